@@ -1,0 +1,80 @@
+/** The errors of the library: each has a stable code and says what was expected, what came and what to do. */
+
+export interface AsimovErrorOptions {
+  /** Stable, kebab-case; safe to switch on. */
+  code: string;
+  /** Whether the same call may succeed when it is made again. Default false. */
+  retryable?: boolean;
+  cause?: unknown;
+}
+
+/**
+ * The base of everything the library throws.
+ *
+ * @example
+ * try { agent.start(task) } catch (error) {
+ *   if (error instanceof AsimovError && error.code === "graph-cycle") showCycle(error.message);
+ * }
+ */
+export class AsimovError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+
+  constructor(message: string, options: AsimovErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Thrown by a module to say that another attempt cannot help: the node fails at once, whatever `maxRetries` says. */
+export class NonRetryableError extends AsimovError {
+  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+    super(message, { code: options.code ?? "non-retryable", cause: options.cause });
+  }
+}
+
+/** A key was read that the cache does not hold, without a default value. Code `cache-key-missing`. */
+export class CacheKeyError extends AsimovError {
+  readonly key: string;
+  constructor(key: string) {
+    super(`The cache holds no key "${key}", under this prefix and suffix. Give a default value to \`get\`, or set the key first.`, {
+      code: "cache-key-missing",
+    });
+    this.key = key;
+  }
+}
+
+/** A graph that cannot run; the message names every fault found. Codes start with `graph-` or `invalid-`. */
+export class GraphError extends AsimovError {
+  /** One sentence for each fault. */
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[], code: string) {
+    super(faults.length === 1 ? (faults[0] as string) : `The graph has ${faults.length} faults:\n- ${faults.join("\n- ")}`, { code });
+    this.faults = faults;
+  }
+}
+
+/** A Lua condition that does not compile (`condition-syntax`), fails (`condition-runtime`) or exceeds its budget (`condition-budget`). */
+export class ConditionError extends AsimovError {
+  /** The condition as it was written. */
+  readonly condition: string;
+  constructor(message: string, options: { code: "condition-syntax" | "condition-runtime" | "condition-budget"; condition: string; cause?: unknown }) {
+    super(message, options);
+    this.condition = options.condition;
+  }
+}
+
+/** A snapshot that cannot be written or restored. Codes start with `snapshot-`. */
+export class SnapshotError extends AsimovError {}
+
+/** The message of anything that was thrown; never throws itself. */
+export function messageOf(error: unknown): string {
+  try {
+    if (error instanceof Error && error.message !== "") return error.message;
+    return error instanceof Error ? error.name : String(error);
+  } catch {
+    return "a value that cannot be shown was thrown";
+  }
+}

@@ -1,0 +1,72 @@
+/** The JSON boundary: what crosses it is copied, and what JSON cannot hold is refused by its path. */
+import { AsimovError } from "./errors.ts";
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** Deeper values overflow the stack of some reader; 512 levels is far past what people nest. */
+const MAX_DEPTH = 512;
+
+function describe(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  if (typeof value === "number") return String(value);
+  if (typeof value === "object" && value !== null) {
+    return `an instance of ${Object.getPrototypeOf(value)?.constructor?.name ?? "an unknown class"}`;
+  }
+  return `a ${typeof value}`;
+}
+
+function step(path: string, key: string | number): string {
+  if (typeof key === "number") return `${path}[${key}]`;
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+}
+
+function refuse(path: string, what: string): never {
+  throw new AsimovError(`${path} must be JSON (string, finite number, boolean, null, array or plain object); it is ${what}.`, {
+    code: "not-json",
+  });
+}
+
+function check(value: unknown, path: string, ancestors: object[]): void {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return;
+    case "number":
+      if (!Number.isFinite(value)) refuse(path, describe(value));
+      return;
+    case "object":
+      break;
+    default:
+      refuse(path, describe(value));
+  }
+  if (value === null) return;
+  const object = value as object;
+  if (ancestors.includes(object)) refuse(path, "a reference back to one of its own parents");
+  if (ancestors.length >= MAX_DEPTH) refuse(path, `nested deeper than ${MAX_DEPTH} levels`);
+  ancestors.push(object);
+  if (Array.isArray(object)) {
+    for (let index = 0; index < object.length; index++) check(object[index], step(path, index), ancestors);
+  } else {
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(path, describe(object));
+    for (const key of Object.keys(object)) check((object as Record<string, unknown>)[key], step(path, key), ancestors);
+  }
+  ancestors.pop();
+}
+
+/**
+ * The JSON text of a value. Properties that are `undefined` are left out, as `JSON.stringify` does; `undefined` itself is `null`.
+ *
+ * @param path how the message names the value, such as `result of module "plan"`
+ * @throws AsimovError `not-json`, with the path of the value that JSON cannot hold
+ */
+export function toJsonText(value: unknown, path: string): string {
+  check(value, path, []);
+  return JSON.stringify(value) ?? "null";
+}
+
+/** A deep copy that shares nothing with the value. @throws AsimovError `not-json` */
+export function copyJson<T>(value: T, path: string): T {
+  return JSON.parse(toJsonText(value, path)) as T;
+}
