@@ -6,6 +6,9 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /** Deeper values overflow the stack of some reader; 512 levels is far past what people nest. */
 const MAX_DEPTH = 512;
 
+/** XState v5 replaces any object with this key by an actor of its own when it restores a context. */
+const ACTOR_MARK = "xstate$$type";
+
 function describe(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "number") return String(value);
@@ -50,7 +53,10 @@ function check(value: unknown, path: string, ancestors: object[]): void {
   } else {
     const prototype = Object.getPrototypeOf(object);
     if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(path, describe(object));
-    for (const key of Object.keys(object)) check((object as Record<string, unknown>)[key], step(path, key), ancestors);
+    for (const key of Object.keys(object)) {
+      if (key === ACTOR_MARK) refuse(step(path, key), "a mark that XState takes for an actor when it restores");
+      check((object as Record<string, unknown>)[key], step(path, key), ancestors);
+    }
   }
   ancestors.pop();
 }

@@ -1,0 +1,36 @@
+/** Whether a node runs: its inputs must be there, and its condition must hold. */
+import { fromPromise, type PromiseActorLogic } from "xstate";
+import type { Cache } from "../src/contract/cache.ts";
+import { AsimovError } from "../src/contract/errors.ts";
+import type { Node } from "../src/contract/node.ts";
+
+export interface NodeChecks {
+  readonly cache: Cache;
+  node(name: string): Node;
+  evaluate(condition: string): Promise<boolean>;
+}
+
+async function requireKeys(cache: Cache, keys: readonly string[] | undefined, node: string, kind: "input" | "output"): Promise<void> {
+  if (keys === undefined || keys.length === 0) return;
+  const found = await cache.getMany(keys);
+  const missing = keys.filter((key) => !Object.hasOwn(found, key));
+  if (missing.length === 0) return;
+  const when = kind === "input" ? "before it runs" : "after it ran";
+  throw new AsimovError(`Node "${node}" needs the cache ${missing.length === 1 ? "key" : "keys"} ${missing.map((key) => `"${key}"`).join(", ")} ${when} (${kind}s).`, {
+    code: `missing-${kind}`,
+  });
+}
+
+/** Input `{ node }`, output whether the condition holds. Fails with `missing-input` or a `ConditionError`. */
+export function checkNode({ cache, node, evaluate }: NodeChecks): PromiseActorLogic<boolean, { node: string }> {
+  return fromPromise(async ({ input }) => {
+    const { inputs, condition } = node(input.node).nodeConfig;
+    await requireKeys(cache, inputs, input.node, "input");
+    return condition === undefined || (await evaluate(condition));
+  });
+}
+
+/** Input `{ node }`. Fails with `missing-output`. */
+export function verifyOutputs({ cache, node }: NodeChecks): PromiseActorLogic<void, { node: string }> {
+  return fromPromise(({ input }) => requireKeys(cache, node(input.node).nodeConfig.outputs, input.node, "output"));
+}

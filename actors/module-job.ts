@@ -1,0 +1,251 @@
+/** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
+import { idempotencyKeyOf, type ModuleOrder, type ModuleOutcome } from "../src/contract/attempt.ts";
+import type { Cache } from "../src/contract/cache.ts";
+import { AsimovError, messageOf, NonRetryableError } from "../src/contract/errors.ts";
+import type { ModuleHost } from "../src/contract/host.ts";
+import { setLongTimeout } from "../src/contract/long-timer.ts";
+import {
+  type AgentModule,
+  type CheckedResult,
+  checkResult,
+  DEFAULT_MODULE_TIMEOUT_MS,
+  type EmittedEvent,
+  type ModuleConfig,
+  type ModuleContext,
+  type ModuleResult,
+} from "../src/contract/module.ts";
+import type { Node } from "../src/contract/node.ts";
+import type { Task } from "../src/contract/task.ts";
+
+/** A module's view of the run. A generator keeps the one it was started with, renewed at each visit. */
+class Context implements ModuleContext {
+  readonly #host: ModuleHost;
+  readonly #module: AgentModule;
+  readonly config: ModuleConfig;
+  node!: { readonly name: string; readonly visit: number; readonly attempt: number };
+  idempotencyKey!: string;
+  /** Made when somebody asks for the signal: most modules never do. */
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(host: ModuleHost, node: Node, module: AgentModule) {
+    this.#host = host;
+    this.#module = module;
+    const shared = node.config.context;
+    this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
+  }
+
+  renew({ scope, node: name, visit, attempt, module }: ModuleOrder): this {
+    this.node = { name, visit, attempt };
+    this.idempotencyKey = idempotencyKeyOf({ scope, node: name, visit, attempt, module }, this.#module.name);
+    this.#controller = undefined;
+    this.#reason = undefined;
+    return this;
+  }
+
+  get cache(): Cache {
+    return this.#host.cache;
+  }
+
+  get task(): Task {
+    return this.#host.task;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  emit(event: EmittedEvent): void {
+    this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+  }
+
+  evaluate(condition: string): Promise<boolean> {
+    return this.#host.evaluate(condition);
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
+
+function isGenerator(value: unknown): value is AsyncGenerator {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value && typeof (value as AsyncGenerator).next === "function";
+}
+
+export class ModuleJob {
+  readonly #host: ModuleHost;
+  readonly #order: ModuleOrder;
+  readonly #onEnd: (outcome: ModuleOutcome) => void;
+  readonly #node: Node;
+  readonly #module: AgentModule;
+  readonly #timeoutMs: number;
+  #context: Context | undefined;
+  #clearTimer: () => void = () => {};
+  /** Why the job was stopped from outside; what its module still gives is then late. */
+  #stop: { status: "error" | "aborted"; error: AsimovError } | undefined;
+  #isEnded = false;
+
+  constructor(host: ModuleHost, order: ModuleOrder, onEnd: (outcome: ModuleOutcome) => void) {
+    this.#host = host;
+    this.#order = order;
+    this.#onEnd = onEnd;
+    const { node, module } = host.resolve(order);
+    this.#node = node;
+    this.#module = module;
+    this.#timeoutMs = module.config.timeoutMs ?? DEFAULT_MODULE_TIMEOUT_MS;
+  }
+
+  start(): void {
+    if (Number.isFinite(this.#timeoutMs)) {
+      this.#clearTimer = setLongTimeout(this.#timeoutMs, () => {
+        this.#halt("error", new AsimovError(`Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`, { code: "timeout", retryable: true }));
+      });
+    }
+    this.#work().then(
+      (checked) => this.#succeed(checked),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Asks the module to end. The job ends when it has, or after the grace time. */
+  abort(reason: string, code: string): void {
+    this.#halt("aborted", new AsimovError(reason, { code }));
+  }
+
+  #halt(status: "error" | "aborted", error: AsimovError): void {
+    if (this.#isEnded || this.#stop !== undefined) return;
+    this.#stop = { status, error };
+    this.#clearTimer();
+    this.#clearTimer = setLongTimeout(this.#host.abortGraceMs, () => {
+      this.#host.tell({ type: "module.abandoned", node: this.#node.name, module: this.#module.name });
+      this.#fail(error);
+    });
+    this.#context?.abort(error);
+  }
+
+  async #work(): Promise<CheckedResult> {
+    const { name, config, trace } = this.#module;
+    if (!trace) return this.#process();
+    const { node, visit, attempt } = this.#order;
+    const span = this.#host.startSpan(`module ${name}`, node, {
+      "asimov.module.name": name,
+      "asimov.node.name": node,
+      "asimov.node.visit": visit,
+      "asimov.node.attempt": attempt,
+      "asimov.module.timeout_ms": config.timeoutMs ?? DEFAULT_MODULE_TIMEOUT_MS,
+    });
+    try {
+      const checked = await span.run(() => this.#process());
+      span.end(checked.result.status === "error" ? (checked.result.error ?? "error") : undefined);
+      return checked;
+    } catch (error) {
+      span.end(messageOf(this.#stop?.error ?? error));
+      throw error;
+    }
+  }
+
+  async #process(): Promise<CheckedResult> {
+    const { name, config } = this.#module;
+    let value: unknown = await this.#produce();
+    const middlewares = [...(config.middlewares ?? []), ...(this.#node.config.middlewares ?? [])];
+    if (middlewares.length === 0) return checkResult(value, name);
+    const { cache, task, signal, node } = this.#context as Context;
+    for (const middleware of middlewares) {
+      const { result } = checkResult(value, name);
+      value = await middleware.process(result, cache, { task, signal, node });
+    }
+    return checkResult(value, name);
+  }
+
+  /** One result: of the module's promise, or the next yield of its generator. */
+  async #produce(): Promise<unknown> {
+    const { generators } = this.#host;
+    const key = `${this.#node.name}/${this.#order.module}`;
+    const running = generators.get(key);
+    if (running !== undefined) {
+      this.#context = (running.context as Context).renew(this.#order);
+      return this.#next(key, running.generator);
+    }
+    const context = new Context(this.#host, this.#node, this.#module).renew(this.#order);
+    this.#context = context;
+    const started: unknown = this.#module.process(context);
+    if (!isGenerator(started)) return started;
+    this.#host.generatorStarted(this.#order, this.#module.name);
+    generators.set(key, { generator: started, context });
+    return this.#next(key, started);
+  }
+
+  async #next(key: string, generator: AsyncGenerator): Promise<unknown> {
+    try {
+      const { done, value } = await generator.next();
+      return done === true ? GENERATOR_EXHAUSTED : value;
+    } catch (error) {
+      this.#host.generators.delete(key);
+      throw error;
+    }
+  }
+
+  #succeed({ result, json, newNodes }: CheckedResult): void {
+    if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
+    let added: ModuleOutcome["added"] = [];
+    try {
+      if (newNodes.length > 0) added = this.#host.define(newNodes, this.#node.name);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    const isError = result.status === "error";
+    this.#end({
+      module: this.#order.module,
+      status: isError ? "error" : "success",
+      json,
+      ...(isError ? { error: typeof result.error === "string" ? result.error : `Module ${this.#module.name} gave the status "error"` } : {}),
+      retryable: true,
+      ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),
+      ...(added.length === 0 ? {} : { added }),
+      endedAt: Date.now(),
+    });
+  }
+
+  #fail(thrown: unknown): void {
+    const { module } = this.#order;
+    const stop = this.#stop;
+    const error: unknown = stop?.error ?? thrown;
+    // A generator that was stopped is in an unknown place: the next attempt starts another.
+    const key = `${this.#node.name}/${module}`;
+    if (stop !== undefined) this.#dropGenerator(key);
+    const text = messageOf(error);
+    this.#end({
+      module,
+      status: stop?.status ?? "error",
+      ...(stop?.status === "aborted" ? {} : { json: JSON.stringify({ status: "error", error: text }) }),
+      error: text,
+      ...(error instanceof AsimovError ? { code: error.code } : {}),
+      retryable: !(error instanceof NonRetryableError) && !(error instanceof AsimovError && FINAL_CODES.has(error.code)),
+      endedAt: Date.now(),
+    });
+  }
+
+  #dropGenerator(key: string): void {
+    const running = this.#host.generators.get(key);
+    if (running === undefined) return;
+    this.#host.generators.delete(key);
+    running.generator.return(undefined).catch(() => {});
+  }
+
+  #end(outcome: ModuleOutcome): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#clearTimer();
+    this.#onEnd(outcome);
+  }
+}
+
+/** Another attempt would give the same. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result"]);

@@ -1,0 +1,195 @@
+/**
+ * The nodes' supervisor: it spawns a node machine for each node of the graph, and tells the agent when a step has settled.
+ *
+ * It is logic of its own, not a machine, since a machine copies its map of children at each spawn: wide graphs would be quadratic.
+ */
+import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
+import type { Attempt } from "../src/contract/attempt.ts";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import type { NodesHost } from "../src/contract/host.ts";
+import type { NodeReport } from "../src/contract/outcome.ts";
+import { relay, relayToParent } from "./relay.ts";
+
+/** The part of a node machine's context that is read here. */
+export interface NodeState {
+  visits: number;
+  modules: Attempt;
+  failure?: { error: string; code?: string };
+}
+
+type NodeRef = Actor<AnyActorLogic>;
+
+type PoolEvent =
+  | { type: "step.execute"; nodes: readonly string[] }
+  | { type: "nodes.abort"; reason: string }
+  | { type: "node.refuse"; node: string; error: string; code: string }
+  | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
+  | { type: "node.retrying"; node: string; attempt: number; error: string }
+  | { type: "xstate.stop" };
+
+export type PoolSnapshot = Snapshot<never> & {
+  input: { scope: string };
+  /** Every node of the graph that was spawned; the same map over the pool's life. */
+  nodes: Map<string, NodeRef>;
+  /** The nodes of the step, in order. */
+  step: readonly string[];
+  /** Those that have not settled, with the moment they started. */
+  waiting: Map<string, number>;
+  reports: Map<string, NodeReport>;
+};
+
+interface PersistedPool {
+  status: "active";
+  step: readonly string[];
+  waiting: string[];
+  reports: NodeReport[];
+  nodes: Record<string, unknown>;
+}
+
+type Scope = Parameters<NonNullable<EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot>["start"]>>[1];
+
+/** A settled node's persisted state, by the snapshot that it is of: most nodes do not change between two snapshots of a run. */
+const persisted = new WeakMap<object, unknown>();
+
+function persistNode(ref: NodeRef): unknown {
+  const snapshot = ref.getSnapshot() as AnyMachineSnapshot;
+  const known = persisted.get(snapshot);
+  if (known !== undefined) return known;
+  const whole = ref.getPersistedSnapshot() as unknown as { context: Record<string, unknown> };
+  const { definition: _definition, ...context } = whole.context;
+  const state = { ...whole, context };
+  if (Object.keys(snapshot.children).length === 0) persisted.set(snapshot, state);
+  return state;
+}
+
+function isIdle(ref: NodeRef): boolean {
+  const { context, value } = ref.getSnapshot() as AnyMachineSnapshot;
+  return value === "WAITING" && (context as NodeState).visits === 0;
+}
+
+/**
+ * @param host one instance of a graph
+ * @param nodeLogic the node machine with its actors; a function, since a nested graph's nodes may nest graphs themselves
+ */
+export function nodePool(
+  host: NodesHost,
+  nodeLogic: () => AnyActorLogic,
+): EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot> {
+  const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, snapshot?: { context: object }): NodeRef => {
+    const definition = host.definition(name);
+    const restored = snapshot === undefined ? {} : { snapshot: { ...snapshot, context: { ...snapshot.context, definition } } };
+    return createActor(nodeLogic(), { parent: scope.self, id: name, input: { definition, scope: input.scope }, ...restored } as never) as NodeRef;
+  };
+
+  const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[]): PoolSnapshot => {
+    const waiting = new Map(nodes.map((name) => [name, performance.now()]));
+    for (const name of nodes) {
+      let ref = snapshot.nodes.get(name);
+      if (ref === undefined) {
+        ref = spawn(scope, snapshot.input, name);
+        snapshot.nodes.set(name, ref);
+        ref.start();
+      }
+      host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1);
+      relay(scope, ref, { type: "node.execute", at: Date.now() });
+    }
+    return { ...snapshot, step: nodes, waiting, reports: new Map() };
+  };
+
+  const settle = (snapshot: PoolSnapshot, scope: Scope, { report, messages }: PoolEvent & { type: "node.settled" }): PoolSnapshot => {
+    const startedAt = snapshot.waiting.get(report.node);
+    // A node that fails since its jump was refused has settled before.
+    if (startedAt === undefined) return snapshot;
+    snapshot.waiting.delete(report.node);
+    snapshot.reports.set(report.node, report);
+    host.nodeEnded(report.node, report.status, performance.now() - startedAt, report.error);
+    for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
+    if (report.status === "FAILED" || report.status === "PARTIAL") {
+      host.tell({ type: "node.failed", node: report.node, status: report.status, error: report.error ?? "failed" });
+      relayToParent(scope, { type: "node.failed", report });
+    } else {
+      host.tell({ type: report.status === "COMPLETE" ? "node.completed" : "node.skipped", node: report.node });
+    }
+    if (snapshot.waiting.size === 0) complete(snapshot, scope);
+    return snapshot;
+  };
+
+  const complete = ({ step, reports }: PoolSnapshot, scope: Scope): void => {
+    relayToParent(scope, { type: "step.completed", reports: step.flatMap((name) => reports.get(name) ?? []) });
+  };
+
+  return {
+    getInitialSnapshot: (_scope, input) => ({
+      status: "active",
+      output: undefined,
+      error: undefined,
+      input,
+      nodes: new Map(),
+      step: [],
+      waiting: new Map(),
+      reports: new Map(),
+    }),
+
+    start(snapshot, scope) {
+      for (const name of host.nodeNames) {
+        if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
+      }
+      for (const ref of snapshot.nodes.values()) ref.start();
+    },
+
+    transition(snapshot, event, scope) {
+      switch (event.type) {
+        case "step.execute":
+          return execute(snapshot, scope, event.nodes);
+        case "node.settled":
+          return settle(snapshot, scope, event);
+        case "node.retrying":
+          host.tell(event);
+          return snapshot;
+        case "node.refuse": {
+          const ref = snapshot.nodes.get(event.node);
+          if (ref !== undefined) relay(scope, ref, event);
+          host.tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error });
+          return snapshot;
+        }
+        case "nodes.abort":
+          for (const name of snapshot.waiting.keys()) {
+            const ref = snapshot.nodes.get(name) as NodeRef;
+            relay(scope, ref, { type: "node.abort", reason: event.reason, at: Date.now() });
+          }
+          return snapshot;
+        case "xstate.stop":
+          for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
+          return { ...snapshot, status: "stopped" } as PoolSnapshot;
+        default:
+          return snapshot;
+      }
+    },
+
+    getPersistedSnapshot: ({ input, nodes, step, waiting, reports }) =>
+      ({
+        status: "active",
+        input,
+        step,
+        waiting: [...waiting.keys()],
+        reports: [...reports.values()],
+        nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
+      }) as unknown as Snapshot<unknown>,
+
+    restoreSnapshot(snapshot, scope) {
+      const { step, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
+      const now = performance.now();
+      return {
+        status: "active",
+        output: undefined,
+        error: undefined,
+        input,
+        nodes: new Map(Object.entries(nodes).map(([name, node]) => [name, spawn(scope, input, name, node as { context: object })])),
+        step,
+        waiting: new Map(waiting.map((name) => [name, now])),
+        reports: new Map(reports.map((report) => [report.node, report])),
+      };
+    },
+  };
+}
+

@@ -1,0 +1,17 @@
+/** Waits for a mailbox's next message, in a machine of the user's own; stopping the actor loses no message. */
+import { fromPromise, type PromiseActorLogic } from "xstate";
+import type { Cache } from "../src/contract/cache.ts";
+
+/**
+ * Input `{ mailbox, timeoutMs? }`, output the message, or null when none came in time.
+ *
+ * @example
+ * setup({ actors: { receive: receiveMessage(cache) } }).createMachine({
+ *   invoke: { src: "receive", input: { mailbox: "agent_output" }, onDone: { actions: "show" } },
+ * });
+ */
+export function receiveMessage(cache: Cache): PromiseActorLogic<unknown, { mailbox: string; timeoutMs?: number }> {
+  return fromPromise(({ input, signal }) =>
+    cache.getMessage(input.mailbox, { signal, ...(input.timeoutMs === undefined ? {} : { timeoutMs: input.timeoutMs }) }),
+  );
+}

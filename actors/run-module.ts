@@ -1,0 +1,75 @@
+/** Runs one module under the agent's limit of concurrent modules; the seam where another host may run it in another process. */
+import type { Snapshot } from "xstate";
+import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "../src/contract/attempt.ts";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import type { ModuleHost } from "../src/contract/host.ts";
+import { ModuleJob } from "./module-job.ts";
+import { relay } from "./relay.ts";
+
+export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
+  input: ModuleOrder | undefined;
+  /** Kept, so that a restored run does not start what was being aborted. */
+  aborted?: { reason: string; code: string };
+};
+
+type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOutcome } | { type: "xstate.stop" };
+
+/**
+ * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.
+ *
+ * @example
+ * nodeMachine.provide({ actors: { runModule: runModule(host) } });
+ */
+export function runModule(host: ModuleHost): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
+  const running = new WeakMap<object, { abort(reason: string, code: string): void }>();
+  return {
+    getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined }),
+
+    start(snapshot, scope) {
+      const { input: order, aborted } = snapshot;
+      if (snapshot.status !== "active" || order === undefined) return;
+      const end = (outcome: ModuleOutcome): void => relay(scope, scope.self, { type: "module.ended", outcome });
+      const endAborted = (reason: string, code: string): void => {
+        end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: Date.now() });
+      };
+      if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
+      const { permits } = host;
+      const begin = (): void => {
+        const job = new ModuleJob(host, order, (outcome) => {
+          permits.release();
+          end(outcome);
+        });
+        running.set(scope.self, job);
+        job.start();
+      };
+      const leave = permits.acquire(begin);
+      if (!running.has(scope.self)) {
+        running.set(scope.self, {
+          abort(reason, code) {
+            leave();
+            endAborted(reason, code);
+          },
+        });
+      }
+    },
+
+    transition(snapshot, event, scope) {
+      switch (event.type) {
+        case "module.ended":
+          return { ...snapshot, status: "done", input: undefined, output: event.outcome, error: undefined } as RunModuleSnapshot;
+        case "module.abort":
+          running.get(scope.self)?.abort(event.reason, event.code);
+          return { ...snapshot, aborted: { reason: event.reason, code: event.code } };
+        case "xstate.stop":
+          if (snapshot.status === "active") running.get(scope.self)?.abort("the run was stopped", "run-stopped");
+          return { ...snapshot, status: "stopped" } as RunModuleSnapshot;
+        default:
+          return snapshot;
+      }
+    },
+
+    getPersistedSnapshot: (snapshot) => snapshot,
+    restoreSnapshot: (snapshot) => snapshot as RunModuleSnapshot,
+  };
+}
+

@@ -1,0 +1,363 @@
+/**
+ * One run of one task over a graph: it plans, has each step executed, decides, and settles; it routes every message.
+ *
+ *     opening ─▶ deciding ─▶ executing ─▶ deciding …  ─▶ closing ─▶ COMPLETE | FAILED | PARTIAL
+ *                  │  ▲          │
+ *                  ▼  │          └─ run.cancel ─▶ stopping ─▶ deciding
+ *        saving, routing, cleaning
+ *
+ * Its children: `task` (its status), `nodes` (the nodes' supervisor), `outbox` (messages on their way to a mailbox).
+ */
+import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import type { AgentEvent } from "../src/contract/events.ts";
+import type { Graph } from "../src/contract/graph.ts";
+import type { ErrorReport, NodeReport, NodeResult, TaskOutcomeJSON } from "../src/contract/outcome.ts";
+import {
+  beginStep,
+  failedChains,
+  markSaved,
+  nodesToSave,
+  type RunState,
+  runnable,
+  settleStep,
+  startState,
+  statusOf,
+  withErrors,
+} from "../src/contract/run-state.ts";
+import type { SnapshotRef } from "../src/contract/snapshot.ts";
+import { endTask, type TaskEnd, type TaskJSON } from "../src/contract/task.ts";
+import { TaskStatus } from "../src/contract/vocabulary.ts";
+import { taskMachine } from "./task.ts";
+
+export interface AgentMachineInput {
+  /** Stable over restores; every idempotency key starts with it. */
+  runId: string;
+  task: TaskJSON;
+  graph: Graph;
+  /** See `ModuleOrder`. */
+  scope: string;
+  /** The path of nodes whose nested graph this is; empty for a whole run. */
+  path: string[];
+  maxTotalIterations: number;
+  autoSnapshot: boolean;
+  outputMailbox: string | null;
+  errorMailbox: string | null;
+  /** Overrides the prefix of the agent's cache. */
+  cachePrefix?: string;
+}
+
+export interface AgentMachineContext extends Omit<AgentMachineInput, "graph"> {
+  state: RunState;
+  /** Why the whole run fails, whatever its nodes did. */
+  failure?: { error: string; code: string };
+  /** Messages on their way. */
+  unpublished: number;
+  /** Nodes whose generators a jump closes before the next step. */
+  cleanup: string[];
+  results: Record<string, NodeResult>;
+  executions: Record<string, number>;
+}
+
+export interface PublishEvent {
+  type: "message.publish";
+  mailbox: string;
+  /** JSON. */
+  message: unknown;
+  /** Given by whoever waits for the message to be there. */
+  id?: string;
+}
+
+export type AgentMachineEvent =
+  | { type: "run.cancel"; reason: string; code?: string }
+  | { type: "step.completed"; reports: NodeReport[] }
+  | { type: "node.failed"; report: NodeReport }
+  | PublishEvent
+  | { type: "message.published" }
+  | { type: "message.failed"; mailbox: string; error: string };
+
+/** What the agent asks of its nodes' supervisor. */
+export type NodesCommand =
+  | { type: "step.execute"; nodes: readonly string[] }
+  | { type: "nodes.abort"; reason: string }
+  | { type: "node.refuse"; node: string; error: string; code: string };
+
+type Parts = { context: AgentMachineContext };
+
+const endOf = ({ context: { failure, state, results } }: Parts): TaskEnd => {
+  const status = failure === undefined ? statusOf(state) : TaskStatus.FAILED;
+  const error = failure?.error ?? (status === TaskStatus.COMPLETE ? undefined : state.errors.at(-1)?.error);
+  return { status, result: lastResults(state.graph, results), ...(error === undefined ? {} : { error }) };
+};
+
+/** The results of the graph's last nodes, by name. */
+function lastResults(graph: Graph, results: Record<string, NodeResult>): Record<string, unknown> {
+  const inner = new Set(graph.nodes.flatMap(({ dependencies }) => dependencies));
+  const last = graph.nodes.filter(({ name }) => !inner.has(name) && Object.hasOwn(results, name) && results[name]?.status === "success");
+  return Object.fromEntries(last.map(({ name }) => [name, results[name]?.results.at(-1)?.result ?? null]));
+}
+
+function outcomeOf(parts: Parts): TaskOutcomeJSON {
+  const { task, state, results, executions } = parts.context;
+  const end = endOf(parts);
+  return {
+    task: endTask(task, end),
+    status: end.status,
+    results,
+    failedChains: failedChains(state),
+    errors: [...state.errors],
+    executions,
+    totalIterations: state.totalIterations,
+  };
+}
+
+/** The message of the end, for the output mailbox. */
+function endMessage(parts: Parts): unknown {
+  const { status, result } = endOf(parts);
+  const chains = failedChains(parts.context.state);
+  return { status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };
+}
+
+const reportOf = ({ node, error, code }: NodeReport): ErrorReport => ({
+  status: "error",
+  node,
+  error: error ?? "failed",
+  ...(code === undefined ? {} : { code }),
+});
+
+interface Enqueue {
+  emit(event: AgentEvent): void;
+  sendTo(target: "outbox", event: PublishEvent): void;
+}
+
+/** Returns how many messages are on their way for it. */
+function tellErrors(enqueue: Enqueue, { errorMailbox, path }: AgentMachineContext, errors: readonly ErrorReport[]): number {
+  for (const report of errors) {
+    enqueue.emit({ type: "error.reported", report, graph: path });
+    if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: errorMailbox, message: report });
+  }
+  return errorMailbox === null ? 0 : errors.length;
+}
+
+/**
+ * The agent's chart alone. Its actors are supplied by `Agent`, whose `agent.logic` is this machine with all of them.
+ *
+ * @example
+ * const chart = createActor(agentMachine.provide({ actors: myActors }), { input });
+ */
+export const agentMachine = setup({
+  types: {
+    context: {} as AgentMachineContext,
+    input: {} as AgentMachineInput,
+    events: {} as AgentMachineEvent,
+    output: {} as TaskOutcomeJSON,
+    emitted: {} as AgentEvent,
+  },
+  actors: {
+    task: taskMachine,
+    /** Spawns the node machines and tells the agent when a step's nodes have all settled. */
+    nodes: {} as EffectLogic<{ scope: string }, never, NodesCommand>,
+    /** Publishes messages in the order they came; tells the agent of each. */
+    outbox: {} as EffectLogic<undefined, never, PublishEvent>,
+    /** Fails for misuse; what may go wrong in a sound program is its output. */
+    openRun: {} as EffectLogic<{ task: TaskJSON }, { failure?: { error: string; code: string } }>,
+    /** Stores a snapshot before a step; the same `cut` is stored once, also after a restore. */
+    saveSnapshot: {} as EffectLogic<{ cut: string; nodes: string[] }, { ref?: SnapshotRef; error?: ErrorReport }>,
+    closeGenerators: {} as EffectLogic<{ nodes: string[] }, void>,
+    /** Closes what the nodes hold, and gives what they did. */
+    closeNodes: {} as EffectLogic<undefined, { results: Record<string, NodeResult>; executions: Record<string, number> }>,
+    /** Stores the ended task, then publishes the end. */
+    closeRun: {} as EffectLogic<{ task: TaskJSON; message: unknown }, void>,
+  },
+  guards: {
+    isFailed: ({ context }) => context.failure !== undefined,
+    hasCleanup: ({ context }) => context.cleanup.length > 0,
+    hasUnpublished: ({ context }) => context.unpublished > 0,
+    isPublished: ({ context }) => context.unpublished === 0,
+    isPlanFinished: ({ context: { state } }) => state.index >= state.levels.length,
+    isOverIterations: ({ context }) => context.state.totalIterations >= context.maxTotalIterations,
+    wantsSnapshot: ({ context }) => context.autoSnapshot && nodesToSave(context.state).length > 0,
+    isComplete: (parts) => endOf(parts).status === TaskStatus.COMPLETE,
+    isPartial: (parts) => endOf(parts).status === TaskStatus.PARTIAL,
+  },
+  actions: {
+    startTask: sendTo("task", { type: "task.start" }),
+    endTask: sendTo("task", (parts) => ({ type: "task.end", end: endOf(parts) })),
+    tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, taskId: context.task.id, graph: context.path })),
+    tellEnded: emit((parts) => ({ type: "run.ended", status: endOf(parts).status, graph: parts.context.path })),
+    beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
+    executeStep: enqueueActions(({ context: { state, path }, enqueue }) => {
+      const nodes = runnable(state);
+      enqueue.emit({ type: "step.started", nodes, iteration: state.totalIterations, graph: path });
+      enqueue.sendTo("nodes", { type: "step.execute", nodes });
+    }),
+    settleStep: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
+      const { state, effects } = settleStep(context.state, reports);
+      for (const { node, error, code } of effects.refused) enqueue.sendTo("nodes", { type: "node.refuse", node, error, code });
+      if (effects.added.length > 0) enqueue.emit({ type: "nodes.added", nodes: effects.added, graph: context.path });
+      if (effects.jump !== undefined) enqueue.emit({ type: "jump.taken", ...effects.jump, graph: context.path });
+      enqueue.assign({ state, cleanup: effects.cleanup, unpublished: context.unpublished + tellErrors(enqueue, context, effects.errors) });
+    }),
+    /** Keeps, tells and publishes reports. */
+    reportErrors: enqueueActions(({ context, enqueue }, { errors }: { errors: ErrorReport[] }) => {
+      enqueue.assign({ state: withErrors(context.state, errors), unpublished: context.unpublished + tellErrors(enqueue, context, errors) });
+    }),
+    recordSnapshot: enqueueActions(({ context, enqueue }, { ref, error }: { ref?: SnapshotRef; error?: ErrorReport }) => {
+      const nodes = nodesToSave(context.state);
+      const errors = error === undefined ? [] : [error];
+      if (ref !== undefined) enqueue.emit({ type: "snapshot.saved", ref, nodes, graph: context.path });
+      enqueue.assign({
+        state: withErrors(markSaved(context.state, nodes), errors),
+        unpublished: context.unpublished + tellErrors(enqueue, context, errors),
+      });
+    }),
+    publish: enqueueActions(({ context, enqueue }, { mailbox, message, id }: Omit<PublishEvent, "type">) => {
+      enqueue.assign({ unpublished: context.unpublished + 1 });
+      enqueue.sendTo("outbox", { type: "message.publish", mailbox, message, ...(id === undefined ? {} : { id }) });
+    }),
+    countPublished: assign({ unpublished: ({ context }) => context.unpublished - 1 }),
+    recordFailure: assign((_, failure: { error: string; code: string }) => ({ failure })),
+    recordNodes: assign((_, done: { results: Record<string, NodeResult>; executions: Record<string, number> }) => done),
+    clearCleanup: assign({ cleanup: [] }),
+    abortNodes: sendTo("nodes", ({ context }) => ({ type: "nodes.abort", reason: context.failure?.error ?? "cancelled" })),
+  },
+}).createMachine({
+  id: "agent",
+  context: ({ input: { graph, ...input } }) => ({
+    ...input,
+    state: startState(graph),
+    unpublished: 0,
+    cleanup: [],
+    results: {},
+    executions: {},
+  }),
+  invoke: [
+    { src: "task", id: "task", input: ({ context }) => ({ task: context.task }) },
+    { src: "nodes", id: "nodes", input: ({ context }) => ({ scope: context.scope }) },
+    { src: "outbox", id: "outbox" },
+  ],
+  on: {
+    "message.publish": { actions: { type: "publish", params: ({ event }) => event } },
+    "message.published": { actions: "countPublished" },
+    "message.failed": {
+      actions: [
+        "countPublished",
+        {
+          type: "reportErrors",
+          params: ({ event }) => ({ errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }] }),
+        },
+      ],
+    },
+    "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [reportOf(event.report)] }) } },
+  },
+  initial: "running",
+  states: {
+    running: {
+      initial: "opening",
+      on: {
+        "run.cancel": {
+          actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) },
+        },
+      },
+      states: {
+        opening: {
+          invoke: {
+            src: "openRun",
+            input: ({ context }) => ({ task: { ...context.task, status: TaskStatus.EXECUTING } }),
+            onDone: [
+              {
+                guard: ({ event }) => event.output.failure !== undefined,
+                target: "deciding",
+                actions: ["startTask", { type: "recordFailure", params: ({ event }) => event.output.failure as { error: string; code: string } }],
+              },
+              { target: "deciding", actions: ["startTask", "tellStarted"] },
+            ],
+          },
+        },
+        deciding: {
+          always: [
+            { guard: "hasUnpublished", target: "routing" },
+            { guard: "hasCleanup", target: "cleaning" },
+            { guard: "isFailed", target: "#agent.closing" },
+            { guard: "isPlanFinished", target: "#agent.closing" },
+            {
+              guard: "isOverIterations",
+              actions: {
+                type: "recordFailure",
+                params: ({ context }) => ({
+                  error: `The run is over its limit of ${context.maxTotalIterations} iterations (maxTotalIterations).`,
+                  code: "max-iterations",
+                }),
+              },
+              target: "#agent.closing",
+            },
+            { guard: "wantsSnapshot", target: "saving" },
+            { target: "executing" },
+          ],
+        },
+        /** What a step published is there before the next step runs. */
+        routing: { always: { guard: "isPublished", target: "deciding" } },
+        cleaning: {
+          invoke: {
+            src: "closeGenerators",
+            input: ({ context }) => ({ nodes: context.cleanup }),
+            onDone: { target: "deciding", actions: "clearCleanup" },
+          },
+        },
+        saving: {
+          invoke: {
+            src: "saveSnapshot",
+            input: ({ context }) => ({ cut: `${context.scope}#${context.state.totalIterations}`, nodes: nodesToSave(context.state) }),
+            onDone: { target: "executing", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
+          },
+        },
+        executing: {
+          entry: ["beginStep", "executeStep"],
+          on: {
+            "step.completed": { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
+            "run.cancel": {
+              target: "stopping",
+              actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) },
+            },
+          },
+        },
+        /** Waits until no module runs any more. */
+        stopping: {
+          entry: "abortNodes",
+          on: {
+            "run.cancel": {},
+            "step.completed": { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
+          },
+        },
+      },
+    },
+    closing: {
+      initial: "nodes",
+      states: {
+        nodes: {
+          invoke: {
+            src: "closeNodes",
+            onDone: { target: "messages", actions: { type: "recordNodes", params: ({ event }) => event.output } },
+          },
+        },
+        messages: { always: { guard: "isPublished", target: "run" } },
+        run: {
+          entry: "endTask",
+          invoke: {
+            src: "closeRun",
+            input: (parts) => ({ task: outcomeOf(parts).task, message: endMessage(parts) }),
+            onDone: [
+              { guard: "isComplete", target: "#agent.COMPLETE" },
+              { guard: "isPartial", target: "#agent.PARTIAL" },
+              { target: "#agent.FAILED" },
+            ],
+          },
+        },
+      },
+    },
+    COMPLETE: { type: "final", entry: "tellEnded" },
+    FAILED: { type: "final", entry: "tellEnded" },
+    PARTIAL: { type: "final", entry: "tellEnded" },
+  },
+  output: outcomeOf,
+});

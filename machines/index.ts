@@ -1,0 +1,18 @@
+/** The charts alone, to embed, visualise or model-test; whoever runs one supplies its actors. */
+export {
+  type AgentMachineContext,
+  type AgentMachineEvent,
+  type AgentMachineInput,
+  agentMachine,
+  type NodesCommand,
+  type PublishEvent,
+} from "./agent.ts";
+export {
+  type MailboxMessage,
+  type NodeMachineContext,
+  type NodeMachineEvent,
+  type NodeMachineInput,
+  type NodeMachineReport,
+  nodeMachine,
+} from "./node.ts";
+export { type TaskMachineContext, type TaskMachineEvent, taskMachine } from "./task.ts";

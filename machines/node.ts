@@ -1,0 +1,339 @@
+/**
+ * A node's life over its visits; its state names are those of `TaskStatus`.
+ *
+ *     WAITING ─ node.execute ─▶ EXECUTING ──▶ COMPLETE | FAILED | PARTIAL ─ node.execute ─▶ EXECUTING …
+ *        ▲                        │  checking ─▶ running ─▶ verifying
+ *        └────── skipped ─────────┘                │  ▲
+ *                                                  ▼  └─ backingOff
+ *                                               stopping
+ *
+ * An attempt ends only when each of its modules has ended: `stopping` aborts those that still run, and waits for them.
+ */
+import { assign, type DoneActorEvent, enqueueActions, type ErrorActorEvent, setup } from "xstate";
+import {
+  type Attempt,
+  decisionOf,
+  failureOf,
+  isPartial,
+  judge,
+  type ModuleCommand,
+  type ModuleOrder,
+  type ModuleOutcome,
+  modulesToStart,
+  nodeResultOf,
+  type Verdict,
+  withOutcome,
+} from "../src/contract/attempt.ts";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import { messageOf } from "../src/contract/errors.ts";
+import { backoffMs, type NodeDefinition } from "../src/contract/node-definition.ts";
+import type { NodeReport } from "../src/contract/outcome.ts";
+
+export interface NodeMachineInput {
+  definition: NodeDefinition;
+  /** See `ModuleOrder`. */
+  scope: string;
+}
+
+export interface NodeMachineContext extends NodeMachineInput {
+  visits: number;
+  /** Of this visit, from 1. */
+  attempt: number;
+  /** Milliseconds since 1970, as the latest event told it; a machine has no clock. */
+  now: number;
+  /** The modules of this attempt. */
+  modules: Attempt;
+  /** Why the visit failed; set on the way to FAILED and PARTIAL. */
+  failure?: { error: string; code?: string } | undefined;
+}
+
+export type NodeMachineEvent =
+  | { type: "node.execute"; at: number }
+  /** Ends the visit as FAILED once all its modules have ended. */
+  | { type: "node.abort"; reason: string; at: number }
+  /** The agent refuses the jump that the completed node asked for. */
+  | { type: "node.refuse"; error: string; code: string }
+  | DoneActorEvent<ModuleOutcome, string>
+  | ErrorActorEvent<unknown, string>;
+
+/** What a node tells its parent. */
+export type NodeMachineReport =
+  | { type: "node.settled"; report: NodeReport; messages: MailboxMessage[] }
+  | { type: "node.retrying"; node: string; attempt: number; error: string };
+
+export interface MailboxMessage {
+  mailbox: string;
+  /** JSON. */
+  message: unknown;
+}
+
+type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
+
+function outcomeOf({ context, event }: Parts): ModuleOutcome {
+  if ("output" in event) return event.output;
+  if (event.type === "node.abort") return outside(event.reason, "cancelled", event.at, false);
+  return outside(messageOf("error" in event ? event.error : event.type), "actor-failed", context.now, true);
+}
+
+function outside(error: string, code: string, endedAt: number, retryable: boolean): ModuleOutcome {
+  return { module: -1, status: "error", error, code, retryable, endedAt };
+}
+
+const verdictAfter = (parts: Parts): { verdict: Verdict; attempt: Attempt } => {
+  const attempt = withOutcome(parts.context.modules, outcomeOf(parts));
+  return { verdict: judge(parts.context.definition, attempt), attempt };
+};
+
+const TIME_LIMIT = "timeLimit";
+const NOTHING: Attempt = { active: [], ended: [] };
+
+const machine = setup({
+  types: {
+    context: {} as NodeMachineContext,
+    events: {} as NodeMachineEvent,
+    input: {} as NodeMachineInput,
+  },
+  actors: {
+    /** Runs one module: input `ModuleOrder`, output `ModuleOutcome`; ends soon after `module.abort`. */
+    runModule: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
+    /** Runs the graph of a SUBGRAPH: input, output and `module.abort` as `runModule`. */
+    runSubgraph: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
+    /** Evaluates the condition, after the inputs are there: input `{ node }`, output whether to run. */
+    checkNode: {} as EffectLogic<{ node: string }, boolean>,
+    /** Fails when an output is missing: input `{ node }`. */
+    verifyOutputs: {} as EffectLogic<{ node: string }, void>,
+    /** Ends at `input.deadline`, milliseconds since 1970, with that moment as output. */
+    sleepUntil: {} as EffectLogic<{ deadline: number }, number>,
+  },
+  guards: {
+    isOverVisits: ({ context: { definition, visits } }) => definition.maxVisits > 0 && visits >= definition.maxVisits,
+    hasChecks: ({ context }) => context.definition.checks,
+    shouldRun: ({ event }) => (event as unknown as DoneActorEvent<boolean>).output,
+    isDone: (parts) => {
+      const { verdict, attempt } = verdictAfter(parts);
+      return verdict === "success" && attempt.active.length === 0 && !parts.context.definition.verifies;
+    },
+    isDoneButVerify: (parts) => {
+      const { verdict, attempt } = verdictAfter(parts);
+      return verdict === "success" && attempt.active.length === 0;
+    },
+    isUndecided: (parts) => verdictAfter(parts).verdict === "undecided",
+    hasActiveModules: (parts) => verdictAfter(parts).attempt.active.length > 0,
+    hasAttemptsLeft: (parts) => {
+      const { definition, attempt } = parts.context;
+      return attempt < definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
+    },
+    hasAttemptsAndBackoff: (parts) => {
+      const { definition, attempt } = parts.context;
+      return definition.backoff.initialMs > 0 && attempt < definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
+    },
+    isPartial: (parts) => isPartial(parts.context.definition, verdictAfter(parts).attempt),
+    hasNothingToRun: ({ context }) => context.definition.modules.length === 0,
+    shouldRunNothing: ({ context, event }) => (event as unknown as DoneActorEvent<boolean>).output && context.definition.modules.length === 0,
+  },
+  actions: {
+    beginVisit: assign(({ context, event }) => ({
+      visits: context.visits + 1,
+      attempt: 1,
+      now: event.type === "node.execute" ? event.at : context.now,
+      modules: NOTHING,
+      failure: undefined,
+    })),
+    beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: NOTHING })),
+    recordOutcome: assign((parts) => {
+      const outcome = outcomeOf(parts);
+      return { modules: withOutcome(parts.context.modules, outcome), now: outcome.endedAt };
+    }),
+    recordFailure: assign((parts) => {
+      const { error, code } = failureOf(parts.context.modules);
+      return { failure: { error, ...(code === undefined ? {} : { code }) } };
+    }),
+    recordOverVisits: assign(({ context: { definition } }) => ({
+      modules: NOTHING,
+      failure: { error: `Node "${definition.name}" is over its limit of ${definition.maxVisits} visits (maxVisits).`, code: "max-visits" },
+    })),
+    recordRefusal: assign(({ event }) => (event.type === "node.refuse" ? { failure: { error: event.error, code: event.code } } : {})),
+    recordTimeout: assign(({ context: { definition, modules, now } }) => ({
+      modules: withOutcome(modules, outside(`Node "${definition.name}" timed out after ${definition.timeoutMs} ms`, "timeout", now, true)),
+    })),
+    recordWakeUp: assign(({ event }) => ({ now: (event as unknown as DoneActorEvent<number>).output })),
+    startModules: enqueueActions(({ context, enqueue }) => {
+      const { definition, scope, visits: visit, attempt, modules } = context;
+      const starting = modulesToStart(definition, modules);
+      if (starting.length === 0) return;
+      for (const module of starting) {
+        const order: ModuleOrder = { scope, node: definition.name, visit, attempt, module };
+        enqueue.spawnChild(definition.runs, { id: `module.${module}`, input: order });
+      }
+      enqueue.assign({ modules: { active: [...modules.active, ...starting], ended: modules.ended } });
+    }),
+    startTimeLimit: enqueueActions(({ context: { definition, now }, enqueue }) => {
+      if (definition.timeoutMs > 0) enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
+    }),
+    dropTimeLimit: enqueueActions(({ context, enqueue }) => {
+      if (context.definition.timeoutMs > 0) enqueue.stopChild(TIME_LIMIT);
+    }),
+    /** An ended child would stay among the children, and in every snapshot. */
+    dropModule: enqueueActions(({ event, enqueue }) => {
+      if ("actorId" in event) enqueue.stopChild(event.actorId as string);
+    }),
+    abortModules: enqueueActions(({ context, enqueue }) => {
+      const { error, code } = failureOf(context.modules);
+      const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";
+      for (const module of context.modules.active) {
+        enqueue.sendTo(`module.${module}`, { type: "module.abort", reason, code: code ?? "aborted" });
+      }
+    }),
+    tellRetry: enqueueActions(({ context, self, enqueue }) => {
+      const { error } = failureOf(context.modules);
+      tell(self, enqueue, { type: "node.retrying", node: context.definition.name, attempt: context.attempt, error });
+    }),
+    tellSkipped: enqueueActions(({ context, self, enqueue }) => {
+      tell(self, enqueue, { type: "node.settled", report: { node: context.definition.name, status: "SKIPPED" }, messages: [] });
+    }),
+    tellSettled: enqueueActions(({ context, self, enqueue }, { status }: { status: "COMPLETE" | "FAILED" | "PARTIAL" }) => {
+      tell(self, enqueue, { type: "node.settled", report: reportOf(context, status), messages: messagesOf(context) });
+    }),
+  },
+});
+
+/** A node that runs on its own, without a parent, tells nobody. */
+function tell(
+  self: { _parent?: { send(event: never): void } | undefined },
+  enqueue: { sendTo(target: never, event: never): void },
+  event: NodeMachineReport,
+): void {
+  if (self._parent !== undefined) enqueue.sendTo(self._parent as never, event as never);
+}
+
+function reportOf({ definition, modules, failure }: NodeMachineContext, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
+  if (status !== "COMPLETE") return { node: definition.name, status, ...(failure ?? { error: "failed" }) };
+  const decided = decisionOf(modules);
+  const added = modules.ended.flatMap((outcome) => outcome.added ?? []);
+  return {
+    node: definition.name,
+    status,
+    ...(typeof decided?.decision === "string" ? { decision: decided.decision, cleanup: decided.cleanup ?? false } : {}),
+    ...(added.length === 0 ? {} : { added }),
+  };
+}
+
+function messagesOf({ definition, modules, failure }: NodeMachineContext): MailboxMessage[] {
+  const messages: MailboxMessage[] = [];
+  if (definition.modules.some(({ outputMailbox }) => outputMailbox !== undefined)) {
+    for (const { module, json } of modules.ended) {
+      const mailbox = definition.modules[module]?.outputMailbox;
+      if (mailbox !== undefined && json !== undefined) messages.push({ mailbox, message: JSON.parse(json) });
+    }
+  }
+  if (definition.outputMailbox !== undefined) {
+    const message = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
+    messages.push({ mailbox: definition.outputMailbox, message });
+  }
+  return messages;
+}
+
+const execute = {
+  "node.execute": [
+    { guard: "isOverVisits", target: "#node.FAILED", actions: "recordOverVisits" },
+    { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginVisit" },
+    { guard: "hasNothingToRun", target: "#node.EXECUTING.verifying", actions: "beginVisit" },
+    { target: "#node.EXECUTING.running", actions: "beginVisit" },
+  ],
+} as const;
+
+/** The ways out of an attempt that has succeeded, once its modules have all ended. */
+const afterSuccess = [
+  { guard: "isDone", target: "#node.COMPLETE", actions: ["recordOutcome", "dropModule"] },
+  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: ["recordOutcome", "dropModule"] },
+] as const;
+
+/** The ways out of an attempt that has failed and whose modules have all ended. */
+const afterFailure = [
+  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: ["recordOutcome", "dropModule"] },
+  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.running", reenter: true, actions: ["recordOutcome", "dropModule", "tellRetry", "beginAttempt"] },
+  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "dropModule", "recordFailure"] },
+  { target: "#node.FAILED", actions: ["recordOutcome", "dropModule", "recordFailure"] },
+] as const;
+
+/**
+ * @example
+ * const actor = createActor(nodeMachine.provide({ actors: { runModule: myRunner } }), { input: { definition: defineNode(node), scope: "run-1" } });
+ * actor.start();
+ * actor.send({ type: "node.execute", at: Date.now() });
+ */
+export const nodeMachine = machine.createMachine({
+  id: "node",
+  context: ({ input }) => ({ ...input, visits: 0, attempt: 0, now: 0, modules: NOTHING }),
+  initial: "WAITING",
+  states: {
+    WAITING: { on: execute },
+    EXECUTING: {
+      initial: "running",
+      states: {
+        checking: {
+          invoke: {
+            src: "checkNode",
+            input: ({ context }) => ({ node: context.definition.name }),
+            onDone: [
+              { guard: "shouldRunNothing", target: "verifying" },
+              { guard: "shouldRun", target: "running" },
+              { target: "#node.WAITING", actions: "tellSkipped" },
+            ],
+            onError: { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
+          },
+          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+        },
+        running: {
+          entry: ["startTimeLimit", "startModules"],
+          exit: "dropTimeLimit",
+          on: {
+            "xstate.done.actor.*": [
+              ...afterSuccess,
+              { guard: "isUndecided", actions: ["recordOutcome", "dropModule", "startModules"] },
+              { guard: "hasActiveModules", target: "stopping", actions: ["recordOutcome", "dropModule"] },
+              ...afterFailure,
+            ],
+            "xstate.done.actor.timeLimit": { target: "stopping", actions: ["recordWakeUp", "recordTimeout"] },
+            "node.abort": { target: "stopping", actions: "recordOutcome" },
+          },
+        },
+        stopping: {
+          entry: "abortModules",
+          on: {
+            "xstate.done.actor.*": [
+              { guard: "hasActiveModules", actions: ["recordOutcome", "dropModule"] },
+              ...afterSuccess,
+              ...afterFailure,
+            ],
+            "node.abort": { actions: "recordOutcome" },
+          },
+        },
+        verifying: {
+          invoke: {
+            src: "verifyOutputs",
+            input: ({ context }) => ({ node: context.definition.name }),
+            onDone: "#node.COMPLETE",
+            onError: { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
+          },
+          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+        },
+        backingOff: {
+          entry: "tellRetry",
+          invoke: {
+            src: "sleepUntil",
+            input: ({ context }) => ({ deadline: context.now + backoffMs(context.definition.backoff, context.attempt) }),
+            onDone: { target: "running", actions: ["recordWakeUp", "beginAttempt"] },
+          },
+          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+        },
+      },
+    },
+    COMPLETE: {
+      entry: { type: "tellSettled", params: { status: "COMPLETE" } },
+      on: { ...execute, "node.refuse": { target: "FAILED", actions: "recordRefusal" } },
+    },
+    FAILED: { entry: { type: "tellSettled", params: { status: "FAILED" } }, on: execute },
+    PARTIAL: { entry: { type: "tellSettled", params: { status: "PARTIAL" } }, on: execute },
+  },
+});

@@ -1,0 +1,253 @@
+/** The agent: a graph of nodes and what its runs share; every run is an actor of its own. */
+import type { InspectionEvent, Snapshot } from "xstate";
+import { z } from "zod";
+import { MemoryCache } from "./cache/memory.ts";
+import { luaConditions } from "./condition/lua.ts";
+import { Cache } from "./contract/cache.ts";
+import { AsimovError, GraphError, messageOf } from "./contract/errors.ts";
+import { withDescendants } from "./contract/graph.ts";
+import { Node } from "./contract/node.ts";
+import { parseOptions } from "./contract/options.ts";
+import type { NodeResult, TaskOutcome } from "./contract/outcome.ts";
+import { Permits } from "./contract/permits.ts";
+import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/plan.ts";
+import { type RunState, toExecutionState } from "./contract/run-state.ts";
+import type { SnapshotRef, SnapshotStore } from "./contract/snapshot.ts";
+import { Task } from "./contract/task.ts";
+import { TaskStatus } from "./contract/vocabulary.ts";
+import type { RedactOptions } from "./inspect/redact.ts";
+import { safeInspector } from "./inspect/safe-inspector.ts";
+import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
+import { type GraphScope, isSameDefinition } from "./runtime/graph-scope.ts";
+import type { AgentServices } from "./runtime/run-host.ts";
+import { type AgentLogic, runLogic, validGraph } from "./runtime/run-logic.ts";
+import { readSnapshot } from "./runtime/snapshot-parts.ts";
+import { FileSnapshotStore } from "./snapshot/file.ts";
+import { openTelemetry } from "./telemetry/open-telemetry.ts";
+
+export interface AgentOptions {
+  /** Default `new MemoryCache()`. */
+  cache?: Cache;
+  nodes?: Node[];
+  /** Nodes that runs may add themselves: a run that had added one is restored with the definition given here. */
+  dynamicNodes?: Node[];
+  /** Modules that run at a time, over all runs of this agent; at least 1, `Infinity` for no limit. Default 5. */
+  maxConcurrentTasks?: number;
+  /** Steps of one run; at least 1, `Infinity` for no limit. Default 100. */
+  maxTotalIterations?: number;
+  /** Where a run's end is published; `null` publishes none. Default `"agent_output"`. */
+  outputMailbox?: string | null;
+  /** Where errors are published as they happen; `null` publishes none. Default `"agent_error"`. */
+  errorMailbox?: string | null;
+  /** Whether nodes that ask for snapshots get them. Default true. */
+  autoSnapshot?: boolean;
+  /** Default a `FileSnapshotStore` in its default place, made when it is first needed. */
+  snapshotStore?: SnapshotStore;
+  /** Receives XState's inspection events of the whole system, redacted and cut in size. One that throws breaks nothing. */
+  inspect?: (event: InspectionEvent) => void;
+  /** What `inspect` gets in place of secrets and long values; `false` gives it everything. */
+  redact?: RedactOptions | false;
+  /** Milliseconds that an aborted module gets to end by itself, before it is left behind. Default 1,000. */
+  abortGraceMs?: number;
+}
+
+export interface RunOptions {
+  /** Cancels the run. */
+  signal?: AbortSignal;
+  /** Gives the run a cache of its own: the agent's, under this prefix. */
+  cachePrefix?: string;
+}
+
+export interface RestoreOptions extends RunOptions {
+  /** Removes keys and mailboxes that the snapshot does not hold, also where strangers' data may lie. Default false. */
+  clear?: boolean;
+}
+
+const mailbox = z.string().min(1).nullable();
+const limit = z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a whole number, at least 1, or Infinity" });
+const method = <T>(name: string, expected: string) =>
+  z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
+
+const agentSchema = z.strictObject({
+  cache: z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" }).optional(),
+  nodes: z.array(z.unknown()).optional(),
+  dynamicNodes: z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" })).optional(),
+  maxConcurrentTasks: limit.optional(),
+  maxTotalIterations: limit.optional(),
+  outputMailbox: mailbox.optional(),
+  errorMailbox: mailbox.optional(),
+  autoSnapshot: z.boolean().optional(),
+  snapshotStore: method<SnapshotStore>("save", "a SnapshotStore").optional(),
+  inspect: z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }).optional(),
+  redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
+  abortGraceMs: z.number().min(0).optional(),
+});
+
+const runSchema = z.strictObject({
+  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, { message: "expected an AbortSignal" }).optional(),
+  cachePrefix: z.string().min(1).optional(),
+  clear: z.boolean().optional(),
+});
+
+/**
+ * Runs tasks through a graph of nodes.
+ *
+ * @example
+ * const agent = new Agent({ nodes: [new Node({ name: "greet", modules: [greet] })] });
+ * const { status, results } = await agent.runTask(new Task({ type: "demo", objective: "Say hello" }));
+ */
+export class Agent {
+  readonly cache: Cache;
+  readonly #nodes = new Map<string, Node>();
+  readonly #services: AgentServices;
+  readonly #inspect: ((event: InspectionEvent) => void) | undefined;
+  readonly #scopes = new WeakMap<object, GraphScope>();
+  #maxConcurrentTasks: number;
+  #latest: AgentRun | undefined;
+  #store: SnapshotStore | undefined;
+  /** The agent as XState logic: input `{ task }`, output `TaskOutcome`; for `setup({ actors })`, `invoke` and `createActor`. */
+  readonly logic: AgentLogic;
+
+  /** @throws AsimovError `invalid-options`, GraphError `graph-duplicate-node` */
+  constructor(options: AgentOptions = {}) {
+    const parsed = parseOptions(agentSchema, options, "Agent");
+    this.cache = parsed.cache ?? new MemoryCache();
+    this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
+    this.#store = parsed.snapshotStore;
+    this.#inspect =
+      parsed.inspect === undefined ? undefined : safeInspector(parsed.inspect, parsed.redact === undefined ? {} : { redact: parsed.redact });
+    this.#services = {
+      cache: this.cache,
+      permits: new Permits(() => this.#maxConcurrentTasks),
+      conditions: luaConditions(),
+      telemetry: openTelemetry(),
+      abortGraceMs: parsed.abortGraceMs ?? 1_000,
+      maxTotalIterations: parsed.maxTotalIterations ?? 100,
+      autoSnapshot: parsed.autoSnapshot ?? true,
+      outputMailbox: parsed.outputMailbox === undefined ? "agent_output" : parsed.outputMailbox,
+      errorMailbox: parsed.errorMailbox === undefined ? "agent_error" : parsed.errorMailbox,
+      dynamicNodes: parsed.dynamicNodes ?? [],
+      snapshotStore: () => {
+        this.#store ??= new FileSnapshotStore();
+        return this.#store;
+      },
+    };
+    this.addNodes((options.nodes ?? []) as Node[]);
+    this.logic = runLogic({ services: this.#services, nodes: () => [...this.#nodes.values()] }, (self, scope) => this.#scopes.set(self, scope));
+  }
+
+  /** Read whenever a module wants to start. @throws AsimovError `invalid-options` */
+  set maxConcurrentTasks(value: number) {
+    this.#maxConcurrentTasks = parseOptions(limit, value, "maxConcurrentTasks");
+  }
+
+  get maxConcurrentTasks(): number {
+    return this.#maxConcurrentTasks;
+  }
+
+  /** For the runs that start from now on. @throws GraphError `graph-duplicate-node`, unless it is the same definition */
+  addNode(node: Node): this {
+    if (!(node instanceof Node)) {
+      throw new AsimovError(`addNode: expected a Node, got ${node === null ? "null" : typeof node}.`, { code: "invalid-options" });
+    }
+    const known = this.#nodes.get(node.name);
+    if (known !== undefined && !isSameDefinition(known, node)) {
+      throw new GraphError([`Two nodes are named "${node.name}"; give each a name of its own.`], "graph-duplicate-node");
+    }
+    this.#nodes.set(node.name, node);
+    return this;
+  }
+
+  addNodes(nodes: Node[]): this {
+    for (const node of nodes) this.addNode(node);
+    return this;
+  }
+
+  /** @throws GraphError */
+  compileExecutionPlan(): ExecutionPlan {
+    return toExecutionPlan(planOf(validGraph([...this.#nodes.values()])), 0, []);
+  }
+
+  /** The plan of a jump to a node: the node and its descendants. @throws GraphError, AsimovError `unknown-node` */
+  compileExecutionPlanFrom(node: string): ExecutionPlan {
+    const graph = validGraph([...this.#nodes.values()]);
+    requireNode(graph, node);
+    return toExecutionPlan(planOf(graph, withDescendants(graph, [node])), 0, []);
+  }
+
+  /** Runs a task to its end. Rejects for misuse alone; see `start`. */
+  async runTask(task: Task, options?: RunOptions): Promise<TaskOutcome> {
+    return this.start(task, options).outcome;
+  }
+
+  /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
+  start(task: Task, options: RunOptions = {}): AgentRun {
+    const { signal, cachePrefix } = parseOptions(runSchema, options, "start");
+    if (!(task instanceof Task)) {
+      throw new AsimovError(`start: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`, {
+        code: "invalid-options",
+      });
+    }
+    if (task.status !== TaskStatus.WAITING) {
+      throw new AsimovError(`Task ${task.id} is ${task.status}; a task runs once. Make a new Task, or go on by \`runFromSnapshot\`.`, {
+        code: "task-not-waiting",
+      });
+    }
+    const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
+    const { run, begin } = this.#launch({ input });
+    // In a microtask, so that whoever subscribes to the run's events at once misses nothing.
+    queueMicrotask(begin);
+    return run;
+  }
+
+  /** Goes on with a stored run. Rejects with a SnapshotError, and leaves the cache as it was, when the snapshot does not fit. */
+  async runFromSnapshot(snapshot: string | SnapshotRef, options?: RestoreOptions): Promise<TaskOutcome> {
+    return (await this.startFromSnapshot(snapshot, options)).outcome;
+  }
+
+  /**
+   * @param snapshot its reference, its directory, or the directory of its task for the newest one
+   * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`
+   */
+  async startFromSnapshot(snapshot: string | SnapshotRef, options: RestoreOptions = {}): Promise<AgentRun> {
+    const { signal, cachePrefix, clear } = parseOptions(runSchema, options, "startFromSnapshot");
+    const stored = await this.#services.snapshotStore().load(snapshot);
+    const { agent, cache: state, cut } = readSnapshot(stored);
+    if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
+    // Restoring the actor checks the graph; the cache is touched only when it fits.
+    const { run, scope, begin } = this.#launch({ snapshot: agent as unknown as Snapshot<unknown> });
+    const keptForeignKeys = scope.cache.shared && clear !== true;
+    try {
+      await scope.cache.importState(state, { exclusive: !keptForeignKeys });
+    } catch (error) {
+      scope.run.finish(messageOf(error));
+      throw error;
+    }
+    scope.run.restoredCut = cut;
+    // In a task of its own: the caller's subscription comes some microtasks later.
+    setTimeout(() => {
+      scope.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
+      begin();
+      scope.run.listen(signal);
+    }, 0);
+    return run;
+  }
+
+  /** Of the latest run; before the first, of a run that has not started. */
+  get executionState(): ExecutionState {
+    const state = (this.#latest?.actor.getSnapshot() as { context?: { state: RunState } } | undefined)?.context?.state;
+    if (state !== undefined) return toExecutionState(state);
+    return { executionIndex: 0, currentPlan: this.#nodes.size === 0 ? [] : this.compileExecutionPlan(), executionHistory: [], totalIterations: 0 };
+  }
+
+  /** Of the latest run, as far as it is. */
+  get nodeResults(): Record<string, NodeResult> {
+    return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.readNodes().results ?? {});
+  }
+
+  #launch(from: Launch["from"]): ReturnType<typeof launch> {
+    const launched = launch({ logic: this.logic, scopeOf: (actor) => this.#scopes.get(actor), inspect: this.#inspect, from });
+    this.#latest = launched.run;
+    return launched;
+  }
+}

@@ -1,0 +1,56 @@
+/** What the cache methods accept, checked by hand because it is checked at every call. */
+import type { CacheState, ReceiveOptions } from "../contract/cache.ts";
+import { requireKey } from "../contract/cache-keys.ts";
+import { AsimovError } from "../contract/errors.ts";
+import { parseStored } from "./failures.ts";
+
+const shown = (value: unknown): string => (typeof value === "number" ? String(value) : value === null ? "null" : typeof value);
+
+/** @throws AsimovError `invalid-options` for an option that the method does not have */
+export function refuseUnknown(options: object | undefined, method: string, known: readonly string[]): void {
+  if (options === undefined) return;
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new AsimovError(`\`${method}\` has no option "${name}"; it takes ${known.join(", ")}.`, { code: "invalid-options" });
+  }
+}
+
+/** Whole milliseconds. @throws AsimovError `invalid-options` */
+export function requireTtl(ttlMs: unknown): number | undefined {
+  if (ttlMs === undefined) return undefined;
+  if (typeof ttlMs === "number" && ttlMs >= 1 && ttlMs <= Number.MAX_SAFE_INTEGER) return Math.ceil(ttlMs);
+  throw new AsimovError(`\`ttlMs\` must be a number of milliseconds, at least 1; got ${shown(ttlMs)}. Leave it out to keep the key.`, {
+    code: "invalid-options",
+  });
+}
+
+/** @throws AsimovError `invalid-options`, or the signal's reason when it is aborted already */
+export function requireReceiveOptions(options: ReceiveOptions): void {
+  refuseUnknown(options, "getMessage", ["timeoutMs", "signal"]);
+  const { timeoutMs, signal } = options;
+  if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0)) {
+    throw new AsimovError(
+      `\`timeoutMs\` must be a number of milliseconds, at least 0; got ${shown(timeoutMs)}. 0 takes only what is there; leave it out to wait without end.`,
+      { code: "invalid-options" },
+    );
+  }
+  signal?.throwIfAborted();
+}
+
+/** @throws AsimovError `not-a-number` */
+export function requireSummand(by: unknown): asserts by is number {
+  if (typeof by === "number" && Number.isFinite(by)) return;
+  throw new AsimovError(`\`increment\` adds a finite number; got ${shown(by)}.`, { code: "not-a-number" });
+}
+
+/** Checks all of a state, so that nothing was changed when something is refused. @throws AsimovError `cache-value-not-json` */
+export function requireState(state: CacheState): void {
+  for (const [key, { json }] of state.values) {
+    requireKey(key, "key");
+    parseStored(json, key);
+  }
+  for (const [mailbox, texts] of state.mailboxes) {
+    requireKey(mailbox, "mailbox");
+    for (const text of texts) parseStored(text, mailbox);
+  }
+}

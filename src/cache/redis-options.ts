@@ -1,0 +1,75 @@
+/** What a Redis cache is made with, and the part of an ioredis client that it uses. */
+import { z } from "zod";
+import { parseOptions } from "../contract/options.ts";
+
+type Argument = string | number;
+
+/** The subset of an ioredis client that is used; `new Redis()` of ioredis 5 or 6 fits, a `Cluster` does not. */
+export interface RedisClient {
+  readonly status: string;
+  call(command: string, ...args: Argument[]): Promise<unknown>;
+  multi(commands: Argument[][]): { exec(): Promise<[error: Error | null, result: unknown][] | null> };
+  duplicate(override?: object): RedisClient;
+  disconnect(): void;
+  on(event: "error", listener: (error: Error) => void): unknown;
+}
+
+export interface RedisCacheOptions {
+  /** Default `127.0.0.1`. */
+  host?: string;
+  /** Default 6379. */
+  port?: number;
+  /** The number of the database. Default 0. */
+  db?: number;
+  username?: string;
+  password?: string;
+  /** `redis://` or `rediss://` (TLS), in place of the five above. */
+  url?: string;
+  /**
+   * An ioredis client of your own, in place of all of the above. The cache sends its commands through it and leaves it open at `close`;
+   * connections for blocking receives are duplicates of it, which the cache closes. It must have no `keyPrefix`.
+   */
+  client?: RedisClient;
+  /** The prefix of this view. Default: none. */
+  defaultPrefix?: string;
+  /** The suffix of this view. Default: none. */
+  defaultSuffix?: string;
+}
+
+function isClient(value: unknown): value is RedisClient {
+  const client = value as Partial<RedisClient> | null | undefined;
+  return typeof client?.call === "function" && typeof client.multi === "function" && typeof client.duplicate === "function";
+}
+
+const schema = z
+  .strictObject({
+    host: z.string().min(1).optional(),
+    port: z.int().min(1).max(65_535).optional(),
+    db: z.int().min(0).optional(),
+    username: z.string().optional(),
+    password: z.string().optional(),
+    url: z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" }).optional(),
+    client: z
+      .custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`")
+      .refine((client) => !("isCluster" in client && client.isCluster === true), "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots")
+      .refine(
+        (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
+        "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",
+      )
+      .optional(),
+    defaultPrefix: z.string().optional(),
+    defaultSuffix: z.string().optional(),
+  })
+  .superRefine((options, context) => {
+    const server = (["host", "port", "db", "username", "password"] as const).filter((name) => options[name] !== undefined);
+    const whole = (["client", "url"] as const).filter((name) => options[name] !== undefined);
+    if (whole.length + Math.min(server.length, 1) <= 1) return;
+    context.addIssue({ code: "custom", message: `name the server once, not by ${[...whole, ...server].join(" and ")}` });
+  });
+
+export type RedisSettings = z.infer<typeof schema>;
+
+/** @throws AsimovError `invalid-options`; the message holds no value of an option */
+export function parseRedisOptions(options: unknown): RedisSettings {
+  return parseOptions(schema, options, "RedisCache options");
+}

@@ -1,0 +1,14 @@
+/** Options are parsed once, by one schema; the message names the option, what was expected and what came. */
+import type { z } from "zod";
+import { AsimovError } from "./errors.ts";
+
+/** @throws AsimovError `invalid-options`, with every fault */
+export function parseOptions<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => {
+    const path = issue.path.map(String).join(".");
+    return path === "" ? issue.message : `${path}: ${issue.message}`;
+  });
+  throw new AsimovError(`${what}: ${faults.join("; ")}.`, { code: "invalid-options" });
+}

@@ -1,0 +1,226 @@
+/** Where a run stands: plan, history, failed chains and limits, moved on by pure functions that the agent machine calls. */
+import { messageOf } from "./errors.ts";
+import { extendGraph, type Graph, indexOf, withDescendants } from "./graph.ts";
+import type { ErrorReport, NodeReport } from "./outcome.ts";
+import { type ExecutionState, type Levels, planOf, planOfJump, toExecutionPlan } from "./plan.ts";
+import { SnapshotControl, type TaskStatus } from "./vocabulary.ts";
+
+/** Plans that are remembered: a loop of 100,000 jumps must not eat the memory. */
+export const HISTORY_LIMIT = 100;
+export const ERROR_LIMIT = 1_000;
+
+/** A plan and how far it came. */
+export interface PastPlan {
+  levels: Levels;
+  index: number;
+  skipped: readonly string[];
+}
+
+export interface RunState {
+  graph: Graph;
+  levels: Levels;
+  /** The step that runs now, or next. */
+  index: number;
+  /** Of the current plan: skipped by a condition, or since what they depend on was skipped or failed. */
+  skipped: readonly string[];
+  /** The plans that were replaced, oldest first, bounded. */
+  history: readonly PastPlan[];
+  totalIterations: number;
+  /** The nodes whose latest visit failed: the roots of the failed chains. */
+  failed: readonly string[];
+  /** The nodes with snapshot ONCE that had theirs. */
+  saved: readonly string[];
+  errors: readonly ErrorReport[];
+}
+
+export function startState(graph: Graph): RunState {
+  return { graph, levels: planOf(graph), index: 0, skipped: [], history: [], totalIterations: 0, failed: [], saved: [], errors: [] };
+}
+
+/** Every node in a failed chain. */
+export function inFailedChain({ graph, failed }: RunState): ReadonlySet<string> {
+  return failed.length === 0 ? NONE : withDescendants(graph, failed);
+}
+const NONE: ReadonlySet<string> = new Set();
+
+/** For each failed node itself and its descendants, in declaration order. */
+export function failedChains({ graph, failed }: RunState): string[][] {
+  const { position } = indexOf(graph);
+  const place = (name: string): number => position.get(name) as number;
+  return failed.map((root) => [root, ...[...withDescendants(graph, [root])].filter((name) => name !== root).sort((a, b) => place(a) - place(b))]);
+}
+
+/** A node whose dependency is in a failed chain is blocked; one whose dependencies were all skipped is skipped. */
+function splitStep(state: RunState, blocked: ReadonlySet<string>, skipped: ReadonlySet<string>): { run: string[]; skip: string[] } {
+  const { byName } = indexOf(state.graph);
+  const run: string[] = [];
+  const skip: string[] = [];
+  for (const name of state.levels[state.index] ?? []) {
+    const dependencies = byName.get(name)?.dependencies ?? [];
+    const isBlocked = dependencies.some((dependency) => blocked.has(dependency));
+    const isSkipped = dependencies.length > 0 && skipped.size > 0 && dependencies.every((dependency) => skipped.has(dependency));
+    (isBlocked || isSkipped ? skip : run).push(name);
+  }
+  return { run, skip };
+}
+
+/** The nodes of the step that may run. */
+export function runnable(state: RunState): readonly string[] {
+  if (state.failed.length === 0 && state.skipped.length === 0) return state.levels[state.index] ?? [];
+  return splitStep(state, inFailedChain(state), new Set(state.skipped)).run;
+}
+
+/** Passes over the steps of which nothing may run. */
+function passBlocked(state: RunState): RunState {
+  if (state.failed.length === 0 && state.skipped.length === 0) return state;
+  const blocked = inFailedChain(state);
+  const skipped = new Set(state.skipped);
+  let index = state.index;
+  while (index < state.levels.length) {
+    const { run, skip } = splitStep({ ...state, index }, blocked, skipped);
+    if (run.length > 0) break;
+    for (const name of skip) skipped.add(name);
+    index++;
+  }
+  return index === state.index ? state : { ...state, index, skipped: [...skipped] };
+}
+
+/** Starts the step: it counts as an iteration, and what may not run is marked. */
+export function beginStep(state: RunState): RunState {
+  const totalIterations = state.totalIterations + 1;
+  if (state.failed.length === 0 && state.skipped.length === 0) return { ...state, totalIterations };
+  const { skip } = splitStep(state, inFailedChain(state), new Set(state.skipped));
+  return { ...state, skipped: skip.length === 0 ? state.skipped : [...state.skipped, ...skip], totalIterations };
+}
+
+/** The nodes before which a snapshot is due. */
+export function nodesToSave(state: RunState): string[] {
+  const { byName } = indexOf(state.graph);
+  return runnable(state).filter((name) => {
+    const control = byName.get(name)?.snapshot;
+    return control === SnapshotControl.ALWAYS || (control === SnapshotControl.ONCE && !state.saved.includes(name));
+  });
+}
+
+export function markSaved(state: RunState, nodes: readonly string[]): RunState {
+  const { byName } = indexOf(state.graph);
+  const once = nodes.filter((name) => byName.get(name)?.snapshot === SnapshotControl.ONCE);
+  return once.length === 0 ? state : { ...state, saved: [...state.saved, ...once] };
+}
+
+export function withErrors(state: RunState, errors: readonly ErrorReport[]): RunState {
+  return errors.length === 0 ? state : { ...state, errors: [...state.errors, ...errors].slice(-ERROR_LIMIT) };
+}
+
+/** What follows from a step, besides the state. */
+export interface StepEffects {
+  /** New reports, for the error mailbox; a failed node was reported when it failed. */
+  errors: ErrorReport[];
+  /** Deciding nodes whose jump was refused: they have failed. */
+  refused: { node: string; error: string; code: string }[];
+  added: string[];
+  jump?: { from: string; to: string };
+  /** The nodes whose generators the jump closes. */
+  cleanup: string[];
+}
+
+/** Records a step against the plan it ran in, then adds nodes, then jumps. */
+export function settleStep(before: RunState, reports: readonly NodeReport[]): { state: RunState; effects: StepEffects } {
+  const effects: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
+  let state = passReports(before, reports);
+  let isReplanned = false;
+  for (const report of reports) {
+    if (report.status !== "COMPLETE" || report.added === undefined || report.added.length === 0) continue;
+    try {
+      const graph = extendGraph(state.graph, report.node, report.added);
+      if (graph === state.graph) continue;
+      effects.added.push(...graph.nodes.slice(state.graph.nodes.length).map(({ name }) => name));
+      state = { ...state, graph };
+      isReplanned = true;
+    } catch (error) {
+      refuse(effects, report.node, messageOf(error), "graph-invalid-addition");
+    }
+  }
+  const pending = [...state.levels.slice(state.index).flat(), ...effects.added];
+  const jump = chooseJump(state, reports, effects);
+  if (effects.refused.length > 0) state = { ...state, failed: [...new Set([...state.failed, ...effects.refused.map(({ node }) => node)])] };
+  if (jump !== undefined) {
+    const levels = planOfJump(state.graph, pending, jump.node, jump.decision as string);
+    effects.jump = { from: jump.node, to: jump.decision as string };
+    if (jump.cleanup === true) effects.cleanup = levels.flat();
+    state = replan(state, levels);
+  } else if (isReplanned) {
+    state = replan(state, planOf(state.graph, new Set(pending)));
+  }
+  return { state: passBlocked(withErrors(state, effects.errors)), effects };
+}
+
+function passReports(state: RunState, reports: readonly NodeReport[]): RunState {
+  const skipped = reports.filter(({ status }) => status === "SKIPPED").map(({ node }) => node);
+  let failed = state.failed;
+  const hasFailure = reports.some(({ status }) => status === "FAILED" || status === "PARTIAL");
+  if (hasFailure || failed.length > 0) {
+    const roots = new Set(failed);
+    for (const { node, status } of reports) {
+      if (status === "COMPLETE") roots.delete(node);
+      if (status === "FAILED" || status === "PARTIAL") roots.add(node);
+    }
+    failed = [...roots];
+  }
+  return { ...state, failed, skipped: skipped.length === 0 ? state.skipped : [...state.skipped, ...skipped], index: state.index + 1 };
+}
+
+function refuse(effects: StepEffects, node: string, error: string, code: string): void {
+  effects.refused.push({ node, error, code });
+  effects.errors.push({ status: "error", node, error, code });
+}
+
+/** The last valid jump in declaration order; the others are reported. */
+function chooseJump(state: RunState, reports: readonly NodeReport[], effects: StepEffects): NodeReport | undefined {
+  const asked = reports.filter(({ status, decision }) => status === "COMPLETE" && decision !== undefined);
+  if (asked.length === 0) return undefined;
+  const { byName } = indexOf(state.graph);
+  const failed = inFailedChain(state);
+  let chosen: NodeReport | undefined;
+  for (const report of asked) {
+    const to = report.decision as string;
+    if (!byName.has(to)) {
+      const error = `Node "${report.node}" decided for "${to}", which the graph does not hold; the plan goes on.`;
+      effects.errors.push({ status: "error", node: report.node, error, code: "unknown-target" });
+    } else if (failed.has(to)) {
+      refuse(effects, report.node, `Node "${report.node}" decided for "${to}", which is in a failed chain.`, "target-failed");
+    } else {
+      if (chosen !== undefined) {
+        const error = `Node "${chosen.node}" decided for "${chosen.decision}", but "${report.node}" decided later in the same step, for "${to}".`;
+        effects.errors.push({ status: "error", node: chosen.node, error, code: "jump-overruled" });
+      }
+      chosen = report;
+    }
+  }
+  return chosen;
+}
+
+/** What was skipped stays so, unless the new plan runs it again. */
+function replan(state: RunState, levels: Levels): RunState {
+  const { index, skipped } = state;
+  const history = [...state.history.slice(1 - HISTORY_LIMIT), { levels: state.levels, index, skipped }];
+  const again = new Set(skipped.length === 0 ? [] : levels.flat());
+  return { ...state, levels, index: 0, skipped: skipped.filter((name) => !again.has(name)), history };
+}
+
+
+/** COMPLETE without a failed chain; FAILED when every node is in one; PARTIAL otherwise. */
+export function statusOf(state: RunState): Extract<TaskStatus, "COMPLETE" | "FAILED" | "PARTIAL"> {
+  const failed = inFailedChain(state);
+  if (failed.size === 0) return "COMPLETE";
+  return failed.size === state.graph.nodes.length ? "FAILED" : "PARTIAL";
+}
+
+export function toExecutionState(state: RunState): ExecutionState {
+  return {
+    executionIndex: state.index,
+    currentPlan: toExecutionPlan(state.levels, state.index, state.skipped),
+    executionHistory: state.history.map(({ levels, index, skipped }) => toExecutionPlan(levels, index, skipped)),
+    totalIterations: state.totalIterations,
+  };
+}

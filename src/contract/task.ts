@@ -1,0 +1,143 @@
+/** A task: one objective, and where it stands; its status moves only along the transitions of the task machine. */
+import { z } from "zod";
+import { AsimovError } from "./errors.ts";
+import { copyJson } from "./json.ts";
+import { requireName } from "./names.ts";
+import { parseOptions } from "./options.ts";
+import { TaskStatus } from "./vocabulary.ts";
+
+export interface TaskJSON {
+  id: string;
+  type: string;
+  objective: string;
+  params: Record<string, unknown>;
+  status: TaskStatus;
+  /** Of an ended task: for each last node of the graph that succeeded, its result. */
+  result?: unknown;
+  error?: string;
+}
+
+/** How an executing task ends. */
+export interface TaskEnd {
+  status: typeof TaskStatus.COMPLETE | typeof TaskStatus.FAILED | typeof TaskStatus.PARTIAL;
+  result?: unknown;
+  error?: string;
+}
+
+const text = z.string().min(1);
+const record = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
+  message: "expected an object",
+});
+const initSchema = z.strictObject({ type: text, objective: z.string(), params: record.optional(), id: text.optional() });
+const jsonSchema = z.strictObject({
+  id: text,
+  type: text,
+  objective: z.string(),
+  params: record,
+  status: z.enum(TaskStatus),
+  result: z.unknown().optional(),
+  error: z.string().optional(),
+});
+
+/** The transitions of the task machine, as a table. */
+export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
+  WAITING: ["EXECUTING"],
+  EXECUTING: ["COMPLETE", "FAILED", "PARTIAL"],
+  COMPLETE: [],
+  FAILED: [],
+  PARTIAL: [],
+};
+
+/** The task after it ended. */
+export function endTask(task: TaskJSON, end: TaskEnd): TaskJSON {
+  const { result: _result, error: _error, ...rest } = task;
+  return {
+    ...rest,
+    status: end.status,
+    ...(end.result === undefined ? {} : { result: end.result }),
+    ...(end.error === undefined ? {} : { error: end.error }),
+  };
+}
+
+let move: (task: Task, next: TaskJSON) => void;
+
+/**
+ * What an agent is asked to do.
+ *
+ * @example
+ * const task = new Task({ type: "summary", objective: "Sum up the README", params: { path: "README.md" } });
+ * const { status } = await agent.runTask(task);
+ */
+export class Task<P = Record<string, unknown>> {
+  /** A UUID, unless another id was given. */
+  readonly id: string;
+  readonly type: string;
+  readonly objective: string;
+  /** A copy of what was given; JSON. Default `{}`. */
+  readonly params: P;
+  #status: TaskStatus = TaskStatus.WAITING;
+  #result: unknown;
+  #error: string | undefined;
+
+  static {
+    move = (task, next) => {
+      if (task.#status === next.status) return;
+      if (!TASK_TRANSITIONS[task.#status].includes(next.status)) {
+        throw new AsimovError(`A task in ${task.#status} cannot go to ${next.status}.`, { code: "task-transition" });
+      }
+      task.#status = next.status;
+      task.#result = next.result;
+      task.#error = next.error;
+    };
+  }
+
+  /** @throws AsimovError `invalid-options`, `invalid-name` or `not-json`, naming the property */
+  constructor(init: { type: string; objective: string; params?: P; id?: string }) {
+    const { type, objective, params, id } = parseOptions(initSchema, init, "Task");
+    this.id = id === undefined ? crypto.randomUUID() : requireName(id, "task");
+    this.type = type;
+    this.objective = objective;
+    this.params = copyJson(params ?? {}, "Task params") as P;
+  }
+
+  get status(): TaskStatus {
+    return this.#status;
+  }
+
+  /** For each last node of the graph that succeeded, its result; undefined until the task ended. */
+  get result(): unknown {
+    return this.#result;
+  }
+
+  /** Why the task is FAILED or PARTIAL. */
+  get error(): string | undefined {
+    return this.#error;
+  }
+
+  toJSON(): TaskJSON {
+    return {
+      id: this.id,
+      type: this.type,
+      objective: this.objective,
+      params: this.params as Record<string, unknown>,
+      status: this.#status,
+      ...(this.#result === undefined ? {} : { result: this.#result }),
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+
+  /** @throws AsimovError `invalid-options`, naming what is wrong with the JSON */
+  static fromJSON(json: unknown): Task {
+    const { id, type, objective, params, ...end } = parseOptions(jsonSchema, copyJson(json, "Task JSON"), "Task JSON");
+    const task = new Task({ id, type, objective, params });
+    task.#status = end.status;
+    task.#result = end.result;
+    task.#error = end.error;
+    return task;
+  }
+}
+
+/** Lets a task follow its machine; for the runtime alone. @throws AsimovError `task-transition` */
+export function moveTask(task: Task, next: TaskJSON): void {
+  move(task, next);
+}

@@ -1,0 +1,150 @@
+/** The composition root: binds the machines to one run's actors, so that a whole agent is one actor logic, nested ones too. */
+import type { AnyActorLogic, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
+import { checkNode, verifyOutputs } from "../../actors/check-node.ts";
+import { nodePool } from "../../actors/node-pool.ts";
+import { publishMessages } from "../../actors/publish-messages.ts";
+import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "../../actors/run-effects.ts";
+import { runModule } from "../../actors/run-module.ts";
+import { sleepUntil } from "../../actors/sleep-until.ts";
+import { type AgentMachineInput, agentMachine } from "../../machines/agent.ts";
+import { nodeMachine } from "../../machines/node.ts";
+import { type ModuleOrder, type ModuleOutcome, scopeOf } from "../contract/attempt.ts";
+import { messageOf } from "../contract/errors.ts";
+import { requireGraph } from "../contract/graph.ts";
+import type { TaskOutcomeJSON } from "../contract/outcome.ts";
+import type { RunState } from "../contract/run-state.ts";
+import { GraphScope, graphOf } from "./graph-scope.ts";
+import type { PersistedAgent } from "./snapshot-parts.ts";
+
+/** The agent machine with the actors of one instance of a graph. */
+function bindAgent(scope: GraphScope): typeof agentMachine {
+  const nodes = nodeMachine.provide({
+    actors: {
+      runModule: runModule(scope),
+      runSubgraph: subgraphLogic(scope),
+      checkNode: checkNode(scope),
+      verifyOutputs: verifyOutputs(scope),
+      sleepUntil: sleepUntil(),
+    } as never,
+  });
+  return agentMachine.provide({
+    actors: {
+      nodes: nodePool(scope, () => nodes),
+      outbox: publishMessages({ cache: scope.cache, acknowledge: (id, error) => scope.run.acknowledge(id, error) }),
+      openRun: openRun(scope),
+      saveSnapshot: saveSnapshot(scope),
+      closeGenerators: closeGenerators(scope),
+      closeNodes: closeNodes(scope),
+      closeRun: closeRun(scope),
+    } as never,
+  });
+}
+
+/** What differs between a whole run and a nested one. */
+export interface Binding<TOutput> {
+  create(self: AnyActorScope["self"], input: unknown): { scope: GraphScope; input: AgentMachineInput };
+  restore(self: AnyActorScope["self"], persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent };
+  outputOf(outcome: TaskOutcomeJSON, scope: GraphScope): TOutput;
+  eventOf?(event: AnyEventObject): AnyEventObject;
+  /** The actor is active no more. */
+  onEnd?(scope: GraphScope, error: string | undefined): void;
+  onTask?(scope: GraphScope, task: TaskOutcomeJSON["task"]): void;
+}
+
+/**
+ * Logic whose actors are agent machines, each bound to a graph of its own when it is created or restored.
+ * It has the machine's chart, so that inspectors can draw it.
+ */
+export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLogic {
+  const scopes = new WeakMap<object, GraphScope>();
+  const machineOf = (snapshot: AnyMachineSnapshot): AnyActorLogic => snapshot.machine as unknown as AnyActorLogic;
+
+  const settle = (before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot, self: object): AnyMachineSnapshot => {
+    if (after.status === "active" || (before !== undefined && before.status !== "active")) return after;
+    const scope = scopes.get(self) as GraphScope;
+    binding.onEnd?.(scope, after.status === "error" ? messageOf(after.error) : after.status === "stopped" ? "stopped" : undefined);
+    return after.status === "done" ? ({ ...after, output: binding.outputOf(after.output as TaskOutcomeJSON, scope) } as AnyMachineSnapshot) : after;
+  };
+
+  const logic = {
+    getInitialSnapshot(actorScope: AnyActorScope, input: unknown) {
+      const { scope, input: machineInput } = binding.create(actorScope.self, input);
+      scope.actor = actorScope.self;
+      scopes.set(actorScope.self, scope);
+      return (bindAgent(scope) as AnyActorLogic).getInitialSnapshot(actorScope, machineInput);
+    },
+    restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
+      const { scope, persisted } = binding.restore(actorScope.self, stored as unknown as PersistedAgent);
+      scope.actor = actorScope.self;
+      scopes.set(actorScope.self, scope);
+      return (bindAgent(scope) as AnyActorLogic).restoreSnapshot?.(persisted as never, actorScope);
+    },
+    transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
+      try {
+        const next = machineOf(snapshot).transition(snapshot, binding.eventOf?.(event) ?? event, actorScope);
+        return settle(snapshot, next, actorScope.self);
+      } catch (error) {
+        binding.onEnd?.(scopes.get(actorScope.self) as GraphScope, messageOf(error));
+        throw error;
+      }
+    },
+    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => machineOf(snapshot).getPersistedSnapshot(snapshot, options),
+    start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
+      const scope = scopes.get(actorScope.self) as GraphScope;
+      actorScope.self.on("*", (event: unknown) => scope.run.events.tell(event as never));
+      const { task } = snapshot.children as Record<string, { subscribe(next: (state: { context: { task: never } }) => void): unknown } | undefined>;
+      if (binding.onTask !== undefined) task?.subscribe(({ context }) => binding.onTask?.(scope, context.task));
+      machineOf(snapshot).start?.(snapshot, actorScope);
+    },
+  };
+  return Object.assign(Object.create(agentMachine), logic) as AnyActorLogic;
+}
+
+/** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
+function subgraphLogic(parent: GraphScope): AnyActorLogic {
+  const scopeFor = (name: string): GraphScope => {
+    const { nodes } = parent.node(name);
+    return new GraphScope(parent.run, { path: [...parent.path, name], nodes, outputMailbox: null, parentSpan: parent.spanOf(name) });
+  };
+  return boundAgentLogic<ModuleOutcome>({
+    create(_self, input) {
+      const order = input as ModuleOrder;
+      const node = parent.node(order.node);
+      const scope = scopeFor(order.node);
+      const { run } = parent;
+      return {
+        scope,
+        input: {
+          runId: run.runId,
+          task: { ...run.task.toJSON(), status: "WAITING" },
+          graph: requireGraph(graphOf(node.nodes).nodes),
+          scope: scopeOf(order),
+          path: [...scope.path],
+          maxTotalIterations: node.nodeConfig.maxTotalIterations ?? run.services.maxTotalIterations,
+          autoSnapshot: run.services.autoSnapshot,
+          outputMailbox: null,
+          errorMailbox: run.services.errorMailbox,
+        },
+      };
+    },
+    restore(_self, persisted) {
+      const path = persisted.context.path as string[];
+      const scope = scopeFor(path.at(-1) as string);
+      scope.restoreGraph((persisted.context.state as RunState).graph);
+      return { scope, persisted };
+    },
+    eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
+    outputOf({ status, results, failedChains, task }) {
+      const isError = status !== "COMPLETE";
+      const error = task.error ?? `the nested graph ended as ${status}`;
+      return {
+        module: 0,
+        status: isError ? "error" : "success",
+        json: JSON.stringify({ status: isError ? "error" : "success", result: results, ...(isError ? { error, failedChains } : {}) }),
+        ...(isError ? { error, partial: status === "PARTIAL" } : {}),
+        retryable: true,
+        endedAt: Date.now(),
+      };
+    },
+  });
+}

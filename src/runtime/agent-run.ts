@@ -1,0 +1,83 @@
+/** One run as whoever started it sees it: events, messages, cancelling and snapshots; its outcome always settles. */
+import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xstate";
+import { AsimovError } from "../contract/errors.ts";
+import type { AgentEvent } from "../contract/events.ts";
+import { toJsonText } from "../contract/json.ts";
+import { requireName } from "../contract/names.ts";
+import type { TaskOutcome } from "../contract/outcome.ts";
+import type { SnapshotRef } from "../contract/snapshot.ts";
+import type { Task } from "../contract/task.ts";
+import type { GraphScope } from "./graph-scope.ts";
+import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
+
+export interface AgentRun {
+  /** Stable over restores. */
+  readonly id: string;
+  readonly task: Task;
+  /** The agent's actor, to inspect and to send events to. */
+  readonly actor: Actor<AgentLogic>;
+  /** Rejects only for misuse, such as a condition with a syntax error; what fails inside the run is in the outcome. */
+  readonly outcome: Promise<TaskOutcome>;
+  /** Events from now on; ends with the run. */
+  events(): AsyncIterable<AgentEvent>;
+  /** Publishes a message; settles when it is in its mailbox. @throws AsimovError `run-ended`, `not-json`, `publish-failed` */
+  send(mailbox: string, message: unknown): Promise<void>;
+  /** Aborts what runs, waits for it, and ends the run as FAILED. */
+  cancel(reason?: string): Promise<TaskOutcome>;
+  /** Stores the run as it stands now; what is unfinished runs again when it is restored. @throws SnapshotError, or AsimovError `run-ended` */
+  snapshot(hint?: string): Promise<SnapshotRef>;
+}
+
+export interface Launch {
+  logic: AgentLogic;
+  scopeOf(actor: object): GraphScope | undefined;
+  inspect: ((event: InspectionEvent) => void) | undefined;
+  /** A task to start, or a stored run to go on with. */
+  from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };
+}
+
+/** A run whose actor has not started yet. @throws what creating or restoring it threw, such as a GraphError */
+export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
+  const actor = createActor(logic, { id: "agent", ...from, ...(inspect === undefined ? {} : { inspect }) } as never) as Actor<AgentLogic>;
+  const scope = scopeOf(actor);
+  const initial = actor.getSnapshot();
+  if (initial.status === "error" || scope === undefined) {
+    scope?.run.finish("the run could not start");
+    throw initial.error;
+  }
+  const { run } = scope;
+  const outcome = new Promise<TaskOutcome>((resolve, reject) => {
+    actor.subscribe({
+      error: reject,
+      complete() {
+        const snapshot = actor.getSnapshot();
+        if (snapshot.status === "done") resolve(snapshot.output);
+        else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
+      },
+    });
+  });
+  // Whoever listens to events alone must not lose the process to an unhandled rejection.
+  outcome.catch(() => {});
+  const handle: AgentRun = {
+    id: run.runId,
+    task: run.task,
+    actor,
+    outcome,
+    events: () => run.events.subscribe(),
+    async send(mailbox, message) {
+      requireName(mailbox, "mailbox");
+      await run.send(mailbox, JSON.parse(toJsonText(message, `message to mailbox "${mailbox}"`)));
+    },
+    cancel(reason) {
+      run.cancel(reason);
+      return outcome;
+    },
+    snapshot: (hint) => run.snapshot({ nodes: currentNodes(actor), ...(hint === undefined ? {} : { hint }) }),
+  };
+  return { run: handle, scope, begin: () => actor.start() };
+}
+
+function currentNodes(actor: Actor<AgentLogic>): readonly string[] {
+  const { context } = actor.getSnapshot() as unknown as { context: { state: { levels: readonly (readonly string[])[]; index: number } } };
+  return context.state.levels[context.state.index] ?? [];
+}

@@ -1,0 +1,245 @@
+/** One instance of a graph within a run, the agent's own or one nested in a node: what its actors ask for. */
+import type { RunEffects } from "../../actors/run-effects.ts";
+import type { NodeChecks } from "../../actors/check-node.ts";
+import type { NodeState } from "../../actors/node-pool.ts";
+import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
+import type { Cache } from "../contract/cache.ts";
+import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
+import { FlowControlModule } from "../contract/flow-control.ts";
+import type { Graph, GraphNode } from "../contract/graph.ts";
+import { graphDifferences } from "../contract/graph-difference.ts";
+import type { AgentEventBody, ModuleHost, NodesHost, RunningGenerator } from "../contract/host.ts";
+import type { AgentModule } from "../contract/module.ts";
+import { Node } from "../contract/node.ts";
+import { defineNode, graphNodeOf, type NodeDefinition } from "../contract/node-definition.ts";
+import type { ErrorReport, NodeResult } from "../contract/outcome.ts";
+import type { Permits } from "../contract/permits.ts";
+import type { SnapshotRef } from "../contract/snapshot.ts";
+import type { Task, TaskJSON } from "../contract/task.ts";
+import type { Span } from "../contract/telemetry.ts";
+import type { RunHost } from "./run-host.ts";
+
+/** What the pool's snapshot offers to its scope. */
+interface NodesView {
+  nodes: Map<string, { getSnapshot(): unknown }>;
+}
+
+export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects {
+  readonly run: RunHost;
+  readonly path: readonly string[];
+  readonly parentSpan: Span;
+  readonly generators = new Map<string, RunningGenerator<unknown>>();
+  /** The agent actor of this graph. */
+  actor: { getSnapshot(): unknown } | undefined;
+  readonly #nodes: Map<string, Node>;
+  readonly #outputMailbox: string | null;
+  readonly #spans = new Map<string, Span>();
+  readonly #generatorsStarted = new Set<string>();
+
+  constructor(run: RunHost, graph: { path: readonly string[]; nodes: Iterable<Node>; outputMailbox: string | null; parentSpan: Span }) {
+    this.run = run;
+    this.path = graph.path;
+    this.parentSpan = graph.parentSpan;
+    this.#outputMailbox = graph.outputMailbox;
+    this.#nodes = new Map([...graph.nodes].map((node) => [node.name, node]));
+  }
+
+  get cache(): Cache {
+    return this.run.cache;
+  }
+
+  get task(): Task {
+    return this.run.task;
+  }
+
+  get permits(): Permits {
+    return this.run.services.permits;
+  }
+
+  get abortGraceMs(): number {
+    return this.run.services.abortGraceMs;
+  }
+
+  get nodeNames(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  node(name: string): Node {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new AsimovError(`The graph holds no node "${name}".`, { code: "unknown-node" });
+    return node;
+  }
+
+  definition(name: string): NodeDefinition {
+    return defineNode(this.node(name));
+  }
+
+  resolve({ node: name, module: index }: ModuleOrder): { node: Node; module: AgentModule } {
+    const node = this.node(name);
+    return { node, module: node.modules[index] as AgentModule };
+  }
+
+  evaluate(condition: string): Promise<boolean> {
+    return this.run.evaluate(condition);
+  }
+
+  /** A node of the same definition replaces the one before, since its modules may hold newer values. */
+  define(nodes: readonly Node[], creator: string): GraphNode[] {
+    for (const node of nodes) {
+      if (!(node instanceof Node)) {
+        throw new GraphError([`Node "${creator}" added ${typeof node === "object" ? "an object" : typeof node} that is no Node.`], "invalid-addition");
+      }
+      const known = this.#nodes.get(node.name);
+      if (known !== undefined && !isSameDefinition(known, node)) {
+        throw new GraphError([`Node "${creator}" added a node "${node.name}" that differs from the one of that name.`], "graph-duplicate-node");
+      }
+    }
+    for (const node of nodes) this.#nodes.set(node.name, node);
+    return nodes.map(graphNodeOf);
+  }
+
+  /**
+   * Makes the nodes known that a stored run added, and checks that the rest of its graph is this one.
+   * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
+   */
+  restoreGraph(stored: Graph): void {
+    const added = stored.nodes.filter(({ addedBy }) => addedBy !== undefined).map(({ name }) => name);
+    const own = [...this.#nodes.values()].filter(({ name }) => !added.includes(name));
+    const differences = graphDifferences(stored, graphOf(own));
+    if (differences.length > 0) {
+      throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
+    }
+    const { dynamicNodes } = this.run.services;
+    const missing = added.filter((name) => {
+      const node = this.#nodes.get(name) ?? dynamicNodes.find((known) => known.name === name);
+      if (node !== undefined) this.#nodes.set(name, node);
+      return node === undefined;
+    });
+    if (missing.length === 0) return;
+    const names = missing.map((name) => `"${name}"`).join(", ");
+    throw new SnapshotError(`The run had added the nodes ${names} itself; give them to the agent that restores it, as the option \`dynamicNodes\`.`, {
+      code: "snapshot-unknown-node",
+    });
+  }
+
+  tell(event: AgentEventBody): void {
+    if (this.run.events.isHeard) this.run.events.tell({ ...event, graph: this.path });
+  }
+
+  generatorStarted({ node, visit }: ModuleOrder, module: string): void {
+    const key = `${node}/${module}`;
+    if (this.run.isRestored && visit > 1 && !this.#generatorsStarted.has(key)) this.tell({ type: "generator.restarted", node, module });
+    this.#generatorsStarted.add(key);
+  }
+
+  nodeStarted(name: string, visit: number): void {
+    this.tell({ type: "node.started", node: name, visit });
+    if (!this.node(name).trace) return;
+    const attributes = { "asimov.node.name": name, "asimov.node.visit": visit };
+    this.#spans.set(name, this.run.services.telemetry.startSpan(`node ${name}`, attributes, this.parentSpan));
+  }
+
+  nodeEnded(name: string, status: string, durationMs: number, error: string | undefined): void {
+    this.run.services.telemetry.countNode(status, durationMs);
+    this.#spans.get(name)?.end(error);
+    this.#spans.delete(name);
+  }
+
+  startSpan(name: string, node: string, attributes: Record<string, string | number>): Span {
+    return this.run.services.telemetry.startSpan(name, attributes, this.spanOf(node));
+  }
+
+  /** The span that what happens within a node belongs to. */
+  spanOf(node: string): Span {
+    return this.#spans.get(node) ?? this.parentSpan;
+  }
+
+  async open(task: TaskJSON): Promise<{ failure?: { error: string; code: string } }> {
+    if (this.path.length > 0) return {};
+    for (const condition of conditionsOf(this.#nodes.values())) await this.run.services.conditions.compile(condition);
+    try {
+      await this.cache.set("task", task);
+      return {};
+    } catch (error) {
+      return { failure: { error: `The task could not be stored in the cache: ${messageOf(error)}`, code: "cache-failed" } };
+    }
+  }
+
+  async save(cut: string, nodes: string[]): Promise<{ ref?: SnapshotRef; error?: ErrorReport }> {
+    if (this.run.restoredCut === cut) {
+      this.run.restoredCut = undefined;
+      return {};
+    }
+    try {
+      return { ref: await this.run.snapshot({ nodes, cut }) };
+    } catch (error) {
+      const code = error instanceof AsimovError ? error.code : "snapshot-write-failed";
+      return { error: { status: "error", error: `No snapshot before ${nodes.join(", ")}: ${messageOf(error)}`, code } };
+    }
+  }
+
+  async closeGenerators(nodes?: string[]): Promise<void> {
+    const names = nodes === undefined ? undefined : new Set(nodes);
+    const closing: Promise<unknown>[] = [];
+    for (const [key, { generator }] of this.generators) {
+      if (names !== undefined && !names.has(key.slice(0, key.lastIndexOf("/")))) continue;
+      this.generators.delete(key);
+      // What a generator throws while it is closed has nowhere to go: its node has ended.
+      closing.push(generator.return(undefined).catch(() => {}));
+    }
+    await Promise.all(closing);
+  }
+
+  readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> } {
+    const results: [string, NodeResult][] = [];
+    const executions: [string, number][] = [];
+    for (const [name, ref] of this.#pool()?.nodes ?? []) {
+      const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
+      const { visits, modules, failure } = context;
+      if (visits > 0) executions.push([name, visits]);
+      if (value === "COMPLETE") results.push([name, nodeResultOf(modules, { status: "success" })]);
+      else if (value === "FAILED" || value === "PARTIAL") {
+        results.push([name, nodeResultOf(modules, { status: "error", ...(failure ?? { error: "failed" }) })]);
+      }
+    }
+    return { results: Object.fromEntries(results), executions: Object.fromEntries(executions) };
+  }
+
+  #pool(): NodesView | undefined {
+    const { children } = (this.actor?.getSnapshot() ?? {}) as { children?: Record<string, { getSnapshot(): unknown }> };
+    return children?.nodes?.getSnapshot() as NodesView | undefined;
+  }
+
+  async close(task: TaskJSON, message: unknown): Promise<void> {
+    if (this.path.length > 0) return;
+    try {
+      await this.cache.set("task", task);
+      if (this.#outputMailbox !== null) await this.cache.publishToMailbox(this.#outputMailbox, message);
+    } catch (error) {
+      this.tell({ type: "error.reported", report: { status: "error", error: `The end was not published: ${messageOf(error)}`, code: "cache-failed" } });
+    }
+  }
+}
+
+/** The conditions of nodes and decisions, nested ones too. */
+function* conditionsOf(nodes: Iterable<Node>): Generator<string> {
+  for (const { nodeConfig, modules, nodes: inner } of nodes) {
+    if (nodeConfig.condition !== undefined) yield nodeConfig.condition;
+    for (const module of modules) {
+      if (!(module instanceof FlowControlModule)) continue;
+      for (const { condition } of module.flowConfig.decisions) if (condition !== undefined) yield condition;
+    }
+    yield* conditionsOf(inner);
+  }
+}
+
+/** Functions cannot be compared: two nodes are the same when everything that is written down of them is. */
+export function isSameDefinition(a: Node, b: Node): boolean {
+  if (a === b) return true;
+  const written = (node: Node): string => JSON.stringify([defineNode(node), graphNodeOf(node), node.nodeConfig, node.inputMailboxes]);
+  return written(a) === written(b) && a.nodes.every((node, index) => isSameDefinition(node, b.nodes[index] as Node));
+}
+
+export function graphOf(nodes: Iterable<Node>): Graph {
+  return { nodes: [...nodes].map(graphNodeOf) };
+}

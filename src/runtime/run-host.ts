@@ -1,0 +1,129 @@
+/** What one run has of its own: cache view, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
+import type { AnyActorRef } from "xstate";
+import type { Cache } from "../contract/cache.ts";
+import type { CompiledCondition, ConditionEngine } from "../contract/condition.ts";
+import { AsimovError, messageOf } from "../contract/errors.ts";
+import type { Node } from "../contract/node.ts";
+import type { Permits } from "../contract/permits.ts";
+import type { SnapshotRef, SnapshotStore } from "../contract/snapshot.ts";
+import { moveTask, type Task, type TaskJSON } from "../contract/task.ts";
+import type { Span, Telemetry } from "../contract/telemetry.ts";
+import { EventHub } from "./event-hub.ts";
+import { takeSnapshot } from "./snapshot-parts.ts";
+
+/** What an agent gives to all its runs. */
+export interface AgentServices {
+  readonly cache: Cache;
+  readonly permits: Permits;
+  readonly conditions: ConditionEngine;
+  readonly telemetry: Telemetry;
+  readonly abortGraceMs: number;
+  readonly maxTotalIterations: number;
+  readonly autoSnapshot: boolean;
+  readonly outputMailbox: string | null;
+  readonly errorMailbox: string | null;
+  readonly dynamicNodes: readonly Node[];
+  snapshotStore(): SnapshotStore;
+}
+
+export class RunHost {
+  readonly services: AgentServices;
+  readonly runId: string;
+  readonly task: Task;
+  readonly cache: Cache;
+  readonly events = new EventHub();
+  readonly span: Span;
+  /** The agent actor of the whole run. */
+  root: AnyActorRef | undefined;
+  /** The cut that the run was restored from: it is stored already. */
+  restoredCut: string | undefined;
+  readonly isRestored: boolean;
+  readonly #conditions = new Map<string, CompiledCondition>();
+  readonly #sending = new Map<string, (error?: string) => void>();
+  #sent = 0;
+  #unlisten: () => void = () => {};
+  #isFinished = false;
+
+  constructor(services: AgentServices, run: { runId: string; task: Task; cachePrefix: string | undefined; isRestored: boolean }) {
+    this.services = services;
+    this.runId = run.runId;
+    this.task = run.task;
+    this.isRestored = run.isRestored;
+    this.cache = run.cachePrefix === undefined ? services.cache : services.cache.withPrefix(run.cachePrefix);
+    this.span = services.telemetry.startSpan(`run ${run.task.type}`, { "asimov.run.id": run.runId, "asimov.task.id": run.task.id }, undefined);
+  }
+
+  /** Cancels the run when the signal does. */
+  listen(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const cancel = (): void => this.cancel(messageOf(signal.reason));
+    if (signal.aborted) return cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#unlisten = () => signal.removeEventListener("abort", cancel);
+  }
+
+  cancel(reason: string | undefined): void {
+    const why = reason === undefined || reason === "" ? "." : `: ${reason}`;
+    this.root?.send({ type: "run.cancel", reason: `The run was cancelled${why}` });
+  }
+
+  async evaluate(source: string): Promise<boolean> {
+    let condition = this.#conditions.get(source);
+    if (condition === undefined) {
+      condition = await this.services.conditions.compile(source);
+      this.#conditions.set(source, condition);
+    }
+    const names = condition.names.filter((name) => name !== "task");
+    const values = names.length === 0 ? {} : await this.cache.getMany(names);
+    return condition.evaluate({ ...values, task: this.task.toJSON() });
+  }
+
+  /** Sends a message through the agent's outbox; settles when it is in its mailbox. */
+  send(mailbox: string, message: unknown): Promise<void> {
+    if (this.#isFinished || this.root === undefined) return Promise.reject(runEnded("send"));
+    const id = String(this.#sent++);
+    return new Promise((resolve, reject) => {
+      this.#sending.set(id, (error) => (error === undefined ? resolve() : reject(new AsimovError(error, { code: "publish-failed", retryable: true }))));
+      this.root?.send({ type: "message.publish", mailbox, message, id });
+    });
+  }
+
+  acknowledge(id: string, error?: string): void {
+    this.#sending.get(id)?.(error);
+    this.#sending.delete(id);
+  }
+
+  /** Stores the run as it stands, at a moment when no actor is in the middle of an event. */
+  async snapshot(about: { nodes: readonly string[]; cut?: string; hint?: string }): Promise<SnapshotRef> {
+    await Promise.resolve();
+    if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
+    const parts = await takeSnapshot(this.root, this.cache, about.cut);
+    const { nodes, hint } = about;
+    return this.services.snapshotStore().save({
+      taskId: this.task.id,
+      nodes,
+      createdAt: Date.now(),
+      parts,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+
+  followTask(task: TaskJSON): void {
+    moveTask(this.task, task);
+  }
+
+  /** Frees what the run holds; its actor has ended, failed or was stopped. */
+  finish(error: string | undefined): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#unlisten();
+    for (const settle of this.#sending.values()) settle("the run ended before the message was published");
+    this.#sending.clear();
+    this.span.end(error);
+    this.events.end();
+  }
+}
+
+const runEnded = (what: string): AsimovError =>
+  new AsimovError(`${what}: the run has ended, so that nobody is there any more; start another one.`, { code: "run-ended" });
+

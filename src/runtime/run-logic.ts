@@ -1,0 +1,108 @@
+/** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
+import type { AnyActorRef, EventObject } from "xstate";
+import type { EffectLogic } from "../contract/effect-logic.ts";
+import { GraphError } from "../contract/errors.ts";
+import { type Graph, requireGraph } from "../contract/graph.ts";
+import type { Node } from "../contract/node.ts";
+import type { TaskOutcome } from "../contract/outcome.ts";
+import type { RunState } from "../contract/run-state.ts";
+import { Task, type TaskJSON } from "../contract/task.ts";
+import { boundAgentLogic } from "./agent-logic.ts";
+import { GraphScope, graphOf } from "./graph-scope.ts";
+import { type AgentServices, RunHost } from "./run-host.ts";
+
+/** What an agent's logic starts with. */
+export interface AgentLogicInput {
+  task: Task | TaskJSON;
+  /** Cancels the run. */
+  signal?: AbortSignal;
+  /** Gives the run a cache of its own. */
+  cachePrefix?: string;
+}
+
+/** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
+export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
+
+/** The graph of an agent's nodes. @throws GraphError with every fault, those of nested graphs too */
+export function validGraph(nodes: readonly Node[], path: readonly string[] = []): Graph {
+  if (nodes.length === 0) throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
+  const faults: string[] = [];
+  let code: string | undefined;
+  const collect = (inner: readonly Node[], where: readonly string[]): void => {
+    if (where.length > MAX_DEPTH) {
+      faults.push(`Node "${where.at(-1)}" is nested deeper than ${MAX_DEPTH} graphs.`);
+      code ??= "graph-too-deep";
+      return;
+    }
+    try {
+      requireGraph(graphOf(inner).nodes);
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      code ??= error.code;
+      faults.push(...error.faults.map((fault) => (where.length === 0 ? fault : `In ${where.map((name) => `"${name}"`).join(" → ")}: ${fault}`)));
+    }
+    for (const node of inner) if (node.nodes.length > 0) collect(node.nodes, [...where, node.name]);
+  };
+  collect(nodes, path);
+  if (code !== undefined) throw new GraphError(faults, code);
+  return graphOf(nodes);
+}
+
+/** Each nested graph is three actors deeper, and XState's own recursion ends near 500 actors. */
+const MAX_DEPTH = 64;
+
+/**
+ * @param source the agent, read when a run starts
+ * @param onCreate told of each run's host, so that whoever starts a run may reach it
+ */
+export function runLogic(
+  source: { services: AgentServices; nodes(): readonly Node[] },
+  onCreate: (self: AnyActorRef, scope: GraphScope) => void,
+): AgentLogic {
+  const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
+    run.root = self;
+    const { outputMailbox } = source.services;
+    const scope = new GraphScope(run, { path: [], nodes: source.nodes(), outputMailbox, parentSpan: run.span });
+    onCreate(self, scope);
+    return scope;
+  };
+  return boundAgentLogic<TaskOutcome>({
+    create(self, input) {
+      const { task: given, signal, cachePrefix } = input as AgentLogicInput;
+      const task = given instanceof Task ? given : Task.fromJSON(given);
+      const graph = validGraph(source.nodes());
+      const { services } = source;
+      const runId = crypto.randomUUID();
+      const run = new RunHost(services, { runId, task, cachePrefix, isRestored: false });
+      const scope = scopeOf(self, run);
+      run.listen(signal);
+      const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = services;
+      return {
+        scope,
+        input: {
+          runId,
+          task: task.toJSON(),
+          graph,
+          scope: runId,
+          path: [],
+          maxTotalIterations,
+          autoSnapshot,
+          outputMailbox,
+          errorMailbox,
+          ...(cachePrefix === undefined ? {} : { cachePrefix }),
+        },
+      };
+    },
+    restore(self, persisted) {
+      const { runId, task, cachePrefix, state } = persisted.context as { runId: string; task: TaskJSON; cachePrefix?: string; state: RunState };
+      const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
+      const scope = scopeOf(self, run);
+      scope.restoreGraph(state.graph);
+      const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = source.services;
+      return { scope, persisted: { ...persisted, context: { ...persisted.context, maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } } };
+    },
+    outputOf: (outcome, { task }) => ({ ...outcome, task }),
+    onTask: (scope, task) => scope.run.followTask(task),
+    onEnd: (scope, error) => scope.run.finish(error),
+  }) as AgentLogic;
+}

@@ -1,0 +1,114 @@
+/** A run's persisted state to the named parts of a snapshot and back; nothing of it is lost, and nothing is in two parts. */
+import type { AnyActorRef } from "xstate";
+import type { Cache, CacheEntry, CacheState } from "../contract/cache.ts";
+import { messageOf, SnapshotError } from "../contract/errors.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+import type { TaskJSON } from "../contract/task.ts";
+
+/** The shape of a persisted agent, as far as it is taken apart. */
+export interface PersistedAgent {
+  context: Record<string, unknown> & { cachePrefix?: string };
+  children: Record<string, { snapshot: Record<string, unknown> }>;
+}
+
+interface AgentPart {
+  cut?: string;
+  agent: PersistedAgent;
+}
+
+const NODE = "node/";
+const CACHE = "cache/";
+const MAILBOX = "mailbox/";
+
+const texts = new WeakMap<object, string>();
+
+/** A node that did not change is the same object as in the snapshot before, and so the same text. */
+function textOf(state: object): string {
+  let text = texts.get(state);
+  if (text === undefined) {
+    text = JSON.stringify(state);
+    texts.set(state, text);
+  }
+  return text;
+}
+
+/** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
+export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string | undefined): Promise<Map<string, string>> {
+  const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
+  const reading = cache.exportState();
+  const { task, ...context } = persisted.context;
+  const { nodes: pool, task: taskChild, ...children } = persisted.children;
+  const taskState = taskChild?.snapshot as { context: { task: TaskJSON } };
+  const { nodes, ...poolState } = pool?.snapshot as { nodes: Record<string, object> };
+  const parts = new Map<string, string>();
+  const part: AgentPart = {
+    ...(cut === undefined ? {} : { cut }),
+    agent: {
+      ...persisted,
+      context: context as PersistedAgent["context"],
+      children: {
+        ...children,
+        nodes: { ...pool, snapshot: poolState },
+        task: { ...taskChild, snapshot: { ...taskState, context: {} } },
+      },
+    },
+  };
+  parts.set("agent", JSON.stringify(part));
+  parts.set("task", JSON.stringify(taskState.context.task ?? task));
+  for (const [name, state] of Object.entries(nodes)) parts.set(NODE + name, textOf(state));
+  const { values, mailboxes } = await reading;
+  for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
+  for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
+  return parts;
+}
+
+function entryText({ json, expiresAt }: CacheEntry): string {
+  return expiresAt === undefined ? `{"value":${json}}` : `{"value":${json},"expiresAt":${expiresAt}}`;
+}
+
+export interface RestoredState {
+  agent: PersistedAgent;
+  task: TaskJSON;
+  cache: CacheState;
+  cut: string | undefined;
+}
+
+/** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
+export function readSnapshot(snapshot: Snapshot): RestoredState {
+  const { parts } = snapshot;
+  const part = (name: string): unknown => {
+    const text = parts.get(name);
+    if (text === undefined) throw damaged(`it holds no part "${name}"`);
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw damaged(`part "${name}" is no JSON: ${messageOf(error)}`);
+    }
+  };
+  const { agent, cut } = part("agent") as AgentPart;
+  const task = part("task") as TaskJSON;
+  const pool = agent?.children?.nodes;
+  const taskChild = agent?.children?.task;
+  if (pool === undefined || taskChild === undefined) throw damaged('part "agent" has no children "nodes" and "task"');
+  const nodes = new Map<string, unknown>();
+  const values = new Map<string, CacheEntry>();
+  const mailboxes = new Map<string, string[]>();
+  for (const name of parts.keys()) {
+    if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), part(name));
+    else if (name.startsWith(CACHE)) {
+      const { value, expiresAt } = part(name) as { value: unknown; expiresAt?: number };
+      values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });
+    } else if (name.startsWith(MAILBOX)) {
+      mailboxes.set(
+        name.slice(MAILBOX.length),
+        (part(name) as unknown[]).map((message) => JSON.stringify(message)),
+      );
+    }
+  }
+  agent.context.task = task;
+  taskChild.snapshot.context = { task };
+  pool.snapshot.nodes = Object.fromEntries(nodes);
+  return { agent, task, cache: { values, mailboxes }, cut };
+}
+
+const damaged = (what: string): SnapshotError => new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged" });

@@ -1,0 +1,135 @@
+/** Who may import whom holds for every file, and the check that says so finds each kind of fault. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { architectureFaults } from "./support/architecture.ts";
+import { scanSource } from "./support/source-scan.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function sourcesUnder(folders: readonly string[]): Map<string, string> {
+  return new Map(
+    folders.flatMap((folder) =>
+      readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
+        .map((path): [string, string] => [path, readFileSync(root + path, "utf8")]),
+    ),
+  );
+}
+
+describe("architecture", () => {
+  it("holds: each file imports only what its room may", () => {
+    const sources = sourcesUnder(["src", "machines", "actors", "examples"]);
+    expect(sources.size).toBeGreaterThan(20);
+    expect(sources.has("src/index.ts")).toBe(true);
+    expect(architectureFaults(sources)).toEqual([]);
+  });
+
+  it("has no room outside of the plan", () => {
+    const ignored = ["node_modules", "dist", "coverage", ".git"];
+    const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !ignored.includes(entry.name));
+    expect([".ci", "actors", "bench", "docs", "examples", "machines", "src", "tests"]).toEqual(
+      expect.arrayContaining(folders.map((entry) => entry.name)),
+    );
+  });
+});
+
+const contract = { "src/contract/a.ts": "export const a = 1;" };
+
+describe("architecture check", () => {
+  it.each<[string, Record<string, string>, string]>([
+    [
+      "the contract that imports a driver",
+      { "src/contract/b.ts": 'import "../cache/c.ts";', "src/cache/c.ts": "" },
+      "must not import src/cache/c.ts",
+    ],
+    ["the contract that imports xstate", { "src/contract/b.ts": 'import { setup } from "xstate";' }, "must not import xstate"],
+    [
+      "a machine that imports an actor",
+      { "machines/m.ts": 'import { a } from "../actors/a.ts";', "actors/a.ts": "" },
+      "must not import actors/a.ts",
+    ],
+    ["a machine that imports zod", { "machines/m.ts": 'import { z } from "zod";' }, "machines/m.ts must not import zod"],
+    ["a machine that reads the clock", { "machines/m.ts": "const at = () => Date.now();" }, "not pure: Date.now"],
+    ["a machine that makes a date", { "machines/m.ts": "const at = new Date();" }, "not pure: new Date("],
+    ["a machine that draws", { "machines/m.ts": "const id = crypto.randomUUID();" }, "not pure: crypto."],
+    ["a machine that provides itself", { "machines/m.ts": "export const n = m.provide({});" }, "machines/m.ts provides a machine"],
+    ["an actor that starts one", { "actors/a.ts": "createActor(m);" }, "actors/a.ts starts an actor"],
+    [
+      "a driver that imports a driver",
+      { "src/cache/c.ts": 'import "../snapshot/s.ts";', "src/snapshot/s.ts": "" },
+      "must not import src/snapshot/s.ts",
+    ],
+    ["a driver that imports xstate", { "src/cache/c.ts": 'import type { Actor } from "xstate";' }, "must not import types of xstate"],
+    ["a driver with a stranger's client", { "src/cache/c.ts": 'import { L } from "wasmoon";' }, "must not import wasmoon"],
+    ["the bridge that loads xstate", { "src/inspect/i.ts": 'import { toObserver } from "xstate";' }, "must not import xstate"],
+    [
+      "an example with a relative import",
+      { "examples/01-a.ts": 'import { a } from "../src/contract/a.ts";' },
+      "must not import src/contract/a.ts",
+    ],
+    ["a file that is not there", { "src/index.ts": 'export * from "./gone.ts";' }, "which is no file of ours"],
+    ["a file in no room", { "src/utils/u.ts": "" }, "in no room"],
+    [
+      "a circle",
+      { "src/contract/b.ts": 'import "./c.ts";', "src/contract/c.ts": 'export { b } from "./b.ts";' },
+      "circle: src/contract/b.ts → src/contract/c.ts",
+    ],
+    [
+      "a core that loads Redis",
+      { "src/index.ts": 'export * from "./cache/r.ts";', "src/cache/r.ts": 'import { Redis } from "ioredis";' },
+      "src/index.ts → src/cache/r.ts loads ioredis at once",
+    ],
+    [
+      "a core that loads Node",
+      { "src/index.ts": 'export * from "./agent.ts";', "src/agent.ts": 'import fs from "node:fs";' },
+      "src/index.ts → src/agent.ts loads node:fs at once",
+    ],
+    [
+      "an import of types that stays at run time",
+      { "src/contract/b.ts": 'import { type ActorRef } from "xstate";' },
+      "must not import xstate",
+    ],
+  ])("finds %s", (_, files, fault) => {
+    expect(architectureFaults(new Map(Object.entries({ ...contract, ...files })))).toContainEqual(expect.stringContaining(fault));
+  });
+
+  it("finds nothing in what is right", () => {
+    const files = {
+      ...contract,
+      "src/contract/b.ts": 'import type { Snapshot } from "xstate";\nimport { z } from "zod";\nimport type { C } from "./c.ts";',
+      "src/contract/c.ts": 'import { b } from "./b.ts";',
+      "machines/m.ts": 'import { setup } from "xstate";\nimport { a } from "../src/contract/a.ts"; // Date.now()',
+      "actors/node-pool.ts": "createActor(logic, { parent });",
+      "src/cache/r.ts": 'const load = () => import("ioredis");',
+      "src/agent.ts": 'import { m } from "../machines/m.ts";\nimport "./cache/r.ts";\ncreateActor(m.provide({}));',
+      "src/index.ts": 'export { Agent } from "./agent.ts";',
+      "examples/01-a.ts": 'import { Agent } from "asimov-agents/machines";',
+    };
+    expect(architectureFaults(new Map(Object.entries(files)))).toEqual([]);
+  });
+});
+
+describe("source scan", () => {
+  it("finds every form of import, and none in comments, strings, templates and regular expressions", () => {
+    const { imports, code } = scanSource(`
+      import a from "a"; import { b, type B } from 'b';
+      import * as c from "c"; import "d";
+      import type { E } from "e"; export type { F } from "f"; export * from "g"; export { h } from "h";
+      import {
+        i, // import x from "x1"
+      } from "i";
+      const j = await import("j"); const k = () => import( /* why */ "k");
+      // import x from "x2"
+      /* import x from "x3" */
+      const text = 'import x from "x4"' + \`import x from "x5" \${(() => { return \`}\${import("l")}\`; })()} import "x6"\`;
+      const pattern = /["'\`/*]/.test("// no comment") ? 4 / 2 / 1 : /[/"]/; import m from "m";
+    `);
+    const found = (kind: string) => imports.filter((entry) => entry.kind === kind).map((entry) => entry.specifier);
+    expect(found("static")).toEqual(["a", "b", "c", "d", "g", "h", "i", "m"]);
+    expect(found("type")).toEqual(["e", "f"]);
+    expect(found("dynamic")).toEqual(["j", "k", "l"]);
+    expect(code).not.toMatch(/x\d/);
+  });
+});

@@ -1,0 +1,136 @@
+/** The rules of who may import whom, as a table, and the check that holds files against it. */
+import { posix } from "node:path";
+import { type ImportOf, type ScannedSource, scanSource } from "./source-scan.ts";
+
+interface Room {
+  /** Files of the room: the first room that fits counts. */
+  files: RegExp;
+  /** Other files of ours that it may import; a room may always import itself. */
+  ours: RegExp;
+  /** Packages that it may import. */
+  packages: readonly string[];
+  /** Packages of which it may import types alone. */
+  types?: readonly string[];
+  /** Whether machines are provided and actors started here. */
+  composes?: boolean;
+}
+
+const CONTRACT = /^src\/contract\//;
+const ANY = /^(?:src|machines|actors)\//;
+
+const driver = (folder: string, packages: readonly string[], types: readonly string[] = []): Room => ({
+  files: new RegExp(`^src/${folder}/`),
+  ours: CONTRACT,
+  packages: ["zod", ...packages],
+  types: ["node:*", ...types],
+});
+
+/** The table of the house, from the leaf up. */
+const ROOMS: readonly Room[] = [
+  { files: CONTRACT, ours: CONTRACT, packages: ["zod"], types: ["xstate"] },
+  { files: /^machines\//, ours: CONTRACT, packages: ["xstate"] },
+  { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
+  driver("cache", ["ioredis"]),
+  driver("snapshot", []),
+  driver("condition", ["wasmoon"]),
+  driver("telemetry", ["@opentelemetry/api"]),
+  driver("inspect", ["@statelyai/inspect"], ["xstate"]),
+  { files: /^src\/testing\//, ours: CONTRACT, packages: ["zod"], types: ["xstate"] },
+  { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod", "@opentelemetry/api"], composes: true },
+  { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
+  { files: /^examples\//, ours: /^examples\//, packages: ["asimov-agents", "xstate", "zod", "node:*"], composes: true },
+];
+
+/** The supervisor of nodes spawns them under itself, which only `createActor` with a parent does in linear time. */
+const SUPERVISOR = "actors/node-pool.ts";
+
+/** What would make a machine give another answer at its second run. */
+const IMPURE = /\b(?:Date\.now|Math\.random|randomUUID|process\.|performance\.|crypto\.|setTimeout|setInterval|fetch\()|\bnew Date\(/;
+
+/** What the core must load without. */
+const LAZY = /^(?:ioredis|wasmoon|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@google|openai$)|^node:/;
+
+const packageOf = (specifier: string): string =>
+  specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+
+const resolve = (file: string, specifier: string): string => posix.join(posix.dirname(file), specifier);
+
+type Scanned = ReadonlyMap<string, ScannedSource>;
+
+function importFaults(file: string, { specifier, kind }: ImportOf, room: Room, scanned: Scanned): string[] {
+  if (!specifier.startsWith(".")) {
+    const name = packageOf(specifier);
+    const allowed = room.packages.includes(name) || (kind === "type" && room.types?.includes(name) === true);
+    return allowed ? [] : [`${file} must not import ${kind === "type" ? "types of " : ""}${specifier}`];
+  }
+  const target = resolve(file, specifier);
+  if (!scanned.has(target)) return [`${file} imports ${specifier}, which is no file of ours`];
+  return room.files.test(target) || room.ours.test(target) ? [] : [`${file} must not import ${target}`];
+}
+
+function codeFaults(file: string, code: string, room: Room): string[] {
+  const faults: string[] = [];
+  if (room.composes !== true) {
+    if (/\.provide\(/.test(code)) faults.push(`${file} provides a machine; only the composition root does`);
+    if (/\bcreateActor\(/.test(code) && file !== SUPERVISOR) faults.push(`${file} starts an actor; only the composition root does`);
+  }
+  const impure = file.startsWith("machines/") ? IMPURE.exec(code) : null;
+  if (impure !== null) faults.push(`${file} is not pure: ${impure[0]}`);
+  return faults;
+}
+
+const loadedBy = (file: string, { imports }: ScannedSource, kinds: readonly ImportOf["kind"][]): string[] =>
+  imports
+    .filter(({ specifier, kind }) => specifier.startsWith(".") && kinds.includes(kind))
+    .map(({ specifier }) => resolve(file, specifier));
+
+/** Each cycle of imports that exist at run time, once. */
+function cycleFaults(scanned: Scanned): string[] {
+  const faults: string[] = [];
+  const done = new Set<string>();
+  const trail: string[] = [];
+  function visit(file: string): void {
+    const start = trail.indexOf(file);
+    if (start !== -1) {
+      faults.push(`imports in a circle: ${[...trail.slice(start), file].join(" → ")}`);
+      return;
+    }
+    const source = scanned.get(file);
+    if (source === undefined || done.has(file)) return;
+    trail.push(file);
+    for (const next of loadedBy(file, source, ["static", "dynamic"])) visit(next);
+    trail.pop();
+    done.add(file);
+  }
+  for (const file of scanned.keys()) visit(file);
+  return faults;
+}
+
+/** What is loaded with an entry although it must wait until it is needed; each with the way to it. */
+function lazyFaults(entry: string, scanned: Scanned): string[] {
+  const faults: string[] = [];
+  const seen = new Set<string>();
+  function visit(file: string, way: readonly string[]): void {
+    const source = scanned.get(file);
+    if (source === undefined || seen.has(file)) return;
+    seen.add(file);
+    for (const { specifier, kind } of source.imports) {
+      if (kind === "static" && LAZY.test(specifier)) faults.push(`${[...way, file].join(" → ")} loads ${specifier} at once`);
+    }
+    for (const next of loadedBy(file, source, ["static"])) visit(next, [...way, file]);
+  }
+  visit(entry, []);
+  return faults;
+}
+
+/** One sentence for each broken rule; `sources` are texts by path from the repository's root. */
+export function architectureFaults(sources: ReadonlyMap<string, string>): string[] {
+  const scanned = new Map(Array.from(sources, ([file, source]) => [file, scanSource(source)]));
+  const faults: string[] = [];
+  for (const [file, { imports, code }] of scanned) {
+    const room = ROOMS.find(({ files }) => files.test(file));
+    if (room === undefined) faults.push(`${file} is in no room of the house`);
+    else faults.push(...imports.flatMap((found) => importFaults(file, found, room, scanned)), ...codeFaults(file, code, room));
+  }
+  return [...faults, ...cycleFaults(scanned), ...lazyFaults("src/index.ts", scanned)];
+}

@@ -1,0 +1,90 @@
+/** A TCP proxy in front of Redis that breaks connections on command. */
+import { connect, createServer, type Socket } from "node:net";
+
+export interface FaultProxy {
+  readonly url: string;
+  readonly port: number;
+  /** The connections that are open through it. */
+  readonly connections: number;
+  /** Lets the next request that contains the text reach the server, then cuts its connection in place of the reply. Resolves when it did. */
+  cutReplyTo(text: string): Promise<void>;
+  /** Resolves when a request that contains the text passes. */
+  sees(text: string): Promise<void>;
+  /** From now on nothing arrives, and nothing is refused: as with a cable pulled out. */
+  blackHole(): void;
+  /** Ends the black hole, and its connections. */
+  recover(): void;
+  close(): Promise<void>;
+}
+
+interface Rule {
+  text: string;
+  cut: boolean;
+  done(): void;
+}
+
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const { hostname, port } = new URL(target);
+  const sockets = new Set<Socket>();
+  let rules: Rule[] = [];
+  let swallowing = false;
+
+  const server = createServer((client) => {
+    const upstream = connect(Number(port || 6379), hostname);
+    let cutting: Rule | undefined;
+    const end = (): void => {
+      sockets.delete(client);
+      client.destroy();
+      upstream.destroy();
+    };
+    sockets.add(client);
+    for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
+    client.on("data", (request) => {
+      if (swallowing) return;
+      const rule = rules.find(({ text }) => request.includes(text));
+      rules = rules.filter((other) => other !== rule);
+      if (rule?.cut) cutting = rule;
+      else rule?.done();
+      upstream.write(request);
+    });
+    upstream.on("data", (reply) => {
+      if (swallowing) return;
+      if (cutting === undefined) {
+        client.write(reply);
+        return;
+      }
+      const { done } = cutting;
+      end();
+      done();
+    });
+  });
+
+  const listening = await new Promise<number>((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });
+  const expect = (text: string, cut: boolean): Promise<void> => new Promise((done) => rules.push({ text, cut, done }));
+
+  return {
+    url: `redis://127.0.0.1:${listening}`,
+    port: listening,
+    get connections() {
+      return sockets.size;
+    },
+    cutReplyTo: (text) => expect(text, true),
+    sees: (text) => expect(text, false),
+    blackHole() {
+      swallowing = true;
+    },
+    recover() {
+      swallowing = false;
+      for (const socket of [...sockets]) socket.destroy();
+    },
+    close() {
+      for (const socket of [...sockets]) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/** One redis-server for the whole test run: the one REDIS_URL names, or a private one that ends with the run. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    redisUrl: string;
+  }
+}
+
+const ATTEMPTS = 5;
+
+function isOnPath(program: string): boolean {
+  try {
+    execFileSync(program, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Installs Debian's package; its service is not started, since a policy says so. */
+function install(): void {
+  const quiet = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } } as const;
+  execFileSync("apt-get", ["update"], quiet);
+  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", "redis-server"], quiet);
+}
+
+function requireServer(): void {
+  if (isOnPath("redis-server")) return;
+  const command = "apt-get update && apt-get install -y redis-server";
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && isOnPath("apt-get")) {
+    try {
+      install();
+    } catch (cause) {
+      throw new Error(`Installing redis-server failed. Install it by hand, then run the tests again:\n  ${command}`, { cause });
+    }
+    if (isOnPath("redis-server")) return;
+  }
+  const line = process.platform === "darwin" ? "brew install redis" : `${isRoot ? "" : "sudo "}sh -c '${command}'`;
+  throw new Error(`These tests need a redis-server. Install it, or name a running one in REDIS_URL:\n  ${line}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
+
+export interface RedisServer {
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** Kills the server and removes its folder; may be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when the server says that it accepts connections, with undefined when it ended before. */
+function launch(port: number, extra: readonly string[]): Promise<RedisServer | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), "asimov-redis-"));
+  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no", ...extra];
+  const server = spawn("redis-server", settings, { stdio: ["ignore", "pipe", "ignore"] });
+  const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
+  const kill = (): void => {
+    server.kill("SIGKILL");
+  };
+  process.once("exit", kill);
+  const cleaned = ended.then(() => {
+    process.off("exit", kill);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    cleaned.then(() => resolve(undefined), reject);
+    server.stdout.on("data", (chunk: Buffer) => {
+      if (!chunk.toString().includes("Ready to accept connections")) return;
+      resolve({
+        url: `redis://127.0.0.1:${port}`,
+        process: server,
+        stop() {
+          kill();
+          return cleaned;
+        },
+      });
+    });
+  });
+}
+
+/** Starts a private server without persistence. The port may be given, to start one again where one was. */
+export async function startRedisServer(port?: number, extra: readonly string[] = []): Promise<RedisServer> {
+  requireServer();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const server = await launch(port ?? (await freePort()), extra);
+    if (server !== undefined) return server;
+  }
+  throw new Error(`redis-server ended at once, ${ATTEMPTS} times. Run \`redis-server --port ${port ?? 0}\` to see why.`);
+}
+
+/** The global setup of vitest: provides `redisUrl`. */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const given = process.env.REDIS_URL;
+  if (given !== undefined && given !== "") {
+    project.provide("redisUrl", given);
+    return undefined;
+  }
+  const server = await startRedisServer();
+  project.provide("redisUrl", server.url);
+  const onSignal = (signal: NodeJS.Signals): void => {
+    void server.stop();
+    process.kill(process.pid, signal);
+  };
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  return async () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+    await server.stop();
+  };
+}
