@@ -2,6 +2,7 @@
 import { fromPromise, type PromiseActorLogic } from "xstate";
 import type { Cache } from "../src/contract/cache.ts";
 import { AsimovError } from "../src/contract/errors.ts";
+import type { HostOf } from "../src/contract/host.ts";
 import type { Node } from "../src/contract/node.ts";
 
 export interface NodeChecks {
@@ -16,21 +17,28 @@ async function requireKeys(cache: Cache, keys: readonly string[] | undefined, no
   const missing = keys.filter((key) => !Object.hasOwn(found, key));
   if (missing.length === 0) return;
   const when = kind === "input" ? "before it runs" : "after it ran";
-  throw new AsimovError(`Node "${node}" needs the cache ${missing.length === 1 ? "key" : "keys"} ${missing.map((key) => `"${key}"`).join(", ")} ${when} (${kind}s).`, {
-    code: `missing-${kind}`,
-  });
+  throw new AsimovError(
+    `Node "${node}" needs the cache ${missing.length === 1 ? "key" : "keys"} ${missing.map((key) => `"${key}"`).join(", ")} ${when} (${kind}s).`,
+    {
+      code: `missing-${kind}`,
+    },
+  );
 }
 
 /** Input `{ node }`, output whether the condition holds. Fails with `missing-input` or a `ConditionError`. */
-export function checkNode({ cache, node, evaluate }: NodeChecks): PromiseActorLogic<boolean, { node: string }> {
-  return fromPromise(async ({ input }) => {
-    const { inputs, condition } = node(input.node).nodeConfig;
-    await requireKeys(cache, inputs, input.node, "input");
-    return condition === undefined || (await evaluate(condition));
+export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, { node: string }> {
+  return fromPromise(async ({ input, self }) => {
+    const host = hostOf(self);
+    const { inputs, condition } = host.node(input.node).nodeConfig;
+    await requireKeys(host.cache, inputs, input.node, "input");
+    return condition === undefined || (await host.evaluate(condition));
   });
 }
 
 /** Input `{ node }`. Fails with `missing-output`. */
-export function verifyOutputs({ cache, node }: NodeChecks): PromiseActorLogic<void, { node: string }> {
-  return fromPromise(({ input }) => requireKeys(cache, node(input.node).nodeConfig.outputs, input.node, "output"));
+export function verifyOutputs(hostOf: HostOf<NodeChecks>): PromiseActorLogic<void, { node: string }> {
+  return fromPromise(({ input, self }) => {
+    const host = hostOf(self);
+    return requireKeys(host.cache, host.node(input.node).nodeConfig.outputs, input.node, "output");
+  });
 }

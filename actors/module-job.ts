@@ -76,7 +76,9 @@ class Context implements ModuleContext {
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 function isGenerator(value: unknown): value is AsyncGenerator {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value && typeof (value as AsyncGenerator).next === "function";
+  return (
+    typeof value === "object" && value !== null && Symbol.asyncIterator in value && typeof (value as AsyncGenerator).next === "function"
+  );
 }
 
 export class ModuleJob {
@@ -105,7 +107,10 @@ export class ModuleJob {
   start(): void {
     if (Number.isFinite(this.#timeoutMs)) {
       this.#clearTimer = setLongTimeout(this.#timeoutMs, () => {
-        this.#halt("error", new AsimovError(`Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`, { code: "timeout", retryable: true }));
+        this.#halt(
+          "error",
+          new AsimovError(`Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`, { code: "timeout", retryable: true }),
+        );
       });
     }
     this.#work().then(
@@ -205,7 +210,9 @@ export class ModuleJob {
       module: this.#order.module,
       status: isError ? "error" : "success",
       json,
-      ...(isError ? { error: typeof result.error === "string" ? result.error : `Module ${this.#module.name} gave the status "error"` } : {}),
+      ...(isError
+        ? { error: typeof result.error === "string" ? result.error : `Module ${this.#module.name} gave the status "error"` }
+        : {}),
       retryable: true,
       ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),
       ...(added.length === 0 ? {} : { added }),

@@ -6,7 +6,7 @@
 import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
 import type { Attempt } from "../src/contract/attempt.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { NodesHost } from "../src/contract/host.ts";
+import type { HostOf, NodesHost } from "../src/contract/host.ts";
 import type { NodeReport } from "../src/contract/outcome.ts";
 import { relay, relayToParent } from "./relay.ts";
 
@@ -20,7 +20,7 @@ export interface NodeState {
 type NodeRef = Actor<AnyActorLogic>;
 
 type PoolEvent =
-  | { type: "step.execute"; nodes: readonly string[] }
+  | { type: "step.execute"; nodes: readonly string[]; iteration: number }
   | { type: "nodes.abort"; reason: string }
   | { type: "node.refuse"; node: string; error: string; code: string }
   | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
@@ -68,20 +68,27 @@ function isIdle(ref: NodeRef): boolean {
 }
 
 /**
- * @param host one instance of a graph
+ * @param hostOf the instance of a graph that the pool belongs to
  * @param nodeLogic the node machine with its actors; a function, since a nested graph's nodes may nest graphs themselves
  */
 export function nodePool(
-  host: NodesHost,
+  hostOf: HostOf<NodesHost>,
   nodeLogic: () => AnyActorLogic,
 ): EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot> {
   const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, snapshot?: { context: object }): NodeRef => {
-    const definition = host.definition(name);
+    const definition = hostOf(scope.self).definition(name);
     const restored = snapshot === undefined ? {} : { snapshot: { ...snapshot, context: { ...snapshot.context, definition } } };
-    return createActor(nodeLogic(), { parent: scope.self, id: name, input: { definition, scope: input.scope }, ...restored } as never) as NodeRef;
+    return createActor(nodeLogic(), {
+      parent: scope.self,
+      id: name,
+      input: { definition, scope: input.scope },
+      ...restored,
+    } as never) as NodeRef;
   };
 
-  const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[]): PoolSnapshot => {
+  const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[], iteration: number): PoolSnapshot => {
+    const host = hostOf(scope.self);
+    host.tell({ type: "step.started", nodes, iteration });
     const waiting = new Map(nodes.map((name) => [name, performance.now()]));
     for (const name of nodes) {
       let ref = snapshot.nodes.get(name);
@@ -97,6 +104,7 @@ export function nodePool(
   };
 
   const settle = (snapshot: PoolSnapshot, scope: Scope, { report, messages }: PoolEvent & { type: "node.settled" }): PoolSnapshot => {
+    const host = hostOf(scope.self);
     const startedAt = snapshot.waiting.get(report.node);
     // A node that fails since its jump was refused has settled before.
     if (startedAt === undefined) return snapshot;
@@ -131,7 +139,7 @@ export function nodePool(
     }),
 
     start(snapshot, scope) {
-      for (const name of host.nodeNames) {
+      for (const name of hostOf(scope.self).nodeNames) {
         if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
       }
       for (const ref of snapshot.nodes.values()) ref.start();
@@ -140,16 +148,16 @@ export function nodePool(
     transition(snapshot, event, scope) {
       switch (event.type) {
         case "step.execute":
-          return execute(snapshot, scope, event.nodes);
+          return execute(snapshot, scope, event.nodes, event.iteration);
         case "node.settled":
           return settle(snapshot, scope, event);
         case "node.retrying":
-          host.tell(event);
+          hostOf(scope.self).tell(event);
           return snapshot;
         case "node.refuse": {
           const ref = snapshot.nodes.get(event.node);
           if (ref !== undefined) relay(scope, ref, event);
-          host.tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error });
+          hostOf(scope.self).tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error });
           return snapshot;
         }
         case "nodes.abort":
@@ -192,4 +200,3 @@ export function nodePool(
     },
   };
 }
-

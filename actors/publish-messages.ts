@@ -3,6 +3,7 @@ import type { Snapshot } from "xstate";
 import type { Cache } from "../src/contract/cache.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import { messageOf } from "../src/contract/errors.ts";
+import type { HostOf } from "../src/contract/host.ts";
 import { relay, relayToParent } from "./relay.ts";
 
 interface Message {
@@ -28,14 +29,17 @@ export interface Outbox {
 /**
  * Logic that takes `message.publish { mailbox, message, id? }`, and sends its parent `message.published` or `message.failed` for each.
  */
-export function publishMessages(outbox: Outbox): EffectLogic<undefined, never, OutboxEvent, OutboxSnapshot> {
+export function publishMessages(hostOf: HostOf<Outbox>): EffectLogic<undefined, never, OutboxEvent, OutboxSnapshot> {
   type Scope = Parameters<NonNullable<EffectLogic<undefined, never, OutboxEvent, OutboxSnapshot>["start"]>>[1];
   const publish = (scope: Scope, { mailbox, message, number }: Message & { number: number }): void => {
-    const settle = (error?: string): void => relay(scope, scope.self, { type: "message.settled", number, ...(error === undefined ? {} : { error }) });
-    outbox.cache.publishToMailbox(mailbox, message).then(
-      () => settle(),
-      (error: unknown) => settle(messageOf(error)),
-    );
+    const settle = (error?: string): void =>
+      relay(scope, scope.self, { type: "message.settled", number, ...(error === undefined ? {} : { error }) });
+    hostOf(scope.self)
+      .cache.publishToMailbox(mailbox, message)
+      .then(
+        () => settle(),
+        (error: unknown) => settle(messageOf(error)),
+      );
   };
   return {
     getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined, pending: [], next: 0 }),
@@ -53,10 +57,12 @@ export function publishMessages(outbox: Outbox): EffectLogic<undefined, never, O
         case "message.settled": {
           const settled = snapshot.pending.find(({ number }) => number === event.number);
           if (settled === undefined) return snapshot;
-          if (settled.id !== undefined) outbox.acknowledge(settled.id, event.error);
+          if (settled.id !== undefined) hostOf(scope.self).acknowledge(settled.id, event.error);
           relayToParent(
             scope,
-            event.error === undefined ? { type: "message.published" } : { type: "message.failed", mailbox: settled.mailbox, error: event.error },
+            event.error === undefined
+              ? { type: "message.published" }
+              : { type: "message.failed", mailbox: settled.mailbox, error: event.error },
           );
           return { ...snapshot, pending: snapshot.pending.filter((message) => message !== settled) };
         }

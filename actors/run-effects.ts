@@ -1,5 +1,6 @@
 /** The effects around a run as actors: opening, snapshots, cleaning up and closing. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
+import type { HostOf } from "../src/contract/host.ts";
 import type { ErrorReport, NodeResult } from "../src/contract/outcome.ts";
 import type { SnapshotRef } from "../src/contract/snapshot.ts";
 import type { TaskJSON } from "../src/contract/task.ts";
@@ -13,20 +14,23 @@ export interface RunEffects {
   readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> };
 }
 
-export const openRun = (effects: RunEffects): PromiseActorLogic<{ failure?: { error: string; code: string } }, { task: TaskJSON }> =>
-  fromPromise(({ input }) => effects.open(input.task));
+export const openRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ failure?: { error: string; code: string } }, { task: TaskJSON }> =>
+  fromPromise(({ input, self }) => hostOf(self).open(input.task));
 
-export const saveSnapshot = (effects: RunEffects): PromiseActorLogic<{ ref?: SnapshotRef; error?: ErrorReport }, { cut: string; nodes: string[] }> =>
-  fromPromise(({ input }) => effects.save(input.cut, input.nodes));
+export const saveSnapshot = (
+  hostOf: HostOf<RunEffects>,
+): PromiseActorLogic<{ ref?: SnapshotRef; error?: ErrorReport }, { cut: string; nodes: string[] }> =>
+  fromPromise(({ input, self }) => hostOf(self).save(input.cut, input.nodes));
 
-export const closeGenerators = (effects: RunEffects): PromiseActorLogic<void, { nodes: string[] }> =>
-  fromPromise(({ input }) => effects.closeGenerators(input.nodes));
+export const closeGenerators = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { nodes: string[] }> =>
+  fromPromise(({ input, self }) => hostOf(self).closeGenerators(input.nodes));
 
-export const closeNodes = (effects: RunEffects): PromiseActorLogic<ReturnType<RunEffects["readNodes"]>, undefined> =>
-  fromPromise(async () => {
-    await effects.closeGenerators();
-    return effects.readNodes();
+export const closeNodes = (hostOf: HostOf<RunEffects>): PromiseActorLogic<ReturnType<RunEffects["readNodes"]>, undefined> =>
+  fromPromise(async ({ self }) => {
+    const host = hostOf(self);
+    await host.closeGenerators();
+    return host.readNodes();
   });
 
-export const closeRun = (effects: RunEffects): PromiseActorLogic<void, { task: TaskJSON; message: unknown }> =>
-  fromPromise(({ input }) => effects.close(input.task, input.message));
+export const closeRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { task: TaskJSON; message: unknown }> =>
+  fromPromise(({ input, self }) => hostOf(self).close(input.task, input.message));

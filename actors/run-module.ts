@@ -2,7 +2,7 @@
 import type { Snapshot } from "xstate";
 import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "../src/contract/attempt.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { ModuleHost } from "../src/contract/host.ts";
+import type { HostOf, ModuleHost } from "../src/contract/host.ts";
 import { ModuleJob } from "./module-job.ts";
 import { relay } from "./relay.ts";
 
@@ -18,9 +18,9 @@ type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOut
  * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.
  *
  * @example
- * nodeMachine.provide({ actors: { runModule: runModule(host) } });
+ * nodeMachine.provide({ actors: { runModule: runModule(() => host) } });
  */
-export function runModule(host: ModuleHost): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
+export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
   const running = new WeakMap<object, { abort(reason: string, code: string): void }>();
   return {
     getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined }),
@@ -33,6 +33,7 @@ export function runModule(host: ModuleHost): EffectLogic<ModuleOrder, ModuleOutc
         end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: Date.now() });
       };
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
+      const host = hostOf(scope.self);
       const { permits } = host;
       const begin = (): void => {
         const job = new ModuleJob(host, order, (outcome) => {
@@ -72,4 +73,3 @@ export function runModule(host: ModuleHost): EffectLogic<ModuleOrder, ModuleOutc
     restoreSnapshot: (snapshot) => snapshot as RunModuleSnapshot,
   };
 }
-

@@ -17,6 +17,7 @@ import {
   beginStep,
   failedChains,
   markSaved,
+  NO_EFFECTS,
   nodesToSave,
   type RunState,
   runnable,
@@ -78,7 +79,7 @@ export type AgentMachineEvent =
 
 /** What the agent asks of its nodes' supervisor. */
 export type NodesCommand =
-  | { type: "step.execute"; nodes: readonly string[] }
+  | { type: "step.execute"; nodes: readonly string[]; iteration: number }
   | { type: "nodes.abort"; reason: string }
   | { type: "node.refuse"; node: string; error: string; code: string };
 
@@ -126,8 +127,25 @@ const reportOf = ({ node, error, code }: NodeReport): ErrorReport => ({
 });
 
 interface Enqueue {
+  assign(change: { state: RunState }): void;
   emit(event: AgentEvent): void;
   sendTo(target: "outbox", event: PublishEvent): void;
+  sendTo(target: "nodes", event: NodesCommand): void;
+}
+
+function execute(enqueue: Enqueue, state: RunState): void {
+  enqueue.assign({ state });
+  enqueue.sendTo("nodes", { type: "step.execute", nodes: runnable(state), iteration: state.totalIterations });
+}
+
+/** A guard and an action ask for the same step: the answer is kept for as long as its reports are. */
+const settled = new WeakMap<readonly NodeReport[], { before: RunState; after: ReturnType<typeof settleStep> }>();
+function settleOnce(before: RunState, reports: readonly NodeReport[]): ReturnType<typeof settleStep> {
+  const known = settled.get(reports);
+  if (known?.before === before) return known.after;
+  const after = settleStep(before, reports);
+  settled.set(reports, { before, after });
+  return after;
 }
 
 /** Returns how many messages are on their way for it. */
@@ -177,6 +195,13 @@ export const agentMachine = setup({
     isPlanFinished: ({ context: { state } }) => state.index >= state.levels.length,
     isOverIterations: ({ context }) => context.state.totalIterations >= context.maxTotalIterations,
     wantsSnapshot: ({ context }) => context.autoSnapshot && nodesToSave(context.state).length > 0,
+    /** Nothing follows from the step but the next one. */
+    isPlainStep: ({ context }, { reports }: { reports: NodeReport[] }) => {
+      const { state, effects } = settleOnce(context.state, reports);
+      const isQuiet = effects === NO_EFFECTS && context.unpublished === 0;
+      const hasNext = state.index < state.levels.length && state.totalIterations < context.maxTotalIterations;
+      return isQuiet && hasNext && !(context.autoSnapshot && nodesToSave(state).length > 0);
+    },
     isComplete: (parts) => endOf(parts).status === TaskStatus.COMPLETE,
     isPartial: (parts) => endOf(parts).status === TaskStatus.PARTIAL,
   },
@@ -185,14 +210,13 @@ export const agentMachine = setup({
     endTask: sendTo("task", (parts) => ({ type: "task.end", end: endOf(parts) })),
     tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, taskId: context.task.id, graph: context.path })),
     tellEnded: emit((parts) => ({ type: "run.ended", status: endOf(parts).status, graph: parts.context.path })),
-    beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
-    executeStep: enqueueActions(({ context: { state, path }, enqueue }) => {
-      const nodes = runnable(state);
-      enqueue.emit({ type: "step.started", nodes, iteration: state.totalIterations, graph: path });
-      enqueue.sendTo("nodes", { type: "step.execute", nodes });
+    executeStep: enqueueActions(({ context, enqueue }) => execute(enqueue, beginStep(context.state))),
+    /** What `settleStep` and `executeStep` do, at once: most steps of a run end so. */
+    goOn: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
+      execute(enqueue, beginStep(settleOnce(context.state, reports).state));
     }),
     settleStep: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
-      const { state, effects } = settleStep(context.state, reports);
+      const { state, effects } = settleOnce(context.state, reports);
       for (const { node, error, code } of effects.refused) enqueue.sendTo("nodes", { type: "node.refuse", node, error, code });
       if (effects.added.length > 0) enqueue.emit({ type: "nodes.added", nodes: effects.added, graph: context.path });
       if (effects.jump !== undefined) enqueue.emit({ type: "jump.taken", ...effects.jump, graph: context.path });
@@ -244,7 +268,9 @@ export const agentMachine = setup({
         "countPublished",
         {
           type: "reportErrors",
-          params: ({ event }) => ({ errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }] }),
+          params: ({ event }) => ({
+            errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
+          }),
         },
       ],
     },
@@ -268,7 +294,10 @@ export const agentMachine = setup({
               {
                 guard: ({ event }) => event.output.failure !== undefined,
                 target: "deciding",
-                actions: ["startTask", { type: "recordFailure", params: ({ event }) => event.output.failure as { error: string; code: string } }],
+                actions: [
+                  "startTask",
+                  { type: "recordFailure", params: ({ event }) => event.output.failure as { error: string; code: string } },
+                ],
               },
               { target: "deciding", actions: ["startTask", "tellStarted"] },
             ],
@@ -312,9 +341,12 @@ export const agentMachine = setup({
           },
         },
         executing: {
-          entry: ["beginStep", "executeStep"],
+          entry: "executeStep",
           on: {
-            "step.completed": { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
+            "step.completed": [
+              { guard: { type: "isPlainStep", params: ({ event }) => event }, actions: { type: "goOn", params: ({ event }) => event } },
+              { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
+            ],
             "run.cancel": {
               target: "stopping",
               actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) },

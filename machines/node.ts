@@ -9,7 +9,7 @@
  *
  * An attempt ends only when each of its modules has ended: `stopping` aborts those that still run, and waits for them.
  */
-import { assign, type DoneActorEvent, enqueueActions, type ErrorActorEvent, setup } from "xstate";
+import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setup, stopChild } from "xstate";
 import {
   type Attempt,
   decisionOf,
@@ -129,7 +129,8 @@ const machine = setup({
     },
     isPartial: (parts) => isPartial(parts.context.definition, verdictAfter(parts).attempt),
     hasNothingToRun: ({ context }) => context.definition.modules.length === 0,
-    shouldRunNothing: ({ context, event }) => (event as unknown as DoneActorEvent<boolean>).output && context.definition.modules.length === 0,
+    shouldRunNothing: ({ context, event }) =>
+      (event as unknown as DoneActorEvent<boolean>).output && context.definition.modules.length === 0,
   },
   actions: {
     beginVisit: assign(({ context, event }) => ({
@@ -140,9 +141,11 @@ const machine = setup({
       failure: undefined,
     })),
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: NOTHING })),
-    recordOutcome: assign((parts) => {
-      const outcome = outcomeOf(parts);
-      return { modules: withOutcome(parts.context.modules, outcome), now: outcome.endedAt };
+    /** An ended child is dropped: it would stay among the children, and in every snapshot. */
+    recordOutcome: enqueueActions(({ context, event, enqueue }) => {
+      const outcome = outcomeOf({ context, event });
+      if ("actorId" in event) enqueue.stopChild(event.actorId as string);
+      enqueue.assign({ modules: withOutcome(context.modules, outcome), now: outcome.endedAt });
     }),
     recordFailure: assign((parts) => {
       const { error, code } = failureOf(parts.context.modules);
@@ -158,7 +161,10 @@ const machine = setup({
     })),
     recordWakeUp: assign(({ event }) => ({ now: (event as unknown as DoneActorEvent<number>).output })),
     startModules: enqueueActions(({ context, enqueue }) => {
-      const { definition, scope, visits: visit, attempt, modules } = context;
+      const { definition, scope, visits: visit, attempt, modules, now } = context;
+      const isFirst = modules.active.length === 0 && modules.ended.length === 0;
+      if (isFirst && definition.timeoutMs > 0)
+        enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
       const starting = modulesToStart(definition, modules);
       if (starting.length === 0) return;
       for (const module of starting) {
@@ -167,16 +173,7 @@ const machine = setup({
       }
       enqueue.assign({ modules: { active: [...modules.active, ...starting], ended: modules.ended } });
     }),
-    startTimeLimit: enqueueActions(({ context: { definition, now }, enqueue }) => {
-      if (definition.timeoutMs > 0) enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
-    }),
-    dropTimeLimit: enqueueActions(({ context, enqueue }) => {
-      if (context.definition.timeoutMs > 0) enqueue.stopChild(TIME_LIMIT);
-    }),
-    /** An ended child would stay among the children, and in every snapshot. */
-    dropModule: enqueueActions(({ event, enqueue }) => {
-      if ("actorId" in event) enqueue.stopChild(event.actorId as string);
-    }),
+    dropTimeLimit: stopChild(TIME_LIMIT),
     abortModules: enqueueActions(({ context, enqueue }) => {
       const { error, code } = failureOf(context.modules);
       const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";
@@ -244,16 +241,16 @@ const execute = {
 
 /** The ways out of an attempt that has succeeded, once its modules have all ended. */
 const afterSuccess = [
-  { guard: "isDone", target: "#node.COMPLETE", actions: ["recordOutcome", "dropModule"] },
-  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: ["recordOutcome", "dropModule"] },
+  { guard: "isDone", target: "#node.COMPLETE", actions: "recordOutcome" },
+  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: "recordOutcome" },
 ] as const;
 
 /** The ways out of an attempt that has failed and whose modules have all ended. */
 const afterFailure = [
-  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: ["recordOutcome", "dropModule"] },
-  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.running", reenter: true, actions: ["recordOutcome", "dropModule", "tellRetry", "beginAttempt"] },
-  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "dropModule", "recordFailure"] },
-  { target: "#node.FAILED", actions: ["recordOutcome", "dropModule", "recordFailure"] },
+  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: "recordOutcome" },
+  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.running", reenter: true, actions: ["recordOutcome", "tellRetry", "beginAttempt"] },
+  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "recordFailure"] },
+  { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
 ] as const;
 
 /**
@@ -285,13 +282,13 @@ export const nodeMachine = machine.createMachine({
           on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
         },
         running: {
-          entry: ["startTimeLimit", "startModules"],
+          entry: "startModules",
           exit: "dropTimeLimit",
           on: {
             "xstate.done.actor.*": [
               ...afterSuccess,
-              { guard: "isUndecided", actions: ["recordOutcome", "dropModule", "startModules"] },
-              { guard: "hasActiveModules", target: "stopping", actions: ["recordOutcome", "dropModule"] },
+              { guard: "isUndecided", actions: ["recordOutcome", "startModules"] },
+              { guard: "hasActiveModules", target: "stopping", actions: "recordOutcome" },
               ...afterFailure,
             ],
             "xstate.done.actor.timeLimit": { target: "stopping", actions: ["recordWakeUp", "recordTimeout"] },
@@ -301,11 +298,7 @@ export const nodeMachine = machine.createMachine({
         stopping: {
           entry: "abortModules",
           on: {
-            "xstate.done.actor.*": [
-              { guard: "hasActiveModules", actions: ["recordOutcome", "dropModule"] },
-              ...afterSuccess,
-              ...afterFailure,
-            ],
+            "xstate.done.actor.*": [{ guard: "hasActiveModules", actions: "recordOutcome" }, ...afterSuccess, ...afterFailure],
             "node.abort": { actions: "recordOutcome" },
           },
         },

@@ -64,7 +64,9 @@ export interface RestoreOptions extends RunOptions {
 }
 
 const mailbox = z.string().min(1).nullable();
-const limit = z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a whole number, at least 1, or Infinity" });
+const limit = z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], {
+  message: "expected a whole number, at least 1, or Infinity",
+});
 const method = <T>(name: string, expected: string) =>
   z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
 
@@ -78,7 +80,9 @@ const agentSchema = z.strictObject({
   errorMailbox: mailbox.optional(),
   autoSnapshot: z.boolean().optional(),
   snapshotStore: method<SnapshotStore>("save", "a SnapshotStore").optional(),
-  inspect: z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }).optional(),
+  inspect: z
+    .custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" })
+    .optional(),
   redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
   abortGraceMs: z.number().min(0).optional(),
 });
@@ -115,7 +119,9 @@ export class Agent {
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
     this.#store = parsed.snapshotStore;
     this.#inspect =
-      parsed.inspect === undefined ? undefined : safeInspector(parsed.inspect, parsed.redact === undefined ? {} : { redact: parsed.redact });
+      parsed.inspect === undefined
+        ? undefined
+        : safeInspector(parsed.inspect, parsed.redact === undefined ? {} : { redact: parsed.redact });
     this.#services = {
       cache: this.cache,
       permits: new Permits(() => this.#maxConcurrentTasks),
@@ -133,7 +139,9 @@ export class Agent {
       },
     };
     this.addNodes((options.nodes ?? []) as Node[]);
-    this.logic = runLogic({ services: this.#services, nodes: () => [...this.#nodes.values()] }, (self, scope) => this.#scopes.set(self, scope));
+    this.logic = runLogic({ services: this.#services, nodes: () => [...this.#nodes.values()] }, (self, scope) =>
+      this.#scopes.set(self, scope),
+    );
   }
 
   /** Read whenever a module wants to start. @throws AsimovError `invalid-options` */
@@ -184,9 +192,12 @@ export class Agent {
   start(task: Task, options: RunOptions = {}): AgentRun {
     const { signal, cachePrefix } = parseOptions(runSchema, options, "start");
     if (!(task instanceof Task)) {
-      throw new AsimovError(`start: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`, {
-        code: "invalid-options",
-      });
+      throw new AsimovError(
+        `start: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`,
+        {
+          code: "invalid-options",
+        },
+      );
     }
     if (task.status !== TaskStatus.WAITING) {
       throw new AsimovError(`Task ${task.id} is ${task.status}; a task runs once. Make a new Task, or go on by \`runFromSnapshot\`.`, {
@@ -237,7 +248,12 @@ export class Agent {
   get executionState(): ExecutionState {
     const state = (this.#latest?.actor.getSnapshot() as { context?: { state: RunState } } | undefined)?.context?.state;
     if (state !== undefined) return toExecutionState(state);
-    return { executionIndex: 0, currentPlan: this.#nodes.size === 0 ? [] : this.compileExecutionPlan(), executionHistory: [], totalIterations: 0 };
+    return {
+      executionIndex: 0,
+      currentPlan: this.#nodes.size === 0 ? [] : this.compileExecutionPlan(),
+      executionHistory: [],
+      totalIterations: 0,
+    };
   }
 
   /** Of the latest run, as far as it is. */

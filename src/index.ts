@@ -1,8 +1,14 @@
 /** The public names of `asimov-agents`, and nothing else. */
 export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "./agent.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory.ts";
-export type { Backoff, NodeConfig, NodeInit } from "./contract/node.ts";
-export { Cache, type CacheEntry, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "./contract/cache.ts";
+export {
+  Cache,
+  type CacheEntry,
+  type CacheReadOptions,
+  type CacheState,
+  type CacheWriteOptions,
+  type ReceiveOptions,
+} from "./contract/cache.ts";
 export {
   AsimovError,
   type AsimovErrorOptions,
@@ -26,6 +32,7 @@ export {
   type ModuleProcess,
   type ModuleResult,
 } from "./contract/module.ts";
+export type { Backoff, NodeConfig, NodeInit } from "./contract/node.ts";
 export { Node } from "./contract/node.ts";
 export type { ErrorReport, NodeResult, TaskOutcome } from "./contract/outcome.ts";
 export type { ExecutionPlan, ExecutionState, ExecutionStep } from "./contract/plan.ts";

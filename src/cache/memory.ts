@@ -1,6 +1,13 @@
 /** The cache in this process: every operation takes effect at the call, before anything is awaited. */
 import { z } from "zod";
-import { Cache, type CacheEntry, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "../contract/cache.ts";
+import {
+  Cache,
+  type CacheEntry,
+  type CacheReadOptions,
+  type CacheState,
+  type CacheWriteOptions,
+  type ReceiveOptions,
+} from "../contract/cache.ts";
 import { type Affixes, readName, requireAffix, requireKey } from "../contract/cache-keys.ts";
 import { CacheKeyError } from "../contract/errors.ts";
 import { toJsonText } from "../contract/json.ts";

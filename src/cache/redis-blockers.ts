@@ -44,7 +44,9 @@ export class RedisBlockers {
       park: () => {
         this.#parked.add(drop);
         const [oldest] = this.#parked;
-        if (this.#parked.size > SPARE) oldest?.();
+        if (oldest === undefined || this.#parked.size <= SPARE) return;
+        this.#parked.delete(oldest);
+        oldest();
       },
       unpark: () => this.#parked.delete(drop),
     };

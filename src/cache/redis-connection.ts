@@ -87,7 +87,12 @@ export class RedisConnection {
 
   /** A further connection, for a command that blocks; its maker closes it. */
   async duplicate(): Promise<RedisClient> {
-    const client = (await this.client()).duplicate({ lazyConnect: true, commandTimeout: undefined, blockingTimeout: undefined, socketTimeout: undefined });
+    const client = (await this.client()).duplicate({
+      lazyConnect: true,
+      commandTimeout: undefined,
+      blockingTimeout: undefined,
+      socketTimeout: undefined,
+    });
     client.on("error", (error) => this.#note(error));
     return client;
   }
@@ -170,5 +175,7 @@ export class RedisConnection {
 
 /** Without the properties that are `undefined`, which would hide the defaults of ioredis. */
 function definedOf<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

@@ -51,7 +51,10 @@ const schema = z
     url: z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" }).optional(),
     client: z
       .custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`")
-      .refine((client) => !("isCluster" in client && client.isCluster === true), "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots")
+      .refine(
+        (client) => !("isCluster" in client && client.isCluster === true),
+        "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots",
+      )
       .refine(
         (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
         "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",

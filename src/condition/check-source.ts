@@ -38,7 +38,8 @@ function refuse(source: string, reason: string): never {
 
 /** @throws ConditionError `condition-syntax` for what need not, or must not, be given to the compiler */
 export function checkSource(source: unknown): asserts source is string {
-  if (typeof source !== "string") refuse(String(source), `A condition must be a string; it is ${source === null ? "null" : `of type ${typeof source}`}.`);
+  if (typeof source !== "string")
+    refuse("", `A condition must be a string; it is ${source === null ? "null" : `of type ${typeof source}`}.`);
   const size = source.length > MAX_SOURCE_BYTES ? source.length : new TextEncoder().encode(source).length;
   if (size > MAX_SOURCE_BYTES) refuse(source, `The condition ${shown(source)} is longer than ${MAX_SOURCE_BYTES} bytes.`);
   if (source.startsWith("\x1b")) refuse(source, "The condition is compiled Lua, which is never run.");
@@ -51,7 +52,8 @@ export function checkSource(source: unknown): asserts source is string {
 function checkTokens(source: string, tokens: readonly LuaToken[]): void {
   const open: string[] = [];
   for (const [index, token] of tokens.entries()) {
-    const fault = (what: string): never => refuse(source, `The condition ${shown(source)} has a syntax error at ${position(source, token.start)}: ${what}.`);
+    const fault = (what: string): never =>
+      refuse(source, `The condition ${shown(source)} has a syntax error at ${position(source, token.start)}: ${what}.`);
     if (token.kind === "name" && token.text === "_ENV") {
       const before = tokens[index - 1]?.text;
       if (before !== "." && before !== ":") fault("`_ENV` cannot be used, since names are read before the condition runs");
@@ -94,7 +96,8 @@ export function syntaxError(source: string, message: string, check: (text: strin
   const last = tokens.at(-1) as LuaToken;
   let reason = plainMessage(message, "");
   if (offending === undefined) reason = plainMessage(check(BEFORE + source) ?? message, "").replace("<eof>", "the end");
-  else if (reason.startsWith("')' expected") && !isInBrackets(tokens.slice(0, low - 1))) reason = `unexpected '${offending.text}' after the expression`;
+  else if (reason.startsWith("')' expected") && !isInBrackets(tokens.slice(0, low - 1)))
+    reason = `unexpected '${offending.text}' after the expression`;
   return new ConditionError(
     `The condition ${shown(source)} has a syntax error at ${position(source, offending?.start ?? last.end)}: ${reason}. ` +
       "A condition is one Lua 5.4 expression, such as `n > 2 and task.params.ready == true`.",

@@ -36,11 +36,14 @@ function abandonSandbox(): void {
 }
 
 function restarted(source: string, cause: unknown): ConditionError {
-  return new ConditionError(`The condition ${shown(source)} was not evaluated: the Lua engine crashed and starts again. Compile the condition again.`, {
-    code: "condition-runtime",
-    condition: source,
-    cause,
-  });
+  return new ConditionError(
+    `The condition ${shown(source)} was not evaluated: the Lua engine crashed and starts again. Compile the condition again.`,
+    {
+      code: "condition-runtime",
+      condition: source,
+      cause,
+    },
+  );
 }
 
 function guarded<T>(source: string, work: () => T): T {
@@ -78,10 +81,13 @@ function referenceTo(condition: CompiledCondition, sandbox: Sandbox): number {
 function truthOf(outcome: Outcome, source: string): boolean {
   if (outcome.kind === "value") return outcome.isTrue;
   if (outcome.kind === "budget") {
-    throw new ConditionError(`The condition ${shown(source)} was stopped: it needs more than ${outcome.limit}. Compute the value in a module, and compare the result.`, {
-      code: "condition-budget",
-      condition: source,
-    });
+    throw new ConditionError(
+      `The condition ${shown(source)} was stopped: it needs more than ${outcome.limit}. Compute the value in a module, and compare the result.`,
+      {
+        code: "condition-budget",
+        condition: source,
+      },
+    );
   }
   const isAboutName = /a nil value \(global|with nil|nil with|two nil values/.test(outcome.message);
   const hint = isAboutName ? " A name that the cache does not hold, or holds as null, is nil." : "";
@@ -134,8 +140,11 @@ export function luaConditions(): ConditionEngine {
       }
       checkSource(source);
       const condition = conditionOf(source);
-      const sandbox = await loadSandbox();
-      guarded(source, () => referenceTo(condition, sandbox));
+      let sandbox = await loadSandbox();
+      // A crash meanwhile: a reference into the old sandbox would name another condition in the new one.
+      while (sandbox !== current) sandbox = await loadSandbox();
+      const engine = sandbox;
+      guarded(source, () => referenceTo(condition, engine));
       return condition;
     },
   };

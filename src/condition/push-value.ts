@@ -40,7 +40,10 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
   let bytes = 0;
 
   const refuse = (what: string): never => {
-    throw new ScopeRefusal(`The value of "${variable}" ${what}. Keep a smaller value under a key of its own, and name that in the condition.`, true);
+    throw new ScopeRefusal(
+      `The value of "${variable}" ${what}. Keep a smaller value under a key of its own, and name that in the condition.`,
+      true,
+    );
   };
 
   const spend = (count: number, size: number): void => {

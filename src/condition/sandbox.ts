@@ -29,13 +29,16 @@ export class Sandbox {
   #memoryUsed = 0;
   #memoryLimit = Number.POSITIVE_INFINITY;
   #deadline = Number.POSITIVE_INFINITY;
-  #checksLeft = 0;
+  #checksLeft = Number.POSITIVE_INFINITY;
   #allocations = 0;
   #exceeded: string | undefined;
 
   private constructor(lua: LuaApi) {
     this.#lua = lua;
-    const allocator = lua.addFunction((_, pointer, oldSize, newSize) => this.#allocate(pointer as number, oldSize as number, newSize as number), "iiiii");
+    const allocator = lua.addFunction(
+      (_, pointer, oldSize, newSize) => this.#allocate(pointer as number, oldSize as number, newSize as number),
+      "iiiii",
+    );
     this.#state = lua._lua_newstate(allocator, 0);
     if (this.#state === 0 || lua._lua_checkstack(this.#state, STACK_SLOTS) === 0) throw new Error("there is no memory for a Lua state");
     this.#values = valuePusher(lua, this.#state);
@@ -54,11 +57,14 @@ export class Sandbox {
       const { module } = await new LuaFactory().getLuaModule();
       return new Sandbox(module as unknown as LuaApi);
     } catch (cause) {
-      throw new AsimovError("The Lua engine for conditions (wasmoon) does not load. Check that it is installed and that WebAssembly is allowed.", {
-        code: "condition-engine",
-        retryable: true,
-        cause,
-      });
+      throw new AsimovError(
+        "The Lua engine for conditions (wasmoon) does not load. Check that it is installed and that WebAssembly is allowed.",
+        {
+          code: "condition-engine",
+          retryable: true,
+          cause,
+        },
+      );
     }
   }
 
@@ -110,12 +116,12 @@ export class Sandbox {
       if (status === LUA_ERROR_MEMORY) return { kind: "budget", limit: `${BUDGET.memoryBytes} bytes of memory` };
       return { kind: "error", message: this.#message() };
     } finally {
+      this.#exceeded = undefined;
       lua._lua_settop(state, 0);
     }
   }
 
   #call(deadline: number): number {
-    this.#exceeded = undefined;
     this.#checksLeft = BUDGET.instructions / INSTRUCTIONS_PER_CHECK;
     this.#deadline = Math.max(deadline, performance.now() + BUDGET.leastDurationMs);
     this.#memoryLimit = this.#memoryUsed + BUDGET.memoryBytes;

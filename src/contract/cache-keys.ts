@@ -15,8 +15,8 @@ export interface StoredName extends Affixes {
 
 /** What no key and no suffix may hold as it stands; a leading `@` marks a mailbox. */
 const RESERVED = /[%:]|^@/g;
-const escape = (part: string): string => part.replace(RESERVED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-const unescape = (part: string): string => part.replace(/%(25|3A|40)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+const encoded = (part: string): string => part.replace(RESERVED, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+const decoded = (part: string): string => part.replace(/%(25|3A|40)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /** @throws AsimovError `invalid-key` or `invalid-mailbox` */
 export function requireKey(key: unknown, what: "key" | "mailbox"): asserts key is string {
@@ -38,18 +38,18 @@ export function requireAffix(affix: unknown, what: "prefix" | "suffix"): string 
  * stored where prefix `a`, key `b` and suffix `c` are.
  */
 function join({ prefix, suffix }: Affixes, segment: string): string {
-  if (suffix !== "" || prefix.includes(":")) return `${prefix}:${segment}:${escape(suffix)}`;
+  if (suffix !== "" || prefix.includes(":")) return `${prefix}:${segment}:${encoded(suffix)}`;
   return prefix === "" ? segment : `${prefix}:${segment}`;
 }
 
 /** `prefix:key:suffix`; colons and percent signs within the key are escaped, as `%3A` and `%25`. */
 export function valueKey(affixes: Affixes, key: string): string {
-  return join(affixes, escape(key));
+  return join(affixes, encoded(key));
 }
 
 /** `prefix:@mailbox:suffix`; a key that starts with `@` is escaped, so that no value is stored there. */
 export function mailboxKey(affixes: Affixes, mailbox: string): string {
-  return join(affixes, `@${escape(mailbox)}`);
+  return join(affixes, `@${encoded(mailbox)}`);
 }
 
 function split(stored: string): [prefix: string, segment: string, suffix: string] | undefined {
@@ -69,9 +69,9 @@ export function readName(stored: string): StoredName | undefined {
   const [prefix, segment, escapedSuffix] = parts;
   const kind = segment.startsWith("@") ? "mailbox" : "value";
   const escapedName = kind === "mailbox" ? segment.slice(1) : segment;
-  const name = unescape(escapedName);
-  const suffix = unescape(escapedSuffix);
-  if (name === "" || escape(name) !== escapedName || escape(suffix) !== escapedSuffix) return undefined;
+  const name = decoded(escapedName);
+  const suffix = decoded(escapedSuffix);
+  if (name === "" || encoded(name) !== escapedName || encoded(suffix) !== escapedSuffix) return undefined;
   return { prefix, suffix, kind, name };
 }
 

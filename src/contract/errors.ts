@@ -60,7 +60,10 @@ export class GraphError extends AsimovError {
 export class ConditionError extends AsimovError {
   /** The condition as it was written. */
   readonly condition: string;
-  constructor(message: string, options: { code: "condition-syntax" | "condition-runtime" | "condition-budget"; condition: string; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { code: "condition-syntax" | "condition-runtime" | "condition-budget"; condition: string; cause?: unknown },
+  ) {
     super(message, options);
     this.condition = options.condition;
   }

@@ -66,7 +66,12 @@ export class FlowControlModule extends AgentModule {
       };
     }
     const fallback = this.flowConfig.default ?? null;
-    return { status: "success", result: fallback, decision: fallback, cleanup: fallback !== null && (this.flowConfig.cleanupOnDefault ?? true) };
+    return {
+      status: "success",
+      result: fallback,
+      decision: fallback,
+      cleanup: fallback !== null && (this.flowConfig.cleanupOnDefault ?? true),
+    };
   }
 
   /** What follows from taking a decision. */

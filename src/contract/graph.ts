@@ -122,7 +122,8 @@ export function graphFaults(nodes: readonly GraphNode[]): { code: string; messag
   const faults: { code: string; message: string }[] = [];
   const names = new Set<string>();
   for (const { name } of nodes) {
-    if (names.has(name)) faults.push({ code: "graph-duplicate-node", message: `Two nodes are named ${quote(name)}; give each a name of its own.` });
+    if (names.has(name))
+      faults.push({ code: "graph-duplicate-node", message: `Two nodes are named ${quote(name)}; give each a name of its own.` });
     names.add(name);
   }
   for (const node of nodes) {
@@ -136,14 +137,20 @@ export function graphFaults(nodes: readonly GraphNode[]): { code: string; messag
     }
     for (const target of node.targets) {
       if (!names.has(target)) {
-        faults.push({ code: "graph-unknown-target", message: `Node ${quote(node.name)} may jump to ${quote(target)}, which the graph does not hold.` });
+        faults.push({
+          code: "graph-unknown-target",
+          message: `Node ${quote(node.name)} may jump to ${quote(target)}, which the graph does not hold.`,
+        });
       }
     }
   }
   const { circular } = levelsOf(nodes);
   if (circular.length > 0) {
     const circle = findCircle(nodes, circular);
-    faults.push({ code: "graph-cycle", message: `The dependencies form a circle: ${circle.map(quote).join(" → ")}. Loops are made by a decision.` });
+    faults.push({
+      code: "graph-cycle",
+      message: `The dependencies form a circle: ${circle.map(quote).join(" → ")}. Loops are made by a decision.`,
+    });
   }
   return faults;
 }

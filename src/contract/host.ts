@@ -1,4 +1,5 @@
 /** The ports of a run: what the actors ask of whoever hosts them. One for each instance of a graph, nested ones too. */
+import type { AnyActorRef } from "xstate";
 import type { ModuleOrder } from "./attempt.ts";
 import type { Cache } from "./cache.ts";
 import type { AgentEvent } from "./events.ts";
@@ -19,6 +20,9 @@ export interface RunningGenerator<TContext> {
   generator: AsyncGenerator;
   context: TContext;
 }
+
+/** Finds the host of the graph that an actor belongs to; one set of machines serves every run. */
+export type HostOf<T> = (self: AnyActorRef) => T;
 
 /** What running a module needs. */
 export interface ModuleHost {

@@ -100,7 +100,9 @@ const plainRecord = z.custom<Record<string, unknown>>((value) => typeof value ==
 export const moduleConfigSchema = z.strictObject({
   stopOnSuccess: z.boolean().optional(),
   middlewares: z.array(middleware).optional(),
-  timeoutMs: z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected milliseconds, at least 1, or Infinity" }).optional(),
+  timeoutMs: z
+    .union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected milliseconds, at least 1, or Infinity" })
+    .optional(),
   context: plainRecord.optional(),
 });
 
@@ -173,7 +175,9 @@ class FunctionModule extends AgentModule {
 export function defineModule(init: AgentModuleInit & { process: ModuleProcess }): AgentModule {
   const { process, ...rest } = init;
   if (typeof process !== "function") {
-    throw new AsimovError(`Module "${String(init.name)}": process: expected a function, got ${typeof process}.`, { code: "invalid-options" });
+    throw new AsimovError(`Module "${String(init.name)}": process: expected a function, got ${typeof process}.`, {
+      code: "invalid-options",
+    });
   }
   return new FunctionModule(rest, process);
 }
@@ -193,7 +197,8 @@ export function checkResult(value: unknown, module: string): CheckedResult {
   };
   if (typeof value !== "object" || value === null) return refuse('{ status: "success" | "error", … }', value);
   const result = value as ModuleResult;
-  if (result.status !== "success" && result.status !== "error") refuse('{ status: "success" | "error", … }', `status ${String(result.status)}`);
+  if (result.status !== "success" && result.status !== "error")
+    refuse('{ status: "success" | "error", … }', `status ${String(result.status)}`);
   if (result.decision !== undefined && result.decision !== null && typeof result.decision !== "string") {
     refuse("a decision that is the name of a node, or null", typeof result.decision);
   }

@@ -61,7 +61,11 @@ export function defineNode(node: Node): NodeDefinition {
     attempts: nodeConfig.retryOnFailure === false ? 1 : Math.max(1, nodeConfig.maxRetries ?? DEFAULT_ATTEMPTS),
     maxVisits: nodeConfig.maxVisits ?? DEFAULT_MAX_VISITS,
     timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
-    backoff: { initialMs: nodeConfig.backoff?.initialMs ?? 0, factor: nodeConfig.backoff?.factor ?? 2, maxMs: nodeConfig.backoff?.maxMs ?? 30_000 },
+    backoff: {
+      initialMs: nodeConfig.backoff?.initialMs ?? 0,
+      factor: nodeConfig.backoff?.factor ?? 2,
+      maxMs: nodeConfig.backoff?.maxMs ?? 30_000,
+    },
     ...(node.outputMailbox === undefined ? {} : { outputMailbox: node.outputMailbox }),
   };
 }
@@ -69,9 +73,17 @@ export function defineNode(node: Node): NodeDefinition {
 /** What the plan knows of a node. */
 export function graphNodeOf(node: Node): GraphNode {
   const targets = node.modules.flatMap((module) =>
-    module instanceof FlowControlModule ? [...module.flowConfig.decisions.map(({ nextNode }) => nextNode), module.flowConfig.default ?? []].flat() : [],
+    module instanceof FlowControlModule
+      ? [...module.flowConfig.decisions.map(({ nextNode }) => nextNode), module.flowConfig.default ?? []].flat()
+      : [],
   );
-  return { name: node.name, dependencies: node.dependencies, snapshot: node.snapshot, parts: [...node.modules, ...node.nodes].map(({ name }) => name), targets: [...new Set(targets)] };
+  return {
+    name: node.name,
+    dependencies: node.dependencies,
+    snapshot: node.snapshot,
+    parts: [...node.modules, ...node.nodes].map(({ name }) => name),
+    targets: [...new Set(targets)],
+  };
 }
 
 /** Milliseconds to wait after a failed attempt. Exponential, as AWS's builders' library describes it, without jitter: a node has no rivals. */

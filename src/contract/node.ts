@@ -71,7 +71,9 @@ const nodeConfigSchema = z.strictObject({
   maxVisits: count.optional(),
   inputs: names.optional(),
   outputs: names.optional(),
-  backoff: z.strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() }).optional(),
+  backoff: z
+    .strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() })
+    .optional(),
   maxTotalIterations: z.int().min(1).optional(),
 });
 
@@ -116,9 +118,12 @@ export class Node {
     const hasNodes = options.nodes !== undefined && options.nodes.length > 0;
     const type = options.type ?? (hasNodes ? ModuleType.SUBGRAPH : ModuleType.EXECUTOR);
     if ((type === ModuleType.SUBGRAPH) !== hasNodes || (hasNodes && (options.modules?.length ?? 0) > 0)) {
-      throw new AsimovError(`${what}: a SUBGRAPH has \`nodes\` and no \`modules\`; an EXECUTOR or FLOW_CONTROL has \`modules\` and no \`nodes\`.`, {
-        code: "invalid-options",
-      });
+      throw new AsimovError(
+        `${what}: a SUBGRAPH has \`nodes\` and no \`modules\`; an EXECUTOR or FLOW_CONTROL has \`modules\` and no \`nodes\`.`,
+        {
+          code: "invalid-options",
+        },
+      );
     }
     this.name = name;
     this.type = type;

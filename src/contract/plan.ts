@@ -42,9 +42,12 @@ export function planOfJump(graph: Graph, pending: readonly string[], from: strin
 /** @throws AsimovError `unknown-node` */
 export function requireNode(graph: Graph, name: string): void {
   if (indexOf(graph).byName.has(name)) return;
-  throw new AsimovError(`The graph holds no node "${name}"; it holds ${graph.nodes.map((node) => `"${node.name}"`).join(", ") || "none"}.`, {
-    code: "unknown-node",
-  });
+  throw new AsimovError(
+    `The graph holds no node "${name}"; it holds ${graph.nodes.map((node) => `"${node.name}"`).join(", ") || "none"}.`,
+    {
+      code: "unknown-node",
+    },
+  );
 }
 
 /** The plan as users see it. Everything before `index` was executed, but for what was skipped. */

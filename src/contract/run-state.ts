@@ -47,7 +47,10 @@ const NONE: ReadonlySet<string> = new Set();
 export function failedChains({ graph, failed }: RunState): string[][] {
   const { position } = indexOf(graph);
   const place = (name: string): number => position.get(name) as number;
-  return failed.map((root) => [root, ...[...withDescendants(graph, [root])].filter((name) => name !== root).sort((a, b) => place(a) - place(b))]);
+  return failed.map((root) => [
+    root,
+    ...[...withDescendants(graph, [root])].filter((name) => name !== root).sort((a, b) => place(a) - place(b)),
+  ]);
 }
 
 /** A node whose dependency is in a failed chain is blocked; one whose dependencies were all skipped is skipped. */
@@ -124,8 +127,14 @@ export interface StepEffects {
   cleanup: string[];
 }
 
+/** What follows from most steps. */
+export const NO_EFFECTS: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
+
 /** Records a step against the plan it ran in, then adds nodes, then jumps. */
 export function settleStep(before: RunState, reports: readonly NodeReport[]): { state: RunState; effects: StepEffects } {
+  if (reports.every(({ decision, added }) => decision === undefined && added === undefined)) {
+    return { state: passBlocked(passReports(before, reports)), effects: NO_EFFECTS };
+  }
   const effects: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
   let state = passReports(before, reports);
   let isReplanned = false;
@@ -141,19 +150,20 @@ export function settleStep(before: RunState, reports: readonly NodeReport[]): { 
       refuse(effects, report.node, messageOf(error), "graph-invalid-addition");
     }
   }
-  const pending = [...state.levels.slice(state.index).flat(), ...effects.added];
   const jump = chooseJump(state, reports, effects);
   if (effects.refused.length > 0) state = { ...state, failed: [...new Set([...state.failed, ...effects.refused.map(({ node }) => node)])] };
   if (jump !== undefined) {
-    const levels = planOfJump(state.graph, pending, jump.node, jump.decision as string);
+    const levels = planOfJump(state.graph, pendingOf(state, effects), jump.node, jump.decision as string);
     effects.jump = { from: jump.node, to: jump.decision as string };
     if (jump.cleanup === true) effects.cleanup = levels.flat();
     state = replan(state, levels);
   } else if (isReplanned) {
-    state = replan(state, planOf(state.graph, new Set(pending)));
+    state = replan(state, planOf(state.graph, new Set(pendingOf(state, effects))));
   }
   return { state: passBlocked(withErrors(state, effects.errors)), effects };
 }
+
+const pendingOf = ({ levels, index }: RunState, { added }: StepEffects): string[] => [...levels.slice(index).flat(), ...added];
 
 function passReports(state: RunState, reports: readonly NodeReport[]): RunState {
   const skipped = reports.filter(({ status }) => status === "SKIPPED").map(({ node }) => node);
@@ -207,7 +217,6 @@ function replan(state: RunState, levels: Levels): RunState {
   const again = new Set(skipped.length === 0 ? [] : levels.flat());
   return { ...state, levels, index: 0, skipped: skipped.filter((name) => !again.has(name)), history };
 }
-
 
 /** COMPLETE without a failed chain; FAILED when every node is in one; PARTIAL otherwise. */
 export function statusOf(state: RunState): Extract<TaskStatus, "COMPLETE" | "FAILED" | "PARTIAL"> {

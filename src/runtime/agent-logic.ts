@@ -1,5 +1,5 @@
 /** The composition root: binds the machines to one run's actors, so that a whole agent is one actor logic, nested ones too. */
-import type { AnyActorLogic, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
+import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
 import { checkNode, verifyOutputs } from "../../actors/check-node.ts";
 import { nodePool } from "../../actors/node-pool.ts";
 import { publishMessages } from "../../actors/publish-messages.ts";
@@ -8,37 +8,49 @@ import { runModule } from "../../actors/run-module.ts";
 import { sleepUntil } from "../../actors/sleep-until.ts";
 import { type AgentMachineInput, agentMachine } from "../../machines/agent.ts";
 import { nodeMachine } from "../../machines/node.ts";
-import { type ModuleOrder, type ModuleOutcome, scopeOf } from "../contract/attempt.ts";
-import { messageOf } from "../contract/errors.ts";
+import { type ModuleOrder, type ModuleOutcome, scopeOf as nestedScope } from "../contract/attempt.ts";
+import { AsimovError, messageOf } from "../contract/errors.ts";
 import { requireGraph } from "../contract/graph.ts";
 import type { TaskOutcomeJSON } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
 import { GraphScope, graphOf } from "./graph-scope.ts";
 import type { PersistedAgent } from "./snapshot-parts.ts";
 
-/** The agent machine with the actors of one instance of a graph. */
-function bindAgent(scope: GraphScope): typeof agentMachine {
-  const nodes = nodeMachine.provide({
-    actors: {
-      runModule: runModule(scope),
-      runSubgraph: subgraphLogic(scope),
-      checkNode: checkNode(scope),
-      verifyOutputs: verifyOutputs(scope),
-      sleepUntil: sleepUntil(),
-    } as never,
-  });
-  return agentMachine.provide({
-    actors: {
-      nodes: nodePool(scope, () => nodes),
-      outbox: publishMessages({ cache: scope.cache, acknowledge: (id, error) => scope.run.acknowledge(id, error) }),
-      openRun: openRun(scope),
-      saveSnapshot: saveSnapshot(scope),
-      closeGenerators: closeGenerators(scope),
-      closeNodes: closeNodes(scope),
-      closeRun: closeRun(scope),
-    } as never,
-  });
+const scopes = new WeakMap<object, GraphScope>();
+
+/** The graph that an actor belongs to: that of the nearest agent above it. */
+function scopeOf(self: AnyActorRef): GraphScope {
+  let actor: AnyActorRef | undefined = self;
+  while (actor !== undefined) {
+    const scope = scopes.get(actor);
+    if (scope !== undefined) return scope;
+    actor = actor._parent;
+  }
+  throw new AsimovError("This actor runs outside an agent: supply the machine with actors of your own.", { code: "no-agent" });
 }
+
+const boundNode = nodeMachine.provide({
+  actors: {
+    runModule: runModule(scopeOf),
+    runSubgraph: subgraphLogic(),
+    checkNode: checkNode(scopeOf),
+    verifyOutputs: verifyOutputs(scopeOf),
+    sleepUntil: sleepUntil(),
+  } as never,
+});
+
+/** One machine for every run of every agent: binding a machine costs more than running a small graph. */
+const boundAgent = agentMachine.provide({
+  actors: {
+    nodes: nodePool(scopeOf, () => boundNode),
+    outbox: publishMessages((self) => scopeOf(self).outbox),
+    openRun: openRun(scopeOf),
+    saveSnapshot: saveSnapshot(scopeOf),
+    closeGenerators: closeGenerators(scopeOf),
+    closeNodes: closeNodes(scopeOf),
+    closeRun: closeRun(scopeOf),
+  } as never,
+}) as AnyActorLogic;
 
 /** What differs between a whole run and a nested one. */
 export interface Binding<TOutput> {
@@ -56,14 +68,13 @@ export interface Binding<TOutput> {
  * It has the machine's chart, so that inspectors can draw it.
  */
 export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLogic {
-  const scopes = new WeakMap<object, GraphScope>();
-  const machineOf = (snapshot: AnyMachineSnapshot): AnyActorLogic => snapshot.machine as unknown as AnyActorLogic;
-
   const settle = (before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot, self: object): AnyMachineSnapshot => {
     if (after.status === "active" || (before !== undefined && before.status !== "active")) return after;
     const scope = scopes.get(self) as GraphScope;
     binding.onEnd?.(scope, after.status === "error" ? messageOf(after.error) : after.status === "stopped" ? "stopped" : undefined);
-    return after.status === "done" ? ({ ...after, output: binding.outputOf(after.output as TaskOutcomeJSON, scope) } as AnyMachineSnapshot) : after;
+    return after.status === "done"
+      ? ({ ...after, output: binding.outputOf(after.output as TaskOutcomeJSON, scope) } as AnyMachineSnapshot)
+      : after;
   };
 
   const logic = {
@@ -71,46 +82,50 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       const { scope, input: machineInput } = binding.create(actorScope.self, input);
       scope.actor = actorScope.self;
       scopes.set(actorScope.self, scope);
-      return (bindAgent(scope) as AnyActorLogic).getInitialSnapshot(actorScope, machineInput);
+      return boundAgent.getInitialSnapshot(actorScope, machineInput);
     },
     restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
       const { scope, persisted } = binding.restore(actorScope.self, stored as unknown as PersistedAgent);
       scope.actor = actorScope.self;
       scopes.set(actorScope.self, scope);
-      return (bindAgent(scope) as AnyActorLogic).restoreSnapshot?.(persisted as never, actorScope);
+      return boundAgent.restoreSnapshot?.(persisted as never, actorScope);
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
       try {
-        const next = machineOf(snapshot).transition(snapshot, binding.eventOf?.(event) ?? event, actorScope);
+        const next = boundAgent.transition(snapshot, binding.eventOf?.(event) ?? event, actorScope);
         return settle(snapshot, next, actorScope.self);
       } catch (error) {
         binding.onEnd?.(scopes.get(actorScope.self) as GraphScope, messageOf(error));
         throw error;
       }
     },
-    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => machineOf(snapshot).getPersistedSnapshot(snapshot, options),
+    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => boundAgent.getPersistedSnapshot(snapshot, options),
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
       const scope = scopes.get(actorScope.self) as GraphScope;
       actorScope.self.on("*", (event: unknown) => scope.run.events.tell(event as never));
-      const { task } = snapshot.children as Record<string, { subscribe(next: (state: { context: { task: never } }) => void): unknown } | undefined>;
+      const { task } = snapshot.children as Record<
+        string,
+        { subscribe(next: (state: { context: { task: never } }) => void): unknown } | undefined
+      >;
       if (binding.onTask !== undefined) task?.subscribe(({ context }) => binding.onTask?.(scope, context.task));
-      machineOf(snapshot).start?.(snapshot, actorScope);
+      boundAgent.start?.(snapshot, actorScope);
     },
   };
   return Object.assign(Object.create(agentMachine), logic) as AnyActorLogic;
 }
 
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
-function subgraphLogic(parent: GraphScope): AnyActorLogic {
-  const scopeFor = (name: string): GraphScope => {
+function subgraphLogic(): AnyActorLogic {
+  const scopeFor = (parent: GraphScope, name: string): GraphScope => {
     const { nodes } = parent.node(name);
     return new GraphScope(parent.run, { path: [...parent.path, name], nodes, outputMailbox: null, parentSpan: parent.spanOf(name) });
   };
   return boundAgentLogic<ModuleOutcome>({
-    create(_self, input) {
+    create(self, input) {
       const order = input as ModuleOrder;
+      const parent = scopeOf(self);
       const node = parent.node(order.node);
-      const scope = scopeFor(order.node);
+      const scope = scopeFor(parent, order.node);
       const { run } = parent;
       return {
         scope,
@@ -118,7 +133,7 @@ function subgraphLogic(parent: GraphScope): AnyActorLogic {
           runId: run.runId,
           task: { ...run.task.toJSON(), status: "WAITING" },
           graph: requireGraph(graphOf(node.nodes).nodes),
-          scope: scopeOf(order),
+          scope: nestedScope(order),
           path: [...scope.path],
           maxTotalIterations: node.nodeConfig.maxTotalIterations ?? run.services.maxTotalIterations,
           autoSnapshot: run.services.autoSnapshot,
@@ -127,9 +142,9 @@ function subgraphLogic(parent: GraphScope): AnyActorLogic {
         },
       };
     },
-    restore(_self, persisted) {
+    restore(self, persisted) {
       const path = persisted.context.path as string[];
-      const scope = scopeFor(path.at(-1) as string);
+      const scope = scopeFor(scopeOf(self), path.at(-1) as string);
       scope.restoreGraph((persisted.context.state as RunState).graph);
       return { scope, persisted };
     },

@@ -1,7 +1,9 @@
 /** One instance of a graph within a run, the agent's own or one nested in a node: what its actors ask for. */
-import type { RunEffects } from "../../actors/run-effects.ts";
+
 import type { NodeChecks } from "../../actors/check-node.ts";
 import type { NodeState } from "../../actors/node-pool.ts";
+import type { Outbox } from "../../actors/publish-messages.ts";
+import type { RunEffects } from "../../actors/run-effects.ts";
 import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
 import type { Cache } from "../contract/cache.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
@@ -42,6 +44,10 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     this.parentSpan = graph.parentSpan;
     this.#outputMailbox = graph.outputMailbox;
     this.#nodes = new Map([...graph.nodes].map((node) => [node.name, node]));
+  }
+
+  get outbox(): Outbox {
+    return { cache: this.cache, acknowledge: (id, error) => this.run.acknowledge(id, error) };
   }
 
   get cache(): Cache {
@@ -87,11 +93,17 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   define(nodes: readonly Node[], creator: string): GraphNode[] {
     for (const node of nodes) {
       if (!(node instanceof Node)) {
-        throw new GraphError([`Node "${creator}" added ${typeof node === "object" ? "an object" : typeof node} that is no Node.`], "invalid-addition");
+        throw new GraphError(
+          [`Node "${creator}" added ${typeof node === "object" ? "an object" : typeof node} that is no Node.`],
+          "invalid-addition",
+        );
       }
       const known = this.#nodes.get(node.name);
       if (known !== undefined && !isSameDefinition(known, node)) {
-        throw new GraphError([`Node "${creator}" added a node "${node.name}" that differs from the one of that name.`], "graph-duplicate-node");
+        throw new GraphError(
+          [`Node "${creator}" added a node "${node.name}" that differs from the one of that name.`],
+          "graph-duplicate-node",
+        );
       }
     }
     for (const node of nodes) this.#nodes.set(node.name, node);
@@ -117,9 +129,12 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     });
     if (missing.length === 0) return;
     const names = missing.map((name) => `"${name}"`).join(", ");
-    throw new SnapshotError(`The run had added the nodes ${names} itself; give them to the agent that restores it, as the option \`dynamicNodes\`.`, {
-      code: "snapshot-unknown-node",
-    });
+    throw new SnapshotError(
+      `The run had added the nodes ${names} itself; give them to the agent that restores it, as the option \`dynamicNodes\`.`,
+      {
+        code: "snapshot-unknown-node",
+      },
+    );
   }
 
   tell(event: AgentEventBody): void {
@@ -216,7 +231,10 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
       await this.cache.set("task", task);
       if (this.#outputMailbox !== null) await this.cache.publishToMailbox(this.#outputMailbox, message);
     } catch (error) {
-      this.tell({ type: "error.reported", report: { status: "error", error: `The end was not published: ${messageOf(error)}`, code: "cache-failed" } });
+      this.tell({
+        type: "error.reported",
+        report: { status: "error", error: `The end was not published: ${messageOf(error)}`, code: "cache-failed" },
+      });
     }
   }
 }

@@ -1,7 +1,7 @@
 /** What one run has of its own: cache view, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Cache } from "../contract/cache.ts";
-import type { CompiledCondition, ConditionEngine } from "../contract/condition.ts";
+import type { ConditionEngine } from "../contract/condition.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
 import type { Node } from "../contract/node.ts";
 import type { Permits } from "../contract/permits.ts";
@@ -38,7 +38,6 @@ export class RunHost {
   /** The cut that the run was restored from: it is stored already. */
   restoredCut: string | undefined;
   readonly isRestored: boolean;
-  readonly #conditions = new Map<string, CompiledCondition>();
   readonly #sending = new Map<string, (error?: string) => void>();
   #sent = 0;
   #unlisten: () => void = () => {};
@@ -50,7 +49,11 @@ export class RunHost {
     this.task = run.task;
     this.isRestored = run.isRestored;
     this.cache = run.cachePrefix === undefined ? services.cache : services.cache.withPrefix(run.cachePrefix);
-    this.span = services.telemetry.startSpan(`run ${run.task.type}`, { "asimov.run.id": run.runId, "asimov.task.id": run.task.id }, undefined);
+    this.span = services.telemetry.startSpan(
+      `run ${run.task.type}`,
+      { "asimov.run.id": run.runId, "asimov.task.id": run.task.id },
+      undefined,
+    );
   }
 
   /** Cancels the run when the signal does. */
@@ -68,11 +71,8 @@ export class RunHost {
   }
 
   async evaluate(source: string): Promise<boolean> {
-    let condition = this.#conditions.get(source);
-    if (condition === undefined) {
-      condition = await this.services.conditions.compile(source);
-      this.#conditions.set(source, condition);
-    }
+    // The engine keeps what it compiled, and comes back here after a crash.
+    const condition = await this.services.conditions.compile(source);
     const names = condition.names.filter((name) => name !== "task");
     const values = names.length === 0 ? {} : await this.cache.getMany(names);
     return condition.evaluate({ ...values, task: this.task.toJSON() });
@@ -83,7 +83,9 @@ export class RunHost {
     if (this.#isFinished || this.root === undefined) return Promise.reject(runEnded("send"));
     const id = String(this.#sent++);
     return new Promise((resolve, reject) => {
-      this.#sending.set(id, (error) => (error === undefined ? resolve() : reject(new AsimovError(error, { code: "publish-failed", retryable: true }))));
+      this.#sending.set(id, (error) =>
+        error === undefined ? resolve() : reject(new AsimovError(error, { code: "publish-failed", retryable: true })),
+      );
       this.root?.send({ type: "message.publish", mailbox, message, id });
     });
   }
@@ -126,4 +128,3 @@ export class RunHost {
 
 const runEnded = (what: string): AsimovError =>
   new AsimovError(`${what}: the run has ended, so that nobody is there any more; start another one.`, { code: "run-ended" });
-

@@ -25,7 +25,8 @@ export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
 
 /** The graph of an agent's nodes. @throws GraphError with every fault, those of nested graphs too */
 export function validGraph(nodes: readonly Node[], path: readonly string[] = []): Graph {
-  if (nodes.length === 0) throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
+  if (nodes.length === 0)
+    throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
   const faults: string[] = [];
   let code: string | undefined;
   const collect = (inner: readonly Node[], where: readonly string[]): void => {
@@ -39,7 +40,9 @@ export function validGraph(nodes: readonly Node[], path: readonly string[] = [])
     } catch (error) {
       if (!(error instanceof GraphError)) throw error;
       code ??= error.code;
-      faults.push(...error.faults.map((fault) => (where.length === 0 ? fault : `In ${where.map((name) => `"${name}"`).join(" → ")}: ${fault}`)));
+      faults.push(
+        ...error.faults.map((fault) => (where.length === 0 ? fault : `In ${where.map((name) => `"${name}"`).join(" → ")}: ${fault}`)),
+      );
     }
     for (const node of inner) if (node.nodes.length > 0) collect(node.nodes, [...where, node.name]);
   };
@@ -94,12 +97,20 @@ export function runLogic(
       };
     },
     restore(self, persisted) {
-      const { runId, task, cachePrefix, state } = persisted.context as { runId: string; task: TaskJSON; cachePrefix?: string; state: RunState };
+      const { runId, task, cachePrefix, state } = persisted.context as {
+        runId: string;
+        task: TaskJSON;
+        cachePrefix?: string;
+        state: RunState;
+      };
       const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
       const scope = scopeOf(self, run);
       scope.restoreGraph(state.graph);
       const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = source.services;
-      return { scope, persisted: { ...persisted, context: { ...persisted.context, maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } } };
+      return {
+        scope,
+        persisted: { ...persisted, context: { ...persisted.context, maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } },
+      };
     },
     outputOf: (outcome, { task }) => ({ ...outcome, task }),
     onTask: (scope, task) => scope.run.followTask(task),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SnapshotRef } from "../../src/contract/snapshot.ts";
@@ -68,6 +68,23 @@ describe("file snapshot store, damaged", () => {
     };
     await expect(store.load(newer)).rejects.toMatchObject(expected);
     await expect(store.load(newer.location)).rejects.toMatchObject(expected);
+  });
+
+  it("tells the size that it expected and the one that it found", async () => {
+    await truncate(fileOf(newer, "agent.json"), 5);
+    await expect(store.load(newer)).rejects.toMatchObject({
+      message: expect.stringMatching(/agent\.json is damaged: expected \d+ bytes, found 5\./),
+    });
+  });
+
+  it("tells a snapshot that cannot be read from one that is damaged", async () => {
+    await rm(fileOf(newer, "agent.json"));
+    await symlink("agent.json", fileOf(newer, "agent.json"));
+    await expect(store.load(newer)).rejects.toMatchObject({
+      code: "snapshot-read-failed",
+      retryable: true,
+      message: expect.stringContaining("ELOOP"),
+    });
   });
 
   it("finds a file of another snapshot of the same size", async () => {

@@ -24,7 +24,8 @@ interface Rule {
 }
 
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
-  const { hostname, port } = new URL(target);
+  const url = new URL(target);
+  const { hostname, port } = url;
   const sockets = new Set<Socket>();
   let rules: Rule[] = [];
   let swallowing = false;
@@ -65,10 +66,11 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       resolve(typeof address === "object" && address !== null ? address.port : 0);
     });
   });
+  url.host = `127.0.0.1:${listening}`;
   const expect = (text: string, cut: boolean): Promise<void> => new Promise((done) => rules.push({ text, cut, done }));
 
   return {
-    url: `redis://127.0.0.1:${listening}`,
+    url: url.href,
     port: listening,
     get connections() {
       return sockets.size;

@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { RedisCache, type RedisCacheOptions } from "../../src/redis.ts";
+import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+
+describe("redis cache", () => {
+  const url = inject("redisUrl");
+  let raw: Redis;
+  let prefix: string;
+  const open: RedisCache[] = [];
+  const make = (options: RedisCacheOptions = { url }): RedisCache => {
+    const cache = new RedisCache({ ...options, defaultPrefix: prefix });
+    open.push(cache);
+    return cache;
+  };
+
+  beforeAll(() => {
+    raw = new Redis(url);
+  });
+  afterAll(() => raw.quit());
+  beforeEach(() => {
+    prefix = `redis-${randomUUID()}`;
+  });
+  afterEach(() => Promise.all(open.splice(0).map((cache) => cache.close())));
+
+  it("stores plain JSON strings that any other client reads and writes", async () => {
+    const cache = make();
+    await cache.withSuffix("s").set("draft", { version: 1 });
+    expect(await raw.get(`${prefix}:draft:s`)).toBe('{"version":1}');
+    await raw.set(`${prefix}:from-outside`, ' { "a" : [1] } ');
+    expect(await cache.get("from-outside")).toEqual({ a: [1] });
+  });
+
+  it("stores mailboxes as plain lists that any other client reads and writes", async () => {
+    const cache = make();
+    await cache.publishToMailbox("box", { n: 1 });
+    expect(await raw.lrange(`${prefix}:@box`, 0, -1)).toEqual(['{"n":1}']);
+    await raw.rpush(`${prefix}:@box`, '{"n":2}', '{\n"n":3}');
+    expect([await cache.getMessage("box"), await cache.getMessage("box"), await cache.getMessage("box")]).toEqual([
+      { n: 1 },
+      { n: 2 },
+      { n: 3 },
+    ]);
+    const waiting = raw.duplicate();
+    const popped = waiting.blpop(`${prefix}:@box`, 0);
+    await cache.publishToMailbox("box", { n: 4 });
+    expect(await popped).toEqual([`${prefix}:@box`, '{"n":4}']);
+    waiting.disconnect();
+  });
+
+  it("sees neither a longer prefix nor what a glob in its own would match", async () => {
+    const cache = make();
+    const globs = ["*", "?", "[ab]", "[^b]", "[a-c]", "\\*", "a\\"];
+    for (const other of ["a", "b", "ab", "*x"]) await raw.set(`${prefix}${other}:key`, "1");
+    for (const glob of globs) {
+      const view = cache.withPrefix(prefix + glob);
+      await view.set("own", glob);
+      expect(await view.getAll()).toEqual({ own: glob });
+      await view.clear();
+      expect(await view.keys()).toEqual(new Set());
+    }
+    for (const other of ["a", "b", "ab", "*x"]) expect(await raw.get(`${prefix}${other}:key`)).toBe("1");
+  });
+
+  it("is shared without a prefix alone", () => {
+    const cache = make();
+    expect([cache.shared, cache.withPrefix("").shared, cache.withPrefix("").withSuffix("s").shared]).toEqual([false, true, true]);
+  });
+
+  it("names the key of a value that is not JSON, and shows nothing of it", async () => {
+    const cache = make();
+    await raw.set(`${prefix}:broken`, "{secret-canary");
+    await raw.rpush(`${prefix}:@box`, "secret-canary");
+    const operations = [
+      () => cache.get("broken"),
+      () => cache.getAll(),
+      () => cache.getMany(["broken"]),
+      () => cache.update("broken", () => 1),
+      () => cache.peekMailbox("box"),
+      () => cache.getMessage("box"),
+    ];
+    for (const operation of operations) {
+      const error = await operation().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "cache-value-not-json", message: expect.stringMatching(/:(broken|@box)"/) });
+      expect(JSON.stringify(error) + String(error)).not.toContain("secret-canary");
+    }
+    await expect(cache.increment("broken")).rejects.toMatchObject({ code: "not-a-number" });
+  });
+
+  it("passes on what the server refuses, without the command's arguments", async () => {
+    const cache = make();
+    await raw.rpush(`${prefix}:list`, "1");
+    await raw.set(`${prefix}:@text`, "1");
+    for (const operation of [
+      () => cache.get("list"),
+      () => cache.update("list", () => "secret-canary"),
+      () => cache.publishToMailbox("text", "secret-canary"),
+      () => cache.getMessage("text"),
+    ]) {
+      const error = await operation().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "cache-refused", retryable: false, message: expect.stringContaining("WRONGTYPE") });
+      expect((error as Error).cause).toBeUndefined();
+    }
+  });
+
+  it("shares updates and increments with other caches, each counted once", async () => {
+    const caches = [make(), make(), make()];
+    const work = caches.flatMap((cache) =>
+      Array.from({ length: 20 }, () => [cache.update<number>("total", (current) => (current ?? 0) + 1), cache.increment("sum", 0.5)]),
+    );
+    await Promise.all(work.flat());
+    expect(await caches[0]?.getMany(["total", "sum"])).toEqual({ total: 60, sum: 30 });
+  });
+
+  it("gives each message to one receiver of many caches and clients, and loses none", async () => {
+    const caches = [make(), make()];
+    const client = raw.duplicate();
+    const received = caches.flatMap((cache) => Array.from({ length: 25 }, () => cache.getMessage<number>("box")));
+    const popped = (async () => {
+      const found: number[] = [];
+      for (let index = 0; index < 10; index++) found.push(Number((await client.blpop(`${prefix}:@box`, 0))?.[1]));
+      return found;
+    })();
+    const numbers = Array.from({ length: 60 }, (_, index) => index);
+    for (const number of numbers) {
+      if (number % 2 === 0) await raw.rpush(`${prefix}:@box`, number);
+      else await caches[0]?.publishToMailbox("box", number);
+    }
+    const all = [...(await Promise.all(received)), ...(await popped)] as number[];
+    expect(all.sort((a, b) => a - b)).toEqual(numbers);
+    client.disconnect();
+  });
+
+  it("uses a given client, refuses one that does not fit, and leaves it open", async () => {
+    const client = raw.duplicate();
+    const cache = make({ client });
+    await cache.set("key", 1);
+    const received = cache.getMessage("box");
+    await raw.rpush(`${prefix}:@box`, "2");
+    expect(await received).toBe(2);
+    await cache.close();
+    expect(await client.get(`${prefix}:key`)).toBe("1");
+    client.disconnect();
+    const prefixed = new Redis({ keyPrefix: "p:", lazyConnect: true });
+    expect(() => make({ client: prefixed })).toThrow(/keyPrefix/);
+    prefixed.disconnect();
+    expect(() => make({ client: {} as Redis })).toThrow(expect.objectContaining({ code: "invalid-options" }));
+  });
+
+  it("refuses options that contradict each other or do not exist, and shows no password", () => {
+    const password = "secret-canary";
+    const bad: object[] = [
+      { url, host: "h" },
+      { url: "http://localhost", password },
+      { url: `not a url ${password}` },
+      { prefix: "p" },
+      { port: 0 },
+      { port: "6379" },
+      { db: -1 },
+      { client: null, password },
+    ];
+    for (const options of bad) {
+      const error = ((): unknown => {
+        try {
+          return new RedisCache(options);
+        } catch (thrown) {
+          return thrown;
+        }
+      })();
+      expect(error).toMatchObject({ code: "invalid-options" });
+      expect(String(error)).not.toContain(password);
+    }
+  });
+
+  it("leaves nothing of its own in the database when it is closed", async () => {
+    const cache = make();
+    await cache.increment("n");
+    await cache.delete("n");
+    await cache.publishToMailbox("box", 1);
+    await cache.getMessage("box");
+    const own = async (): Promise<string[]> => (await raw.keys("*")).filter((key) => key.includes(prefix));
+    expect(await own()).toEqual([]);
+    await cache.close();
+    expect(await own()).toEqual([]);
+  });
+});
+
+describe("the connections of a redis cache", () => {
+  let proxy: FaultProxy;
+  let cache: RedisCache;
+  let raw: Redis;
+  let prefix: string;
+
+  beforeEach(async () => {
+    prefix = `connections-${randomUUID()}`;
+    proxy = await startFaultProxy(inject("redisUrl"));
+    cache = new RedisCache({ url: proxy.url, defaultPrefix: prefix });
+    raw = new Redis(inject("redisUrl"));
+  });
+  afterEach(async () => {
+    await cache.close();
+    await proxy.close();
+    await raw.quit();
+  });
+
+  it("are made at the first operation, one for all views", async () => {
+    const view = cache.withPrefix(`${prefix}-view`);
+    expect(proxy.connections).toBe(0);
+    await Promise.all([cache.set("a", 1), view.set("b", 2), cache.getAll()]);
+    expect(proxy.connections).toBe(1);
+  });
+
+  it("are one more for each mailbox that is waited at, which holds up nothing else", async () => {
+    const blocked = [proxy.sees("blmove"), proxy.sees("blmove")];
+    const waiting = [cache.getMessage("one"), cache.getMessage("one"), cache.getMessage("two")];
+    await Promise.all(blocked);
+    expect(proxy.connections).toBe(3);
+    await cache.set("key", 1);
+    expect(await cache.get("key")).toBe(1);
+    await raw.rpush(`${prefix}:@one`, "1", "2");
+    await raw.rpush(`${prefix}:@two`, "3");
+    expect(await Promise.all(waiting)).toEqual([1, 2, 3]);
+  });
+
+  it("are used again, and few are kept, after many mailboxes were waited at", async () => {
+    for (let round = 0; round < 3; round++) {
+      const names = Array.from({ length: 12 }, (_, index) => `box-${round}-${index}`);
+      const received = Promise.all(names.map((name) => cache.getMessage(name)));
+      await Promise.all(names.map((name) => raw.rpush(`${prefix}:@${name}`, "1")));
+      await received;
+    }
+    const controller = new AbortController();
+    const cancelled = Array.from({ length: 12 }, (_, index) => cache.getMessage(`cancelled-${index}`, { signal: controller.signal }));
+    const ends = Promise.allSettled(cancelled);
+    await proxy.sees("blmove");
+    controller.abort(new Error("stop"));
+    expect((await ends).every(({ status }) => status === "rejected")).toBe(true);
+    await expect.poll(() => proxy.connections, { timeout: 10_000 }).toBeLessThanOrEqual(9);
+  });
+
+  it("are all gone after close, also with receivers that wait", async () => {
+    const blocked = proxy.sees("blmove");
+    const received = expect(cache.getMessage("box")).rejects.toMatchObject({ code: "cache-closed" });
+    await blocked;
+    await cache.close();
+    await received;
+    await expect.poll(() => proxy.connections).toBe(0);
+  });
+});
