@@ -10,6 +10,7 @@ import {
   checkResult,
   DEFAULT_MODULE_TIMEOUT_MS,
   type EmittedEvent,
+  type Middleware,
   type ModuleConfig,
   type ModuleContext,
   type ModuleResult,
@@ -113,7 +114,13 @@ export class ModuleJob {
         );
       });
     }
-    this.#work().then(
+    let work: Promise<CheckedResult>;
+    try {
+      work = this.#module.trace ? this.#traced() : this.#process();
+    } catch (error) {
+      work = Promise.reject(error);
+    }
+    work.then(
       (checked) => this.#succeed(checked),
       (error: unknown) => this.#fail(error),
     );
@@ -135,9 +142,8 @@ export class ModuleJob {
     this.#context?.abort(error);
   }
 
-  async #work(): Promise<CheckedResult> {
-    const { name, config, trace } = this.#module;
-    if (!trace) return this.#process();
+  async #traced(): Promise<CheckedResult> {
+    const { name, config } = this.#module;
     const { node, visit, attempt } = this.#order;
     const span = this.#host.startSpan(`module ${name}`, node, {
       "asimov.module.name": name,
@@ -156,11 +162,18 @@ export class ModuleJob {
     }
   }
 
-  async #process(): Promise<CheckedResult> {
+  /** No async function of its own: most modules have no middleware, and each promise more is felt in a graph of no-ops. */
+  #process(): Promise<CheckedResult> {
     const { name, config } = this.#module;
-    let value: unknown = await this.#produce();
-    const middlewares = [...(config.middlewares ?? []), ...(this.#node.config.middlewares ?? [])];
-    if (middlewares.length === 0) return checkResult(value, name);
+    const produced = Promise.resolve(this.#produce());
+    const outer = this.#node.config.middlewares;
+    if (config.middlewares === undefined && outer === undefined) return produced.then((value) => checkResult(value, name));
+    return this.#filter(produced, [...(config.middlewares ?? []), ...(outer ?? [])]);
+  }
+
+  async #filter(produced: Promise<unknown>, middlewares: readonly Middleware[]): Promise<CheckedResult> {
+    const { name } = this.#module;
+    let value = await produced;
     const { cache, task, signal, node } = this.#context as Context;
     for (const middleware of middlewares) {
       const { result } = checkResult(value, name);
@@ -170,7 +183,7 @@ export class ModuleJob {
   }
 
   /** One result: of the module's promise, or the next yield of its generator. */
-  async #produce(): Promise<unknown> {
+  #produce(): unknown {
     const { generators } = this.#host;
     const key = `${this.#node.name}/${this.#order.module}`;
     const running = generators.get(key);

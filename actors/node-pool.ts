@@ -9,6 +9,7 @@ import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import type { HostOf, NodesHost } from "../src/contract/host.ts";
 import type { NodeReport } from "../src/contract/outcome.ts";
 import { relay, relayToParent } from "./relay.ts";
+import { requireRestored } from "./require-restored.ts";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
@@ -187,12 +188,17 @@ export function nodePool(
     restoreSnapshot(snapshot, scope) {
       const { step, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
       const now = performance.now();
+      const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
+        name,
+        spawn(scope, input, name, node as { context: object }),
+      ]);
+      requireRestored(restored.map(([, ref]) => ref));
       return {
         status: "active",
         output: undefined,
         error: undefined,
         input,
-        nodes: new Map(Object.entries(nodes).map(([name, node]) => [name, spawn(scope, input, name, node as { context: object })])),
+        nodes: new Map(restored),
         step,
         waiting: new Map(waiting.map((name) => [name, now])),
         reports: new Map(reports.map((report) => [report.node, report])),

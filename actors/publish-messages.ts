@@ -1,8 +1,6 @@
 /** The outbox: publishes messages in the order they came, and keeps each until it is there, over a restore too. */
 import type { Snapshot } from "xstate";
-import type { Cache } from "../src/contract/cache.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import { messageOf } from "../src/contract/errors.ts";
 import type { HostOf } from "../src/contract/host.ts";
 import { relay, relayToParent } from "./relay.ts";
 
@@ -21,7 +19,8 @@ type OutboxEvent =
 type OutboxSnapshot = Snapshot<never> & { pending: readonly (Message & { number: number })[]; next: number };
 
 export interface Outbox {
-  readonly cache: Cache;
+  /** Puts a message into its mailbox, then calls `settle`, whatever happened. Begins before it returns, so that order is kept. */
+  publish(mailbox: string, message: unknown, settle: (error?: string) => void): void;
   /** Tells whoever gave the message its id. */
   acknowledge(id: string, error?: string): void;
 }
@@ -34,12 +33,7 @@ export function publishMessages(hostOf: HostOf<Outbox>): EffectLogic<undefined, 
   const publish = (scope: Scope, { mailbox, message, number }: Message & { number: number }): void => {
     const settle = (error?: string): void =>
       relay(scope, scope.self, { type: "message.settled", number, ...(error === undefined ? {} : { error }) });
-    hostOf(scope.self)
-      .cache.publishToMailbox(mailbox, message)
-      .then(
-        () => settle(),
-        (error: unknown) => settle(messageOf(error)),
-      );
+    hostOf(scope.self).publish(mailbox, message, settle);
   };
   return {
     getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined, pending: [], next: 0 }),

@@ -22,13 +22,16 @@ type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOut
  */
 export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
   const running = new WeakMap<object, { abort(reason: string, code: string): void }>();
+  const stopped = new WeakSet<object>();
   return {
     getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined }),
 
     start(snapshot, scope) {
       const { input: order, aborted } = snapshot;
       if (snapshot.status !== "active" || order === undefined) return;
-      const end = (outcome: ModuleOutcome): void => relay(scope, scope.self, { type: "module.ended", outcome });
+      const end = (outcome: ModuleOutcome): void => {
+        if (!stopped.has(scope.self)) relay(scope, scope.self, { type: "module.ended", outcome });
+      };
       const endAborted = (reason: string, code: string): void => {
         end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: Date.now() });
       };
@@ -62,6 +65,7 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
           running.get(scope.self)?.abort(event.reason, event.code);
           return { ...snapshot, aborted: { reason: event.reason, code: event.code } };
         case "xstate.stop":
+          stopped.add(scope.self);
           if (snapshot.status === "active") running.get(scope.self)?.abort("the run was stopped", "run-stopped");
           return { ...snapshot, status: "stopped" } as RunModuleSnapshot;
         default:

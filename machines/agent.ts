@@ -127,15 +127,8 @@ const reportOf = ({ node, error, code }: NodeReport): ErrorReport => ({
 });
 
 interface Enqueue {
-  assign(change: { state: RunState }): void;
   emit(event: AgentEvent): void;
   sendTo(target: "outbox", event: PublishEvent): void;
-  sendTo(target: "nodes", event: NodesCommand): void;
-}
-
-function execute(enqueue: Enqueue, state: RunState): void {
-  enqueue.assign({ state });
-  enqueue.sendTo("nodes", { type: "step.execute", nodes: runnable(state), iteration: state.totalIterations });
 }
 
 /** A guard and an action ask for the same step: the answer is kept for as long as its reports are. */
@@ -210,11 +203,16 @@ export const agentMachine = setup({
     endTask: sendTo("task", (parts) => ({ type: "task.end", end: endOf(parts) })),
     tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, taskId: context.task.id, graph: context.path })),
     tellEnded: emit((parts) => ({ type: "run.ended", status: endOf(parts).status, graph: parts.context.path })),
-    executeStep: enqueueActions(({ context, enqueue }) => execute(enqueue, beginStep(context.state))),
-    /** What `settleStep` and `executeStep` do, at once: most steps of a run end so. */
-    goOn: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
-      execute(enqueue, beginStep(settleOnce(context.state, reports).state));
-    }),
+    beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
+    /** What `settleStep` and `beginStep` do, at once: most steps of a run end so. */
+    beginNextStep: assign(({ context }, { reports }: { reports: NodeReport[] }) => ({
+      state: beginStep(settleOnce(context.state, reports).state),
+    })),
+    executeStep: sendTo("nodes", ({ context: { state } }) => ({
+      type: "step.execute",
+      nodes: runnable(state),
+      iteration: state.totalIterations,
+    })),
     settleStep: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
       const { state, effects } = settleOnce(context.state, reports);
       for (const { node, error, code } of effects.refused) enqueue.sendTo("nodes", { type: "node.refuse", node, error, code });
@@ -337,14 +335,20 @@ export const agentMachine = setup({
           invoke: {
             src: "saveSnapshot",
             input: ({ context }) => ({ cut: `${context.scope}#${context.state.totalIterations}`, nodes: nodesToSave(context.state) }),
-            onDone: { target: "executing", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
+            onDone: [
+              { guard: "isFailed", target: "deciding", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
+              { target: "executing", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
+            ],
           },
         },
         executing: {
-          entry: "executeStep",
+          entry: ["beginStep", "executeStep"],
           on: {
             "step.completed": [
-              { guard: { type: "isPlainStep", params: ({ event }) => event }, actions: { type: "goOn", params: ({ event }) => event } },
+              {
+                guard: { type: "isPlainStep", params: ({ event }) => event },
+                actions: [{ type: "beginNextStep", params: ({ event }) => event }, "executeStep"],
+              },
               { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
             ],
             "run.cancel": {

@@ -2,14 +2,23 @@
  * A node's life over its visits; its state names are those of `TaskStatus`.
  *
  *     WAITING ─ node.execute ─▶ EXECUTING ──▶ COMPLETE | FAILED | PARTIAL ─ node.execute ─▶ EXECUTING …
- *        ▲                        │  checking ─▶ running ─▶ verifying
- *        └────── skipped ─────────┘                │  ▲
- *                                                  ▼  └─ backingOff
- *                                               stopping
+ *        ▲                        │  checking ─▶ starting ─▶ ordered | parallel | nested ─▶ verifying
+ *        └────── skipped ─────────┘                 ▲                   │
+ *                                                   └── backingOff ◀────┴──▶ stopping
  *
  * An attempt ends only when each of its modules has ended: `stopping` aborts those that still run, and waits for them.
  */
-import { assign, type DoneActorEvent, type ErrorActorEvent, enqueueActions, setup, stopChild } from "xstate";
+import {
+  type AnyActorRef,
+  assign,
+  type DoneActorEvent,
+  type ErrorActorEvent,
+  enqueueActions,
+  sendTo,
+  setup,
+  spawnChild,
+  stopChild,
+} from "xstate";
 import {
   type Attempt,
   decisionOf,
@@ -87,6 +96,27 @@ const verdictAfter = (parts: Parts): { verdict: Verdict; attempt: Attempt } => {
 const TIME_LIMIT = "timeLimit";
 const NOTHING: Attempt = { active: [], ended: [] };
 
+/** Marks the modules that start now as active. */
+function withNext(definition: NodeDefinition, attempt: Attempt): Attempt {
+  return { active: [...attempt.active, ...modulesToStart(definition, attempt)], ended: attempt.ended };
+}
+
+const childOf = (module: number): string => `module.${module}`;
+
+const orderOf = ({ definition, scope, visits: visit, attempt }: NodeMachineContext, module: number): ModuleOrder => ({
+  scope,
+  node: definition.name,
+  visit,
+  attempt,
+  module,
+});
+
+const hasAttemptsLeft = (parts: Parts): boolean =>
+  parts.context.attempt < parts.context.definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
+
+/** A node that runs on its own tells itself, and does not listen. */
+const parentOf = ({ self }: { self: AnyActorRef }): AnyActorRef => self._parent ?? self;
+
 const machine = setup({
   types: {
     context: {} as NodeMachineContext,
@@ -106,8 +136,16 @@ const machine = setup({
     sleepUntil: {} as EffectLogic<{ deadline: number }, number>,
   },
   guards: {
+    isPlain: ({ context: { definition, visits } }) =>
+      definition.mode === "ordered" &&
+      !definition.checks &&
+      definition.timeoutMs === 0 &&
+      (definition.maxVisits === 0 || visits < definition.maxVisits),
     isOverVisits: ({ context: { definition, visits } }) => definition.maxVisits > 0 && visits >= definition.maxVisits,
     hasChecks: ({ context }) => context.definition.checks,
+    isEmpty: ({ context }) => context.definition.mode === "empty",
+    isParallel: ({ context }) => context.definition.mode === "parallel",
+    isNested: ({ context }) => context.definition.mode === "nested",
     shouldRun: ({ event }) => (event as unknown as DoneActorEvent<boolean>).output,
     isDone: (parts) => {
       const { verdict, attempt } = verdictAfter(parts);
@@ -119,34 +157,26 @@ const machine = setup({
     },
     isUndecided: (parts) => verdictAfter(parts).verdict === "undecided",
     hasActiveModules: (parts) => verdictAfter(parts).attempt.active.length > 0,
-    hasAttemptsLeft: (parts) => {
-      const { definition, attempt } = parts.context;
-      return attempt < definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
-    },
-    hasAttemptsAndBackoff: (parts) => {
-      const { definition, attempt } = parts.context;
-      return definition.backoff.initialMs > 0 && attempt < definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
-    },
+    hasAttemptsLeft: (parts) => hasAttemptsLeft(parts),
+    hasAttemptsAndBackoff: (parts) => parts.context.definition.backoff.initialMs > 0 && hasAttemptsLeft(parts),
     isPartial: (parts) => isPartial(parts.context.definition, verdictAfter(parts).attempt),
-    hasNothingToRun: ({ context }) => context.definition.modules.length === 0,
-    shouldRunNothing: ({ context, event }) =>
-      (event as unknown as DoneActorEvent<boolean>).output && context.definition.modules.length === 0,
   },
   actions: {
     beginVisit: assign(({ context, event }) => ({
       visits: context.visits + 1,
       attempt: 1,
       now: event.type === "node.execute" ? event.at : context.now,
-      modules: NOTHING,
+      modules: withNext(context.definition, NOTHING),
       failure: undefined,
     })),
-    beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: NOTHING })),
-    /** An ended child is dropped: it would stay among the children, and in every snapshot. */
-    recordOutcome: enqueueActions(({ context, event, enqueue }) => {
-      const outcome = outcomeOf({ context, event });
-      if ("actorId" in event) enqueue.stopChild(event.actorId as string);
-      enqueue.assign({ modules: withOutcome(context.modules, outcome), now: outcome.endedAt });
+    beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: withNext(context.definition, NOTHING) })),
+    recordOutcome: assign((parts) => {
+      const outcome = outcomeOf(parts);
+      return { modules: withOutcome(parts.context.modules, outcome), now: outcome.endedAt };
     }),
+    markNext: assign(({ context: { definition, modules } }) => ({ modules: withNext(definition, modules) })),
+    /** An ended child would stay among the children, and in every snapshot. */
+    dropModule: stopChild(({ event }) => (event as DoneActorEvent<ModuleOutcome>).actorId),
     recordFailure: assign((parts) => {
       const { error, code } = failureOf(parts.context.modules);
       return { failure: { error, ...(code === undefined ? {} : { code }) } };
@@ -160,48 +190,52 @@ const machine = setup({
       modules: withOutcome(modules, outside(`Node "${definition.name}" timed out after ${definition.timeoutMs} ms`, "timeout", now, true)),
     })),
     recordWakeUp: assign(({ event }) => ({ now: (event as unknown as DoneActorEvent<number>).output })),
-    startModules: enqueueActions(({ context, enqueue }) => {
-      const { definition, scope, visits: visit, attempt, modules, now } = context;
-      const isFirst = modules.active.length === 0 && modules.ended.length === 0;
-      if (isFirst && definition.timeoutMs > 0)
-        enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
-      const starting = modulesToStart(definition, modules);
-      if (starting.length === 0) return;
-      for (const module of starting) {
-        const order: ModuleOrder = { scope, node: definition.name, visit, attempt, module };
-        enqueue.spawnChild(definition.runs, { id: `module.${module}`, input: order });
+    /** The module that is marked as the next. */
+    startNext: spawnChild("runModule", {
+      id: ({ context }) => childOf(context.modules.active[0] as number),
+      input: ({ context }) => orderOf(context, context.modules.active[0] as number),
+    }),
+    startAll: enqueueActions(({ context, enqueue }) => {
+      for (const module of context.modules.active)
+        enqueue.spawnChild("runModule", { id: childOf(module), input: orderOf(context, module) });
+    }),
+    /** In parallel: those whose dependencies have all succeeded by now. */
+    startReady: enqueueActions(({ context, enqueue }) => {
+      const { definition, modules } = context;
+      for (const module of modulesToStart(definition, modules)) {
+        enqueue.spawnChild("runModule", { id: childOf(module), input: orderOf(context, module) });
       }
-      enqueue.assign({ modules: { active: [...modules.active, ...starting], ended: modules.ended } });
+      enqueue.assign({ modules: withNext(definition, modules) });
+    }),
+    startGraph: spawnChild("runSubgraph", { id: childOf(0), input: ({ context }) => orderOf(context, 0) }),
+    startTimeLimit: enqueueActions(({ context: { definition, now }, enqueue }) => {
+      if (definition.timeoutMs > 0) enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
     }),
     dropTimeLimit: stopChild(TIME_LIMIT),
     abortModules: enqueueActions(({ context, enqueue }) => {
       const { error, code } = failureOf(context.modules);
       const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";
-      for (const module of context.modules.active) {
-        enqueue.sendTo(`module.${module}`, { type: "module.abort", reason, code: code ?? "aborted" });
-      }
+      for (const module of context.modules.active)
+        enqueue.sendTo(childOf(module), { type: "module.abort", reason, code: code ?? "aborted" });
     }),
-    tellRetry: enqueueActions(({ context, self, enqueue }) => {
-      const { error } = failureOf(context.modules);
-      tell(self, enqueue, { type: "node.retrying", node: context.definition.name, attempt: context.attempt, error });
-    }),
-    tellSkipped: enqueueActions(({ context, self, enqueue }) => {
-      tell(self, enqueue, { type: "node.settled", report: { node: context.definition.name, status: "SKIPPED" }, messages: [] });
-    }),
-    tellSettled: enqueueActions(({ context, self, enqueue }, { status }: { status: "COMPLETE" | "FAILED" | "PARTIAL" }) => {
-      tell(self, enqueue, { type: "node.settled", report: reportOf(context, status), messages: messagesOf(context) });
-    }),
+    tellRetry: sendTo(parentOf, ({ context: { definition, attempt, modules } }) => ({
+      type: "node.retrying",
+      node: definition.name,
+      attempt,
+      error: failureOf(modules).error,
+    })),
+    tellSkipped: sendTo(parentOf, ({ context }) => ({
+      type: "node.settled",
+      report: { node: context.definition.name, status: "SKIPPED" },
+      messages: [],
+    })),
+    tellSettled: sendTo(parentOf, ({ context }, { status }: { status: "COMPLETE" | "FAILED" | "PARTIAL" }) => ({
+      type: "node.settled",
+      report: reportOf(context, status),
+      messages: messagesOf(context),
+    })),
   },
 });
-
-/** A node that runs on its own, without a parent, tells nobody. */
-function tell(
-  self: { _parent?: { send(event: never): void } | undefined },
-  enqueue: { sendTo(target: never, event: never): void },
-  event: NodeMachineReport,
-): void {
-  if (self._parent !== undefined) enqueue.sendTo(self._parent as never, event as never);
-}
 
 function reportOf({ definition, modules, failure }: NodeMachineContext, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
   if (status !== "COMPLETE") return { node: definition.name, status, ...(failure ?? { error: "failed" }) };
@@ -232,26 +266,41 @@ function messagesOf({ definition, modules, failure }: NodeMachineContext): Mailb
 
 const execute = {
   "node.execute": [
+    { guard: "isPlain", target: "#node.EXECUTING.ordered", actions: "beginVisit" },
     { guard: "isOverVisits", target: "#node.FAILED", actions: "recordOverVisits" },
     { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginVisit" },
-    { guard: "hasNothingToRun", target: "#node.EXECUTING.verifying", actions: "beginVisit" },
-    { target: "#node.EXECUTING.running", actions: "beginVisit" },
+    { target: "#node.EXECUTING.starting", actions: "beginVisit" },
   ],
 } as const;
 
 /** The ways out of an attempt that has succeeded, once its modules have all ended. */
 const afterSuccess = [
-  { guard: "isDone", target: "#node.COMPLETE", actions: "recordOutcome" },
-  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: "recordOutcome" },
+  { guard: "isDone", target: "#node.COMPLETE", actions: ["recordOutcome", "dropModule"] },
+  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: ["recordOutcome", "dropModule"] },
 ] as const;
 
-/** The ways out of an attempt that has failed and whose modules have all ended. */
+/** The ways out of an attempt that has failed, once its modules have all ended. */
 const afterFailure = [
-  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: "recordOutcome" },
-  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.running", reenter: true, actions: ["recordOutcome", "tellRetry", "beginAttempt"] },
-  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "recordFailure"] },
-  { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
+  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: ["recordOutcome", "dropModule"] },
+  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.starting", actions: ["recordOutcome", "dropModule", "tellRetry", "beginAttempt"] },
+  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "dropModule", "recordFailure"] },
+  { target: "#node.FAILED", actions: ["recordOutcome", "dropModule", "recordFailure"] },
 ] as const;
+
+/** What may happen while modules run; `goOn` starts those that come next. */
+const whileRunning = <T extends string>(goOn: readonly T[]) =>
+  ({
+    "xstate.done.actor.*": [
+      ...afterSuccess,
+      { guard: "isUndecided", actions: ["recordOutcome", "dropModule", ...goOn] },
+      { guard: "hasActiveModules", target: "#node.EXECUTING.stopping", actions: ["recordOutcome", "dropModule"] },
+      ...afterFailure,
+    ],
+    "xstate.done.actor.timeLimit": { target: "#node.EXECUTING.stopping", actions: ["recordWakeUp", "recordTimeout"] },
+    "node.abort": { target: "#node.EXECUTING.stopping", actions: "recordOutcome" },
+  }) as const;
+
+const failed = { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } as const;
 
 /**
  * @example
@@ -266,39 +315,40 @@ export const nodeMachine = machine.createMachine({
   states: {
     WAITING: { on: execute },
     EXECUTING: {
-      initial: "running",
+      initial: "starting",
       states: {
         checking: {
           invoke: {
             src: "checkNode",
             input: ({ context }) => ({ node: context.definition.name }),
             onDone: [
-              { guard: "shouldRunNothing", target: "verifying" },
-              { guard: "shouldRun", target: "running" },
+              { guard: "shouldRun", target: "starting" },
               { target: "#node.WAITING", actions: "tellSkipped" },
             ],
-            onError: { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
+            onError: failed,
           },
-          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+          on: { "node.abort": failed },
         },
-        running: {
-          entry: "startModules",
-          exit: "dropTimeLimit",
-          on: {
-            "xstate.done.actor.*": [
-              ...afterSuccess,
-              { guard: "isUndecided", actions: ["recordOutcome", "startModules"] },
-              { guard: "hasActiveModules", target: "stopping", actions: "recordOutcome" },
-              ...afterFailure,
-            ],
-            "xstate.done.actor.timeLimit": { target: "stopping", actions: ["recordWakeUp", "recordTimeout"] },
-            "node.abort": { target: "stopping", actions: "recordOutcome" },
-          },
+        starting: {
+          entry: "startTimeLimit",
+          always: [
+            { guard: "isEmpty", target: "verifying" },
+            { guard: "isNested", target: "nested" },
+            { guard: "isParallel", target: "parallel" },
+            { target: "ordered" },
+          ],
         },
+        ordered: { entry: "startNext", exit: "dropTimeLimit", on: whileRunning(["markNext", "startNext"]) },
+        parallel: { entry: "startAll", exit: "dropTimeLimit", on: whileRunning(["startReady"]) },
+        nested: { entry: "startGraph", exit: "dropTimeLimit", on: whileRunning([]) },
         stopping: {
           entry: "abortModules",
           on: {
-            "xstate.done.actor.*": [{ guard: "hasActiveModules", actions: "recordOutcome" }, ...afterSuccess, ...afterFailure],
+            "xstate.done.actor.*": [
+              { guard: "hasActiveModules", actions: ["recordOutcome", "dropModule"] },
+              ...afterSuccess,
+              ...afterFailure,
+            ],
             "node.abort": { actions: "recordOutcome" },
           },
         },
@@ -307,18 +357,18 @@ export const nodeMachine = machine.createMachine({
             src: "verifyOutputs",
             input: ({ context }) => ({ node: context.definition.name }),
             onDone: "#node.COMPLETE",
-            onError: { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] },
+            onError: failed,
           },
-          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+          on: { "node.abort": failed },
         },
         backingOff: {
           entry: "tellRetry",
           invoke: {
             src: "sleepUntil",
             input: ({ context }) => ({ deadline: context.now + backoffMs(context.definition.backoff, context.attempt) }),
-            onDone: { target: "running", actions: ["recordWakeUp", "beginAttempt"] },
+            onDone: { target: "starting", actions: ["recordWakeUp", "beginAttempt"] },
           },
-          on: { "node.abort": { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } },
+          on: { "node.abort": failed },
         },
       },
     },

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { Cache } from "./contract/cache.ts";
-import { AsimovError, GraphError, messageOf } from "./contract/errors.ts";
+import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/errors.ts";
 import { withDescendants } from "./contract/graph.ts";
 import { Node } from "./contract/node.ts";
 import { parseOptions } from "./contract/options.ts";
@@ -21,7 +21,7 @@ import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { type GraphScope, isSameDefinition } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, runLogic, validGraph } from "./runtime/run-logic.ts";
-import { readSnapshot } from "./runtime/snapshot-parts.ts";
+import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
@@ -226,7 +226,7 @@ export class Agent {
     const { agent, cache: state, cut } = readSnapshot(stored);
     if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
     // Restoring the actor checks the graph; the cache is touched only when it fits.
-    const { run, scope, begin } = this.#launch({ snapshot: agent as unknown as Snapshot<unknown> });
+    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
     const keptForeignKeys = scope.cache.shared && clear !== true;
     try {
       await scope.cache.importState(state, { exclusive: !keptForeignKeys });
@@ -238,8 +238,8 @@ export class Agent {
     // In a task of its own: the caller's subscription comes some microtasks later.
     setTimeout(() => {
       scope.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
-      begin();
       scope.run.listen(signal);
+      begin();
     }, 0);
     return run;
   }
@@ -259,6 +259,14 @@ export class Agent {
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
     return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.readNodes().results ?? {});
+  }
+
+  #relaunch(snapshot: Snapshot<unknown>): ReturnType<typeof launch> {
+    try {
+      return this.#launch({ snapshot });
+    } catch (error) {
+      throw error instanceof SnapshotError ? error : damaged(messageOf(error), error);
+    }
   }
 
   #launch(from: Launch["from"]): ReturnType<typeof launch> {

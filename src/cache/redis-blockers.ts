@@ -1,4 +1,5 @@
 /** The connections that block until a mailbox holds a message: they look without taking, so that nothing is lost with them. */
+import { messageOf } from "../contract/errors.ts";
 import { isReplyError, type RedisConnection } from "./redis-connection.ts";
 import type { RedisClient } from "./redis-options.ts";
 
@@ -67,8 +68,8 @@ export class RedisBlockers {
       else client.disconnect();
     } catch (error) {
       client.disconnect();
-      // A broken connection says nothing about the server: the next look will.
-      if (isReplyError(error)) throw this.#connection.explain(error);
+      // A broken connection says nothing about the server, and a failover unblocks everyone: the next look tells.
+      if (isReplyError(error) && !messageOf(error).startsWith("UNBLOCKED")) throw this.#connection.explain(error);
     }
   }
 }

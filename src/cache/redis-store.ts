@@ -7,6 +7,7 @@ import type { RedisSettings } from "./redis-options.ts";
 export class RedisStore {
   readonly connection: RedisConnection;
   readonly inboxes: RedisInboxes;
+  readonly #running = new Set<Promise<unknown>>();
   readonly #turns = new Map<string, Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -17,6 +18,18 @@ export class RedisStore {
 
   assertOpen(): void {
     if (this.#closing !== undefined) throw cacheClosed();
+  }
+
+  /** Runs work that takes several commands, so that closing lets it finish. */
+  async whole<T>(work: () => Promise<T>): Promise<T> {
+    this.assertOpen();
+    const running = work();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
   }
 
   /** Runs the updates of one key one after the other, so that those of one process never race each other. */
@@ -32,7 +45,13 @@ export class RedisStore {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.inboxes.close().then(() => this.connection.close());
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.inboxes.close();
+    await Promise.allSettled(this.#running);
+    await this.connection.close();
   }
 }

@@ -81,26 +81,27 @@ export class RedisCache extends Cache {
   }
 
   async getAll(): Promise<Record<string, unknown>> {
-    this.#store.assertOpen();
-    const keys = await scanNames(this.#store.connection, this, "value");
-    return this.#parsed(await readTexts(this.#store.connection, this, keys));
+    return this.#store.whole(async () => {
+      const keys = await scanNames(this.#store.connection, this, "value");
+      return this.#parsed(await readTexts(this.#store.connection, this, keys));
+    });
   }
 
   async keys(): Promise<Set<string>> {
-    this.#store.assertOpen();
-    return new Set(await scanNames(this.#store.connection, this, "value"));
+    return new Set(await this.#store.whole(() => scanNames(this.#store.connection, this, "value")));
   }
 
   async clear(): Promise<void> {
-    this.#store.assertOpen();
-    const keys = await scanNames(this.#store.connection, this, "value");
-    const stored = keys.map((key) => valueKey(this, key));
-    await Promise.all(chunked(stored).map((page) => this.#store.connection.command("unlink", ...page)));
+    await this.#store.whole(async () => {
+      const keys = await scanNames(this.#store.connection, this, "value");
+      const stored = keys.map((key) => valueKey(this, key));
+      await Promise.all(chunked(stored).map((page) => this.#store.connection.command("unlink", ...page)));
+    });
   }
 
   async update<T>(key: string, change: (current: T | undefined) => T): Promise<T> {
     const stored = this.#stored(key, undefined, "update");
-    return this.#store.inTurn(stored, async () => {
+    const replace = async (): Promise<T> => {
       let text = await this.#store.connection.command<string | null>("get", stored);
       for (;;) {
         const changed = toJsonText(change(text === null ? undefined : parseStored<T>(text, stored)), `the new value of key "${key}"`);
@@ -108,7 +109,8 @@ export class RedisCache extends Cache {
         if (reply === "done") return JSON.parse(changed) as T;
         text = reply === "none" ? null : reply.slice(1);
       }
-    });
+    };
+    return this.#store.whole(() => this.#store.inTurn(stored, replace));
   }
 
   async increment(key: string, by = 1): Promise<number> {
@@ -146,20 +148,18 @@ export class RedisCache extends Cache {
   }
 
   async mailboxes(): Promise<Set<string>> {
-    this.#store.assertOpen();
-    return new Set(await scanNames(this.#store.connection, this, "mailbox"));
+    return new Set(await this.#store.whole(() => scanNames(this.#store.connection, this, "mailbox")));
   }
 
   async exportState(): Promise<CacheState> {
-    this.#store.assertOpen();
-    return readState(this.#store.connection, this);
+    return this.#store.whole(() => readState(this.#store.connection, this));
   }
 
   async importState(state: CacheState, options: { exclusive: boolean }): Promise<void> {
     this.#store.assertOpen();
     refuseUnknown(options, "importState", ["exclusive"]);
     requireState(state);
-    await writeState(this.#store.connection, this, state, options.exclusive);
+    await this.#store.whole(() => writeState(this.#store.connection, this, state, options.exclusive));
   }
 
   async close(): Promise<void> {

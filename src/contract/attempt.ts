@@ -61,8 +61,8 @@ export interface Attempt {
 const succeeded = (outcome: ModuleOutcome): boolean => outcome.status === "success";
 
 /** The modules to start now: in order one, in parallel all whose dependencies succeeded. */
-export function modulesToStart({ modules, parallel }: NodeDefinition, { active, ended }: Attempt): number[] {
-  if (!parallel) return active.length === 0 && ended.length < modules.length ? [ended.length] : [];
+export function modulesToStart({ modules, mode }: NodeDefinition, { active, ended }: Attempt): number[] {
+  if (mode !== "parallel") return active.length === 0 && ended.length < modules.length ? [ended.length] : [];
   const known = new Set([...active, ...ended.map(({ module }) => module)]);
   if (known.size === modules.length) return [];
   const done = new Set(ended.filter(succeeded).map(({ module }) => modules[module]?.name));
@@ -99,8 +99,8 @@ export function failureOf({ ended }: Attempt): { error: string; code?: string; r
   };
 }
 
-export function isPartial({ parallel }: NodeDefinition, { ended }: Attempt): boolean {
-  return ended.some(({ partial }) => partial === true) || (parallel && ended.some(succeeded));
+export function isPartial({ mode }: NodeDefinition, { ended }: Attempt): boolean {
+  return ended.some(({ partial }) => partial === true) || (mode === "parallel" && ended.some(succeeded));
 }
 
 /** What the modules gave, in the order of the definition. */

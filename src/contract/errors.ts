@@ -72,12 +72,22 @@ export class ConditionError extends AsimovError {
 /** A snapshot that cannot be written or restored. Codes start with `snapshot-`. */
 export class SnapshotError extends AsimovError {}
 
-/** The message of anything that was thrown; never throws itself. */
+/** The message of anything that was thrown; always a string, never throws itself. */
 export function messageOf(error: unknown): string {
   try {
-    if (error instanceof Error && error.message !== "") return error.message;
-    return error instanceof Error ? error.name : String(error);
+    const message: unknown = typeof error === "object" && error !== null ? (error as { message?: unknown }).message : undefined;
+    if (typeof message === "string" && message !== "") return message;
+    return error instanceof Error ? String(error.name) : String(error);
   } catch {
     return "a value that cannot be shown was thrown";
+  }
+}
+
+/** What was thrown, when it is an error of the library's own; never throws itself, as `instanceof` does with a hostile proxy. */
+export function asimovErrorOf(error: unknown): AsimovError | undefined {
+  try {
+    return error instanceof AsimovError ? error : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -11,7 +11,7 @@ export interface Dependent {
 /** What the agent machine knows of a node. */
 export interface GraphNode extends Dependent {
   readonly snapshot: SnapshotControl;
-  /** The names of its modules, or of a nested graph's nodes. */
+  /** The names of its modules; of a nested graph, its nodes with what they depend on and are made of. */
   readonly parts: readonly string[];
   /** The nodes that its flow control may jump to. */
   readonly targets: readonly string[];

@@ -6,6 +6,9 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /** Deeper values overflow the stack of some reader; 512 levels is far past what people nest. */
 const MAX_DEPTH = 512;
 
+/** Of a module's result: what holds it, such as the task and 64 graphs around it of 4 levels each, must be JSON too. */
+export const MAX_RESULT_DEPTH = 200;
+
 /** XState v5 replaces any object with this key by an actor of its own when it restores a context. */
 const ACTOR_MARK = "xstate$$type";
 
@@ -29,7 +32,7 @@ function refuse(path: string, what: string): never {
   });
 }
 
-function check(value: unknown, path: string, ancestors: object[]): void {
+function check(value: unknown, path: string, ancestors: object[], maxDepth: number): void {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -46,16 +49,16 @@ function check(value: unknown, path: string, ancestors: object[]): void {
   if (value === null) return;
   const object = value as object;
   if (ancestors.includes(object)) refuse(path, "a reference back to one of its own parents");
-  if (ancestors.length >= MAX_DEPTH) refuse(path, `nested deeper than ${MAX_DEPTH} levels`);
+  if (ancestors.length >= maxDepth) refuse(path, `nested deeper than ${maxDepth} levels`);
   ancestors.push(object);
   if (Array.isArray(object)) {
-    for (let index = 0; index < object.length; index++) check(object[index], step(path, index), ancestors);
+    for (let index = 0; index < object.length; index++) check(object[index], step(path, index), ancestors, maxDepth);
   } else {
     const prototype = Object.getPrototypeOf(object);
     if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) refuse(path, describe(object));
     for (const key of Object.keys(object)) {
       if (key === ACTOR_MARK) refuse(step(path, key), "a mark that XState takes for an actor when it restores");
-      check((object as Record<string, unknown>)[key], step(path, key), ancestors);
+      check((object as Record<string, unknown>)[key], step(path, key), ancestors, maxDepth);
     }
   }
   ancestors.pop();
@@ -67,8 +70,8 @@ function check(value: unknown, path: string, ancestors: object[]): void {
  * @param path how the message names the value, such as `result of module "plan"`
  * @throws AsimovError `not-json`, with the path of the value that JSON cannot hold
  */
-export function toJsonText(value: unknown, path: string): string {
-  check(value, path, []);
+export function toJsonText(value: unknown, path: string, maxDepth: number = MAX_DEPTH): string {
+  check(value, path, [], maxDepth);
   return JSON.stringify(value) ?? "null";
 }
 

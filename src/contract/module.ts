@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Cache } from "./cache.ts";
 import { AsimovError } from "./errors.ts";
-import { toJsonText } from "./json.ts";
+import { MAX_RESULT_DEPTH, toJsonText } from "./json.ts";
 import { requireName } from "./names.ts";
 import type { Node } from "./node.ts";
 import { parseOptions } from "./options.ts";
@@ -203,8 +203,8 @@ export function checkResult(value: unknown, module: string): CheckedResult {
     refuse("a decision that is the name of a node, or null", typeof result.decision);
   }
   const { newNodes, ...rest } = result;
-  if (newNodes === undefined) return { result, json: toJsonText(rest, `result of module "${module}"`), newNodes: [] };
+  if (newNodes === undefined) return { result, json: toJsonText(rest, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes: [] };
   if (!Array.isArray(newNodes)) return refuse("newNodes as an array of Node", typeof newNodes);
   const names = newNodes.map((node) => node?.name);
-  return { result, json: toJsonText({ ...rest, newNodes: names }, `result of module "${module}"`), newNodes };
+  return { result, json: toJsonText({ ...rest, newNodes: names }, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes };
 }

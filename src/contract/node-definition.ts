@@ -15,10 +15,9 @@ export interface ModuleDefinition {
 
 export interface NodeDefinition {
   name: string;
-  /** What runs in place of a module: a module of the node, or the graph of a SUBGRAPH. */
-  runs: "runModule" | "runSubgraph";
+  /** How it runs: its modules in order or at once, the graph of a SUBGRAPH, or nothing. */
+  mode: "ordered" | "parallel" | "nested" | "empty";
   modules: readonly ModuleDefinition[];
-  parallel: boolean;
   /** One success is enough: in order, later modules are fallbacks; in parallel, the first wins. */
   stopOnSuccess: boolean;
   /** It has a condition or inputs, to check before it runs. */
@@ -39,13 +38,24 @@ export interface NodeDefinition {
 const DEFAULT_ATTEMPTS = 3;
 const DEFAULT_MAX_VISITS = 5;
 
+const definitions = new WeakMap<Node, NodeDefinition>();
+
 export function defineNode(node: Node): NodeDefinition {
+  let definition = definitions.get(node);
+  if (definition === undefined) {
+    definition = toDefinition(node);
+    definitions.set(node, definition);
+  }
+  return definition;
+}
+
+function toDefinition(node: Node): NodeDefinition {
   const { nodeConfig, config } = node;
   const isGraph = node.type === ModuleType.SUBGRAPH;
   const timeoutMs = config.timeoutMs ?? 0;
   return {
     name: node.name,
-    runs: isGraph ? "runSubgraph" : "runModule",
+    mode: isGraph ? "nested" : node.modules.length === 0 ? "empty" : nodeConfig.parallel === true ? "parallel" : "ordered",
     modules: isGraph
       ? [{ name: node.name, dependencies: [], stops: false }]
       : node.modules.map((module) => ({
@@ -54,7 +64,6 @@ export function defineNode(node: Node): NodeDefinition {
           stops: module.config.stopOnSuccess === true,
           ...(module.outputMailbox === undefined ? {} : { outputMailbox: module.outputMailbox }),
         })),
-    parallel: nodeConfig.parallel ?? false,
     stopOnSuccess: config.stopOnSuccess ?? false,
     checks: nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
     verifies: (nodeConfig.outputs?.length ?? 0) > 0,
@@ -70,6 +79,15 @@ export function defineNode(node: Node): NodeDefinition {
   };
 }
 
+function partsOf({ modules, nodes }: Node): string[] {
+  const nested = nodes.flatMap((node) => {
+    const { name, dependencies } = node;
+    const own = dependencies.length === 0 ? name : `${name} after ${dependencies.join(", ")}`;
+    return [own, ...partsOf(node).map((part) => `${name}/${part}`)];
+  });
+  return [...modules.map(({ name }) => name), ...nested];
+}
+
 /** What the plan knows of a node. */
 export function graphNodeOf(node: Node): GraphNode {
   const targets = node.modules.flatMap((module) =>
@@ -81,7 +99,7 @@ export function graphNodeOf(node: Node): GraphNode {
     name: node.name,
     dependencies: node.dependencies,
     snapshot: node.snapshot,
-    parts: [...node.modules, ...node.nodes].map(({ name }) => name),
+    parts: partsOf(node),
     targets: [...new Set(targets)],
   };
 }

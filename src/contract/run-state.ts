@@ -37,11 +37,39 @@ export function startState(graph: Graph): RunState {
   return { graph, levels: planOf(graph), index: 0, skipped: [], history: [], totalIterations: 0, failed: [], saved: [], errors: [] };
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** The chains are asked for several times a step, and change at a failure alone. */
+const chains = new WeakMap<readonly string[], { graph: Graph; names: ReadonlySet<string> }>();
+
 /** Every node in a failed chain. */
 export function inFailedChain({ graph, failed }: RunState): ReadonlySet<string> {
-  return failed.length === 0 ? NONE : withDescendants(graph, failed);
+  if (failed.length === 0) return NONE;
+  const known = chains.get(failed);
+  if (known?.graph === graph) return known.names;
+  const names = withDescendants(graph, failed);
+  chains.set(failed, { graph, names });
+  return names;
 }
-const NONE: ReadonlySet<string> = new Set();
+
+const skippedSets = new WeakMap<readonly string[], Set<string>>();
+
+function skippedSetOf(skipped: readonly string[]): Set<string> {
+  const set = skippedSets.get(skipped) ?? new Set(skipped);
+  skippedSets.set(skipped, set);
+  return set;
+}
+
+/** The longer list takes over the set of the shorter one: a new set a step would be quadratic in a long blocked chain. */
+function withSkipped(skipped: readonly string[], names: readonly string[]): readonly string[] {
+  if (names.length === 0) return skipped;
+  const set = skippedSetOf(skipped);
+  skippedSets.delete(skipped);
+  for (const name of names) set.add(name);
+  const longer = [...skipped, ...names];
+  skippedSets.set(longer, set);
+  return longer;
+}
 
 /** For each failed node itself and its descendants, in declaration order. */
 export function failedChains({ graph, failed }: RunState): string[][] {
@@ -70,30 +98,29 @@ function splitStep(state: RunState, blocked: ReadonlySet<string>, skipped: Reado
 /** The nodes of the step that may run. */
 export function runnable(state: RunState): readonly string[] {
   if (state.failed.length === 0 && state.skipped.length === 0) return state.levels[state.index] ?? [];
-  return splitStep(state, inFailedChain(state), new Set(state.skipped)).run;
+  return splitStep(state, inFailedChain(state), skippedSetOf(state.skipped)).run;
 }
 
 /** Passes over the steps of which nothing may run. */
 function passBlocked(state: RunState): RunState {
   if (state.failed.length === 0 && state.skipped.length === 0) return state;
   const blocked = inFailedChain(state);
-  const skipped = new Set(state.skipped);
-  let index = state.index;
+  let { index, skipped } = state;
   while (index < state.levels.length) {
-    const { run, skip } = splitStep({ ...state, index }, blocked, skipped);
+    const { run, skip } = splitStep({ ...state, index }, blocked, skippedSetOf(skipped));
     if (run.length > 0) break;
-    for (const name of skip) skipped.add(name);
+    skipped = withSkipped(skipped, skip);
     index++;
   }
-  return index === state.index ? state : { ...state, index, skipped: [...skipped] };
+  return index === state.index ? state : { ...state, index, skipped };
 }
 
 /** Starts the step: it counts as an iteration, and what may not run is marked. */
 export function beginStep(state: RunState): RunState {
   const totalIterations = state.totalIterations + 1;
   if (state.failed.length === 0 && state.skipped.length === 0) return { ...state, totalIterations };
-  const { skip } = splitStep(state, inFailedChain(state), new Set(state.skipped));
-  return { ...state, skipped: skip.length === 0 ? state.skipped : [...state.skipped, ...skip], totalIterations };
+  const { skip } = splitStep(state, inFailedChain(state), skippedSetOf(state.skipped));
+  return { ...state, skipped: withSkipped(state.skipped, skip), totalIterations };
 }
 
 /** The nodes before which a snapshot is due. */
@@ -175,9 +202,10 @@ function passReports(state: RunState, reports: readonly NodeReport[]): RunState 
       if (status === "COMPLETE") roots.delete(node);
       if (status === "FAILED" || status === "PARTIAL") roots.add(node);
     }
-    failed = [...roots];
+    const isSame = roots.size === failed.length && failed.every((name) => roots.has(name));
+    if (!isSame) failed = [...roots];
   }
-  return { ...state, failed, skipped: skipped.length === 0 ? state.skipped : [...state.skipped, ...skipped], index: state.index + 1 };
+  return { ...state, failed, skipped: withSkipped(state.skipped, skipped), index: state.index + 1 };
 }
 
 function refuse(effects: StepEffects, node: string, error: string, code: string): void {

@@ -4,6 +4,7 @@ import { checkNode, verifyOutputs } from "../../actors/check-node.ts";
 import { nodePool } from "../../actors/node-pool.ts";
 import { publishMessages } from "../../actors/publish-messages.ts";
 import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "../../actors/run-effects.ts";
+import { requireRestored } from "../../actors/require-restored.ts";
 import { runModule } from "../../actors/run-module.ts";
 import { sleepUntil } from "../../actors/sleep-until.ts";
 import { type AgentMachineInput, agentMachine } from "../../machines/agent.ts";
@@ -17,6 +18,9 @@ import { GraphScope, graphOf } from "./graph-scope.ts";
 import type { PersistedAgent } from "./snapshot-parts.ts";
 
 const scopes = new WeakMap<object, GraphScope>();
+
+/** Why an embedded agent could not be restored. */
+const faults = new WeakMap<object, unknown>();
 
 /** The graph that an actor belongs to: that of the nearest agent above it. */
 function scopeOf(self: AnyActorRef): GraphScope {
@@ -43,7 +47,7 @@ const boundNode = nodeMachine.provide({
 const boundAgent = agentMachine.provide({
   actors: {
     nodes: nodePool(scopeOf, () => boundNode),
-    outbox: publishMessages((self) => scopeOf(self).outbox),
+    outbox: publishMessages((self) => scopeOf(self).run),
     openRun: openRun(scopeOf),
     saveSnapshot: saveSnapshot(scopeOf),
     closeGenerators: closeGenerators(scopeOf),
@@ -57,6 +61,8 @@ export interface Binding<TOutput> {
   create(self: AnyActorScope["self"], input: unknown): { scope: GraphScope; input: AgentMachineInput };
   restore(self: AnyActorScope["self"], persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent };
   outputOf(outcome: TaskOutcomeJSON, scope: GraphScope): TOutput;
+  /** XState starts no child whose restore threw, and tells its parent nothing: where nobody else asks, it fails when it starts. */
+  failsAtStart?(self: AnyActorScope["self"]): boolean;
   eventOf?(event: AnyEventObject): AnyEventObject;
   /** The actor is active no more. */
   onEnd?(scope: GraphScope, error: string | undefined): void;
@@ -85,10 +91,21 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       return boundAgent.getInitialSnapshot(actorScope, machineInput);
     },
     restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
-      const { scope, persisted } = binding.restore(actorScope.self, stored as unknown as PersistedAgent);
-      scope.actor = actorScope.self;
-      scopes.set(actorScope.self, scope);
-      return boundAgent.restoreSnapshot?.(persisted as never, actorScope);
+      const { self } = actorScope;
+      try {
+        const { scope, persisted } = binding.restore(self, stored as unknown as PersistedAgent);
+        scope.actor = self;
+        scopes.set(self, scope);
+        const restored = boundAgent.restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
+        requireRestored(Object.values(restored.children));
+        return restored;
+      } catch (error) {
+        const scope = scopes.get(self);
+        if (scope !== undefined) binding.onEnd?.(scope, messageOf(error));
+        if (binding.failsAtStart?.(self) !== true) throw error;
+        faults.set(self, error);
+        return { ...stored, children: {} };
+      }
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
       try {
@@ -101,6 +118,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     },
     getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => boundAgent.getPersistedSnapshot(snapshot, options),
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
+      if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = scopes.get(actorScope.self) as GraphScope;
       actorScope.self.on("*", (event: unknown) => scope.run.events.tell(event as never));
       const { task } = snapshot.children as Record<

@@ -2,7 +2,6 @@
 
 import type { NodeChecks } from "../../actors/check-node.ts";
 import type { NodeState } from "../../actors/node-pool.ts";
-import type { Outbox } from "../../actors/publish-messages.ts";
 import type { RunEffects } from "../../actors/run-effects.ts";
 import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
 import type { Cache } from "../contract/cache.ts";
@@ -44,10 +43,6 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     this.parentSpan = graph.parentSpan;
     this.#outputMailbox = graph.outputMailbox;
     this.#nodes = new Map([...graph.nodes].map((node) => [node.name, node]));
-  }
-
-  get outbox(): Outbox {
-    return { cache: this.cache, acknowledge: (id, error) => this.run.acknowledge(id, error) };
   }
 
   get cache(): Cache {
@@ -208,7 +203,11 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> } {
     const results: [string, NodeResult][] = [];
     const executions: [string, number][] = [];
-    for (const [name, ref] of this.#pool()?.nodes ?? []) {
+    const actors = this.#pool()?.nodes;
+    // In declaration order, also where a restored pool holds the visited nodes before the others.
+    for (const name of this.#nodes.keys()) {
+      const ref = actors?.get(name);
+      if (ref === undefined) continue;
       const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
       const { visits, modules, failure } = context;
       if (visits > 0) executions.push([name, visits]);

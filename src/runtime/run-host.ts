@@ -1,5 +1,6 @@
 /** What one run has of its own: cache view, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
+import type { Outbox } from "../../actors/publish-messages.ts";
 import type { Cache } from "../contract/cache.ts";
 import type { ConditionEngine } from "../contract/condition.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
@@ -26,7 +27,7 @@ export interface AgentServices {
   snapshotStore(): SnapshotStore;
 }
 
-export class RunHost {
+export class RunHost implements Outbox {
   readonly services: AgentServices;
   readonly runId: string;
   readonly task: Task;
@@ -39,6 +40,8 @@ export class RunHost {
   restoredCut: string | undefined;
   readonly isRestored: boolean;
   readonly #sending = new Map<string, (error?: string) => void>();
+  /** The publishes that have not settled, nested graphs' too. */
+  readonly #publishing = new Set<Promise<void>>();
   #sent = 0;
   #unlisten: () => void = () => {};
   #isFinished = false;
@@ -90,14 +93,31 @@ export class RunHost {
     });
   }
 
+  publish(mailbox: string, message: unknown, settle: (error?: string) => void): void {
+    const publishing = this.#deliver(mailbox, message)
+      .then(settle)
+      .finally(() => this.#publishing.delete(publishing));
+    this.#publishing.add(publishing);
+  }
+
+  async #deliver(mailbox: string, message: unknown): Promise<string | undefined> {
+    try {
+      await this.cache.publishToMailbox(mailbox, message);
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
   acknowledge(id: string, error?: string): void {
     this.#sending.get(id)?.(error);
     this.#sending.delete(id);
   }
 
-  /** Stores the run as it stands, at a moment when no actor is in the middle of an event. */
+  /** Stores the run as it stands, at a moment when no actor is in the middle of an event, and no message is on its way. */
   async snapshot(about: { nodes: readonly string[]; cut?: string; hint?: string }): Promise<SnapshotRef> {
     await Promise.resolve();
+    while (this.#publishing.size > 0) await Promise.all(this.#publishing);
     if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
     const parts = await takeSnapshot(this.root, this.cache, about.cut);
     const { nodes, hint } = about;

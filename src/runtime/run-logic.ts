@@ -1,7 +1,7 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
 import type { EffectLogic } from "../contract/effect-logic.ts";
-import { GraphError } from "../contract/errors.ts";
+import { GraphError, messageOf } from "../contract/errors.ts";
 import { type Graph, requireGraph } from "../contract/graph.ts";
 import type { Node } from "../contract/node.ts";
 import type { TaskOutcome } from "../contract/outcome.ts";
@@ -97,15 +97,16 @@ export function runLogic(
       };
     },
     restore(self, persisted) {
-      const { runId, task, cachePrefix, state } = persisted.context as {
-        runId: string;
-        task: TaskJSON;
-        cachePrefix?: string;
-        state: RunState;
-      };
+      const { runId, cachePrefix, state } = persisted.context as { runId: string; cachePrefix?: string; state: RunState };
+      const { task } = persisted.children.task?.snapshot.context as { task: TaskJSON };
       const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
       const scope = scopeOf(self, run);
-      scope.restoreGraph(state.graph);
+      try {
+        scope.restoreGraph(state.graph);
+      } catch (error) {
+        run.finish(messageOf(error));
+        throw error;
+      }
       const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = source.services;
       return {
         scope,
@@ -113,6 +114,7 @@ export function runLogic(
       };
     },
     outputOf: (outcome, { task }) => ({ ...outcome, task }),
+    failsAtStart: (self) => self._parent !== undefined,
     onTask: (scope, task) => scope.run.followTask(task),
     onEnd: (scope, error) => scope.run.finish(error),
   }) as AgentLogic;

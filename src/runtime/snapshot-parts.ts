@@ -1,7 +1,9 @@
 /** A run's persisted state to the named parts of a snapshot and back; nothing of it is lost, and nothing is in two parts. */
 import type { AnyActorRef } from "xstate";
+import { z } from "zod";
 import type { Cache, CacheEntry, CacheState } from "../contract/cache.ts";
 import { messageOf, SnapshotError } from "../contract/errors.ts";
+import { parseOptions } from "../contract/options.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { TaskJSON } from "../contract/task.ts";
 
@@ -73,35 +75,52 @@ export interface RestoredState {
   cut: string | undefined;
 }
 
+const record = z.record(z.string(), z.unknown());
+const child = z.looseObject({ snapshot: record });
+const SHAPES = {
+  agent: z.looseObject({
+    cut: z.string().optional(),
+    agent: z.looseObject({
+      context: z.looseObject({ runId: z.string(), state: z.looseObject({ graph: z.looseObject({ nodes: z.array(record) }) }) }),
+      children: z.looseObject({ nodes: child, task: child }),
+    }),
+  }),
+  task: record,
+  node: z.looseObject({ context: record }),
+  value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.number().optional() }),
+  mailbox: z.array(z.unknown()),
+};
+
 /** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
 export function readSnapshot(snapshot: Snapshot): RestoredState {
   const { parts } = snapshot;
-  const part = (name: string): unknown => {
+  // The schemas check alone: what they would copy is a whole run.
+  const part = <T>(name: string, shape: z.ZodType): T => {
     const text = parts.get(name);
     if (text === undefined) throw damaged(`it holds no part "${name}"`);
     try {
-      return JSON.parse(text);
+      const value: T = JSON.parse(text);
+      parseOptions(shape, value, "Its shape");
+      return value;
     } catch (error) {
-      throw damaged(`part "${name}" is no JSON: ${messageOf(error)}`);
+      throw damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, cut } = part("agent") as AgentPart;
-  const task = part("task") as TaskJSON;
-  const pool = agent?.children?.nodes;
-  const taskChild = agent?.children?.task;
-  if (pool === undefined || taskChild === undefined) throw damaged('part "agent" has no children "nodes" and "task"');
+  const { agent, cut } = part<AgentPart>("agent", SHAPES.agent);
+  const task = part<TaskJSON>("task", SHAPES.task);
+  const { nodes: pool, task: taskChild } = agent.children as { nodes: { snapshot: Record<string, unknown> }; task: { snapshot: Record<string, unknown> } };
   const nodes = new Map<string, unknown>();
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();
   for (const name of parts.keys()) {
-    if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), part(name));
+    if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), part(name, SHAPES.node));
     else if (name.startsWith(CACHE)) {
-      const { value, expiresAt } = part(name) as { value: unknown; expiresAt?: number };
+      const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES.value);
       values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });
     } else if (name.startsWith(MAILBOX)) {
       mailboxes.set(
         name.slice(MAILBOX.length),
-        (part(name) as unknown[]).map((message) => JSON.stringify(message)),
+        part<unknown[]>(name, SHAPES.mailbox).map((message) => JSON.stringify(message)),
       );
     }
   }
@@ -111,4 +130,5 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   return { agent, task, cache: { values, mailboxes }, cut };
 }
 
-const damaged = (what: string): SnapshotError => new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged" });
+export const damaged = (what: string, cause?: unknown): SnapshotError =>
+  new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged", cause });

@@ -133,6 +133,19 @@ export function closingLaws(): CacheLaws {
       await cache.close();
       await view.close();
     },
+    "finishes what was called before it was closed": async (cache) => {
+      await cache.set("key", 1);
+      const operations = [
+        cache.set("key", 2),
+        cache.increment("n"),
+        cache.publishToMailbox("box", 1),
+        cache.get("key"),
+        cache.update("u", () => 5),
+        cache.keys().then((keys) => keys.has("key")),
+      ];
+      await cache.close();
+      requireEqual(await Promise.all(operations), [undefined, 1, undefined, 2, 5, true], "the results");
+    },
     "refuses every operation after close": async (cache) => {
       await cache.set("key", 1);
       await cache.close();

@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { RedisCache } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { removeKeys } from "../support/redis-cleanup.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 
 describe("redis cache behind a connection that is cut in place of the reply", () => {
@@ -21,6 +22,7 @@ describe("redis cache behind a connection that is cut in place of the reply", ()
   afterEach(async () => {
     await cache.close();
     await proxy.close();
+    await removeKeys(raw, prefix);
     await raw.quit();
   });
 
@@ -72,7 +74,7 @@ describe("redis cache behind a connection that is cut in place of the reply", ()
     expect(await raw.llen(`${prefix}:@box`)).toBe(0);
   });
 
-  it("puts a message back when its receiver left while it was on the way", async () => {
+  it("loses no message, and keeps the order, when a receiver left while its message was on the way", async () => {
     await raw.rpush(`${prefix}:@box`, "1", "2");
     const controller = new AbortController();
     const cut = proxy.cutReplyTo("LPOP");
@@ -91,6 +93,33 @@ describe("redis cache behind a connection that is cut in place of the reply", ()
     await cache.close();
     await received;
     expect(await raw.lrange(`${prefix}:@box`, 0, -1)).toEqual(["1", "2"]);
+  });
+
+  it("delivers each message once while connections are cut again and again and receivers come and go", async () => {
+    const receiver = new RedisCache({ url: proxy.url, defaultPrefix: prefix });
+    const count = 200;
+    const received: number[] = [];
+    const receive = async (): Promise<void> => {
+      while (received.length < count) {
+        const controller = new AbortController();
+        const message = receiver.getMessage<number>("box", { signal: controller.signal, timeoutMs: 200 }).catch(() => null);
+        if (received.length % 3 === 0) setImmediate(() => controller.abort(new Error("stop")));
+        const number = await message;
+        if (number !== null) received.push(number);
+      }
+    };
+    const receivers = [receive(), receive(), receive()];
+    for (let number = 0; number < count; number += 10) {
+      const published = Array.from({ length: 10 }, (_, index) => cache.publishToMailbox("box", number + index));
+      const counted = cache.increment("sum", 1);
+      if (number % 40 === 0) proxy.cutAll();
+      await Promise.all([...published, counted]);
+    }
+    await Promise.all(receivers);
+    expect(received.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, index) => index));
+    expect(await cache.peekMailbox("box")).toEqual([]);
+    expect(await cache.get("sum")).toBe(count / 10);
+    await receiver.close();
   });
 
   it("rejects with cache-unavailable, and does not hang, when nothing arrives any more", async () => {
@@ -149,6 +178,28 @@ describe("redis cache whose server comes and goes", () => {
     expect(await cache.peekMailbox("box")).toEqual([0, 1, 2, 3]);
     await cache.close();
     await raw.quit();
+  });
+
+  it("forgets the replies that have arrived", async () => {
+    const server = await start();
+    const raw = new Redis(server.url);
+    const cache = new RedisCache({ url: server.url });
+    for (let number = 0; number < 300; number++) await cache.publishToMailbox("box", number);
+    const [replies] = await raw.keys("%replies-*");
+    expect(await raw.hlen(replies ?? "")).toBe(1);
+    expect(await raw.pttl(replies ?? "")).toBeGreaterThan(0);
+    await cache.close();
+    expect(await raw.keys("*")).toEqual(["@box"]);
+    await raw.quit();
+  });
+
+  it("shows nothing of a command that the server does not know", async () => {
+    const server = await start(undefined, ["--rename-command", "set", ""]);
+    const cache = new RedisCache({ url: server.url });
+    const error = await cache.set("key", "value-canary").catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "cache-refused", message: expect.stringContaining("unknown command") });
+    expect(inspect(error, { depth: 9 })).not.toContain("canary");
+    await cache.close();
   });
 
   it("shows no password in any error", async () => {

@@ -1,8 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { RedisCache, type RedisCacheOptions } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { removeKeys } from "../support/redis-cleanup.ts";
 
 describe("redis cache", () => {
   const url = inject("redisUrl");
@@ -22,7 +25,10 @@ describe("redis cache", () => {
   beforeEach(() => {
     prefix = `redis-${randomUUID()}`;
   });
-  afterEach(() => Promise.all(open.splice(0).map((cache) => cache.close())));
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((cache) => cache.close()));
+    await removeKeys(raw, prefix);
+  });
 
   it("stores plain JSON strings that any other client reads and writes", async () => {
     const cache = make();
@@ -113,6 +119,60 @@ describe("redis cache", () => {
     expect(await caches[0]?.getMany(["total", "sum"])).toEqual({ total: 60, sum: 30 });
   });
 
+  it("asks each of many racing updates of one process for one change", async () => {
+    const cache = make();
+    let changes = 0;
+    const add = (current: number | undefined): number => {
+      changes += 1;
+      return (current ?? 0) + 1;
+    };
+    await Promise.all(Array.from({ length: 50 }, () => cache.update("total", add)));
+    expect([changes, await cache.get("total")]).toEqual([50, 50]);
+  });
+
+  it("takes no list for a value, and no string for a mailbox", async () => {
+    const cache = make();
+    await raw.rpush(`${prefix}:list`, "1");
+    await raw.set(`${prefix}:@text`, "1");
+    await cache.set("value", 1);
+    expect(await cache.keys()).toEqual(new Set(["value"]));
+    expect(await cache.getAll()).toEqual({ value: 1 });
+    expect(await cache.mailboxes()).toEqual(new Set());
+    expect(await cache.exportState()).toEqual({ values: new Map([["value", { json: "1" }]]), mailboxes: new Map() });
+    await cache.clear();
+    expect(await raw.exists(`${prefix}:list`, `${prefix}:@text`)).toBe(2);
+  });
+
+  it("goes on waiting when the server unblocks it, as in a failover", async () => {
+    const cache = make();
+    const received = cache.getMessage("box");
+    const blocked = async (): Promise<string | undefined> => {
+      const clients = (await raw.client("LIST")) as string;
+      return /^id=(\d+)/.exec(clients.split("\n").find((line) => line.includes("cmd=blmove") && line.includes("flags=b")) ?? "")?.[1];
+    };
+    await expect.poll(blocked).toBeDefined();
+    await raw.client("UNBLOCK", (await blocked()) ?? "", "ERROR");
+    await cache.publishToMailbox("box", 1);
+    expect(await received).toBe(1);
+  });
+
+  it("is made without ioredis, and asks to install it at the first operation", () => {
+    const file = JSON.stringify(join(import.meta.dirname, "../../src/redis.ts"));
+    const script = `
+      import { registerHooks } from "node:module";
+      registerHooks({ resolve(name, context, next) { if (name === "ioredis") throw new Error("not installed"); return next(name, context); } });
+      const { RedisCache } = await import(${file});
+      const cache = new RedisCache();
+      const error = await cache.get("key").catch((thrown) => thrown);
+      await cache.close();
+      console.log(error.code, error.message);`;
+    const run = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "-e", script], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    expect(run).toMatchObject({ stdout: "missing-package RedisCache needs the package ioredis: `npm install ioredis`.\n", status: 0 });
+  });
+
   it("gives each message to one receiver of many caches and clients, and loses none", async () => {
     const caches = [make(), make()];
     const client = raw.duplicate();
@@ -201,6 +261,7 @@ describe("the connections of a redis cache", () => {
   afterEach(async () => {
     await cache.close();
     await proxy.close();
+    await removeKeys(raw, prefix);
     await raw.quit();
   });
 

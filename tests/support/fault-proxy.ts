@@ -10,6 +10,8 @@ export interface FaultProxy {
   cutReplyTo(text: string): Promise<void>;
   /** Resolves when a request that contains the text passes. */
   sees(text: string): Promise<void>;
+  /** Cuts every connection that is open now. */
+  cutAll(): void;
   /** From now on nothing arrives, and nothing is refused: as with a cable pulled out. */
   blackHole(): void;
   /** Ends the black hole, and its connections. */
@@ -67,6 +69,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     });
   });
   url.host = `127.0.0.1:${listening}`;
+  const cutAll = (): void => {
+    for (const socket of [...sockets]) socket.destroy();
+  };
   const expect = (text: string, cut: boolean): Promise<void> => new Promise((done) => rules.push({ text, cut, done }));
 
   return {
@@ -77,15 +82,16 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     },
     cutReplyTo: (text) => expect(text, true),
     sees: (text) => expect(text, false),
+    cutAll,
     blackHole() {
       swallowing = true;
     },
     recover() {
       swallowing = false;
-      for (const socket of [...sockets]) socket.destroy();
+      cutAll();
     },
     close() {
-      for (const socket of [...sockets]) socket.destroy();
+      cutAll();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

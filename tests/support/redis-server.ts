@@ -23,7 +23,7 @@ function isOnPath(program: string): boolean {
   }
 }
 
-/** Installs Debian's package; its service is not started, since a policy says so. */
+/** Installs Debian's package; the runlevel asks its scripts not to start the service. */
 function install(): void {
   const quiet = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } } as const;
   execFileSync("apt-get", ["update"], quiet);
@@ -70,13 +70,15 @@ function launch(port: number, extra: readonly string[]): Promise<RedisServer | u
   const settings = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no", ...extra];
   const server = spawn("redis-server", settings, { stdio: ["ignore", "pipe", "ignore"] });
   const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
-  const kill = (): void => {
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const onExit = (): void => {
     server.kill("SIGKILL");
+    remove();
   };
-  process.once("exit", kill);
+  process.once("exit", onExit);
   const cleaned = ended.then(() => {
-    process.off("exit", kill);
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", onExit);
+    remove();
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -87,7 +89,7 @@ function launch(port: number, extra: readonly string[]): Promise<RedisServer | u
         url: `redis://127.0.0.1:${port}`,
         process: server,
         stop() {
-          kill();
+          onExit();
           return cleaned;
         },
       });

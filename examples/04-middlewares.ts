@@ -1,0 +1,42 @@
+/** Middlewares see a module's result before anyone else: one masks, one checks, one stamps; the module's own come first. */
+import { Agent, type Cache, defineModule, Middleware, type MiddlewareContext, type ModuleResult, Node, Task } from "asimov-agents";
+
+class MaskAddresses extends Middleware {
+  async process(data: ModuleResult): Promise<ModuleResult> {
+    return { ...data, result: String(data.result).replace(/\S+@\S+\.\w+/g, "[address]") };
+  }
+}
+
+/** A middleware that throws fails the module: the node tries again. */
+class RequireGreeting extends Middleware {
+  async process(data: ModuleResult, _cache: Cache, { node }: MiddlewareContext): Promise<ModuleResult> {
+    const isPolite = String(data.result).startsWith("Dear");
+    console.log(`attempt ${node.attempt}: ${isPolite ? "polite" : "not polite"}`);
+    if (!isPolite) throw new Error("the letter has no greeting");
+    return data;
+  }
+}
+
+class Stamp extends Middleware {
+  async process(data: ModuleResult, cache: Cache): Promise<ModuleResult> {
+    return { ...data, metadata: { ...data.metadata, letter: await cache.increment("letters") } };
+  }
+}
+
+const write = defineModule({
+  name: "write",
+  config: { middlewares: [new MaskAddresses()] },
+  process: async ({ node }) => ({
+    status: "success",
+    result: `${node.attempt === 1 ? "Hey" : "Dear"} Susan, please answer to powell@usr.example soon.`,
+  }),
+});
+
+const agent = new Agent({
+  nodes: [new Node({ name: "letter", modules: [write], config: { middlewares: [new RequireGreeting(), new Stamp()] } })],
+});
+
+const outcome = await agent.runTask(new Task({ type: "letter", objective: "Write a letter" }));
+const [letter] = outcome.results.letter?.results ?? [];
+console.log(letter?.result);
+console.log("letter number", letter?.metadata?.letter);

@@ -1,0 +1,116 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Agent, FlowControlModule, MemorySnapshotStore, Node, SnapshotControl, SnapshotError, type SnapshotStore } from "asimov-agents";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { collect, endOf, logged, newTask, TASK_ID } from "./fixture.ts";
+
+/** `work` three times: `again?` jumps back until it was done often enough. */
+const loop = (log: string[], snapshot: SnapshotControl): Node[] => [
+  new Node({ name: "start", modules: [logged(log, "start")] }),
+  new Node({ name: "work", dependencies: ["start"], modules: [logged(log, "work", ({ cache }) => cache.increment("rounds"))], snapshot }),
+  new Node({
+    name: "again?",
+    dependencies: ["work"],
+    modules: [new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "work", condition: "rounds < 3" }] } })],
+  }),
+];
+
+async function savedBy(nodes: Node[], options: { autoSnapshot?: boolean } = {}): Promise<readonly string[][]> {
+  const snapshotStore = new MemorySnapshotStore();
+  const agent = new Agent({ nodes, snapshotStore, ...options });
+  expect((await agent.runTask(newTask())).status).toBe("COMPLETE");
+  const snapshots = await Promise.all((await snapshotStore.list(TASK_ID)).map((ref) => snapshotStore.load(ref)));
+  return snapshots.map(({ nodes: names }) => [...names]);
+}
+
+describe("snapshot control", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("stores none for NEVER, which is the default", async () => {
+    expect(await savedBy(loop([], SnapshotControl.NEVER))).toEqual([]);
+    expect(new Node({ name: "plain" }).snapshot).toBe("NEVER");
+  });
+
+  it("stores one before a node's first visit for ONCE, also in a loop", async () => {
+    expect(await savedBy(loop([], SnapshotControl.ONCE))).toEqual([["work"]]);
+  });
+
+  it("stores one before each visit for ALWAYS", async () => {
+    expect(await savedBy(loop([], SnapshotControl.ALWAYS))).toEqual([["work"], ["work"], ["work"]]);
+  });
+
+  it("stores none with autoSnapshot false, and `run.snapshot` still does", async () => {
+    expect(await savedBy(loop([], SnapshotControl.ALWAYS), { autoSnapshot: false })).toEqual([]);
+    const snapshotStore = new MemorySnapshotStore();
+    const agent = new Agent({ nodes: loop([], SnapshotControl.ALWAYS), snapshotStore, autoSnapshot: false });
+    const run = agent.start(newTask());
+    const { generation } = await run.snapshot("by hand");
+    await run.outcome;
+    expect((await snapshotStore.list(TASK_ID)).map((ref) => ref.generation)).toEqual([generation]);
+    expect((await snapshotStore.load((await snapshotStore.list(TASK_ID))[0] ?? "")).hint).toBe("by hand");
+  });
+
+  it("stores one for all nodes of a step that ask", async () => {
+    const node = (name: string, snapshot: SnapshotControl) => new Node({ name, modules: [logged([], name)], snapshot });
+    expect(await savedBy([node("a", "ALWAYS"), node("b", "ONCE"), node("c", "NEVER")])).toEqual([["a", "b"]]);
+  });
+
+  it("does not store ONCE again for a node that a restored run visits again", async () => {
+    const log: string[] = [];
+    const snapshotStore = new MemorySnapshotStore();
+    await new Agent({ nodes: loop(log, SnapshotControl.ONCE), snapshotStore }).runTask(newTask());
+    const [ref] = await snapshotStore.list(TASK_ID);
+    await new Agent({ nodes: loop(log, SnapshotControl.ONCE), snapshotStore }).runFromSnapshot(ref ?? "");
+    expect(await snapshotStore.list(TASK_ID)).toHaveLength(1);
+  });
+
+  it("lies in $ASIMOV_SNAPSHOT by default, and is found there by its folder and by its task's", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "asimov-default-"));
+    vi.stubEnv("ASIMOV_SNAPSHOT", directory);
+    const log: string[] = [];
+    const first = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS) });
+    const end = endOf(first, await first.runTask(newTask()));
+    const folders = readdirSync(join(directory, TASK_ID)).sort();
+    expect(folders).toEqual(["0_work", "1_work", "2_work"]);
+    const folder = join(directory, TASK_ID, "1_work");
+    expect(readdirSync(folder).sort()).toEqual(["agent.json", "cache.json", "manifest.json", "task.json"]);
+    log.length = 0;
+    const second = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS) });
+    expect(endOf(second, await second.runFromSnapshot(folder))).toEqual(end);
+    expect(log).toEqual(["work.2.1", "work.3.1"]);
+    expect(readdirSync(join(directory, TASK_ID)).sort()).toEqual([...folders, "3_work"]);
+    log.length = 0;
+    const third = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS) });
+    expect(endOf(third, await third.runFromSnapshot(join(directory, TASK_ID)))).toEqual(end);
+    expect(log).toEqual(["work.3.1"]);
+    rmSync(directory, { recursive: true });
+  });
+
+  it("tells of each stored snapshot by an event", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const run = new Agent({ nodes: loop([], SnapshotControl.ALWAYS), snapshotStore }).start(newTask());
+    const events = (await collect(run.events())).filter(({ type }) => type === "snapshot.saved");
+    const refs = await snapshotStore.list(TASK_ID);
+    expect(events).toEqual(refs.map((ref) => ({ type: "snapshot.saved", ref, nodes: ["work"], graph: [] })));
+  });
+
+  it("goes on when the store cannot save, and reports it each time", async () => {
+    const memory = new MemorySnapshotStore();
+    const snapshotStore: SnapshotStore = {
+      save: async () => {
+        throw new SnapshotError("The disk is full.", { code: "snapshot-write-failed" });
+      },
+      load: (ref) => memory.load(ref),
+      list: (taskId) => memory.list(taskId),
+    };
+    const log: string[] = [];
+    const agent = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS), snapshotStore });
+    const outcome = await agent.runTask(newTask());
+    const report = { status: "error", error: "No snapshot before work: The disk is full.", code: "snapshot-write-failed" };
+    expect(outcome.status).toBe("COMPLETE");
+    expect(outcome.errors).toEqual([report, report, report]);
+    expect(log).toEqual(["start.1.1", "work.1.1", "work.2.1", "work.3.1"]);
+    expect(await agent.cache.peekMailbox("agent_error")).toEqual([report, report, report]);
+  });
+});

@@ -1,0 +1,103 @@
+import { Agent, type AgentLogic, MemoryCache, Node, type TaskOutcome } from "asimov-agents";
+import { assign, createActor, type Snapshot, setup, toPromise, waitFor } from "xstate";
+import { describe, expect, it } from "vitest";
+import { gate, logged, newTask } from "./fixture.ts";
+
+/** A user's machine, with an agent as one of its children. */
+const machineOf = (agent: AgentLogic) =>
+  setup({
+    types: { context: {} as { outcome?: TaskOutcome }, output: {} as TaskOutcome | undefined },
+    actors: { agent },
+  }).createMachine({
+    context: {},
+    initial: "working",
+    states: {
+      working: {
+        invoke: {
+          src: "agent",
+          id: "agent",
+          input: () => ({ task: newTask() }),
+          onDone: { target: "done", actions: assign({ outcome: ({ event }) => event.output }) },
+          onError: "broken",
+        },
+      },
+      broken: { type: "final" },
+      done: { type: "final" },
+    },
+    output: ({ context }) => context.outcome,
+  });
+
+const graph = (log: string[], during: () => Promise<void>): Node[] => [
+  new Node({ name: "before", modules: [logged(log, "before", ({ cache }) => cache.set("before", true))] }),
+  new Node({
+    name: "nested",
+    dependencies: ["before"],
+    nodes: [
+      new Node({ name: "inner before", modules: [logged(log, "inner before")] }),
+      new Node({ name: "during", dependencies: ["inner before"], modules: [logged(log, "during", during)] }),
+    ],
+  }),
+  new Node({ name: "after", dependencies: ["nested"], modules: [logged(log, "after", ({ cache }) => cache.get("before"))] }),
+];
+
+describe("an agent in a user's machine", () => {
+  it("goes on after the user's root was persisted, sent through JSON, and restored in a fresh agent", async () => {
+    const log: string[] = [];
+    const cache = new MemoryCache();
+    const entered = gate();
+    const first = new Agent({
+      cache,
+      nodes: graph(log, () => {
+        entered.open();
+        return new Promise(() => {});
+      }),
+      abortGraceMs: 1,
+    });
+    const actor = createActor(machineOf(first.logic)).start();
+    await entered.opened;
+    const text = JSON.stringify(actor.getPersistedSnapshot());
+    actor.stop();
+    expect(log).toEqual(["before.1.1", "inner before.1.1", "during.1.1"]);
+
+    log.length = 0;
+    const statuses: unknown[] = [];
+    const second = new Agent({
+      cache,
+      nodes: graph(log, async () => {
+        statuses.push(((await cache.get("task")) as { status: string }).status);
+      }),
+    });
+    const restored = createActor(machineOf(second.logic), { snapshot: JSON.parse(text) as Snapshot<unknown> }).start();
+    const outcome = (await toPromise(restored)) as TaskOutcome;
+    expect(log).toEqual(["during.1.1", "after.1.1"]);
+    expect(statuses).toEqual(["EXECUTING"]);
+    expect(outcome).toMatchObject({
+      status: "COMPLETE",
+      totalIterations: 3,
+      executions: { before: 1, nested: 1, after: 1 },
+      task: { status: "COMPLETE", result: { after: true } },
+    });
+  });
+
+  it("fails in the user's machine, without running anything, when it is restored over another graph", async () => {
+    const log: string[] = [];
+    const entered = gate();
+    const first = new Agent({
+      nodes: graph(log, () => {
+        entered.open();
+        return new Promise(() => {});
+      }),
+      abortGraceMs: 1,
+    });
+    const actor = createActor(machineOf(first.logic)).start();
+    await entered.opened;
+    const text = JSON.stringify(actor.getPersistedSnapshot());
+    actor.stop();
+    log.length = 0;
+    for (const nodes of [graph(log, async () => {}).slice(0, 1), [new Node({ name: "nested", modules: [logged(log, "nested")] })]]) {
+      const restored = createActor(machineOf(new Agent({ nodes }).logic), { snapshot: JSON.parse(text) as Snapshot<unknown> }).start();
+      expect((await waitFor(restored, ({ status }) => status !== "active")).value).toBe("broken");
+    }
+    expect(log).toEqual([]);
+  });
+});

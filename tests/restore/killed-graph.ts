@@ -1,0 +1,93 @@
+/** A graph with everything that a snapshot holds: a loop, nested graphs, added nodes, a partial failure, cache and mailboxes. */
+import { Agent, FlowControlModule, Node, NonRetryableError, type SnapshotStore } from "asimov-agents";
+import { logged } from "./fixture.ts";
+
+export interface Noted {
+  key: string;
+  place: string;
+}
+
+/** @param visit told of each module's run before it does anything; may end the process */
+export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) => void): Agent {
+  const note = (name: string, work: Parameters<typeof logged>[2] = () => name, more: Parameters<typeof logged>[3] = {}) =>
+    logged(
+      [],
+      name,
+      async (context) => {
+        const { node, idempotencyKey } = context;
+        visit({ key: idempotencyKey, place: `${node.name}.${node.visit}.${node.attempt}/${name}` });
+        return work(context);
+      },
+      more,
+    );
+  const node = (name: string, init: Partial<ConstructorParameters<typeof Node>[0]> = {}): Node =>
+    new Node({ snapshot: "ALWAYS", modules: init.nodes === undefined ? [note(name)] : [], ...init, name });
+  const grown = node("grown", { modules: [note("grown", ({ cache }) => cache.get("rounds", 0))] });
+
+  return new Agent({
+    snapshotStore,
+    dynamicNodes: [grown],
+    nodes: [
+      node("start", {
+        modules: [
+          note("start", async ({ cache }) => {
+            await cache.set("plan", { steps: ["a", "b"], "odd/key": "…" });
+            await cache.set("old", 1);
+            for (const message of ["one", { two: 2 }, "three"]) await cache.publishToMailbox("inbox", message);
+          }),
+        ],
+      }),
+      node("both", {
+        dependencies: ["start"],
+        nodeConfig: { parallel: true, maxRetries: 2 },
+        modules: [
+          note("good"),
+          note("bad", ({ node: { attempt } }) => {
+            throw attempt === 1 ? new Error("once more") : new NonRetryableError("broken");
+          }),
+        ],
+      }),
+      node("blocked", { dependencies: ["both"] }),
+      node("read", {
+        dependencies: ["start"],
+        outputMailbox: "readings",
+        modules: [note("read", async ({ cache }) => (await cache.delete("old")) && (await cache.getMessage("inbox", { timeoutMs: 0 })))],
+      }),
+      node("skipped", { dependencies: ["start"], nodeConfig: { condition: "plan.steps[1] == 'b'" } }),
+      node("inner", {
+        dependencies: ["read"],
+        nodes: [
+          node("first", { modules: [note("first", ({ cache }) => cache.increment("firsts"))] }),
+          node("deep", {
+            dependencies: ["first"],
+            nodes: [node("deepest", { modules: [note("deepest", ({ cache }) => cache.increment("deeps"))] }), node("last", { dependencies: ["deepest"] })],
+          }),
+        ],
+      }),
+      node("work", { dependencies: ["inner"], modules: [note("work", ({ cache }) => cache.increment("rounds"))] }),
+      node("again?", {
+        dependencies: ["work"],
+        modules: [
+          note("note"),
+          new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "work", condition: "rounds < 3" }] } }),
+        ],
+      }),
+      node("grow", {
+        dependencies: ["again?"],
+        modules: [note("before"), logged([], "grow", () => "grow"), new Grower(grown)],
+      }),
+      node("end", { dependencies: ["grow"], modules: [note("end", ({ cache }) => cache.getAll())] }),
+    ],
+  });
+}
+
+class Grower extends FlowControlModule {
+  readonly #node: Node;
+  constructor(node: Node) {
+    super({ name: "grower", flowConfig: { decisions: [] } });
+    this.#node = node;
+  }
+  override async process() {
+    return { status: "success" as const, result: "grown", newNodes: [this.#node] };
+  }
+}

@@ -1,0 +1,17 @@
+/** A process that runs the graph, or goes on from its newest snapshot, and kills itself where it is told to; prints its end. */
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { FileSnapshotStore } from "asimov-agents";
+import { endOf, newTask, TASK_ID } from "./fixture.ts";
+import { killedAgent } from "./killed-graph.ts";
+
+const [mode, directory, log, killAt] = process.argv.slice(2) as [string, string, string, string | undefined];
+const agent = killedAgent(new FileSnapshotStore({ directory, fsync: false }), ({ key, place }) => {
+  appendFileSync(log, `${place} ${key}\n`);
+  if (place === killAt) process.kill(process.pid, "SIGKILL");
+});
+const outcome = await (mode === "run" ? agent.runTask(newTask()) : agent.runFromSnapshot(join(directory, TASK_ID)));
+const { cache } = agent;
+const mailboxes: Record<string, unknown> = {};
+for (const name of await cache.mailboxes()) mailboxes[name] = await cache.peekMailbox(name);
+console.log(JSON.stringify({ end: endOf(agent, outcome), cache: await cache.getAll(), mailboxes }));

@@ -1,0 +1,99 @@
+/** Random graphs of deterministic modules, as data that a fresh agent can be made of again and again. */
+import { type AgentModule, defineModule, FlowControlModule, type ModuleResult, Node, NonRetryableError } from "asimov-agents";
+import fc from "fast-check";
+
+/** What a module does: at each attempt, at the attempts before the n-th, or never. */
+type Behaviour = "succeeds" | "fails" | "gives up" | "fails once" | "fails on even visits";
+
+export interface NodePlan {
+  /** Indexes of earlier nodes. */
+  dependencies: number[];
+  modules: Behaviour[];
+  parallel: boolean;
+  stopOnSuccess: boolean;
+  /** Runs only where its first dependency's count of visits is odd. */
+  condition: boolean;
+  /** Jumps to the node at `to` until its own count is over `times`. */
+  jump: { to: number; times: number } | undefined;
+  maxVisits: number;
+  mailbox: boolean;
+  nested: NodePlan[];
+}
+
+const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Behaviour>("succeeds") },
+  { weight: 3, arbitrary: fc.constantFrom<Behaviour>("fails", "gives up", "fails once", "fails on even visits") },
+);
+
+const plan = (index: number, size: number, depth: number): fc.Arbitrary<NodePlan> =>
+  fc.record({
+    dependencies: fc.uniqueArray(fc.nat(Math.max(0, index - 1)), { maxLength: index === 0 ? 0 : 3 }),
+    modules: fc.array(behaviour, { minLength: 0, maxLength: 3 }),
+    // What is aborted while a nested graph stores a snapshot may have ended by itself without the break.
+    parallel: depth === 0 ? fc.boolean() : fc.constant(false),
+    stopOnSuccess: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    condition: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    jump: fc.option(fc.record({ to: fc.nat(size - 1), times: fc.integer({ min: 1, max: 3 }) }), { nil: undefined, freq: 3 }),
+    maxVisits: fc.constantFrom(0, 2, 5),
+    mailbox: fc.boolean(),
+    nested: depth <= 1 ? fc.constant([]) : fc.oneof({ weight: 4, arbitrary: fc.constant<NodePlan[]>([]) }, { weight: 1, arbitrary: plans(3, depth - 1) }),
+  });
+
+/** @param depth 0 for flat graphs with parallel modules, else how deep graphs may be nested */
+export const plans = (max: number, depth: number): fc.Arbitrary<NodePlan[]> =>
+  fc.integer({ min: 1, max }).chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => plan(index, size, depth))));
+
+const moduleOf = (node: string, index: number, what: Behaviour): AgentModule =>
+  defineModule({
+    name: `${node} module ${index}`,
+    async process({ cache, node: { visit, attempt } }): Promise<ModuleResult> {
+      // Set, not counted: what was under way when a nested graph stored a snapshot runs again.
+      await cache.set(`${node}_${index}`, `${visit}.${attempt}`);
+      if (what === "gives up") throw new NonRetryableError(`${node} gave up`);
+      const fails = what === "fails" || (what === "fails once" && attempt === 1) || (what === "fails on even visits" && visit % 2 === 0);
+      return fails ? { status: "error", error: `${node} failed at ${visit}.${attempt}` } : { status: "success", result: { visit, attempt } };
+    },
+  });
+
+export function nodesOf(graph: readonly NodePlan[], prefix = "n"): Node[] {
+  const name = (index: number): string => `${prefix}${index}`;
+  return graph.map((each, index) => {
+    const own = name(index);
+    const [first] = each.dependencies;
+    const count = defineModule({
+      name: "count",
+      async process({ cache, node }) {
+        await cache.set(`${own}_visits`, node.visit);
+        return { status: "success", result: node.visit };
+      },
+    });
+    const jumps =
+      each.jump === undefined
+        ? []
+        : [
+            new FlowControlModule({
+              name: "flow",
+              dependencies: ["count"],
+              flowConfig: { decisions: [{ nextNode: name(each.jump.to), condition: `${own}_visits <= ${each.jump.times}` }] },
+            }),
+          ];
+    return new Node({
+      name: own,
+      snapshot: "ALWAYS",
+      dependencies: each.dependencies.map(name),
+      nodeConfig: {
+        parallel: each.parallel,
+        maxRetries: 2,
+        maxVisits: each.maxVisits,
+        ...(each.condition && first !== undefined ? { condition: `(${name(first)}_visits or 1) % 2 == 1` } : {}),
+      },
+      ...(each.mailbox ? { outputMailbox: "results" } : {}),
+      ...(each.nested.length > 0
+        ? { nodes: nodesOf(each.nested, `${own}_`) }
+        : {
+            config: { stopOnSuccess: each.stopOnSuccess },
+            modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what)), ...jumps],
+          }),
+    });
+  });
+}

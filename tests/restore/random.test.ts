@@ -1,0 +1,46 @@
+import { Agent, MemorySnapshotStore, type TaskOutcome } from "asimov-agents";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { endOf, newTask, TASK_ID } from "./fixture.ts";
+import { type NodePlan, nodesOf, plans } from "./random-graph.ts";
+
+const agentOf = (graph: readonly NodePlan[], snapshotStore: MemorySnapshotStore): Agent =>
+  new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 25, maxConcurrentTasks: Number.POSITIVE_INFINITY });
+
+const sorted = (all: readonly unknown[]): string[] => all.map((each) => JSON.stringify(each)).sort();
+
+/** The outcome, and everything that is in the cache and its mailboxes at the end. Nodes of one step report in any order. */
+async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> {
+  const { cache } = agent;
+  const mailboxes: [string, string[]][] = [];
+  for (const name of [...(await cache.mailboxes())].sort()) mailboxes.push([name, sorted(await cache.peekMailbox(name))]);
+  const end = endOf(agent, outcome) as { errors: unknown[] };
+  return { end: { ...end, errors: sorted(end.errors) }, cache: await cache.getAll(), mailboxes };
+}
+
+/** How many snapshots were restored. */
+async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Promise<number> {
+  let restored = 0;
+  const property = fc.asyncProperty(graphs, async (graph) => {
+    const snapshotStore = new MemorySnapshotStore();
+    const whole = agentOf(graph, snapshotStore);
+    const expected = await everything(whole, await whole.runTask(newTask()));
+    for (const ref of await snapshotStore.list(TASK_ID)) {
+      const again = agentOf(graph, snapshotStore);
+      expect(await everything(again, await again.runFromSnapshot(ref))).toEqual(expected);
+      restored++;
+    }
+  });
+  await fc.assert(property, { numRuns });
+  return restored;
+}
+
+describe("any graph", () => {
+  it("ends as without a break, from whichever of its snapshots it is restored", { timeout: 120_000 }, async () => {
+    expect(await restoreAll(plans(7, 0), 120)).toBeGreaterThan(300);
+  });
+
+  it("does so with graphs nested in it", { timeout: 120_000 }, async () => {
+    expect(await restoreAll(plans(4, 3), 80)).toBeGreaterThan(200);
+  });
+});

@@ -1,0 +1,549 @@
+import {
+  Agent,
+  type AgentOptions,
+  defineModule,
+  FlowControlModule,
+  MemoryCache,
+  MemorySnapshotStore,
+  Node,
+  type Snapshot,
+  type SnapshotRef,
+  type SnapshotStore,
+} from "asimov-agents";
+import { describe, expect, it } from "vitest";
+import { collect, endOf, gate, logged, newTask, TASK_ID } from "./fixture.ts";
+
+async function newest(store: SnapshotStore): Promise<SnapshotRef> {
+  const ref = (await store.list(TASK_ID)).at(-1);
+  if (ref === undefined) throw new Error("nothing was stored");
+  return ref;
+}
+
+describe("restoring the cache", () => {
+  it("puts values and mailboxes back as they were, and removes what came later", async () => {
+    const cache = new MemoryCache({ defaultPrefix: "mine" });
+    const others = cache.withPrefix("others");
+    await others.set("kept", true);
+    await others.publishToMailbox("inbox", "theirs");
+    const snapshotStore = new MemorySnapshotStore();
+    const seen: unknown[] = [];
+    const nodes = [
+      new Node({
+        name: "first",
+        modules: [
+          logged([], "first", async (context) => {
+            await context.cache.set("draft", { version: 1 });
+            await context.cache.set("lasting", "x", { ttlMs: 3_600_000 });
+            await context.cache.publishToMailbox("inbox", "one");
+            await context.cache.publishToMailbox("inbox", { two: 2 });
+          }),
+        ],
+      }),
+      new Node({
+        name: "second",
+        dependencies: ["first"],
+        snapshot: "ALWAYS",
+        modules: [
+          logged([], "second", async (context) => {
+            const mailboxes: Record<string, unknown> = {};
+            for (const name of await context.cache.mailboxes()) mailboxes[name] = await context.cache.peekMailbox(name);
+            seen.push([await context.cache.getAll(), mailboxes, await context.cache.exportState()]);
+            await context.cache.set("draft", { version: 2 });
+            await context.cache.set("later", true);
+            await context.cache.delete("lasting");
+            await context.cache.getMessage("inbox", { timeoutMs: 0 });
+            await context.cache.publishToMailbox("later", 1);
+          }),
+        ],
+      }),
+    ];
+    await new Agent({ cache, nodes, snapshotStore }).runTask(newTask());
+    expect(await cache.get("later")).toBe(true);
+    await new Agent({ cache, nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore));
+    await new Agent({ cache: new MemoryCache({ defaultPrefix: "other" }), nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore));
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[2]).toEqual(seen[0]);
+    expect(seen[0]).toEqual([
+      { draft: { version: 1 }, lasting: "x", task: expect.objectContaining({ status: "EXECUTING" }) },
+      { inbox: ["one", { two: 2 }] },
+      expect.anything(),
+    ]);
+    expect(await others.getAll()).toEqual({ kept: true });
+    expect(await others.peekMailbox("inbox")).toEqual(["theirs"]);
+  });
+
+  it("puts them under the run's own prefix, or under another one that is asked for", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const cache = new MemoryCache();
+    const nodes = [
+      new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", (context) => context.cache.increment("n"))] }),
+    ];
+    const options = { cache, nodes, snapshotStore };
+    await cache.withPrefix("run-1").set("n", 10);
+    await new Agent(options).runTask(newTask(), { cachePrefix: "run-1" });
+    await new Agent(options).runFromSnapshot(await newest(snapshotStore));
+    expect(await cache.withPrefix("run-1").get("n")).toBe(11);
+    await new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-2" });
+    expect(await cache.withPrefix("run-2").get("n")).toBe(11);
+    expect(await cache.withPrefix("run-1").get("n")).toBe(11);
+    expect(await cache.getAll()).toEqual({});
+  });
+
+  it("holds a message once that was on its way when the snapshot was taken", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const entered = gate();
+    const leave = gate();
+    const nodes = [
+      new Node({
+        name: "slow",
+        modules: [
+          logged([], "slow", async () => {
+            entered.open();
+            await leave.opened;
+          }),
+        ],
+      }),
+    ];
+    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    await entered.opened;
+    const sent = run.send("inbox", "once");
+    const ref = await run.snapshot();
+    await sent;
+    leave.open();
+    await run.outcome;
+    const agent = new Agent({ nodes, snapshotStore });
+    await agent.runFromSnapshot(ref);
+    expect(await agent.cache.peekMailbox("inbox")).toEqual(["once"]);
+  });
+});
+
+describe("a snapshot in the middle of a step", () => {
+  const parallel = (log: string[], slow: Promise<void>, entered: () => void): Node[] => [
+    new Node({
+      name: "wide",
+      nodeConfig: { parallel: true },
+      modules: [
+        logged(log, "fast"),
+        logged(log, "waits", async () => {
+          entered();
+          await slow;
+        }),
+        logged(log, "after fast", () => "after", { dependencies: ["fast"] }),
+      ],
+    }),
+    new Node({ name: "beside", modules: [logged(log, "beside")] }),
+    new Node({ name: "end", dependencies: ["wide", "beside"], modules: [logged(log, "end")] }),
+  ];
+
+  it("does not run again what had ended: modules of a parallel node, and the step's other nodes", async () => {
+    const log: string[] = [];
+    const snapshotStore = new MemorySnapshotStore();
+    const leave = gate();
+    const entered = gate();
+    const first = new Agent({ nodes: parallel(log, leave.opened, entered.open), snapshotStore });
+    const run = first.start(newTask());
+    const besideEnded = (async () => {
+      for await (const event of run.events()) if (event.type === "node.completed" && event.node === "beside") return;
+    })();
+    await Promise.all([entered.opened, besideEnded]);
+    const ref = await run.snapshot();
+    leave.open();
+    const end = endOf(first, await run.outcome);
+    expect(log).toEqual(["wide.1.1", "wide.1.1", "beside.1.1", "wide.1.1", "end.1.1"]);
+
+    log.length = 0;
+    const second = new Agent({ nodes: parallel(log, Promise.resolve(), () => {}), snapshotStore });
+    expect(endOf(second, await second.runFromSnapshot(ref))).toEqual(end);
+    expect(log).toEqual(["wide.1.1", "end.1.1"]);
+  });
+
+  it("counts the interrupted step once, and gives what runs again the same idempotency key", async () => {
+    const keys: string[] = [];
+    const entered = gate();
+    const leave = gate();
+    const nodes = [
+      new Node({
+        name: "once",
+        nodeConfig: { backoff: { initialMs: 1 } },
+        modules: [
+          logged([], "once", async ({ idempotencyKey, node }) => {
+            if (node.attempt === 1) throw new Error("again");
+            keys.push(idempotencyKey);
+            entered.open();
+            await leave.opened;
+          }),
+        ],
+      }),
+    ];
+    const snapshotStore = new MemorySnapshotStore();
+    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    await entered.opened;
+    const ref = await run.snapshot();
+    leave.open();
+    expect((await run.outcome).totalIterations).toBe(1);
+    const restored = await new Agent({ nodes, snapshotStore }).runFromSnapshot(ref);
+    expect(restored).toMatchObject({ status: "COMPLETE", totalIterations: 1, executions: { once: 1 } });
+    expect(keys).toEqual([`${run.id}/once.1.2/once`, `${run.id}/once.1.2/once`]);
+  });
+
+  it("goes on with a retry whose time to wait had begun", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const log: string[] = [];
+    const nodes = (initialMs: number) => [
+      new Node({
+        name: "retried",
+        nodeConfig: { backoff: { initialMs } },
+        modules: [
+          logged(log, "retried", ({ node }) => {
+            if (node.attempt === 1) throw new Error("not yet");
+          }),
+        ],
+      }),
+    ];
+    const run = new Agent({ nodes: nodes(50), snapshotStore }).start(newTask());
+    for await (const event of run.events()) if (event.type === "node.retrying") break;
+    const ref = await run.snapshot();
+    await run.outcome;
+    log.length = 0;
+    expect((await new Agent({ nodes: nodes(50), snapshotStore }).runFromSnapshot(ref)).status).toBe("COMPLETE");
+    expect(log).toEqual(["retried.1.2"]);
+  });
+
+  it("goes on within a nested graph, in the middle of its step", async () => {
+    const log: string[] = [];
+    const entered = gate();
+    const leave = gate();
+    const nodes = (wait: () => Promise<void>) => [
+      new Node({
+        name: "outer",
+        nodes: [
+          new Node({
+            name: "inner",
+            nodes: [
+              new Node({ name: "before", modules: [logged(log, "before")] }),
+              new Node({ name: "during", dependencies: ["before"], modules: [logged(log, "during", wait)] }),
+              new Node({ name: "after", dependencies: ["during"], modules: [logged(log, "after")] }),
+            ],
+          }),
+        ],
+      }),
+    ];
+    const snapshotStore = new MemorySnapshotStore();
+    const first = new Agent({
+      snapshotStore,
+      nodes: nodes(() => {
+        entered.open();
+        return leave.opened;
+      }),
+    });
+    const run = first.start(newTask());
+    await entered.opened;
+    const ref = await run.snapshot();
+    leave.open();
+    const end = endOf(first, await run.outcome);
+    log.length = 0;
+    const second = new Agent({ nodes: nodes(async () => {}), snapshotStore });
+    expect(endOf(second, await second.runFromSnapshot(ref))).toEqual(end);
+    expect(log).toEqual(["during.1.1", "after.1.1"]);
+  });
+
+  it("ends as cancelled when it was taken while the run was being cancelled", async () => {
+    const log: string[] = [];
+    const entered = gate();
+    const leave = gate();
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = [
+      new Node({
+        name: "stubborn",
+        modules: [
+          logged(log, "stubborn", async () => {
+            entered.open();
+            await leave.opened;
+          }),
+        ],
+      }),
+      new Node({ name: "next", dependencies: ["stubborn"], modules: [logged(log, "next")] }),
+    ];
+    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    await entered.opened;
+    const cancelled = run.cancel("enough");
+    const ref = await run.snapshot();
+    leave.open();
+    await cancelled;
+    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(ref);
+    expect(outcome.status).toBe("FAILED");
+    expect(outcome.task.error).toBe("The run was cancelled: enough");
+    expect(log).toEqual(["stubborn.1.1"]);
+  });
+});
+
+describe("restoring", () => {
+  it("gives the same end each time that the same snapshot is restored", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = () => [
+      new Node({ name: "count", modules: [logged([], "count", ({ cache }) => cache.increment("n"))] }),
+      new Node({ name: "twice", dependencies: ["count"], snapshot: "ALWAYS", modules: [logged([], "twice", ({ cache }) => cache.increment("n"))] }),
+    ];
+    const agent = new Agent({ nodes: nodes(), snapshotStore });
+    const end = endOf(agent, await agent.runTask(newTask()));
+    const ref = await newest(snapshotStore);
+    for (const cache of [new MemoryCache(), agent.cache, agent.cache]) {
+      const again = new Agent({ nodes: nodes(), snapshotStore, cache });
+      expect(endOf(again, await again.runFromSnapshot(ref))).toEqual(end);
+    }
+    const [left, right] = [new Agent({ nodes: nodes(), snapshotStore }), new Agent({ nodes: nodes(), snapshotStore })];
+    const ends = await Promise.all([left.runFromSnapshot(ref), right.runFromSnapshot(ref)]);
+    expect([endOf(left, ends[0]), endOf(right, ends[1])]).toEqual([end, end]);
+  });
+
+  it("counts generations on", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = ["a", "b", "c"].map(
+      (name, index, all) =>
+        new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
+    );
+    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    const [first] = await snapshotStore.list(TASK_ID);
+    await new Agent({ nodes, snapshotStore }).runFromSnapshot(first ?? "");
+    const stored = await Promise.all((await snapshotStore.list(TASK_ID)).map((ref) => snapshotStore.load(ref)));
+    expect(stored.map(({ generation, nodes: [name] }) => `${generation} ${name}`)).toEqual(["0 a", "1 b", "2 c", "3 b", "4 c"]);
+  });
+
+  it("gives the run its id, its task, and an event that tells of it", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const statuses: string[] = [];
+    const nodes = [
+      new Node({ name: "a", snapshot: "ALWAYS", modules: [logged([], "a", ({ task }) => void statuses.push(task.status))] }),
+    ];
+    const first = new Agent({ nodes, snapshotStore }).start(newTask({ depth: { of: "params" } }));
+    await first.outcome;
+    const run = await new Agent({ nodes, snapshotStore }).startFromSnapshot(await newest(snapshotStore));
+    const events = collect(run.events());
+    const { task } = await run.outcome;
+    expect(run.id).toBe(first.id);
+    expect(run.task).toBe(task);
+    expect(task.toJSON()).toEqual(first.task.toJSON());
+    expect(statuses).toEqual(["EXECUTING", "EXECUTING"]);
+    expect((await events)[0]).toEqual({ type: "run.restored", runId: first.id, generation: 0, keptForeignKeys: false, graph: [] });
+  });
+
+  it("keeps failed chains and visits: what was PARTIAL stays PARTIAL, and a limit is not counted anew", async () => {
+    const nodes = () => [
+      new Node({ name: "bad", nodeConfig: { maxRetries: 1 }, modules: [defineModule({ name: "bad", process: () => ({ status: "error", error: "bad" }) })] }),
+      new Node({ name: "after bad", dependencies: ["bad"], modules: [logged([], "never")] }),
+      new Node({ name: "loop", nodeConfig: { maxVisits: 3 }, snapshot: "ALWAYS", modules: [logged([], "loop", ({ node }) => node.visit)] }),
+      new Node({
+        name: "forever",
+        dependencies: ["loop"],
+        modules: [new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "loop" }] } })],
+      }),
+      new Node({ name: "good", modules: [logged([], "good")] }),
+    ];
+    const snapshotStore = new MemorySnapshotStore();
+    const agent = new Agent({ nodes: nodes(), snapshotStore });
+    const outcome = await agent.runTask(newTask());
+    expect(outcome.status).toBe("PARTIAL");
+    expect(outcome.executions).toMatchObject({ loop: 3 });
+    expect(outcome.failedChains).toEqual([["bad", "after bad"], ["loop", "forever"]]);
+    const end = endOf(agent, outcome);
+    for (const ref of await snapshotStore.list(TASK_ID)) {
+      const again = new Agent({ nodes: nodes(), snapshotStore });
+      expect(endOf(again, await again.runFromSnapshot(ref))).toEqual(end);
+    }
+  });
+
+  it("obeys the limits of the agent that restores", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = ["a", "b", "c"].map(
+      (name, index, all) => new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
+    );
+    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    const [, second] = await snapshotStore.list(TASK_ID);
+    const outcome = await new Agent({ nodes, snapshotStore, maxTotalIterations: 2 }).runFromSnapshot(second ?? "");
+    expect(outcome).toMatchObject({ status: "FAILED", totalIterations: 2 });
+    expect(outcome.task.error).toContain("maxTotalIterations");
+  });
+
+  it("starts a generator anew, and says so by an event", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const closed: string[] = [];
+    const nodes = () => [
+      new Node({
+        name: "yields",
+        snapshot: "ALWAYS",
+        modules: [
+          defineModule({
+            name: "generator",
+            async *process() {
+              try {
+                for (let n = 1; ; n++) yield { status: "success" as const, result: n };
+              } finally {
+                closed.push("closed");
+              }
+            },
+          }),
+        ],
+      }),
+      new Node({
+        name: "again?",
+        dependencies: ["yields"],
+        modules: [
+          logged([], "count", ({ cache }) => cache.increment("n")),
+          new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "yields", condition: "n < 3" }] } }),
+        ],
+      }),
+    ];
+    const first = await new Agent({ nodes: nodes(), snapshotStore }).runTask(newTask());
+    expect(first.results.yields?.results).toEqual([{ status: "success", result: 3 }]);
+    const refs = await snapshotStore.list(TASK_ID);
+    const restarts = async (ref: SnapshotRef | undefined) => {
+      const run = await new Agent({ nodes: nodes(), snapshotStore }).startFromSnapshot(ref ?? "");
+      const events = await collect(run.events());
+      return [(await run.outcome).results.yields?.results[0]?.result, events.filter(({ type }) => type === "generator.restarted")];
+    };
+    expect(await restarts(refs[0])).toEqual([3, []]);
+    expect(await restarts(refs[2])).toEqual([1, [{ type: "generator.restarted", node: "yields", module: "generator", graph: [] }]]);
+    expect(closed).toHaveLength(3);
+  });
+
+  it("ends at once, without running a node, when its signal was aborted before", async () => {
+    const log: string[] = [];
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [logged(log, "a")] })];
+    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    log.length = 0;
+    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), { signal: AbortSignal.abort("no") });
+    expect(outcome.status).toBe("FAILED");
+    expect(outcome.task.error).toBe("The run was cancelled: no");
+    expect(log).toEqual([]);
+  });
+});
+
+describe("added nodes", () => {
+  const grower = (added: () => Node[]): Node =>
+    new Node({ name: "grow", modules: [defineModule({ name: "grow", process: () => ({ status: "success", newNodes: added() }) })] });
+  const leaf = (log: string[]): Node => new Node({ name: "leaf", snapshot: "ALWAYS", modules: [logged(log, "leaf")] });
+
+  it("are restored from `dynamicNodes`", async () => {
+    const log: string[] = [];
+    const snapshotStore = new MemorySnapshotStore();
+    const first = new Agent({ nodes: [grower(() => [leaf(log)])], snapshotStore });
+    const end = endOf(first, await first.runTask(newTask()));
+    const second = new Agent({ nodes: [grower(() => [leaf(log)])], snapshotStore, dynamicNodes: [leaf(log)] });
+    expect(endOf(second, await second.runFromSnapshot(await newest(snapshotStore)))).toEqual(end);
+    expect(log).toEqual(["leaf.1.1", "leaf.1.1"]);
+  });
+
+  it("are named by the SnapshotError when they are not known, and the cache stays as it was", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = [grower(() => [leaf([])])];
+    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    const cache = new MemoryCache();
+    await cache.set("mine", 1);
+    const restored = new Agent({ nodes, snapshotStore, cache }).runFromSnapshot(await newest(snapshotStore));
+    await expect(restored).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-unknown-node", message: expect.stringContaining('"leaf"') });
+    expect(await cache.getAll()).toEqual({ mine: 1 });
+  });
+});
+
+describe("a snapshot that does not fit", () => {
+  const node = (name: string, init: Partial<ConstructorParameters<typeof Node>[0]> = {}): Node =>
+    new Node({ modules: init.nodes === undefined ? [logged([], name)] : [], ...init, name });
+  const graph = (): Node[] => [
+    node("a"),
+    node("b", { dependencies: ["a"], snapshot: "ALWAYS" }),
+    node("nested", { dependencies: ["b"], nodes: [node("x"), node("y", { dependencies: ["x"], snapshot: "ALWAYS" })] }),
+  ];
+
+  const stored = async (): Promise<{ snapshotStore: MemorySnapshotStore; before: SnapshotRef; within: SnapshotRef }> => {
+    const snapshotStore = new MemorySnapshotStore();
+    await new Agent({ nodes: graph(), snapshotStore }).runTask(newTask());
+    const [before, within] = await snapshotStore.list(TASK_ID);
+    return { snapshotStore, before: before as SnapshotRef, within: within as SnapshotRef };
+  };
+
+  const refused = async (options: AgentOptions, ref: SnapshotRef): Promise<Error & { code: string }> => {
+    const cache = new MemoryCache();
+    await cache.set("mine", 1);
+    await cache.publishToMailbox("inbox", "mine");
+    const error: unknown = await new Agent({ ...options, cache }).runFromSnapshot(ref).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ name: "SnapshotError" });
+    expect(await cache.getAll()).toEqual({ mine: 1 });
+    expect(await cache.peekMailbox("inbox")).toEqual(["mine"]);
+    return error as Error & { code: string };
+  };
+
+  const rest = graph().slice(1);
+  it.each<[string, Node[], string[]]>([
+    ["a removed node", graph().slice(0, 2), ['node "nested" of the snapshot is not in the agent\'s graph']],
+    ["a new node", [...graph(), node("c")], ['node "c" of the agent\'s graph is not in the snapshot']],
+    ["a changed dependency", [node("a"), node("b"), ...graph().slice(2)], ['node "b" depended on "a" and depends on none now']],
+    ["changed modules", [new Node({ name: "a", modules: [logged([], "other")] }), ...rest], ['node "a" was made of "a" and is made of "other" now']],
+    ["a removed module", [new Node({ name: "a" }), ...rest], ['node "a" was made of "a" and is made of none now']],
+    ["two differences at once", [new Node({ name: "a" }), ...rest.slice(0, 1)], ['node "nested"', 'node "a"']],
+  ])("is refused for %s, with what differs", async (_what, nodes, expected) => {
+    const { snapshotStore, before, within } = await stored();
+    for (const ref of [before, within]) {
+      const { code, message } = await refused({ nodes, snapshotStore }, ref);
+      expect(code).toBe("snapshot-other-graph");
+      for (const text of expected) expect(message).toContain(text);
+    }
+  });
+
+  it.each<[string, Node[]]>([
+    ["a removed node", [node("x")]],
+    ["a changed dependency", [node("x"), node("y", { snapshot: "ALWAYS" })]],
+    ["changed modules", [node("x"), node("y", { dependencies: ["x"], snapshot: "ALWAYS", modules: [logged([], "other")] })]],
+    ["a graph nested in place of a module", [node("x", { nodes: [node("x")] }), node("y", { dependencies: ["x"], snapshot: "ALWAYS" })]],
+  ])("is refused for %s in a nested graph, whether or not that had begun", async (_what, inner) => {
+    const { snapshotStore, before, within } = await stored();
+    const nodes = [...graph().slice(0, 2), node("nested", { dependencies: ["b"], nodes: inner })];
+    for (const ref of [before, within]) {
+      const { code, message } = await refused({ nodes, snapshotStore }, ref);
+      expect(code).toBe("snapshot-other-graph");
+      expect(message).toContain('"nested"');
+    }
+  });
+
+  const damages: [string, (parts: Map<string, string>) => void][] = [
+    ["no agent", (parts) => parts.delete("agent")],
+    ["no task", (parts) => parts.delete("task")],
+    ["an agent that is no JSON", (parts) => parts.set("agent", "{")],
+    ["an agent that is null", (parts) => parts.set("agent", "null")],
+    ["an agent of another shape", (parts) => parts.set("agent", '{"agent":{"context":{}}}')],
+    ["an agent in an unknown state", (parts) => parts.set("agent", (parts.get("agent") as string).replace('"saving"', '"dreaming"'))],
+    ["an agent without its state", (parts) => parts.set("agent", (parts.get("agent") as string).replace('"state":{', '"other":{'))],
+    ["a task that is no task", (parts) => parts.set("task", '{"id":1}')],
+    ["a task that is null", (parts) => parts.set("task", "null")],
+    ["a node that is null", (parts) => parts.set("node/a", "null")],
+    ["a node in an unknown state", (parts) => parts.set("node/a", (parts.get("node/a") as string).replace('"COMPLETE"', '"DREAMING"'))],
+    ["a node that the graph does not hold", (parts) => parts.set("node/z", parts.get("node/a") as string)],
+    ["a value that is no JSON", (parts) => parts.set("cache/task", "{")],
+    ["a value that is null", (parts) => parts.set("cache/task", "null")],
+    ["a mailbox that is no list", (parts) => parts.set("mailbox/inbox", "1")],
+  ];
+
+  it.each(damages)("is refused when it holds %s, and the cache stays as it was", async (_what, damage) => {
+    const { snapshotStore, before } = await stored();
+    const damaged: SnapshotStore = {
+      save: (snapshot) => snapshotStore.save(snapshot),
+      list: (taskId) => snapshotStore.list(taskId),
+      async load(ref): Promise<Snapshot> {
+        const snapshot = await snapshotStore.load(ref);
+        const parts = new Map(snapshot.parts);
+        damage(parts);
+        return { ...snapshot, parts };
+      },
+    };
+    expect((await refused({ nodes: graph(), snapshotStore: damaged }, before)).code).toBe("snapshot-damaged");
+  });
+
+  it("is refused when the store holds none", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const restored = new Agent({ nodes: graph(), snapshotStore }).runFromSnapshot("memory/task/none");
+    await expect(restored).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-not-found" });
+  });
+});
