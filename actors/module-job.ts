@@ -1,7 +1,8 @@
 /** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
 import { idempotencyKeyOf, type ModuleOrder, type ModuleOutcome } from "../src/contract/attempt.ts";
 import type { Cache } from "../src/contract/cache.ts";
-import { AsimovError, messageOf, NonRetryableError } from "../src/contract/errors.ts";
+import { closeGenerator } from "../src/contract/close-generator.ts";
+import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "../src/contract/errors.ts";
 import type { ModuleHost } from "../src/contract/host.ts";
 import { setLongTimeout } from "../src/contract/long-timer.ts";
 import {
@@ -214,7 +215,7 @@ export class ModuleJob {
     if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
     let added: ModuleOutcome["added"] = [];
     try {
-      if (newNodes.length > 0) added = this.#host.define(newNodes, this.#node.name);
+      if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.#order);
     } catch (error) {
       return this.#fail(error);
     }
@@ -241,13 +242,14 @@ export class ModuleJob {
     const key = `${this.#node.name}/${module}`;
     if (stop !== undefined) this.#dropGenerator(key);
     const text = messageOf(error);
+    const known = asimovErrorOf(error);
     this.#end({
       module,
       status: stop?.status ?? "error",
       ...(stop?.status === "aborted" ? {} : { json: JSON.stringify({ status: "error", error: text }) }),
       error: text,
-      ...(error instanceof AsimovError ? { code: error.code } : {}),
-      retryable: !(error instanceof NonRetryableError) && !(error instanceof AsimovError && FINAL_CODES.has(error.code)),
+      ...(known === undefined ? {} : { code: known.code }),
+      retryable: known === undefined || !(known instanceof NonRetryableError || FINAL_CODES.has(known.code)),
       endedAt: Date.now(),
     });
   }
@@ -256,7 +258,7 @@ export class ModuleJob {
     const running = this.#host.generators.get(key);
     if (running === undefined) return;
     this.#host.generators.delete(key);
-    running.generator.return(undefined).catch(() => {});
+    void closeGenerator(running.generator, this.#host.abortGraceMs);
   }
 
   #end(outcome: ModuleOutcome): void {

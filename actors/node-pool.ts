@@ -6,6 +6,7 @@
 import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
 import type { Attempt } from "../src/contract/attempt.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import { messageOf } from "../src/contract/errors.ts";
 import type { HostOf, NodesHost } from "../src/contract/host.ts";
 import type { NodeReport } from "../src/contract/outcome.ts";
 import { relay, relayToParent } from "./relay.ts";
@@ -26,6 +27,8 @@ type PoolEvent =
   | { type: "node.refuse"; node: string; error: string; code: string }
   | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
   | { type: "node.retrying"; node: string; attempt: number; error: string }
+  /** A node's own actor broke down, which no module can make it do. */
+  | { type: `xstate.error.actor.${string}`; actorId: string; error: unknown }
   | { type: "xstate.stop" };
 
 export type PoolSnapshot = Snapshot<never> & {
@@ -171,7 +174,13 @@ export function nodePool(
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
         default:
-          return snapshot;
+          // It is made anew at its next visit.
+          snapshot.nodes.delete(event.actorId);
+          return settle(snapshot, scope, {
+            type: "node.settled",
+            report: { node: event.actorId, status: "FAILED", error: messageOf(event.error), code: "actor-failed" },
+            messages: [],
+          });
       }
     },
 

@@ -27,7 +27,7 @@ export interface Benchmark {
   run(settings: Settings): Promise<Figure[]>;
 }
 
-export const scaled = ({ median, lowest, highest, samples }: Spread, factor: number): Spread => ({
+const scaled = ({ median, lowest, highest, samples }: Spread, factor: number): Spread => ({
   median: median * factor,
   lowest: lowest * factor,
   highest: highest * factor,

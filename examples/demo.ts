@@ -1,7 +1,7 @@
 /** The demo: `npm run demo`. A text agent that needs no model, survives SIGKILL, and shows what its machines do. */
 import { access, constants, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type AgentRun, AsimovError, FileSnapshotStore, Middleware, type MiddlewareContext, type ModuleResult, Task } from "asimov-agents";
 import { type DemoParams, demoAgent, nodeNames, type Summary } from "./demo/agent.ts";
 import { readText } from "./demo/input.ts";
@@ -63,8 +63,10 @@ async function storeIn(directory: string): Promise<FileSnapshotStore> {
 function print({ name, text, limit }: DemoParams, { words, passes, sections }: Summary): void {
   const total = sectionsOf(text).reduce((sum, section) => sum + section.words, 0);
   const short = words <= limit ? "" : ` (more than ${limit}: it is one sentence)`;
+  const of = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
   console.log(
-    `${name}: ${total} words in ${sections.length} sections, summed up in ${words}${short} after ${passes} ${passes === 1 ? "pass" : "passes"}`,
+    `${name}: ${of(total, "word", "words")} in ${of(sections.length, "section", "sections")}, ` +
+      `summed up in ${words}${short} after ${of(passes, "pass", "passes")}`,
   );
   for (const { title, terms, sentences } of sections) {
     console.log(`\n${title} [${terms.join(", ")}]`);
@@ -89,13 +91,16 @@ async function start({ path, words, crashAt }: DemoOptions): Promise<DemoRun> {
 }
 
 async function resume({ path, crashAt }: DemoOptions): Promise<DemoRun> {
-  const folder = path === undefined ? await latestFolder() : resolve(process.env.INIT_CWD ?? process.cwd(), path);
+  const given = path === undefined ? await latestFolder() : resolve(process.env.INIT_CWD ?? process.cwd(), path);
+  const { taskId, parts } = await new FileSnapshotStore().load(given);
+  // The task's folder is removed at the end: it must be just that.
+  const folder = [given, dirname(given)].find((candidate) => basename(candidate) === taskId);
+  if (folder === undefined) throw new DemoError(`${given} is not in a folder that is named ${taskId}, as its task is.`);
   const root = dirname(folder);
-  const store = await storeIn(root);
-  const { params } = Task.fromJSON(JSON.parse((await store.load(folder)).parts.get("task") ?? "null"));
+  const { params } = Task.fromJSON(JSON.parse(parts.get("task") ?? "null"));
   const { text } = params as unknown as DemoParams;
-  const agent = demoAgent(text, store, middlewares(crashAt, text, root));
-  const run = await agent.startFromSnapshot(folder);
+  const agent = demoAgent(text, await storeIn(root), middlewares(crashAt, text, root));
+  const run = await agent.startFromSnapshot(given);
   return { run, folder, done: Object.keys(agent.nodeResults) };
 }
 
@@ -117,6 +122,6 @@ try {
   }
 } catch (error) {
   if (!(error instanceof DemoError || error instanceof AsimovError)) throw error;
-  console.error(error.message);
+  console.error(error.message.replace(/\n(?:- )?/g, " "));
   process.exitCode = error instanceof DemoError ? error.exitCode : 1;
 }

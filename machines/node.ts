@@ -34,7 +34,7 @@ import {
   withOutcome,
 } from "../src/contract/attempt.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import { messageOf } from "../src/contract/errors.ts";
+import { asimovErrorOf, messageOf } from "../src/contract/errors.ts";
 import { backoffMs, type NodeDefinition } from "../src/contract/node-definition.ts";
 import type { NodeReport } from "../src/contract/outcome.ts";
 
@@ -81,7 +81,8 @@ type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
   if (event.type === "node.abort") return outside(event.reason, "cancelled", event.at, false);
-  return outside(messageOf("error" in event ? event.error : event.type), "actor-failed", context.now, true);
+  const error = "error" in event ? event.error : event.type;
+  return outside(messageOf(error), asimovErrorOf(error)?.code ?? "actor-failed", context.now, true);
 }
 
 function outside(error: string, code: string, endedAt: number, retryable: boolean): ModuleOutcome {
@@ -267,7 +268,8 @@ function messagesOf({ definition, modules, failure }: NodeMachineContext): Mailb
 const execute = {
   "node.execute": [
     { guard: "isPlain", target: "#node.EXECUTING.ordered", actions: "beginVisit" },
-    { guard: "isOverVisits", target: "#node.FAILED", actions: "recordOverVisits" },
+    // Entered again also by a node that is FAILED already: it has to tell so.
+    { guard: "isOverVisits", target: "#node.FAILED", reenter: true, actions: "recordOverVisits" },
     { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginVisit" },
     { target: "#node.EXECUTING.starting", actions: "beginVisit" },
   ],

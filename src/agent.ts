@@ -20,8 +20,9 @@ import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { type GraphScope, isSameDefinition } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
-import { type AgentLogic, runLogic, validGraph } from "./runtime/run-logic.ts";
+import { type AgentLogic, runLogic } from "./runtime/run-logic.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
+import { validGraph } from "./runtime/valid-graph.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
@@ -147,6 +148,7 @@ export class Agent {
   /** Read whenever a module wants to start. @throws AsimovError `invalid-options` */
   set maxConcurrentTasks(value: number) {
     this.#maxConcurrentTasks = parseOptions(limit, value, "maxConcurrentTasks");
+    this.#services.permits.admit();
   }
 
   get maxConcurrentTasks(): number {

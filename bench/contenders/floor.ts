@@ -1,7 +1,7 @@
 /** The least that XState asks for: a node is one machine actor that runs one promise, spawned flat by a logic that keeps them in a map. */
 import { type ActorLogic, type AnyActorRef, createActor, type EventObject, fromPromise, type Snapshot, setup } from "xstate";
-import { type GraphShape, nameOf, type Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../measure.ts";
+import { type GraphShape, nameOf, type Tally } from "../shapes/graph-shape.ts";
 
 interface Work {
   tally: Tally;

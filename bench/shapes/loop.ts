@@ -1,7 +1,8 @@
 /** A loop: ours counts in the cache and decides by a Lua condition, LangGraph counts in its state and decides in JavaScript. */
+
+import { Agent, defineModule, FlowControlModule, MemoryCache, Node } from "../../src/index.ts";
 import { LANGGRAPH, langgraphLoopTrial } from "../contenders/langgraph.ts";
 import { newTask, OURS, UNLIMITED } from "../contenders/ours.ts";
-import { Agent, defineModule, FlowControlModule, MemoryCache, Node } from "../../src/index.ts";
 import { type Benchmark, race } from "../figure.ts";
 import type { Trial } from "../measure.ts";
 

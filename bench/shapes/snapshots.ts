@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Agent, FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from "../../src/index.ts";
 import { langgraphSavingTrial } from "../contenders/langgraph.ts";
 import { newTask, noOpNodes, runOnce, UNLIMITED } from "../contenders/ours.ts";
-import { Agent, FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from "../../src/index.ts";
 import { type Benchmark, type Figure, race } from "../figure.ts";
 import type { Trial } from "../measure.ts";
 import { chain, type GraphShape, Tally } from "./graph-shape.ts";

@@ -69,8 +69,8 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
         const { text: body, words } = sections[index] as Section;
         const total = sections.reduce((sum, section) => sum + section.words, 0);
         const share = ((await cache.get<number>("budget")) * words) / total;
-        const isLongest = sections.every((section) => section.words <= words);
-        const excerpt = excerptOf(body, await cache.get<Weighted>(`weights ${index + 1}`), share, isLongest);
+        // The opening says what the text is: it keeps a sentence however little is left.
+        const excerpt = excerptOf(body, await cache.get<Weighted>(`weights ${index + 1}`), share, index === 0);
         await cache.set(`excerpt ${index + 1}`, excerpt);
         return { result: excerpt.words };
       }),

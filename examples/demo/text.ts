@@ -115,13 +115,15 @@ export function weighTerms(sections: readonly Weighted[]): Weighted[] {
 /** The heaviest sentences that fit into a share of words, in their order. */
 export function excerptOf(text: string, terms: Weighted, share: number, keepsOne: boolean): Excerpt {
   const weights = new Map(terms);
+  // What comes first usually says what follows.
+  const lead = (position: number): number => 1 + 2 / (position + 1);
   const candidates = text
     .split(/\n\s*\n/)
     .flatMap((paragraph) => [...sentenceSegmenter.segment(paragraph.replace(/\s+/g, " ").trim())])
     .map(({ segment }, position) => {
       const words = wordsOf(segment);
       const weight = [...new Set(words)].reduce((sum, word) => sum + (weights.get(word) ?? 0), 0);
-      return { sentence: segment.trim(), position, words: words.length, score: weight / Math.sqrt(words.length + 4) };
+      return { sentence: segment.trim(), position, words: words.length, score: (lead(position) * weight) / Math.sqrt(words.length + 4) };
     })
     .filter(({ sentence, words }) => words > 3 && words <= LONGEST_SENTENCE && /[.!?…"”')]$/.test(sentence))
     .sort((a, b) => b.score - a.score || a.position - b.position);

@@ -60,14 +60,18 @@ export interface Attempt {
 
 const succeeded = (outcome: ModuleOutcome): boolean => outcome.status === "success";
 
-/** The modules to start now: in order one, in parallel all whose dependencies succeeded. */
-export function modulesToStart({ modules, mode }: NodeDefinition, { active, ended }: Attempt): number[] {
-  if (mode !== "parallel") return active.length === 0 && ended.length < modules.length ? [ended.length] : [];
+/** The modules to start now: of those whose dependencies succeeded, in order the next one, in parallel all. */
+export function modulesToStart({ modules, mode, stopOnSuccess }: NodeDefinition, { active, ended }: Attempt): number[] {
+  const isOrdered = mode !== "parallel";
+  if (isOrdered && active.length > 0) return [];
+  // Whatever ended has succeeded, unless later modules are fallbacks.
+  if (isOrdered && !stopOnSuccess) return ended.length < modules.length ? [ended.length] : [];
   const known = new Set([...active, ...ended.map(({ module }) => module)]);
   if (known.size === modules.length) return [];
   const done = new Set(ended.filter(succeeded).map(({ module }) => modules[module]?.name));
   const isReady = (module: ModuleDefinition): boolean => module.dependencies.every((name) => done.has(name));
-  return modules.flatMap((module, index) => (!known.has(index) && isReady(module) ? [index] : []));
+  const ready = modules.flatMap((module, index) => (!known.has(index) && isReady(module) ? [index] : []));
+  return isOrdered ? ready.slice(0, 1) : ready;
 }
 
 export function withOutcome({ active, ended }: Attempt, outcome: ModuleOutcome): Attempt {
@@ -114,7 +118,8 @@ export function nodeResultOf(attempt: Attempt, end: { status: "success" } | { st
   return { ...end, results: resultsOf(attempt) };
 }
 
-/** The last module that decided decides for the node. */
+/** The last module in the order of the definition that succeeded and decided decides for the node. */
 export function decisionOf({ ended }: Attempt): Pick<ModuleOutcome, "decision" | "cleanup"> | undefined {
-  return ended.findLast(({ decision }) => decision !== undefined);
+  const decided = ended.filter((outcome) => succeeded(outcome) && outcome.decision !== undefined);
+  return decided.reduce<ModuleOutcome | undefined>((last, outcome) => (last !== undefined && last.module > outcome.module ? last : outcome), undefined);
 }

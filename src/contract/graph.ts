@@ -167,6 +167,11 @@ export function requireGraph(nodes: readonly GraphNode[]): Graph {
   return { nodes };
 }
 
+/** Two modules of a node may add the same one; two that differ both stay, as the fault they are. */
+function withoutRepetition(nodes: readonly GraphNode[]): GraphNode[] {
+  return [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()];
+}
+
 /**
  * The graph with nodes that `creator` added: each depends on its creator and on what it declares,
  * what depended on the creator depends on the new nodes too.
@@ -175,7 +180,7 @@ export function requireGraph(nodes: readonly GraphNode[]): Graph {
  */
 export function extendGraph(graph: Graph, creator: string, added: readonly GraphNode[]): Graph {
   const { byName } = indexOf(graph);
-  const fresh = added.filter((node) => !byName.has(node.name));
+  const fresh = withoutRepetition(added.filter((node) => !byName.has(node.name)));
   if (fresh.length === 0) return graph;
   const freshNames = fresh.map(({ name }) => name);
   const widened = graph.nodes.map((node) =>

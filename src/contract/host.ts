@@ -36,7 +36,7 @@ export interface ModuleHost {
   resolve(order: ModuleOrder): { node: Node; module: AgentModule };
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
-  define(nodes: readonly Node[], creator: string): GraphNode[];
+  define(nodes: readonly Node[], order: ModuleOrder): GraphNode[];
   tell(event: AgentEventBody): void;
   /** Told when a generator starts, to say so when it had a position before a restore. */
   generatorStarted(order: ModuleOrder, module: string): void;

@@ -22,6 +22,11 @@ export class Permits {
 
   release(): void {
     this.#used--;
+    this.admit();
+  }
+
+  /** Lets in whom there is room for, also after the limit was raised. */
+  admit(): void {
     for (const enter of this.#waiting) {
       if (this.#used >= this.#limit()) return;
       this.#waiting.delete(enter);

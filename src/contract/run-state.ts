@@ -1,5 +1,5 @@
 /** Where a run stands: plan, history, failed chains and limits, moved on by pure functions that the agent machine calls. */
-import { messageOf } from "./errors.ts";
+import { asimovErrorOf, messageOf } from "./errors.ts";
 import { extendGraph, type Graph, indexOf, withDescendants } from "./graph.ts";
 import type { ErrorReport, NodeReport } from "./outcome.ts";
 import { type ExecutionState, type Levels, planOf, planOfJump, toExecutionPlan } from "./plan.ts";
@@ -23,6 +23,8 @@ export interface RunState {
   index: number;
   /** Of the current plan: skipped by a condition, or since what they depend on was skipped or failed. */
   skipped: readonly string[];
+  /** What jumps asked for and did not run yet: it runs also when all it depends on was skipped. */
+  asked: readonly string[];
   /** The plans that were replaced, oldest first, bounded. */
   history: readonly PastPlan[];
   totalIterations: number;
@@ -34,7 +36,7 @@ export interface RunState {
 }
 
 export function startState(graph: Graph): RunState {
-  return { graph, levels: planOf(graph), index: 0, skipped: [], history: [], totalIterations: 0, failed: [], saved: [], errors: [] };
+  return { graph, levels: planOf(graph), index: 0, skipped: [], asked: [], history: [], totalIterations: 0, failed: [], saved: [], errors: [] };
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -90,7 +92,7 @@ function splitStep(state: RunState, blocked: ReadonlySet<string>, skipped: Reado
     const dependencies = byName.get(name)?.dependencies ?? [];
     const isBlocked = dependencies.some((dependency) => blocked.has(dependency));
     const isSkipped = dependencies.length > 0 && skipped.size > 0 && dependencies.every((dependency) => skipped.has(dependency));
-    (isBlocked || isSkipped ? skip : run).push(name);
+    (isBlocked || (isSkipped && !state.asked.includes(name)) ? skip : run).push(name);
   }
   return { run, skip };
 }
@@ -174,7 +176,7 @@ export function settleStep(before: RunState, reports: readonly NodeReport[]): { 
       state = { ...state, graph };
       isReplanned = true;
     } catch (error) {
-      refuse(effects, report.node, messageOf(error), "graph-invalid-addition");
+      refuse(effects, report.node, messageOf(error), asimovErrorOf(error)?.code ?? "graph-invalid-addition");
     }
   }
   const jump = chooseJump(state, reports, effects);
@@ -183,7 +185,7 @@ export function settleStep(before: RunState, reports: readonly NodeReport[]): { 
     const levels = planOfJump(state.graph, pendingOf(state, effects), jump.node, jump.decision as string);
     effects.jump = { from: jump.node, to: jump.decision as string };
     if (jump.cleanup === true) effects.cleanup = levels.flat();
-    state = replan(state, levels);
+    state = { ...replan(state, levels), asked: [...state.asked.filter((name) => name !== jump.decision), jump.decision as string] };
   } else if (isReplanned) {
     state = replan(state, planOf(state.graph, new Set(pendingOf(state, effects))));
   }
@@ -205,7 +207,8 @@ function passReports(state: RunState, reports: readonly NodeReport[]): RunState 
     const isSame = roots.size === failed.length && failed.every((name) => roots.has(name));
     if (!isSame) failed = [...roots];
   }
-  return { ...state, failed, skipped: withSkipped(state.skipped, skipped), index: state.index + 1 };
+  const asked = state.asked.length === 0 ? state.asked : state.asked.filter((name) => !reports.some(({ node }) => node === name));
+  return { ...state, failed, asked, skipped: withSkipped(state.skipped, skipped), index: state.index + 1 };
 }
 
 function refuse(effects: StepEffects, node: string, error: string, code: string): void {
@@ -215,27 +218,38 @@ function refuse(effects: StepEffects, node: string, error: string, code: string)
 
 /** The last valid jump in declaration order; the others are reported. */
 function chooseJump(state: RunState, reports: readonly NodeReport[], effects: StepEffects): NodeReport | undefined {
-  const asked = reports.filter(({ status, decision }) => status === "COMPLETE" && decision !== undefined);
-  if (asked.length === 0) return undefined;
   const { byName } = indexOf(state.graph);
-  const failed = inFailedChain(state);
-  let chosen: NodeReport | undefined;
-  for (const report of asked) {
-    const to = report.decision as string;
-    if (!byName.has(to)) {
-      const error = `Node "${report.node}" decided for "${to}", which the graph does not hold; the plan goes on.`;
-      effects.errors.push({ status: "error", node: report.node, error, code: "unknown-target" });
-    } else if (failed.has(to)) {
-      refuse(effects, report.node, `Node "${report.node}" decided for "${to}", which is in a failed chain.`, "target-failed");
-    } else {
-      if (chosen !== undefined) {
-        const error = `Node "${chosen.node}" decided for "${chosen.decision}", but "${report.node}" decided later in the same step, for "${to}".`;
-        effects.errors.push({ status: "error", node: chosen.node, error, code: "jump-overruled" });
-      }
-      chosen = report;
-    }
+  let asked = reports.filter(({ status, decision }) => status === "COMPLETE" && decision !== undefined);
+  for (const { node, decision } of asked) {
+    if (byName.has(decision as string)) continue;
+    const error = `Node "${node}" decided for "${decision}", which the graph does not hold; the plan goes on.`;
+    effects.errors.push({ status: "error", node, error, code: "unknown-target" });
+  }
+  asked = withoutFailed(
+    state,
+    asked.filter(({ decision }) => byName.has(decision as string)),
+    effects,
+  );
+  const chosen = asked.pop();
+  for (const { node, decision } of chosen === undefined ? [] : asked) {
+    const error = `Node "${node}" decided for "${decision}", but "${chosen?.node}" decided later in the same step, for "${chosen?.decision}".`;
+    effects.errors.push({ status: "error", node, error, code: "jump-overruled" });
   }
   return chosen;
+}
+
+/** A node that decides for one in a failed chain fails; then its own chain may hold the target of another. */
+function withoutFailed(state: RunState, asked: readonly NodeReport[], effects: StepEffects): NodeReport[] {
+  if (asked.length === 0) return [];
+  const refused = effects.refused.map(({ node }) => node);
+  const failed = refused.length === 0 ? inFailedChain(state) : withDescendants(state.graph, [...state.failed, ...refused]);
+  const left = asked.filter(({ node }) => !refused.includes(node));
+  const stays = ({ decision }: NodeReport): boolean => !failed.has(decision as string);
+  if (left.every(stays)) return left;
+  for (const { node, decision } of left.filter((report) => !stays(report))) {
+    refuse(effects, node, `Node "${node}" decided for "${decision}", which is in a failed chain.`, "target-failed");
+  }
+  return withoutFailed(state, left, effects);
 }
 
 /** What was skipped stays so, unless the new plan runs it again. */

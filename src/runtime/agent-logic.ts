@@ -3,8 +3,8 @@ import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyMach
 import { checkNode, verifyOutputs } from "../../actors/check-node.ts";
 import { nodePool } from "../../actors/node-pool.ts";
 import { publishMessages } from "../../actors/publish-messages.ts";
-import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "../../actors/run-effects.ts";
 import { requireRestored } from "../../actors/require-restored.ts";
+import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "../../actors/run-effects.ts";
 import { runModule } from "../../actors/run-module.ts";
 import { sleepUntil } from "../../actors/sleep-until.ts";
 import { type AgentMachineInput, agentMachine } from "../../machines/agent.ts";
@@ -14,8 +14,9 @@ import { AsimovError, messageOf } from "../contract/errors.ts";
 import { requireGraph } from "../contract/graph.ts";
 import type { TaskOutcomeJSON } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
-import { GraphScope, graphOf } from "./graph-scope.ts";
+import { GraphScope } from "./graph-scope.ts";
 import type { PersistedAgent } from "./snapshot-parts.ts";
+import { graphOf } from "./valid-graph.ts";
 
 const scopes = new WeakMap<object, GraphScope>();
 

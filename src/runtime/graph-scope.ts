@@ -5,9 +5,10 @@ import type { NodeState } from "../../actors/node-pool.ts";
 import type { RunEffects } from "../../actors/run-effects.ts";
 import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
 import type { Cache } from "../contract/cache.ts";
+import { closeGenerator } from "../contract/close-generator.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
 import { FlowControlModule } from "../contract/flow-control.ts";
-import type { Graph, GraphNode } from "../contract/graph.ts";
+import { type Graph, type GraphNode, indexOf } from "../contract/graph.ts";
 import { graphDifferences } from "../contract/graph-difference.ts";
 import type { AgentEventBody, ModuleHost, NodesHost, RunningGenerator } from "../contract/host.ts";
 import type { AgentModule } from "../contract/module.ts";
@@ -19,10 +20,13 @@ import type { SnapshotRef } from "../contract/snapshot.ts";
 import type { Task, TaskJSON } from "../contract/task.ts";
 import type { Span } from "../contract/telemetry.ts";
 import type { RunHost } from "./run-host.ts";
+import { graphOf, validGraph } from "./valid-graph.ts";
 
 /** What the pool's snapshot offers to its scope. */
 interface NodesView {
   nodes: Map<string, { getSnapshot(): unknown }>;
+  step: readonly string[];
+  reports: Map<string, { status: string }>;
 }
 
 export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects {
@@ -34,6 +38,8 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   actor: { getSnapshot(): unknown } | undefined;
   readonly #nodes: Map<string, Node>;
   readonly #outputMailbox: string | null;
+  /** Who added a node last, by name; it is in the graph once the step has settled. */
+  readonly #proposed = new Map<string, ModuleOrder>();
   readonly #spans = new Map<string, Span>();
   readonly #generatorsStarted = new Set<string>();
 
@@ -85,24 +91,41 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   }
 
   /** A node of the same definition replaces the one before, since its modules may hold newer values. */
-  define(nodes: readonly Node[], creator: string): GraphNode[] {
+  define(nodes: readonly Node[], order: ModuleOrder): GraphNode[] {
+    const given = new Map<string, Node>();
     for (const node of nodes) {
       if (!(node instanceof Node)) {
-        throw new GraphError(
-          [`Node "${creator}" added ${typeof node === "object" ? "an object" : typeof node} that is no Node.`],
-          "invalid-addition",
-        );
+        const shown = node === null ? "null" : typeof node === "object" ? "an object" : typeof node;
+        throw new GraphError([`Node "${order.node}" added ${shown} that is no Node.`], "invalid-addition");
       }
-      const known = this.#nodes.get(node.name);
+      if (node.nodes.length > 0) validGraph(node.nodes, [...this.path, node.name]);
+      const known = given.get(node.name) ?? this.#rivalOf(node.name, order);
       if (known !== undefined && !isSameDefinition(known, node)) {
         throw new GraphError(
-          [`Node "${creator}" added a node "${node.name}" that differs from the one of that name.`],
+          [`Node "${order.node}" added a node "${node.name}" that differs from the one of that name.`],
           "graph-duplicate-node",
         );
       }
+      given.set(node.name, node);
     }
-    for (const node of nodes) this.#nodes.set(node.name, node);
-    return nodes.map(graphNodeOf);
+    for (const [name, node] of given) {
+      this.#nodes.set(name, node);
+      this.#proposed.set(name, order);
+    }
+    return [...given.values()].map(graphNodeOf);
+  }
+
+  /** The node of that name that is in the graph, or that a node of this step added before; not what a failed attempt gave. */
+  #rivalOf(name: string, { node: creator, visit, attempt }: ModuleOrder): Node | undefined {
+    const { context } = this.actor?.getSnapshot() as { context: { state: { graph: Graph } } };
+    const node = this.#nodes.get(name);
+    if (indexOf(context.state.graph).byName.has(name)) return node;
+    const other = this.#proposed.get(name);
+    if (other === undefined) return undefined;
+    if (other.node === creator) return other.visit === visit && other.attempt === attempt ? node : undefined;
+    const pool = this.#pool();
+    const hasFailed = (pool?.reports.get(other.node)?.status ?? "COMPLETE") !== "COMPLETE";
+    return pool?.step.includes(other.node) === true && !hasFailed ? node : undefined;
   }
 
   /**
@@ -194,8 +217,7 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     for (const [key, { generator }] of this.generators) {
       if (names !== undefined && !names.has(key.slice(0, key.lastIndexOf("/")))) continue;
       this.generators.delete(key);
-      // What a generator throws while it is closed has nowhere to go: its node has ended.
-      closing.push(generator.return(undefined).catch(() => {}));
+      closing.push(closeGenerator(generator, this.abortGraceMs));
     }
     await Promise.all(closing);
   }
@@ -255,8 +277,4 @@ export function isSameDefinition(a: Node, b: Node): boolean {
   if (a === b) return true;
   const written = (node: Node): string => JSON.stringify([defineNode(node), graphNodeOf(node), node.nodeConfig, node.inputMailboxes]);
   return written(a) === written(b) && a.nodes.every((node, index) => isSameDefinition(node, b.nodes[index] as Node));
-}
-
-export function graphOf(nodes: Iterable<Node>): Graph {
-  return { nodes: [...nodes].map(graphNodeOf) };
 }

@@ -69,6 +69,7 @@ export class RunHost implements Outbox {
   }
 
   cancel(reason: string | undefined): void {
+    if (this.#isFinished) return;
     const why = reason === undefined || reason === "" ? "." : `: ${reason}`;
     this.root?.send({ type: "run.cancel", reason: `The run was cancelled${why}` });
   }

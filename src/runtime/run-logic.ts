@@ -1,15 +1,15 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
 import type { EffectLogic } from "../contract/effect-logic.ts";
-import { GraphError, messageOf } from "../contract/errors.ts";
-import { type Graph, requireGraph } from "../contract/graph.ts";
+import { messageOf } from "../contract/errors.ts";
 import type { Node } from "../contract/node.ts";
 import type { TaskOutcome } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
 import { Task, type TaskJSON } from "../contract/task.ts";
 import { boundAgentLogic } from "./agent-logic.ts";
-import { GraphScope, graphOf } from "./graph-scope.ts";
+import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost } from "./run-host.ts";
+import { validGraph } from "./valid-graph.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -22,37 +22,6 @@ export interface AgentLogicInput {
 
 /** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
 export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
-
-/** The graph of an agent's nodes. @throws GraphError with every fault, those of nested graphs too */
-export function validGraph(nodes: readonly Node[], path: readonly string[] = []): Graph {
-  if (nodes.length === 0)
-    throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
-  const faults: string[] = [];
-  let code: string | undefined;
-  const collect = (inner: readonly Node[], where: readonly string[]): void => {
-    if (where.length > MAX_DEPTH) {
-      faults.push(`Node "${where.at(-1)}" is nested deeper than ${MAX_DEPTH} graphs.`);
-      code ??= "graph-too-deep";
-      return;
-    }
-    try {
-      requireGraph(graphOf(inner).nodes);
-    } catch (error) {
-      if (!(error instanceof GraphError)) throw error;
-      code ??= error.code;
-      faults.push(
-        ...error.faults.map((fault) => (where.length === 0 ? fault : `In ${where.map((name) => `"${name}"`).join(" → ")}: ${fault}`)),
-      );
-    }
-    for (const node of inner) if (node.nodes.length > 0) collect(node.nodes, [...where, node.name]);
-  };
-  collect(nodes, path);
-  if (code !== undefined) throw new GraphError(faults, code);
-  return graphOf(nodes);
-}
-
-/** Each nested graph is three actors deeper, and XState's own recursion ends near 500 actors. */
-const MAX_DEPTH = 64;
 
 /**
  * @param source the agent, read when a run starts
@@ -98,7 +67,7 @@ export function runLogic(
     },
     restore(self, persisted) {
       const { runId, cachePrefix, state } = persisted.context as { runId: string; cachePrefix?: string; state: RunState };
-      const { task } = persisted.children.task?.snapshot.context as { task: TaskJSON };
+      const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
       const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
       const scope = scopeOf(self, run);
       try {

@@ -10,7 +10,7 @@ import type { TaskJSON } from "../contract/task.ts";
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
   context: Record<string, unknown> & { cachePrefix?: string };
-  children: Record<string, { snapshot: Record<string, unknown> }>;
+  children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
 }
 
 interface AgentPart {
@@ -40,8 +40,8 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string 
   const reading = cache.exportState();
   const { task, ...context } = persisted.context;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
-  const taskState = taskChild?.snapshot as { context: { task: TaskJSON } };
-  const { nodes, ...poolState } = pool?.snapshot as { nodes: Record<string, object> };
+  const taskState = taskChild.snapshot as { context: { task: TaskJSON } };
+  const { nodes, ...poolState } = pool.snapshot as { nodes: Record<string, object> };
   const parts = new Map<string, string>();
   const part: AgentPart = {
     ...(cut === undefined ? {} : { cut }),
@@ -108,7 +108,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   };
   const { agent, cut } = part<AgentPart>("agent", SHAPES.agent);
   const task = part<TaskJSON>("task", SHAPES.task);
-  const { nodes: pool, task: taskChild } = agent.children as { nodes: { snapshot: Record<string, unknown> }; task: { snapshot: Record<string, unknown> } };
+  const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 import { Agent, type AgentLogic, MemoryCache, Node, type TaskOutcome } from "asimov-agents";
-import { assign, createActor, type Snapshot, setup, toPromise, waitFor } from "xstate";
 import { describe, expect, it } from "vitest";
+import { assign, createActor, type Snapshot, setup, toPromise, waitFor } from "xstate";
 import { gate, logged, newTask } from "./fixture.ts";
 
 /** A user's machine, with an agent as one of its children. */

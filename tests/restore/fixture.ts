@@ -1,5 +1,13 @@
 /** What the restore tests share: modules that log their runs, and an outcome as plain data that two runs can be compared by. */
-import { type Agent, type AgentModule, type AgentModuleInit, defineModule, type ModuleContext, Task, type TaskOutcome } from "asimov-agents";
+import {
+  type Agent,
+  type AgentModule,
+  type AgentModuleInit,
+  defineModule,
+  type ModuleContext,
+  Task,
+  type TaskOutcome,
+} from "asimov-agents";
 
 export const TASK_ID = "restored-task";
 
@@ -27,7 +35,9 @@ export function logged(
 
 /** Everything that a run's caller can see of its end. */
 export function endOf(agent: Agent, { task, ...outcome }: TaskOutcome): unknown {
-  return JSON.parse(JSON.stringify({ ...outcome, task: task.toJSON(), executionState: agent.executionState, nodeResults: agent.nodeResults }));
+  return JSON.parse(
+    JSON.stringify({ ...outcome, task: task.toJSON(), executionState: agent.executionState, nodeResults: agent.nodeResults }),
+  );
 }
 
 /** The events of a run by type, collected until it ends. */

@@ -60,7 +60,10 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
           node("first", { modules: [note("first", ({ cache }) => cache.increment("firsts"))] }),
           node("deep", {
             dependencies: ["first"],
-            nodes: [node("deepest", { modules: [note("deepest", ({ cache }) => cache.increment("deeps"))] }), node("last", { dependencies: ["deepest"] })],
+            nodes: [
+              node("deepest", { modules: [note("deepest", ({ cache }) => cache.increment("deeps"))] }),
+              node("last", { dependencies: ["deepest"] }),
+            ],
           }),
         ],
       }),

@@ -27,12 +27,18 @@ async function run(mode: "run" | "resume", directory: string, killAt?: string): 
       else resolve({ stdout: out, signal: killedBy });
     });
   });
-  const notes = readFileSync(log, "utf8").trim().split("\n").map((line) => line.split(" ") as [string, string]);
+  const notes = readFileSync(log, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" ") as [string, string]);
   return { end: stdout === "" ? undefined : JSON.parse(stdout), signal, places: notes.map(([place]) => place), keys: new Map(notes) };
 }
 
 const newDirectory = (): string => join(root, String(folders++));
-const generations = (directory: string): number[] => readdirSync(join(directory, TASK_ID)).map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
+const generations = (directory: string): number[] =>
+  readdirSync(join(directory, TASK_ID))
+    .map((name) => Number.parseInt(name, 10))
+    .sort((a, b) => a - b);
 
 /** What is in the same step as a place, and so runs again with it. */
 const STEP = new Set(["both.1.1/good", "both.1.1/bad", "both.1.2/good", "both.1.2/bad", "read.1.1/read"]);

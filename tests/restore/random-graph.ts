@@ -36,7 +36,10 @@ const plan = (index: number, size: number, depth: number): fc.Arbitrary<NodePlan
     jump: fc.option(fc.record({ to: fc.nat(size - 1), times: fc.integer({ min: 1, max: 3 }) }), { nil: undefined, freq: 3 }),
     maxVisits: fc.constantFrom(0, 2, 5),
     mailbox: fc.boolean(),
-    nested: depth <= 1 ? fc.constant([]) : fc.oneof({ weight: 4, arbitrary: fc.constant<NodePlan[]>([]) }, { weight: 1, arbitrary: plans(3, depth - 1) }),
+    nested:
+      depth <= 1
+        ? fc.constant([])
+        : fc.oneof({ weight: 4, arbitrary: fc.constant<NodePlan[]>([]) }, { weight: 1, arbitrary: plans(3, depth - 1) }),
   });
 
 /** @param depth 0 for flat graphs with parallel modules, else how deep graphs may be nested */
@@ -51,7 +54,9 @@ const moduleOf = (node: string, index: number, what: Behaviour): AgentModule =>
       await cache.set(`${node}_${index}`, `${visit}.${attempt}`);
       if (what === "gives up") throw new NonRetryableError(`${node} gave up`);
       const fails = what === "fails" || (what === "fails once" && attempt === 1) || (what === "fails on even visits" && visit % 2 === 0);
-      return fails ? { status: "error", error: `${node} failed at ${visit}.${attempt}` } : { status: "success", result: { visit, attempt } };
+      return fails
+        ? { status: "error", error: `${node} failed at ${visit}.${attempt}` }
+        : { status: "success", result: { visit, attempt } };
     },
   });
 

@@ -31,7 +31,7 @@ async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Pr
       restored++;
     }
   });
-  await fc.assert(property, { numRuns });
+  await fc.assert(property, { numRuns, timeout: 5_000 });
   return restored;
 }
 

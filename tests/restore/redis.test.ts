@@ -52,7 +52,11 @@ describe("restoring on a Redis", () => {
   }
 
   it("keeps what the run did not store where others may, and says so", async () => {
-    expect(await rerun(shared, {})).toMatchObject({ restored: { type: "run.restored", keptForeignKeys: true }, foreign: "stays", foreignMailbox: ["stays"] });
+    expect(await rerun(shared, {})).toMatchObject({
+      restored: { type: "run.restored", keptForeignKeys: true },
+      foreign: "stays",
+      foreignMailbox: ["stays"],
+    });
   });
 
   it("removes it with `clear`", async () => {

@@ -60,7 +60,9 @@ describe("restoring the cache", () => {
     await new Agent({ cache, nodes, snapshotStore }).runTask(newTask());
     expect(await cache.get("later")).toBe(true);
     await new Agent({ cache, nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore));
-    await new Agent({ cache: new MemoryCache({ defaultPrefix: "other" }), nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore));
+    await new Agent({ cache: new MemoryCache({ defaultPrefix: "other" }), nodes, snapshotStore }).runFromSnapshot(
+      await newest(snapshotStore),
+    );
     expect(seen[1]).toEqual(seen[0]);
     expect(seen[2]).toEqual(seen[0]);
     expect(seen[0]).toEqual([
@@ -282,7 +284,12 @@ describe("restoring", () => {
     const snapshotStore = new MemorySnapshotStore();
     const nodes = () => [
       new Node({ name: "count", modules: [logged([], "count", ({ cache }) => cache.increment("n"))] }),
-      new Node({ name: "twice", dependencies: ["count"], snapshot: "ALWAYS", modules: [logged([], "twice", ({ cache }) => cache.increment("n"))] }),
+      new Node({
+        name: "twice",
+        dependencies: ["count"],
+        snapshot: "ALWAYS",
+        modules: [logged([], "twice", ({ cache }) => cache.increment("n"))],
+      }),
     ];
     const agent = new Agent({ nodes: nodes(), snapshotStore });
     const end = endOf(agent, await agent.runTask(newTask()));
@@ -299,8 +306,7 @@ describe("restoring", () => {
   it("counts generations on", async () => {
     const snapshotStore = new MemorySnapshotStore();
     const nodes = ["a", "b", "c"].map(
-      (name, index, all) =>
-        new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
+      (name, index, all) => new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
     );
     await new Agent({ nodes, snapshotStore }).runTask(newTask());
     const [first] = await snapshotStore.list(TASK_ID);
@@ -312,9 +318,7 @@ describe("restoring", () => {
   it("gives the run its id, its task, and an event that tells of it", async () => {
     const snapshotStore = new MemorySnapshotStore();
     const statuses: string[] = [];
-    const nodes = [
-      new Node({ name: "a", snapshot: "ALWAYS", modules: [logged([], "a", ({ task }) => void statuses.push(task.status))] }),
-    ];
+    const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [logged([], "a", ({ task }) => void statuses.push(task.status))] })];
     const first = new Agent({ nodes, snapshotStore }).start(newTask({ depth: { of: "params" } }));
     await first.outcome;
     const run = await new Agent({ nodes, snapshotStore }).startFromSnapshot(await newest(snapshotStore));
@@ -329,7 +333,11 @@ describe("restoring", () => {
 
   it("keeps failed chains and visits: what was PARTIAL stays PARTIAL, and a limit is not counted anew", async () => {
     const nodes = () => [
-      new Node({ name: "bad", nodeConfig: { maxRetries: 1 }, modules: [defineModule({ name: "bad", process: () => ({ status: "error", error: "bad" }) })] }),
+      new Node({
+        name: "bad",
+        nodeConfig: { maxRetries: 1 },
+        modules: [defineModule({ name: "bad", process: () => ({ status: "error", error: "bad" }) })],
+      }),
       new Node({ name: "after bad", dependencies: ["bad"], modules: [logged([], "never")] }),
       new Node({ name: "loop", nodeConfig: { maxVisits: 3 }, snapshot: "ALWAYS", modules: [logged([], "loop", ({ node }) => node.visit)] }),
       new Node({
@@ -344,7 +352,10 @@ describe("restoring", () => {
     const outcome = await agent.runTask(newTask());
     expect(outcome.status).toBe("PARTIAL");
     expect(outcome.executions).toMatchObject({ loop: 3 });
-    expect(outcome.failedChains).toEqual([["bad", "after bad"], ["loop", "forever"]]);
+    expect(outcome.failedChains).toEqual([
+      ["bad", "after bad"],
+      ["loop", "forever"],
+    ]);
     const end = endOf(agent, outcome);
     for (const ref of await snapshotStore.list(TASK_ID)) {
       const again = new Agent({ nodes: nodes(), snapshotStore });
@@ -412,7 +423,9 @@ describe("restoring", () => {
     const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [logged(log, "a")] })];
     await new Agent({ nodes, snapshotStore }).runTask(newTask());
     log.length = 0;
-    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), { signal: AbortSignal.abort("no") });
+    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), {
+      signal: AbortSignal.abort("no"),
+    });
     expect(outcome.status).toBe("FAILED");
     expect(outcome.task.error).toBe("The run was cancelled: no");
     expect(log).toEqual([]);
@@ -441,7 +454,11 @@ describe("added nodes", () => {
     const cache = new MemoryCache();
     await cache.set("mine", 1);
     const restored = new Agent({ nodes, snapshotStore, cache }).runFromSnapshot(await newest(snapshotStore));
-    await expect(restored).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-unknown-node", message: expect.stringContaining('"leaf"') });
+    await expect(restored).rejects.toMatchObject({
+      name: "SnapshotError",
+      code: "snapshot-unknown-node",
+      message: expect.stringContaining('"leaf"'),
+    });
     expect(await cache.getAll()).toEqual({ mine: 1 });
   });
 });
@@ -481,7 +498,11 @@ describe("a snapshot that does not fit", () => {
     ["a removed node", graph().slice(0, 2), ['node "nested" of the snapshot is not in the agent\'s graph']],
     ["a new node", [...graph(), node("c")], ['node "c" of the agent\'s graph is not in the snapshot']],
     ["a changed dependency", [node("a"), node("b"), ...graph().slice(2)], ['node "b" depended on "a" and depends on none now']],
-    ["changed modules", [new Node({ name: "a", modules: [logged([], "other")] }), ...rest], ['node "a" was made of "a" and is made of "other" now']],
+    [
+      "changed modules",
+      [new Node({ name: "a", modules: [logged([], "other")] }), ...rest],
+      ['node "a" was made of "a" and is made of "other" now'],
+    ],
     ["a removed module", [new Node({ name: "a" }), ...rest], ['node "a" was made of "a" and is made of none now']],
     ["two differences at once", [new Node({ name: "a" }), ...rest.slice(0, 1)], ['node "nested"', 'node "a"']],
   ])("is refused for %s, with what differs", async (_what, nodes, expected) => {

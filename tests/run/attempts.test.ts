@@ -279,12 +279,14 @@ describe("stop on success", () => {
     const log: string[] = [];
     const modules = [
       moduleOf("a", () => failure("a")),
+      moduleOf("b", () => failure("b")),
       moduleOf("needs-a", () => success(log.push("needs-a")), { dependencies: ["a"] }),
-      moduleOf("b", () => success(log.push("b"))),
+      moduleOf("needs-c", () => success(log.push("needs-c")), { dependencies: ["c"] }),
+      moduleOf("c", () => failure("c")),
     ];
     const { status } = await runNodes([new Node({ name: "n", modules, config })]);
-    expect(status).toBe("COMPLETE");
-    expect(log).toEqual(["b"]);
+    expect(status).toBe("FAILED");
+    expect(log).toEqual([]);
   });
 
   it("of a parallel node: the first success wins, the rest is aborted and awaited", async () => {
@@ -437,6 +439,7 @@ describe("limit of concurrent modules", () => {
       maxConcurrentTasks: 1,
       nodes: [
         nodeOf("waits", [], async () => {
+          await new Promise((resolve) => setImmediate(resolve));
           agent.maxConcurrentTasks = 2;
           await other.promise;
           return success();

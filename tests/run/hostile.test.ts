@@ -87,7 +87,7 @@ describe("result that is none", () => {
   });
 
   it("that the cache can hold is stored with the task, however deep a module may nest it", async () => {
-    for (let levels = 500; levels <= 520; levels++) {
+    for (const levels of [190, 197, 198, 199, 200, 201, 510, 511, 512]) {
       const { events, agent, outcome } = await runWithEvents([nodeOf("n", [], () => success(deep(levels)), once)]);
       expect(events.filter(({ type }) => type === "error.reported")).toHaveLength(outcome.status === "COMPLETE" ? 0 : 1);
       expect(await agent.cache.get("task")).toMatchObject({ status: outcome.status });
@@ -193,26 +193,6 @@ describe("module that throws", () => {
       expect(task.error).toBe("first");
       for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
     });
-    expect(left).toEqual([]);
-  });
-
-  it("in an abort listener of its own fails nothing else", async () => {
-    const left: unknown[] = [];
-    const note = (error: unknown) => left.push(error);
-    process.on("uncaughtException", note);
-    try {
-      const listener = moduleOf("listener", ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(success()))));
-      const { status } = await runNodes([
-        new Node({
-          name: "n",
-          modules: [listener, moduleOf("bad", () => Promise.reject(new Error("no")))],
-          nodeConfig: { parallel: true, maxRetries: 1 },
-        }),
-      ]);
-      expect(["FAILED", "PARTIAL"]).toContain(status);
-    } finally {
-      process.off("uncaughtException", note);
-    }
     expect(left).toEqual([]);
   });
 });

@@ -1,0 +1,95 @@
+/** Figures as Markdown: one table for each benchmark, a row for each shape, a column for each contender. */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Benchmark, Figure } from "./figure.ts";
+import type { Verdict } from "./targets.ts";
+
+function shown(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString("en");
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(" | ")} |`;
+  const rule = `| ${widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
+  return [line(head), rule, ...rows.map(line)].join("\n");
+}
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)];
+
+function cellOf(figure: Figure | undefined): string {
+  if (figure?.spread === undefined) return figure?.note ?? "";
+  const { median, lowest, highest, samples } = figure.spread;
+  return samples === 1 ? shown(median) : `${shown(median)} (${shown(lowest)}–${shown(highest)})`;
+}
+
+export function benchmarkTable({ title }: Pick<Benchmark, "title">, figures: readonly Figure[]): string {
+  const contenders = unique(figures.map(({ contender }) => contender));
+  const rows = unique(figures.map(({ shape }) => shape)).map((shape) => {
+    const ofShape = figures.filter((figure) => figure.shape === shape);
+    const cells = contenders.map((name) => cellOf(ofShape.find(({ contender }) => contender === name)));
+    return [shape, ofShape[0]?.unit ?? "", ...cells];
+  });
+  return `### ${title}\n\n${table(["", "unit", ...contenders], rows)}`;
+}
+
+export function verdictTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ target, aim, goal, figure, isMet, reachesGoal }) => [
+    target,
+    aim,
+    goal ?? "",
+    figure,
+    isMet ? (reachesGoal === true ? "pass, goal reached" : "pass") : "**miss**",
+  ]);
+  return `### Targets\n\n${table(["target", "aim", "goal", "figure", ""], rows)}`;
+}
+
+const versionOf = (manifest: string): string => (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+
+export interface Machine {
+  date: string;
+  node: string;
+  cpu: string;
+  cores: number;
+  memoryGB: number;
+  versions: Record<string, string>;
+}
+
+export function describeMachine(): Machine {
+  const require = createRequire(import.meta.url);
+  const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: cpus().length,
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    versions: {
+      "asimov-agents": versionOf(here("../package.json")),
+      xstate: versionOf(require.resolve("xstate/package.json")),
+      ioredis: versionOf(require.resolve("ioredis/package.json")),
+      "@langchain/langgraph": versionOf(here("node_modules/@langchain/langgraph/package.json")),
+    },
+  };
+}
+
+export function machineLine({ date, node, cpu, cores, memoryGB, versions }: Machine): string {
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `${date}, Node ${node}, ${cores} × ${cpu}, ${memoryGB} GB; ${packages.join(", ")}.`;
+}
+
+const BEGIN = "<!-- figures: written by `npm run bench -- --docs` -->";
+const END = "<!-- /figures -->";
+
+/** The document with its figures replaced. @throws Error when it does not mark where they stand */
+export function withFigures(document: string, figures: string): string {
+  const from = document.indexOf(BEGIN);
+  const to = document.indexOf(END);
+  if (from === -1 || to < from) throw new Error(`The document holds no "${BEGIN}" before "${END}".`);
+  return `${document.slice(0, from)}${BEGIN}\n\n${figures}\n\n${document.slice(to)}`;
+}

@@ -1,0 +1,90 @@
+/** What was to be reached, and whether it was; a target without figures is left out. */
+import { LANGGRAPH } from "./contenders/langgraph.ts";
+import { OURS } from "./contenders/ours.ts";
+import type { Figure } from "./figure.ts";
+import { IN_MEMORY } from "./shapes/snapshots.ts";
+
+export interface Verdict {
+  target: string;
+  aim: string;
+  goal?: string;
+  figure: string;
+  isMet: boolean;
+  reachesGoal?: boolean;
+}
+
+const FLOOR = "bare XState";
+const SIZES = ["10", "100", "1,000", "10,000"];
+const CHAINS = SIZES.map((size) => `chain of ${size}`);
+const FANS = SIZES.map((size) => `fan-out of ${size} and join`);
+
+type Read = (group: string, shape: string, contender?: string) => number | undefined;
+
+interface Limits {
+  aim: number;
+  goal?: number;
+  /** How a figure is written. */
+  show(value: number): string;
+}
+
+function judge(target: string, value: number | undefined, { aim, goal, show }: Limits): Verdict[] {
+  if (value === undefined) return [];
+  const verdict = { target, aim: `≤ ${show(aim)}`, figure: show(value), isMet: value <= aim };
+  return [goal === undefined ? verdict : { ...verdict, goal: `≤ ${show(goal)}`, reachesGoal: value <= goal }];
+}
+
+const asFraction = (value: number): string => `1/${(1 / value).toFixed(1).replace(/\.0$/, "")}`;
+const asFactor = (value: number): string => `${value.toFixed(2).replace(/\.?0+$/, "")} ×`;
+const as = (unit: string) => (value: number) =>
+  `${value >= 1_000 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3))} ${unit}`;
+
+const fractionOfLangGraph = (aim: number, goal: number): Limits => ({ aim: 1 / aim, goal: 1 / goal, show: asFraction });
+
+/** Ours by another contender's. */
+const ratio = (read: Read, group: string, shape: string, other: string): number | undefined => {
+  const ours = read(group, shape);
+  const theirs = read(group, shape, other);
+  return ours === undefined || theirs === undefined ? undefined : ours / theirs;
+};
+
+/** The dearest size by the cheapest; those of 10 nodes are left out, since a run's own cost weighs on few nodes. */
+function unevenness(read: Read, group: string, shapes: readonly string[]): number | undefined {
+  const costs = shapes.slice(1).flatMap((shape) => read(group, shape) ?? []);
+  return costs.length < 2 ? undefined : Math.max(...costs) / Math.min(...costs);
+}
+
+/** The lower ends of what the Python predecessor was measured with, on a machine of this kind. */
+const PREDECESSOR: readonly [group: string, shape: string, contender: string, microseconds: number, per: string][] = [
+  ["chain", "chain of 100", OURS, 70, "node"],
+  ["fan", "fan-out of 100 and join", OURS, 19, "node"],
+  ["fan", "fan-out of 1,000 and join", OURS, 46, "node"],
+  ["loop", "loop of 1,000", OURS, 88, "iteration"],
+  ["snapshots", "chain of 100", IN_MEMORY, 500, "node"],
+  ["snapshots", "chain of 1,000", IN_MEMORY, 6_000, "node"],
+];
+
+export function verdictsOn(figures: readonly Figure[]): Verdict[] {
+  const read: Read = (group, shape, contender = OURS) =>
+    figures.find((figure) => figure.group === group && figure.shape === shape && figure.contender === contender)?.spread?.median;
+  const graphs = [...CHAINS.map((shape) => ["chain", shape] as const), ...FANS.map((shape) => ["fan", shape] as const)];
+  return [
+    ...graphs.flatMap(([group, shape]) =>
+      judge(`${shape}: a node's cost, of ${LANGGRAPH}'s`, ratio(read, group, shape, LANGGRAPH), fractionOfLangGraph(10, 20)),
+    ),
+    ...judge(`loop: an iteration's cost, of ${LANGGRAPH}'s`, ratio(read, "loop", "loop of 1,000", LANGGRAPH), fractionOfLangGraph(4, 8)),
+    ...graphs.flatMap(([group, shape]) =>
+      judge(`${shape}: a node's cost, of ${FLOOR}'s`, ratio(read, group, shape, FLOOR), { aim: 2, goal: 1.3, show: asFactor }),
+    ),
+    ...judge("chains of 100 to 10,000: dearest node by cheapest", unevenness(read, "chain", CHAINS), { aim: 1.5, show: asFactor }),
+    ...judge("fan-outs of 100 to 10,000: dearest node by cheapest", unevenness(read, "fan", FANS), { aim: 1.5, show: asFactor }),
+    ...PREDECESSOR.flatMap(([group, shape, contender, aim, per]) =>
+      judge(`${group === "snapshots" ? "snapshots on a " : ""}${shape}: Python predecessor`, read(group, shape, contender), {
+        aim,
+        show: as(`µs/${per}`),
+      }),
+    ),
+    ...judge("import, time", read("package", "import"), { aim: 100, show: as("ms") }),
+    ...judge("import, memory over bare node", read("package", "memory of the import, over bare node"), { aim: 30, show: as("MB") }),
+    ...judge("installed", read("package", "installed, with its dependencies and xstate"), { aim: 15, show: as("MB") }),
+  ];
+}

@@ -1,0 +1,43 @@
+/** The graph of nodes as plain data, checked whole, nested graphs too. */
+import { GraphError } from "../contract/errors.ts";
+import { type Graph, requireGraph } from "../contract/graph.ts";
+import type { Node } from "../contract/node.ts";
+import { graphNodeOf } from "../contract/node-definition.ts";
+
+/** Each nested graph is three actors deeper, and XState's own recursion ends near 500 actors. */
+const MAX_DEPTH = 64;
+
+export function graphOf(nodes: Iterable<Node>): Graph {
+  return { nodes: [...nodes].map(graphNodeOf) };
+}
+
+/**
+ * @param path the nodes whose nested graph this is
+ * @throws GraphError with every fault, those of nested graphs too
+ */
+export function validGraph(nodes: readonly Node[], path: readonly string[] = []): Graph {
+  if (nodes.length === 0)
+    throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
+  const faults: string[] = [];
+  let code: string | undefined;
+  const collect = (inner: readonly Node[], where: readonly string[]): void => {
+    if (where.length > MAX_DEPTH) {
+      faults.push(`Node "${where.at(-1)}" is nested deeper than ${MAX_DEPTH} graphs.`);
+      code ??= "graph-too-deep";
+      return;
+    }
+    try {
+      requireGraph(graphOf(inner).nodes);
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      code ??= error.code;
+      faults.push(
+        ...error.faults.map((fault) => (where.length === 0 ? fault : `In ${where.map((name) => `"${name}"`).join(" → ")}: ${fault}`)),
+      );
+    }
+    for (const node of inner) if (node.nodes.length > 0) collect(node.nodes, [...where, node.name]);
+  };
+  collect(nodes, path);
+  if (code !== undefined) throw new GraphError(faults, code);
+  return graphOf(nodes);
+}

@@ -1,0 +1,113 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, inject, it } from "vitest";
+import { type ProgramOptions, ROOT, runFile } from "../support/program.ts";
+
+const folder = join(ROOT, "examples");
+const files = (await readdir(folder)).filter((name) => /^\d\d-.*\.ts$/.test(name)).sort();
+
+/** What the program printed; it has ended well, and complained of nothing. */
+async function linesOf(name: string, options?: ProgramOptions): Promise<string[]> {
+  const { stdout, stderr, code } = await runFile(join(folder, name), [], options);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout.trimEnd().split("\n");
+}
+
+describe("examples", () => {
+  it("are those that the tests below run", () => {
+    expect(files).toEqual([
+      "01-text-agent.ts",
+      "02-fan-out-and-join.ts",
+      "03-dynamic-nodes.ts",
+      "04-middlewares.ts",
+      "05-mailboxes-on-redis.ts",
+      "06-resume-after-kill.ts",
+      "07-embed-in-your-machine.ts",
+      "08-stately-inspector.ts",
+    ]);
+  });
+
+  it.each(files)("%s is short, and imports the package by its public name alone", async (name) => {
+    const text = await readFile(join(folder, name), "utf8");
+    const imports = [...text.matchAll(/^(?:import|\} from) .*?"([^"]+)";$/gm)].map(([, from]) => from);
+    expect(imports.length).toBeGreaterThan(0);
+    for (const from of imports) expect(from).toMatch(/^(asimov-agents(\/(redis|inspect|machines|actors))?|xstate|node:\w+)$/);
+    expect(text.split("\n").length).toBeLessThanOrEqual(71);
+  });
+
+  it("01 shortens a text until the Lua condition no longer holds", async () => {
+    expect(await linesOf("01-text-agent.ts")).toEqual([
+      "draft 1: 50 words",
+      "draft 2: 34 words",
+      "draft 3: 18 words",
+      "COMPLETE after 3 drafts:",
+      "An actor has a state of its own. It takes one message at a time. Machines draw this.",
+    ]);
+  });
+
+  it("02 ends as PARTIAL with what the good branches gave", async () => {
+    expect(await linesOf("02-fan-out-and-join.ts")).toEqual([
+      "status: PARTIAL",
+      "north: 295",
+      'south: the line of south is no list of numbers: "n/a"',
+      "east: 135",
+      "north and east: 430",
+      'failed chains: [["south","country"]]',
+    ]);
+  });
+
+  it("03 runs the nodes that a node added before what depended on it", async () => {
+    expect(await linesOf("03-dynamic-nodes.ts")).toEqual([
+      "step: plan",
+      "added: measure main.c, measure add.c",
+      "step: measure main.c, measure add.c",
+      "step: sum",
+      '{"sum":71}',
+    ]);
+  });
+
+  it("04 passes a result through the module's middlewares, then the node's", async () => {
+    expect(await linesOf("04-middlewares.ts")).toEqual([
+      "attempt 1: not polite",
+      "attempt 2: polite",
+      "Dear Susan, please answer to [address] soon.",
+      "letter number 1",
+    ]);
+  });
+
+  it("05 lets two agents talk through mailboxes on Redis", async () => {
+    expect(await linesOf("05-mailboxes-on-redis.ts", { env: { REDIS_URL: inject("redisUrl") } })).toEqual([
+      "reviewer got: A robot may not injure a human being.",
+      "writer got: Make it stronger.",
+      "reviewer got: A robot may not ever injure a human being.",
+      "writer got: Good.",
+      "review: COMPLETE, write: COMPLETE",
+    ]);
+  });
+
+  it("05 says what to do where no Redis is named", async () => {
+    const { stdout, stderr, code } = await runFile(join(folder, "05-mailboxes-on-redis.ts"), [], { env: { REDIS_URL: undefined } });
+    expect({ stdout, code }).toEqual({ stdout: "", code: 1 });
+    expect(stderr).toMatch(/^This example needs a Redis server\. Start one, then: REDIS_URL=redis:\S+ .*05-mailboxes-on-redis\.ts\n$/);
+  });
+
+  it("06 goes on in a second process, and runs again only what was not finished", async () => {
+    expect(await linesOf("06-resume-after-kill.ts")).toEqual([
+      "first process: collects, which is slow and costs money",
+      "first process: writes, with the key RUN/write.1.1/write",
+      "second process: the first one ended by SIGKILL",
+      "second process: writes, with the key RUN/write.1.1/write",
+      "second process: COMPLETE: Found Ganymede and Callisto.",
+    ]);
+  });
+
+  it("07 runs an agent in a machine of the user's own", async () => {
+    expect(await linesOf("07-embed-in-your-machine.ts")).toEqual(["guesses: 50, 25, 37, 43, 40, 41, 42", "state: won"]);
+  });
+
+  it("08 shows every machine, and ends by itself where there is no terminal", async () => {
+    const [inspector, ...rest] = await linesOf("08-stately-inspector.ts");
+    expect(inspector).toMatch(/^inspector: http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{20,}$/);
+    expect(rest).toEqual(["status: COMPLETE", "actors: agent, task, plan, write, check"]);
+  });
+});
