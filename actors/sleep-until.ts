@@ -10,7 +10,7 @@ import { setLongTimeout } from "../src/contract/long-timer.ts";
  *   invoke: { src: "sleepUntil", input: ({ context }) => ({ deadline: context.remindAt }), onDone: "reminding" },
  * });
  */
-export function sleepUntil(clock: () => number = Date.now): PromiseActorLogic<number, { deadline: number }> {
+export function sleepUntil(clock: () => number = () => Date.now()): PromiseActorLogic<number, { deadline: number }> {
   return fromPromise(
     ({ input, signal }) =>
       new Promise((resolve) => {

@@ -12,10 +12,10 @@ import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import type { AgentEvent } from "../src/contract/events.ts";
 import type { Graph } from "../src/contract/graph.ts";
-import type { ErrorReport, NodeReport, NodeResult, TaskOutcomeJSON } from "../src/contract/outcome.ts";
+import { type ErrorReport, type NodeReport, type NodeResult, type TaskOutcomeJSON, toErrorReport } from "../src/contract/outcome.ts";
+import { endMessage, endOfRun, outcomeOfRun } from "../src/contract/run-end.ts";
 import {
   beginStep,
-  failedChains,
   markSaved,
   NO_EFFECTS,
   nodesToSave,
@@ -23,11 +23,10 @@ import {
   runnable,
   settleStep,
   startState,
-  statusOf,
   withErrors,
 } from "../src/contract/run-state.ts";
 import type { SnapshotRef } from "../src/contract/snapshot.ts";
-import { endTask, type TaskEnd, type TaskJSON } from "../src/contract/task.ts";
+import type { TaskEnd, TaskJSON } from "../src/contract/task.ts";
 import { TaskStatus } from "../src/contract/vocabulary.ts";
 import { taskMachine } from "./task.ts";
 
@@ -85,46 +84,7 @@ export type NodesCommand =
 
 type Parts = { context: AgentMachineContext };
 
-const endOf = ({ context: { failure, state, results } }: Parts): TaskEnd => {
-  const status = failure === undefined ? statusOf(state) : TaskStatus.FAILED;
-  const error = failure?.error ?? (status === TaskStatus.COMPLETE ? undefined : state.errors.at(-1)?.error);
-  return { status, result: lastResults(state.graph, results), ...(error === undefined ? {} : { error }) };
-};
-
-/** The results of the graph's last nodes, by name. */
-function lastResults(graph: Graph, results: Record<string, NodeResult>): Record<string, unknown> {
-  const inner = new Set(graph.nodes.flatMap(({ dependencies }) => dependencies));
-  const last = graph.nodes.filter(({ name }) => !inner.has(name) && Object.hasOwn(results, name) && results[name]?.status === "success");
-  return Object.fromEntries(last.map(({ name }) => [name, results[name]?.results.at(-1)?.result ?? null]));
-}
-
-function outcomeOf(parts: Parts): TaskOutcomeJSON {
-  const { task, state, results, executions } = parts.context;
-  const end = endOf(parts);
-  return {
-    task: endTask(task, end),
-    status: end.status,
-    results,
-    failedChains: failedChains(state),
-    errors: [...state.errors],
-    executions,
-    totalIterations: state.totalIterations,
-  };
-}
-
-/** The message of the end, for the output mailbox. */
-function endMessage(parts: Parts): unknown {
-  const { status, result } = endOf(parts);
-  const chains = failedChains(parts.context.state);
-  return { status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };
-}
-
-const reportOf = ({ node, error, code }: NodeReport): ErrorReport => ({
-  status: "error",
-  node,
-  error: error ?? "failed",
-  ...(code === undefined ? {} : { code }),
-});
+const endOf = ({ context }: Parts): TaskEnd => endOfRun(context);
 
 interface Enqueue {
   emit(event: AgentEvent): void;
@@ -272,7 +232,7 @@ export const agentMachine = setup({
         },
       ],
     },
-    "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [reportOf(event.report)] }) } },
+    "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [toErrorReport(event.report)] }) } },
   },
   initial: "running",
   states: {
@@ -381,7 +341,7 @@ export const agentMachine = setup({
           entry: "endTask",
           invoke: {
             src: "closeRun",
-            input: (parts) => ({ task: outcomeOf(parts).task, message: endMessage(parts) }),
+            input: (parts) => ({ task: outcomeOfRun(parts.context).task, message: endMessage(parts.context) }),
             onDone: [
               { guard: "isComplete", target: "#agent.COMPLETE" },
               { guard: "isPartial", target: "#agent.PARTIAL" },
@@ -395,5 +355,5 @@ export const agentMachine = setup({
     FAILED: { type: "final", entry: "tellEnded" },
     PARTIAL: { type: "final", entry: "tellEnded" },
   },
-  output: outcomeOf,
+  output: ({ context }) => outcomeOfRun(context),
 });

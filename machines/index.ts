@@ -8,7 +8,6 @@ export {
   type PublishEvent,
 } from "./agent.ts";
 export {
-  type MailboxMessage,
   type NodeMachineContext,
   type NodeMachineEvent,
   type NodeMachineInput,

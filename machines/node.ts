@@ -21,7 +21,6 @@ import {
 } from "xstate";
 import {
   type Attempt,
-  decisionOf,
   failureOf,
   isPartial,
   judge,
@@ -29,13 +28,13 @@ import {
   type ModuleOrder,
   type ModuleOutcome,
   modulesToStart,
-  nodeResultOf,
   type Verdict,
   withOutcome,
 } from "../src/contract/attempt.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import { asimovErrorOf, messageOf } from "../src/contract/errors.ts";
 import { backoffMs, type NodeDefinition } from "../src/contract/node-definition.ts";
+import { type MailboxMessage, messagesOf, reportOf } from "../src/contract/node-report.ts";
 import type { NodeReport } from "../src/contract/outcome.ts";
 
 export interface NodeMachineInput {
@@ -69,12 +68,6 @@ export type NodeMachineEvent =
 export type NodeMachineReport =
   | { type: "node.settled"; report: NodeReport; messages: MailboxMessage[] }
   | { type: "node.retrying"; node: string; attempt: number; error: string };
-
-export interface MailboxMessage {
-  mailbox: string;
-  /** JSON. */
-  message: unknown;
-}
 
 type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 
@@ -237,33 +230,6 @@ const machine = setup({
     })),
   },
 });
-
-function reportOf({ definition, modules, failure }: NodeMachineContext, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
-  if (status !== "COMPLETE") return { node: definition.name, status, ...(failure ?? { error: "failed" }) };
-  const decided = decisionOf(modules);
-  const added = modules.ended.flatMap((outcome) => outcome.added ?? []);
-  return {
-    node: definition.name,
-    status,
-    ...(typeof decided?.decision === "string" ? { decision: decided.decision, cleanup: decided.cleanup ?? false } : {}),
-    ...(added.length === 0 ? {} : { added }),
-  };
-}
-
-function messagesOf({ definition, modules, failure }: NodeMachineContext): MailboxMessage[] {
-  const messages: MailboxMessage[] = [];
-  if (definition.modules.some(({ outputMailbox }) => outputMailbox !== undefined)) {
-    for (const { module, json } of modules.ended) {
-      const mailbox = definition.modules[module]?.outputMailbox;
-      if (mailbox !== undefined && json !== undefined) messages.push({ mailbox, message: JSON.parse(json) });
-    }
-  }
-  if (definition.outputMailbox !== undefined) {
-    const message = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
-    messages.push({ mailbox: definition.outputMailbox, message });
-  }
-  return messages;
-}
 
 const execute = {
   "node.execute": [

@@ -121,5 +121,8 @@ export function nodeResultOf(attempt: Attempt, end: { status: "success" } | { st
 /** The last module in the order of the definition that succeeded and decided decides for the node. */
 export function decisionOf({ ended }: Attempt): Pick<ModuleOutcome, "decision" | "cleanup"> | undefined {
   const decided = ended.filter((outcome) => succeeded(outcome) && outcome.decision !== undefined);
-  return decided.reduce<ModuleOutcome | undefined>((last, outcome) => (last !== undefined && last.module > outcome.module ? last : outcome), undefined);
+  return decided.reduce<ModuleOutcome | undefined>(
+    (last, outcome) => (last !== undefined && last.module > outcome.module ? last : outcome),
+    undefined,
+  );
 }

@@ -54,3 +54,7 @@ export interface NodeReport {
   cleanup?: boolean;
   added?: GraphNode[];
 }
+
+export function toErrorReport({ node, error, code }: NodeReport): ErrorReport {
+  return { status: "error", node, error: error ?? "failed", ...(code === undefined ? {} : { code }) };
+}

@@ -36,7 +36,18 @@ export interface RunState {
 }
 
 export function startState(graph: Graph): RunState {
-  return { graph, levels: planOf(graph), index: 0, skipped: [], asked: [], history: [], totalIterations: 0, failed: [], saved: [], errors: [] };
+  return {
+    graph,
+    levels: planOf(graph),
+    index: 0,
+    skipped: [],
+    asked: [],
+    history: [],
+    totalIterations: 0,
+    failed: [],
+    saved: [],
+    errors: [],
+  };
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -78,6 +78,8 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
   const settle = (before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot, self: object): AnyMachineSnapshot => {
     if (after.status === "active" || (before !== undefined && before.status !== "active")) return after;
     const scope = scopes.get(self) as GraphScope;
+    // A run that ends by itself has closed them, and waited for it.
+    if (after.status !== "done") void scope.closeGenerators();
     binding.onEnd?.(scope, after.status === "error" ? messageOf(after.error) : after.status === "stopped" ? "stopped" : undefined);
     return after.status === "done"
       ? ({ ...after, output: binding.outputOf(after.output as TaskOutcomeJSON, scope) } as AnyMachineSnapshot)
