@@ -1,4 +1,4 @@
-/** Whether a node runs: its inputs must be there, and its condition must hold. */
+/** Whether a node runs: its condition must hold; then its inputs must be there. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
 import type { Cache } from "../src/contract/cache.ts";
 import { AsimovError } from "../src/contract/errors.ts";
@@ -30,8 +30,9 @@ export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean
   return fromPromise(async ({ input, self }) => {
     const host = hostOf(self);
     const { inputs, condition } = host.node(input.node).nodeConfig;
+    if (condition !== undefined && !(await host.evaluate(condition))) return false;
     await requireKeys(host.cache, inputs, input.node, "input");
-    return condition === undefined || (await host.evaluate(condition));
+    return true;
   });
 }
 

@@ -10,7 +10,6 @@ import {
   type CheckedResult,
   checkResult,
   DEFAULT_MODULE_TIMEOUT_MS,
-  type EmittedEvent,
   type Middleware,
   type ModuleConfig,
   type ModuleContext,
@@ -18,6 +17,7 @@ import {
 } from "../src/contract/module.ts";
 import type { Node } from "../src/contract/node.ts";
 import type { Task } from "../src/contract/task.ts";
+import type { Span } from "../src/contract/telemetry.ts";
 
 /** A module's view of the run. A generator keeps the one it was started with, renewed at each visit. */
 class Context implements ModuleContext {
@@ -61,12 +61,13 @@ class Context implements ModuleContext {
     return this.#controller.signal;
   }
 
-  emit(event: EmittedEvent): void {
-    this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+  /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
+  get emit(): ModuleContext["emit"] {
+    return (event) => this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
   }
 
-  evaluate(condition: string): Promise<boolean> {
-    return this.#host.evaluate(condition);
+  get evaluate(): ModuleContext["evaluate"] {
+    return (condition) => this.#host.evaluate(condition);
   }
 
   abort(reason: Error): void {
@@ -91,6 +92,7 @@ export class ModuleJob {
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
   #context: Context | undefined;
+  #span: Span | undefined;
   #clearTimer: () => void = () => {};
   /** Why the job was stopped from outside; what its module still gives is then late. */
   #stop: { status: "error" | "aborted"; error: AsimovError } | undefined;
@@ -117,7 +119,10 @@ export class ModuleJob {
     }
     let work: Promise<CheckedResult>;
     try {
-      work = this.#module.trace ? this.#traced() : this.#process();
+      if (this.#module.trace) this.#span = this.#startSpan();
+      // What the user's module starts itself belongs to this run, whoever's module left the permit.
+      const within = this.#span ?? this.#host.spanOf(this.#order.node);
+      work = within.run(() => this.#process());
     } catch (error) {
       work = Promise.reject(error);
     }
@@ -143,24 +148,16 @@ export class ModuleJob {
     this.#context?.abort(error);
   }
 
-  async #traced(): Promise<CheckedResult> {
-    const { name, config } = this.#module;
+  #startSpan(): Span {
+    const { name } = this.#module;
     const { node, visit, attempt } = this.#order;
-    const span = this.#host.startSpan(`module ${name}`, node, {
+    return this.#host.startSpan(`module ${name}`, node, {
       "asimov.module.name": name,
       "asimov.node.name": node,
       "asimov.node.visit": visit,
       "asimov.node.attempt": attempt,
-      "asimov.module.timeout_ms": config.timeoutMs ?? DEFAULT_MODULE_TIMEOUT_MS,
+      "asimov.module.timeout_ms": this.#timeoutMs,
     });
-    try {
-      const checked = await span.run(() => this.#process());
-      span.end(checked.result.status === "error" ? (checked.result.error ?? "error") : undefined);
-      return checked;
-    } catch (error) {
-      span.end(messageOf(this.#stop?.error ?? error));
-      throw error;
-    }
   }
 
   /** No async function of its own: most modules have no middleware, and each promise more is felt in a graph of no-ops. */
@@ -265,6 +262,7 @@ export class ModuleJob {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#clearTimer();
+    this.#span?.end(outcome.status === "success" ? undefined : outcome.error);
     this.#onEnd(outcome);
   }
 }

@@ -143,10 +143,15 @@ export function nodePool(
     }),
 
     start(snapshot, scope) {
-      for (const name of hostOf(scope.self).nodeNames) {
+      const host = hostOf(scope.self);
+      for (const name of host.nodeNames) {
         if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
       }
-      for (const ref of snapshot.nodes.values()) ref.start();
+      for (const [name, ref] of snapshot.nodes) {
+        // Of a restored step: it goes on with the visit that it was in.
+        if (snapshot.waiting.has(name)) host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
+        ref.start();
+      }
     },
 
     transition(snapshot, event, scope) {

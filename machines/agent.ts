@@ -142,6 +142,8 @@ export const agentMachine = setup({
   },
   guards: {
     isFailed: ({ context }) => context.failure !== undefined,
+    /** A report that it cannot take would be another message for it, without end. */
+    isErrorMailbox: ({ context }, { mailbox }: { mailbox: string }) => mailbox === context.errorMailbox,
     hasCleanup: ({ context }) => context.cleanup.length > 0,
     hasUnpublished: ({ context }) => context.unpublished > 0,
     isPublished: ({ context }) => context.unpublished === 0,
@@ -198,7 +200,16 @@ export const agentMachine = setup({
       enqueue.sendTo("outbox", { type: "message.publish", mailbox, message, ...(id === undefined ? {} : { id }) });
     }),
     countPublished: assign({ unpublished: ({ context }) => context.unpublished - 1 }),
-    recordFailure: assign((_, failure: { error: string; code: string }) => ({ failure })),
+    /** The run fails whatever its nodes did; a nested graph that is aborted leaves it to whoever aborts it to say so. */
+    recordFailure: enqueueActions(({ context, enqueue }, failure: { error: string; code: string }) => {
+      const isAborted = context.path.length > 0 && failure.code !== "max-iterations";
+      const errors: ErrorReport[] = isAborted ? [] : [{ status: "error", ...failure }];
+      enqueue.assign({
+        failure,
+        state: withErrors(context.state, errors),
+        unpublished: context.unpublished + tellErrors(enqueue, context, errors),
+      });
+    }),
     recordNodes: assign((_, done: { results: Record<string, NodeResult>; executions: Record<string, number> }) => done),
     clearCleanup: assign({ cleanup: [] }),
     abortNodes: sendTo("nodes", ({ context }) => ({ type: "nodes.abort", reason: context.failure?.error ?? "cancelled" })),
@@ -221,17 +232,20 @@ export const agentMachine = setup({
   on: {
     "message.publish": { actions: { type: "publish", params: ({ event }) => event } },
     "message.published": { actions: "countPublished" },
-    "message.failed": {
-      actions: [
-        "countPublished",
-        {
-          type: "reportErrors",
-          params: ({ event }) => ({
-            errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
-          }),
-        },
-      ],
-    },
+    "message.failed": [
+      { guard: { type: "isErrorMailbox", params: ({ event }) => event }, actions: "countPublished" },
+      {
+        actions: [
+          "countPublished",
+          {
+            type: "reportErrors",
+            params: ({ event }) => ({
+              errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
+            }),
+          },
+        ],
+      },
+    ],
     "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [toErrorReport(event.report)] }) } },
   },
   initial: "running",
@@ -239,9 +253,10 @@ export const agentMachine = setup({
     running: {
       initial: "opening",
       on: {
-        "run.cancel": {
-          actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) },
-        },
+        "run.cancel": [
+          { guard: "isFailed" },
+          { actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) } },
+        ],
       },
       states: {
         opening: {

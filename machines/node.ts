@@ -105,6 +105,8 @@ const orderOf = ({ definition, scope, visits: visit, attempt }: NodeMachineConte
   module,
 });
 
+const hasVisitsLeft = ({ definition, visits }: NodeMachineContext): boolean => definition.maxVisits === 0 || visits < definition.maxVisits;
+
 const hasAttemptsLeft = (parts: Parts): boolean =>
   parts.context.attempt < parts.context.definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
 
@@ -122,7 +124,7 @@ const machine = setup({
     runModule: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
     /** Runs the graph of a SUBGRAPH: input, output and `module.abort` as `runModule`. */
     runSubgraph: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
-    /** Evaluates the condition, after the inputs are there: input `{ node }`, output whether to run. */
+    /** Evaluates the condition; where it holds, the inputs must be there: input `{ node }`, output whether to run. */
     checkNode: {} as EffectLogic<{ node: string }, boolean>,
     /** Fails when an output is missing: input `{ node }`. */
     verifyOutputs: {} as EffectLogic<{ node: string }, void>,
@@ -130,16 +132,16 @@ const machine = setup({
     sleepUntil: {} as EffectLogic<{ deadline: number }, number>,
   },
   guards: {
-    isPlain: ({ context: { definition, visits } }) =>
-      definition.mode === "ordered" &&
-      !definition.checks &&
-      definition.timeoutMs === 0 &&
-      (definition.maxVisits === 0 || visits < definition.maxVisits),
-    isOverVisits: ({ context: { definition, visits } }) => definition.maxVisits > 0 && visits >= definition.maxVisits,
+    isPlain: ({ context }) => {
+      const { mode, checks, timeoutMs } = context.definition;
+      return mode === "ordered" && !checks && timeoutMs === 0 && hasVisitsLeft(context);
+    },
+    isOverVisits: ({ context }) => !hasVisitsLeft(context),
     hasChecks: ({ context }) => context.definition.checks,
     isEmpty: ({ context }) => context.definition.mode === "empty",
     isParallel: ({ context }) => context.definition.mode === "parallel",
     isNested: ({ context }) => context.definition.mode === "nested",
+    shouldRunOnceMore: ({ context, event }) => (event as unknown as DoneActorEvent<boolean>).output && hasVisitsLeft(context),
     shouldRun: ({ event }) => (event as unknown as DoneActorEvent<boolean>).output,
     isDone: (parts) => {
       const { verdict, attempt } = verdictAfter(parts);
@@ -163,6 +165,14 @@ const machine = setup({
       modules: withNext(context.definition, NOTHING),
       failure: undefined,
     })),
+    /** A skip is no visit: until it is known that the node runs, all stays as the visit before left it. */
+    beginCheck: assign(({ context, event }) => ({ attempt: 1, now: event.type === "node.execute" ? event.at : context.now })),
+    passCheck: assign(({ context }) => ({
+      visits: context.visits + 1,
+      modules: withNext(context.definition, NOTHING),
+      failure: undefined,
+    })),
+    failCheck: assign(({ context }) => ({ visits: context.visits + 1, modules: NOTHING })),
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: withNext(context.definition, NOTHING) })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);
@@ -234,9 +244,9 @@ const machine = setup({
 const execute = {
   "node.execute": [
     { guard: "isPlain", target: "#node.EXECUTING.ordered", actions: "beginVisit" },
+    { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginCheck" },
     // Entered again also by a node that is FAILED already: it has to tell so.
     { guard: "isOverVisits", target: "#node.FAILED", reenter: true, actions: "recordOverVisits" },
-    { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginVisit" },
     { target: "#node.EXECUTING.starting", actions: "beginVisit" },
   ],
 } as const;
@@ -268,6 +278,7 @@ const whileRunning = <T extends string>(goOn: readonly T[]) =>
     "node.abort": { target: "#node.EXECUTING.stopping", actions: "recordOutcome" },
   }) as const;
 
+const failedCheck = { target: "#node.FAILED", actions: ["failCheck", "recordOutcome", "recordFailure"] } as const;
 const failed = { target: "#node.FAILED", actions: ["recordOutcome", "recordFailure"] } as const;
 
 /**
@@ -290,12 +301,13 @@ export const nodeMachine = machine.createMachine({
             src: "checkNode",
             input: ({ context }) => ({ node: context.definition.name }),
             onDone: [
-              { guard: "shouldRun", target: "starting" },
+              { guard: "shouldRunOnceMore", target: "starting", actions: "passCheck" },
+              { guard: "shouldRun", target: "#node.FAILED", actions: "recordOverVisits" },
               { target: "#node.WAITING", actions: "tellSkipped" },
             ],
-            onError: failed,
+            onError: failedCheck,
           },
-          on: { "node.abort": failed },
+          on: { "node.abort": failedCheck },
         },
         starting: {
           entry: "startTimeLimit",

@@ -14,7 +14,6 @@ import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecuti
 import { type RunState, toExecutionState } from "./contract/run-state.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/snapshot.ts";
 import { Task } from "./contract/task.ts";
-import { TaskStatus } from "./contract/vocabulary.ts";
 import type { RedactOptions } from "./inspect/redact.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
@@ -200,11 +199,6 @@ export class Agent {
           code: "invalid-options",
         },
       );
-    }
-    if (task.status !== TaskStatus.WAITING) {
-      throw new AsimovError(`Task ${task.id} is ${task.status}; a task runs once. Make a new Task, or go on by \`runFromSnapshot\`.`, {
-        code: "task-not-waiting",
-      });
     }
     const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
     const { run, begin } = this.#launch({ input });

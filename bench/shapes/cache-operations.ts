@@ -77,7 +77,7 @@ interface Operation {
 
 async function publishAndReceive(store: Store, index: number): Promise<void> {
   const received = store.receive("inbox");
-  // The receiver waits before the message is there.
+  // The receiver has asked before the message is sent.
   await turn();
   await store.publish("inbox", index);
   const message = await received;
@@ -107,7 +107,7 @@ const OPERATIONS: readonly Operation[] = [
     },
   },
 ];
-const WAITING: Operation = { name: "hand a message to a waiting receiver", once: publishAndReceive };
+const WAITING: Operation = { name: "hand a message to a receiver", once: publishAndReceive };
 
 async function inFlight(count: number, limit: number, once: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0;

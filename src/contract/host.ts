@@ -40,6 +40,8 @@ export interface ModuleHost {
   tell(event: AgentEventBody): void;
   /** Told when a generator starts, to say so when it had a position before a restore. */
   generatorStarted(order: ModuleOrder, module: string): void;
+  /** The span that what happens within a node belongs to. */
+  spanOf(node: string): Span;
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
 }
 

@@ -75,15 +75,19 @@ export interface Binding<TOutput> {
  * It has the machine's chart, so that inspectors can draw it.
  */
 export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLogic {
-  const settle = (before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot, self: object): AnyMachineSnapshot => {
-    if (after.status === "active" || (before !== undefined && before.status !== "active")) return after;
+  const settle = (before: AnyMachineSnapshot, after: AnyMachineSnapshot, { self, defer }: AnyActorScope): AnyMachineSnapshot => {
+    if (after.status === "active" || before.status !== "active") return after;
     const scope = scopes.get(self) as GraphScope;
-    // A run that ends by itself has closed them, and waited for it.
-    if (after.status !== "done") void scope.closeGenerators();
-    binding.onEnd?.(scope, after.status === "error" ? messageOf(after.error) : after.status === "stopped" ? "stopped" : undefined);
-    return after.status === "done"
-      ? ({ ...after, output: binding.outputOf(after.output as TaskOutcomeJSON, scope) } as AnyMachineSnapshot)
-      : after;
+    if (after.status === "done") {
+      const outcome = after.output as TaskOutcomeJSON;
+      // After what the last transition tells.
+      defer(() => binding.onEnd?.(scope, outcome.task.error));
+      return { ...after, output: binding.outputOf(outcome, scope) } as AnyMachineSnapshot;
+    }
+    const error = after.status === "error" ? messageOf(after.error) : "the run was stopped";
+    scope.leave(error);
+    binding.onEnd?.(scope, error);
+    return after;
   };
 
   const logic = {
@@ -113,7 +117,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
       try {
         const next = boundAgent.transition(snapshot, binding.eventOf?.(event) ?? event, actorScope);
-        return settle(snapshot, next, actorScope.self);
+        return settle(snapshot, next, actorScope);
       } catch (error) {
         binding.onEnd?.(scopes.get(actorScope.self) as GraphScope, messageOf(error));
         throw error;

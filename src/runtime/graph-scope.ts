@@ -182,9 +182,15 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     return this.run.services.telemetry.startSpan(name, attributes, this.spanOf(node));
   }
 
-  /** The span that what happens within a node belongs to. */
   spanOf(node: string): Span {
     return this.#spans.get(node) ?? this.parentSpan;
+  }
+
+  /** The graph's actor was stopped, or broke, in the middle of whatever its nodes did. */
+  leave(error: string): void {
+    for (const span of this.#spans.values()) span.end(error);
+    this.#spans.clear();
+    void this.closeGenerators();
   }
 
   async open(task: TaskJSON): Promise<{ failure?: { error: string; code: string } }> {
@@ -232,11 +238,11 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
       if (ref === undefined) continue;
       const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
       const { visits, modules, failure } = context;
-      if (visits > 0) executions.push([name, visits]);
-      if (value === "COMPLETE") results.push([name, nodeResultOf(modules, { status: "success" })]);
-      else if (value === "FAILED" || value === "PARTIAL") {
-        results.push([name, nodeResultOf(modules, { status: "error", ...(failure ?? { error: "failed" }) })]);
-      }
+      if (visits === 0) continue;
+      executions.push([name, visits]);
+      // One that was skipped since waits, and still holds what its latest visit gave.
+      if (typeof value !== "string") continue;
+      results.push([name, nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure })]);
     }
     return { results: Object.fromEntries(results), executions: Object.fromEntries(executions) };
   }

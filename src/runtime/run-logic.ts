@@ -1,11 +1,12 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
 import type { EffectLogic } from "../contract/effect-logic.ts";
-import { messageOf } from "../contract/errors.ts";
+import { AsimovError, messageOf } from "../contract/errors.ts";
 import type { Node } from "../contract/node.ts";
 import type { TaskOutcome } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
 import { Task, type TaskJSON } from "../contract/task.ts";
+import { TaskStatus } from "../contract/vocabulary.ts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost } from "./run-host.ts";
@@ -22,6 +23,18 @@ export interface AgentLogicInput {
 
 /** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
 export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
+
+/** Tasks whose run has begun, also before they say so. */
+const taken = new WeakSet<Task>();
+
+/** @throws AsimovError `task-not-waiting` */
+function requireWaiting(task: Task): void {
+  if (task.status === TaskStatus.WAITING && !taken.has(task)) return;
+  const stands = taken.has(task) ? "runs already" : `is ${task.status}`;
+  throw new AsimovError(`Task ${task.id} ${stands}; a task runs once. Make a new Task, or go on by \`runFromSnapshot\`.`, {
+    code: "task-not-waiting",
+  });
+}
 
 /**
  * @param source the agent, read when a run starts
@@ -42,7 +55,9 @@ export function runLogic(
     create(self, input) {
       const { task: given, signal, cachePrefix } = input as AgentLogicInput;
       const task = given instanceof Task ? given : Task.fromJSON(given);
+      requireWaiting(task);
       const graph = validGraph(source.nodes());
+      taken.add(task);
       const { services } = source;
       const runId = crypto.randomUUID();
       const run = new RunHost(services, { runId, task, cachePrefix, isRestored: false });
@@ -85,6 +100,9 @@ export function runLogic(
     outputOf: (outcome, { task }) => ({ ...outcome, task }),
     failsAtStart: (self) => self._parent !== undefined,
     onTask: (scope, task) => scope.run.followTask(task),
-    onEnd: (scope, error) => scope.run.finish(error),
+    onEnd(scope, error) {
+      taken.delete(scope.run.task);
+      scope.run.finish(error);
+    },
   }) as AgentLogic;
 }

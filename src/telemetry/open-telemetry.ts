@@ -1,5 +1,5 @@
 /** Spans and figures by `@opentelemetry/api`, which records nothing until the user installs an SDK. */
-import { type Context, context, metrics, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Context, type Counter, context, type Histogram, metrics, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Span, Telemetry } from "../contract/telemetry.ts";
 
 /** The instrumentation scope, and the start of every name. */
@@ -29,9 +29,8 @@ class ApiSpan implements Span {
 
 /** Figures: `asimov.node.visits`, a counter, and `asimov.node.duration`, a histogram in seconds, both by `asimov.node.status`. */
 export function openTelemetry(): Telemetry {
-  const meter = metrics.getMeter(SCOPE);
-  const visits = meter.createCounter("asimov.node.visits", { description: "Visits of nodes that ended", unit: "{visit}" });
-  const durations = meter.createHistogram("asimov.node.duration", { description: "How long a visit of a node took", unit: "s" });
+  // Made at the first visit: what the API gives before an SDK is installed records nothing for ever.
+  let figures: { visits: Counter; durations: Histogram } | undefined;
   return {
     startSpan(name, attributes, parent) {
       const within = parent instanceof ApiSpan ? parent.context : context.active();
@@ -40,8 +39,17 @@ export function openTelemetry(): Telemetry {
     },
     countNode(status, durationMs) {
       const attributes = { "asimov.node.status": status };
-      visits.add(1, attributes);
-      durations.record(durationMs / 1_000, attributes);
+      figures ??= createFigures();
+      figures.visits.add(1, attributes);
+      figures.durations.record(durationMs / 1_000, attributes);
     },
+  };
+}
+
+function createFigures(): { visits: Counter; durations: Histogram } {
+  const meter = metrics.getMeter(SCOPE);
+  return {
+    visits: meter.createCounter("asimov.node.visits", { description: "Visits of nodes that ended", unit: "{visit}" }),
+    durations: meter.createHistogram("asimov.node.duration", { description: "How long a visit of a node took", unit: "s" }),
   };
 }

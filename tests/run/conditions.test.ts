@@ -32,7 +32,7 @@ describe("condition of a node", () => {
 
   it("that is true runs the node; so are 0 and the empty string, as in Lua", async () => {
     const { executions } = await runNodes(["true", "0", '""', "1 < 2"].map((condition) => nodeOf(condition, [], undefined, when(condition))));
-    expect(Object.keys(executions)).toEqual(["true", "0", '""', "1 < 2"]);
+    expect(executions).toEqual({ true: 1, "0": 1, '""': 1, "1 < 2": 1 });
   });
 
   it("sees the cache, the run's own task, and nil for what is unknown or null", async () => {
@@ -64,15 +64,11 @@ describe("condition of a node", () => {
   });
 
   it("is evaluated at each visit, and a skip is no visit", async () => {
-    const nodes = [
+    const { executions, status } = await runNodes([
       nodeOf("count", [], async ({ cache }) => success(await cache.increment("round")), { nodeConfig: { maxVisits: 0 } }),
       nodeOf("odd", ["count"], undefined, { nodeConfig: { condition: "round % 2 == 1", maxVisits: 5 } }),
       nodeOf("again?", ["count"], ({ node }) => ({ ...success(), decision: node.visit < 10 ? "count" : null }), { nodeConfig: { maxVisits: 0 } }),
-    ];
-    // Before the jump, so that each round's plan comes to it.
-    const [count, odd, again] = nodes as [Node, Node, Node];
-    const order = [count, odd, new Node({ ...again, name: "again?", dependencies: ["count"], modules: [...again.modules], nodes: [], config: {}, inputMailboxes: [] } as never)];
-    const { executions, status } = await runNodes(order);
+    ]);
     expect([status, executions]).toEqual(["COMPLETE", { count: 10, odd: 5, "again?": 10 }]);
   });
 
@@ -189,9 +185,13 @@ describe("inputs and outputs", () => {
     expect((await other.runTask(newTask())).status).toBe("FAILED");
   });
 
-  it("that are missing are looked for before the condition is evaluated, or after it: either way the node fails or is skipped, and nothing runs", async () => {
-    const log: string[] = [];
-    await runNodes([logging(log, "n", [], { nodeConfig: { inputs: ["missing"], condition: "false" } })]);
-    expect(log).toEqual([]);
+  it("are looked for after the condition: one that is false skips the node, whatever is missing", async () => {
+    const { status, results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "false" } })]);
+    expect([status, results]).toEqual(["COMPLETE", {}]);
+  });
+
+  it("that are missing fail the node with one attempt, when its condition holds", async () => {
+    const { results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "true" } })]);
+    expect(results.n).toMatchObject({ code: "missing-input", results: [] });
   });
 });
