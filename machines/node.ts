@@ -172,7 +172,7 @@ const machine = setup({
       modules: withNext(context.definition, NOTHING),
       failure: undefined,
     })),
-    failCheck: assign(({ context }) => ({ visits: context.visits + 1, modules: NOTHING })),
+    failCheck: assign(({ context }) => ({ visits: context.visits + (hasVisitsLeft(context) ? 1 : 0), modules: NOTHING })),
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: withNext(context.definition, NOTHING) })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);
@@ -215,7 +215,9 @@ const machine = setup({
     startTimeLimit: enqueueActions(({ context: { definition, now }, enqueue }) => {
       if (definition.timeoutMs > 0) enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
     }),
-    dropTimeLimit: stopChild(TIME_LIMIT),
+    dropTimeLimit: enqueueActions(({ context, enqueue }) => {
+      if (context.definition.timeoutMs > 0) enqueue.stopChild(TIME_LIMIT);
+    }),
     abortModules: enqueueActions(({ context, enqueue }) => {
       const { error, code } = failureOf(context.modules);
       const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";

@@ -5,7 +5,7 @@ export const SNAPSHOT_FORMAT = 1;
 
 /**
  * One snapshot. Part names, each `kind` or `kind/name`:
- * `agent` (plan, history, visits, failed chains), `task`, `node/NAME` for each node that was visited,
+ * `agent` (progress, history, failed chains), `graph`, `levels` (the plan), `task`, `node/NAME` for each node that was visited,
  * `cache/KEY` for each cached value, `mailbox/NAME` for each mailbox. Names stand as they are, unescaped.
  */
 export interface Snapshot {

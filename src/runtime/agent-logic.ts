@@ -8,7 +8,7 @@ import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "..
 import { runModule } from "../../actors/run-module.ts";
 import { sleepUntil } from "../../actors/sleep-until.ts";
 import { type AgentMachineInput, agentMachine } from "../../machines/agent.ts";
-import { nodeMachine } from "../../machines/node.ts";
+import { type NodeMachineInput, nodeMachine } from "../../machines/node.ts";
 import { type ModuleOrder, type ModuleOutcome, scopeOf as nestedScope } from "../contract/attempt.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
 import { requireGraph } from "../contract/graph.ts";
@@ -44,10 +44,19 @@ const boundNode = nodeMachine.provide({
   } as never,
 });
 
+/** Every node starts as the same snapshot but for its context: WAITING has no entry actions, so that nothing is left out. */
+let waiting: AnyMachineSnapshot | undefined;
+const freshNode: AnyActorLogic = Object.assign(Object.create(boundNode), {
+  getInitialSnapshot(actorScope: AnyActorScope, input: NodeMachineInput): AnyMachineSnapshot {
+    waiting ??= (boundNode as AnyActorLogic).getInitialSnapshot(actorScope, input) as AnyMachineSnapshot;
+    return { ...waiting, children: {}, context: { ...waiting.context, ...input } } as AnyMachineSnapshot;
+  },
+});
+
 /** One machine for every run of every agent: binding a machine costs more than running a small graph. */
 const boundAgent = agentMachine.provide({
   actors: {
-    nodes: nodePool(scopeOf, () => boundNode),
+    nodes: nodePool(scopeOf, () => freshNode),
     outbox: publishMessages((self) => scopeOf(self).run),
     openRun: openRun(scopeOf),
     saveSnapshot: saveSnapshot(scopeOf),
@@ -123,7 +132,11 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
         throw error;
       }
     },
-    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => boundAgent.getPersistedSnapshot(snapshot, options),
+    /** XState would search the whole context for actors at each snapshot; this one is plain data, with the whole graph in it. */
+    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => ({
+      ...boundAgent.getPersistedSnapshot({ ...snapshot, context: {} }, options),
+      context: snapshot.context,
+    }),
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
       if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = scopes.get(actorScope.self) as GraphScope;

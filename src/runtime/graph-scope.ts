@@ -117,9 +117,9 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
 
   /** The node of that name that is in the graph, or that a node of this step added before; not what a failed attempt gave. */
   #rivalOf(name: string, { node: creator, visit, attempt }: ModuleOrder): Node | undefined {
-    const { context } = this.actor?.getSnapshot() as { context: { state: { graph: Graph } } };
+    const { context } = (this.actor?.getSnapshot() ?? {}) as { context?: { state: { graph: Graph } } };
     const node = this.#nodes.get(name);
-    if (indexOf(context.state.graph).byName.has(name)) return node;
+    if (context !== undefined && indexOf(context.state.graph).byName.has(name)) return node;
     const other = this.#proposed.get(name);
     if (other === undefined) return undefined;
     if (other.node === creator) return other.visit === visit && other.attempt === attempt ? node : undefined;
@@ -229,8 +229,8 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   }
 
   readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> } {
-    const results: [string, NodeResult][] = [];
-    const executions: [string, number][] = [];
+    const results: Record<string, NodeResult> = {};
+    const executions: Record<string, number> = {};
     const actors = this.#pool()?.nodes;
     // In declaration order, also where a restored pool holds the visited nodes before the others.
     for (const name of this.#nodes.keys()) {
@@ -239,12 +239,12 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
       const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
       const { visits, modules, failure } = context;
       if (visits === 0) continue;
-      executions.push([name, visits]);
+      executions[name] = visits;
       // One that was skipped since waits, and still holds what its latest visit gave.
       if (typeof value !== "string") continue;
-      results.push([name, nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure })]);
+      results[name] = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
     }
-    return { results: Object.fromEntries(results), executions: Object.fromEntries(executions) };
+    return { results, executions };
   }
 
   #pool(): NodesView | undefined {

@@ -4,12 +4,13 @@ import { z } from "zod";
 import type { Cache, CacheEntry, CacheState } from "../contract/cache.ts";
 import { messageOf, SnapshotError } from "../contract/errors.ts";
 import { parseOptions } from "../contract/options.ts";
+import type { RunState } from "../contract/run-state.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { TaskJSON } from "../contract/task.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
-  context: Record<string, unknown> & { cachePrefix?: string };
+  context: Record<string, unknown> & { cachePrefix?: string; state: object };
   children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
 }
 
@@ -24,7 +25,7 @@ const MAILBOX = "mailbox/";
 
 const texts = new WeakMap<object, string>();
 
-/** A node that did not change is the same object as in the snapshot before, and so the same text. */
+/** A node, graph or plan that did not change is the same object as in the snapshot before, and so the same text. */
 function textOf(state: object): string {
   let text = texts.get(state);
   if (text === undefined) {
@@ -38,7 +39,8 @@ function textOf(state: object): string {
 export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string | undefined): Promise<Map<string, string>> {
   const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
-  const { task, ...context } = persisted.context;
+  const { task, state, ...context } = persisted.context;
+  const { graph, levels, ...progress } = state as RunState;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
   const taskState = taskChild.snapshot as { context: { task: TaskJSON } };
   const { nodes, ...poolState } = pool.snapshot as { nodes: Record<string, object> };
@@ -47,7 +49,7 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string 
     ...(cut === undefined ? {} : { cut }),
     agent: {
       ...persisted,
-      context: context as PersistedAgent["context"],
+      context: { ...context, state: progress } as PersistedAgent["context"],
       children: {
         ...children,
         nodes: { ...pool, snapshot: poolState },
@@ -56,6 +58,8 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string 
     },
   };
   parts.set("agent", JSON.stringify(part));
+  parts.set("graph", textOf(graph));
+  parts.set("levels", textOf(levels));
   parts.set("task", JSON.stringify(taskState.context.task ?? task));
   for (const [name, state] of Object.entries(nodes)) parts.set(NODE + name, textOf(state));
   const { values, mailboxes } = await reading;
@@ -81,10 +85,12 @@ const SHAPES = {
   agent: z.looseObject({
     cut: z.string().optional(),
     agent: z.looseObject({
-      context: z.looseObject({ runId: z.string(), state: z.looseObject({ graph: z.looseObject({ nodes: z.array(record) }) }) }),
+      context: z.looseObject({ runId: z.string(), state: record }),
       children: z.looseObject({ nodes: child, task: child }),
     }),
   }),
+  graph: z.looseObject({ nodes: z.array(record) }),
+  levels: z.array(z.array(z.string())),
   task: record,
   node: z.looseObject({ context: record }),
   value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.number().optional() }),
@@ -125,6 +131,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
     }
   }
   agent.context.task = task;
+  Object.assign(agent.context.state, { graph: part("graph", SHAPES.graph), levels: part("levels", SHAPES.levels) });
   taskChild.snapshot.context = { task };
   pool.snapshot.nodes = Object.fromEntries(nodes);
   return { agent, task, cache: { values, mailboxes }, cut };

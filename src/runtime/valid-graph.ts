@@ -11,6 +11,15 @@ export function graphOf(nodes: Iterable<Node>): Graph {
   return { nodes: [...nodes].map(graphNodeOf) };
 }
 
+/** Before anything else, since the rest walks nested graphs by recursion. */
+function requireDepth(nodes: readonly Node[], depth: number): void {
+  for (const node of nodes) {
+    if (node.nodes.length === 0) continue;
+    if (depth >= MAX_DEPTH) throw new GraphError([`Node "${node.name}" is nested deeper than ${MAX_DEPTH} graphs.`], "graph-too-deep");
+    requireDepth(node.nodes, depth + 1);
+  }
+}
+
 /**
  * @param path the nodes whose nested graph this is
  * @throws GraphError with every fault, those of nested graphs too
@@ -18,14 +27,10 @@ export function graphOf(nodes: Iterable<Node>): Graph {
 export function validGraph(nodes: readonly Node[], path: readonly string[] = []): Graph {
   if (nodes.length === 0)
     throw new GraphError(["The agent has no nodes; give it some, by the option `nodes` or by `addNode`."], "graph-empty");
+  requireDepth(nodes, path.length);
   const faults: string[] = [];
   let code: string | undefined;
   const collect = (inner: readonly Node[], where: readonly string[]): void => {
-    if (where.length > MAX_DEPTH) {
-      faults.push(`Node "${where.at(-1)}" is nested deeper than ${MAX_DEPTH} graphs.`);
-      code ??= "graph-too-deep";
-      return;
-    }
     try {
       requireGraph(graphOf(inner).nodes);
     } catch (error) {

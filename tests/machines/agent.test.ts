@@ -103,7 +103,12 @@ describe("agent machine", () => {
   });
 
   it("ends along every shortest path as when it goes through JSON before each step", { timeout: 120_000 }, () => {
-    const paths = getShortestPaths(machine, { input, events: eventsOf as never, serializeState: (state) => textOf(machine, state) });
+    const paths = getShortestPaths(machine, {
+      input,
+      events: eventsOf as never,
+      limit: 200_000,
+      serializeState: (state) => textOf(machine, state),
+    });
     const values = new Set<string>();
     const endings = new Map(paths.map((path) => [nameOf(path.state.value), path]));
     for (const { steps, state } of [...paths.slice(0, 500), ...endings.values()]) {

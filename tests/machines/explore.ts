@@ -60,6 +60,9 @@ export function statesOf(machine: AnyStateMachine): string[] {
   return walk(machine.root).sort();
 }
 
+/** Past it, some event makes the context grow for ever, and the walk's events have to be bounded. */
+const MOST_RESTS = 20_000;
+
 export interface Explored {
   /** Atomic states, those that are passed at once too. */
   reached: Set<string>;
@@ -84,6 +87,7 @@ export function explore(machine: AnyStateMachine, input: unknown, eventsOf: Even
       expect(again.output).toEqual(next.output);
       for (const [passed] of getMicrosteps(machine, snapshot, event)) for (const atom of atomsOf(passed)) reached.add(atom);
       if (!rests.has(nextText)) rests.set(nextText, next);
+      if (rests.size > MOST_RESTS) throw new Error(`The walk does not end; it came to ${nextText}`);
       steps++;
     }
   }

@@ -113,7 +113,12 @@ describe("node machine", () => {
   it("ends along every shortest path as when it goes through JSON before each step", { timeout: 120_000 }, () => {
     const values = new Set<string>();
     for (const input of Object.values(nodes)) {
-      const paths = getShortestPaths(machine, { input, events: bounded as never, serializeState: (state) => textOf(machine, state) });
+      const paths = getShortestPaths(machine, {
+        input,
+        events: bounded as never,
+        limit: 200_000,
+        serializeState: (state) => textOf(machine, state),
+      });
       for (const { steps, state } of paths) {
         values.add(typeof state.value === "string" ? state.value : `EXECUTING.${Object.values(state.value)[0]}`);
         let snapshot: AnyMachineSnapshot = (steps[0] as (typeof steps)[number]).state;
@@ -133,6 +138,14 @@ describe("node machine", () => {
         expect(Object.keys(children)).toEqual([]);
         expect((context as { modules: { active: number[] } }).modules.active).toEqual([]);
         if (value === "FAILED" || value === "PARTIAL") expect(context).toMatchObject({ failure: { error: expect.any(String) } });
+      }
+    }
+  });
+
+  it("never counts more visits than its limit", { timeout: 120_000 }, () => {
+    for (const input of Object.values(nodes)) {
+      for (const { context } of explore(machine, input, bounded).rests.values()) {
+        expect((context as { visits: number }).visits).toBeLessThanOrEqual(input.definition.maxVisits);
       }
     }
   });

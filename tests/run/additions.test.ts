@@ -22,11 +22,7 @@ describe("nodes added at run time", () => {
 
   it("come after what they declare besides their creator", async () => {
     const log: string[] = [];
-    await runNodes([
-      adding("creator", [], () => [logging(log, "x", ["late"])]),
-      logging(log, "early"),
-      logging(log, "late", ["early"]),
-    ]);
+    await runNodes([adding("creator", [], () => [logging(log, "x", ["late"])]), logging(log, "early"), logging(log, "late", ["early"])]);
     expect(log).toEqual(["early", "late", "x"]);
   });
 
@@ -97,7 +93,11 @@ describe("nodes added at run time", () => {
     const { executions, status } = await runNodes([
       adding("creator", [], () => [
         new Node({ name: "graph", nodes: [nodeOf("in"), nodeOf("out", ["in"])] }),
-        new Node({ name: "flow", dependencies: ["graph"], modules: [new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "end" }] } })] }),
+        new Node({
+          name: "flow",
+          dependencies: ["graph"],
+          modules: [new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "end" }] } })],
+        }),
       ]),
       nodeOf("between", ["creator"]),
       nodeOf("end", ["between"]),
@@ -108,10 +108,17 @@ describe("nodes added at run time", () => {
 
 describe("nodes added again", () => {
   const again = (make: (visit: number) => Node[]) =>
-    runNodes([adding("creator", [], make), deciding("loop", ["creator"], (() => {
-      let rounds = 0;
-      return () => (++rounds < 3 ? "creator" : null);
-    })())]);
+    runNodes([
+      adding("creator", [], make),
+      deciding(
+        "loop",
+        ["creator"],
+        (() => {
+          let rounds = 0;
+          return () => (++rounds < 3 ? "creator" : null);
+        })(),
+      ),
+    ]);
 
   it("by the same definition run once a visit of their creator", async () => {
     const { executions, status } = await again(() => [nodeOf("x")]);
@@ -125,7 +132,9 @@ describe("nodes added again", () => {
   });
 
   it("differ also by their nested nodes alone", async () => {
-    const { results } = await again((visit) => [new Node({ name: "x", nodes: [nodeOf("in", [], undefined, { nodeConfig: { maxVisits: visit } })] })]);
+    const { results } = await again((visit) => [
+      new Node({ name: "x", nodes: [nodeOf("in", [], undefined, { nodeConfig: { maxVisits: visit } })] }),
+    ]);
     expect(results.creator).toMatchObject({ code: "graph-duplicate-node" });
   });
 
@@ -158,7 +167,10 @@ describe("nodes added again", () => {
 
   it("after an attempt that failed may differ from what that attempt gave", async () => {
     const modules = [
-      moduleOf("adds", ({ node }) => ({ ...success(), newNodes: [nodeOf("x", [], undefined, { nodeConfig: { maxVisits: node.attempt } })] })),
+      moduleOf("adds", ({ node }) => ({
+        ...success(),
+        newNodes: [nodeOf("x", [], undefined, { nodeConfig: { maxVisits: node.attempt } })],
+      })),
       moduleOf("fails-once", ({ node }) => (node.attempt === 1 ? failure("once") : success())),
     ];
     const { status, executions } = await runNodes([new Node({ name: "creator", modules })]);
@@ -190,7 +202,12 @@ describe("addition that cannot be", () => {
       /"x".*"ghost"/,
     ],
   ])("fails the creator, and the rest runs: %s", async (_, make, message) => {
-    const outcome = await runNodes([adding("creator", [], make as () => Node[]), nodeOf("after", ["creator"]), nodeOf("free"), nodeOf("free-2", ["free"])]);
+    const outcome = await runNodes([
+      adding("creator", [], make as () => Node[]),
+      nodeOf("after", ["creator"]),
+      nodeOf("free"),
+      nodeOf("free-2", ["free"]),
+    ]);
     expect(outcome.results.creator).toMatchObject({ status: "error", error: expect.stringMatching(message) });
     expect(outcome.executions).toEqual({ creator: 1, free: 1, "free-2": 1 });
     expect(chainsOf(outcome)).toEqual([["creator", "after"]]);
@@ -199,7 +216,9 @@ describe("addition that cannot be", () => {
   });
 
   it("of an added node's condition fails that node", async () => {
-    const { results, status } = await runNodes([adding("creator", [], () => [nodeOf("x", [], undefined, { nodeConfig: { condition: "1 +" } })])]);
+    const { results, status } = await runNodes([
+      adding("creator", [], () => [nodeOf("x", [], undefined, { nodeConfig: { condition: "1 +" } })]),
+    ]);
     expect(results.x).toMatchObject({ status: "error", code: "condition-syntax" });
     expect(status).toBe("PARTIAL");
   });

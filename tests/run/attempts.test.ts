@@ -98,21 +98,27 @@ describe("attempts of a node", () => {
     expect(new Set(keys.map((key) => key.split("/")[0])).size).toBe(1);
   });
 
-  it("waits between attempts by the backoff, and not before the first", async () => {
-    const at: number[] = [];
-    await runNodes([
-      nodeOf(
-        "a",
-        [],
-        () => {
-          at.push(Date.now());
-          return failure("no");
-        },
-        { nodeConfig: { backoff: { initialMs: 20, factor: 1 } } },
-      ),
+  it("waits before the next attempt by the backoff, not before the first, and a cancel ends the wait", async () => {
+    let attempts = 0;
+    const day = 24 * 3_600_000;
+    const failsOften = () => failure(`attempt ${++attempts}`);
+    const agent = new Agent({
+      nodes: [nodeOf("a", [], failsOften, { nodeConfig: { backoff: { initialMs: 40 * day, maxMs: 80 * day } } })],
+    });
+    const run = agent.start(newTask());
+    for await (const event of run.events()) if (event.type === "node.retrying") break;
+    const { status, results } = await run.cancel();
+    expect([status, attempts]).toEqual(["FAILED", 1]);
+    expect(results.a).toMatchObject({ status: "error", error: "attempt 1" });
+  });
+
+  it("goes on after the backoff", async () => {
+    const { results } = await runNodes([
+      nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure("again") : success(node.attempt)), {
+        nodeConfig: { backoff: { initialMs: 1 } },
+      }),
     ]);
-    expect((at[1] as number) - (at[0] as number)).toBeGreaterThanOrEqual(19);
-    expect((at[2] as number) - (at[1] as number)).toBeGreaterThanOrEqual(19);
+    expect(results.a?.results).toEqual([success(3)]);
   });
 });
 
@@ -320,8 +326,7 @@ describe("stop on success", () => {
 
   it("of a module ends the node after that module alone", async () => {
     const log: string[] = [];
-    const note = (name: string, stops: boolean) =>
-      moduleOf(name, () => success(log.push(name)), { config: { stopOnSuccess: stops } });
+    const note = (name: string, stops: boolean) => moduleOf(name, () => success(log.push(name)), { config: { stopOnSuccess: stops } });
     await runNodes([new Node({ name: "n", modules: [note("a", false), note("b", true), note("c", false)] })]);
     expect(log).toEqual(["a", "b"]);
   });
@@ -412,7 +417,11 @@ describe("limit of concurrent modules", () => {
 
   it("of 1 runs parallel modules and nested graphs to their end", async () => {
     const parallel = (name: string) =>
-      new Node({ name, modules: [moduleOf("x"), moduleOf("y"), moduleOf("z", undefined, { dependencies: ["x"] })], nodeConfig: { parallel: true } });
+      new Node({
+        name,
+        modules: [moduleOf("x"), moduleOf("y"), moduleOf("z", undefined, { dependencies: ["x"] })],
+        nodeConfig: { parallel: true },
+      });
     const nested = (name: string, depth: number): Node =>
       depth === 0 ? parallel(name) : new Node({ name, nodes: [nested(`${name}-a`, depth - 1), nested(`${name}-b`, depth - 1)] });
     const { status } = await runNodes([nested("left", 3), nested("right", 3)], { maxConcurrentTasks: 1 });
@@ -423,11 +432,7 @@ describe("limit of concurrent modules", () => {
     const bad = moduleOf("bad", throwError);
     const deaf = moduleOf("deaf", () => new Promise(() => {}), { config: { timeoutMs: 2 } });
     const { status } = await runNodes(
-      [
-        new Node({ name: "n", modules: [bad], nodeConfig: { parallel: true } }),
-        new Node({ name: "m", modules: [deaf] }),
-        nodeOf("last"),
-      ],
+      [new Node({ name: "n", modules: [bad], nodeConfig: { parallel: true } }), new Node({ name: "m", modules: [deaf] }), nodeOf("last")],
       { maxConcurrentTasks: 1, abortGraceMs: 1 },
     );
     expect(status).toBe("PARTIAL");

@@ -31,7 +31,9 @@ describe("condition of a node", () => {
   });
 
   it("that is true runs the node; so are 0 and the empty string, as in Lua", async () => {
-    const { executions } = await runNodes(["true", "0", '""', "1 < 2"].map((condition) => nodeOf(condition, [], undefined, when(condition))));
+    const { executions } = await runNodes(
+      ["true", "0", '""', "1 < 2"].map((condition) => nodeOf(condition, [], undefined, when(condition))),
+    );
     expect(executions).toEqual({ true: 1, "0": 1, '""': 1, "1 < 2": 1 });
   });
 
@@ -67,7 +69,9 @@ describe("condition of a node", () => {
     const { executions, status } = await runNodes([
       nodeOf("count", [], async ({ cache }) => success(await cache.increment("round")), { nodeConfig: { maxVisits: 0 } }),
       nodeOf("odd", ["count"], undefined, { nodeConfig: { condition: "round % 2 == 1", maxVisits: 5 } }),
-      nodeOf("again?", ["count"], ({ node }) => ({ ...success(), decision: node.visit < 10 ? "count" : null }), { nodeConfig: { maxVisits: 0 } }),
+      nodeOf("again?", ["count"], ({ node }) => ({ ...success(), decision: node.visit < 10 ? "count" : null }), {
+        nodeConfig: { maxVisits: 0 },
+      }),
     ]);
     expect([status, executions]).toEqual(["COMPLETE", { count: 10, odd: 5, "again?": 10 }]);
   });
@@ -141,7 +145,9 @@ describe("condition of a node", () => {
       const cache = new MemoryCache();
       await cache.set("mine", mine);
       const outcome = await runNodes(
-        Array.from({ length: 20 }, (_, index) => nodeOf(`n${index}`, index === 0 ? [] : [`n${index - 1}`], undefined, when(`mine == ${mine}`))),
+        Array.from({ length: 20 }, (_, index) =>
+          nodeOf(`n${index}`, index === 0 ? [] : [`n${index - 1}`], undefined, when(`mine == ${mine}`)),
+        ),
         { cache },
       );
       return Object.keys(outcome.executions).length;
@@ -167,7 +173,10 @@ describe("inputs and outputs", () => {
 
   it("name a missing output after the node ran", async () => {
     const log: string[] = [];
-    const { results, failedChains } = await runNodes([logging(log, "n", [], { nodeConfig: { outputs: ["draft"] } }), nodeOf("after", ["n"])]);
+    const { results, failedChains } = await runNodes([
+      logging(log, "n", [], { nodeConfig: { outputs: ["draft"] } }),
+      nodeOf("after", ["n"]),
+    ]);
     expect(log).toEqual(["n"]);
     expect(results.n).toMatchObject({ status: "error", code: "missing-output", error: expect.stringMatching(/"n".*"draft"/) });
     expect(failedChains).toEqual([["n", "after"]]);

@@ -41,7 +41,9 @@ describe("end of a task", () => {
     const log: string[] = [];
     const { status, failedChains, errors, results } = await runNodes([
       nodeOf("start"),
-      nodeOf("flaky", ["start"], ({ node }) => (node.visit === 1 ? failure("first visit") : success("second")), { nodeConfig: { maxRetries: 1 } }),
+      nodeOf("flaky", ["start"], ({ node }) => (node.visit === 1 ? failure("first visit") : success("second")), {
+        nodeConfig: { maxRetries: 1 },
+      }),
       logging(log, "after", ["flaky"]),
       nodeOf("again?", ["start"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "start" : null })),
     ]);
@@ -69,10 +71,14 @@ describe("end of a task", () => {
 describe("limit of visits", () => {
   const loop = (maxVisits: number | undefined, rounds: number) => [
     nodeOf("work", [], undefined, { nodeConfig: maxVisits === undefined ? {} : { maxVisits } }),
-    deciding("again?", ["work"], (() => {
-      let round = 0;
-      return () => (++round < rounds ? "work" : null);
-    })()),
+    deciding(
+      "again?",
+      ["work"],
+      (() => {
+        let round = 0;
+        return () => (++round < rounds ? "work" : null);
+      })(),
+    ),
     nodeOf("free"),
   ];
 
@@ -85,7 +91,11 @@ describe("limit of visits", () => {
     expect([within.status, within.executions.work]).toEqual(["COMPLETE", allowed]);
     const over = await runNodes(loop(maxVisits, allowed + 1));
     expect(over.executions.work).toBe(allowed);
-    expect(over.results.work).toMatchObject({ status: "error", code: "max-visits", error: expect.stringMatching(new RegExp(`"work".*${allowed}`)) });
+    expect(over.results.work).toMatchObject({
+      status: "error",
+      code: "max-visits",
+      error: expect.stringMatching(new RegExp(`"work".*${allowed}`)),
+    });
     expect(over.failedChains).toEqual([["work", "again?"]]);
     expect(over.status).toBe("PARTIAL");
   });
@@ -146,13 +156,17 @@ describe("mailboxes of a run", () => {
     const agent = new Agent({
       nodes: [
         failing("bad"),
-        nodeOf("looks", ["ok"], async ({ cache }) => success({ errors: await cache.peekMailbox("agent_error"), ends: await cache.peekMailbox("agent_output") })),
+        nodeOf("looks", ["ok"], async ({ cache }) =>
+          success({ errors: await cache.peekMailbox("agent_error"), ends: await cache.peekMailbox("agent_output") }),
+        ),
         nodeOf("ok"),
       ],
     });
     const { results, status } = await agent.runTask(newTask());
     expect(results.looks?.results[0]?.result).toEqual({ errors: [{ status: "error", node: "bad", error: "bad failed" }], ends: [] });
-    expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ status, result: { looks: expect.anything() }, failedChains: [["bad"]] }]);
+    expect(await agent.cache.peekMailbox("agent_output")).toEqual([
+      { status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
+    ]);
   });
 
   it("say the end without failed chains where there are none", async () => {
@@ -201,7 +215,9 @@ describe("mailboxes of a run", () => {
     const { results } = await runNodes([
       boxed("a", []),
       boxed("b", ["a"]),
-      nodeOf("c", ["b"], async ({ cache }) => success((await cache.peekMailbox<{ results: { result: string }[] }>("box")).map(({ results }) => results[0]?.result))),
+      nodeOf("c", ["b"], async ({ cache }) =>
+        success((await cache.peekMailbox<{ results: { result: string }[] }>("box")).map(({ results }) => results[0]?.result)),
+      ),
     ]);
     expect(results.c?.results[0]?.result).toEqual(["a", "b"]);
   });
@@ -230,7 +246,9 @@ describe("mailboxes of a run", () => {
   });
 
   it("are reached by `run.send` also before the run begins, and not after its end", async () => {
-    const agent = new Agent({ nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))] });
+    const agent = new Agent({
+      nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))],
+    });
     const run = agent.start(newTask());
     await run.send("inbox", "early");
     expect((await run.outcome).results.reads?.results[0]?.result).toBe("early");
@@ -246,7 +264,9 @@ describe("mailboxes of a run", () => {
   });
 
   it("of two runs with prefixes of their own are apart", async () => {
-    const agent = new Agent({ nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))] });
+    const agent = new Agent({
+      nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))],
+    });
     const [a, b] = ["a", "b"].map((cachePrefix) => agent.start(newTask(), { cachePrefix }));
     await b?.send("inbox", "for b");
     await a?.send("inbox", "for a");
@@ -260,7 +280,9 @@ describe("mailboxes of a run", () => {
         return Promise.reject(new Error("full"));
       }
     }
-    const { outcome, events } = await runWithEvents([nodeOf("a", [], undefined, { outputMailbox: "box" }), failing("b")], { cache: new Broken() });
+    const { outcome, events } = await runWithEvents([nodeOf("a", [], undefined, { outputMailbox: "box" }), failing("b")], {
+      cache: new Broken(),
+    });
     expect(outcome.status).toBe("PARTIAL");
     expect(outcome.errors.length).toBeLessThan(6);
     expect(outcome.errors).toContainEqual(expect.objectContaining({ code: "publish-failed", error: expect.stringMatching(/"box".*full/) }));
@@ -283,12 +305,21 @@ describe("task in the cache", () => {
     const running = agent.runTask(task);
     expect(task.status).toBe("WAITING");
     await running;
-    expect(seen).toEqual([
-      { ...task.toJSON(), status: "EXECUTING", result: undefined },
-      { ...task.toJSON(), status: "EXECUTING", result: undefined },
-    ].map(({ result: _result, ...rest }) => rest));
+    expect(seen).toEqual(
+      [
+        { ...task.toJSON(), status: "EXECUTING", result: undefined },
+        { ...task.toJSON(), status: "EXECUTING", result: undefined },
+      ].map(({ result: _result, ...rest }) => rest),
+    );
     expect(await agent.cache.get("task")).toEqual(task.toJSON());
-    expect(task.toJSON()).toEqual({ id: task.id, type: "test", objective: "Be run", params: { n: 1 }, status: "COMPLETE", result: { a: "done" } });
+    expect(task.toJSON()).toEqual({
+      id: task.id,
+      type: "test",
+      objective: "Be run",
+      params: { n: 1 },
+      status: "COMPLETE",
+      result: { a: "done" },
+    });
   });
 
   it("has its error when it failed", async () => {
@@ -356,7 +387,11 @@ describe("task that is run", () => {
   });
 
   it("may be made from JSON", async () => {
-    const { task } = await runNodes([nodeOf("a", [], ({ task: given }) => success(given.params))], {}, Task.fromJSON(newTask({ n: 1 }).toJSON()));
+    const { task } = await runNodes(
+      [nodeOf("a", [], ({ task: given }) => success(given.params))],
+      {},
+      Task.fromJSON(newTask({ n: 1 }).toJSON()),
+    );
     expect(task.result).toEqual({ a: { n: 1 } });
   });
 });
@@ -409,7 +444,9 @@ describe("state of the latest run", () => {
 
   it("starts anew with each run: nothing leaks from one into the next", async () => {
     let fails = true;
-    const agent = new Agent({ nodes: [nodeOf("a", [], () => (fails ? failure("no") : success()), { nodeConfig: { maxRetries: 1 } }), nodeOf("b", ["a"])] });
+    const agent = new Agent({
+      nodes: [nodeOf("a", [], () => (fails ? failure("no") : success()), { nodeConfig: { maxRetries: 1 } }), nodeOf("b", ["a"])],
+    });
     expect((await agent.runTask(newTask())).status).toBe("FAILED");
     fails = false;
     const second = await agent.runTask(newTask());

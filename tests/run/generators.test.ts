@@ -152,7 +152,11 @@ describe("generator", () => {
 
   it.each([
     ["a decision without cleanupOnJump keeps it", { decisions: [{ nextNode: "gen", condition: "rounds < 2" }] }, ["1", "2"]],
-    ["a decision with cleanupOnJump closes it", { decisions: [{ nextNode: "gen", condition: "rounds < 2", cleanupOnJump: true }] }, ["1", "1"]],
+    [
+      "a decision with cleanupOnJump closes it",
+      { decisions: [{ nextNode: "gen", condition: "rounds < 2", cleanupOnJump: true }] },
+      ["1", "1"],
+    ],
     ["a default closes it", { decisions: [{ nextNode: "end", condition: "rounds >= 2" }], default: "gen" }, ["1", "1"]],
     [
       "a default with cleanupOnDefault false keeps it",
@@ -198,31 +202,57 @@ describe("generator", () => {
   });
 
   it.each([
-    ["never ends its cleanup", () => (async function* () {
-      try {
-        yield success();
-      } finally {
-        await new Promise(() => {});
-      }
-    })()],
-    ["throws in its cleanup", () => (async function* () {
-      try {
-        yield success();
-      } finally {
-        // biome-ignore lint/correctness/noUnsafeFinally: what is tested
-        throw new Error("in cleanup");
-      }
-    })()],
-    ["has no return", () => ({ [Symbol.asyncIterator]() { return this; }, next: async () => ({ done: false, value: success() }) })],
-    ["has a return that throws", () => ({
-      [Symbol.asyncIterator]() { return this; },
-      next: async () => ({ done: false, value: success() }),
-      return() { throw new Error("no return"); },
-    })],
+    [
+      "never ends its cleanup",
+      () =>
+        (async function* () {
+          try {
+            yield success();
+          } finally {
+            await new Promise(() => {});
+          }
+        })(),
+    ],
+    [
+      "throws in its cleanup",
+      () =>
+        (async function* () {
+          try {
+            yield success();
+          } finally {
+            // biome-ignore lint/correctness/noUnsafeFinally: what is tested
+            throw new Error("in cleanup");
+          }
+        })(),
+    ],
+    [
+      "has no return",
+      () => ({
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        next: async () => ({ done: false, value: success() }),
+      }),
+    ],
+    [
+      "has a return that throws",
+      () => ({
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        next: async () => ({ done: false, value: success() }),
+        return() {
+          throw new Error("no return");
+        },
+      }),
+    ],
   ])("does not hold the run when it %s", async (_, generate) => {
     let rounds = 0;
     const { status } = await runNodes(
-      [nodeOf("gen", [], generate), nodeOf("again?", ["gen"], () => ({ ...success(), decision: ++rounds < 2 ? "gen" : null, cleanup: true }))],
+      [
+        nodeOf("gen", [], generate),
+        nodeOf("again?", ["gen"], () => ({ ...success(), decision: ++rounds < 2 ? "gen" : null, cleanup: true })),
+      ],
       { abortGraceMs: 5 },
     );
     expect(status).toBe("COMPLETE");

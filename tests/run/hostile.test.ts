@@ -63,7 +63,15 @@ describe("result that is none", () => {
     ["a getter that throws", throwing],
     ["a proxy that throws", new Proxy({ status: "success" }, { ownKeys: () => [].concat(null as never, undefined as never) as never })],
     ["a toJSON that throws", { status: "success", result: { toJSON: () => 1n } }],
-    ["a thenable that throws", { then: () => { throw new Error("no"); } }],
+    [
+      "a thenable that throws",
+      {
+        // biome-ignore lint/suspicious/noThenProperty: what is tested
+        then: () => {
+          throw new Error("no");
+        },
+      },
+    ],
   ])("fails its node: %s", async (_, value) => {
     const { status } = await runNodes([nodeOf("n", [], () => value, once)]);
     expect(status).toBe("FAILED");
@@ -81,7 +89,7 @@ describe("result that is none", () => {
     const { results, status, task } = await runNodes([nodeOf("n", [], () => evil, once)]);
     expect(status).toBe("COMPLETE");
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
-    expect((results.n?.results[0] as Record<string, unknown>).polluted).toBeUndefined();
+    expect(results.n?.results[0]?.polluted).toBeUndefined();
     expect((task.result as { n: Record<string, unknown> }).n.polluted).toBeUndefined();
     expect(Object.keys(results.n?.results[0]?.result as object)).toEqual(["__proto__"]);
   });
@@ -187,9 +195,12 @@ describe("module that throws", () => {
         throw new Error("much too late");
       });
       const bad = moduleOf("bad", () => Promise.reject(new Error("first")));
-      const { task } = await runNodes([new Node({ name: "n", modules: [late, later, bad], nodeConfig: { parallel: true, maxRetries: 1 } })], {
-        abortGraceMs: 0,
-      });
+      const { task } = await runNodes(
+        [new Node({ name: "n", modules: [late, later, bad], nodeConfig: { parallel: true, maxRetries: 1 } })],
+        {
+          abortGraceMs: 0,
+        },
+      );
       expect(task.error).toBe("first");
       for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
     });
@@ -232,25 +243,39 @@ describe("module that changes what it was given", () => {
 });
 
 describe("names and options", () => {
-  it.each(["", "  ", "__proto__", "constructor", "prototype", "a\u0000b", "x".repeat(5_000), "\ud800"])("refuses the name %j for nodes and modules", (name) => {
-    expect(() => new Node({ name })).toThrow(expect.objectContaining({ code: "invalid-name" }));
-    expect(() => moduleOf(name)).toThrow(expect.objectContaining({ code: "invalid-name" }));
-  });
-
-  it.each(["../x", "a/b", "CON", "🙂", "with space", "toString", "hasOwnProperty", "x".repeat(512), "*", "a:b", "%2e", "module.0", "timeLimit"])(
-    "runs a node, a module and a nested graph named %j",
-    async (name) => {
-      const nodes = [
-        new Node({ name, nodes: [nodeOf(name), nodeOf("next", [name])] }),
-        nodeOf("last", [name], async ({ cache }) => success(await cache.peekMailbox("agent_error"))),
-      ];
-      const { status, results, executions } = await runNodes(nodes);
-      expect(status).toBe("COMPLETE");
-      expect(results[name]?.status).toBe("success");
-      expect(executions[name]).toBe(1);
-      expect(results.last?.results[0]?.result).toEqual([]);
+  it.each(["", "  ", "__proto__", "constructor", "prototype", "a\u0000b", "x".repeat(5_000), "\ud800"])(
+    "refuses the name %j for nodes and modules",
+    (name) => {
+      expect(() => new Node({ name })).toThrow(expect.objectContaining({ code: "invalid-name" }));
+      expect(() => moduleOf(name)).toThrow(expect.objectContaining({ code: "invalid-name" }));
     },
   );
+
+  it.each([
+    "../x",
+    "a/b",
+    "CON",
+    "🙂",
+    "with space",
+    "toString",
+    "hasOwnProperty",
+    "x".repeat(512),
+    "*",
+    "a:b",
+    "%2e",
+    "module.0",
+    "timeLimit",
+  ])("runs a node, a module and a nested graph named %j", async (name) => {
+    const nodes = [
+      new Node({ name, nodes: [nodeOf(name), nodeOf("next", [name])] }),
+      nodeOf("last", [name], async ({ cache }) => success(await cache.peekMailbox("agent_error"))),
+    ];
+    const { status, results, executions } = await runNodes(nodes);
+    expect(status).toBe("COMPLETE");
+    expect(results[name]?.status).toBe("success");
+    expect(executions[name]).toBe(1);
+    expect(results.last?.results[0]?.result).toEqual([]);
+  });
 
   it("refuses unknown options, and names them", () => {
     const refuses = (make: () => unknown, option: string) =>

@@ -1,14 +1,32 @@
 import { Agent, type AgentEvent, FlowControlModule, MemoryCache, Node } from "asimov-agents";
 import { describe, expect, it } from "vitest";
-import { deciding, deferred, failing, failure, logging, loggingDecision, moduleOf, namesOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
+import {
+  deciding,
+  deferred,
+  failing,
+  failure,
+  logging,
+  loggingDecision,
+  moduleOf,
+  namesOf,
+  newTask,
+  nodeOf,
+  runNodes,
+  runWithEvents,
+  success,
+} from "./support.ts";
 
-const jumpsOf = (events: AgentEvent[]): string[] => events.flatMap((event) => (event.type === "jump.taken" ? [`${event.from} → ${event.to}`] : []));
+const jumpsOf = (events: AgentEvent[]): string[] =>
+  events.flatMap((event) => (event.type === "jump.taken" ? [`${event.from} → ${event.to}`] : []));
 
 const flow = (name: string, dependencies: string[], flowConfig: ConstructorParameters<typeof FlowControlModule>[0]["flowConfig"]): Node =>
   new Node({ name, dependencies, modules: [new FlowControlModule({ name, flowConfig })] });
 
 describe("flow control", () => {
-  const decideBy = async (flowConfig: ConstructorParameters<typeof FlowControlModule>[0]["flowConfig"], values: Record<string, unknown> = {}) => {
+  const decideBy = async (
+    flowConfig: ConstructorParameters<typeof FlowControlModule>[0]["flowConfig"],
+    values: Record<string, unknown> = {},
+  ) => {
     const cache = new MemoryCache();
     await cache.setMany(values);
     const log: string[] = [];
@@ -70,7 +88,9 @@ describe("flow control", () => {
   });
 
   it("refuses unknown options of a decision", () => {
-    expect(() => new FlowControlModule({ name: "f", flowConfig: { decisions: [{ nextNode: "a", cleanup: true }] } as never })).toThrow(/cleanup/);
+    expect(() => new FlowControlModule({ name: "f", flowConfig: { decisions: [{ nextNode: "a", cleanup: true }] } as never })).toThrow(
+      /cleanup/,
+    );
   });
 
   it("fails its node when a condition fails at run time, and the run goes on beside it", async () => {
@@ -120,12 +140,19 @@ describe("jump", () => {
   });
 
   it("to the deciding node itself visits it again", async () => {
-    const { executions } = await runNodes([deciding("self", [], () => null), nodeOf("loop", ["self"], ({ node }) => ({ ...success(), decision: node.visit < 3 ? "loop" : null }))]);
+    const { executions } = await runNodes([
+      deciding("self", [], () => null),
+      nodeOf("loop", ["self"], ({ node }) => ({ ...success(), decision: node.visit < 3 ? "loop" : null })),
+    ]);
     expect(executions.loop).toBe(3);
   });
 
   it("may be asked for by any module's own result", async () => {
-    const { executions } = await runNodes([nodeOf("a", [], () => ({ ...success(), decision: "c" })), nodeOf("b", ["a"]), nodeOf("c", ["b"])]);
+    const { executions } = await runNodes([
+      nodeOf("a", [], () => ({ ...success(), decision: "c" })),
+      nodeOf("b", ["a"]),
+      nodeOf("c", ["b"]),
+    ]);
     expect(Object.keys(executions)).toEqual(["a", "c"]);
   });
 
@@ -209,7 +236,9 @@ describe("jump", () => {
       nodeOf("c", ["second"]),
     ]);
     expect(jumpsOf(events)).toEqual(["second → b"]);
-    expect(outcome.errors).toEqual([expect.objectContaining({ node: "first", code: "jump-overruled", error: expect.stringMatching(/"first".*"a".*"second".*"b"/) })]);
+    expect(outcome.errors).toEqual([
+      expect.objectContaining({ node: "first", code: "jump-overruled", error: expect.stringMatching(/"first".*"a".*"second".*"b"/) }),
+    ]);
     expect(outcome.executions).toEqual({ first: 1, second: 1, a: 1, b: 1 });
     expect(outcome.status).toBe("COMPLETE");
   });
@@ -217,7 +246,9 @@ describe("jump", () => {
   it("to a node that does not exist is reported and falls through", async () => {
     const agent = new Agent({ nodes: [deciding("decide", [], () => "ghost"), nodeOf("next", ["decide"])] });
     const { status, executions, errors } = await agent.runTask(newTask());
-    expect(errors).toEqual([expect.objectContaining({ node: "decide", code: "unknown-target", error: expect.stringContaining('"ghost"') })]);
+    expect(errors).toEqual([
+      expect.objectContaining({ node: "decide", code: "unknown-target", error: expect.stringContaining('"ghost"') }),
+    ]);
     expect(await agent.cache.peekMailbox("agent_error")).toEqual(errors);
     expect(executions).toEqual({ decide: 1, next: 1 });
     expect(status).toBe("COMPLETE");
@@ -232,8 +263,15 @@ describe("jump", () => {
       nodeOf("next", ["decide"]),
     ]);
     expect(jumpsOf(events)).toEqual([]);
-    expect(outcome.results.decide).toMatchObject({ status: "error", code: "target-failed", error: expect.stringMatching(/"decide".*"blocked"/) });
-    expect(outcome.failedChains).toEqual([["bad", "blocked"], ["decide", "next"]]);
+    expect(outcome.results.decide).toMatchObject({
+      status: "error",
+      code: "target-failed",
+      error: expect.stringMatching(/"decide".*"blocked"/),
+    });
+    expect(outcome.failedChains).toEqual([
+      ["bad", "blocked"],
+      ["decide", "next"],
+    ]);
     expect(outcome.executions).toEqual({ bad: 1, ok: 1, decide: 1 });
     expect(outcome.status).toBe("PARTIAL");
     expect(await agent.cache.peekMailbox("agent_error")).toEqual(outcome.errors);
@@ -290,11 +328,10 @@ describe("jump", () => {
       nodeOf("start", [], async ({ cache }) => success(await cache.increment("round"))),
       logging(log, "second-time", ["start"], { nodeConfig: { condition: "round == 2" } }),
       logging(log, "after", ["second-time"]),
-      loggingDecision(log, "again?", ["start"], (visit) => (visit < 3 ? "start" : null)),
+      loggingDecision(log, "again?", ["start"], (visit) => (visit < 2 ? "start" : null)),
     ]);
-    expect(log).toEqual(["again?", "second-time", "again?", "after", "again?"].length === 5 ? log : []);
-    expect(log.filter((name) => name === "second-time")).toHaveLength(1);
-    expect(log.filter((name) => name === "again?")).toHaveLength(3);
+    expect(log.toSorted()).toEqual(["after", "again?", "again?", "second-time"]);
+    expect(log.at(-1)).toBe("after");
   });
 
   it("keeps the history bounded over a loop of 2,000", async () => {
@@ -302,7 +339,9 @@ describe("jump", () => {
       maxTotalIterations: Number.POSITIVE_INFINITY,
       nodes: [
         nodeOf("work", [], () => success(), { nodeConfig: { maxVisits: 0 } }),
-        nodeOf("again?", ["work"], ({ node }) => ({ ...success(), decision: node.visit < 2_000 ? "work" : null }), { nodeConfig: { maxVisits: 0 } }),
+        nodeOf("again?", ["work"], ({ node }) => ({ ...success(), decision: node.visit < 2_000 ? "work" : null }), {
+          nodeConfig: { maxVisits: 0 },
+        }),
       ],
     });
     const { executions, totalIterations } = await agent.runTask(newTask());

@@ -15,14 +15,22 @@ const faultOf = (nodes: Node[]): GraphError => {
 describe("plan of a run", () => {
   it("puts each node on the level of its longest path", () => {
     const agent = new Agent({
-      nodes: [nodeOf("join", ["long2", "short"]), nodeOf("long2", ["long1"]), nodeOf("long1", ["start"]), nodeOf("short", ["start"]), nodeOf("start")],
+      nodes: [
+        nodeOf("join", ["long2", "short"]),
+        nodeOf("long2", ["long1"]),
+        nodeOf("long1", ["start"]),
+        nodeOf("short", ["start"]),
+        nodeOf("start"),
+      ],
     });
     expect(namesOf(agent.compileExecutionPlan())).toEqual([["start"], ["long1", "short"], ["long2"], ["join"]]);
   });
 
   it("keeps declaration order within a level", () => {
     const agent = new Agent({ nodes: ["c", "a", "b"].map((name) => nodeOf(name)) });
-    expect(agent.compileExecutionPlan()).toEqual([{ nodes: ["c", "a", "b"], executed: [false, false, false], skipped: [false, false, false] }]);
+    expect(agent.compileExecutionPlan()).toEqual([
+      { nodes: ["c", "a", "b"], executed: [false, false, false], skipped: [false, false, false] },
+    ]);
   });
 
   it("compiles from a node: the node and its descendants alone", () => {
@@ -96,9 +104,9 @@ describe("graph that cannot run", () => {
   });
 
   it("names a duplicate when it is added, and takes the same definition twice", () => {
-    expect(() => new Agent({ nodes: [nodeOf("twin"), nodeOf("twin", [], undefined, { trace: true, nodeConfig: { maxVisits: 9 } })] })).toThrow(
-      expect.objectContaining({ code: "graph-duplicate-node", message: expect.stringContaining('"twin"') }),
-    );
+    expect(
+      () => new Agent({ nodes: [nodeOf("twin"), nodeOf("twin", [], undefined, { trace: true, nodeConfig: { maxVisits: 9 } })] }),
+    ).toThrow(expect.objectContaining({ code: "graph-duplicate-node", message: expect.stringContaining('"twin"') }));
     const twin = nodeOf("twin");
     expect(namesOf(new Agent({ nodes: [twin, twin] }).compileExecutionPlan())).toEqual([["twin"]]);
   });
@@ -148,7 +156,10 @@ describe("plan at scale", () => {
 
   it("runs 2,000 nodes at once and joins them", async () => {
     const wide = Array.from({ length: 2_000 }, (_, index) => nodeOf(`n${index}`));
-    const join = nodeOf("join", wide.map(({ name }) => name));
+    const join = nodeOf(
+      "join",
+      wide.map(({ name }) => name),
+    );
     const { status, executions } = await runNodes([...wide, join], { maxConcurrentTasks: Number.POSITIVE_INFINITY });
     expect([status, Object.keys(executions).length]).toEqual(["COMPLETE", 2_001]);
   });
@@ -165,7 +176,10 @@ describe("plan at scale", () => {
 
   it("runs 1,000 tasks at once, each to its own end", async () => {
     const agent = new Agent({
-      nodes: [nodeOf("a", [], ({ task }) => success(task.params.number)), new Node({ name: "b", dependencies: ["a"], modules: [moduleOf("b")] })],
+      nodes: [
+        nodeOf("a", [], ({ task }) => success(task.params.number)),
+        new Node({ name: "b", dependencies: ["a"], modules: [moduleOf("b")] }),
+      ],
       maxConcurrentTasks: 50,
       outputMailbox: null,
     });

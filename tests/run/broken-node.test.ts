@@ -1,0 +1,49 @@
+import { nodePool } from "asimov-agents/actors";
+import { describe, expect, it } from "vitest";
+import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
+import type { AgentEventBody, NodesHost } from "../../src/contract/host.ts";
+import { defineNode } from "../../src/contract/node-definition.ts";
+import { nodeOf } from "./support.ts";
+
+describe("supervisor of nodes", () => {
+  it("tells of a node whose own actor breaks down: the step is completed, and so is the next with that node", async () => {
+    const told: AgentEventBody[] = [];
+    const host: NodesHost = {
+      nodeNames: ["n"],
+      definition: () => defineNode(nodeOf("n")),
+      tell: (event) => told.push(event),
+      nodeStarted: () => {},
+      nodeEnded: () => {},
+    };
+    const broken = fromTransition(() => {
+      throw new Error("broken");
+    }, {});
+    // With what a node machine shows to its supervisor.
+    const node = { ...broken, getInitialSnapshot: () => ({ status: "active", context: { visits: 0 } }) } as unknown as AnyActorLogic;
+    const received: unknown[] = [];
+    const parent = createActor(
+      setup({
+        types: { events: {} as { type: string }, children: {} as { nodes: "pool" } },
+        actors: {
+          pool: nodePool(
+            () => host,
+            () => node,
+          ),
+        },
+      }).createMachine({
+        invoke: { id: "nodes", src: "pool", input: { scope: "run" } },
+        on: { "*": { actions: ({ event }) => received.push(event) } },
+      }),
+    ).start();
+    for (let iteration = 1; iteration <= 2; iteration++) {
+      received.length = 0;
+      parent.getSnapshot().children.nodes?.send({ type: "step.execute", nodes: ["n"], iteration });
+      expect(received).toContainEqual({
+        type: "step.completed",
+        reports: [{ node: "n", status: "FAILED", error: "broken", code: "actor-failed" }],
+      });
+    }
+    expect(told.filter(({ type }) => type === "node.failed")).toHaveLength(2);
+    parent.stop();
+  });
+});
