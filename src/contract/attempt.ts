@@ -108,7 +108,7 @@ export function isPartial({ mode }: NodeDefinition, { ended }: Attempt): boolean
 }
 
 /** What the modules gave, in the order of the definition. */
-export function resultsOf({ ended }: Attempt): ModuleResult[] {
+function resultsOf({ ended }: Attempt): ModuleResult[] {
   return [...ended]
     .sort((a, b) => a.module - b.module)
     .flatMap(({ json }) => (json === undefined ? [] : [JSON.parse(json) as ModuleResult]));

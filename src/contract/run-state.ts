@@ -7,7 +7,7 @@ import { SnapshotControl, type TaskStatus } from "./vocabulary.ts";
 
 /** Plans that are remembered: a loop of 100,000 jumps must not eat the memory. */
 export const HISTORY_LIMIT = 100;
-export const ERROR_LIMIT = 1_000;
+const ERROR_LIMIT = 1_000;
 
 /** A plan and how far it came. */
 export interface PastPlan {

@@ -40,7 +40,7 @@ const jsonSchema = z.strictObject({
 });
 
 /** The transitions of the task machine, as a table. */
-export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
+const TASK_TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
   WAITING: ["EXECUTING"],
   EXECUTING: ["COMPLETE", "FAILED", "PARTIAL"],
   COMPLETE: [],

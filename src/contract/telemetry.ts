@@ -12,6 +12,3 @@ export interface Telemetry {
   /** One visit of a node that ended. */
   countNode(status: string, durationMs: number): void;
 }
-
-/** Records nothing. */
-export const SILENT_SPAN: Span = { run: (work) => work(), end: () => {} };
