@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     environment: "node",
+    setupFiles: ["tests/support/seed.ts"],
     globalSetup: ["tests/support/redis-server.ts"],
     testTimeout: 30_000,
   },

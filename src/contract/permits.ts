@@ -1,9 +1,15 @@
-/** A counting semaphore, first come first served; its limit is read whenever somebody wants in. */
+/** A counting semaphore, first come first served, that lets the event loop turn; its limit is read whenever somebody wants in. */
+
+/** Milliseconds for which modules may follow each other before timers and I/O get a turn: promises alone never give them one. */
+const LONGEST_TURN_MS = 20;
 
 export class Permits {
   readonly #limit: () => number;
   #used = 0;
   readonly #waiting = new Set<() => void>();
+  #turnStartedAt = 0;
+  #enteredAt = Number.NEGATIVE_INFINITY;
+  #isYielding = false;
 
   constructor(limit: () => number) {
     this.#limit = limit;
@@ -11,7 +17,7 @@ export class Permits {
 
   /** Calls `enter` once there is room, maybe at once; whoever entered calls `release`. Returns how to stop waiting. */
   acquire(enter: () => void): () => void {
-    if (this.#waiting.size === 0 && this.#used < this.#limit()) {
+    if (this.#waiting.size === 0 && this.#hasRoom()) {
       this.#used++;
       enter();
       return () => {};
@@ -28,10 +34,31 @@ export class Permits {
   /** Lets in whom there is room for, also after the limit was raised. */
   admit(): void {
     for (const enter of this.#waiting) {
-      if (this.#used >= this.#limit()) return;
+      if (!this.#hasRoom()) return;
       this.#waiting.delete(enter);
       this.#used++;
       enter();
     }
+  }
+
+  #hasRoom(): boolean {
+    return this.#used < this.#limit() && !this.#isTurnOver();
+  }
+
+  #isTurnOver(): boolean {
+    if (this.#isYielding) return true;
+    const now = performance.now();
+    // Nobody came for so long that the loop has turned by itself.
+    if (now - this.#enteredAt > LONGEST_TURN_MS) this.#turnStartedAt = now;
+    this.#enteredAt = now;
+    if (now - this.#turnStartedAt <= LONGEST_TURN_MS) return false;
+    this.#isYielding = true;
+    setTimeout(() => {
+      this.#isYielding = false;
+      this.#turnStartedAt = performance.now();
+      this.#enteredAt = this.#turnStartedAt;
+      this.admit();
+    }, 0);
+    return true;
   }
 }

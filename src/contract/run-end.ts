@@ -17,7 +17,9 @@ export interface EndedRun {
 
 export function endOfRun({ failure, state, results }: EndedRun): TaskEnd {
   const status = failure === undefined ? statusOf(state) : TaskStatus.FAILED;
-  const error = failure?.error ?? (status === TaskStatus.COMPLETE ? undefined : state.errors.at(-1)?.error);
+  // Of the first failed node, not the latest report: which of a step's nodes reports last is chance.
+  const [first] = state.failed;
+  const error = failure?.error ?? (first === undefined ? undefined : state.errors.findLast(({ node }) => node === first)?.error);
   return { status, result: lastResults(state.graph, results), ...(error === undefined ? {} : { error }) };
 }
 

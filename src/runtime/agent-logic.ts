@@ -15,7 +15,7 @@ import { requireGraph } from "../contract/graph.ts";
 import type { TaskOutcomeJSON } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
 import { GraphScope } from "./graph-scope.ts";
-import type { PersistedAgent } from "./snapshot-parts.ts";
+import { type PersistedAgent, pendingAdditions } from "./snapshot-parts.ts";
 import { graphOf } from "./valid-graph.ts";
 
 const scopes = new WeakMap<object, GraphScope>();
@@ -183,7 +183,7 @@ function subgraphLogic(): AnyActorLogic {
     restore(self, persisted) {
       const path = persisted.context.path as string[];
       const scope = scopeFor(scopeOf(self), path.at(-1) as string);
-      scope.restoreGraph((persisted.context.state as RunState).graph);
+      scope.restoreGraph((persisted.context.state as RunState).graph, pendingAdditions(persisted));
       return { scope, persisted };
     },
     eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),

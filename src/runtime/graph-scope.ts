@@ -132,7 +132,7 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
    * Makes the nodes known that a stored run added, and checks that the rest of its graph is this one.
    * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
    */
-  restoreGraph(stored: Graph): void {
+  restoreGraph(stored: Graph, pending: readonly string[]): void {
     const added = stored.nodes.filter(({ addedBy }) => addedBy !== undefined).map(({ name }) => name);
     const own = [...this.#nodes.values()].filter(({ name }) => !added.includes(name));
     const differences = graphDifferences(stored, graphOf(own));
@@ -140,7 +140,7 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
       throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
     }
     const { dynamicNodes } = this.run.services;
-    const missing = added.filter((name) => {
+    const missing = [...new Set([...added, ...pending])].filter((name) => {
       const node = this.#nodes.get(name) ?? dynamicNodes.find((known) => known.name === name);
       if (node !== undefined) this.#nodes.set(name, node);
       return node === undefined;

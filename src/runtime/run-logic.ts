@@ -10,6 +10,7 @@ import { TaskStatus } from "../contract/vocabulary.ts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost } from "./run-host.ts";
+import { pendingAdditions } from "./snapshot-parts.ts";
 import { validGraph } from "./valid-graph.ts";
 
 /** What an agent's logic starts with. */
@@ -86,7 +87,7 @@ export function runLogic(
       const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
       const scope = scopeOf(self, run);
       try {
-        scope.restoreGraph(state.graph);
+        scope.restoreGraph(state.graph, pendingAdditions(persisted));
       } catch (error) {
         run.finish(messageOf(error));
         throw error;

@@ -1,9 +1,11 @@
 /** A run's persisted state to the named parts of a snapshot and back; nothing of it is lost, and nothing is in two parts. */
 import type { AnyActorRef } from "xstate";
 import { z } from "zod";
+import type { Attempt } from "../contract/attempt.ts";
 import type { Cache, CacheEntry, CacheState } from "../contract/cache.ts";
 import { messageOf, SnapshotError } from "../contract/errors.ts";
 import { parseOptions } from "../contract/options.ts";
+import type { NodeReport } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { TaskJSON } from "../contract/task.ts";
@@ -12,6 +14,18 @@ import type { TaskJSON } from "../contract/task.ts";
 export interface PersistedAgent {
   context: Record<string, unknown> & { cachePrefix?: string; state: object };
   children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
+}
+
+/** The nodes that the step which was running had been asked to add: they are in the graph once it has settled. */
+export function pendingAdditions({ children }: PersistedAgent): string[] {
+  const { waiting, reports, nodes } = children.nodes.snapshot as unknown as {
+    waiting: readonly string[];
+    reports: readonly NodeReport[];
+    nodes: Record<string, { context: { modules: Attempt } }>;
+  };
+  if (waiting.length === 0) return [];
+  const ended = waiting.flatMap((name) => (Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended ?? []) : []));
+  return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
 }
 
 interface AgentPart {

@@ -1,6 +1,6 @@
-import { Agent, FlowControlModule, Node, type TaskOutcome } from "asimov-agents";
+import { Agent, FlowControlModule, MemorySnapshotStore, Node, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
-import { deciding, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
+import { deciding, deferred, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
 
 /** A node that adds others at its first visit. */
 const adding = (name: string, dependencies: string[], make: (visit: number) => Node[], init = {}): Node =>
@@ -221,5 +221,37 @@ describe("addition that cannot be", () => {
     ]);
     expect(results.x).toMatchObject({ status: "error", code: "condition-syntax" });
     expect(status).toBe("PARTIAL");
+  });
+});
+
+describe("addition that a snapshot cuts in two", () => {
+  it("is made by the restored run, from the nodes that its agent was given, and refused when it was given none", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const [reached, gate] = [deferred(), deferred()];
+    const nodes = () => [
+      new Node({
+        name: "creator",
+        modules: [
+          moduleOf("adds", () => ({ ...success(), newNodes: [nodeOf("x")] })),
+          moduleOf("waits", async () => {
+            reached.resolve();
+            await gate.promise;
+            return success();
+          }),
+        ],
+      }),
+      nodeOf("after", ["creator"]),
+    ];
+    const run = new Agent({ nodes: nodes(), snapshotStore }).start(newTask());
+    await reached.promise;
+    const ref = await run.snapshot();
+    gate.resolve();
+    const expected = await run.outcome;
+    const restored = await new Agent({ nodes: nodes(), snapshotStore, dynamicNodes: [nodeOf("x")] }).runFromSnapshot(ref);
+    expect(restored.status).toBe("COMPLETE");
+    expect(restored.results).toEqual(expected.results);
+    await expect(new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref)).rejects.toThrow(
+      expect.objectContaining({ code: "snapshot-unknown-node", message: expect.stringContaining('"x"') }),
+    );
   });
 });
