@@ -25,7 +25,7 @@ class Context implements ModuleContext {
   readonly #module: AgentModule;
   readonly config: ModuleConfig;
   node!: { readonly name: string; readonly visit: number; readonly attempt: number };
-  idempotencyKey!: string;
+  #order!: ModuleOrder;
   /** Made when somebody asks for the signal: most modules never do. */
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -37,12 +37,16 @@ class Context implements ModuleContext {
     this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
   }
 
-  renew({ scope, node: name, visit, attempt, module }: ModuleOrder): this {
-    this.node = { name, visit, attempt };
-    this.idempotencyKey = idempotencyKeyOf({ scope, node: name, visit, attempt, module }, this.#module.name);
+  renew(order: ModuleOrder): this {
+    this.#order = order;
+    this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
     this.#controller = undefined;
     this.#reason = undefined;
     return this;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#order, this.#module.name);
   }
 
   get cache(): Cache {
@@ -117,7 +121,7 @@ export class ModuleJob {
         );
       });
     }
-    let work: Promise<CheckedResult>;
+    let work: Promise<unknown>;
     try {
       if (this.#module.trace) this.#span = this.#startSpan();
       // What the user's module starts itself belongs to this run, whoever's module left the permit.
@@ -127,7 +131,7 @@ export class ModuleJob {
       work = Promise.reject(error);
     }
     work.then(
-      (checked) => this.#succeed(checked),
+      (value) => this.#succeed(value),
       (error: unknown) => this.#fail(error),
     );
   }
@@ -161,15 +165,14 @@ export class ModuleJob {
   }
 
   /** No async function of its own: most modules have no middleware, and each promise more is felt in a graph of no-ops. */
-  #process(): Promise<CheckedResult> {
-    const { name, config } = this.#module;
-    const produced = Promise.resolve(this.#produce());
+  #process(): Promise<unknown> {
+    const inner = this.#module.config.middlewares;
     const outer = this.#node.config.middlewares;
-    if (config.middlewares === undefined && outer === undefined) return produced.then((value) => checkResult(value, name));
-    return this.#filter(produced, [...(config.middlewares ?? []), ...(outer ?? [])]);
+    const produced = Promise.resolve(this.#produce());
+    return inner === undefined && outer === undefined ? produced : this.#filter(produced, [...(inner ?? []), ...(outer ?? [])]);
   }
 
-  async #filter(produced: Promise<unknown>, middlewares: readonly Middleware[]): Promise<CheckedResult> {
+  async #filter(produced: Promise<unknown>, middlewares: readonly Middleware[]): Promise<unknown> {
     const { name } = this.#module;
     let value = await produced;
     const { cache, task, signal, node } = this.#context as Context;
@@ -177,7 +180,7 @@ export class ModuleJob {
       const { result } = checkResult(value, name);
       value = await middleware.process(result, cache, { task, signal, node });
     }
-    return checkResult(value, name);
+    return value;
   }
 
   /** One result: of the module's promise, or the next yield of its generator. */
@@ -208,14 +211,18 @@ export class ModuleJob {
     }
   }
 
-  #succeed({ result, json, newNodes }: CheckedResult): void {
+  #succeed(value: unknown): void {
     if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
+    let checked: CheckedResult;
     let added: ModuleOutcome["added"] = [];
     try {
+      checked = checkResult(value, this.#module.name);
+      const { newNodes, result } = checked;
       if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.#order);
     } catch (error) {
       return this.#fail(error);
     }
+    const { result, json } = checked;
     const isError = result.status === "error";
     this.#end({
       module: this.#order.module,

@@ -10,7 +10,18 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
   /** Kept, so that a restored run does not start what was being aborted. */
   aborted?: { reason: string; code: string };
+  live: Live;
 };
+
+/** What runs now; no part of what is stored. Kept here since a WeakMap by actor would be felt by the garbage collector. */
+class Live {
+  job: { abort(reason: string, code: string): void } | undefined;
+  isStopped = false;
+
+  toJSON(): undefined {
+    return undefined;
+  }
+}
 
 type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOutcome } | { type: "xstate.stop" };
 
@@ -21,16 +32,14 @@ type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOut
  * nodeMachine.provide({ actors: { runModule: runModule(() => host) } });
  */
 export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
-  const running = new WeakMap<object, { abort(reason: string, code: string): void }>();
-  const stopped = new WeakSet<object>();
   return {
-    getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined }),
+    getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined, live: new Live() }),
 
     start(snapshot, scope) {
-      const { input: order, aborted } = snapshot;
+      const { input: order, aborted, live } = snapshot;
       if (snapshot.status !== "active" || order === undefined) return;
       const end = (outcome: ModuleOutcome): void => {
-        if (!stopped.has(scope.self)) relay(scope, scope.self, { type: "module.ended", outcome });
+        if (!live.isStopped) relay(scope, scope.self, { type: "module.ended", outcome });
       };
       const endAborted = (reason: string, code: string): void => {
         end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: Date.now() });
@@ -43,37 +52,35 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
           permits.release();
           end(outcome);
         });
-        running.set(scope.self, job);
+        live.job = job;
         job.start();
       };
       const leave = permits.acquire(begin);
-      if (!running.has(scope.self)) {
-        running.set(scope.self, {
-          abort(reason, code) {
-            leave();
-            endAborted(reason, code);
-          },
-        });
-      }
+      live.job ??= {
+        abort(reason, code) {
+          leave();
+          endAborted(reason, code);
+        },
+      };
     },
 
-    transition(snapshot, event, scope) {
+    transition(snapshot, event) {
       switch (event.type) {
         case "module.ended":
           return { ...snapshot, status: "done", input: undefined, output: event.outcome, error: undefined } as RunModuleSnapshot;
         case "module.abort":
-          running.get(scope.self)?.abort(event.reason, event.code);
+          snapshot.live.job?.abort(event.reason, event.code);
           return { ...snapshot, aborted: { reason: event.reason, code: event.code } };
         case "xstate.stop":
-          stopped.add(scope.self);
-          if (snapshot.status === "active") running.get(scope.self)?.abort("the run was stopped", "run-stopped");
+          snapshot.live.isStopped = true;
+          if (snapshot.status === "active") snapshot.live.job?.abort("the run was stopped", "run-stopped");
           return { ...snapshot, status: "stopped" } as RunModuleSnapshot;
         default:
           return snapshot;
       }
     },
 
-    getPersistedSnapshot: (snapshot) => snapshot,
-    restoreSnapshot: (snapshot) => snapshot as RunModuleSnapshot,
+    getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
+    restoreSnapshot: (snapshot) => ({ ...(snapshot as RunModuleSnapshot), live: new Live() }),
   };
 }

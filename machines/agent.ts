@@ -91,13 +91,15 @@ interface Enqueue {
   sendTo(target: "outbox", event: PublishEvent): void;
 }
 
-/** A guard and an action ask for the same step: the answer is kept for as long as its reports are. */
-const settled = new WeakMap<readonly NodeReport[], { before: RunState; after: ReturnType<typeof settleStep> }>();
+let asked: { before: RunState; reports: readonly NodeReport[]; after: ReturnType<typeof settleStep> } | undefined;
+
+/** A guard asks, and the action after it asks for the same: the answer is kept from one to the other. */
 function settleOnce(before: RunState, reports: readonly NodeReport[]): ReturnType<typeof settleStep> {
-  const known = settled.get(reports);
-  if (known?.before === before) return known.after;
+  const known = asked;
+  asked = undefined;
+  if (known?.before === before && known.reports === reports) return known.after;
   const after = settleStep(before, reports);
-  settled.set(reports, { before, after });
+  asked = { before, reports, after };
   return after;
 }
 
