@@ -17,7 +17,6 @@ import { endMessage, endOfRun, outcomeOfRun } from "../src/contract/run-end.ts";
 import {
   beginStep,
   markSaved,
-  NO_EFFECTS,
   nodesToSave,
   type RunState,
   runnable,
@@ -93,14 +92,24 @@ interface Enqueue {
 
 let asked: { before: RunState; reports: readonly NodeReport[]; after: ReturnType<typeof settleStep> } | undefined;
 
-/** A guard asks, and the action after it asks for the same: the answer is kept from one to the other. */
-function settleOnce(before: RunState, reports: readonly NodeReport[]): ReturnType<typeof settleStep> {
-  const known = asked;
+/** Guards ask, and the action after them takes the same answer: it is kept from one to the other. */
+function askSettled(before: RunState, reports: readonly NodeReport[]): ReturnType<typeof settleStep> {
+  if (asked?.before !== before || asked.reports !== reports) asked = { before, reports, after: settleStep(before, reports) };
+  return asked.after;
+}
+
+function takeSettled(before: RunState, reports: readonly NodeReport[]): ReturnType<typeof settleStep> {
+  const after = askSettled(before, reports);
   asked = undefined;
-  if (known?.before === before && known.reports === reports) return known.after;
-  const after = settleStep(before, reports);
-  asked = { before, reports, after };
   return after;
+}
+
+/** Nothing follows from the step but the next one, be it by a jump. */
+function isQuiet(context: AgentMachineContext, reports: readonly NodeReport[]): boolean {
+  const { state, effects } = askSettled(context.state, reports);
+  if (effects.errors.length + effects.added.length + effects.cleanup.length + context.unpublished > 0) return false;
+  if (state.index >= state.levels.length || state.totalIterations >= context.maxTotalIterations) return false;
+  return !(context.autoSnapshot && nodesToSave(state).length > 0);
 }
 
 /** Returns how many messages are on their way for it. */
@@ -152,13 +161,9 @@ export const agentMachine = setup({
     isPlanFinished: ({ context: { state } }) => state.index >= state.levels.length,
     isOverIterations: ({ context }) => context.state.totalIterations >= context.maxTotalIterations,
     wantsSnapshot: ({ context }) => context.autoSnapshot && nodesToSave(context.state).length > 0,
-    /** Nothing follows from the step but the next one. */
-    isPlainStep: ({ context }, { reports }: { reports: NodeReport[] }) => {
-      const { state, effects } = settleOnce(context.state, reports);
-      const isQuiet = effects === NO_EFFECTS && context.unpublished === 0;
-      const hasNext = state.index < state.levels.length && state.totalIterations < context.maxTotalIterations;
-      return isQuiet && hasNext && !(context.autoSnapshot && nodesToSave(state).length > 0);
-    },
+    isPlainStep: ({ context }, { reports }: { reports: NodeReport[] }) =>
+      isQuiet(context, reports) && askSettled(context.state, reports).effects.jump === undefined,
+    isPlainJump: ({ context }, { reports }: { reports: NodeReport[] }) => isQuiet(context, reports),
     isComplete: (parts) => endOf(parts).status === TaskStatus.COMPLETE,
     isPartial: (parts) => endOf(parts).status === TaskStatus.PARTIAL,
   },
@@ -170,15 +175,20 @@ export const agentMachine = setup({
     beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
     /** What `settleStep` and `beginStep` do, at once: most steps of a run end so. */
     beginNextStep: assign(({ context }, { reports }: { reports: NodeReport[] }) => ({
-      state: beginStep(settleOnce(context.state, reports).state),
+      state: beginStep(takeSettled(context.state, reports).state),
     })),
     executeStep: sendTo("nodes", ({ context: { state } }) => ({
       type: "step.execute",
       nodes: runnable(state),
       iteration: state.totalIterations,
     })),
+    tellJump: emit(({ context }, { reports }: { reports: NodeReport[] }) => ({
+      type: "jump.taken",
+      ...(askSettled(context.state, reports).effects.jump as { from: string; to: string }),
+      graph: context.path,
+    })),
     settleStep: enqueueActions(({ context, enqueue }, { reports }: { reports: NodeReport[] }) => {
-      const { state, effects } = settleOnce(context.state, reports);
+      const { state, effects } = takeSettled(context.state, reports);
       for (const { node, error, code } of effects.refused) enqueue.sendTo("nodes", { type: "node.refuse", node, error, code });
       if (effects.added.length > 0) enqueue.emit({ type: "nodes.added", nodes: effects.added, graph: context.path });
       if (effects.jump !== undefined) enqueue.emit({ type: "jump.taken", ...effects.jump, graph: context.path });
@@ -325,6 +335,14 @@ export const agentMachine = setup({
               {
                 guard: { type: "isPlainStep", params: ({ event }) => event },
                 actions: [{ type: "beginNextStep", params: ({ event }) => event }, "executeStep"],
+              },
+              {
+                guard: { type: "isPlainJump", params: ({ event }) => event },
+                actions: [
+                  { type: "tellJump", params: ({ event }) => event },
+                  { type: "beginNextStep", params: ({ event }) => event },
+                  "executeStep",
+                ],
               },
               { target: "deciding", actions: { type: "settleStep", params: ({ event }) => event } },
             ],

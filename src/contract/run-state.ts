@@ -168,7 +168,7 @@ export interface StepEffects {
 }
 
 /** What follows from most steps. */
-export const NO_EFFECTS: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
+const NO_EFFECTS: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
 
 /** Records a step against the plan it ran in, then adds nodes, then jumps. */
 export function settleStep(before: RunState, reports: readonly NodeReport[]): { state: RunState; effects: StepEffects } {
