@@ -5,7 +5,7 @@ import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { Cache } from "./contract/cache.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/errors.ts";
-import { withDescendants } from "./contract/graph.ts";
+import { type Graph, withDescendants } from "./contract/graph.ts";
 import { Node } from "./contract/node.ts";
 import { parseOptions } from "./contract/options.ts";
 import type { NodeResult, TaskOutcome } from "./contract/outcome.ts";
@@ -103,6 +103,8 @@ const runSchema = z.strictObject({
 export class Agent {
   readonly cache: Cache;
   readonly #nodes = new Map<string, Node>();
+  /** Checked and indexed once, for all runs until a node is added. */
+  #graph: Graph | undefined;
   readonly #services: AgentServices;
   readonly #inspect: ((event: InspectionEvent) => void) | undefined;
   readonly #scopes = new WeakMap<object, GraphScope>();
@@ -139,8 +141,9 @@ export class Agent {
       },
     };
     this.addNodes((options.nodes ?? []) as Node[]);
-    this.logic = runLogic({ services: this.#services, nodes: () => [...this.#nodes.values()] }, (self, scope) =>
-      this.#scopes.set(self, scope),
+    this.logic = runLogic(
+      { services: this.#services, nodes: () => [...this.#nodes.values()], graph: () => this.#validGraph() },
+      (self, scope) => this.#scopes.set(self, scope),
     );
   }
 
@@ -164,6 +167,7 @@ export class Agent {
       throw new GraphError([`Two nodes are named "${node.name}"; give each a name of its own.`], "graph-duplicate-node");
     }
     this.#nodes.set(node.name, node);
+    this.#graph = undefined;
     return this;
   }
 
@@ -174,12 +178,12 @@ export class Agent {
 
   /** @throws GraphError */
   compileExecutionPlan(): ExecutionPlan {
-    return toExecutionPlan(planOf(validGraph([...this.#nodes.values()])), 0, []);
+    return toExecutionPlan(planOf(this.#validGraph()), 0, []);
   }
 
   /** The plan of a jump to a node: the node and its descendants. @throws GraphError, AsimovError `unknown-node` */
   compileExecutionPlanFrom(node: string): ExecutionPlan {
-    const graph = validGraph([...this.#nodes.values()]);
+    const graph = this.#validGraph();
     requireNode(graph, node);
     return toExecutionPlan(planOf(graph, withDescendants(graph, [node])), 0, []);
   }
@@ -255,6 +259,11 @@ export class Agent {
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
     return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.readNodes().results ?? {});
+  }
+
+  #validGraph(): Graph {
+    this.#graph ??= validGraph([...this.#nodes.values()]);
+    return this.#graph;
   }
 
   #relaunch(snapshot: Snapshot<unknown>): ReturnType<typeof launch> {

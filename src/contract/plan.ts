@@ -1,6 +1,6 @@
 /** The plan: the graph's levels, one level a step, and the new plans that jumps and added nodes make of it. */
 import { AsimovError } from "./errors.ts";
-import { type Graph, type GraphNode, indexOf, levelsOf, withDescendants } from "./graph.ts";
+import { type Graph, indexOf, levelsOf, withDescendants } from "./graph.ts";
 
 export interface ExecutionStep {
   nodes: string[];
@@ -25,10 +25,14 @@ export interface ExecutionState {
 /** The steps of a plan: names of nodes that run at once. */
 export type Levels = readonly (readonly string[])[];
 
+const plans = new WeakMap<Graph, Levels>();
+
 /** The plan of some of the nodes, which keep their order; dependencies outside count as done. */
 export function planOf(graph: Graph, names?: ReadonlySet<string>): Levels {
-  const nodes: readonly GraphNode[] = names === undefined ? graph.nodes : graph.nodes.filter(({ name }) => names.has(name));
-  return levelsOf(nodes).levels;
+  if (names !== undefined) return levelsOf(graph.nodes.filter(({ name }) => names.has(name))).levels;
+  const known = plans.get(graph) ?? levelsOf(graph.nodes).levels;
+  plans.set(graph, known);
+  return known;
 }
 
 /** A jump: the target and its descendants, and what is pending and does not descend from the node that decided. */

@@ -2,6 +2,7 @@
 import type { AnyActorRef, EventObject } from "xstate";
 import type { EffectLogic } from "../contract/effect-logic.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
+import type { Graph } from "../contract/graph.ts";
 import type { Node } from "../contract/node.ts";
 import type { TaskOutcome } from "../contract/outcome.ts";
 import type { RunState } from "../contract/run-state.ts";
@@ -11,7 +12,6 @@ import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost } from "./run-host.ts";
 import { pendingAdditions } from "./snapshot-parts.ts";
-import { validGraph } from "./valid-graph.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -42,7 +42,7 @@ function requireWaiting(task: Task): void {
  * @param onCreate told of each run's host, so that whoever starts a run may reach it
  */
 export function runLogic(
-  source: { services: AgentServices; nodes(): readonly Node[] },
+  source: { services: AgentServices; nodes(): readonly Node[]; graph(): Graph },
   onCreate: (self: AnyActorRef, scope: GraphScope) => void,
 ): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
@@ -57,7 +57,7 @@ export function runLogic(
       const { task: given, signal, cachePrefix } = input as AgentLogicInput;
       const task = given instanceof Task ? given : Task.fromJSON(given);
       requireWaiting(task);
-      const graph = validGraph(source.nodes());
+      const graph = source.graph();
       taken.add(task);
       const { services } = source;
       const runId = crypto.randomUUID();
