@@ -60,8 +60,8 @@ describe("name", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 20, unit: "binary" }), (name) => {
         const fault = nameFault(name);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
         const isReserved = ["__proto__", "prototype", "constructor"].includes(name);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
         const isOdd = isReserved || name.trim() === "" || /[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed();
         expect(fault === undefined).toBe(!isOdd);
       }),
