@@ -104,12 +104,16 @@ function takeSettled(before: RunState, reports: readonly NodeReport[]): ReturnTy
   return after;
 }
 
+const isPlanFinished = ({ index, levels }: RunState): boolean => index >= levels.length;
+const isOverIterations = ({ maxTotalIterations }: AgentMachineContext, state: RunState): boolean =>
+  state.totalIterations >= maxTotalIterations;
+const wantsSnapshot = ({ autoSnapshot }: AgentMachineContext, state: RunState): boolean => autoSnapshot && nodesToSave(state).length > 0;
+
 /** Nothing follows from the step but the next one, be it by a jump. */
 function isQuiet(context: AgentMachineContext, reports: readonly NodeReport[]): boolean {
   const { state, effects } = askSettled(context.state, reports);
   if (effects.errors.length + effects.added.length + effects.cleanup.length + context.unpublished > 0) return false;
-  if (state.index >= state.levels.length || state.totalIterations >= context.maxTotalIterations) return false;
-  return !(context.autoSnapshot && nodesToSave(state).length > 0);
+  return !isPlanFinished(state) && !isOverIterations(context, state) && !wantsSnapshot(context, state);
 }
 
 /** Returns how many messages are on their way for it. */
@@ -158,9 +162,9 @@ export const agentMachine = setup({
     hasCleanup: ({ context }) => context.cleanup.length > 0,
     hasUnpublished: ({ context }) => context.unpublished > 0,
     isPublished: ({ context }) => context.unpublished === 0,
-    isPlanFinished: ({ context: { state } }) => state.index >= state.levels.length,
-    isOverIterations: ({ context }) => context.state.totalIterations >= context.maxTotalIterations,
-    wantsSnapshot: ({ context }) => context.autoSnapshot && nodesToSave(context.state).length > 0,
+    isPlanFinished: ({ context }) => isPlanFinished(context.state),
+    isOverIterations: ({ context }) => isOverIterations(context, context.state),
+    wantsSnapshot: ({ context }) => wantsSnapshot(context, context.state),
     isPlainStep: ({ context }, { reports }: { reports: NodeReport[] }) =>
       isQuiet(context, reports) && askSettled(context.state, reports).effects.jump === undefined,
     isPlainJump: ({ context }, { reports }: { reports: NodeReport[] }) => isQuiet(context, reports),

@@ -1,12 +1,12 @@
 /** How the graph of a snapshot differs from the graph of the code that restores it. */
-import { type Graph, type GraphNode, indexOf } from "./graph.ts";
+import { addedNames, type Graph, type GraphNode, indexOf } from "./graph.ts";
 
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((name, index) => name === b[index]);
 const list = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map((name) => `"${name}"`).join(", "));
 
 /** One sentence for each difference; nodes that the stored run added itself are left out. */
 export function graphDifferences(stored: Graph, current: Graph): string[] {
-  const added = new Set(stored.nodes.flatMap(({ name, addedBy }) => (addedBy === undefined ? [] : [name])));
+  const added = addedNames(stored);
   const own = (node: GraphNode): string[] => node.dependencies.filter((name) => !added.has(name));
   const now = indexOf(current).byName;
   const then = indexOf(stored).byName;

@@ -50,6 +50,11 @@ export function indexOf(graph: Graph): GraphIndex {
   return index;
 }
 
+/** The nodes that a run added itself. */
+export function addedNames({ nodes }: Graph): Set<string> {
+  return new Set(nodes.flatMap(({ name, addedBy }) => (addedBy === undefined ? [] : [name])));
+}
+
 /** The nodes themselves and everything that depends on them, however far. */
 export function withDescendants(graph: Graph, roots: Iterable<string>): Set<string> {
   const { dependents } = indexOf(graph);

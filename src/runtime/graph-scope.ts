@@ -8,7 +8,7 @@ import type { Cache } from "../contract/cache.ts";
 import { closeGenerator } from "../contract/close-generator.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
 import { FlowControlModule } from "../contract/flow-control.ts";
-import { type Graph, type GraphNode, indexOf } from "../contract/graph.ts";
+import { addedNames, type Graph, type GraphNode, indexOf } from "../contract/graph.ts";
 import { graphDifferences } from "../contract/graph-difference.ts";
 import type { AgentEventBody, ModuleHost, NodesHost, RunningGenerator } from "../contract/host.ts";
 import type { AgentModule } from "../contract/module.ts";
@@ -133,8 +133,8 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
    * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
    */
   restoreGraph(stored: Graph, pending: readonly string[]): void {
-    const added = stored.nodes.filter(({ addedBy }) => addedBy !== undefined).map(({ name }) => name);
-    const own = [...this.#nodes.values()].filter(({ name }) => !added.includes(name));
+    const added = addedNames(stored);
+    const own = [...this.#nodes.values()].filter(({ name }) => !added.has(name));
     const differences = graphDifferences(stored, graphOf(own));
     if (differences.length > 0) {
       throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
