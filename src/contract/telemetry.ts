@@ -1,14 +1,29 @@
 /** The telemetry port: spans and figures of a run, recorded nowhere unless the user installs an OpenTelemetry SDK. */
 
+export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
 export interface Span {
   /** Runs a function with this span as the active one, so that spans that it starts are its children. */
   run<T>(work: () => T): T;
+  set(attributes: Attributes): void;
+  event(name: string, attributes: Attributes): void;
   /** Ends it; with an error, as failed. Ending twice changes nothing. */
   end(error?: string): void;
 }
 
+/** A figure's name, what it counts, and in which unit; `bounds` for a histogram. */
+export interface Instrument {
+  readonly name: string;
+  readonly description: string;
+  readonly unit: string;
+  readonly bounds?: readonly number[];
+}
+
 export interface Telemetry {
-  startSpan(name: string, attributes: Readonly<Record<string, string | number>>, parent: Span | undefined): Span;
+  /** Without a parent, under the span that is active. `client` marks a call of another service. */
+  startSpan(name: string, attributes: Attributes, parent?: Span | undefined, kind?: "internal" | "client"): Span;
+  /** One value of a histogram. */
+  record(instrument: Instrument, value: number, attributes: Attributes): void;
   /** One visit of a node that ended. */
   countNode(status: string, durationMs: number): void;
 }

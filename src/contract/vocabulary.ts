@@ -25,3 +25,12 @@ export const SnapshotControl = {
   ALWAYS: "ALWAYS",
 } as const;
 export type SnapshotControl = (typeof SnapshotControl)[keyof typeof SnapshotControl];
+
+/** Who speaks in a conversation with a model. */
+export const ChatRole = {
+  SYSTEM: "SYSTEM",
+  USER: "USER",
+  ASSISTANT: "ASSISTANT",
+  TOOL_RESULT: "TOOL_RESULT",
+} as const;
+export type ChatRole = (typeof ChatRole)[keyof typeof ChatRole];

@@ -1,6 +1,16 @@
 /** Spans and figures by `@opentelemetry/api`, which records nothing until the user installs an SDK. */
-import { type Context, type Counter, context, type Histogram, metrics, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { Span, Telemetry } from "../contract/telemetry.ts";
+import {
+  type Context,
+  type Counter,
+  context,
+  type Histogram,
+  metrics,
+  type Attributes as SpanAttributes,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import type { Attributes, Instrument, Span, Telemetry } from "../contract/telemetry.ts";
 
 /** The instrumentation scope, and the start of every name. */
 const SCOPE = "asimov-agents";
@@ -14,6 +24,14 @@ class ApiSpan implements Span {
 
   run<T>(work: () => T): T {
     return context.with(this.context, work);
+  }
+
+  set(attributes: Attributes): void {
+    trace.getSpan(this.context)?.setAttributes(attributes as SpanAttributes);
+  }
+
+  event(name: string, attributes: Attributes): void {
+    trace.getSpan(this.context)?.addEvent(name, attributes as SpanAttributes);
   }
 
   end(error?: string): void {
@@ -30,12 +48,29 @@ class ApiSpan implements Span {
 /** Figures: `asimov.node.visits`, a counter, and `asimov.node.duration`, a histogram in seconds, both by `asimov.node.status`. */
 export function openTelemetry(): Telemetry {
   // Made at the first visit: what the API gives before an SDK is installed records nothing for ever.
+  const histograms = new Map<Instrument, Histogram>();
   let figures: { visits: Counter; durations: Histogram } | undefined;
   return {
-    startSpan(name, attributes, parent) {
+    startSpan(name, attributes, parent, kind) {
       const within = parent instanceof ApiSpan ? parent.context : context.active();
-      const span = trace.getTracer(SCOPE).startSpan(name, { attributes: { ...attributes } }, within);
+      const span = trace
+        .getTracer(SCOPE)
+        .startSpan(
+          name,
+          { attributes: { ...attributes } as SpanAttributes, kind: kind === "client" ? SpanKind.CLIENT : SpanKind.INTERNAL },
+          within,
+        );
       return new ApiSpan(trace.setSpan(within, span));
+    },
+    record(instrument, value, attributes) {
+      let histogram = histograms.get(instrument);
+      if (histogram === undefined) {
+        const { name, description, unit, bounds } = instrument;
+        const advice = bounds === undefined ? {} : { advice: { explicitBucketBoundaries: [...bounds] } };
+        histogram = metrics.getMeter(SCOPE).createHistogram(name, { description, unit, ...advice });
+        histograms.set(instrument, histogram);
+      }
+      histogram.record(value, attributes as SpanAttributes);
     },
     countNode(status, durationMs) {
       const attributes = { "asimov.node.status": status };

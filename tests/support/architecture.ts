@@ -11,6 +11,8 @@ interface Room {
   packages: readonly string[];
   /** Packages of which it may import types alone. */
   types?: readonly string[];
+  /** Packages that it may import when they are needed, by `import()`. */
+  lazily?: readonly string[];
   /** Whether machines are provided and actors started here. */
   composes?: boolean;
 }
@@ -25,6 +27,18 @@ const driver = (folder: string, packages: readonly string[], types: readonly str
   types: ["node:*", ...types],
 });
 
+/** What all clients share; each provider's folder may import it, and none imports another's. */
+const INFERENCE = /^src\/inference\/[\w-]+\.ts$/;
+
+/** A provider's SDK is loaded at the first call, never with the client. */
+const provider = (folder: string, ...sdks: string[]): Room => ({
+  files: new RegExp(`^src/inference/${folder}/`),
+  ours: /^src\/(?:contract\/|inference\/[\w-]+\.ts$)/,
+  packages: ["zod"],
+  types: [...sdks, "node:*"],
+  lazily: [...sdks, "node:*"],
+});
+
 /** The table of the house, from the leaf up. */
 const ROOMS: readonly Room[] = [
   { files: CONTRACT, ours: CONTRACT, packages: ["zod"], types: ["xstate"] },
@@ -35,7 +49,26 @@ const ROOMS: readonly Room[] = [
   driver("condition", ["wasmoon"]),
   driver("telemetry", ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
-  { files: /^src\/testing\//, ours: CONTRACT, packages: ["zod"], types: ["xstate"] },
+  provider("anthropic", "@anthropic-ai/sdk"),
+  provider("bedrock", "@aws-sdk/client-bedrock-runtime", "@smithy/node-http-handler"),
+  provider("genai", "@google/genai"),
+  provider("openai", "openai"),
+  provider("vertex", "@google-cloud/vertexai"),
+  {
+    files: /^src\/mcp\//,
+    ours: CONTRACT,
+    packages: ["zod"],
+    types: ["@modelcontextprotocol/client"],
+    lazily: ["@modelcontextprotocol/client"],
+  },
+  { files: INFERENCE, ours: /^src\/(?:contract|telemetry)\/|^src\/runtime\/tool-chain\.ts$/, packages: ["zod"] },
+  {
+    files: /^src\/testing\//,
+    ours: /^src\/(?:contract\/|inference\/[\w-]+\.ts$)/,
+    packages: ["zod"],
+    types: ["xstate", "node:*"],
+    lazily: ["node:*"],
+  },
   { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod", "@opentelemetry/api"], composes: true },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   { files: /^examples\//, ours: /^examples\//, packages: ["asimov-agents", "xstate", "zod", "node:*"], composes: true },
@@ -48,7 +81,7 @@ const SUPERVISOR = "actors/node-pool.ts";
 const IMPURE = /\b(?:Date\.now|Math\.random|randomUUID|process\.|performance\.|crypto\.|setTimeout|setInterval|fetch\()|\bnew Date\(/;
 
 /** What the core must load without. */
-const LAZY = /^(?:ioredis|wasmoon|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@google|openai$)|^node:/;
+const LAZY = /^(?:ioredis|wasmoon|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
@@ -60,7 +93,10 @@ type Scanned = ReadonlyMap<string, ScannedSource>;
 function importFaults(file: string, { specifier, kind }: ImportOf, room: Room, scanned: Scanned): string[] {
   if (!specifier.startsWith(".")) {
     const name = packageOf(specifier);
-    const allowed = room.packages.includes(name) || (kind === "type" && room.types?.includes(name) === true);
+    const allowed =
+      room.packages.includes(name) ||
+      (kind === "type" && room.types?.includes(name) === true) ||
+      (kind === "dynamic" && room.lazily?.includes(name) === true);
     return allowed ? [] : [`${file} must not import ${kind === "type" ? "types of " : ""}${specifier}`];
   }
   const target = resolve(file, specifier);
