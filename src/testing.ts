@@ -1,4 +1,14 @@
-/** The entry point `asimov-agents/testing`: the laws that every driver keeps, to run against a driver of your own. */
+/** The entry point `asimov-agents/testing`: models that answer from a script, and the laws that every driver keeps. */
 export { type CacheSuiteOptions, cacheLaws } from "./testing/cache-suite.ts";
 export type { Law } from "./testing/law.ts";
+export type { Script, ScriptEntry, ScriptedError, ScriptedToolCall, ScriptedTurn, ScriptRequest } from "./testing/script.ts";
+export { type ScriptedClientOptions, ScriptedInferenceClient } from "./testing/scripted-inference-client.ts";
+export type { ScriptedCall } from "./testing/scripted-wire.ts";
+export {
+  type InferenceServer,
+  type InferenceServerFormat,
+  type InferenceServerOptions,
+  startInferenceServer,
+} from "./testing/servers/inference-server.ts";
+export type { ServedRequest } from "./testing/servers/served-request.ts";
 export { type SnapshotSuiteOptions, snapshotStoreLaws } from "./testing/snapshot-suite.ts";

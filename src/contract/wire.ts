@@ -58,6 +58,8 @@ export interface Fault {
   reason?: string;
   /** The provider's own words; shown only where they hold nothing of the request. */
   detail?: string;
+  /** The detail is the library's own words, with nothing of the provider's in it: shown as it is. Default false. */
+  isOwnDetail?: boolean;
   retryAfterMs?: number;
   requestId?: string;
   /** Overrides the code that follows from status and kind; see InferenceError. */

@@ -1,24 +1,228 @@
 /** The base of every client: it checks what is asked, calls the model through its wire, and counts what that costs. */
-import { z } from "zod";
-import type { ModelRequest, Wire, WireCall } from "../contract/wire.ts";
+import { currentScope, followCalls } from "../contract/call-scope.ts";
+import { type ChatMessage, textOf } from "../contract/chat.ts";
+import { AsimovError, messageOf } from "../contract/errors.ts";
+import type { GenerateOptions, Generation, InferenceStream, Thinking } from "../contract/generation.ts";
+import { InferenceError } from "../contract/inference-errors.ts";
+import type { CompiledSchema } from "../contract/schema.ts";
+import type { Span, Telemetry } from "../contract/telemetry.ts";
+import type { Tool } from "../contract/tool.ts";
+import type { ToolChainOptions, ToolChainResult } from "../contract/tool-chain.ts";
+import { addUsage, NO_USAGE, type Usage } from "../contract/usage.ts";
+import { ChatRole } from "../contract/vocabulary.ts";
+import type { Wire } from "../contract/wire.ts";
+import { runToolChain } from "../runtime/tool-chain.ts";
+import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent } from "../telemetry/gen-ai.ts";
+import { openTelemetry } from "../telemetry/open-telemetry.ts";
+import type { CallSettings, ClientOptions } from "./call-settings.ts";
+import { CallStream } from "./call-stream.ts";
+import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
+import { ModelCall } from "./model-call.ts";
+import { Pacer } from "./pacer.ts";
+import { prepareRequest } from "./prepare-request.ts";
+import { priceLookup } from "./prices.ts";
+import { RETRY_DEFAULTS } from "./retry.ts";
 
-/** Options that every client has. Written by the lead right now; more fields will come, these names stay. */
-export interface ClientOptions {
-  /** Tokens that an answer may have at most, where a call does not say. */
-  maxTokens?: number;
+export { type CallRecord, type ClientOptions, clientShape } from "./call-settings.ts";
+
+export interface ClientInit {
+  model: string;
+  wire: Wire;
+  /** Parsed already. */
+  options: ClientOptions;
+  /** Default the platform's own. */
+  fetch?: typeof fetch | undefined;
+  /** Keys, never to be shown in an error. */
+  secrets?: readonly (string | undefined)[];
 }
 
-/** To be spread into a provider's own `z.strictObject({ ...clientShape, apiKey: … })`. */
-export const clientShape = { maxTokens: z.int().min(1).optional() };
+const STREAM_IDLE_MS = 120_000;
+const WHOLE_IDLE_MS = 600_000;
+/** A line holds one event; the longest hold an image or a whole answer. */
+const MAX_LINE_BYTES = 33_554_432;
+const MAX_RESPONSE_BYTES = 134_217_728;
 
+interface Prepared {
+  call(isStreamed: boolean): ModelCall;
+  output: CompiledSchema | undefined;
+}
+
+/**
+ * A model of a provider. Each provider's client is a subclass in an entry of its own, such as `asimov-agents/anthropic`.
+ *
+ * @example
+ * const { text, usage } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
 export abstract class InferenceClient {
   readonly model: string;
-  protected readonly wire: Wire;
+  /** OpenTelemetry's name of the provider. */
+  readonly provider: string;
+  readonly #settings: CallSettings;
+  readonly #capabilities: Capabilities;
+  readonly #defaults: { maxTokens?: number; thinking?: Thinking };
+  readonly #unsupported: "warn" | "error";
+  readonly #telemetry: Telemetry = openTelemetry();
+  #usage: Usage = NO_USAGE;
 
-  constructor(init: { model: string; wire: Wire; options: ClientOptions }) {
-    this.model = init.model;
-    this.wire = init.wire;
+  /** For clients of a wire of one's own; see `Wire`. */
+  constructor({ model, wire, options, fetch: given, secrets }: ClientInit) {
+    if (typeof model !== "string" || model === "") {
+      throw new AsimovError("A client needs a model: the provider's id of it, a string that is not empty.", { code: "invalid-options" });
+    }
+    followCalls();
+    const { maxTokens, thinking, retry, limits, prices, capabilities, unsupported, timeoutMs, maxResponseBytes, onTrace, captureContent } =
+      options;
+    const maxBytes = maxResponseBytes ?? MAX_RESPONSE_BYTES;
+    this.model = model;
+    this.provider = wire.provider;
+    this.#capabilities = capabilitiesOf(wire.provider, model, capabilities);
+    this.#defaults = { ...(maxTokens === undefined ? {} : { maxTokens }), ...(thinking === undefined ? {} : { thinking }) };
+    this.#unsupported = unsupported ?? "warn";
+    this.#settings = {
+      wire,
+      model,
+      fetch: given ?? ((input, init) => globalThis.fetch(input, init)),
+      retry: { ...RETRY_DEFAULTS, ...retry },
+      pacer: new Pacer(limits ?? {}),
+      prices: priceLookup(prices),
+      timeoutMs: timeoutMs ?? 3_600_000,
+      limits: { maxBytes, maxLineBytes: Math.min(maxBytes, MAX_LINE_BYTES) },
+      telemetry: this.#telemetry,
+      captureContent: captureContent ?? false,
+      onTrace,
+      secrets: (secrets ?? []).filter((secret) => secret !== undefined),
+      count: (usage) => {
+        this.#usage = addUsage(this.#usage, usage);
+      },
+    };
+  }
+
+  /** The running total of this client's calls, failed ones too; `cost` is absent once a call's price was not known. */
+  get usage(): Usage {
+    return this.#usage;
+  }
+
+  /**
+   * Asks for one whole answer.
+   *
+   * With `output`, an answer that does not fit the schema is sent back once, with what is wrong.
+   * @throws InferenceError and its kinds, AsimovError `invalid-options` for misuse
+   */
+  async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
+    const { call, output } = this.#prepare(messages, options);
+    const first = await call(false).generate();
+    if (output === undefined) return first;
+    const judged = await judge(first, output);
+    if ("generation" in judged) return judged.generation;
+    if (first.finishReason.unified !== "stop") throw this.#invalidOutput(first, judged.faults);
+    const repair: ChatMessage[] = [
+      ...messages,
+      { role: ChatRole.ASSISTANT, content: first.blocks },
+      { role: ChatRole.USER, content: repairRequest(judged.faults) },
+    ];
+    const second = await this.#prepare(repair, options).call(false).generate();
+    const usage = addUsage(first.usage, second.usage);
+    const rejudged = await judge({ ...second, usage }, output);
+    if ("generation" in rejudged) return rejudged.generation;
+    throw this.#invalidOutput({ ...second, usage }, rejudged.faults);
+  }
+
+  /** Asks for an answer in parts. The call starts when somebody reads. @throws AsimovError `invalid-options` for misuse */
+  stream(messages: ChatMessage[], options: GenerateOptions = {}): InferenceStream {
+    const { call, output } = this.#prepare(messages, options);
+    return new CallStream(
+      () => call(true),
+      async (generation) => {
+        if (output === undefined) return generation;
+        const judged = await judge(generation, output);
+        if ("generation" in judged) return judged.generation;
+        throw this.#invalidOutput(generation, judged.faults);
+      },
+    );
+  }
+
+  /** Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached. */
+  toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
+    const parentOf = (parent: Span | undefined): Span | undefined => parent ?? currentScope(options.signal)?.span;
+    return runToolChain(
+      {
+        provider: this.provider,
+        model: this.model,
+        boundThinking: this.#capabilities.boundThinking,
+        contextWindow: this.#capabilities.contextWindow,
+        stream: (asked, given) => this.stream(asked, given),
+        traceChain: () => this.#telemetry.startSpan(INVOKE_AGENT, agentAttributes(undefined), parentOf(undefined)),
+        traceTool: (tool, parent) => {
+          const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, toolAttributes(tool), parent);
+          if (this.#settings.captureContent) span.set(toolContent(tool.input));
+          return span;
+        },
+      },
+      messages,
+      tools,
+      options,
+    );
+  }
+
+  #prepare(messages: ChatMessage[], options: GenerateOptions): Prepared {
+    const about = {
+      provider: this.provider,
+      model: this.model,
+      capabilities: this.#capabilities,
+      defaults: this.#defaults,
+      unsupported: this.#unsupported,
+    };
+    const { request, warnings, output } = prepareRequest(messages, options, about);
+    const { signal, idleTimeoutMs } = options;
+    return {
+      output,
+      call: (isStreamed) =>
+        new ModelCall(this.#settings, {
+          request,
+          warnings,
+          signal,
+          idleTimeoutMs: idleTimeoutMs ?? (isStreamed ? STREAM_IDLE_MS : WHOLE_IDLE_MS),
+          isStreamed,
+          scope: currentScope(signal),
+        }),
+    };
+  }
+
+  #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string): InferenceError {
+    const why = finishReason.unified === "stop" ? "" : ` (it ended by "${finishReason.raw ?? finishReason.unified}")`;
+    const message = `${this.provider} ${this.model}: the answer does not fit the schema of \`output\`${why}. Simplify the schema, or raise maxTokens.`;
+    return new InferenceError(message, {
+      code: "invalid-output",
+      retryable: true,
+      provider: this.provider,
+      model: this.model,
+      usage,
+      partial: blocks,
+      cause: new Error(faults.length > 300 ? `${faults.slice(0, 300)}…` : faults),
+    });
   }
 }
 
-export type { ModelRequest, Wire, WireCall };
+/** What the model is told of an answer that does not fit. */
+export const repairRequest = (faults: string): string =>
+  `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
+
+/** The answer with its parsed output, or what is wrong with it. */
+async function judge(generation: Generation, output: CompiledSchema): Promise<{ generation: Generation } | { faults: string }> {
+  // A turn that calls tools is not the answer yet.
+  if (generation.finishReason.unified === "tool-calls") return { generation };
+  let value: unknown;
+  try {
+    value = JSON.parse(withoutFence(textOf(generation.blocks)));
+  } catch (error) {
+    return { faults: messageOf(error).slice(0, 100) };
+  }
+  const checked = await output.check(value);
+  return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };
+}
+
+/** Models without native structured output like to wrap JSON as Markdown does code. */
+function withoutFence(text: string): string {
+  const trimmed = text.trim();
+  return /^```(?:json)?\s([\s\S]*)```$/.exec(trimmed)?.[1] ?? trimmed;
+}

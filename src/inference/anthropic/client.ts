@@ -1,0 +1,23 @@
+/** The client of Claude, by Anthropic's Messages API. */
+import { InferenceClient } from "../client.ts";
+import { type AnthropicClientOptions, parseAnthropicOptions } from "./options.ts";
+import { AnthropicWire } from "./wire.ts";
+
+/**
+ * Claude through `@anthropic-ai/sdk`, which is loaded at the first call; on Vertex or Bedrock by a ready-made `client`.
+ *
+ * The API wants a limit of tokens for each answer: without `maxTokens` it is 16,000, and the budget for thoughts comes on top.
+ * `temperature` and `topP` go out under the version of the API that knew them still, for the models that take them.
+ *
+ * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
+ * @example
+ * const client = new AnthropicInferenceClient({ model: "claude-sonnet-5-5" });
+ * const { text } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
+export class AnthropicInferenceClient extends InferenceClient {
+  constructor(options: AnthropicClientOptions) {
+    const parsed = parseAnthropicOptions(options);
+    const wire = new AnthropicWire(parsed);
+    super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch, secrets: [parsed.apiKey] });
+  }
+}

@@ -1,0 +1,31 @@
+/** A whole message of the Messages API, read block by block as its stream would be. */
+import type { GenerationSink } from "../../contract/wire.ts";
+import { faultOfBody } from "./errors.ts";
+import { type RawBlock, startBlock } from "./from-stream.ts";
+import { finishReasonOf } from "./stop-reason.ts";
+import { type RawUsage, usageReader } from "./usage.ts";
+
+interface RawMessage {
+  type?: string;
+  id?: string;
+  model?: string;
+  content?: readonly RawBlock[];
+  stop_reason?: string | null;
+  usage?: RawUsage | null;
+}
+
+export function readResponse(response: unknown, into: GenerationSink): void {
+  if (typeof response !== "object" || response === null) return;
+  const { type, id, model, content, stop_reason: stopReason, usage } = response as RawMessage;
+  if (type === "error") into.fail(faultOfBody(response));
+  // Without its content it is no message, and counts as an empty answer.
+  if (!Array.isArray(content)) return;
+  if (typeof id === "string") into.responseId(id);
+  if (typeof model === "string") into.model(model);
+  content.forEach((block: RawBlock, index) => {
+    if (startBlock(index, block, into) && block.type === "tool_use") into.toolValue(index, block.input);
+    into.end(index);
+  });
+  if (usage) into.usage(usageReader()(usage));
+  into.finish(finishReasonOf(stopReason));
+}

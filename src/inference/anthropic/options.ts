@@ -1,0 +1,55 @@
+/** What an Anthropic client is made with. */
+import { z } from "zod";
+import { parseOptions } from "../../contract/options.ts";
+import { type ClientOptions, clientShape } from "../call-settings.ts";
+
+/**
+ * What is used of a client of `@anthropic-ai/sdk`: `Anthropic`, `AnthropicVertex`, `AnthropicBedrock` and `AnthropicBedrockMantle` are such.
+ * A copy of it is used, by its own `withOptions`, with its retries and its telemetry off.
+ */
+export interface AnthropicClientLike {
+  messages: { create(body: object, options: object): PromiseLike<unknown> };
+  withOptions?(options: object): AnthropicClientLike;
+}
+
+export interface AnthropicClientOptions extends ClientOptions {
+  /** Such as `"claude-sonnet-5-5"`; for a client of another cloud, as that names it. */
+  model: string;
+  /** Default as the SDK finds one: `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`, then a profile on disk. */
+  apiKey?: string;
+  /** Address of a proxy or another server, http or https. Default `ANTHROPIC_BASE_URL`, then Anthropic's own. */
+  baseURL?: string;
+  /** Used in place of the platform's, for proxies and tests. */
+  fetch?: typeof fetch;
+  /** A ready-made SDK client, in place of apiKey and baseURL. */
+  client?: AnthropicClientLike;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+const schema = z
+  .strictObject({
+    ...clientShape,
+    model: z.string().min(1),
+    apiKey: z.string().min(1).optional(),
+    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
+    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
+    client: z
+      .custom<AnthropicClientLike>(
+        (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),
+        {
+          message: "expected a client of @anthropic-ai/sdk: an object with messages.create",
+        },
+      )
+      .optional(),
+  })
+  .refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+    message: "client comes with its own apiKey and baseURL; give either client or those",
+  });
+
+/** @throws AsimovError `invalid-options` */
+export function parseAnthropicOptions(options: AnthropicClientOptions): AnthropicClientOptions {
+  // A ready-made client keeps its prototype: what was checked is what was given.
+  parseOptions(schema as unknown as z.ZodType<AnthropicClientOptions>, options, "AnthropicInferenceClient");
+  return options;
+}

@@ -1,0 +1,146 @@
+/** A request as the Messages API takes it: turns that alternate, tool results first in theirs; the same prefix gives the same bytes at every turn. */
+import type Anthropic from "@anthropic-ai/sdk";
+import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
+import type { ToolChoice } from "../../contract/generation.ts";
+import { ChatRole } from "../../contract/vocabulary.ts";
+import type { ModelRequest, WireMessage, WireTool } from "../../contract/wire.ts";
+import { outputSchema } from "./output-schema.ts";
+import { thinkingFields } from "./thinking.ts";
+
+type Block = Anthropic.ContentBlockParam;
+/** Sampling parameters are not in the types of the API's latest version. */
+type Body = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number; top_p?: number };
+
+/** The API has no default of its own. */
+const DEFAULT_MAX_TOKENS = 16_000;
+const CACHED = { cache_control: { type: "ephemeral" } } as const;
+
+export function toRequest(request: ModelRequest): Body {
+  const { model, tools, maxTokens, temperature, topP, stopSequences, output } = request;
+  const system = request.system.flatMap((message) => marked(textsOf(message), message.cacheMarker));
+  const { thinking, effort } = thinkingFields(model, request.thinking, maxTokens);
+  const budget = thinking?.type === "enabled" ? thinking.budget_tokens : 0;
+  const outputConfig = {
+    ...(effort === undefined ? {} : { effort }),
+    ...(output === undefined ? {} : { format: { type: "json_schema" as const, schema: outputSchema(output) } }),
+  };
+  return {
+    model,
+    max_tokens: maxTokens ?? DEFAULT_MAX_TOKENS + budget,
+    ...(system.length === 0 ? {} : { system }),
+    ...(tools.length === 0 ? {} : { tools: toolsOf(request), ...choiceOf(request.toolChoice) }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(Object.keys(outputConfig).length === 0 ? {} : { output_config: outputConfig }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stop_sequences: [...stopSequences] }),
+    messages: turnsOf(request.messages),
+  };
+}
+
+function toolsOf({ tools, toolsMarker }: ModelRequest): Anthropic.Tool[] {
+  return tools.map((tool, index) => ({ ...toolOf(tool), ...(toolsMarker && index === tools.length - 1 ? CACHED : {}) }));
+}
+
+const toolOf = ({ name, description, inputSchema }: WireTool): Anthropic.Tool => ({
+  name,
+  description,
+  // The API wants the type, also where a schema goes without.
+  input_schema: { type: "object", ...inputSchema },
+});
+
+function choiceOf(choice: ToolChoice): { tool_choice?: Anthropic.ToolChoice } {
+  if (choice === "auto") return {};
+  return { tool_choice: typeof choice === "object" ? { type: "tool", name: choice.name } : { type: choice } };
+}
+
+interface Turn {
+  role: Anthropic.MessageParam["role"];
+  /** All results of a turn's tools are in one message, before anything else. */
+  results: Block[];
+  rest: Block[];
+}
+
+function turnsOf(messages: readonly WireMessage[]): Anthropic.MessageParam[] {
+  const turns: Turn[] = [];
+  for (const { role, blocks, cacheMarker } of messages) {
+    const told = blocks.flatMap((block) => blockOf(block) ?? []);
+    const results = told.filter(({ type }) => type === "tool_result");
+    const rest = told.filter(({ type }) => type !== "tool_result");
+    marked([...results, ...rest], cacheMarker);
+    if (told.length === 0) continue;
+    const turn = turnFor(turns, role);
+    turn.results.push(...results);
+    turn.rest.push(...rest);
+  }
+  return turns.map(({ role, results, rest }) => ({ role, content: [...results, ...rest] }) as Anthropic.MessageParam);
+}
+
+/** The turn that a message belongs to. Of what follows an answer, all that the user says comes first: the API takes SYSTEM after it alone. */
+function turnFor(turns: Turn[], role: ChatRole): Turn {
+  const last = turns.at(-1);
+  const apiRole = role === ChatRole.ASSISTANT ? "assistant" : role === ChatRole.SYSTEM ? "system" : "user";
+  if (last?.role === apiRole) return last;
+  const isBeforeSystem = apiRole === "user" && last?.role === "system";
+  const before = turns.at(-2);
+  if (isBeforeSystem && before?.role === "user") return before;
+  const turn: Turn = { role: apiRole, results: [], rest: [] };
+  turns.splice(isBeforeSystem ? -1 : turns.length, 0, turn);
+  return turn;
+}
+
+function textsOf({ blocks }: WireMessage): Anthropic.TextBlockParam[] {
+  return blocks.flatMap((block) => (block.type === "text" && !isBlank(block.text) ? [{ type: "text", text: block.text }] : []));
+}
+
+/** Puts the marker on the last block that may carry one, in place: thoughts may not. */
+function marked<B extends Block>(blocks: B[], isMarked: boolean): B[] {
+  if (isMarked) {
+    const last = blocks.findLast(({ type }) => type !== "thinking" && type !== "redacted_thinking");
+    if (last !== undefined) Object.assign(last, CACHED);
+  }
+  return blocks;
+}
+
+/** The API refuses text of nothing but white space. */
+const isBlank = (text: string): boolean => text.trim() === "";
+
+function blockOf(block: ContentBlock): Block | undefined {
+  switch (block.type) {
+    case "text":
+      return isBlank(block.text) ? undefined : { type: "text", text: block.text };
+    case "thinking":
+      return thinkingOf(block);
+    case "image":
+      return {
+        type: "image",
+        source:
+          "url" in block
+            ? { type: "url", url: block.url }
+            : { type: "base64", media_type: block.mediaType as Anthropic.Base64ImageSource["media_type"], data: block.data },
+      };
+    case "tool-use":
+      return { type: "tool_use", id: block.id, name: block.name, input: inputOf(block) };
+    case "tool-result":
+      return {
+        type: "tool_result",
+        tool_use_id: block.toolUseId,
+        content: isBlank(block.content) ? "(empty)" : block.content,
+        ...(block.isError === true ? { is_error: true } : {}),
+      };
+  }
+}
+
+/** A thought goes back byte for byte, also one of which nothing is shown; one that nothing proves is none of the model's. */
+function thinkingOf({ text, signature, native }: ThinkingBlock): Block | undefined {
+  const redacted = native?.data?.redacted;
+  if (typeof redacted === "string") return { type: "redacted_thinking", data: redacted };
+  return signature === undefined ? undefined : { type: "thinking", thinking: text, signature };
+}
+
+/** The API takes objects alone; what the model wrote amiss is told back to it within one. */
+function inputOf({ input, inputError }: ToolUseBlock): unknown {
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  if (inputError === undefined && isObject) return input;
+  return { invalid_json: typeof input === "string" ? input : JSON.stringify(input) };
+}

@@ -1,0 +1,125 @@
+/** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { loadSdk } from "../load-sdk.ts";
+import { toFault } from "./errors.ts";
+import { readResponse } from "./from-response.ts";
+import { readEvents } from "./from-stream.ts";
+import type { AnthropicClientLike, AnthropicClientOptions } from "./options.ts";
+import { toRequest } from "./to-request.ts";
+
+/** Carries an attempt through the SDK to the fetch that it calls. */
+const ATTEMPT = Symbol("attempt");
+type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
+
+/** Time limits are the base's; without one of its own the SDK refuses long answers that are not streamed. The longest that a timer takes. */
+const NO_TIMEOUT_MS = 2_147_483_647;
+/** The last version of the API that takes sampling parameters; the SDK's own refuses them from every model. */
+const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
+/** Bedrock streams binary frames; the SDK makes events of them behind its fetch. */
+const BINARY_STREAM = /\/invoke-with-response-stream$/;
+
+export class AnthropicWire implements Wire {
+  readonly provider = "anthropic";
+  readonly server?: { address: string; port?: number };
+  /** What the attempts' fetches are made of. */
+  readonly fetch: typeof fetch;
+  readonly #options: AnthropicClientOptions;
+  /** A ready-made client that is no SDK's takes no fetch: its bytes are seen as events only. */
+  readonly #isGuarded: boolean;
+  #sdk: Promise<AnthropicClientLike> | undefined;
+
+  constructor(options: AnthropicClientOptions) {
+    const { client, baseURL } = options;
+    this.#options = options;
+    this.#isGuarded = client === undefined || client.withOptions !== undefined;
+    // Private in the SDK's types.
+    const own = (client ?? {}) as { fetch?: unknown; baseURL?: unknown };
+    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
+    this.fetch = options.fetch ?? (typeof own.fetch === "function" ? (own.fetch as typeof fetch) : direct);
+    const server = serverOf(baseURL ?? own.baseURL ?? defaultURL(client));
+    if (server !== undefined) this.server = server;
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const { messages } = await this.#connect();
+    return messages.create(toRequest(request), callOptions(request, call));
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const { messages } = await this.#connect();
+    const events = (await messages.create({ ...toRequest(request), stream: true }, callOptions(request, call))) as AsyncIterable<unknown>;
+    return this.#options.client === undefined ? events : heard(events, call);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    readResponse(response, into);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return readEvents(into);
+  }
+
+  toFault = toFault;
+
+  #connect(): Promise<AnthropicClientLike> {
+    this.#sdk ??= this.#load().catch((error: unknown) => {
+      this.#sdk = undefined;
+      throw error;
+    });
+    return this.#sdk;
+  }
+
+  async #load(): Promise<AnthropicClientLike> {
+    const { client, apiKey, baseURL } = this.#options;
+    if (client !== undefined && !this.#isGuarded) return client;
+    const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, openTelemetry: false } as const;
+    if (client?.withOptions !== undefined) return client.withOptions(settings);
+    const { default: Anthropic } = await loadSdk("@anthropic-ai/sdk", () => import("@anthropic-ai/sdk"));
+    return new Anthropic({
+      ...settings,
+      logLevel: "off",
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(baseURL === undefined ? {} : { baseURL }),
+    });
+  }
+}
+
+/** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */
+function dispatchTo(base: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    const call = (init as AttemptInit | undefined)?.[ATTEMPT];
+    if (call === undefined) return base(input, init);
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (!BINARY_STREAM.test(url.pathname)) return call.fetch(input, init);
+    const response = await base(input, init);
+    call.onHeaders(response.status, response.headers);
+    return response;
+  };
+}
+
+function callOptions({ temperature, topP }: ModelRequest, call: WireCall): object {
+  const fetchOptions: AttemptInit = { [ATTEMPT]: call };
+  const samples = temperature !== undefined || topP !== undefined;
+  return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions, ...(samples ? { headers: SAMPLING_VERSION } : {}) };
+}
+
+/** Tells of each event, where bytes may pass unseen. */
+async function* heard(events: AsyncIterable<unknown>, call: WireCall): AsyncIterable<unknown> {
+  for await (const event of events) {
+    call.onByte();
+    yield event;
+  }
+}
+
+/** Where the SDK goes by itself. */
+function defaultURL(client: AnthropicClientLike | undefined): string | undefined {
+  if (client !== undefined) return undefined;
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.ANTHROPIC_BASE_URL || "https://api.anthropic.com";
+}
+
+function serverOf(address: unknown): { address: string; port: number } | undefined {
+  if (typeof address !== "string" || !URL.canParse(address)) return undefined;
+  const { hostname, port, protocol } = new URL(address);
+  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
+}

@@ -1,0 +1,114 @@
+/** One request to a provider: its own abort controller, its watch over silence, and its way to end whatever the SDK does. */
+import { setLongTimeout } from "../contract/long-timer.ts";
+import type { ModelRequest, Wire, WireCall } from "../contract/wire.ts";
+import { WireFault } from "../contract/wire-fault.ts";
+import type { GenerationBuilder } from "./generation-builder.ts";
+import { guardedFetch } from "./guarded-fetch.ts";
+
+export interface AttemptLimits {
+  idleTimeoutMs: number;
+  maxBytes: number;
+  maxLineBytes: number;
+}
+
+export class Attempt {
+  readonly #wire: Wire;
+  readonly #builder: GenerationBuilder;
+  readonly #limits: AttemptLimits;
+  readonly #controller = new AbortController();
+  readonly #call: WireCall;
+  /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
+  #interrupt: (reason: unknown) => void = () => {};
+  #isWaiting = false;
+  #activeAt = performance.now();
+  #unwatch: () => void = () => {};
+  #events: AsyncIterator<unknown> | undefined;
+  #read: (event: unknown) => void = () => {};
+
+  constructor(
+    wire: Wire,
+    builder: GenerationBuilder,
+    about: { fetch: typeof fetch; limits: AttemptLimits; streaming: boolean; onHeaders(status: number, headers: Headers): void },
+  ) {
+    this.#wire = wire;
+    this.#builder = builder;
+    this.#limits = about.limits;
+    const { signal } = this.#controller;
+    const onByte = (): void => {
+      this.#activeAt = performance.now();
+    };
+    const { onHeaders, streaming } = about;
+    const { maxBytes, maxLineBytes } = about.limits;
+    this.#call = {
+      signal,
+      onByte,
+      onHeaders,
+      fetch: guardedFetch(about.fetch, { signal, streaming, maxBytes, maxLineBytes, onByte, onHeaders }),
+    };
+    this.#watch(about.limits.idleTimeoutMs);
+  }
+
+  /** One whole answer, read into the builder. */
+  async send(request: ModelRequest): Promise<unknown> {
+    const response = await this.#wait(this.#wire.send(request, this.#call));
+    this.#wire.readResponse(response, this.#builder);
+    return response;
+  }
+
+  async open(request: ModelRequest): Promise<void> {
+    this.#read = this.#wire.readEvents(this.#builder);
+    const events = await this.#wait(this.#wire.open(request, this.#call));
+    this.#events = events[Symbol.asyncIterator]();
+  }
+
+  /** Reads the next event into the builder. @returns it, or `undefined` at the end */
+  async next(): Promise<{ event: unknown } | undefined> {
+    const { done, value } = await this.#wait((this.#events as AsyncIterator<unknown>).next());
+    if (done === true) return undefined;
+    this.#read(value);
+    return { event: value };
+  }
+
+  /** Ends it from outside: what waits rejects with the reason, and the socket is freed. */
+  abort(reason: unknown): void {
+    this.#interrupt(reason);
+    this.close();
+  }
+
+  /** Frees the socket and the timer, also of an answer that was read to its end. */
+  close(): void {
+    this.#unwatch();
+    if (!this.#controller.signal.aborted) this.#controller.abort();
+    // Not awaited: an SDK's iterator may wait for ever for what was aborted.
+    this.#events?.return?.()?.catch(() => {});
+    this.#events = undefined;
+  }
+
+  /** A promise of its own, since not every SDK's settles once it is aborted. */
+  #wait<T>(promise: Promise<T>): Promise<T> {
+    this.#isWaiting = true;
+    this.#activeAt = performance.now();
+    return new Promise<T>((resolve, reject) => {
+      this.#interrupt = reject;
+      promise.then(
+        (value) => {
+          this.#isWaiting = false;
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#isWaiting = false;
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Time in which nobody waits for the provider is the reader's own. */
+  #watch(ms: number): void {
+    this.#unwatch = setLongTimeout(ms, () => {
+      const silent = this.#isWaiting ? performance.now() - this.#activeAt : 0;
+      if (silent < this.#limits.idleTimeoutMs) return this.#watch(this.#limits.idleTimeoutMs - silent);
+      this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail: `no byte for ${this.#limits.idleTimeoutMs} ms` }));
+    });
+  }
+}

@@ -1,0 +1,15 @@
+/** Base64 as messages keep it, bytes as the SDK wants them; without Node's Buffer, for browsers. */
+
+/** @throws DOMException for what is no base64 */
+export function fromBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}

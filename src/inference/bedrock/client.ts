@@ -1,0 +1,29 @@
+/** The client of models on Amazon Bedrock, by the Converse API. */
+import { InferenceClient } from "../client.ts";
+import { type BedrockClientOptions, parseBedrockOptions } from "./options.ts";
+import { BedrockWire } from "./wire.ts";
+
+/**
+ * Models on Amazon Bedrock, of every maker, through `@aws-sdk/client-bedrock-runtime`, which is loaded at the first call.
+ *
+ * Images are given as data: Converse fetches none. It knows no tool choice `"none"`: tools are left out, and where the conversation
+ * already holds calls of them, the model is asked to call none.
+ *
+ * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
+ * @example
+ * const client = new BedrockInferenceClient({ model: "global.anthropic.claude-sonnet-4-6", region: "eu-central-1" });
+ * const { text } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
+export class BedrockInferenceClient extends InferenceClient {
+  constructor(options: BedrockClientOptions) {
+    const parsed = parseBedrockOptions(options);
+    const { model, apiKey, credentials } = parsed;
+    const keys = typeof credentials === "object" ? credentials : undefined;
+    super({
+      model,
+      wire: new BedrockWire(parsed),
+      options: parsed,
+      secrets: [apiKey, keys?.accessKeyId, keys?.secretAccessKey, keys?.sessionToken],
+    });
+  }
+}

@@ -1,0 +1,24 @@
+/** What the stop reasons of Converse mean, and which of them are no end but a failure. */
+import type { FinishReason } from "../../contract/generation.ts";
+import type { Fault } from "../../contract/wire.ts";
+
+const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
+  end_turn: "stop",
+  stop_sequence: "stop",
+  tool_use: "tool-calls",
+  max_tokens: "length",
+  content_filtered: "content-filter",
+  guardrail_intervened: "content-filter",
+};
+
+export const finishReasonOf = (raw: string | undefined): FinishReason => ({
+  unified: UNIFIED[raw ?? ""] ?? "other",
+  raw: raw ?? null,
+});
+
+/** To be told after the usage, which is paid for. */
+export function faultOfStop(raw: string | undefined): Fault | undefined {
+  if (raw === "model_context_window_exceeded") return { kind: "context-length", reason: raw };
+  if (raw === "malformed_model_output" || raw === "malformed_tool_use") return { kind: "retryable", reason: raw };
+  return undefined;
+}

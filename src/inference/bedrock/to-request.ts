@@ -1,0 +1,177 @@
+/** A request as Converse takes it: turns that alternate, tool results first in theirs, and cache points as blocks of their own. */
+import type {
+  ContentBlock as ConverseBlock,
+  ConverseRequest,
+  ImageFormat,
+  InferenceConfiguration,
+  Message,
+  OutputConfig,
+  SystemContentBlock,
+  Tool,
+  ToolConfiguration,
+} from "@aws-sdk/client-bedrock-runtime";
+import type { ContentBlock, ImageBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
+import { ChatRole } from "../../contract/vocabulary.ts";
+import type { ModelRequest, WireMessage } from "../../contract/wire.ts";
+import { WireFault } from "../../contract/wire-fault.ts";
+import { fromBase64 } from "./base64.ts";
+import { thinkingFields } from "./thinking-fields.ts";
+
+type Document = NonNullable<ConverseRequest["additionalModelRequestFields"]>;
+
+const CACHE_POINT = { cachePoint: { type: "default" } } as const;
+const NO_TOOLS = "Answer without calling a tool.";
+const IMAGE_FORMATS: Readonly<Record<string, ImageFormat>> = {
+  "image/png": "png",
+  "image/jpeg": "jpeg",
+  "image/jpg": "jpeg",
+  "image/gif": "gif",
+  "image/webp": "webp",
+};
+
+/** @throws WireFault `unsupported` or `invalid-request` for images that Converse does not take */
+export function toRequest(request: ModelRequest): ConverseRequest {
+  const { model, output } = request;
+  const system = request.system.flatMap(systemOf);
+  const inferenceConfig = inferenceOf(request);
+  const toolConfig = toolsOf(request);
+  const { effort, fields } = thinkingFields(model, request.thinking);
+  const outputConfig: OutputConfig = {
+    ...(effort === undefined ? {} : { effort }),
+    ...(output === undefined
+      ? {}
+      : { textFormat: { type: "json_schema", structure: { jsonSchema: { schema: JSON.stringify(output), name: "output" } } } }),
+  };
+  return {
+    modelId: model,
+    messages: turnsOf(request),
+    ...(system.length === 0 ? {} : { system }),
+    ...(isEmpty(inferenceConfig) ? {} : { inferenceConfig }),
+    ...(toolConfig === undefined ? {} : { toolConfig }),
+    ...(isEmpty(outputConfig) ? {} : { outputConfig }),
+    ...(fields === undefined ? {} : { additionalModelRequestFields: fields }),
+  };
+}
+
+/** Converse refuses text of nothing but white space. */
+const isBlank = (text: string): boolean => text.trim() === "";
+
+const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
+
+function inferenceOf({ maxTokens, temperature, topP, stopSequences }: ModelRequest): InferenceConfiguration {
+  return {
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stopSequences: [...stopSequences] }),
+  };
+}
+
+function systemOf({ blocks, cacheMarker }: WireMessage): SystemContentBlock[] {
+  const texts = blocks.flatMap((block) => (block.type === "text" && !isBlank(block.text) ? [{ text: block.text }] : []));
+  return cacheMarker && texts.length > 0 ? [...texts, CACHE_POINT] : texts;
+}
+
+interface Turn {
+  role: NonNullable<Message["role"]>;
+  /** Converse wants all results of a turn's tools in one message, before anything else. */
+  results: ConverseBlock[];
+  rest: ConverseBlock[];
+}
+
+function turnsOf({ messages, toolChoice }: ModelRequest): Message[] {
+  const turns: Turn[] = [];
+  for (const { role, blocks, cacheMarker } of messages) {
+    const converseRole = role === ChatRole.ASSISTANT ? "assistant" : role === ChatRole.SYSTEM ? "system" : "user";
+    const told = blocks.flatMap((block) => blockOf(block) ?? []);
+    if (told.length === 0) continue;
+    const rest = told.filter(({ toolResult }) => toolResult === undefined);
+    let turn = turns.at(-1);
+    if (turn?.role !== converseRole) {
+      turn = { role: converseRole, results: [], rest: [] };
+      turns.push(turn);
+    }
+    turn.results.push(...told.filter(({ toolResult }) => toolResult !== undefined));
+    turn.rest.push(...rest);
+    if (!cacheMarker) continue;
+    const tail = rest.length > 0 ? turn.rest : turn.results;
+    // Nothing can be cached up to a thought, which is bound to what follows.
+    if (tail.at(-1)?.reasoningContent === undefined) tail.push(CACHE_POINT);
+  }
+  const last = turns.at(-1);
+  // Tools that were called must be named, and there is no choice "none"; after the cache points, so that those stay where they were.
+  if (toolChoice === "none" && last?.role === "user" && usedTools(messages).length > 0) last.rest.push({ text: NO_TOOLS });
+  return turns.map(({ role, results, rest }) => ({ role, content: [...results, ...rest] }));
+}
+
+function blockOf(block: ContentBlock): ConverseBlock | undefined {
+  switch (block.type) {
+    case "text":
+      return isBlank(block.text) ? undefined : { text: block.text };
+    case "thinking":
+      return reasoningOf(block);
+    case "image":
+      return imageOf(block);
+    case "tool-use":
+      return { toolUse: { toolUseId: block.id, name: block.name, input: inputOf(block) } };
+    case "tool-result":
+      return {
+        toolResult: {
+          toolUseId: block.toolUseId,
+          content: [{ text: isBlank(block.content) ? "(empty)" : block.content }],
+          // Some models take no status at all.
+          ...(block.isError === true ? { status: "error" } : {}),
+        },
+      };
+  }
+}
+
+/** Thoughts without a proof are no use to a model, and several refuse them. */
+function reasoningOf({ text, signature, native }: ThinkingBlock): ConverseBlock | undefined {
+  const redacted = native?.data?.redactedContent;
+  if (typeof redacted === "string") return { reasoningContent: { redactedContent: fromBase64(redacted) } };
+  return signature === undefined ? undefined : { reasoningContent: { reasoningText: { text, signature } } };
+}
+
+/** Converse takes an object and nothing else. */
+function inputOf({ input, inputError }: ToolUseBlock): Document {
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  return (inputError === undefined && isObject ? input : { invalid_json: input }) as Document;
+}
+
+function imageOf(block: ImageBlock): ConverseBlock {
+  if ("url" in block) {
+    throw unsupported("Converse fetches no images: give the image as base64 data with its media type instead of a url");
+  }
+  const format = IMAGE_FORMATS[block.mediaType];
+  if (format === undefined) throw unsupported(`an image of type ${block.mediaType}: Converse takes PNG, JPEG, GIF and WebP`);
+  try {
+    return { image: { format, source: { bytes: fromBase64(block.data) } } };
+  } catch {
+    throw new WireFault({ kind: "final", code: "invalid-request", detail: "the data of an image is no base64", isOwnDetail: true });
+  }
+}
+
+const unsupported = (detail: string): WireFault => new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
+
+/** Converse refuses tool blocks without a `toolConfig`, and an empty `toolConfig`. */
+function toolsOf({ tools, toolsMarker, toolChoice, messages }: ModelRequest): ToolConfiguration | undefined {
+  const used = usedTools(messages);
+  // There is no way to say "none" but to name no tools.
+  if (toolChoice === "none" && used.length === 0) return undefined;
+  const specs: Tool[] = tools.map(({ name, description, inputSchema }) => ({
+    toolSpec: { name, ...(description === "" ? {} : { description }), inputSchema: { json: inputSchema as Document } },
+  }));
+  const told = specs.length > 0 ? specs : used.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: "object" } } } }));
+  if (told.length === 0) return undefined;
+  const choice = toolChoice === "any" ? { any: {} } : typeof toolChoice === "object" ? { tool: { name: toolChoice.name } } : undefined;
+  return {
+    tools: toolsMarker ? [...told, CACHE_POINT] : told,
+    ...(choice === undefined || specs.length === 0 ? {} : { toolChoice: choice }),
+  };
+}
+
+function usedTools(messages: readonly WireMessage[]): string[] {
+  const names = messages.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "tool-use" ? [block.name] : [])));
+  return [...new Set(names)];
+}

@@ -1,0 +1,118 @@
+/** Bedrock's Converse API behind the port of a wire: one SDK client, loaded and made at the first call. */
+import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { WireFault } from "../../contract/wire-fault.ts";
+import { loadSdk } from "../load-sdk.ts";
+import { prepareCommand } from "./call-middleware.ts";
+import { toFault } from "./errors.ts";
+import { readResponse } from "./from-response.ts";
+import { readEvents } from "./from-stream.ts";
+import type { BedrockClientOptions } from "./options.ts";
+import { CustomEndpointHandler, HTTP2_OPTIONS } from "./request-handler.ts";
+import { toRequest } from "./to-request.ts";
+
+type Sdk = typeof import("@aws-sdk/client-bedrock-runtime");
+type Sender = Pick<BedrockRuntimeClient, "send">;
+
+const MAX_RESPONSE_BYTES = 134_217_728;
+const PACKAGE = "@aws-sdk/client-bedrock-runtime";
+
+export class BedrockWire implements Wire {
+  readonly provider = "aws.bedrock";
+  readonly server?: { address: string; port?: number };
+  readonly #options: BedrockClientOptions;
+  readonly #maxBytes: number;
+  #ready: Promise<{ sdk: Sdk; client: Sender }> | undefined;
+
+  constructor(options: BedrockClientOptions) {
+    this.#options = options;
+    this.#maxBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES;
+    const server = serverOf(options);
+    if (server !== undefined) this.server = server;
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const { sdk, client } = await this.#load();
+    const command = new sdk.ConverseCommand(toRequest(request));
+    prepareCommand(command, call, { isStreamed: false, maxBytes: this.#maxBytes });
+    return client.send(command, { abortSignal: call.signal });
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const { sdk, client } = await this.#load();
+    const command = new sdk.ConverseStreamCommand(toRequest(request));
+    const close = prepareCommand(command, call, { isStreamed: true, maxBytes: this.#maxBytes });
+    const { stream } = await client.send(command, { abortSignal: call.signal });
+    if (stream === undefined) throw new WireFault({ kind: "retryable", code: "empty-response" });
+    return closing(stream, close);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    readResponse(response, into);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return readEvents(into);
+  }
+
+  toFault = toFault;
+
+  #load(): Promise<{ sdk: Sdk; client: Sender }> {
+    this.#ready ??= this.#connect().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #connect(): Promise<{ sdk: Sdk; client: Sender }> {
+    const sdk = await loadSdk(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));
+    const { client } = this.#options;
+    return { sdk, client: (client as Sender | undefined) ?? new sdk.BedrockRuntimeClient(await configOf(this.#options)) };
+  }
+}
+
+async function configOf({ region, credentials, endpoint, apiKey }: BedrockClientOptions): Promise<BedrockRuntimeClientConfig> {
+  const identity: BedrockRuntimeClientConfig =
+    apiKey !== undefined
+      ? { token: { token: apiKey }, authSchemePreference: ["httpBearerAuth"] }
+      : // A token in the environment would win over credentials that were given.
+        credentials !== undefined
+        ? // A copy: the SDK writes into what it gets.
+          { credentials: typeof credentials === "function" ? credentials : { ...credentials }, authSchemePreference: ["sigv4"] }
+        : {};
+  return {
+    ...identity,
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: 1,
+    requestHandler: endpoint === undefined ? HTTP2_OPTIONS : await customHandler(),
+  };
+}
+
+async function customHandler(): Promise<CustomEndpointHandler> {
+  const handlers = await loadSdk("@smithy/node-http-handler", () => import("@smithy/node-http-handler"));
+  return new CustomEndpointHandler(handlers);
+}
+
+/** The SDK does not tell its source when a reader leaves. */
+function closing<T>(events: AsyncIterable<T>, close: () => void): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = events[Symbol.asyncIterator]();
+      return {
+        next: () => inner.next(),
+        async return() {
+          close();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+function serverOf({ endpoint, region }: BedrockClientOptions): { address: string; port?: number } | undefined {
+  if (endpoint === undefined) return region === undefined ? undefined : { address: `bedrock-runtime.${region}.amazonaws.com`, port: 443 };
+  const { hostname, port, protocol } = new URL(endpoint);
+  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
+}

@@ -1,0 +1,95 @@
+/** What is told of one call: its span, its figures and the caller's own record; ended once, on every way out. */
+import type { AsimovError } from "../contract/errors.ts";
+import type { Generation } from "../contract/generation.ts";
+import type { InferenceError } from "../contract/inference-errors.ts";
+import type { Attributes, Span } from "../contract/telemetry.ts";
+import type { Usage } from "../contract/usage.ts";
+import {
+  CHAT,
+  callAttributes,
+  ERROR_TYPE,
+  firstChunkAttributes,
+  inputContent,
+  OPERATION_DURATION,
+  outputContent,
+  requestAttributes,
+  responseAttributes,
+  TIME_TO_FIRST_CHUNK,
+  TOKEN_TYPE,
+  TOKEN_USAGE,
+  usageAttributes,
+} from "../telemetry/gen-ai.ts";
+import type { CallSettings } from "./call-settings.ts";
+import type { CallOrder } from "./model-call.ts";
+
+export class CallTrace {
+  readonly #settings: CallSettings;
+  readonly #order: CallOrder;
+  readonly #startedAt = performance.now();
+  readonly #about: Attributes;
+  readonly #span: Span;
+
+  constructor(settings: CallSettings, order: CallOrder) {
+    this.#settings = settings;
+    this.#order = order;
+    const { wire, model, telemetry, captureContent } = settings;
+    this.#about = callAttributes(wire.provider, model, wire.server);
+    const attributes = { ...this.#about, ...requestAttributes(order.request, order.isStreamed) };
+    this.#span = telemetry.startSpan(`${CHAT} ${model}`, attributes, order.scope?.span, "client");
+    if (captureContent) this.#span.set(inputContent(order.request));
+  }
+
+  run<T>(work: () => T): T {
+    return this.#span.run(work);
+  }
+
+  firstPart(): void {
+    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    this.#span.set(firstChunkAttributes(seconds));
+    this.#settings.telemetry.record(TIME_TO_FIRST_CHUNK, seconds, this.#about);
+  }
+
+  retry(error: InferenceError, delayMs: number): void {
+    this.#span.event("retry", { [ERROR_TYPE]: error.code, "asimov.retry.delay_ms": delayMs });
+  }
+
+  succeed(response: Generation, id: string | undefined, attempts: number): void {
+    const { usage } = response;
+    this.#span.set({ ...responseAttributes(response, id), ...resends(attempts) });
+    if (this.#settings.captureContent) this.#span.set(outputContent(response));
+    this.#span.end();
+    this.#figures(usage, this.#about);
+    this.#record({ response, usage, attempts });
+  }
+
+  fail(error: AsimovError, usage: Usage, attempts: number): void {
+    const kind = { [ERROR_TYPE]: error.code };
+    this.#span.set({ ...usageAttributes(usage), ...kind, ...resends(attempts) });
+    this.#span.end(error.message);
+    this.#figures(usage, { ...this.#about, ...kind });
+    this.#record({ error, usage, attempts });
+  }
+
+  #figures({ inputTokens, outputTokens }: Usage, attributes: Attributes): void {
+    const { telemetry } = this.#settings;
+    telemetry.record(OPERATION_DURATION, this.#elapsedMs() / 1_000, attributes);
+    if (inputTokens > 0) telemetry.record(TOKEN_USAGE, inputTokens, { ...this.#about, [TOKEN_TYPE]: "input" });
+    if (outputTokens > 0) telemetry.record(TOKEN_USAGE, outputTokens, { ...this.#about, [TOKEN_TYPE]: "output" });
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #record(end: { response?: Generation; error?: Error; usage: Usage; attempts: number }): void {
+    const { onTrace, wire, model } = this.#settings;
+    if (onTrace === undefined) return;
+    try {
+      onTrace({ provider: wire.provider, model, request: this.#order.request, durationMs: this.#elapsedMs(), ...end });
+    } catch {
+      // The call has ended as it has, whatever its log does.
+    }
+  }
+}
+
+const resends = (attempts: number): Attributes => (attempts > 1 ? { "http.request.resend_count": attempts - 1 } : {});

@@ -1,0 +1,286 @@
+/** One logical call of a model: attempts until one answers, never another after something was yielded; booked, traced and ended once. */
+import type { CallScope } from "../contract/call-scope.ts";
+import { AsimovError, messageOf } from "../contract/errors.ts";
+import type { Generation, StreamPart } from "../contract/generation.ts";
+import { InferenceError, RetriesExceededError } from "../contract/inference-errors.ts";
+import { setLongTimeout } from "../contract/long-timer.ts";
+import { addUsage, NO_USAGE, totalTokens, type Usage } from "../contract/usage.ts";
+import type { ModelRequest } from "../contract/wire.ts";
+import { WireFault } from "../contract/wire-fault.ts";
+import { Attempt } from "./attempt.ts";
+import type { CallSettings } from "./call-settings.ts";
+import { CallTrace } from "./call-trace.ts";
+import { estimateTokens } from "./estimate-tokens.ts";
+import { aborted, errorOf } from "./fault-error.ts";
+import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
+import { networkFault } from "./network-fault.ts";
+import { costOf } from "./prices.ts";
+import { delayBeforeRetry, pause } from "./retry.ts";
+
+export interface CallOrder {
+  request: ModelRequest;
+  warnings: readonly string[];
+  signal: AbortSignal | undefined;
+  idleTimeoutMs: number;
+  isStreamed: boolean;
+  scope: CallScope | undefined;
+}
+
+/** A server that tells no usage leaves the price unknown. */
+const UNTOLD_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+
+/** SDKs wrap what their fetch threw. */
+function wireFaultIn(thrown: unknown): WireFault | undefined {
+  let error = thrown;
+  for (let depth = 0; depth < 5 && typeof error === "object" && error !== null; depth++) {
+    if (error instanceof WireFault) return error;
+    error = (error as { cause?: unknown }).cause;
+  }
+  return undefined;
+}
+
+export class ModelCall {
+  readonly #settings: CallSettings;
+  readonly #order: CallOrder;
+  readonly #trace: CallTrace;
+  readonly #estimate: number;
+  readonly #stopper = new AbortController();
+  #attempt: Attempt | undefined;
+  #builder: GenerationBuilder;
+  #attempts = 0;
+  /** What ended attempts used. */
+  #spent: Usage | undefined;
+  #settle: ((usage: Usage) => void) | undefined;
+  #unlink: () => void = () => {};
+  #hasYielded = false;
+  #isEnded = false;
+  #lastEvent: unknown;
+
+  constructor(settings: CallSettings, order: CallOrder) {
+    this.#settings = settings;
+    this.#order = order;
+    this.#builder = this.#newBuilder();
+    this.#estimate = estimateTokens(order.request);
+    this.#trace = new CallTrace(settings, order);
+    this.#link();
+  }
+
+  /** A whole answer by one request. @throws InferenceError and its kinds */
+  async generate(): Promise<Generation> {
+    for (;;) {
+      try {
+        const attempt = await this.#begin();
+        const raw = await attempt.send(this.#order.request);
+        return this.#succeed(this.#builder.complete(), raw);
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  /** The parts that came next, at least one; `undefined` with the answer at the end. @throws InferenceError and its kinds */
+  async pull(): Promise<StreamPart[] | Generation> {
+    for (;;) {
+      try {
+        if (this.#attempt === undefined) await (await this.#begin()).open(this.#order.request);
+        const attempt = this.#attempt as unknown as Attempt;
+        for (;;) {
+          const read = await attempt.next();
+          if (read === undefined) {
+            const answer = this.#builder.complete();
+            if (this.#builder.parts.length > 0) this.#yielded();
+            return this.#succeed(answer, this.#lastEvent);
+          }
+          this.#lastEvent = read.event;
+          if (this.#builder.parts.length > 0) return this.take();
+        }
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  /** The parts that nobody has taken yet. */
+  take(): StreamPart[] {
+    const { parts } = this.#builder;
+    if (parts.length > 0) {
+      this.#builder.parts = [];
+      this.#yielded();
+    }
+    return parts;
+  }
+
+  /** Ends the call since nobody reads on; also while it waits. */
+  stop(reason: unknown): AsimovError | undefined {
+    if (this.#isEnded) return undefined;
+    this.#stopper.abort(reason);
+    const error = this.#errorOf(reason);
+    this.#spent = this.#usage();
+    this.#builder.used = {};
+    return this.#fail(error);
+  }
+
+  #yielded(): void {
+    if (this.#hasYielded) return;
+    this.#hasYielded = true;
+    this.#trace.firstPart();
+  }
+
+  /** The caller's signal, the run's, a time limit and a reader that leaves: whichever comes first stops the call. */
+  #link(): void {
+    const { signal, scope } = this.#order;
+    const cancelTimer = setLongTimeout(this.#settings.timeoutMs, () => {
+      const detail = `the call took longer than timeoutMs (${this.#settings.timeoutMs})`;
+      void this.stop(new WireFault({ kind: "retryable", code: "timeout", detail }));
+    });
+    const sources = [signal, scope?.signal].filter((source) => source !== undefined);
+    const links = sources.map((source) => {
+      const stop = (): void => {
+        this.stop(source.reason);
+      };
+      if (source.aborted) stop();
+      else source.addEventListener("abort", stop, { once: true });
+      return () => source.removeEventListener("abort", stop);
+    });
+    this.#stopper.signal.addEventListener("abort", () => this.#attempt?.abort(this.#stopper.signal.reason), { once: true });
+    this.#unlink = () => {
+      cancelTimer();
+      for (const unlink of links) unlink();
+    };
+  }
+
+  async #begin(): Promise<Attempt> {
+    const { wire, pacer, prices, model, limits } = this.#settings;
+    const { request, scope, isStreamed, idleTimeoutMs } = this.#order;
+    this.#stopper.signal.throwIfAborted();
+    if (this.#settle === undefined) {
+      const price = prices(wire.provider, model);
+      const tokens = this.#estimate + (request.maxTokens ?? 0);
+      const worst: Usage = { ...NO_USAGE, inputTokens: this.#estimate, outputTokens: request.maxTokens ?? 0 };
+      this.#settle = scope?.admit({ model, tokens, cost: price === undefined ? undefined : costOf(worst, price) }) ?? (() => {});
+    }
+    await pacer.admit(this.#estimate, this.#stopper.signal);
+    this.#stopper.signal.throwIfAborted();
+    this.#attempts += 1;
+    this.#builder = this.#newBuilder();
+    this.#attempt = this.#trace.run(
+      () =>
+        new Attempt(wire, this.#builder, {
+          fetch: this.#settings.fetch,
+          limits: { ...limits, idleTimeoutMs },
+          streaming: isStreamed,
+          onHeaders: (_status, headers) => pacer.observe(headers),
+        }),
+    );
+    return this.#attempt;
+  }
+
+  #newBuilder(): GenerationBuilder {
+    const { wire, model } = this.#settings;
+    let taken: ReadonlySet<string> | undefined;
+    return new GenerationBuilder({
+      provider: wire.provider,
+      model,
+      takenIds: () => {
+        taken ??= new Set(
+          this.#order.request.messages.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "tool-use" ? [block.id] : []))),
+        );
+        return taken;
+      },
+    });
+  }
+
+  #succeed(answer: BuiltAnswer, raw: unknown): Generation {
+    const usage = this.#usage() ?? UNTOLD_USAGE;
+    const { id, warnings } = this.#builder;
+    const generation: Generation = { ...answer, usage, warnings: [...this.#order.warnings, ...warnings], raw };
+    this.#end(usage);
+    this.#trace.succeed(generation, id, this.#attempts);
+    return generation;
+  }
+
+  /** Returns when another attempt may start. @throws the error that the call ends with */
+  async #recover(thrown: unknown): Promise<void> {
+    const { retry } = this.#settings;
+    const error = this.#errorOf(thrown);
+    this.#attempt?.close();
+    this.#attempt = undefined;
+    this.#spent = this.#usage();
+    this.#builder.used = {};
+    const isLast = !error.retryable || this.#hasYielded || this.#stopper.signal.aborted;
+    if (isLast || !(error instanceof InferenceError)) throw this.#fail(error);
+    const { retryAfter } = error;
+    if (this.#attempts >= retry.maxAttempts) throw this.#fail(this.#attempts === 1 ? error : this.#exhausted(error, ""));
+    const delay = delayBeforeRetry(this.#attempts, retry, retryAfter, Math.random);
+    if (delay === "too-long") {
+      const why = `; the provider asks to wait ${retryAfter} ms, which is over maxRetryAfterMs (${retry.maxRetryAfterMs})`;
+      throw this.#fail(this.#exhausted(error, why));
+    }
+    this.#trace.retry(error, delay);
+    try {
+      await pause(delay, this.#stopper.signal);
+    } catch (reason) {
+      throw this.#fail(this.#errorOf(reason));
+    }
+  }
+
+  #exhausted(cause: InferenceError, why: string): RetriesExceededError {
+    const { provider, model, status, retryAfter, requestId } = cause;
+    const known = { status, retryAfter, requestId, usage: this.#spent };
+    const facts = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+    const count = `${this.#attempts} ${this.#attempts === 1 ? "attempt" : "attempts"}`;
+    const message = `${provider} ${model}: no answer after ${count}${why}. The last one: ${cause.message}`;
+    return new RetriesExceededError(message, { provider, model, ...facts, attempts: this.#attempts, cause });
+  }
+
+  #errorOf(thrown: unknown): AsimovError {
+    const { wire, model, secrets } = this.#settings;
+    const usage = this.#usage();
+    const partial = this.#builder.blocks();
+    const about = {
+      provider: wire.provider,
+      model,
+      request: this.#order.request,
+      secrets,
+      ...(usage === undefined ? {} : { usage }),
+      ...(partial.length === 0 ? {} : { partial }),
+    };
+    const { aborted: isStopped, reason } = this.#stopper.signal;
+    const stopped = isStopped ? wireFaultIn(reason) : undefined;
+    if (isStopped && stopped === undefined) return aborted(reason, about);
+    const own = stopped ?? wireFaultIn(thrown);
+    if (own === undefined && thrown instanceof AsimovError) return thrown;
+    const fault = own?.fault ?? wire.toFault(thrown) ?? networkFault(thrown);
+    return errorOf(fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) }, about);
+  }
+
+  /** All that the call has used so far, priced; `undefined` as long as the provider has told nothing. */
+  #usage(): Usage | undefined {
+    const { used } = this.#builder;
+    if (Object.keys(used).length === 0) return this.#spent;
+    const tokens: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, ...used };
+    const { prices, wire, model } = this.#settings;
+    const price = prices(wire.provider, model);
+    const cost = used.cost ?? (price === undefined ? undefined : costOf(tokens, price));
+    const usage = cost === undefined ? tokens : { ...tokens, cost };
+    return this.#spent === undefined ? usage : addUsage(this.#spent, usage);
+  }
+
+  #fail(error: AsimovError): AsimovError {
+    if (!this.#isEnded) {
+      this.#end(this.#spent ?? NO_USAGE);
+      this.#trace.fail(error, this.#spent ?? NO_USAGE, this.#attempts);
+    }
+    return error;
+  }
+
+  #end(usage: Usage): void {
+    this.#isEnded = true;
+    this.#unlink();
+    this.#attempt?.close();
+    this.#attempt = undefined;
+    this.#settings.pacer.settle(this.#estimate, totalTokens(usage));
+    this.#settings.count(usage);
+    this.#settle?.(usage);
+  }
+}

@@ -1,0 +1,198 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Anthropic from "@anthropic-ai/sdk";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { type AnthropicClientLike, type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
+import { ROOT, run } from "../../support/program.ts";
+import { recorder } from "../../telemetry/recorder.ts";
+import {
+  answer,
+  answerOf,
+  clientOf,
+  forgetEnvironment,
+  HELLO,
+  KEY,
+  MODEL,
+  PATIENT,
+  refuse,
+  sendAll,
+  serve,
+  textStream,
+} from "./messages-server.ts";
+
+const recorded = recorder();
+
+describe("an Anthropic client", () => {
+  it("sends its key as a bearer token, also where the environment holds another", async () => {
+    const server = await serve((_request, response) => answer(response));
+    const client = clientOf(server.url);
+    vi.stubEnv("ANTHROPIC_API_KEY", "of-the-environment");
+    await client.generate(HELLO);
+    expect(server.requests[0]).toMatchObject({ method: "POST", url: "/v1/messages", headers: { authorization: `Bearer ${KEY}` } });
+    await new AnthropicInferenceClient({ model: MODEL, baseURL: server.url }).generate(HELLO);
+    expect(server.requests[1]?.headers.authorization).toBe("Bearer of-the-environment");
+  });
+
+  it("says what to do when there is no key, and sends nothing", async () => {
+    const server = await serve((_request, response) => answer(response));
+    forgetEnvironment();
+    const client = new AnthropicInferenceClient({ model: MODEL, baseURL: server.url, retry: PATIENT });
+    await expect(client.generate(HELLO)).rejects.toMatchObject({
+      code: "unauthorized",
+      retryable: false,
+      message: expect.stringMatching(/no key was given.*apiKey or ANTHROPIC_API_KEY/),
+    });
+    expect(server.requests).toHaveLength(0);
+  });
+
+  it("makes as many requests as it has attempts: the SDK makes none of its own", async () => {
+    const server = await serve((_request, response) => refuse(response, 529, "overloaded_error"));
+    const client = clientOf(server.url, { retry: PATIENT });
+    await expect(client.generate(HELLO)).rejects.toMatchObject({ code: "retries-exceeded", attempts: 3, cause: { status: 529 } });
+    expect(server.requests).toHaveLength(3);
+    await expect(client.stream(HELLO).result).rejects.toMatchObject({ attempts: 3 });
+    expect(server.requests).toHaveLength(6);
+  });
+
+  it("asks for long answers without a stream", async () => {
+    const server = await serve((_request, response) => answer(response));
+    expect((await clientOf(server.url).generate(HELLO, { maxTokens: 128_000 })).text).toBe("Hi");
+    expect(server.requests[0]?.body).toMatchObject({ max_tokens: 128_000 });
+  });
+
+  it("goes by the fetch that it is given", async () => {
+    const server = await serve((_request, response) => answer(response));
+    const urls: string[] = [];
+    const given: typeof fetch = (input, init) => {
+      urls.push(String(input));
+      return fetch(input, init);
+    };
+    await clientOf(server.url, { fetch: given }).generate(HELLO);
+    expect(urls).toEqual([`${server.url}/v1/messages`]);
+  });
+
+  it("thinks as it was made to, where a call does not say", async () => {
+    const server = await serve((_request, response) => answer(response));
+    const client = clientOf(server.url, { thinking: { effort: "low" } });
+    await client.generate(HELLO);
+    expect(server.requests[0]?.body).toMatchObject({ thinking: { type: "adaptive" }, output_config: { effort: "low" } });
+  });
+
+  it("is traced once: the SDK tells no span of its own", async () => {
+    const server = await serve((_request, response, n) => (n === 0 ? answer(response) : sendAll(response, ...textStream("Hi"))));
+    const client = clientOf(server.url);
+    await client.generate(HELLO);
+    await client.stream(HELLO).result;
+    const ended = recorded.ended();
+    expect(ended.map(({ name }) => name)).toEqual([`chat ${MODEL}`, `chat ${MODEL}`]);
+    expect(recorded.started()).toBe(2);
+    const { port } = new URL(server.url);
+    expect(ended[0]?.attributes).toMatchObject({ "server.address": "127.0.0.1", "server.port": Number(port) });
+  });
+
+  it.each([
+    [{ model: "" }, "model"],
+    [{ model: MODEL, apikey: "k" }, "apikey"],
+    [{ model: MODEL, apiKey: "" }, "apiKey"],
+    [{ model: MODEL, baseURL: "ftp://example.com" }, "http or https"],
+    [{ model: MODEL, client: {} }, "messages.create"],
+    [{ model: MODEL, client: { messages: { create: async () => ({}) } }, apiKey: "k" }, "either client or those"],
+    [{ model: MODEL, fetch: "fetch" }, "a function"],
+  ])("refuses %j", (options, words) => {
+    expect(() => new AnthropicInferenceClient(options as AnthropicClientOptions)).toThrow(
+      expect.objectContaining({ code: "invalid-options", message: expect.stringContaining(words) }),
+    );
+  });
+
+  it("says what to install when the SDK is missing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "asimov-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, "node_modules"));
+    for (const name of ["src", "machines", "actors"]) symlinkSync(join(ROOT, name), join(folder, name));
+    mkdirSync(join(folder, "node_modules/@opentelemetry"));
+    for (const name of ["xstate", "zod", "@opentelemetry/api"])
+      symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
+    const program = `import { AnthropicInferenceClient } from "./src/anthropic.ts";
+      const client = new AnthropicInferenceClient({ model: "${MODEL}", apiKey: "${KEY}" });
+      const error = await client.generate([{ role: "USER", content: "Hello" }]).catch((thrown) => thrown);
+      console.log(JSON.stringify({ code: error.code, retryable: error.retryable, message: error.message }));`;
+    writeFileSync(join(folder, "program.ts"), program);
+    const ended = await run(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", join(folder, "program.ts")]);
+    expect(ended).toMatchObject({ stderr: "", code: 0 });
+    expect(JSON.parse(ended.stdout)).toEqual({
+      code: "missing-package",
+      retryable: false,
+      message: expect.stringContaining("npm install @anthropic-ai/sdk"),
+    });
+  });
+});
+
+describe("a ready-made client of Anthropic's SDK", () => {
+  const sdkClient = (baseURL: string, rest: object = {}): Anthropic => {
+    forgetEnvironment();
+    return new Anthropic({ apiKey: KEY, baseURL, maxRetries: 5, ...rest });
+  };
+
+  it("is one by its type, and keeps its key, its headers and its fetch", async () => {
+    const server = await serve((_request, response, n) => (n === 0 ? answer(response) : sendAll(response, ...textStream("Hi"))));
+    let fetched = 0;
+    const own: typeof fetch = (input, init) => {
+      fetched += 1;
+      return fetch(input, init);
+    };
+    const ready: AnthropicClientLike = sdkClient(server.url, { fetch: own, defaultHeaders: { "x-team": "blue" } });
+    const client = new AnthropicInferenceClient({ model: MODEL, client: ready });
+    expect((await client.generate(HELLO)).text).toBe("Hi");
+    expect((await client.stream(HELLO).result).text).toBe("Hi");
+    expect(fetched).toBe(2);
+    expect(server.requests[1]?.headers).toMatchObject({ authorization: `Bearer ${KEY}`, "x-team": "blue" });
+  });
+
+  it("makes no retries and no spans of its own", async () => {
+    const server = await serve((_request, response) => refuse(response, 529, "overloaded_error"));
+    const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url), retry: PATIENT });
+    await expect(client.generate(HELLO)).rejects.toMatchObject({ attempts: 3 });
+    expect(server.requests).toHaveLength(3);
+    expect(recorded.ended().map(({ name }) => name)).toEqual([`chat ${MODEL}`]);
+  });
+
+  it("keeps its own retries for its own calls", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 1 ? refuse(response, 529, "overloaded_error", "No.", { "retry-after-ms": "1" }) : answer(response),
+    );
+    const sdk = sdkClient(server.url);
+    await new AnthropicInferenceClient({ model: MODEL, client: sdk }).generate(HELLO);
+    await sdk.messages.create({ model: MODEL, max_tokens: 10, messages: [{ role: "user", content: "Hello" }] });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it("frees its socket when the reader leaves, and sees bytes where it was silent", async () => {
+    const server = await serve((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(": nothing yet\n\n");
+    });
+    const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url), retry: { maxAttempts: 1 } });
+    await expect(client.stream(HELLO, { idleTimeoutMs: 100 }).result).rejects.toMatchObject({ code: "stream-idle" });
+    await server.requests[0]?.closed;
+  });
+
+  it("may be any object that creates messages", async () => {
+    const asked: { body: object; options: { maxRetries?: number; signal?: AbortSignal } }[] = [];
+    const create = async (body: object, options: object): Promise<unknown> => {
+      asked.push({ body, options });
+      return "stream" in body
+        ? (async function* () {
+            yield* textStream("Hi");
+          })()
+        : answerOf("Hi");
+    };
+    const client = new AnthropicInferenceClient({ model: MODEL, client: { messages: { create } } });
+    expect((await client.generate(HELLO)).text).toBe("Hi");
+    expect((await client.stream(HELLO).result).text).toBe("Hi");
+    expect(asked).toMatchObject([
+      { body: { model: MODEL }, options: { maxRetries: 0, signal: expect.any(AbortSignal) } },
+      { body: { stream: true }, options: { maxRetries: 0, signal: expect.any(AbortSignal) } },
+    ]);
+  });
+});
