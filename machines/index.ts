@@ -15,3 +15,4 @@ export {
   nodeMachine,
 } from "./node.ts";
 export { type TaskMachineContext, type TaskMachineEvent, taskMachine } from "./task.ts";
+export { type ToolLoopContext, type ToolLoopEvent, type ToolLoopInput, type ToolLoopOutput, toolLoopMachine } from "./tool-loop.ts";

@@ -108,7 +108,8 @@ export class Attempt {
     this.#unwatch = setLongTimeout(ms, () => {
       const silent = this.#isWaiting ? performance.now() - this.#activeAt : 0;
       if (silent < this.#limits.idleTimeoutMs) return this.#watch(this.#limits.idleTimeoutMs - silent);
-      this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail: `no byte for ${this.#limits.idleTimeoutMs} ms` }));
+      const detail = `no byte for ${this.#limits.idleTimeoutMs} ms`;
+      this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail, isOwnDetail: true }));
     });
   }
 }

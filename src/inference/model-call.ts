@@ -48,6 +48,8 @@ export class ModelCall {
   #attempt: Attempt | undefined;
   #builder: GenerationBuilder;
   #attempts = 0;
+  /** Tokens that the pacer was told of, over all attempts. */
+  #booked = 0;
   /** What ended attempts used. */
   #spent: Usage | undefined;
   #settle: ((usage: Usage) => void) | undefined;
@@ -131,7 +133,7 @@ export class ModelCall {
     const { signal, scope } = this.#order;
     const cancelTimer = setLongTimeout(this.#settings.timeoutMs, () => {
       const detail = `the call took longer than timeoutMs (${this.#settings.timeoutMs})`;
-      void this.stop(new WireFault({ kind: "retryable", code: "timeout", detail }));
+      void this.stop(new WireFault({ kind: "retryable", code: "timeout", detail, isOwnDetail: true }));
     });
     const sources = [signal, scope?.signal].filter((source) => source !== undefined);
     const links = sources.map((source) => {
@@ -160,6 +162,7 @@ export class ModelCall {
       this.#settle = scope?.admit({ model, tokens, cost: price === undefined ? undefined : costOf(worst, price) }) ?? (() => {});
     }
     await pacer.admit(this.#estimate, this.#stopper.signal);
+    this.#booked += this.#estimate;
     this.#stopper.signal.throwIfAborted();
     this.#attempts += 1;
     this.#builder = this.#newBuilder();
@@ -279,7 +282,7 @@ export class ModelCall {
     this.#unlink();
     this.#attempt?.close();
     this.#attempt = undefined;
-    this.#settings.pacer.settle(this.#estimate, totalTokens(usage));
+    this.#settings.pacer.settle(this.#booked, totalTokens(usage));
     this.#settings.count(usage);
     this.#settle?.(usage);
   }

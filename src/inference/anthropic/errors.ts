@@ -62,7 +62,7 @@ export function faultOfBody(
     ...(reason === undefined ? {} : { reason }),
     ...(detail === undefined ? {} : { detail }),
   };
-  if ((status ?? 400) < 500 && status !== 429 && isContextOverflow(`${reason ?? ""} ${detail ?? ""}`)) {
+  if (isContextOverflow(`${reason ?? ""} ${detail ?? ""}`)) {
     return { kind: "context-length", ...facts };
   }
   if (SPENT.test(errorCode)) return { kind: "final", code: "quota-exceeded", ...facts };

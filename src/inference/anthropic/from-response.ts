@@ -7,10 +7,10 @@ import { type RawUsage, usageReader } from "./usage.ts";
 
 interface RawMessage {
   type?: string;
-  id?: string;
-  model?: string;
-  content?: readonly RawBlock[];
-  stop_reason?: string | null;
+  id?: unknown;
+  model?: unknown;
+  content?: unknown;
+  stop_reason?: unknown;
   usage?: RawUsage | null;
 }
 
@@ -22,7 +22,8 @@ export function readResponse(response: unknown, into: GenerationSink): void {
   if (!Array.isArray(content)) return;
   if (typeof id === "string") into.responseId(id);
   if (typeof model === "string") into.model(model);
-  content.forEach((block: RawBlock, index) => {
+  content.forEach((told: RawBlock | null, index) => {
+    const block = told ?? {};
     if (startBlock(index, block, into) && block.type === "tool_use") into.toolValue(index, block.input);
     into.end(index);
   });

@@ -8,47 +8,50 @@ import { type RawUsage, usageReader } from "./usage.ts";
 interface StreamEvent {
   type?: string;
   index?: number;
-  message?: { id?: string; model?: string; usage?: RawUsage | null };
-  content_block?: RawBlock;
-  delta?: RawDelta;
+  message?: { id?: unknown; model?: unknown; usage?: RawUsage | null } | null;
+  content_block?: RawBlock | null;
+  delta?: RawDelta | null;
   usage?: RawUsage | null;
 }
 
 /** A block of an answer, also of one that is not streamed. */
 export interface RawBlock {
   type?: string;
-  text?: string;
-  thinking?: string;
-  signature?: string;
-  data?: string;
-  id?: string;
-  name?: string;
+  text?: unknown;
+  thinking?: unknown;
+  signature?: unknown;
+  data?: unknown;
+  id?: unknown;
+  name?: unknown;
   input?: unknown;
 }
 
 interface RawDelta {
   type?: string;
-  text?: string;
-  partial_json?: string;
-  thinking?: string;
-  signature?: string;
-  stop_reason?: string | null;
+  text?: unknown;
+  partial_json?: unknown;
+  thinking?: unknown;
+  signature?: unknown;
+  stop_reason?: unknown;
 }
+
+const textIn = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export function readEvents(into: GenerationSink): (event: unknown) => void {
   const readUsage = usageReader();
   /** Blocks of kinds that are not known, with deltas of kinds that are. */
   const skipped = new Set<number>();
-  let stopReason: string | null | undefined;
+  let stopReason: unknown;
 
   return (event) => {
     const { type, index = 0, message, content_block: block, delta, usage } = (event ?? {}) as StreamEvent;
     switch (type) {
       case "content_block_delta":
-        if (delta !== undefined && !skipped.has(index)) readDelta(index, delta, into);
+        if (delta && !skipped.has(index)) readDelta(index, delta, into);
         break;
       case "content_block_start":
-        if (block !== undefined && !startBlock(index, block, into)) skipped.add(index);
+        if (block && startBlock(index, block, into)) skipped.delete(index);
+        else skipped.add(index);
         break;
       case "content_block_stop":
         into.end(index);
@@ -74,16 +77,16 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
 function readDelta(index: number, delta: RawDelta, into: GenerationSink): void {
   switch (delta.type) {
     case "text_delta":
-      into.text(index, delta.text ?? "");
+      into.text(index, textIn(delta.text));
       break;
     case "input_json_delta":
-      into.toolInput(index, delta.partial_json ?? "");
+      into.toolInput(index, textIn(delta.partial_json));
       break;
     case "thinking_delta":
-      into.thinking(index, delta.thinking ?? "");
+      into.thinking(index, textIn(delta.thinking));
       break;
     case "signature_delta":
-      into.signature(index, delta.signature ?? "");
+      into.signature(index, textIn(delta.signature));
   }
 }
 
@@ -91,18 +94,18 @@ function readDelta(index: number, delta: RawDelta, into: GenerationSink): void {
 export function startBlock(index: number, block: RawBlock, into: GenerationSink): boolean {
   switch (block.type) {
     case "text":
-      into.text(index, block.text ?? "");
+      into.text(index, textIn(block.text));
       return true;
     case "thinking":
-      into.thinking(index, block.thinking ?? "");
-      if (block.signature) into.signature(index, block.signature);
+      into.thinking(index, textIn(block.thinking));
+      if (textIn(block.signature) !== "") into.signature(index, textIn(block.signature));
       return true;
     case "redacted_thinking":
-      into.native(index, "thinking", { redacted: block.data ?? "" });
+      into.native(index, "thinking", { redacted: textIn(block.data) });
       return true;
     case "tool_use":
       // Its input here is a placeholder: the real one comes in pieces.
-      into.toolStart(index, { ...(block.id === undefined ? {} : { id: block.id }), name: block.name ?? "" });
+      into.toolStart(index, { id: textIn(block.id), name: textIn(block.name) });
       return true;
     default:
       return false;

@@ -125,7 +125,7 @@ function blockOf(block: ContentBlock): Block | undefined {
       return {
         type: "tool_result",
         tool_use_id: block.toolUseId,
-        content: isBlank(block.content) ? "(empty)" : block.content,
+        content: isBlank(block.content) ? "(no output)" : block.content,
         ...(block.isError === true ? { is_error: true } : {}),
       };
   }

@@ -1,5 +1,5 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import type { ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
@@ -15,7 +15,7 @@ type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
 const NO_TIMEOUT_MS = 2_147_483_647;
 /** The last version of the API that takes sampling parameters; the SDK's own refuses them from every model. */
 const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
-/** Bedrock streams binary frames; the SDK makes events of them behind its fetch. */
+/** Bedrock streams binary frames, of which its client makes events behind its fetch: a guard of text would refuse them. */
 const BINARY_STREAM = /\/invoke-with-response-stream$/;
 
 export class AnthropicWire implements Wire {
@@ -24,14 +24,11 @@ export class AnthropicWire implements Wire {
   /** What the attempts' fetches are made of. */
   readonly fetch: typeof fetch;
   readonly #options: AnthropicClientOptions;
-  /** A ready-made client that is no SDK's takes no fetch: its bytes are seen as events only. */
-  readonly #isGuarded: boolean;
   #sdk: Promise<AnthropicClientLike> | undefined;
 
   constructor(options: AnthropicClientOptions) {
     const { client, baseURL } = options;
     this.#options = options;
-    this.#isGuarded = client === undefined || client.withOptions !== undefined;
     // Private in the SDK's types.
     const own = (client ?? {}) as { fetch?: unknown; baseURL?: unknown };
     const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
@@ -47,33 +44,24 @@ export class AnthropicWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { messages } = await this.#connect();
-    const events = (await messages.create({ ...toRequest(request), stream: true }, callOptions(request, call))) as AsyncIterable<unknown>;
-    return this.#options.client === undefined ? events : heard(events, call);
+    const events = await messages.create({ ...toRequest(request), stream: true }, callOptions(request, call));
+    return events as AsyncIterable<unknown>;
   }
 
-  readResponse(response: unknown, into: GenerationSink): void {
-    readResponse(response, into);
-  }
-
-  readEvents(into: GenerationSink): (event: unknown) => void {
-    return readEvents(into);
-  }
-
+  readResponse = readResponse;
+  readEvents = readEvents;
   toFault = toFault;
 
   #connect(): Promise<AnthropicClientLike> {
-    this.#sdk ??= this.#load().catch((error: unknown) => {
-      this.#sdk = undefined;
-      throw error;
-    });
+    this.#sdk ??= this.#load();
     return this.#sdk;
   }
 
   async #load(): Promise<AnthropicClientLike> {
     const { client, apiKey, baseURL } = this.#options;
-    if (client !== undefined && !this.#isGuarded) return client;
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, openTelemetry: false } as const;
-    if (client?.withOptions !== undefined) return client.withOptions(settings);
+    // What is no SDK's takes no fetch: its bytes are seen as events only.
+    if (client !== undefined) return client.withOptions?.(settings) ?? client;
     const { default: Anthropic } = await loadSdk("@anthropic-ai/sdk", () => import("@anthropic-ai/sdk"));
     return new Anthropic({
       ...settings,
@@ -101,14 +89,6 @@ function callOptions({ temperature, topP }: ModelRequest, call: WireCall): objec
   const fetchOptions: AttemptInit = { [ATTEMPT]: call };
   const samples = temperature !== undefined || topP !== undefined;
   return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions, ...(samples ? { headers: SAMPLING_VERSION } : {}) };
-}
-
-/** Tells of each event, where bytes may pass unseen. */
-async function* heard(events: AsyncIterable<unknown>, call: WireCall): AsyncIterable<unknown> {
-  for await (const event of events) {
-    call.onByte();
-    yield event;
-  }
 }
 
 /** Where the SDK goes by itself. */

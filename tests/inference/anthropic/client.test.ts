@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Anthropic from "@anthropic-ai/sdk";
+import Anthropic, { type ClientOptions } from "@anthropic-ai/sdk";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AnthropicClientLike, type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
 import { ROOT, run } from "../../support/program.ts";
@@ -18,10 +18,13 @@ import {
   refuse,
   sendAll,
   serve,
+  sseText,
   textStream,
 } from "./messages-server.ts";
 
 const recorded = recorder();
+
+type Middleware = NonNullable<ClientOptions["middleware"]>[number];
 
 describe("an Anthropic client", () => {
   it("sends its key as a bearer token, also where the environment holds another", async () => {
@@ -77,6 +80,44 @@ describe("an Anthropic client", () => {
     const client = clientOf(server.url, { thinking: { effort: "low" } });
     await client.generate(HELLO);
     expect(server.requests[0]?.body).toMatchObject({ thinking: { type: "adaptive" }, output_config: { effort: "low" } });
+  });
+
+  it("asks the version of the API that samples, where the model is said to", async () => {
+    const server = await serve((_request, response) => answer(response));
+    await clientOf(server.url, { capabilities: { sampling: true } }).generate(HELLO, { temperature: 0.5 });
+    expect(server.requests[0]).toMatchObject({ headers: { "anthropic-version": "2023-06-01" }, body: { temperature: 0.5 } });
+    const { warnings } = await clientOf(server.url).generate(HELLO, { temperature: 0.5 });
+    expect(warnings).toHaveLength(1);
+    expect(server.requests[1]?.headers["anthropic-version"]).not.toBe("2023-06-01");
+    expect(server.requests[1]?.body).not.toHaveProperty("temperature");
+  });
+
+  it("gives an older model a budget for its thoughts, with room for the answer", async () => {
+    const server = await serve((_request, response) => answer(response));
+    await clientOf(server.url, { model: "claude-haiku-4-5" }).generate(HELLO, { thinking: true, maxTokens: 4096 });
+    expect(server.requests[0]?.body).toMatchObject({ max_tokens: 4096, thinking: { type: "enabled", budget_tokens: 2048 } });
+  });
+
+  it("takes its key to no other host", async () => {
+    const other = await serve((_request, response) => answer(response));
+    const server = await serve((_request, response) => {
+      response.writeHead(307, { location: `${other.url}/v1/messages` });
+      response.end();
+    });
+    await expect(clientOf(server.url, { retry: PATIENT }).generate(HELLO)).rejects.toMatchObject({
+      code: "hostile-response",
+      retryable: false,
+    });
+    expect([server.requests.length, other.requests.length]).toEqual([1, 0]);
+  });
+
+  it("reads no more of an answer than it may", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 0 ? answer(response, "x".repeat(5000)) : sendAll(response, ...textStream("x".repeat(5000))),
+    );
+    const client = clientOf(server.url, { maxResponseBytes: 4000 });
+    await expect(client.generate(HELLO)).rejects.toMatchObject({ code: "hostile-response" });
+    await expect(client.stream(HELLO).result).rejects.toMatchObject({ code: "hostile-response" });
   });
 
   it("is traced once: the SDK tells no span of its own", async () => {
@@ -175,6 +216,21 @@ describe("a ready-made client of Anthropic's SDK", () => {
     const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url), retry: { maxAttempts: 1 } });
     await expect(client.stream(HELLO, { idleTimeoutMs: 100 }).result).rejects.toMatchObject({ code: "stream-idle" });
     await server.requests[0]?.closed;
+  });
+
+  it("may make its events of Bedrock's binary frames", async () => {
+    const server = await serve((_request, response) => {
+      response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
+      response.end(Buffer.concat([Buffer.of(0xff), Buffer.from(sseText(textStream("Hi")))]));
+    });
+    // As the SDK's client for Bedrock does: another path, and frames to events.
+    const adapt: Middleware = async (request, next) => {
+      const answered = await next({ ...request, url: `${server.url}/model/${MODEL}/invoke-with-response-stream` });
+      const bytes = await answered.arrayBuffer();
+      return new Response(bytes.slice(1), { headers: { "content-type": "text/event-stream" } });
+    };
+    const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url, { middleware: [adapt] }) });
+    expect((await client.stream(HELLO).result).text).toBe("Hi");
   });
 
   it("may be any object that creates messages", async () => {

@@ -98,7 +98,7 @@ export const textStream = (...pieces: string[]): Json[] => [
 export const errorEvent = (type: string, message = "No."): Json => ({ type: "error", error: { type, message } });
 
 export const sseText = (events: readonly Json[]): string =>
-  events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
+  events.map((event) => `event: ${event?.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
 
 /** Starts a stream and sends the events; the answer stays open. */
 export function send(response: ServerResponse, ...events: Json[]): void {

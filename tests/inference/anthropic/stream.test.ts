@@ -80,15 +80,16 @@ describe("a stream of Anthropic", () => {
     });
   });
 
-  it("lets a later figure take the place of an earlier one, and null change nothing", async () => {
+  it("lets a later figure take the place of an earlier one, and what is null or absent change nothing", async () => {
     const first = { input_tokens: 5, output_tokens: 1, cache_read_input_tokens: 7, cache_creation_input_tokens: 11 };
     const events = [{ type: "message_start", message: { usage: first } }, blockStart({ type: "text", text: "Hi" }), stop()];
     const last = { input_tokens: 6, output_tokens: 40, cache_read_input_tokens: 8, cache_creation_input_tokens: null };
     const told = [
-      { type: "message_delta", delta: {}, usage: { output_tokens: 20 } },
+      { type: "message_delta", delta: { stop_reason: "max_tokens" }, usage: { output_tokens: 20 } },
       { type: "message_delta", delta: {}, usage: last },
     ];
-    const { usage } = await resultOf(...events, ...told, { type: "message_stop" });
+    const { usage, finishReason } = await resultOf(...events, ...told, { type: "message_stop" });
+    expect(finishReason.raw).toBe("max_tokens");
     expect(usage).toMatchObject({ inputTokens: 25, outputTokens: 40, cacheReadTokens: 8, cacheWriteTokens: 11 });
     expect(usage).not.toHaveProperty("reasoningTokens");
   });
@@ -135,7 +136,10 @@ describe("a stream of Anthropic", () => {
 
   it("leaves out events, blocks and deltas that it does not know, and keeps an unknown reason for the end", async () => {
     const { blocks, finishReason } = await resultOf(...fixture("strange-turn"));
-    expect(blocks).toEqual([{ type: "text", text: "Seen" }]);
+    expect(blocks).toEqual([
+      { type: "text", text: "Seen" },
+      { type: "text", text: " again" },
+    ]);
     expect(finishReason).toEqual({ unified: "other", raw: "bored" });
   });
 

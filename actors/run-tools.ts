@@ -1,0 +1,111 @@
+/** Runs the tools of one turn, so many at a time; each that has ended is a fact of its state, and is not run again on restore. */
+import type { AnyActorRef, Snapshot } from "xstate";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import type { HostOf } from "../src/contract/host.ts";
+import { setLongTimeout } from "../src/contract/long-timer.ts";
+import type { ToolChainHost, ToolOrder, ToolOutcome } from "../src/contract/tool-chain.ts";
+import { relay } from "./relay.ts";
+
+/** Milliseconds that an aborted tool gets to end by itself. */
+const GRACE_MS = 1_000;
+const ABORTED = "Not finished: the chain was aborted.";
+
+type Input = { orders: readonly ToolOrder[] };
+
+/** What runs now; no part of what is stored. */
+class Live {
+  readonly controller = new AbortController();
+  readonly running = new Set<string>();
+  isStopped = false;
+
+  toJSON(): undefined {
+    return undefined;
+  }
+}
+
+export type RunToolsSnapshot = Snapshot<ToolOutcome[]> & { input: Input | undefined; ended: readonly ToolOutcome[]; live: Live };
+type RunToolsEvent =
+  | { type: "tools.abort" }
+  | { type: "tool.ended"; outcome: ToolOutcome }
+  | { type: "tools.failed"; error: unknown }
+  | { type: "xstate.stop" };
+type Scope = Parameters<NonNullable<EffectLogic<Input, ToolOutcome[], RunToolsEvent, RunToolsSnapshot>["start"]>>[1];
+
+export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, ToolOutcome[], RunToolsEvent, RunToolsSnapshot> {
+  const modeOf = (self: AnyActorRef): string | null => (self._parent as AnyActorRef).getSnapshot().context.mode;
+
+  const run = (order: ToolOrder, live: Live, scope: Scope): void => {
+    const host = hostOf(scope.self);
+    live.running.add(order.id);
+    const tell = (event: RunToolsEvent): void => {
+      live.running.delete(order.id);
+      if (!live.isStopped) relay(scope, scope.self, event);
+    };
+    // In a microtask: the chain is still in the transition that started this.
+    Promise.resolve()
+      .then(() => host.keep())
+      .then(() => host.runTool(order, modeOf(scope.self), live.controller.signal))
+      .then(
+        (outcome) => tell({ type: "tool.ended", outcome }),
+        (error: unknown) => tell({ type: "tools.failed", error }),
+      );
+  };
+
+  /** Starts as many as may run, in order. */
+  const fill = ({ input, ended, live }: RunToolsSnapshot, scope: Scope): void => {
+    const { maxParallelTools } = hostOf(scope.self);
+    for (const order of input?.orders ?? []) {
+      if (live.running.size >= maxParallelTools || live.controller.signal.aborted) return;
+      if (!live.running.has(order.id) && ended.every(({ id }) => id !== order.id)) run(order, live, scope);
+    }
+  };
+
+  const settle = (snapshot: RunToolsSnapshot, scope: Scope): RunToolsSnapshot => {
+    const orders = snapshot.input?.orders ?? [];
+    if (snapshot.ended.length < orders.length) {
+      fill(snapshot, scope);
+      return snapshot;
+    }
+    const output = orders.map(({ id }) => snapshot.ended.find((outcome) => outcome.id === id) as ToolOutcome);
+    return { ...snapshot, status: "done", output, error: undefined } as RunToolsSnapshot;
+  };
+
+  return {
+    getInitialSnapshot: (_scope, input) => ({ status: "active", input, ended: [], output: undefined, error: undefined, live: new Live() }),
+    start: (snapshot, scope) => fill(snapshot, scope),
+
+    transition(snapshot, event, scope) {
+      if (snapshot.status !== "active") return snapshot;
+      switch (event.type) {
+        case "tool.ended": {
+          if (snapshot.ended.some(({ id }) => id === event.outcome.id)) return snapshot;
+          const next = settle({ ...snapshot, ended: [...snapshot.ended, event.outcome] }, scope);
+          // The next ask keeps the last one anyway.
+          if (next.status === "active") void hostOf(scope.self).keep();
+          return next;
+        }
+        case "tools.failed":
+          snapshot.live.controller.abort(event.error);
+          return { ...snapshot, status: "error", error: event.error, output: undefined } as RunToolsSnapshot;
+        case "tools.abort": {
+          const { live, input, ended } = snapshot;
+          live.controller.abort(new DOMException("The chain was aborted.", "AbortError"));
+          setLongTimeout(GRACE_MS, () => {
+            for (const id of live.running) {
+              if (!live.isStopped) relay(scope, scope.self, { type: "tool.ended", outcome: { id, content: ABORTED, isError: true } });
+            }
+          });
+          const unstarted = (input?.orders ?? []).filter(({ id }) => !live.running.has(id) && ended.every((outcome) => outcome.id !== id));
+          return settle({ ...snapshot, ended: [...ended, ...unstarted.map(({ id }) => ({ id, content: ABORTED, isError: true }))] }, scope);
+        }
+        case "xstate.stop":
+          snapshot.live.isStopped = true;
+          snapshot.live.controller.abort(new DOMException("The chain was stopped.", "AbortError"));
+          return { ...snapshot, status: "stopped" } as RunToolsSnapshot;
+      }
+    },
+
+    getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
+    restoreSnapshot: (snapshot) => ({ ...(snapshot as RunToolsSnapshot), live: new Live() }),
+  };
+}

@@ -1,0 +1,243 @@
+/**
+ * A chain of tool calls: it asks the model, runs what the model calls, and asks again; its conversation is its state.
+ *
+ *     asking ──▶ running ──▶ deciding ──▶ asking …  ─▶ finished | maxIterations | stopped | contextLength
+ *       │  ▲        │
+ *       ▼  │        └─ chain.abort ─▶ aborting ─▶ aborted
+ *     trimming                        failed: the model, or a middleware, gave up
+ */
+import { assign, type DoneActorEvent, sendTo, setup } from "xstate";
+import type { EffectLogic } from "../src/contract/effect-logic.ts";
+import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "../src/contract/tool-chain.ts";
+import { addUsage, type Usage } from "../src/contract/usage.ts";
+
+export interface ToolLoopInput {
+  /** The start of every tool call's idempotency key. */
+  key: string;
+  /** JSON texts: XState walks a context when it stores it, and what models write must not be walked. */
+  messages: readonly string[];
+  mode: string | null;
+  maxIterations: number;
+}
+
+export interface ToolLoopContext extends ToolLoopInput {
+  /** Calls of the model that were answered. */
+  iterations: number;
+  usage: Usage;
+  /** The tool calls of this turn. */
+  orders: readonly ToolOrder[];
+  /** How often an answer that does not fit its schema may still be sent back. */
+  repairs: number;
+  text: string;
+  /** JSON text. */
+  output?: string;
+}
+
+export interface ToolLoopOutput {
+  stopReason: ToolChainResult["stopReason"] | "failed" | "aborted";
+  messages: readonly string[];
+  text: string;
+  output?: string;
+  usage: Usage;
+  iterations: number;
+}
+
+export type ToolLoopEvent =
+  | { type: "chain.abort" }
+  | DoneActorEvent<TurnAnswer, "ask">
+  | DoneActorEvent<ToolOutcome[], "tools">
+  | DoneActorEvent<readonly string[] | null, "trim">;
+
+type Answered = Extract<TurnAnswer, { kind: "answered" }>;
+
+const CUT = "Not run: the answer was cut off at its token limit before this call was complete. Call it again, with a shorter input.";
+
+function resultMessage(outcomes: readonly ToolOutcome[]): string {
+  const content = outcomes.map(({ id, content: text, isError }) => ({
+    type: "tool-result",
+    toolUseId: id,
+    content: text,
+    ...(isError ? { isError: true } : {}),
+  }));
+  return JSON.stringify({ role: "TOOL_RESULT", content });
+}
+
+const endOf =
+  (stopReason: ToolLoopOutput["stopReason"]) =>
+  ({ context: { messages, text, output, usage, iterations } }: { context: ToolLoopContext }): ToolLoopOutput => ({
+    stopReason,
+    messages,
+    text,
+    ...(output === undefined || stopReason !== "finished" ? {} : { output }),
+    usage,
+    iterations,
+  });
+
+export const toolLoopMachine = setup({
+  types: {
+    context: {} as ToolLoopContext,
+    input: {} as ToolLoopInput,
+    events: {} as ToolLoopEvent,
+    output: {} as ToolLoopOutput,
+  },
+  actors: {
+    /** Asks the model once; fails with what the call failed with. */
+    generate: {} as EffectLogic<undefined, TurnAnswer>,
+    /** Runs the tools of one turn; its outcomes are in the order of the calls. Ends soon after `tools.abort`. */
+    runTools: {} as EffectLogic<{ orders: readonly ToolOrder[] }, ToolOutcome[], { type: "tools.abort" }>,
+    /** A shorter conversation, or null when it cannot be shorter. */
+    trimConversation: {} as EffectLogic<undefined, readonly string[] | null>,
+  },
+  guards: {
+    isContextFull: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "context-full",
+    isRepairable: ({ context }, { answer }: { answer: TurnAnswer }) =>
+      answer.kind === "invalid-output" && context.repairs > 0 && context.iterations + 1 < context.maxIterations,
+    isInvalid: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "invalid-output",
+    isCut: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.isCut && answer.calls.length > 0,
+    callsTools: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.calls.length > 0,
+    isStopped: (_, { outcomes }: { outcomes: readonly ToolOutcome[] }) => outcomes.some(({ stops }) => stops === true),
+    isOverIterations: ({ context }) => context.iterations >= context.maxIterations,
+    isTrimmed: (_, { messages }: { messages: readonly string[] | null }) => messages !== null,
+  },
+  actions: {
+    countUsage: assign(({ context }, { answer }: { answer: TurnAnswer }) => ({ usage: addUsage(context.usage, answer.usage) })),
+    recordAnswer: assign(({ context }, { answer }: { answer: TurnAnswer }) => {
+      const { message, text, calls, usage, output } = answer as Answered;
+      return {
+        messages: [...context.messages, message],
+        iterations: context.iterations + 1,
+        usage: addUsage(context.usage, usage),
+        text,
+        ...(output === undefined ? {} : { output }),
+        orders: calls.map((call) => ({
+          ...call,
+          idempotencyKey: `${context.key}/${context.iterations + 1}/${encodeURIComponent(call.id)}`,
+        })),
+      };
+    }),
+    askForRepair: assign(({ context }, { answer }: { answer: TurnAnswer }) => {
+      const { message, repair, usage } = answer as Extract<TurnAnswer, { kind: "invalid-output" }>;
+      return {
+        messages: [...context.messages, message, repair],
+        iterations: context.iterations + 1,
+        repairs: context.repairs - 1,
+        usage: addUsage(context.usage, usage),
+      };
+    }),
+    refuseCutCalls: assign(({ context }) => ({
+      messages: [...context.messages, resultMessage(context.orders.map(({ id }) => ({ id, content: CUT, isError: true })))],
+      orders: [],
+    })),
+    recordOutcomes: assign(({ context }, { outcomes }: { outcomes: readonly ToolOutcome[] }) => ({
+      messages: [...context.messages, resultMessage(outcomes)],
+      orders: [],
+      mode: outcomes.findLast(({ mode }) => mode !== undefined)?.mode ?? context.mode,
+    })),
+    recordTrimmed: assign((_, { messages }: { messages: readonly string[] | null }) => ({ messages: messages ?? [] })),
+    abortTools: sendTo("tools", { type: "tools.abort" }),
+  },
+}).createMachine({
+  id: "toolLoop",
+  context: ({ input }) => ({
+    ...input,
+    iterations: 0,
+    usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 },
+    orders: [],
+    repairs: 1,
+    text: "",
+  }),
+  initial: "asking",
+  states: {
+    asking: {
+      on: { "chain.abort": "aborted" },
+      invoke: {
+        id: "ask",
+        src: "generate",
+        onDone: [
+          {
+            guard: { type: "isContextFull", params: ({ event }) => ({ answer: event.output }) },
+            target: "trimming",
+            actions: { type: "countUsage", params: ({ event }) => ({ answer: event.output }) },
+          },
+          {
+            guard: { type: "isRepairable", params: ({ event }) => ({ answer: event.output }) },
+            target: "asking",
+            reenter: true,
+            actions: { type: "askForRepair", params: ({ event }) => ({ answer: event.output }) },
+          },
+          {
+            guard: { type: "isInvalid", params: ({ event }) => ({ answer: event.output }) },
+            target: "failed",
+            actions: { type: "countUsage", params: ({ event }) => ({ answer: event.output }) },
+          },
+          {
+            guard: { type: "isCut", params: ({ event }) => ({ answer: event.output }) },
+            target: "deciding",
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCutCalls"],
+          },
+          {
+            guard: { type: "callsTools", params: ({ event }) => ({ answer: event.output }) },
+            target: "running",
+            actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) },
+          },
+          { target: "finished", actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) } },
+        ],
+        onError: "failed",
+      },
+    },
+    trimming: {
+      on: { "chain.abort": "aborted" },
+      invoke: {
+        id: "trim",
+        src: "trimConversation",
+        onDone: [
+          {
+            guard: { type: "isTrimmed", params: ({ event }) => ({ messages: event.output }) },
+            target: "asking",
+            actions: { type: "recordTrimmed", params: ({ event }) => ({ messages: event.output }) },
+          },
+          { target: "contextLength" },
+        ],
+        onError: "failed",
+      },
+    },
+    running: {
+      invoke: {
+        id: "tools",
+        src: "runTools",
+        input: ({ context }) => ({ orders: context.orders }),
+        onDone: [
+          {
+            guard: { type: "isStopped", params: ({ event }) => ({ outcomes: event.output }) },
+            target: "stopped",
+            actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
+          },
+          { target: "deciding", actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) } },
+        ],
+        onError: "failed",
+      },
+      initial: "working",
+      states: {
+        working: { on: { "chain.abort": { target: "stopping", actions: "abortTools" } } },
+        stopping: {
+          /** Each call has a result, so that the conversation can be gone on with. */
+          on: {
+            "xstate.done.actor.tools": {
+              target: "#toolLoop.aborted",
+              actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
+            },
+          },
+        },
+      },
+    },
+    deciding: { always: [{ guard: "isOverIterations", target: "maxIterations" }, { target: "asking" }] },
+    finished: { type: "final", output: endOf("finished") },
+    maxIterations: { type: "final", output: endOf("max-iterations") },
+    stopped: { type: "final", output: endOf("stopped") },
+    contextLength: { type: "final", output: endOf("context-length") },
+    /** Why is told by whoever runs the chain: an error is no plain data. */
+    failed: { type: "final", output: endOf("failed") },
+    aborted: { type: "final", output: endOf("aborted") },
+  },
+  output: ({ event }) => event.output as ToolLoopOutput,
+});

@@ -1,0 +1,51 @@
+/** Where caching ends in a request: markers move forward with the conversation, and are never more than the provider takes. */
+import type { ModelRequest } from "../contract/wire.ts";
+
+export interface Markers {
+  tools: boolean;
+  /** Positions of SYSTEM messages. */
+  system: readonly number[];
+  /** Positions of the other messages. */
+  messages: readonly number[];
+  /** Asked for by the caller, and left out. */
+  leftOut: number;
+}
+
+/**
+ * Stateless: the tail of the previous request is the message before the latest answer, so that it stays marked for one turn,
+ * and the provider finds there what it stored.
+ *
+ * @param most markers in all
+ */
+export function placeMarkers(
+  { system, messages, tools }: Pick<ModelRequest, "system" | "messages" | "tools">,
+  most: number,
+  caching: "auto" | "manual",
+): Markers {
+  const own = (list: ModelRequest["messages"]): number[] => list.flatMap(({ cacheMarker }, index) => (cacheMarker ? [index] : []));
+  const ownSystem = own(system);
+  const ownMessages = own(messages);
+  const asked = ownSystem.length + ownMessages.length;
+  let left = most;
+  const take = (): boolean => left > 0 && left-- > 0;
+  const marked = { tools: false, system: new Set<number>(), messages: new Set<number>() };
+  const mark = (set: Set<number>, index: number): void => {
+    if (index >= 0 && !set.has(index) && take()) set.add(index);
+  };
+  if (caching === "auto") {
+    const lastAnswer = messages.findLastIndex(({ role }) => role === "ASSISTANT");
+    mark(marked.messages, messages.length - 1);
+    if (lastAnswer > 0) mark(marked.messages, lastAnswer - 1);
+  }
+  // The newest first: an older marker is of less use.
+  for (const index of ownMessages.toReversed()) mark(marked.messages, index);
+  for (const index of ownSystem.toReversed()) mark(marked.system, index);
+  if (caching === "auto") {
+    mark(marked.system, system.length - 1);
+    if (tools.length > 0) marked.tools = take();
+  }
+  const kept =
+    ownSystem.filter((index) => marked.system.has(index)).length + ownMessages.filter((index) => marked.messages.has(index)).length;
+  const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
+  return { tools: marked.tools, system: sorted(marked.system), messages: sorted(marked.messages), leftOut: asked - kept };
+}

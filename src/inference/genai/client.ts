@@ -1,0 +1,22 @@
+/** The client of Gemini by Google's Gen AI SDK: the Gemini API, or Vertex AI with a project. */
+import { InferenceClient } from "../client.ts";
+import { type GoogleGenAIClientOptions, parseGenAIOptions } from "./options.ts";
+import { GoogleGenAIWire } from "./wire.ts";
+
+/**
+ * Gemini through `@google/genai`, which is loaded at the first call: by the Gemini API with a key, by Vertex AI with a `project`.
+ *
+ * Thought signatures are kept on the blocks that they came with and go back with them.
+ *
+ * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
+ * @example
+ * const client = new GoogleGenAIInferenceClient({ model: "gemini-3-pro-preview" });
+ * const { text } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
+export class GoogleGenAIInferenceClient extends InferenceClient {
+  constructor(options: GoogleGenAIClientOptions) {
+    const parsed = parseGenAIOptions(options);
+    const wire = new GoogleGenAIWire(parsed);
+    super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch, secrets: [parsed.apiKey] });
+  }
+}

@@ -1,0 +1,74 @@
+/** What a client on Google's Gen AI SDK is made with. */
+import { z } from "zod";
+import { parseOptions } from "../../contract/options.ts";
+import { type ClientOptions, clientShape } from "../call-settings.ts";
+
+/** What is used of a client of `@google/genai`. Its retries and its time limit are off for the calls of ours. */
+export interface GoogleGenAIClientLike {
+  models: {
+    generateContent(request: object): PromiseLike<unknown>;
+    generateContentStream(request: object): PromiseLike<AsyncIterable<unknown>>;
+  };
+}
+
+export interface GoogleGenAIClientOptions extends ClientOptions {
+  /** Such as `"gemini-3-pro-preview"`. */
+  model: string;
+  /** Default `GOOGLE_API_KEY`, then `GEMINI_API_KEY`. Vertex AI takes none: it goes by `googleAuthOptions`. */
+  apiKey?: string;
+  /** Project of Google Cloud: with it calls go to Vertex AI, without to the Gemini API, whatever the environment says. */
+  project?: string;
+  /** Of Vertex AI, such as `"us-central1"`. Default `GOOGLE_CLOUD_LOCATION`, then `"global"`. */
+  location?: string;
+  /** Address of a proxy or another server, http or https. Default `GOOGLE_GEMINI_BASE_URL` or `GOOGLE_VERTEX_BASE_URL`, then Google's own. */
+  baseURL?: string;
+  /** Used in place of the platform's, for proxies and tests. Access tokens are not fetched by it. */
+  fetch?: typeof fetch;
+  /** As google-auth-library takes them. Default: the application default credentials. */
+  googleAuthOptions?: object;
+  /** A ready-made SDK client, in place of all that says where and as whom to call. */
+  client?: GoogleGenAIClientLike;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+const schema = z
+  .strictObject({
+    ...clientShape,
+    model: z.string().min(1),
+    apiKey: z.string().min(1).optional(),
+    project: z.string().min(1).optional(),
+    location: z.string().min(1).optional(),
+    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
+    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
+    googleAuthOptions: z
+      .custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" })
+      .optional(),
+    client: z
+      .custom<GoogleGenAIClientLike>(
+        (value) => {
+          const { models } = (value ?? {}) as Partial<GoogleGenAIClientLike>;
+          return isFunction(models?.generateContent) && isFunction(models?.generateContentStream);
+        },
+        { message: "expected a client of @google/genai: an object with models.generateContent and models.generateContentStream" },
+      )
+      .optional(),
+  })
+  .refine(
+    ({ client, apiKey, project, location, baseURL, googleAuthOptions }) =>
+      client === undefined || (apiKey ?? project ?? location ?? baseURL ?? googleAuthOptions) === undefined,
+    { message: "client comes with its own apiKey, project, location, baseURL and googleAuthOptions; give either client or those" },
+  )
+  .refine(({ location, project, client }) => location === undefined || project !== undefined || client !== undefined, {
+    message: "location is of Vertex AI; give project too",
+  })
+  .refine(({ apiKey, project }) => apiKey === undefined || project === undefined, {
+    message: "apiKey is of the Gemini API, project of Vertex AI; give either",
+  });
+
+/** @throws AsimovError `invalid-options` */
+export function parseGenAIOptions(options: GoogleGenAIClientOptions): GoogleGenAIClientOptions {
+  // A ready-made client keeps its prototype: what was checked is what was given.
+  parseOptions(schema as unknown as z.ZodType<GoogleGenAIClientOptions>, options, "GoogleGenAIInferenceClient");
+  return options;
+}

@@ -1,0 +1,126 @@
+/** Gemini behind the port of a wire, by `@google/genai`: one SDK client, loaded at the first call, each of whose requests goes by the fetch of its attempt. */
+import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { WireFault } from "../../contract/wire-fault.ts";
+import { generationOf, toolConfigOf } from "../gemini-config.ts";
+import { contentsOf, systemOf } from "../gemini-contents.ts";
+import { faultingFetch } from "../gemini-faults.ts";
+import { readChunks } from "../gemini-parts.ts";
+import { heard } from "../heard.ts";
+import { loadSdk } from "../load-sdk.ts";
+import { toFault } from "./errors.ts";
+import type { GoogleGenAIClientLike, GoogleGenAIClientOptions } from "./options.ts";
+
+/** What is read of a ready-made client beside its methods; private in the SDK's types. */
+interface OwnSettings {
+  vertexai?: unknown;
+  httpOptions?: { baseUrl?: unknown; fetch?: unknown };
+}
+
+export class GoogleGenAIWire implements Wire {
+  readonly provider: string;
+  readonly server?: { address: string; port: number };
+  /** What the attempts' fetches are made of. */
+  readonly fetch: typeof fetch;
+  readonly #options: GoogleGenAIClientOptions;
+  /** By itself the SDK has none; those that a ready-made client has are off: its time limit ends long streams. */
+  readonly #limits: object;
+  #sdk: Promise<GoogleGenAIClientLike> | undefined;
+
+  constructor(options: GoogleGenAIClientOptions) {
+    const { client, project, baseURL } = options;
+    const own = (client ?? {}) as OwnSettings;
+    const isVertex = project !== undefined || own.vertexai === true;
+    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
+    this.#options = options;
+    this.#limits = client === undefined ? {} : { timeout: 0, retryOptions: { attempts: 1 } };
+    this.provider = isVertex ? "gcp.vertex_ai" : "gcp.gemini";
+    this.fetch = options.fetch ?? (typeof own.httpOptions?.fetch === "function" ? (own.httpOptions.fetch as typeof fetch) : direct);
+    const server = serverOf(baseURL ?? own.httpOptions?.baseUrl);
+    if (server !== undefined) this.server = server;
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const { models } = await this.#connect();
+    return models.generateContent(toRequest(request, call, this.#limits));
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const { models } = await this.#connect();
+    const events = await models.generateContentStream(toRequest(request, call, this.#limits));
+    return this.#options.client === undefined ? events : heard(events, call);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    readChunks(into)(response);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return readChunks(into);
+  }
+
+  toFault = toFault;
+
+  #connect(): Promise<GoogleGenAIClientLike> {
+    this.#sdk ??= this.#load().catch((error: unknown) => {
+      this.#sdk = undefined;
+      throw error;
+    });
+    return this.#sdk;
+  }
+
+  async #load(): Promise<GoogleGenAIClientLike> {
+    const { client, apiKey, project, location, baseURL, googleAuthOptions } = this.#options;
+    if (client !== undefined) return client;
+    const isVertex = project !== undefined;
+    // Without this the SDK warns, and asks the machine for credentials that the Gemini API does not take.
+    if (!isVertex && (apiKey ?? keyOfEnvironment()) === undefined && googleAuthOptions === undefined) {
+      throw new WireFault({ kind: "final", code: "unauthorized", detail: "no key was given, and none was found", isOwnDetail: true });
+    }
+    const { GoogleGenAI } = await loadSdk("@google/genai", () => import("@google/genai"));
+    const options = {
+      vertexai: isVertex,
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(project === undefined ? {} : { project }),
+      ...(location === undefined ? {} : { location }),
+      ...(googleAuthOptions === undefined ? {} : { googleAuthOptions }),
+      httpOptions: baseURL === undefined ? {} : { baseUrl: baseURL },
+    };
+    return new GoogleGenAI(options as GoogleGenAIOptions) as unknown as GoogleGenAIClientLike;
+  }
+}
+
+function toRequest(request: ModelRequest, call: WireCall, limits: object): object {
+  const { model, tools, output } = request;
+  const systemInstruction = systemOf(request);
+  const toolConfig = toolConfigOf(request);
+  const functionDeclarations = tools.map(({ name, description, inputSchema }) => ({
+    name,
+    description,
+    parametersJsonSchema: inputSchema,
+  }));
+  const config = {
+    ...(systemInstruction === undefined ? {} : { systemInstruction }),
+    ...(functionDeclarations.length === 0 ? {} : { tools: [{ functionDeclarations }] }),
+    ...(toolConfig === undefined ? {} : { toolConfig }),
+    ...generationOf(request),
+    ...(output === undefined ? {} : { responseJsonSchema: output }),
+    automaticFunctionCalling: { disable: true },
+    // By itself the SDK asks again for what an answer lacks, and books it nowhere.
+    automaticContinuation: false,
+    abortSignal: call.signal,
+    httpOptions: { fetch: faultingFetch(call.fetch), ...limits },
+  };
+  return { model, contents: contentsOf(request), config: config as unknown as GenerateContentConfig };
+}
+
+function keyOfEnvironment(): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.GOOGLE_API_KEY || process?.env?.GEMINI_API_KEY || undefined;
+}
+
+function serverOf(address: unknown): { address: string; port: number } | undefined {
+  if (typeof address !== "string" || !URL.canParse(address)) return undefined;
+  const { hostname, port, protocol } = new URL(address);
+  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
+}

@@ -1,0 +1,112 @@
+/** What an OpenAI client is made with, and what follows from where it goes. */
+import { z } from "zod";
+import { parseOptions } from "../../contract/options.ts";
+import { type ClientOptions, clientShape } from "../call-settings.ts";
+
+/**
+ * What is used of a client of `openai`: `OpenAI` and `AzureOpenAI` are such.
+ * A copy of it is used, by its own `withOptions` where it has one, with its retries off.
+ */
+export interface OpenAIClientLike {
+  chat: { completions: { create(body: object, options: object): PromiseLike<unknown> } };
+  responses: { create(body: object, options: object): PromiseLike<unknown> };
+  withOptions?(options: object): OpenAIClientLike;
+}
+
+/** Where a server departs from OpenAI's own Chat Completions. */
+export interface OpenAICompatibility {
+  /** Whether streams tell why they end; where they do not, any end of the stream counts as one. Default true. */
+  finishReason?: boolean;
+  /** Default `"max_completion_tokens"` for OpenAI, `"max_tokens"` for others. */
+  maxTokensField?: "max_tokens" | "max_completion_tokens";
+  /** Whether instructions are said by a developer, or by the system. Default: the developer for OpenAI alone. */
+  developerRole?: boolean;
+}
+
+export interface OpenAIClientOptions extends ClientOptions {
+  /** Such as `"gpt-5.6"`; for another server, as that names it. */
+  model: string;
+  /** Default `OPENAI_API_KEY`; a placeholder where `baseURL` is given. */
+  apiKey?: string;
+  /** Address of another server, http or https, such as `"http://127.0.0.1:11434/v1"`. Default `OPENAI_BASE_URL`, then OpenAI's own. */
+  baseURL?: string;
+  /** Default `"responses"` for OpenAI, `"chat"` for other servers. */
+  api?: "responses" | "chat";
+  /** Used in place of the platform's, for proxies and tests. */
+  fetch?: typeof fetch;
+  /** A ready-made SDK client, in place of apiKey and baseURL. */
+  client?: OpenAIClientLike;
+  /** OpenTelemetry's name of the provider. Default by the address: `"openai"`, `"openrouter"`, else `"openai-compatible"`. */
+  provider?: string;
+  compatibility?: OpenAICompatibility;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+function isClient(value: unknown): boolean {
+  const { chat, responses } = (value ?? {}) as { chat?: { completions?: { create?: unknown } }; responses?: { create?: unknown } };
+  return isFunction(chat?.completions?.create) && isFunction(responses?.create);
+}
+
+const schema = z
+  .strictObject({
+    ...clientShape,
+    model: z.string().min(1),
+    apiKey: z.string().min(1).optional(),
+    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
+    api: z.enum(["responses", "chat"]).optional(),
+    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
+    client: z
+      .custom<OpenAIClientLike>(isClient, {
+        message: "expected a client of openai: an object with chat.completions.create and responses.create",
+      })
+      .optional(),
+    provider: z.string().min(1).optional(),
+    compatibility: z
+      .strictObject({
+        finishReason: z.boolean().optional(),
+        maxTokensField: z.enum(["max_tokens", "max_completion_tokens"]).optional(),
+        developerRole: z.boolean().optional(),
+      })
+      .optional(),
+  })
+  .refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+    message: "client comes with its own apiKey and baseURL; give either client or those",
+  });
+
+/** @throws AsimovError `invalid-options` */
+export function parseOpenAIOptions(options: OpenAIClientOptions): OpenAIClientOptions {
+  // A ready-made client keeps its prototype: what was checked is what was given.
+  parseOptions(schema as unknown as z.ZodType<OpenAIClientOptions>, options, "OpenAIInferenceClient");
+  return options;
+}
+
+/** How requests are written for one server. */
+export interface Dialect {
+  provider: string;
+  api: "responses" | "chat";
+  finishReason: boolean;
+  maxTokensField: "max_tokens" | "max_completion_tokens";
+  instructor: "developer" | "system";
+}
+
+export function dialectOf({ api, provider: named, compatibility = {} }: OpenAIClientOptions, address: string): Dialect {
+  const host = URL.canParse(address) ? new URL(address).hostname : "";
+  const provider = named ?? providerAt(host);
+  const isOpenAI = provider === "openai";
+  return {
+    provider,
+    api: api ?? (isOpenAIHost(host) ? "responses" : "chat"),
+    finishReason: compatibility.finishReason ?? true,
+    maxTokensField: compatibility.maxTokensField ?? (isOpenAI ? "max_completion_tokens" : "max_tokens"),
+    instructor: (compatibility.developerRole ?? isOpenAI) ? "developer" : "system",
+  };
+}
+
+/** Regions have hosts of their own. */
+const isOpenAIHost = (host: string): boolean => /^(?:[a-z]+\.)?api\.openai\.com$/.test(host);
+
+function providerAt(host: string): string {
+  if (isOpenAIHost(host)) return "openai";
+  return /^(?:.+\.)?openrouter\.ai$/.test(host) ? "openrouter" : "openai-compatible";
+}

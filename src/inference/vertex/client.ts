@@ -1,0 +1,24 @@
+/** The client of Gemini by the Vertex AI SDK, for those who are bound to it. */
+import { InferenceClient } from "../client.ts";
+import { parseVertexOptions, type VertexClientOptions } from "./options.ts";
+import { VertexWire } from "./wire.ts";
+
+/**
+ * Gemini through `@google-cloud/vertexai`, which is loaded at the first call. Google has frozen that package, and it says so on
+ * stderr when it is loaded; for anything new take `GoogleGenAIInferenceClient` with a `project`.
+ *
+ * The SDK takes no fetch and no signal. While a call is on its way, `globalThis.fetch` is therefore replaced by one that takes
+ * this client's requests out and passes all others on; it is put back when the last such call has its answer.
+ *
+ * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
+ * @example
+ * const client = new VertexInferenceClient({ model: "gemini-2.5-pro", project: "my-project", location: "us-central1" });
+ * const { text } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
+export class VertexInferenceClient extends InferenceClient {
+  constructor(options: VertexClientOptions) {
+    const parsed = parseVertexOptions(options);
+    const wire = new VertexWire(parsed);
+    super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch });
+  }
+}

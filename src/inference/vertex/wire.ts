@@ -1,0 +1,134 @@
+/** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
+import type { VertexInit } from "@google-cloud/vertexai";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { generationOf, toolConfigOf } from "../gemini-config.ts";
+import { contentsOf, systemOf } from "../gemini-contents.ts";
+import { faultingFetch } from "../gemini-faults.ts";
+import { readChunks } from "../gemini-parts.ts";
+import { heard } from "../heard.ts";
+import { loadSdk } from "../load-sdk.ts";
+import { toFault } from "./errors.ts";
+import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
+import type { VertexClientLike, VertexClientOptions, VertexModelLike } from "./options.ts";
+import { platformFetch, withRoutedFetch } from "./scoped-fetch.ts";
+
+/** What a streamed call gives. */
+interface StreamResult {
+  stream: AsyncIterable<unknown>;
+  response?: PromiseLike<unknown>;
+}
+
+export class VertexWire implements Wire {
+  readonly provider = "gcp.vertex_ai";
+  readonly server?: { address: string; port: number };
+  /** What the attempts' fetches are made of. */
+  readonly fetch = platformFetch;
+  readonly #options: VertexClientOptions;
+  #sdk: Promise<VertexClientLike> | undefined;
+
+  constructor(options: VertexClientOptions) {
+    const { apiEndpoint, location } = options;
+    this.#options = options;
+    const host = apiEndpoint ?? (location === undefined ? undefined : `${location}-aiplatform.googleapis.com`);
+    if (host !== undefined) {
+      const { hostname, port } = new URL(`https://${host}`);
+      this.server = { address: hostname, port: Number(port) || 443 };
+    }
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const { response } = (await this.#ask(call, (model) => model.generateContent(toRequest(request)), request.model)) as {
+      response: unknown;
+    };
+    return response;
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const result = await this.#ask(call, (model) => model.generateContentStream(toRequest(request)), request.model);
+    const { stream, response } = result as StreamResult;
+    // The SDK reads the stream twice; when it breaks, this one nobody awaits.
+    response?.then(undefined, () => {});
+    return this.#options.client === undefined ? stream : heard(stream, call);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    readChunks(into)(response);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return readChunks(into);
+  }
+
+  toFault = toFault;
+
+  async #ask(call: WireCall, ask: (model: VertexModelLike) => PromiseLike<unknown>, model: string): Promise<unknown> {
+    const sdk = await this.#connect();
+    return withRoutedFetch(pipeable(faultingFetch(call.fetch)), async (customHeaders) =>
+      ask(sdk.getGenerativeModel({ model }, { customHeaders })),
+    );
+  }
+
+  #connect(): Promise<VertexClientLike> {
+    this.#sdk ??= this.#load().catch((error: unknown) => {
+      this.#sdk = undefined;
+      throw error;
+    });
+    return this.#sdk;
+  }
+
+  async #load(): Promise<VertexClientLike> {
+    const { client, project, location, apiEndpoint, googleAuthOptions } = this.#options;
+    if (client !== undefined) return client;
+    const { VertexAI } = await loadSdk("@google-cloud/vertexai", () => import("@google-cloud/vertexai"));
+    const init = {
+      ...(project === undefined ? {} : { project }),
+      ...(location === undefined ? {} : { location }),
+      ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
+      ...(googleAuthOptions === undefined ? {} : { googleAuthOptions }),
+    };
+    return new VertexAI(init as VertexInit) as unknown as VertexClientLike;
+  }
+}
+
+/** Piping reads a body by none of the methods that are guarded: here it pipes what the guarded reader gives. */
+function pipeable(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    const { body } = response;
+    if (body === null) return response;
+    const pipeThrough = <T>(pair: ReadableWritablePair<T, Uint8Array>): ReadableStream<T> => {
+      const reader = body.getReader();
+      const source = new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            const { done, value } = await reader.read();
+            if (done) controller.close();
+            else controller.enqueue(value);
+          },
+          cancel: (reason) => reader.cancel(reason),
+        },
+        { highWaterMark: 0 },
+      );
+      return source.pipeThrough(pair);
+    };
+    Object.defineProperty(body, "pipeThrough", { value: pipeThrough });
+    return response;
+  };
+}
+
+function toRequest(request: ModelRequest): object {
+  const { tools, output } = request;
+  const systemInstruction = systemOf(request);
+  const toolConfig = toolConfigOf(request);
+  const functionDeclarations = tools.map(({ name, description, inputSchema }) => {
+    const parameters = openApiParameters(inputSchema);
+    return { name, description, ...(parameters === undefined ? {} : { parameters }) };
+  });
+  return {
+    contents: contentsOf(request),
+    ...(systemInstruction === undefined ? {} : { systemInstruction: { role: "system", ...systemInstruction } }),
+    ...(functionDeclarations.length === 0 ? {} : { tools: [{ functionDeclarations }] }),
+    ...(toolConfig === undefined ? {} : { toolConfig }),
+    generationConfig: { ...generationOf(request), ...(output === undefined ? {} : { responseSchema: openApiSchema(output) }) },
+  };
+}

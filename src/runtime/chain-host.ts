@@ -1,0 +1,236 @@
+/** What the actors of one chain need: the model and its answers as plain data, the tools, and the conversation. */
+import { bindScope, type CallScope } from "../contract/call-scope.ts";
+import { type ChatMessage, type ContentBlock, textOf } from "../contract/chat.ts";
+import type { GenerateOptions, Generation, InferenceStream } from "../contract/generation.ts";
+import { ContextLengthExceededError, InferenceError } from "../contract/inference-errors.ts";
+import type { Span } from "../contract/telemetry.ts";
+import type { Tool } from "../contract/tool.ts";
+import type {
+  ChatModel,
+  ToolChainHost,
+  ToolChainOptions,
+  ToolChainResult,
+  ToolOrder,
+  ToolOutcome,
+  TurnAnswer,
+} from "../contract/tool-chain.ts";
+import { trimMessages, withoutThinking } from "../contract/trim-messages.ts";
+import { NO_USAGE, type Usage } from "../contract/usage.ts";
+import { ChatRole } from "../contract/vocabulary.ts";
+import { inText, ParsedMessages } from "./chain-conversation.ts";
+import { type Modes, modesOf, SWITCH_MODE } from "./chain-modes.ts";
+import { runTool } from "./chain-tools.ts";
+
+/** A conversation that fills so much of the window is trimmed before the provider refuses it. */
+const FULL = 0.95;
+
+export interface ChainParts {
+  model: ChatModel;
+  tools: readonly Tool[];
+  own: ToolChainOptions;
+  call: GenerateOptions;
+  scope: CallScope | undefined;
+  given: readonly ChatMessage[];
+}
+
+export class ChainHost implements ToolChainHost {
+  readonly model: ChatModel;
+  readonly scope: CallScope | undefined;
+  readonly maxParallelTools: number;
+  readonly span: Span;
+  /** The conversation that was given, as the chain's state holds it. */
+  readonly texts: readonly string[];
+  readonly initialMode: string | null;
+  /** Why the chain failed; an error is no plain data. */
+  failure: unknown;
+  keep: () => Promise<void> | undefined = () => undefined;
+  readonly #parts: ChainParts;
+  readonly #modes: Modes;
+  readonly #messages: ParsedMessages;
+  /** Of the latest request, as the provider counted. */
+  #filled = 0;
+
+  constructor(parts: ChainParts) {
+    const { model, tools, own, scope, given } = parts;
+    this.model = model;
+    this.scope = scope;
+    this.maxParallelTools = own.maxParallelTools ?? 8;
+    this.span = model.traceChain();
+    this.texts = given.map((message) => JSON.stringify(message));
+    this.#parts = parts;
+    this.#modes = modesOf(tools, own.modeSwap, model.boundThinking);
+    this.initialMode = this.#modes.initial;
+    this.#messages = new ParsedMessages(given, this.texts);
+  }
+
+  async ask(texts: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer> {
+    const window = this.#parts.own.contextWindow ?? this.model.contextWindow;
+    if (this.#parts.own.fifoRatio !== undefined && window !== undefined && this.#filled > window * FULL) {
+      this.#filled = 0;
+      return { kind: "context-full", usage: NO_USAGE };
+    }
+    try {
+      const stream = this.model.stream(this.#request(texts, mode), this.#options(mode, signal));
+      const generation = await this.#read(stream);
+      this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
+      return this.#answer(generation);
+    } catch (error) {
+      if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage: error.usage ?? NO_USAGE };
+      if (error instanceof InferenceError && error.code === "invalid-output" && error.partial !== undefined) {
+        this.failure = error;
+        return invalidOutput(error, error.partial, error.usage ?? NO_USAGE);
+      }
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  async runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome> {
+    const { own } = this.#parts;
+    const tools = this.#modes.toolsOf(mode);
+    const input = order.inputError === undefined ? JSON.parse(order.input) : order.input;
+    const { name, id } = order;
+    const description = tools.get(name)?.description;
+    const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
+    const runner = { tools, scope: this.scope, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
+    try {
+      const outcome = await span.run(() => runTool(order, runner, signal));
+      await this.#tell([{ type: "tool-result", toolUseId: id, content: outcome.content, ...(outcome.isError ? { isError: true } : {}) }]);
+      span.end(outcome.isError ? "the tool gave an error" : undefined);
+      const isSwitch = name === SWITCH_MODE && !outcome.isError && this.initialMode !== null;
+      return isSwitch ? { ...outcome, mode: (input as { mode: string }).mode } : outcome;
+    } catch (error) {
+      span.end("the chain failed");
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  trim(texts: readonly string[]): readonly string[] | undefined {
+    const { fifoRatio } = this.#parts.own;
+    if (fifoRatio === undefined) return undefined;
+    const trimmed = trimMessages(this.#messages.of(texts), fifoRatio);
+    if (trimmed === undefined) return undefined;
+    return (this.model.boundThinking ? withoutThinking(trimmed) : trimmed).map((message) => JSON.stringify(message));
+  }
+
+  resultOf(end: {
+    stopReason: ToolChainResult["stopReason"];
+    messages: readonly string[];
+    text: string;
+    output?: string;
+    usage: Usage;
+    iterations: number;
+  }): ToolChainResult {
+    const { messages, output, ...rest } = end;
+    return { ...rest, messages: [...this.#messages.of(messages)], ...(output === undefined ? {} : { output: JSON.parse(output) }) };
+  }
+
+  /** The mode's prompt stands where it changes nothing before it: first, or where the whole prefix must stay, last. */
+  #request(texts: readonly string[], mode: string | null): ChatMessage[] {
+    const { toolParser } = this.#parts.own;
+    const messages = this.#messages.of(texts);
+    const told = toolParser === undefined ? undefined : toolParser.describe(this.#modes.toolsTold(mode));
+    const firstMode = this.model.boundThinking ? this.initialMode : mode;
+    const prompts = [this.#modes.systemOf(firstMode), told].filter((text) => text !== undefined);
+    const leading = messages.findIndex(({ role }) => role !== ChatRole.SYSTEM);
+    const head = messages.slice(0, Math.max(0, leading));
+    const rest = messages.slice(Math.max(0, leading));
+    const system: ChatMessage[] = prompts.map((content) => ({ role: ChatRole.SYSTEM, content }));
+    const said = toolParser === undefined ? rest : inText(rest, toolParser);
+    return [...head, ...system, ...said, ...this.#announcement(mode)];
+  }
+
+  #announcement(mode: string | null): ChatMessage[] {
+    if (!this.model.boundThinking || mode === this.initialMode) return [];
+    const tools = [...this.#modes.toolsOf(mode).keys()].join(", ");
+    const prompt = this.#modes.systemOf(mode) ?? "";
+    return [{ role: ChatRole.SYSTEM, content: `The mode is "${mode}". Only these tools work in it: ${tools}. ${prompt}`.trim() }];
+  }
+
+  #options(mode: string | null, signal: AbortSignal): GenerateOptions {
+    const { call, own, scope } = this.#parts;
+    if (scope !== undefined) bindScope(signal, scope);
+    const tools = own.toolParser === undefined ? [...this.#modes.toolsTold(mode)] : [];
+    return { caching: "auto", ...call, ...(tools.length === 0 ? {} : { tools }), signal };
+  }
+
+  async #read(stream: InferenceStream): Promise<Generation> {
+    const hasMiddlewares = (this.#parts.own.middlewares?.length ?? 0) > 0;
+    const texts = new Map<string, string>();
+    for await (const part of stream) {
+      if (!hasMiddlewares) continue;
+      switch (part.type) {
+        case "text-delta":
+        case "thinking-delta":
+          texts.set(part.id, (texts.get(part.id) ?? "") + part.text);
+          break;
+        case "text-end":
+        case "thinking-end":
+          await this.#tell([{ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" }]);
+          break;
+        case "tool-call": {
+          const { id, name, input, inputError } = part;
+          await this.#tell([{ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) }]);
+          break;
+        }
+      }
+    }
+    return stream.result;
+  }
+
+  async #tell(blocks: readonly ContentBlock[]): Promise<void> {
+    for (const block of blocks) {
+      for (const middleware of this.#parts.own.middlewares ?? []) await middleware(block);
+    }
+  }
+
+  #answer(generation: Generation): TurnAnswer {
+    const { toolParser } = this.#parts.own;
+    const { usage, finishReason, output } = generation;
+    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser);
+    const calls = blocks.flatMap((block) => {
+      if (block.type !== "tool-use") return [];
+      const { id, name, input, inputError } = block;
+      return [
+        {
+          id,
+          name,
+          input: inputError === undefined ? JSON.stringify(input) : String(input),
+          ...(inputError === undefined ? {} : { inputError }),
+        },
+      ];
+    });
+    return {
+      kind: "answered",
+      message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
+      text: textOf(blocks),
+      calls,
+      isCut: finishReason.unified === "length",
+      usage,
+      ...(output === undefined ? {} : { output: JSON.stringify(output) }),
+    };
+  }
+}
+
+/** The calls that a model without tools wrote into its text. */
+function parsed({ blocks, text }: Generation, parser: NonNullable<ToolChainOptions["toolParser"]>): ContentBlock[] {
+  const { text: rest, calls } = parser.parse(text);
+  const uses = calls.map(({ name, input, inputError }): ContentBlock => {
+    const id = `call_${crypto.randomUUID().slice(0, 8)}`;
+    return { type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) };
+  });
+  const thoughts = blocks.filter(({ type }) => type === "thinking");
+  return [...thoughts, ...(rest === "" ? [] : [{ type: "text" as const, text: rest }]), ...uses];
+}
+
+function invalidOutput({ cause }: InferenceError, blocks: readonly ContentBlock[], usage: Usage): TurnAnswer {
+  const faults = cause instanceof Error ? cause.message : "it does not fit";
+  const repair = `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
+  return {
+    kind: "invalid-output",
+    message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
+    repair: JSON.stringify({ role: ChatRole.USER, content: repair }),
+    usage,
+  };
+}

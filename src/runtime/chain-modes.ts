@@ -1,0 +1,62 @@
+/** Which prompt and tools hold in which mode of a chain, and the tool by which the model changes it. */
+import { z } from "zod";
+import { AsimovError } from "../contract/errors.ts";
+import { defineTool, type Tool } from "../contract/tool.ts";
+import type { ToolChainOptions } from "../contract/tool-chain.ts";
+
+export const SWITCH_MODE = "switch_mode";
+
+export interface Modes {
+  initial: string | null;
+  /** What the model is told of: of the mode, or of all modes where the request must not change. */
+  toolsTold(mode: string | null): readonly Tool[];
+  /** What may run. */
+  toolsOf(mode: string | null): ReadonlyMap<string, Tool>;
+  systemOf(mode: string | null): string | undefined;
+}
+
+/** @throws AsimovError `invalid-options` */
+export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap"], isFixed: boolean): Modes {
+  const byName = (list: readonly Tool[]): Map<string, Tool> => new Map(list.map((tool) => [tool.name, tool]));
+  if (swap === undefined) {
+    requireDistinct(tools);
+    const own = byName(tools);
+    return { initial: null, toolsTold: () => tools, toolsOf: () => own, systemOf: () => undefined };
+  }
+  const names = Object.keys(swap.modes);
+  if (!Object.hasOwn(swap.modes, swap.initial)) {
+    throw new AsimovError(`toolChain: modeSwap.initial is "${swap.initial}"; the modes are ${names.join(", ")}.`, {
+      code: "invalid-options",
+    });
+  }
+  const list = names.map((name) => `${name}: ${swap.modes[name]?.description ?? ""}`).join("; ");
+  const switcher = defineTool({
+    name: SWITCH_MODE,
+    description: `Changes the mode, and with it your instructions and tools. The modes: ${list}`,
+    input: z.object({ mode: z.enum(names as [string, ...string[]]) }),
+    run: ({ mode }) => `The mode is now "${mode}".`,
+  });
+  const told = new Map(
+    names.map((name): [string, readonly Tool[]] => {
+      const all = [...tools, ...(swap.modes[name]?.tools ?? []), switcher];
+      requireDistinct(all);
+      return [name, all];
+    }),
+  );
+  const union = [...byName([...told.values()].flat()).values()];
+  const run = new Map([...told].map(([name, all]) => [name, byName(all)]));
+  return {
+    initial: swap.initial,
+    toolsTold: (mode) => (isFixed ? union : (told.get(mode ?? "") ?? union)),
+    toolsOf: (mode) => run.get(mode ?? "") ?? byName(union),
+    systemOf: (mode) => swap.modes[mode ?? ""]?.system,
+  };
+}
+
+function requireDistinct(tools: readonly Tool[]): void {
+  const names = tools.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new AsimovError(`toolChain: two tools are named "${twice}"; give each a name of its own.`, { code: "invalid-options" });
+  }
+}

@@ -1,0 +1,68 @@
+/** Runs one tool for a chain: whatever it is given and whatever it does, the model gets a result that it can read. */
+import { bindScope, type CallScope, runInScope } from "../contract/call-scope.ts";
+import { messageOf } from "../contract/errors.ts";
+import { toJsonText } from "../contract/json.ts";
+import type { Tool } from "../contract/tool.ts";
+import type { ToolChainOptions, ToolOrder, ToolOutcome } from "../contract/tool-chain.ts";
+
+export interface ToolRunner {
+  /** The tools of the mode, by name. */
+  tools: ReadonlyMap<string, Tool>;
+  scope: CallScope | undefined;
+  reduce: ToolChainOptions["toolResultReducer"];
+  maxChars: number;
+}
+
+const isBinary = (value: unknown): boolean => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
+
+/** @throws Error for what JSON cannot hold */
+function textOfResult(value: unknown): string {
+  if (value === undefined || value === "") return "(no output)";
+  if (typeof value === "string") return value;
+  if (isBinary(value)) throw new Error("it returned binary data; return text or JSON");
+  return toJsonText(value, "its result");
+}
+
+function shorten(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
+}
+
+export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<ToolOutcome> {
+  const { id, name, idempotencyKey } = order;
+  const refuse = (content: string): ToolOutcome => ({ id, content, isError: true });
+  const tool = runner.tools.get(name);
+  if (tool === undefined) {
+    const known = [...runner.tools.keys()].join(", ");
+    return refuse(`There is no tool "${name}" now. ${known === "" ? "There are no tools." : `The tools are: ${known}.`}`);
+  }
+  if (order.inputError !== undefined) {
+    return refuse(`Tool "${name}" was not run: ${order.inputError}. Call it again with an input that is one JSON object.`);
+  }
+  let stops = false;
+  let content: string;
+  let isError = false;
+  try {
+    signal.throwIfAborted();
+    const checked = await tool.check(JSON.parse(order.input));
+    if ("faults" in checked) {
+      return refuse(`Tool "${name}" was not run: its input does not fit the schema: ${checked.faults}. Correct it and call again.`);
+    }
+    const context = {
+      signal,
+      toolUseId: id,
+      idempotencyKey,
+      stop: () => {
+        stops = true;
+      },
+    };
+    const { scope } = runner;
+    if (scope !== undefined) bindScope(signal, scope);
+    const work = (): unknown => tool.run(checked.value, context);
+    content = textOfResult(await (scope === undefined ? work() : runInScope(scope, work)));
+  } catch (error) {
+    content = `Tool "${name}" failed: ${messageOf(error)}`;
+    isError = true;
+  }
+  if (runner.reduce !== undefined) content = await runner.reduce({ name, content, isError });
+  return { id, content: shorten(content, runner.maxChars), isError, ...(stops ? { stops: true } : {}) };
+}
