@@ -1,6 +1,6 @@
 /** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
-import { idempotencyKeyOf, type ModuleOrder, type ModuleOutcome } from "../src/contract/attempt.ts";
-import type { Cache } from "../src/contract/cache.ts";
+import type { ModuleOrder, ModuleOutcome } from "../src/contract/attempt.ts";
+import { areCallsFollowed, runInScope } from "../src/contract/call-scope.ts";
 import { closeGenerator } from "../src/contract/close-generator.ts";
 import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "../src/contract/errors.ts";
 import type { ModuleHost } from "../src/contract/host.ts";
@@ -11,74 +11,11 @@ import {
   checkResult,
   DEFAULT_MODULE_TIMEOUT_MS,
   type Middleware,
-  type ModuleConfig,
-  type ModuleContext,
   type ModuleResult,
 } from "../src/contract/module.ts";
 import type { Node } from "../src/contract/node.ts";
-import type { Task } from "../src/contract/task.ts";
 import type { Span } from "../src/contract/telemetry.ts";
-
-/** A module's view of the run. A generator keeps the one it was started with, renewed at each visit. */
-class Context implements ModuleContext {
-  readonly #host: ModuleHost;
-  readonly #module: AgentModule;
-  readonly config: ModuleConfig;
-  node!: { readonly name: string; readonly visit: number; readonly attempt: number };
-  #order!: ModuleOrder;
-  /** Made when somebody asks for the signal: most modules never do. */
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
-
-  constructor(host: ModuleHost, node: Node, module: AgentModule) {
-    this.#host = host;
-    this.#module = module;
-    const shared = node.config.context;
-    this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
-  }
-
-  renew(order: ModuleOrder): this {
-    this.#order = order;
-    this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
-    this.#controller = undefined;
-    this.#reason = undefined;
-    return this;
-  }
-
-  get idempotencyKey(): string {
-    return idempotencyKeyOf(this.#order, this.#module.name);
-  }
-
-  get cache(): Cache {
-    return this.#host.cache;
-  }
-
-  get task(): Task {
-    return this.#host.task;
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
-  get emit(): ModuleContext["emit"] {
-    return (event) => this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
-  }
-
-  get evaluate(): ModuleContext["evaluate"] {
-    return (condition) => this.#host.evaluate(condition);
-  }
-
-  abort(reason: Error): void {
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-  }
-}
+import { Context } from "./module-context.ts";
 
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
@@ -88,10 +25,17 @@ function isGenerator(value: unknown): value is AsyncGenerator {
   );
 }
 
+/** Whoever has a job done: what is told of it, and what it had saved before a restore. */
+export interface JobKeeper {
+  checkpoint: string | undefined;
+  saved(checkpoint: string): void;
+  ended(outcome: ModuleOutcome): void;
+}
+
 export class ModuleJob {
   readonly #host: ModuleHost;
   readonly #order: ModuleOrder;
-  readonly #onEnd: (outcome: ModuleOutcome) => void;
+  readonly #keeper: JobKeeper;
   readonly #node: Node;
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
@@ -102,10 +46,10 @@ export class ModuleJob {
   #stop: { status: "error" | "aborted"; error: AsimovError } | undefined;
   #isEnded = false;
 
-  constructor(host: ModuleHost, order: ModuleOrder, onEnd: (outcome: ModuleOutcome) => void) {
+  constructor(host: ModuleHost, order: ModuleOrder, keeper: JobKeeper) {
     this.#host = host;
     this.#order = order;
-    this.#onEnd = onEnd;
+    this.#keeper = keeper;
     const { node, module } = host.resolve(order);
     this.#node = node;
     this.#module = module;
@@ -168,7 +112,15 @@ export class ModuleJob {
   #process(): Promise<unknown> {
     const inner = this.#module.config.middlewares;
     const outer = this.#node.config.middlewares;
-    const produced = Promise.resolve(this.#produce());
+    const context = this.#renewContext();
+    if (areCallsFollowed()) return runInScope(context, () => this.#filtered(context));
+    return this.#filtered(context);
+  }
+
+  #filtered(context: Context): Promise<unknown> {
+    const inner = this.#module.config.middlewares;
+    const outer = this.#node.config.middlewares;
+    const produced = Promise.resolve(this.#produce(context));
     return inner === undefined && outer === undefined ? produced : this.#filter(produced, [...(inner ?? []), ...(outer ?? [])]);
   }
 
@@ -270,7 +222,7 @@ export class ModuleJob {
     this.#isEnded = true;
     this.#clearTimer();
     this.#span?.end(outcome.status === "success" ? undefined : outcome.error);
-    this.#onEnd(outcome);
+    this.#keeper.ended(outcome);
   }
 }
 

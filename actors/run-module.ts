@@ -10,6 +10,8 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
   /** Kept, so that a restored run does not start what was being aborted. */
   aborted?: { reason: string; code: string };
+  /** What the module saved last, as JSON text: handed to it again on restore. */
+  checkpoint?: string;
   live: Live;
 };
 
@@ -23,7 +25,7 @@ class Live {
   }
 }
 
-type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOutcome } | { type: "xstate.stop" };
+type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOutcome } | { type: "module.saved"; checkpoint: string } | { type: "xstate.stop" };
 
 /**
  * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.
@@ -36,7 +38,7 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
     getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined, live: new Live() }),
 
     start(snapshot, scope) {
-      const { input: order, aborted, live } = snapshot;
+      const { input: order, aborted, checkpoint, live } = snapshot;
       if (snapshot.status !== "active" || order === undefined) return;
       const end = (outcome: ModuleOutcome): void => {
         if (!live.isStopped) relay(scope, scope.self, { type: "module.ended", outcome });
@@ -48,9 +50,15 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
       const host = hostOf(scope.self);
       const { permits } = host;
       const begin = (): void => {
-        const job = new ModuleJob(host, order, (outcome) => {
-          permits.release();
-          end(outcome);
+        const job = new ModuleJob(host, order, {
+          checkpoint,
+          saved(text) {
+            if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", checkpoint: text });
+          },
+          ended(outcome) {
+            permits.release();
+            end(outcome);
+          },
         });
         live.job = job;
         job.start();
@@ -68,6 +76,8 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
       switch (event.type) {
         case "module.ended":
           return { ...snapshot, status: "done", input: undefined, output: event.outcome, error: undefined } as RunModuleSnapshot;
+        case "module.saved":
+          return { ...snapshot, checkpoint: event.checkpoint };
         case "module.abort":
           snapshot.live.job?.abort(event.reason, event.code);
           return { ...snapshot, aborted: { reason: event.reason, code: event.code } };

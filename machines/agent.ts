@@ -9,6 +9,7 @@
  * Its children: `task` (its status), `nodes` (the nodes' supervisor), `outbox` (messages on their way to a mailbox).
  */
 import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
+import { NOTHING_SPENT, type Spending } from "../src/contract/budget.ts";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import type { AgentEvent } from "../src/contract/events.ts";
 import type { Graph } from "../src/contract/graph.ts";
@@ -26,6 +27,7 @@ import {
 } from "../src/contract/run-state.ts";
 import type { SnapshotRef } from "../src/contract/snapshot.ts";
 import type { TaskEnd, TaskJSON } from "../src/contract/task.ts";
+import { addUsage, type Usage } from "../src/contract/usage.ts";
 import { TaskStatus } from "../src/contract/vocabulary.ts";
 import { taskMachine } from "./task.ts";
 
@@ -56,6 +58,10 @@ export interface AgentMachineContext extends Omit<AgentMachineInput, "graph"> {
   cleanup: string[];
   results: Record<string, NodeResult>;
   executions: Record<string, number>;
+  /** Of a whole run: what each node spent on models, by `pathKey`. Nested graphs book here too, so that nothing is counted twice. */
+  usage: Record<string, Usage>;
+  /** What a budget is held against. */
+  spent: Spending;
 }
 
 export interface PublishEvent {
@@ -73,7 +79,10 @@ export type AgentMachineEvent =
   | { type: "node.failed"; report: NodeReport }
   | PublishEvent
   | { type: "message.published" }
-  | { type: "message.failed"; mailbox: string; error: string };
+  | { type: "message.failed"; mailbox: string; error: string }
+  /** `spent` is the run's whole spending by now. */
+  | { type: "usage.recorded"; node: string; usage: Usage; spent: Spending }
+  | { type: "snapshot.failed"; report: ErrorReport };
 
 /** What the agent asks of its nodes' supervisor. */
 export type NodesCommand =
@@ -215,6 +224,10 @@ export const agentMachine = setup({
       enqueue.assign({ unpublished: context.unpublished + 1 });
       enqueue.sendTo("outbox", { type: "message.publish", mailbox, message, ...(id === undefined ? {} : { id }) });
     }),
+    recordUsage: assign(({ context }, { node, usage, spent }: { node: string; usage: Usage; spent: Spending }) => {
+      const before = context.usage[node];
+      return { usage: { ...context.usage, [node]: before === undefined ? usage : addUsage(before, usage) }, spent };
+    }),
     countPublished: assign({ unpublished: ({ context }) => context.unpublished - 1 }),
     /** The run fails whatever its nodes did; a nested graph that is aborted leaves it to whoever aborts it to say so. */
     recordFailure: enqueueActions(({ context, enqueue }, failure: { error: string; code: string }) => {
@@ -239,6 +252,8 @@ export const agentMachine = setup({
     cleanup: [],
     results: {},
     executions: {},
+    usage: {},
+    spent: NOTHING_SPENT,
   }),
   invoke: [
     { src: "task", id: "task", input: ({ context }) => ({ task: context.task }) },
@@ -263,6 +278,8 @@ export const agentMachine = setup({
       },
     ],
     "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [toErrorReport(event.report)] }) } },
+    "snapshot.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [event.report] }) } },
+    "usage.recorded": { actions: { type: "recordUsage", params: ({ event }) => event } },
   },
   initial: "running",
   states: {

@@ -2,6 +2,7 @@
 import type { EmittedEvent } from "./module.ts";
 import type { ErrorReport } from "./outcome.ts";
 import type { SnapshotRef } from "./snapshot.ts";
+import type { Usage } from "./usage.ts";
 import type { TaskStatus } from "./vocabulary.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
@@ -23,6 +24,8 @@ export type AgentEvent = Told<
   | { type: "nodes.added"; nodes: readonly string[] }
   | { type: "jump.taken"; from: string; to: string }
   | { type: "error.reported"; report: ErrorReport }
+  /** A call of a model has ended, well or not. */
+  | { type: "usage.recorded"; node: string; usage: Usage }
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
   | { type: "run.ended"; status: TaskStatus }
 >;

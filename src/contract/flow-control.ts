@@ -55,16 +55,28 @@ export class FlowControlModule extends AgentModule {
 
   override async process(context: ModuleContext): Promise<ModuleResult> {
     for (const decision of this.flowConfig.decisions) {
-      if (decision.condition !== undefined && !(await context.evaluate(decision.condition))) continue;
-      await this.take(decision, context);
-      return {
-        status: "success",
-        result: decision.nextNode,
-        decision: decision.nextNode,
-        cleanup: decision.cleanupOnJump ?? false,
-        ...(decision.metadata === undefined ? {} : { metadata: decision.metadata }),
-      };
+      if (await this.holds(decision, context)) return this.jump(decision, context);
     }
+    return this.fallBack();
+  }
+
+  protected async holds({ condition }: FlowDecision, context: ModuleContext): Promise<boolean> {
+    return condition === undefined || context.evaluate(condition);
+  }
+
+  protected async jump(decision: FlowDecision, context: ModuleContext): Promise<ModuleResult> {
+    await this.take(decision, context);
+    return {
+      status: "success",
+      result: decision.nextNode,
+      decision: decision.nextNode,
+      cleanup: decision.cleanupOnJump ?? false,
+      ...(decision.metadata === undefined ? {} : { metadata: decision.metadata }),
+    };
+  }
+
+  /** To the default, or on with the plan. */
+  protected fallBack(): ModuleResult {
     const fallback = this.flowConfig.default ?? null;
     return {
       status: "success",

@@ -2,6 +2,7 @@
 import type { AnyActorRef } from "xstate";
 import type { ModuleOrder } from "./attempt.ts";
 import type { Cache } from "./cache.ts";
+import type { CallEstimate } from "./call-scope.ts";
 import type { AgentEvent } from "./events.ts";
 import type { GraphNode } from "./graph.ts";
 import type { AgentModule } from "./module.ts";
@@ -10,6 +11,7 @@ import type { NodeDefinition } from "./node-definition.ts";
 import type { Permits } from "./permits.ts";
 import type { Task } from "./task.ts";
 import type { Span } from "./telemetry.ts";
+import type { Usage } from "./usage.ts";
 
 /** An event before the graph that tells it is named. */
 export type AgentEventBody = WithoutGraph<AgentEvent>;
@@ -43,6 +45,10 @@ export interface ModuleHost {
   /** The span that what happens within a node belongs to. */
   spanOf(node: string): Span;
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
+  /** See `CallScope.admit`; what the node's modules call. */
+  admit(node: string, estimate: CallEstimate): (usage: Usage) => void;
+  /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
+  saveProgress(node: string): Promise<void>;
 }
 
 /** What supervising nodes needs. */

@@ -1,6 +1,7 @@
 /** A module: the smallest piece of work; it gets a context and gives a result, and everything it touches comes in through the context. */
 import { z } from "zod";
 import type { Cache } from "./cache.ts";
+import type { Checkpoint } from "./call-scope.ts";
 import { AsimovError } from "./errors.ts";
 import { MAX_RESULT_DEPTH, toJsonText } from "./json.ts";
 import { requireName } from "./names.ts";
@@ -43,6 +44,8 @@ export interface ModuleContext {
   readonly idempotencyKey: string;
   /** The module's config; `context` holds the node's, overlaid by the module's own. */
   readonly config: ModuleConfig;
+  /** What a module has reached, kept in its own persisted state, so that after a restore the same attempt goes on from there. */
+  readonly checkpoint: Checkpoint;
   emit(event: EmittedEvent): void;
   /** Evaluates a Lua condition over the cache and the task, as a node's `condition` is. @throws ConditionError */
   evaluate(condition: string): Promise<boolean>;

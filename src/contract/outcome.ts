@@ -2,10 +2,16 @@
 import type { GraphNode } from "./graph.ts";
 import type { ModuleResult } from "./module.ts";
 import type { Task, TaskJSON } from "./task.ts";
+import type { Usage } from "./usage.ts";
 import type { TaskStatus } from "./vocabulary.ts";
 
 /** What a node's latest visit gave: one entry in `results` for each module that ran to an end. */
-export type NodeResult =
+export type NodeResult = NodeEnd & {
+  /** What all its visits and attempts spent on models, failed calls and nested graphs too; absent when it called none. */
+  usage?: Usage;
+};
+
+type NodeEnd =
   | { status: "success"; results: ModuleResult[] }
   | {
       status: "error";
@@ -36,6 +42,8 @@ export interface TaskOutcome {
   /** By node: its visits. */
   executions: Record<string, number>;
   totalIterations: number;
+  /** What the whole run spent on models, before restores too. */
+  usage: Usage;
 }
 
 /** The outcome as the agent machine gives it. */

@@ -3,6 +3,7 @@ import type { Graph } from "./graph.ts";
 import type { NodeResult, TaskOutcomeJSON } from "./outcome.ts";
 import { failedChains, type RunState, statusOf } from "./run-state.ts";
 import { endTask, type TaskEnd, type TaskJSON } from "./task.ts";
+import { sumUsage, type Usage } from "./usage.ts";
 import { TaskStatus } from "./vocabulary.ts";
 
 /** What is known of a run when its nodes have been read. */
@@ -13,6 +14,7 @@ export interface EndedRun {
   failure?: { error: string; code: string };
   results: Record<string, NodeResult>;
   executions: Record<string, number>;
+  usage: Record<string, Usage>;
 }
 
 export function endOfRun({ failure, state, results }: EndedRun): TaskEnd {
@@ -31,7 +33,7 @@ function lastResults(graph: Graph, results: Record<string, NodeResult>): Record<
 }
 
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
-  const { task, state, results, executions } = run;
+  const { task, state, results, executions, usage } = run;
   const end = endOfRun(run);
   return {
     task: endTask(task, end),
@@ -41,6 +43,7 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
     errors: [...state.errors],
     executions,
     totalIterations: state.totalIterations,
+    usage: sumUsage(Object.values(usage)),
   };
 }
 

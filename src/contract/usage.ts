@@ -34,4 +34,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
+/** Of many; that of no call where there are none. */
+export const sumUsage = (all: readonly Usage[]): Usage => all.reduce(addUsage, NO_USAGE);
+
 export const totalTokens = ({ inputTokens, outputTokens }: Usage): number => inputTokens + outputTokens;

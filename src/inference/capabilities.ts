@@ -45,7 +45,7 @@ const CLAUDE_OLD = /claude-(?:3|[a-z]+-4)/;
 /** Provider, model, and what holds there. */
 const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [/^anthropic$/, /./, { sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking" }],
-  [/^aws\.bedrock$/, /./, { noToolChoice: false, systemAnywhere: false, structuredOutput: false, thinking: [] }],
+  [/^aws\.bedrock$/, /./, { systemAnywhere: false, thinking: [] }],
   [/^aws\.bedrock$/, CLAUDE, { cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
   [/^(?:anthropic|aws\.bedrock)$/, CLAUDE_OLD, { thinking: ["budget", "off"], contextWindow: 200_000 }],
   [/^(?:anthropic|aws\.bedrock)$/, /claude-[a-z]+-4-[6-9]/, { thinking: ["effort", "budget", "off"], contextWindow: 1_000_000 }],

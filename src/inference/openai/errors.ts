@@ -24,7 +24,8 @@ interface ErrorBody {
 const NO_KEY = /^Missing credentials|OPENAI_API_KEY environment variable is missing/;
 const QUOTA = /insufficient_quota|billing/;
 /** In the middle of a stream no status comes: only these cannot pass. */
-const LASTING = /^(?:invalid|authenti|permission|unsupported|image_|empty_image|failed_to_download|bad_request)|not_found|quota|billing|policy/i;
+const LASTING =
+  /^(?:invalid|authenti|permission|unsupported|image_|empty_image|failed_to_download|bad_request)|not_found|quota|billing|policy/i;
 
 /** `undefined` for errors of the network, and for what is none of the SDK's. */
 export function toFault(error: unknown): Fault | undefined {

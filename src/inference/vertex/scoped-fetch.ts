@@ -18,7 +18,7 @@ const routes = new Map<string, typeof fetch>();
 /** The global fetch as it is without us. */
 export const platformFetch: typeof fetch = (input, init) => baseOf(globalThis.fetch)(input, init);
 
-const baseOf = (fetch: typeof globalThis.fetch): typeof globalThis.fetch => replacements.get(fetch)?.base ?? fetch;
+const baseOf = (current: typeof fetch): typeof fetch => replacements.get(current)?.base ?? current;
 
 /**
  * Runs an SDK's call, and gives the one request that it makes to `route`.
@@ -30,8 +30,8 @@ const baseOf = (fetch: typeof globalThis.fetch): typeof globalThis.fetch => repl
  */
 export async function withRoutedFetch<T>(route: typeof fetch, start: (header: Headers) => Promise<T>): Promise<T> {
   const id = crypto.randomUUID();
-  const fetch = install();
-  const installed = replacements.get(fetch) as Installed;
+  const ours = install();
+  const installed = replacements.get(ours) as Installed;
   installed.calls += 1;
   routes.set(id, route);
   try {
@@ -39,14 +39,14 @@ export async function withRoutedFetch<T>(route: typeof fetch, start: (header: He
   } finally {
     routes.delete(id);
     installed.calls -= 1;
-    if (installed.calls === 0 && globalThis.fetch === fetch) globalThis.fetch = installed.base;
+    if (installed.calls === 0 && globalThis.fetch === ours) globalThis.fetch = installed.base;
   }
 }
 
 function install(): typeof fetch {
   if (replacements.has(globalThis.fetch)) return globalThis.fetch;
   const base = globalThis.fetch;
-  const fetch: typeof globalThis.fetch = (input, init) => {
+  const ours: typeof fetch = (input, init) => {
     const headers = init?.headers;
     const route = headers instanceof Headers ? routes.get(headers.get(HEADER) ?? "") : undefined;
     if (route === undefined) return base(input, init);
@@ -54,7 +54,7 @@ function install(): typeof fetch {
     sent.delete(HEADER);
     return route(input, { ...init, headers: sent });
   };
-  replacements.set(fetch, { base, calls: 0 });
-  globalThis.fetch = fetch;
-  return fetch;
+  replacements.set(ours, { base, calls: 0 });
+  globalThis.fetch = ours;
+  return ours;
 }

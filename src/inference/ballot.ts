@@ -1,0 +1,124 @@
+/** Ballots: what voters are asked, how their answers are read, and what they add up to. */
+import type { FlowDecision } from "../contract/flow-control.ts";
+import type { Task } from "../contract/task.ts";
+
+/** What a voter decides on. */
+export interface BallotPaper {
+  task: Task;
+  /** The decisions whose condition holds, in their order. */
+  options: { name: string; description: string }[];
+  instructions?: string;
+  examples: readonly VoteExample[];
+  /** Of the cache, when the module names a key for it. */
+  history?: unknown;
+}
+
+export interface VoteExample {
+  situation: string;
+  decision: string;
+  reason?: string;
+}
+
+export interface Ballot {
+  voter: string;
+  /** `failed`: the voter gave no answer at all. */
+  status: "valid" | "abstained" | "invalid" | "failed";
+  decision?: string;
+  reason?: string;
+  /** Of an invalid ballot, its start; of a failed one, the error. */
+  problem?: string;
+}
+
+export const ABSTAIN = "ABSTAIN";
+const MAX_SHOWN = 200;
+
+/** What a model is told; the same words for the same paper. */
+export function ballotPrompt({ task, options, instructions, examples, history }: BallotPaper): { system: string; user: string } {
+  const names = options.map(({ name }) => JSON.stringify(name)).join(", ");
+  const system = [
+    "You vote on what happens next in a workflow.",
+    ...(instructions === undefined ? [] : [instructions]),
+    `Answer with nothing but JSON: {"decision": one of ${names}, or "${ABSTAIN}" when none fits, "reason": one short sentence}.`,
+    "The options:",
+    ...options.map(({ name, description }) => `- ${JSON.stringify(name)}${description === "" ? "" : `: ${description}`}`),
+    ...examples.map(
+      ({ situation, decision, reason }) =>
+        `Example. ${situation} -> ${JSON.stringify({ decision, ...(reason === undefined ? {} : { reason }) })}`,
+    ),
+  ].join("\n");
+  const { type, objective, params } = task;
+  const said = history === undefined ? "" : `\nWhat happened so far: ${JSON.stringify(history)}`;
+  return { system, user: `The task: ${JSON.stringify({ type, objective, params })}${said}\nWhat is next?` };
+}
+
+type Read = Pick<Ballot, "status" | "decision" | "reason" | "problem">;
+
+/** Reads JSON, a bare name, or a sentence that names exactly one option; `null` abstains. */
+export function readBallot(answer: unknown, names: readonly string[]): Read {
+  if (answer === null || answer === undefined) return { status: "abstained" };
+  if (typeof answer === "object") return readVote(answer as Record<string, unknown>, names);
+  const text = String(answer).trim();
+  const json = /\{[\s\S]*\}/.exec(text)?.[0];
+  if (json !== undefined) {
+    try {
+      return readVote(JSON.parse(json) as Record<string, unknown>, names);
+    } catch {
+      // Then as text.
+    }
+  }
+  const bare = text.replace(/^["'`]+|["'`.]+$/g, "");
+  if (names.includes(bare)) return { status: "valid", decision: bare };
+  if (bare.toUpperCase() === ABSTAIN) return { status: "abstained" };
+  const mentioned = names.filter((name) => mentions(text, name));
+  const [only] = mentioned;
+  return only !== undefined && mentioned.length === 1 ? { status: "valid", decision: only } : invalid(text);
+}
+
+function mentions(text: string, name: string): boolean {
+  const at = text.indexOf(name);
+  const isWord = (character: string | undefined): boolean => character !== undefined && /[\w-]/.test(character);
+  return at !== -1 && !isWord(text[at - 1]) && !isWord(text[at + name.length]);
+}
+
+function readVote(vote: Record<string, unknown>, names: readonly string[]): Read {
+  const { reason } = vote;
+  const decision = vote.decision ?? vote.nextNode ?? vote.vote ?? null;
+  const why = typeof reason === "string" && reason !== "" ? { reason } : {};
+  if (decision === null || decision === ABSTAIN) return { status: "abstained", ...why };
+  if (typeof decision === "string" && names.includes(decision)) return { status: "valid", decision, ...why };
+  return { ...invalid(JSON.stringify(decision) ?? "nothing"), ...why };
+}
+
+const invalid = (text: string): Read => ({ status: "invalid", problem: text.slice(0, MAX_SHOWN) });
+
+export interface Tally {
+  /** By option, all that were offered. */
+  votes: Record<string, number>;
+  valid: number;
+  abstained: number;
+  /** Ballots that name no option, and voters that failed. */
+  invalid: number;
+  /** Absent when there was no quorum, or a tie that the default breaks. */
+  winner?: string;
+  isTie: boolean;
+}
+
+/** @param quorum valid ballots that a decision needs */
+export function tallyOf(
+  ballots: readonly Ballot[],
+  options: readonly FlowDecision[],
+  quorum: number,
+  tieBreak: "first" | "default",
+): Tally {
+  const votes = Object.fromEntries(options.map(({ nextNode }) => [nextNode, 0]));
+  for (const { decision } of ballots) if (decision !== undefined) votes[decision] = (votes[decision] ?? 0) + 1;
+  const valid = ballots.filter(({ status }) => status === "valid").length;
+  const abstained = ballots.filter(({ status }) => status === "abstained").length;
+  const most = Math.max(0, ...Object.values(votes));
+  const leaders = options.filter(({ nextNode }) => most > 0 && votes[nextNode] === most).map(({ nextNode }) => nextNode);
+  const distinct = [...new Set(leaders)];
+  const isTie = distinct.length > 1;
+  const [first] = distinct;
+  const isDecided = first !== undefined && valid >= quorum && !(isTie && tieBreak === "default");
+  return { votes, valid, abstained, invalid: ballots.length - valid - abstained, isTie, ...(isDecided ? { winner: first } : {}) };
+}

@@ -1,0 +1,17 @@
+/** A whole answer of Chat Completions, read as the one chunk of a stream would be. */
+import type { GenerationSink } from "../../../contract/wire.ts";
+import { faultOfBody } from "../errors.ts";
+import { type RawChoice, type RawChunk, readChatEvents } from "./from-stream.ts";
+
+type RawCompletion = Omit<RawChunk, "choices"> & { choices?: (RawChoice & { message?: RawChoice["delta"] })[] | null };
+
+export function readChatResponse(response: unknown, into: GenerationSink): void {
+  if (typeof response !== "object" || response === null) return;
+  const { choices, error, ...rest } = response as RawCompletion;
+  // The SDK takes an error under status 200 for an answer.
+  if (error !== undefined && error !== null) into.fail(faultOfBody(error));
+  const [choice] = choices ?? [];
+  if (choice?.message === undefined) return;
+  // Every server tells why a whole answer ended, or it is whole all the same.
+  readChatEvents(into, { finishReason: false })({ ...rest, choices: [{ ...choice, delta: choice.message }] });
+}

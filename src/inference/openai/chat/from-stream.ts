@@ -1,0 +1,111 @@
+/** The chunks of a Chat Completions stream, read one by one; only a reason for the end proves that the answer is whole. */
+import type { FinishReason } from "../../../contract/generation.ts";
+import type { GenerationSink } from "../../../contract/wire.ts";
+import { faultOfBody } from "../errors.ts";
+import { type RawUsage, usageOf } from "../usage.ts";
+import { finishReasonOf } from "./finish-reason.ts";
+import { type RawCall, ToolSlots } from "./tool-slots.ts";
+
+/** What is read of a chunk; any of it may be missing or null at a compatible server. */
+export interface RawChunk {
+  id?: string;
+  model?: string;
+  choices?: RawChoice[] | null;
+  usage?: RawUsage | null;
+  error?: unknown;
+}
+
+export interface RawChoice {
+  delta?: RawDelta | null;
+  finish_reason?: string | null;
+  error?: unknown;
+}
+
+interface RawDelta {
+  content?: string | RawPart[] | null;
+  refusal?: string | null;
+  reasoning_content?: string | null;
+  reasoning?: string | null;
+  reasoning_details?: { text?: string | null; summary?: string | null }[] | null;
+  tool_calls?: RawCall[] | null;
+}
+
+interface RawPart {
+  type?: string;
+  text?: string;
+}
+
+const ENDED: FinishReason = { unified: "stop", raw: null };
+
+export function readChatEvents(into: GenerationSink, { finishReason: isTold }: { finishReason: boolean }): (event: unknown) => void {
+  const tools = new ToolSlots(into);
+  let isKnown = false;
+  let hasRefused = false;
+  /** The block that text goes to: a new kind ends it. */
+  let current: "text" | "thinking" | undefined;
+
+  const turnTo = (kind: typeof current): void => {
+    if (current !== undefined && current !== kind) into.end(current);
+    current = kind;
+  };
+  const say = (text: string): void => {
+    turnTo("text");
+    into.text("text", text);
+  };
+
+  const readDelta = (delta: RawDelta): void => {
+    const { content, refusal, tool_calls: calls } = delta;
+    const thought = thoughtIn(delta);
+    if (thought !== undefined) {
+      const isNew = current !== "thinking";
+      turnTo("thinking");
+      into.thinking("thinking", thought.text);
+      if (isNew && thought.field !== undefined) into.native("thinking", "thinking", { field: thought.field });
+    }
+    const text = typeof content === "string" ? content : textIn(content);
+    if (text !== "") say(text);
+    if (typeof refusal === "string" && refusal !== "") {
+      hasRefused = true;
+      say(refusal);
+    }
+    if (Array.isArray(calls) && calls.length > 0) {
+      turnTo(undefined);
+      tools.take(calls);
+    }
+  };
+
+  return (event) => {
+    const { id, model, choices, usage, error } = (event ?? {}) as RawChunk;
+    if (error !== undefined && error !== null) into.fail(faultOfBody(error));
+    if (!isKnown && typeof id === "string" && id !== "") {
+      isKnown = true;
+      into.responseId(id);
+      if (typeof model === "string") into.model(model);
+    }
+    if (usage) into.usage(usageOf(usage));
+    const choice = Array.isArray(choices) ? choices[0] : undefined;
+    if (choice === undefined) return;
+    if (choice.error !== undefined && choice.error !== null) into.fail(faultOfBody(choice.error));
+    if (choice.delta) readDelta(choice.delta);
+    const raw = choice.finish_reason;
+    if (typeof raw === "string" && raw !== "") {
+      if (raw === "error") into.fail({ kind: "retryable", reason: raw });
+      tools.close(raw);
+      into.finish(finishReasonOf(raw, hasRefused));
+    } else if (!isTold) into.finish(ENDED);
+  };
+}
+
+function thoughtIn(delta: RawDelta): { text: string; field?: string } | undefined {
+  const { reasoning_content: content, reasoning, reasoning_details: details } = delta;
+  if (typeof content === "string" && content !== "") return { text: content, field: "reasoning_content" };
+  if (typeof reasoning === "string" && reasoning !== "") return { text: reasoning, field: "reasoning" };
+  if (!Array.isArray(details)) return undefined;
+  const text = details.map((detail) => detail?.text ?? detail?.summary ?? "").join("");
+  return text === "" ? undefined : { text };
+}
+
+/** Some servers stream content in parts. */
+function textIn(content: RawPart[] | null | undefined): string {
+  return Array.isArray(content) ? content.map((part) => part?.text ?? "").join("") : "";
+}

@@ -1,0 +1,126 @@
+/** A request as Chat Completions takes it: results directly after the calls that they answer; the same prefix gives the same bytes at every turn. */
+import type { ContentBlock, ToolUseBlock } from "../../../contract/chat.ts";
+import type { Thinking, ToolChoice } from "../../../contract/generation.ts";
+import { ChatRole } from "../../../contract/vocabulary.ts";
+import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire.ts";
+import { effortOf } from "../effort.ts";
+import type { Dialect } from "../options.ts";
+import { isStrictSchema } from "../strict-schema.ts";
+
+type Json = Record<string, unknown>;
+
+/** How a part says that caching ends with it. */
+const MARKS: Readonly<Record<string, Json>> = {
+  openai: { prompt_cache_breakpoint: { mode: "explicit" } },
+  openrouter: { cache_control: { type: "ephemeral" } },
+};
+
+export function toChatRequest(request: ModelRequest, dialect: Dialect): Json {
+  const { model, tools, toolChoice, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
+  const isMarked = [...request.system, ...request.messages].some(({ cacheMarker }) => cacheMarker);
+  return {
+    model,
+    messages: messagesOf(request, dialect),
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(toolChoice) }),
+    ...(maxTokens === undefined ? {} : { [dialect.maxTokensField]: maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(stopSequences === undefined ? {} : { stop: [...stopSequences] }),
+    ...thinkingFields(thinking, dialect),
+    ...(output === undefined
+      ? {}
+      : { response_format: { type: "json_schema", json_schema: { name: "answer", schema: output, strict: isStrictSchema(output) } } }),
+    ...(isMarked && dialect.provider === "openai" ? { prompt_cache_options: { mode: "explicit" } } : {}),
+  };
+}
+
+function thinkingFields(thinking: Thinking | undefined, { provider }: Dialect): Json {
+  const effort = effortOf(thinking);
+  if (provider !== "openrouter") return effort === undefined ? {} : { reasoning_effort: effort };
+  if (thinking === undefined) return {};
+  const budget = typeof thinking === "object" ? thinking.budgetTokens : undefined;
+  if (budget !== undefined) return { reasoning: { max_tokens: budget } };
+  return { reasoning: effort === undefined ? { enabled: true } : { effort } };
+}
+
+/** The API wants properties, also where a schema goes without. */
+const toolOf = ({ name, description, inputSchema }: WireTool): Json => ({
+  type: "function",
+  function: { name, description, parameters: { type: "object", properties: {}, ...inputSchema } },
+});
+
+function choiceOf(choice: ToolChoice): Json {
+  if (choice === "auto") return {};
+  if (typeof choice === "object") return { tool_choice: { type: "function", function: { name: choice.name } } };
+  return { tool_choice: choice === "any" ? "required" : "none" };
+}
+
+function messagesOf({ system, messages }: ModelRequest, dialect: Dialect): Json[] {
+  const sent: Json[] = [];
+  /** Where the results of the latest answer's calls end. */
+  let resultsEnd = 0;
+  // The templates of local models take one instruction.
+  const leading = system.flatMap((message) => partsOf(message.blocks, message.cacheMarker, dialect));
+  if (leading.length > 0) sent.push({ role: dialect.instructor, content: contentOf(leading, dialect) });
+  for (const message of messages) {
+    const { role, blocks, cacheMarker } = message;
+    if (role === ChatRole.ASSISTANT) {
+      sent.push(...answerOf(message, dialect));
+      resultsEnd = sent.length;
+      continue;
+    }
+    const results = blocks.filter((block) => block.type === "tool-result");
+    const parts = partsOf(blocks, cacheMarker, dialect);
+    for (const { toolUseId, content } of results) {
+      const isMarked = cacheMarker && parts.length === 0 && toolUseId === results.at(-1)?.toolUseId;
+      const told = contentOf(partsOf([{ type: "text", text: content }], isMarked, dialect), dialect);
+      sent.splice(resultsEnd++, 0, { role: "tool", tool_call_id: toolUseId, content: told });
+    }
+    if (parts.length > 0) sent.push({ role: role === ChatRole.SYSTEM ? dialect.instructor : "user", content: contentOf(parts, dialect) });
+  }
+  return sent;
+}
+
+function answerOf({ blocks, cacheMarker }: WireMessage, dialect: Dialect): Json[] {
+  const parts = partsOf(blocks, cacheMarker, dialect);
+  const calls = blocks.filter((block) => block.type === "tool-use");
+  if (parts.length === 0 && calls.length === 0) return [];
+  return [
+    {
+      role: "assistant",
+      content: parts.length === 0 ? null : contentOf(parts, dialect),
+      ...(calls.length === 0 ? {} : { ...thoughtsOf(blocks), tool_calls: calls.map(callOf) }),
+    },
+  ];
+}
+
+/** Models that think between calls want their thoughts back with the calls, under the name that they came by. */
+function thoughtsOf(blocks: readonly ContentBlock[]): Json {
+  const thoughts = blocks.filter((block) => block.type === "thinking");
+  const field = thoughts.map(({ native }) => native?.data?.field).find((name) => typeof name === "string");
+  return field === undefined ? {} : { [field]: thoughts.map(({ text }) => text).join("") };
+}
+
+const callOf = ({ id, name, input, inputError }: ToolUseBlock): Json => ({
+  id,
+  type: "function",
+  function: { name, arguments: inputError !== undefined && typeof input === "string" ? input : JSON.stringify(input) },
+});
+
+/** Text and images, the last of them with the marker. */
+function partsOf(blocks: readonly ContentBlock[], isMarked: boolean, { provider }: Dialect): Json[] {
+  const parts = blocks.flatMap((block): Json[] => {
+    if (block.type === "text") return block.text === "" ? [] : [{ type: "text", text: block.text }];
+    if (block.type !== "image") return [];
+    return [{ type: "image_url", image_url: { url: "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}` } }];
+  });
+  const last = parts.at(-1);
+  if (isMarked && last !== undefined) Object.assign(last, MARKS[provider]);
+  return parts;
+}
+
+/** Where markers may be, text has the same form with and without one; elsewhere plain text is what every server reads. */
+function contentOf(parts: Json[], { provider }: Dialect): Json[] | string {
+  if (MARKS[provider] !== undefined || parts.some(({ type }) => type !== "text")) return parts;
+  return parts.map(({ text }) => text).join("\n\n");
+}

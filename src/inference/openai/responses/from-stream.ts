@@ -1,0 +1,96 @@
+/** The events of a Responses stream, read one by one; only `completed`, `incomplete` or `failed` ends the answer. */
+import type { GenerationSink } from "../../../contract/wire.ts";
+import { faultOfBody } from "../errors.ts";
+import { endItem, finishResponse, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
+
+/** What is read of an event; any of it may be missing at a compatible server. */
+interface StreamEvent {
+  type?: string;
+  item_id?: string;
+  output_index?: number;
+  summary_index?: number;
+  delta?: string;
+  item?: RawItem;
+  response?: RawResponse;
+}
+
+interface OpenItem {
+  key: string;
+  streamed: Streamed;
+  summaryIndex: number | undefined;
+}
+
+export function readResponsesEvents(into: GenerationSink): (event: unknown) => void {
+  const open = new Map<string, OpenItem>();
+  let count = 0;
+  let hasRefused = false;
+
+  /** Some servers give the item another id in each event: the place tells more. */
+  const placeOf = ({ output_index: index, item_id: id, item }: StreamEvent): string => String(index ?? id ?? item?.id ?? "");
+  const begin = (event: StreamEvent): OpenItem => {
+    const started = { key: String(count++), streamed: { text: false, thinking: false, input: false }, summaryIndex: undefined };
+    open.set(placeOf(event), started);
+    if (event.item !== undefined) startItem(started.key, event.item, into);
+    return started;
+  };
+  const itemOf = (event: StreamEvent): OpenItem => open.get(placeOf(event)) ?? begin(event);
+
+  const think = (event: StreamEvent): void => {
+    const item = itemOf(event);
+    const { summary_index: index } = event;
+    const isNext = item.summaryIndex !== undefined && index !== undefined && index !== item.summaryIndex;
+    into.thinking(item.key, (isNext ? "\n\n" : "") + (event.delta ?? ""));
+    item.summaryIndex = index;
+    item.streamed.thinking = true;
+  };
+  const say = (event: StreamEvent): void => {
+    const item = itemOf(event);
+    into.text(item.key, event.delta ?? "");
+    item.streamed.text = true;
+  };
+
+  return (given) => {
+    const event = (given ?? {}) as StreamEvent;
+    switch (event.type) {
+      case "response.output_text.delta":
+        say(event);
+        break;
+      case "response.refusal.delta":
+        hasRefused = true;
+        say(event);
+        break;
+      case "response.function_call_arguments.delta": {
+        const item = itemOf(event);
+        into.toolInput(item.key, event.delta ?? "");
+        item.streamed.input = true;
+        break;
+      }
+      case "response.reasoning_summary_text.delta":
+      case "response.reasoning_text.delta":
+        think(event);
+        break;
+      case "response.output_item.added":
+        begin(event);
+        break;
+      case "response.output_item.done": {
+        const { key, streamed } = itemOf(event);
+        if (event.item !== undefined) endItem(key, event.item, into, streamed);
+        open.delete(placeOf(event));
+        break;
+      }
+      case "response.created":
+        if (typeof event.response?.id === "string") into.responseId(event.response.id);
+        if (typeof event.response?.model === "string") into.model(event.response.model);
+        break;
+      case "response.completed":
+      case "response.incomplete":
+      case "response.failed": {
+        const status = event.type.slice("response.".length);
+        finishResponse({ status, ...event.response }, into, hasRefused);
+        break;
+      }
+      case "error":
+        into.fail(faultOfBody((given as { error?: unknown }).error ?? given));
+    }
+  };
+}

@@ -1,0 +1,96 @@
+/** The items of an answer of the Responses API, and its end: what a whole answer and the events of a stream have in common. */
+import type { FinishReason } from "../../../contract/generation.ts";
+import type { GenerationSink } from "../../../contract/wire.ts";
+import { faultOfBody } from "../errors.ts";
+import { type RawUsage, usageOf } from "../usage.ts";
+
+/** What is read of an item; any of it may be missing at a compatible server. */
+export interface RawItem {
+  id?: string;
+  type?: string;
+  content?: RawPart[] | null;
+  /** Of a message: whether it is said on the way, or is the answer. */
+  phase?: string | null;
+  summary?: RawPart[] | null;
+  encrypted_content?: string | null;
+  call_id?: string;
+  name?: string;
+  arguments?: string;
+}
+
+export interface RawPart {
+  type?: string;
+  text?: string;
+  refusal?: string;
+}
+
+export interface RawResponse {
+  id?: string;
+  model?: string;
+  status?: string;
+  output?: RawItem[];
+  usage?: RawUsage | null;
+  error?: unknown;
+  incomplete_details?: { reason?: string } | null;
+}
+
+/** Opens what is told from the start. */
+export function startItem(key: string, { type, call_id: id, name }: RawItem, into: GenerationSink): void {
+  if (type === "function_call") into.toolStart(key, { ...(id === undefined ? {} : { id }), name: name ?? "" });
+}
+
+/** What has streamed of an item already. */
+export interface Streamed {
+  text: boolean;
+  thinking: boolean;
+  input: boolean;
+}
+
+const NOTHING: Streamed = { text: false, thinking: false, input: false };
+
+/** Tells the whole item, but for what has streamed of it, and ends it. */
+export function endItem(key: string, item: RawItem, into: GenerationSink, streamed: Streamed = NOTHING): void {
+  const { type, content, summary, phase } = item;
+  switch (type) {
+    case "message":
+      if (!streamed.text) for (const { text, refusal } of content ?? []) into.text(key, text ?? refusal ?? "");
+      if (typeof phase === "string") into.native(key, "text", { phase });
+      break;
+    case "reasoning":
+      if (!streamed.thinking) into.thinking(key, thoughtsOf(summary?.length ? summary : content));
+      into.native(key, "thinking", reasoningData(item));
+      break;
+    case "function_call":
+      if (!streamed.input) into.toolInput(key, item.arguments ?? "");
+  }
+  into.end(key);
+}
+
+/** Paragraphs, as they are streamed. */
+const thoughtsOf = (parts: RawPart[] | null | undefined): string => (parts ?? []).map(({ text }) => text ?? "").join("\n\n");
+
+function reasoningData({ id, summary, encrypted_content: encrypted }: RawItem): Record<string, unknown> {
+  return {
+    ...(id === undefined ? {} : { id }),
+    summary: summary ?? [],
+    ...(typeof encrypted === "string" ? { encrypted_content: encrypted } : {}),
+  };
+}
+
+const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = { max_output_tokens: "length", content_filter: "content-filter" };
+
+/** @param refused whether the model said so in place of an answer */
+export function finishResponse(response: RawResponse, into: GenerationSink, refused: boolean): void {
+  const { id, model, status, usage, error, incomplete_details: details } = response;
+  if (typeof id === "string") into.responseId(id);
+  if (typeof model === "string") into.model(model);
+  if (usage) into.usage(usageOf(usage));
+  if (status === "failed" || (error !== undefined && error !== null)) into.fail(faultOfBody(error ?? { code: status }));
+  if (status === "incomplete") {
+    const raw = details?.reason ?? status;
+    into.finish({ unified: UNIFIED[raw] ?? "other", raw });
+    return;
+  }
+  const isWhole = status === undefined || status === "completed";
+  into.finish({ unified: refused ? "content-filter" : isWhole ? "stop" : "other", raw: status ?? null });
+}

@@ -1,0 +1,137 @@
+/** A request as the Responses API takes it: the whole conversation as items, nothing of which is stored there. */
+import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "../../../contract/chat.ts";
+import type { Thinking, ToolChoice } from "../../../contract/generation.ts";
+import { ChatRole } from "../../../contract/vocabulary.ts";
+import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire.ts";
+import { WireFault } from "../../../contract/wire-fault.ts";
+import { effortOf } from "../effort.ts";
+import type { Dialect } from "../options.ts";
+import { isStrictSchema } from "../strict-schema.ts";
+
+type Json = Record<string, unknown>;
+
+const BREAKPOINT = { prompt_cache_breakpoint: { mode: "explicit" } };
+/** They do not think, and OpenAI refuses to encrypt what is not there. */
+const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt)/;
+
+/** @throws WireFault `unsupported` for stop sequences, which this API does not know */
+export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Json {
+  const { model, system, tools, toolChoice, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
+  if (stopSequences !== undefined && stopSequences.length > 0) {
+    const detail = 'the Responses API takes no stopSequences; the client\'s option api: "chat" does';
+    throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
+  }
+  // Only items can be marked.
+  const isSystemMarked = system.some(({ cacheMarker }) => cacheMarker);
+  const instructions = isSystemMarked ? "" : system.map(textOf).join("\n\n");
+  const items = new Items(dialect);
+  for (const message of [...(isSystemMarked ? system : []), ...request.messages]) items.add(message);
+  return {
+    model,
+    ...(instructions === "" ? {} : { instructions }),
+    input: items.list,
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(toolChoice) }),
+    ...(maxTokens === undefined ? {} : { max_output_tokens: maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { top_p: topP }),
+    ...(thinking === undefined ? {} : { reasoning: reasoningOf(thinking) }),
+    ...(output === undefined
+      ? {}
+      : { text: { format: { type: "json_schema", name: "answer", schema: output, strict: isStrictSchema(output) } } }),
+    store: false,
+    ...(THOUGHTLESS.test(model) ? {} : { include: ["reasoning.encrypted_content"] }),
+    ...(items.isMarked ? { prompt_cache_options: { mode: "explicit" } } : {}),
+  };
+}
+
+function reasoningOf(thinking: Thinking): Json {
+  const effort = effortOf(thinking);
+  const isShown = thinking !== false && (thinking === true || thinking.display !== "omitted");
+  return { ...(effort === undefined ? {} : { effort }), ...(isShown ? { summary: "auto" } : {}) };
+}
+
+/** The API wants properties, also where a schema goes without; and it is strict unless it is told not to be. */
+const toolOf = ({ name, description, inputSchema }: WireTool): Json => ({
+  type: "function",
+  name,
+  description,
+  parameters: { type: "object", properties: {}, ...inputSchema },
+  strict: false,
+});
+
+function choiceOf(choice: ToolChoice): Json {
+  if (choice === "auto") return {};
+  if (typeof choice === "object") return { tool_choice: { type: "function", name: choice.name } };
+  return { tool_choice: choice === "any" ? "required" : "none" };
+}
+
+const textOf = ({ blocks }: WireMessage): string => blocks.map((block) => (block.type === "text" ? block.text : "")).join("\n\n");
+
+/** The conversation so far. */
+class Items {
+  readonly list: Json[] = [];
+  isMarked = false;
+  readonly #dialect: Dialect;
+  /** Of what was said, the last that can carry a marker: answers cannot. */
+  #lastPart: Json | undefined;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  add({ role, blocks, cacheMarker }: WireMessage): void {
+    if (role === ChatRole.ASSISTANT) this.list.push(...blocks.flatMap(answerItems));
+    else this.#addInput(role, blocks);
+    if (!cacheMarker || this.#dialect.provider !== "openai" || this.#lastPart === undefined) return;
+    Object.assign(this.#lastPart, BREAKPOINT);
+    this.isMarked = true;
+  }
+
+  #addInput(role: ChatRole, blocks: readonly ContentBlock[]): void {
+    const { instructor, provider } = this.#dialect;
+    for (const block of blocks) {
+      if (block.type !== "tool-result") continue;
+      const part = { type: "input_text", text: block.content };
+      this.#lastPart = part;
+      // Only OpenAI's own takes parts here, and only there may one be marked.
+      this.list.push({ type: "function_call_output", call_id: block.toolUseId, output: provider === "openai" ? [part] : block.content });
+    }
+    const parts = blocks.flatMap(partOf);
+    if (parts.length === 0) return;
+    this.#lastPart = parts.at(-1);
+    this.list.push({ type: "message", role: role === ChatRole.SYSTEM ? instructor : "user", content: parts });
+  }
+}
+
+function partOf(block: ContentBlock): Json[] {
+  if (block.type === "text") return block.text === "" ? [] : [{ type: "input_text", text: block.text }];
+  if (block.type !== "image") return [];
+  const url = "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}`;
+  return [{ type: "input_image", image_url: url, detail: "auto" }];
+}
+
+function answerItems(block: ContentBlock): Json[] {
+  switch (block.type) {
+    case "text": {
+      const phase = block.native?.data?.phase;
+      const content = [{ type: "output_text", text: block.text }];
+      return block.text === "" ? [] : [{ type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) }];
+    }
+    case "thinking":
+      return reasoningItem(block);
+    case "tool-use":
+      return [{ type: "function_call", call_id: block.id, name: block.name, arguments: argumentsOf(block) }];
+    default:
+      return [];
+  }
+}
+
+/** A thought goes back as it came; one without its encrypted form is not found there, since nothing is stored. */
+function reasoningItem({ native }: ThinkingBlock): Json[] {
+  const { id, summary, encrypted_content: encrypted } = native?.data ?? {};
+  if (typeof encrypted !== "string" || encrypted === "") return [];
+  return [{ type: "reasoning", ...(typeof id === "string" ? { id } : {}), summary: summary ?? [], encrypted_content: encrypted }];
+}
+
+const argumentsOf = ({ input, inputError }: ToolUseBlock): string =>
+  inputError !== undefined && typeof input === "string" ? input : JSON.stringify(input);

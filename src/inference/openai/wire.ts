@@ -1,0 +1,150 @@
+/** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { loadSdk } from "../load-sdk.ts";
+import { readChatResponse } from "./chat/from-response.ts";
+import { readChatEvents } from "./chat/from-stream.ts";
+import { toChatRequest } from "./chat/to-request.ts";
+import { toFault } from "./errors.ts";
+import { type Dialect, dialectOf, type OpenAIClientLike, type OpenAIClientOptions } from "./options.ts";
+import { readResponsesResponse } from "./responses/from-response.ts";
+import { readResponsesEvents } from "./responses/from-stream.ts";
+import { toResponsesRequest } from "./responses/to-request.ts";
+
+/** Carries an attempt through the SDK to the fetch that it calls. */
+const ATTEMPT = Symbol("attempt");
+type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
+
+/** Time limits are the base's. The longest that a timer takes. */
+const NO_TIMEOUT_MS = 2_147_483_647;
+const OPENAI_URL = "https://api.openai.com/v1";
+/** Local servers ask for none, and the SDK for one. */
+const NO_KEY = "no-key";
+
+export class OpenAIWire implements Wire {
+  readonly provider: string;
+  readonly server?: { address: string; port?: number };
+  /** What the attempts' fetches are made of. */
+  readonly fetch: typeof fetch;
+  readonly #options: OpenAIClientOptions;
+  readonly #dialect: Dialect;
+  #sdk: Promise<OpenAIClientLike> | undefined;
+  /** Whether the server is asked for the usage of a stream; some refuse that. */
+  #asksUsage = true;
+
+  constructor(options: OpenAIClientOptions) {
+    const { client, baseURL } = options;
+    this.#options = options;
+    // Private in the SDK's types.
+    const own = (client ?? {}) as { fetch?: unknown; baseURL?: unknown };
+    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
+    this.fetch = options.fetch ?? (typeof own.fetch === "function" ? (own.fetch as typeof fetch) : direct);
+    const address = baseURL ?? (client === undefined ? (environment("OPENAI_BASE_URL") ?? OPENAI_URL) : String(own.baseURL ?? ""));
+    this.#dialect = dialectOf(options, address);
+    this.provider = this.#dialect.provider;
+    const server = serverOf(address);
+    if (server !== undefined) this.server = server;
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const { chat, responses } = await this.#connect();
+    const options = callOptions(call);
+    return this.#dialect.api === "chat"
+      ? chat.completions.create(toChatRequest(request, this.#dialect), options)
+      : responses.create(toResponsesRequest(request, this.#dialect), options);
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const sdk = await this.#connect();
+    const events = (await (this.#dialect.api === "chat"
+      ? this.#openChat(sdk, request, call)
+      : sdk.responses.create(
+          { ...toResponsesRequest(request, this.#dialect), stream: true },
+          callOptions(call),
+        ))) as AsyncIterable<unknown>;
+    return this.#options.client === undefined ? events : heard(events, call);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    const read = this.#dialect.api === "chat" ? readChatResponse : readResponsesResponse;
+    read(response, into);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return this.#dialect.api === "chat" ? readChatEvents(into, this.#dialect) : readResponsesEvents(into);
+  }
+
+  toFault = toFault;
+
+  async #openChat({ chat }: OpenAIClientLike, request: ModelRequest, call: WireCall): Promise<unknown> {
+    const body = { ...toChatRequest(request, this.#dialect), stream: true };
+    if (!this.#asksUsage) return chat.completions.create(body, callOptions(call));
+    try {
+      return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, callOptions(call));
+    } catch (error) {
+      if (!refusesUsage(error)) throw error;
+      const events = await chat.completions.create(body, callOptions(call));
+      this.#asksUsage = false;
+      return events;
+    }
+  }
+
+  #connect(): Promise<OpenAIClientLike> {
+    this.#sdk ??= this.#load().catch((error: unknown) => {
+      this.#sdk = undefined;
+      throw error;
+    });
+    return this.#sdk;
+  }
+
+  async #load(): Promise<OpenAIClientLike> {
+    const { client, apiKey, baseURL } = this.#options;
+    const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, logLevel: "off" } as const;
+    if (client !== undefined) return client.withOptions?.(settings) ?? client;
+    const { default: OpenAI } = await loadSdk("openai", () => import("openai"));
+    const key = apiKey ?? (this.provider === "openai" ? undefined : NO_KEY);
+    if (baseURL !== undefined && serverOf(baseURL)?.address !== serverOf(OPENAI_URL)?.address) {
+      // Nothing that the environment holds for OpenAI goes to another server.
+      return new OpenAI({ ...settings, apiKey: apiKey ?? NO_KEY, baseURL, organization: null, project: null, adminAPIKey: null });
+    }
+    const isElsewhere = environment("OPENAI_BASE_URL") !== undefined && environment("OPENAI_API_KEY") === undefined;
+    return new OpenAI({
+      ...settings,
+      ...(apiKey === undefined ? (isElsewhere && key !== undefined ? { apiKey: key } : {}) : { apiKey }),
+      ...(baseURL === undefined ? {} : { baseURL }),
+    });
+  }
+}
+
+/** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */
+function dispatchTo(base: typeof fetch): typeof fetch {
+  return (input, init) => ((init as AttemptInit | undefined)?.[ATTEMPT]?.fetch ?? base)(input, init);
+}
+
+function callOptions(call: WireCall): object {
+  const fetchOptions: AttemptInit = { [ATTEMPT]: call };
+  return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions };
+}
+
+function refusesUsage(error: unknown): boolean {
+  const { status, message } = (error ?? {}) as { status?: unknown; message?: unknown };
+  return (status === 400 || status === 422) && typeof message === "string" && /stream_options|include_usage/.test(message);
+}
+
+/** Tells of each event, where bytes may pass unseen. */
+async function* heard(events: AsyncIterable<unknown>, call: WireCall): AsyncIterable<unknown> {
+  for await (const event of events) {
+    call.onByte();
+    yield event;
+  }
+}
+
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name]?.trim() || undefined;
+}
+
+function serverOf(address: string): { address: string; port: number } | undefined {
+  if (!URL.canParse(address)) return undefined;
+  const { hostname, port, protocol } = new URL(address);
+  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
+}

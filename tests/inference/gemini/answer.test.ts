@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import { json } from "../../support/wire-server.ts";
+import { bodyOf, CLIENTS, chunk, end, HELLO, type Json, MODEL, PATIENT, partsOf, send, sendAll, serve } from "./gemini-server.ts";
+
+describe.each(CLIENTS)("an answer of $name", ({ clientOf, provider }) => {
+  const native = (data: Json): Json => ({ provider, model: MODEL, data });
+  const PARTS: Json[] = [
+    { text: "Hm.", thought: true, thoughtSignature: "c2lnLXRob3VnaHQ=" },
+    { text: "Hm again.", thought: true },
+    { text: "Let me ", thoughtSignature: "c2lnLXRleHQ=" },
+    { text: "add." },
+    { functionCall: { id: "fc-1", name: "add", args: { a: 1 } }, thoughtSignature: "c2lnLWNhbGw=" },
+    { functionCall: { name: "add", args: { a: 2 } } },
+    { text: "", thoughtSignature: "c2lnLWVuZA==" },
+  ];
+  const blocks: Json[] = [
+    { type: "thinking", text: "Hm.", native: native({ thoughtSignature: "c2lnLXRob3VnaHQ=" }) },
+    { type: "thinking", text: "Hm again." },
+    { type: "text", text: "Let me ", native: native({ thoughtSignature: "c2lnLXRleHQ=" }) },
+    { type: "text", text: "add." },
+    { type: "tool-use", id: "fc-1", name: "add", input: { a: 1 }, native: native({ id: "fc-1", thoughtSignature: "c2lnLWNhbGw=" }) },
+    { type: "tool-use", id: expect.stringMatching(/^call_/), name: "add", input: { a: 2 } },
+    { type: "text", text: "", native: native({ thoughtSignature: "c2lnLWVuZA==" }) },
+  ];
+
+  it("keeps each signature on the block that it came with, whole or streamed", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 0 ? json(response, 200, end(PARTS)) : sendAll(response, ...PARTS.map((part) => chunk([part])), end()),
+    );
+    const client = clientOf(server.url);
+    const whole = await client.generate(HELLO);
+    const streamed = await client.stream(HELLO).result;
+    expect(whole.blocks).toMatchObject(blocks);
+    expect(streamed.blocks).toMatchObject(blocks);
+    expect(whole.finishReason).toEqual({ unified: "tool-calls", raw: "STOP" });
+    expect(whole.text).toBe("Let me add.");
+  });
+
+  it("goes back part for part, in order, after a round trip through JSON, without ids that were made up", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 0 ? sendAll(response, ...PARTS.map((part) => chunk([part])), end()) : json(response, 200, end([{ text: "3" }])),
+    );
+    const client = clientOf(server.url);
+    const { blocks: said } = await client.stream(HELLO).result;
+    const calls = said.filter((block) => block.type === "tool-use");
+    await client.generate([
+      ...HELLO,
+      { role: "ASSISTANT", content: JSON.parse(JSON.stringify(said)) },
+      { role: "TOOL_RESULT", content: calls.map(({ id }, n) => ({ type: "tool-result", toolUseId: id, content: `result ${n}` })) },
+    ]);
+    const { contents } = bodyOf(server, 1);
+    expect(contents.map(({ role }) => role)).toEqual(["user", "model", "user"]);
+    // A thought that proves nothing stays out.
+    expect(contents[1]?.parts).toEqual(PARTS.filter((_part, n) => n !== 1));
+    expect(contents[2]?.parts).toEqual([
+      { functionResponse: { id: "fc-1", name: "add", response: { output: "result 0" } } },
+      { functionResponse: { name: "add", response: { output: "result 1" } } },
+    ]);
+  });
+
+  it("is streamed as parts, a tool's input at once", async () => {
+    const server = await serve((_request, response) =>
+      sendAll(response, chunk([{ text: "Hm.", thought: true }]), chunk([{ text: "A" }]), chunk([{ text: "B" }]), end([PARTS[4] as Json])),
+    );
+    const parts = await partsOf(clientOf(server.url).stream(HELLO));
+    expect(parts.map(({ type }) => type)).toEqual([
+      ...["thinking-start", "thinking-delta", "thinking-end", "text-start", "text-delta", "text-delta", "text-end"],
+      ...["tool-input-start", "tool-input-delta", "tool-call", "finish"],
+    ]);
+  });
+
+  it("calls a tool without arguments with none", async () => {
+    const server = await serve((_request, response) => json(response, 200, end([{ functionCall: { name: "now" } }])));
+    expect((await clientOf(server.url).generate(HELLO)).blocks).toMatchObject([{ type: "tool-use", name: "now", input: {} }]);
+  });
+
+  it("counts thoughts as output, tools' prompts as input, and the last report of a stream alone", async () => {
+    const usageMetadata = {
+      ...{ promptTokenCount: 100, toolUsePromptTokenCount: 10, candidatesTokenCount: 20, thoughtsTokenCount: 7 },
+      ...{ cachedContentTokenCount: 60, totalTokenCount: 137 },
+    };
+    const server = await serve((_request, response, n) => {
+      const last = { ...end([{ text: "Hi" }]), usageMetadata };
+      if (n === 0) json(response, 200, last);
+      else sendAll(response, { ...chunk([{ text: "H" }]), usageMetadata: { promptTokenCount: 90, thoughtsTokenCount: 3 } }, last);
+    });
+    const client = clientOf(server.url);
+    const expected = { inputTokens: 110, outputTokens: 27, cacheReadTokens: 60, cacheWriteTokens: 0, reasoningTokens: 7 };
+    expect((await client.generate(HELLO)).usage).toMatchObject(expected);
+    expect((await client.stream(HELLO).result).usage).toMatchObject(expected);
+  });
+
+  it.each([
+    ["STOP", "stop"],
+    ["MAX_TOKENS", "length"],
+    ["SAFETY", "content-filter"],
+    ["RECITATION", "content-filter"],
+    ["PROHIBITED_CONTENT", "content-filter"],
+    ["OTHER", "other"],
+    ["A_REASON_OF_TOMORROW", "other"],
+  ])("that ends by %s ends by %s", async (raw, unified) => {
+    const server = await serve((_request, response) => json(response, 200, end([{ text: "Hi" }], raw)));
+    expect((await clientOf(server.url).generate(HELLO)).finishReason).toEqual({ unified, raw });
+  });
+
+  it.each(["MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"])("that ends by %s is asked for again", async (raw) => {
+    const server = await serve((_request, response, n) => sendAll(response, n === 0 ? end([], raw) : end([{ text: "Hi" }])));
+    const { text, usage } = await clientOf(server.url, { retry: PATIENT }).stream(HELLO).result;
+    expect(text).toBe("Hi");
+    // The first one is paid for too.
+    expect(usage).toMatchObject({ inputTokens: 6, outputTokens: 4 });
+  });
+
+  it("may be none, since the prompt is blocked", async () => {
+    const blocked = { promptFeedback: { blockReason: "PROHIBITED_CONTENT" }, usageMetadata: { promptTokenCount: 3 } };
+    const server = await serve((_request, response, n) => (n === 0 ? json(response, 200, blocked) : sendAll(response, blocked)));
+    const client = clientOf(server.url);
+    const finishReason = { unified: "content-filter", raw: "PROHIBITED_CONTENT" };
+    expect(await client.generate(HELLO)).toMatchObject({ finishReason, blocks: [] });
+    expect(await client.stream(HELLO).result).toMatchObject({ finishReason, blocks: [] });
+  });
+
+  it("may hold parts that nobody knows yet, and nulls", async () => {
+    const odd = [{ executableCode: { code: "1" } }, { text: null }, { text: "Hi" }, { tomorrow: true }];
+    const server = await serve((_request, response) => sendAll(response, { candidates: null }, chunk([]), chunk(odd), end(), chunk([])));
+    expect(await clientOf(server.url).stream(HELLO).result).toMatchObject({ text: "Hi", finishReason: { unified: "stop" } });
+  });
+
+  it("is whole however its bytes are cut", async () => {
+    const text = "é 🎉 日本";
+    const server = await serve(async (_request, response) => {
+      send(response);
+      const bytes = Buffer.from(`data: ${JSON.stringify(chunk([{ text }]))}\r\n\r\ndata: ${JSON.stringify(end())}\r\n\r\n`);
+      for (const byte of bytes) await new Promise((resolve) => response.write(Uint8Array.of(byte), resolve));
+      response.end();
+    });
+    expect((await clientOf(server.url).stream(HELLO).result).text).toBe(text);
+  });
+});

@@ -1,0 +1,159 @@
+import { describe, expect, it } from "vitest";
+import { json } from "../../support/wire-server.ts";
+import { CLIENTS, chunk, end, errorBody, HELLO, KEY, PATIENT, refuse, send, sendAll, serve } from "./gemini-server.ts";
+
+const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo" };
+const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
+const PARTIAL = [{ type: "text", text: "Hi" }];
+
+describe.each(CLIENTS)("an error of $name", ({ clientOf, provider }) => {
+  it.each<[number, string, object]>([
+    [400, "INVALID_ARGUMENT", { code: "invalid-request", retryable: false }],
+    [401, "UNAUTHENTICATED", { code: "unauthorized", retryable: false }],
+    [403, "PERMISSION_DENIED", { code: "unauthorized", retryable: false }],
+    [404, "NOT_FOUND", { code: "model-not-found", retryable: false }],
+    [408, "DEADLINE_EXCEEDED", { retryable: true }],
+    [409, "ABORTED", { retryable: true }],
+    [429, "RESOURCE_EXHAUSTED", { code: "rate-limited", retryable: true }],
+    [499, "CANCELLED", { retryable: true }],
+    [500, "INTERNAL", { code: "inference-failed", retryable: true }],
+    [503, "UNAVAILABLE", { code: "overloaded", retryable: true }],
+    [504, "DEADLINE_EXCEEDED", { retryable: true }],
+  ])("with status %i, %s, is one of its class", async (status, reason, expected) => {
+    const server = await serve((_request, response) => refuse(response, status, reason, "Some words."));
+    const client = clientOf(server.url);
+    const message = expect.stringMatching(new RegExp(`${reason}.*Some words\\.`));
+    await expect(client.generate(HELLO)).rejects.toMatchObject({ ...expected, status, provider, message });
+    await expect(client.stream(HELLO).result).rejects.toMatchObject({ ...expected, status, provider, message });
+  });
+
+  it("tells that the conversation is too long", async () => {
+    const message = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).";
+    const server = await serve((_request, response) => refuse(response, 400, "INVALID_ARGUMENT", message));
+    await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ code: "context-length-exceeded", retryable: false });
+  });
+
+  it("tells a bad key from a bad request", async () => {
+    const server = await serve((_request, response) => refuse(response, 400, "INVALID_ARGUMENT", "API key not valid.", [BAD_KEY]));
+    await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ code: "unauthorized", retryable: false });
+  });
+
+  it.each([
+    ["2s", 2000],
+    ["0.5s", 500],
+    [{ seconds: 1, nanos: 500_000_000 }, 1500],
+    ["soon", undefined],
+  ])("asks to wait by a retryDelay of %j", async (retryDelay, retryAfter) => {
+    const server = await serve((_request, response) => refuse(response, 429, "RESOURCE_EXHAUSTED", "No.", [{ ...RETRY_INFO, retryDelay }]));
+    const error: unknown = await clientOf(server.url)
+      .generate(HELLO)
+      .catch((thrown: unknown) => thrown);
+    expect((error as { retryAfter?: number }).retryAfter).toBe(retryAfter);
+  });
+
+  it("asks to wait by a header", async () => {
+    const server = await serve((_request, response) => json(response, 503, errorBody(503, "UNAVAILABLE"), { "retry-after": "7" }));
+    await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ status: 503, retryAfter: 7000 });
+  });
+
+  it("is obeyed: the next attempt waits as long as it asks", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 0
+        ? refuse(response, 429, "RESOURCE_EXHAUSTED", "No.", [{ ...RETRY_INFO, retryDelay: "0.05s" }])
+        : sendAll(response, end([{ text: "Hi" }])),
+    );
+    expect((await clientOf(server.url, { retry: PATIENT }).stream(HELLO).result).text).toBe("Hi");
+    const impatient = { ...PATIENT, maxRetryAfterMs: 10 };
+    const strict = await serve((_request, response) =>
+      refuse(response, 429, "RESOURCE_EXHAUSTED", "No.", [{ ...RETRY_INFO, retryDelay: "0.05s" }]),
+    );
+    await expect(clientOf(strict.url, { retry: impatient }).generate(HELLO)).rejects.toMatchObject({ attempts: 1, retryAfter: 50 });
+  });
+
+  it("is made by as many requests as there are attempts: the SDK makes none of its own", async () => {
+    const server = await serve((_request, response) => refuse(response, 503, "UNAVAILABLE"));
+    const client = clientOf(server.url, { retry: PATIENT });
+    await expect(client.generate(HELLO)).rejects.toMatchObject({ code: "retries-exceeded", attempts: 3 });
+    await expect(client.stream(HELLO).result).rejects.toMatchObject({ code: "retries-exceeded", attempts: 3 });
+    expect(server.requests).toHaveLength(6);
+  });
+
+  it("may be within a list", async () => {
+    const server = await serve((_request, response) => json(response, 503, [errorBody(503, "UNAVAILABLE", "Some words.")]));
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({
+      code: "overloaded",
+      message: expect.stringContaining("Some words."),
+    });
+  });
+
+  it.each([
+    [502, true],
+    [404, false],
+  ])("may be a page of some proxy, with status %i", async (status, retryable) => {
+    const server = await serve((_request, response) => {
+      response.writeHead(status, { "content-type": "text/html" });
+      response.end("<html><h1>Bad</h1></html>");
+    });
+    await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ status, retryable });
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({ status, retryable });
+  });
+
+  it("may come as an event in the middle of a stream, which is not made again", async () => {
+    const server = await serve((_request, response) => sendAll(response, chunk([{ text: "Hi" }]), errorBody(503, "UNAVAILABLE")));
+    const error = { code: "overloaded", status: 503, retryable: true, partial: PARTIAL };
+    const reading = (async () => {
+      for await (const text of clientOf(server.url, { retry: PATIENT }).stream(HELLO).text) expect(text).toBe("Hi");
+    })();
+    await expect(reading).rejects.toMatchObject(error);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ["on one line", 0],
+    ["on several", 2],
+  ])("may be appended to a stream without framing, %s", async (_how, indent) => {
+    const server = await serve((_request, response) => {
+      send(response, chunk([{ text: "Hi" }]));
+      response.end(JSON.stringify(errorBody(503, "UNAVAILABLE"), undefined, indent));
+    });
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({ retryable: true, partial: PARTIAL });
+  });
+
+  it("is told where a stream ends within an event", async () => {
+    const server = await serve((_request, response) => {
+      send(response, chunk([{ text: "Hi" }]));
+      response.end('data: {"candidates": [{"conte');
+    });
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({
+      code: "stream-truncated",
+      retryable: true,
+      partial: PARTIAL,
+    });
+  });
+
+  it("is told where an event is no JSON", async () => {
+    const server = await serve((_request, response) => {
+      send(response, chunk([{ text: "Hi" }]));
+      response.end("data: {no json}\r\n\r\n");
+    });
+    const error = { code: "hostile-response", retryable: true, partial: PARTIAL };
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject(error);
+  });
+
+  it("is told where there is no server", async () => {
+    const server = await serve(() => {});
+    await server.close();
+    await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ code: "network", retryable: true });
+  });
+
+  it("shows no key and no prompt, even where the provider repeats them", async () => {
+    const prompt = "an unmistakable prompt";
+    const server = await serve((_request, response) => refuse(response, 400, "INVALID_ARGUMENT", `${prompt} of ${KEY}`));
+    const error = (await clientOf(server.url)
+      .generate([{ role: "USER", content: prompt }])
+      .catch((thrown: unknown) => thrown)) as Error;
+    const shown = [String(error), error.stack, JSON.stringify(error), String(error.cause)].join("\n");
+    expect(shown).toContain("INVALID_ARGUMENT");
+    expect(shown).not.toContain("unmistakable");
+  });
+});

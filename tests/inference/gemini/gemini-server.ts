@@ -1,0 +1,134 @@
+/** A Gemini API of a test's own on loopback, both clients that ask it, and answers as they were seen on the wire. */
+import type { ServerResponse } from "node:http";
+import { OAuth2Client } from "google-auth-library";
+import { onTestFinished, vi } from "vitest";
+import type { ChatMessage } from "../../../src/contract/chat.ts";
+import type { StreamPart } from "../../../src/contract/generation.ts";
+import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "../../../src/genai.ts";
+import type { ClientOptions } from "../../../src/inference/call-settings.ts";
+import type { InferenceClient } from "../../../src/inference/client.ts";
+import { type VertexClientOptions, VertexInferenceClient } from "../../../src/vertex.ts";
+import { json, serveWire, type WireServer } from "../../support/wire-server.ts";
+
+export const MODEL = "gemini-3-pro-preview";
+export const KEY = "planted-key-0123456789";
+export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
+/** No wait of our own between attempts. */
+export const PATIENT = { maxAttempts: 3, initialDelayMs: 0 };
+
+/** The machine's own settings stay out. */
+export function forgetEnvironment(): void {
+  for (const name of Object.keys(process.env)) if (/^(?:GOOGLE|GEMINI|CLOUD_ML|GCLOUD)/i.test(name)) vi.stubEnv(name, undefined);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+}
+
+export async function serve(answer: Parameters<typeof serveWire>[0]): Promise<WireServer> {
+  const server = await serveWire(answer);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+export function signedIn(): { authClient: OAuth2Client } {
+  const authClient = new OAuth2Client();
+  authClient.setCredentials({ access_token: KEY, expiry_date: Date.now() + 3_600_000 });
+  return { authClient };
+}
+
+export function genaiOf(baseURL: string, options: Partial<GoogleGenAIClientOptions> = {}): GoogleGenAIInferenceClient {
+  forgetEnvironment();
+  const key = options.project === undefined ? { apiKey: KEY } : { googleAuthOptions: signedIn() };
+  return new GoogleGenAIInferenceClient({ model: MODEL, baseURL, retry: { maxAttempts: 1 }, ...key, ...options });
+}
+
+/** The Vertex SDK speaks https alone, by the platform's fetch: a test's own global fetch leads it to the server. */
+export function leadToHttp(): typeof fetch {
+  const direct = globalThis.fetch;
+  const led: typeof fetch = (input, init) =>
+    direct(typeof input === "string" ? input.replace("https://127.0.0.1:", "http://127.0.0.1:") : input, init);
+  vi.stubGlobal("fetch", led);
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  return led;
+}
+
+export function vertexOf(url: string, options: Partial<VertexClientOptions> = {}): VertexInferenceClient {
+  forgetEnvironment();
+  leadToHttp();
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  return new VertexInferenceClient({
+    model: MODEL,
+    project: "planted-project",
+    location: "us-central1",
+    apiEndpoint: new URL(url).host,
+    googleAuthOptions: signedIn(),
+    retry: { maxAttempts: 1 },
+    ...options,
+  });
+}
+
+/** Both SDKs speak the same words. */
+export const CLIENTS: {
+  name: string;
+  provider: string;
+  clientOf(url: string, options?: ClientOptions & { model?: string }): InferenceClient;
+}[] = [
+  { name: "Gemini by @google/genai", provider: "gcp.gemini", clientOf: genaiOf },
+  { name: "Gemini by @google-cloud/vertexai", provider: "gcp.vertex_ai", clientOf: vertexOf },
+];
+
+export type Json = Record<string, unknown>;
+
+export const chunk = (parts: readonly Json[], rest: Json = {}): Json => ({
+  candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
+  modelVersion: MODEL,
+  responseId: "resp-01test",
+});
+export const end = (parts: readonly Json[] = [], finishReason = "STOP"): Json => ({
+  ...chunk(parts, { finishReason }),
+  usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 2, totalTokenCount: 5 },
+});
+
+export const answer = (response: ServerResponse, text = "Hi"): void => json(response, 200, end([{ text }]));
+
+export const errorBody = (code: number, status: string, message = "No.", details: readonly Json[] = []): Json => ({
+  error: { code, message, status, ...(details.length === 0 ? {} : { details }) },
+});
+export const refuse = (response: ServerResponse, code: number, status: string, message?: string, details?: readonly Json[]): void =>
+  json(response, code, errorBody(code, status, message, details));
+
+export const sseText = (events: readonly Json[]): string => events.map((event) => `data: ${JSON.stringify(event)}\r\n\r\n`).join("");
+
+/** Starts a stream and sends the events; the answer stays open. */
+export function send(response: ServerResponse, ...events: Json[]): void {
+  if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
+  response.write(sseText(events));
+}
+
+export function sendAll(response: ServerResponse, ...events: Json[]): void {
+  send(response, ...events);
+  response.end();
+}
+
+export async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]> {
+  const parts: StreamPart[] = [];
+  for await (const part of stream) parts.push(part);
+  return parts;
+}
+
+/** What a request sent, as the API reads it. */
+export interface SentBody {
+  contents: { role: string; parts: Json[] }[];
+  systemInstruction?: Json;
+  tools?: Json[];
+  toolConfig?: Json;
+  generationConfig?: Json;
+}
+
+export const bodyOf = (server: WireServer, n = 0): SentBody => server.requests[n]?.body as SentBody;
