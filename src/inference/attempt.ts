@@ -20,6 +20,7 @@ export class Attempt {
   /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
   #interrupt: (reason: unknown) => void = () => {};
   #isWaiting = false;
+  #waits = 0;
   #activeAt = performance.now();
   #unwatch: () => void = () => {};
   #events: AsyncIterator<unknown> | undefined;
@@ -61,18 +62,30 @@ export class Attempt {
     this.#events = events[Symbol.asyncIterator]();
   }
 
-  /** Reads the next event into the builder. @returns it, or `undefined` at the end */
-  async next(): Promise<{ event: unknown } | undefined> {
-    const { done, value } = await this.#wait((this.#events as AsyncIterator<unknown>).next());
-    if (done === true) return undefined;
-    this.#read(value);
-    return { event: value };
+  /** Asks for the next event, and tells one of the two; callbacks, since a stream of ten thousand events feels each promise. */
+  next(onEvent: (result: IteratorResult<unknown>) => void, onError: (error: unknown) => void): void {
+    const isCurrent = this.#begin(onError);
+    (this.#events as AsyncIterator<unknown>).next().then(
+      (result) => {
+        if (isCurrent()) onEvent(result);
+      },
+      (error: unknown) => {
+        if (isCurrent()) onError(error);
+      },
+    );
+  }
+
+  /** Reads an event into the builder. */
+  read(event: unknown): void {
+    this.#read(event);
   }
 
   /** Ends it from outside: what waits rejects with the reason, and the socket is freed. */
   abort(reason: unknown): void {
-    this.#interrupt(reason);
+    const isWaited = this.#isWaiting;
+    this.#isWaiting = false;
     this.close();
+    if (isWaited) this.#interrupt(reason);
   }
 
   /** Frees the socket and the timer, also of an answer that was read to its end. */
@@ -86,21 +99,31 @@ export class Attempt {
 
   /** A promise of its own, since not every SDK's settles once it is aborted. */
   #wait<T>(promise: Promise<T>): Promise<T> {
-    this.#isWaiting = true;
-    this.#activeAt = performance.now();
     return new Promise<T>((resolve, reject) => {
-      this.#interrupt = reject;
+      const isCurrent = this.#begin(reject);
       promise.then(
         (value) => {
-          this.#isWaiting = false;
-          resolve(value);
+          if (isCurrent()) resolve(value);
         },
         (error: unknown) => {
-          this.#isWaiting = false;
-          reject(error);
+          if (isCurrent()) reject(error);
         },
       );
     });
+  }
+
+  /** Starts a wait. @returns asked when it ends, whether somebody ended it before */
+  #begin(interrupt: (reason: unknown) => void): () => boolean {
+    const wait = this.#waits + 1;
+    this.#waits = wait;
+    this.#isWaiting = true;
+    this.#activeAt = performance.now();
+    this.#interrupt = interrupt;
+    return () => {
+      if (this.#waits !== wait || !this.#isWaiting) return false;
+      this.#isWaiting = false;
+      return true;
+    };
   }
 
   /** Time in which nobody waits for the provider is the reader's own. */

@@ -87,43 +87,47 @@ export class CallStream implements InferenceStream {
     }
   }
 
-  /** Not an async generator: its three promises for each part would be felt in a stream of ten thousand. */
+  /** Not an async generator: its promises for each part would be felt in a stream of ten thousand. */
   #parts(): AsyncIterator<StreamPart> {
-    let queue: StreamPart[] = [];
+    let queue: readonly StreamPart[] = [];
     let at = 0;
-    let generation: Generation | undefined;
     let isOver = false;
-    const step = async (): Promise<IteratorResult<StreamPart>> => {
-      for (;;) {
-        const part = queue[at];
-        if (part !== undefined) {
-          at += 1;
-          return { done: false, value: part };
-        }
-        if (isOver) return DONE;
-        if (generation !== undefined) {
-          isOver = true;
-          await this.#finish(generation);
-          return DONE;
-        }
-        at = 0;
-        try {
-          this.#source ??= this.#open();
-          const pulled = await this.#source.pull();
-          if (Array.isArray(pulled)) {
-            queue = pulled;
-          } else {
-            generation = pulled;
-            const { finishReason, usage } = pulled;
-            queue = [...this.#source.take(), { type: "finish", finishReason, usage }];
-          }
-        } catch (error) {
-          isOver = true;
-          queue = [];
-          this.#reject(error);
-          throw error;
-        }
+    let generation: Generation | undefined;
+    const take = (): IteratorResult<StreamPart> | undefined => {
+      const part = queue[at];
+      if (part === undefined) return isOver ? DONE : undefined;
+      at += 1;
+      return { done: false, value: part };
+    };
+    const deliver = (pulled: StreamPart[] | Generation): IteratorResult<StreamPart> => {
+      if (isOver) return DONE;
+      at = 0;
+      if (Array.isArray(pulled)) {
+        queue = pulled;
+      } else {
+        generation = pulled;
+        const { finishReason, usage } = pulled;
+        queue = [...(this.#source?.take() ?? []), { type: "finish", finishReason, usage }];
       }
+      return take() as IteratorResult<StreamPart>;
+    };
+    const fail = (error: unknown): never => {
+      isOver = true;
+      queue = [];
+      this.#reject(error);
+      throw error;
+    };
+    const end = async (whole: Generation): Promise<IteratorResult<StreamPart>> => {
+      isOver = true;
+      await this.#finish(whole);
+      return DONE;
+    };
+    const step = (): Promise<IteratorResult<StreamPart>> => {
+      const ready = take();
+      if (ready !== undefined) return Promise.resolve(ready);
+      if (generation !== undefined) return end(generation);
+      this.#source ??= this.#open();
+      return this.#source.pull().then(deliver, fail);
     };
     // Calls of `next` that do not wait for each other are answered in their order.
     let last: Promise<unknown> | undefined;

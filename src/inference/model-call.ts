@@ -57,6 +57,8 @@ export class ModelCall {
   #hasYielded = false;
   #isEnded = false;
   #lastEvent: unknown;
+  #resolve: (pulled: StreamPart[] | Generation) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
 
   constructor(settings: CallSettings, order: CallOrder) {
     this.#settings = settings;
@@ -80,27 +82,48 @@ export class ModelCall {
     }
   }
 
-  /** The parts that came next, at least one; `undefined` with the answer at the end. @throws InferenceError and its kinds */
-  async pull(): Promise<StreamPart[] | Generation> {
-    for (;;) {
-      try {
-        if (this.#attempt === undefined) await (await this.#begin()).open(this.#order.request);
-        const attempt = this.#attempt as unknown as Attempt;
-        for (;;) {
-          const read = await attempt.next();
-          if (read === undefined) {
-            const answer = this.#builder.complete();
-            if (this.#builder.parts.length > 0) this.#yielded();
-            return this.#succeed(answer, this.#lastEvent);
-          }
-          this.#lastEvent = read.event;
-          if (this.#builder.parts.length > 0) return this.take();
-        }
-      } catch (error) {
-        await this.#recover(error);
-      }
-    }
+  /** The parts that came next, at least one; the answer at the end. @throws InferenceError and its kinds */
+  pull(): Promise<StreamPart[] | Generation> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#readOn();
+    });
   }
+
+  #readOn(): void {
+    const attempt = this.#attempt;
+    if (attempt !== undefined) return attempt.next(this.#onEvent, this.#onError);
+    this.#open().then(() => this.#readOn(), this.#onError);
+  }
+
+  async #open(): Promise<void> {
+    const attempt = await this.#begin();
+    await attempt.open(this.#order.request);
+  }
+
+  readonly #onEvent = ({ done, value }: IteratorResult<unknown>): void => {
+    try {
+      if (done === true) {
+        const answer = this.#builder.complete();
+        if (this.#builder.parts.length > 0) this.#yielded();
+        return this.#resolve(this.#succeed(answer, this.#lastEvent));
+      }
+      this.#lastEvent = value;
+      this.#attempt?.read(value);
+    } catch (error) {
+      return this.#onError(error);
+    }
+    if (this.#builder.parts.length > 0) this.#resolve(this.take());
+    else this.#readOn();
+  };
+
+  readonly #onError = (thrown: unknown): void => {
+    this.#recover(thrown).then(
+      () => this.#readOn(),
+      (error: unknown) => this.#reject(error),
+    );
+  };
 
   /** The parts that nobody has taken yet. */
   take(): StreamPart[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { json } from "../../support/wire-server.ts";
-import { CLIENTS, chunk, end, errorBody, HELLO, KEY, PATIENT, refuse, send, sendAll, serve } from "./gemini-server.ts";
+import { CLIENTS, chunk, end, errorBody, HELLO, KEY, PATIENT, refuse, send, sendAll, serve, sseText } from "./gemini-server.ts";
 
 const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo" };
 const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
@@ -98,46 +98,64 @@ describe.each(CLIENTS)("an error of $name", ({ clientOf, provider }) => {
     await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({ status, retryable });
   });
 
-  it("may come as an event in the middle of a stream, which is not made again", async () => {
-    const server = await serve((_request, response) => sendAll(response, chunk([{ text: "Hi" }]), errorBody(503, "UNAVAILABLE")));
-    const error = { code: "overloaded", status: 503, retryable: true, partial: PARTIAL };
+  /** An answer whose first piece is read before the rest comes. */
+  async function breakingOff(rest: string): Promise<{ thrown: unknown; requests: number }> {
+    const first = Promise.withResolvers<void>();
+    const server = await serve(async (_request, response) => {
+      send(response, chunk([{ text: "Hi" }]));
+      await first.promise;
+      response.end(rest);
+    });
     const reading = (async () => {
-      for await (const text of clientOf(server.url, { retry: PATIENT }).stream(HELLO).text) expect(text).toBe("Hi");
+      for await (const _text of clientOf(server.url, { retry: PATIENT }).stream(HELLO).text) first.resolve();
     })();
-    await expect(reading).rejects.toMatchObject(error);
-    expect(server.requests).toHaveLength(1);
+    const thrown = await reading.catch((error: unknown) => error);
+    return { thrown, requests: server.requests.length };
+  }
+
+  it("may come as an event in the middle of a stream, which is not made again", async () => {
+    const { thrown, requests } = await breakingOff(sseText([errorBody(503, "UNAVAILABLE")]));
+    expect(thrown).toMatchObject({ code: "overloaded", status: 503, retryable: true, partial: PARTIAL });
+    expect(requests).toBe(1);
+  });
+
+  it("may be final in the middle of a stream", async () => {
+    const { thrown } = await breakingOff(sseText([errorBody(400, "INVALID_ARGUMENT")]));
+    expect(thrown).toMatchObject({ code: "invalid-request", status: 400, retryable: false, partial: PARTIAL });
   });
 
   it.each([
     ["on one line", 0],
     ["on several", 2],
   ])("may be appended to a stream without framing, %s", async (_how, indent) => {
-    const server = await serve((_request, response) => {
-      send(response, chunk([{ text: "Hi" }]));
-      response.end(JSON.stringify(errorBody(503, "UNAVAILABLE"), undefined, indent));
-    });
-    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({ retryable: true, partial: PARTIAL });
+    const { thrown, requests } = await breakingOff(JSON.stringify(errorBody(503, "UNAVAILABLE"), undefined, indent));
+    expect(thrown).toMatchObject({ code: "overloaded", status: 503, retryable: true, partial: PARTIAL });
+    expect(requests).toBe(1);
   });
 
-  it("is told where a stream ends within an event", async () => {
-    const server = await serve((_request, response) => {
-      send(response, chunk([{ text: "Hi" }]));
-      response.end('data: {"candidates": [{"conte');
-    });
-    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({
-      code: "stream-truncated",
-      retryable: true,
-      partial: PARTIAL,
-    });
+  it("may be a status 200 with nothing but an error, which is asked again", async () => {
+    const server = await serve((_request, response, n) =>
+      n === 0 ? json(response, 200, errorBody(503, "UNAVAILABLE")) : sendAll(response, end([{ text: "Hi" }])),
+    );
+    expect((await clientOf(server.url, { retry: PATIENT }).stream(HELLO).result).text).toBe("Hi");
+  });
+
+  it.each([
+    ["within an event", 'data: {"candidates": [{"conte'],
+    ["without an end mark", ""],
+  ])("is told where a stream ends %s", async (_where, rest) => {
+    const { thrown } = await breakingOff(rest);
+    expect(thrown).toMatchObject({ code: "stream-truncated", retryable: true, partial: PARTIAL });
   });
 
   it("is told where an event is no JSON", async () => {
-    const server = await serve((_request, response) => {
-      send(response, chunk([{ text: "Hi" }]));
-      response.end("data: {no json}\r\n\r\n");
-    });
-    const error = { code: "hostile-response", retryable: true, partial: PARTIAL };
-    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject(error);
+    const { thrown } = await breakingOff("data: {no json}\r\n\r\n");
+    expect(thrown).toMatchObject({ code: "hostile-response", retryable: true, partial: PARTIAL });
+  });
+
+  it("is told where a stream has nothing", async () => {
+    const server = await serve((_request, response) => sendAll(response));
+    await expect(clientOf(server.url).stream(HELLO).result).rejects.toMatchObject({ code: "empty-response", retryable: true });
   });
 
   it("is told where there is no server", async () => {
