@@ -15,7 +15,7 @@ import {
 } from "../src/contract/module.ts";
 import type { Node } from "../src/contract/node.ts";
 import type { Span } from "../src/contract/telemetry.ts";
-import { Context } from "./module-context.ts";
+import { Context, type ContextVisit } from "./module-context.ts";
 
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
@@ -32,9 +32,10 @@ export interface JobKeeper {
   ended(outcome: ModuleOutcome): void;
 }
 
-export class ModuleJob {
+export class ModuleJob implements ContextVisit {
+  readonly order: ModuleOrder;
+  checkpoint: string | undefined;
   readonly #host: ModuleHost;
-  readonly #order: ModuleOrder;
   readonly #keeper: JobKeeper;
   readonly #node: Node;
   readonly #module: AgentModule;
@@ -48,8 +49,9 @@ export class ModuleJob {
 
   constructor(host: ModuleHost, order: ModuleOrder, keeper: JobKeeper) {
     this.#host = host;
-    this.#order = order;
+    this.order = order;
     this.#keeper = keeper;
+    this.checkpoint = keeper.checkpoint;
     const { node, module } = host.resolve(order);
     this.#node = node;
     this.#module = module;
@@ -69,8 +71,8 @@ export class ModuleJob {
     try {
       if (this.#module.trace) this.#span = this.#startSpan();
       // What the user's module starts itself belongs to this run, whoever's module left the permit.
-      const within = this.#span ?? this.#host.spanOf(this.#order.node);
-      work = within.run(() => this.#process());
+      const context = this.#renewContext();
+      work = this.within.run(() => (areCallsFollowed() ? runInScope(context, () => this.#process()) : this.#process()));
     } catch (error) {
       work = Promise.reject(error);
     }
@@ -78,6 +80,19 @@ export class ModuleJob {
       (value) => this.#succeed(value),
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  /** What the module's own spans belong to. */
+  get within(): Span {
+    return this.#span ?? this.#host.spanOf(this.order.node);
+  }
+
+  save(checkpoint: string): Promise<void> {
+    // Nobody goes on from what comes after the end.
+    if (this.#isEnded) return Promise.resolve();
+    this.checkpoint = checkpoint;
+    this.#keeper.saved(checkpoint);
+    return this.#host.saveProgress(this.order.node);
   }
 
   /** Asks the module to end. The job ends when it has, or after the grace time. */
@@ -98,7 +113,7 @@ export class ModuleJob {
 
   #startSpan(): Span {
     const { name } = this.#module;
-    const { node, visit, attempt } = this.#order;
+    const { node, visit, attempt } = this.order;
     return this.#host.startSpan(`module ${name}`, node, {
       "asimov.module.name": name,
       "asimov.node.name": node,
@@ -112,15 +127,7 @@ export class ModuleJob {
   #process(): Promise<unknown> {
     const inner = this.#module.config.middlewares;
     const outer = this.#node.config.middlewares;
-    const context = this.#renewContext();
-    if (areCallsFollowed()) return runInScope(context, () => this.#filtered(context));
-    return this.#filtered(context);
-  }
-
-  #filtered(context: Context): Promise<unknown> {
-    const inner = this.#module.config.middlewares;
-    const outer = this.#node.config.middlewares;
-    const produced = Promise.resolve(this.#produce(context));
+    const produced = Promise.resolve(this.#produce());
     return inner === undefined && outer === undefined ? produced : this.#filter(produced, [...(inner ?? []), ...(outer ?? [])]);
   }
 
@@ -135,22 +142,28 @@ export class ModuleJob {
     return value;
   }
 
+  get #key(): string {
+    return `${this.#node.name}/${this.order.module}`;
+  }
+
+  #renewContext(): Context {
+    const running = this.#host.generators.get(this.#key);
+    const context = running === undefined ? new Context(this.#host, this.#node, this.#module) : (running.context as Context);
+    this.#context = context.renew(this);
+    return context;
+  }
+
   /** One result: of the module's promise, or the next yield of its generator. */
   #produce(): unknown {
     const { generators } = this.#host;
-    const key = `${this.#node.name}/${this.#order.module}`;
-    const running = generators.get(key);
-    if (running !== undefined) {
-      this.#context = (running.context as Context).renew(this.#order);
-      return this.#next(key, running.generator);
-    }
-    const context = new Context(this.#host, this.#node, this.#module).renew(this.#order);
-    this.#context = context;
+    const running = generators.get(this.#key);
+    if (running !== undefined) return this.#next(this.#key, running.generator);
+    const context = this.#context as Context;
     const started: unknown = this.#module.process(context);
     if (!isGenerator(started)) return started;
-    this.#host.generatorStarted(this.#order, this.#module.name);
-    generators.set(key, { generator: started, context });
-    return this.#next(key, started);
+    this.#host.generatorStarted(this.order, this.#module.name);
+    generators.set(this.#key, { generator: started, context });
+    return this.#next(this.#key, started);
   }
 
   async #next(key: string, generator: AsyncGenerator): Promise<unknown> {
@@ -170,14 +183,14 @@ export class ModuleJob {
     try {
       checked = checkResult(value, this.#module.name);
       const { newNodes, result } = checked;
-      if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.#order);
+      if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.order);
     } catch (error) {
       return this.#fail(error);
     }
     const { result, json } = checked;
     const isError = result.status === "error";
     this.#end({
-      module: this.#order.module,
+      module: this.order.module,
       status: isError ? "error" : "success",
       json,
       ...(isError
@@ -191,12 +204,11 @@ export class ModuleJob {
   }
 
   #fail(thrown: unknown): void {
-    const { module } = this.#order;
+    const { module } = this.order;
     const stop = this.#stop;
     const error: unknown = stop?.error ?? thrown;
     // A generator that was stopped is in an unknown place: the next attempt starts another.
-    const key = `${this.#node.name}/${module}`;
-    if (stop !== undefined) this.#dropGenerator(key);
+    if (stop !== undefined) this.#dropGenerator();
     const text = messageOf(error);
     const known = asimovErrorOf(error);
     this.#end({
@@ -210,7 +222,8 @@ export class ModuleJob {
     });
   }
 
-  #dropGenerator(key: string): void {
+  #dropGenerator(): void {
+    const key = this.#key;
     const running = this.#host.generators.get(key);
     if (running === undefined) return;
     this.#host.generators.delete(key);

@@ -3,6 +3,7 @@ import type { InspectionEvent, Snapshot } from "xstate";
 import { z } from "zod";
 import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
+import { type Budget, budgetSchema } from "./contract/budget.ts";
 import { Cache } from "./contract/cache.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/errors.ts";
 import { type Graph, withDescendants } from "./contract/graph.ts";
@@ -49,6 +50,11 @@ export interface AgentOptions {
   redact?: RedactOptions | false;
   /** Milliseconds that an aborted module gets to end by itself, before it is left behind. Default 1,000. */
   abortGraceMs?: number;
+  /**
+   * What one run may spend on models, nested graphs and restores included; no limit by default. A call that might go beyond is refused
+   * with a NonRetryableError `budget-exceeded`, and the run ends as FAILED.
+   */
+  budget?: Budget;
 }
 
 export interface RunOptions {
@@ -85,6 +91,7 @@ const agentSchema = z.strictObject({
     .optional(),
   redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
   abortGraceMs: z.number().min(0).optional(),
+  budget: budgetSchema.optional(),
 });
 
 const runSchema = z.strictObject({
@@ -134,6 +141,7 @@ export class Agent {
       autoSnapshot: parsed.autoSnapshot ?? true,
       outputMailbox: parsed.outputMailbox === undefined ? "agent_output" : parsed.outputMailbox,
       errorMailbox: parsed.errorMailbox === undefined ? "agent_error" : parsed.errorMailbox,
+      budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: parsed.dynamicNodes ?? [],
       snapshotStore: () => {
         this.#store ??= new FileSnapshotStore();

@@ -34,6 +34,9 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
+/** A node by the path of nodes whose nested graphs it is in; its names are escaped, since they may hold a slash. */
+export const pathKey = (path: readonly string[]): string => path.map(encodeURIComponent).join("/");
+
 /** Of many; that of no call where there are none. */
 export const sumUsage = (all: readonly Usage[]): Usage => all.reduce(addUsage, NO_USAGE);
 

@@ -5,12 +5,15 @@ export interface Capabilities {
   forcedToolChoice: boolean | "without-thinking";
   /** Whether tools may be told and forbidden at once. */
   noToolChoice: boolean;
-  /** Whether `temperature` and `topP` are taken. */
-  sampling: boolean;
-  /** Which forms of thinking may be asked for: by effort, by a budget of tokens, none, or only between tools. */
-  thinking: readonly ("effort" | "budget" | "off" | "between-tools")[];
-  /** Whether the provider holds answers to a schema itself. */
-  structuredOutput: boolean;
+  /** Whether `temperature` and `topP` are taken; some models refuse them while they think. */
+  sampling: boolean | "without-thinking";
+  /**
+   * How thinking may be asked for: by effort, by a budget of tokens; `"off"` where it can be left off, `"between-tools"` or `"least"`
+   * where it can only be lowered to that. `"by-default"` thinks without being asked. None of them: the model does not think.
+   */
+  thinking: readonly ("effort" | "budget" | "off" | "between-tools" | "least" | "by-default")[];
+  /** Whether the provider holds answers to a schema itself; some cannot while tools are told. */
+  structuredOutput: boolean | "without-tools";
   /** Whether SYSTEM messages may stand in the middle of a conversation. */
   systemAnywhere: boolean;
   images: boolean;
@@ -36,47 +39,77 @@ const PERMISSIVE: Capabilities = {
   boundThinking: false,
 };
 
+const ANTHROPIC = /^(?:anthropic|aws\.bedrock)$/;
+const BEDROCK = /^aws\.bedrock$/;
+const OPENAI = /^openai$/;
+const GOOGLE = /^gcp\./;
+const ANY = /(?:)/;
+
 const CLAUDE = /claude/;
+/** Some services write a version with a dot; eight digits after it are a date. */
+const CLAUDE_BEFORE_4_5 = /claude-(?:[23]|instant|[a-z]+-4(?![.-]\d(?!\d)|\d)|[a-z]+-4[.-][0-4](?!\d))/;
+const CLAUDE_4_5 = /claude-[a-z]+-4[.-]5(?!\d)/;
+const CLAUDE_4_6 = /claude-[a-z]+-4[.-]6(?!\d)/;
+const CLAUDE_4_7 = /claude-[a-z]+-4[.-][7-9](?!\d)/;
+const CLAUDE_5 = /claude-[a-z]+-5(?:[.-]0(?!\d)|(?![.-]\d{1,2}(?!\d)|\d))/;
 /** 5.1 and everything after it, named or not yet named, keeps the strictest rules. */
-const CLAUDE_STRICT = /claude-[a-z]+-(?:5-[1-9]|[6-9]|\d\d)/;
-const CLAUDE_5 = /claude-[a-z]+-5(?!-\d)/;
-const CLAUDE_OLD = /claude-(?:3|[a-z]+-4)/;
+const CLAUDE_STRICT = /claude-[a-z]+-(?:5[.-](?:[1-9]|\d\d)(?!\d)|(?:[6-9]|\d\d)(?!\d))/;
 
 /** Provider, model, and what holds there. */
 const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
-  [/^anthropic$/, /./, { sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking" }],
-  [/^aws\.bedrock$/, /./, { systemAnywhere: false, thinking: [] }],
-  [/^aws\.bedrock$/, CLAUDE, { cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
-  [/^(?:anthropic|aws\.bedrock)$/, CLAUDE_OLD, { thinking: ["budget", "off"], contextWindow: 200_000 }],
-  [/^(?:anthropic|aws\.bedrock)$/, /claude-[a-z]+-4-[6-9]/, { thinking: ["effort", "budget", "off"], contextWindow: 1_000_000 }],
-  [/^(?:anthropic|aws\.bedrock)$/, /claude-opus-4-[78]/, { thinking: ["effort", "off"] }],
-  [/^(?:anthropic|aws\.bedrock)$/, CLAUDE_5, { sampling: false, thinking: ["effort", "off"], contextWindow: 1_000_000 }],
+  // The API's version of 2026-10-21, which its SDK asks for, takes sampling of no model.
   [
-    /^(?:anthropic|aws\.bedrock)$/,
-    CLAUDE_STRICT,
-    {
-      sampling: false,
-      forcedToolChoice: false,
-      thinking: ["effort"],
-      boundThinking: true,
-      systemAnywhere: true,
-      contextWindow: 1_000_000,
-      maxOutputTokens: 128_000,
-    },
+    /^anthropic$/,
+    ANY,
+    { sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] },
   ],
-  [/^(?:anthropic|aws\.bedrock)$/, /claude-(?:sonnet|haiku)-5-5/, { thinking: ["effort", "between-tools"] }],
-  // Converse takes SYSTEM messages in the middle for none of the models that were tried.
-  [/^aws\.bedrock$/, CLAUDE_STRICT, { systemAnywhere: false }],
-  [/^openai$/, /^(?:o\d|gpt-(?:[5-9]|\d\d))/, { sampling: false }],
-  [/^openai$/, /^gpt-[34]/, { thinking: [] }],
-  [/^openai$/, /^gpt-(?:5\.[6-9]|[6-9]|\d\d)/, { cacheMarkers: 4 }],
+  [BEDROCK, ANY, { systemAnywhere: false, thinking: [] }],
+  [BEDROCK, /llama/, { forcedToolChoice: false }],
+  [BEDROCK, CLAUDE, { cacheMarkers: 4, sampling: "without-thinking", forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
+  [ANTHROPIC, CLAUDE_BEFORE_4_5, { thinking: ["budget", "off"], structuredOutput: false, contextWindow: 200_000 }],
+  [ANTHROPIC, /claude-(?:[2]|instant|3-(?!7)|3\.(?!7))/, { thinking: [] }],
+  [ANTHROPIC, /claude-opus-4[.-]1(?!\d)/, { structuredOutput: true }],
+  [ANTHROPIC, CLAUDE_4_5, { thinking: ["budget", "off"], contextWindow: 200_000, maxOutputTokens: 64_000 }],
+  [ANTHROPIC, CLAUDE_4_6, { thinking: ["effort", "budget", "off"], contextWindow: 1_000_000 }],
+  [ANTHROPIC, CLAUDE_4_7, { sampling: false, contextWindow: 1_000_000 }],
+  [/^anthropic$/, /claude-[a-z]+-4[.-][89](?!\d)/, { systemAnywhere: true }],
+  [ANTHROPIC, CLAUDE_5, { sampling: false, thinking: ["by-default", "effort", "off"], contextWindow: 1_000_000, maxOutputTokens: 128_000 }],
+  [ANTHROPIC, /claude-opus-5(?![.-]\d{1,2}(?!\d)|\d)/, { thinking: ["by-default", "effort", "budget", "off"] }],
+  // Whoever sells them: what the model itself refuses, it refuses everywhere.
+  [ANY, CLAUDE_STRICT, { sampling: false, forcedToolChoice: false, thinking: ["by-default", "effort"] }],
+  [ANTHROPIC, CLAUDE_STRICT, { boundThinking: true, contextWindow: 1_000_000, maxOutputTokens: 128_000 }],
+  [/^anthropic$/, /claude-(?:sonnet|haiku)-5[.-]5(?!\d)/, { thinking: ["by-default", "effort", "between-tools"] }],
+  [/^anthropic$/, CLAUDE_5, { systemAnywhere: true }],
+  [/^anthropic$/, CLAUDE_STRICT, { systemAnywhere: true }],
   [/^openrouter$/, CLAUDE, { cacheMarkers: 4 }],
-  [/^gcp\./, /./, { systemAnywhere: false, thinking: ["effort", "budget", "off"] }],
+  [OPENAI, ANY, { thinking: ["by-default", "effort", "off"] }],
+  [OPENAI, /^(?:gpt-[34]|chatgpt-4)/, { thinking: [] }],
+  [OPENAI, /^gpt-(?:3|4(?:$|-))/, { structuredOutput: false }],
+  [OPENAI, /^(?:gpt-3|gpt-4(?:$|-0)|o1-mini|o1-preview|o3-mini)/, { images: false }],
+  [OPENAI, /^gpt-4o/, { contextWindow: 128_000, maxOutputTokens: 16_384 }],
+  [OPENAI, /^gpt-4\.1/, { contextWindow: 1_047_576, maxOutputTokens: 32_768 }],
+  [OPENAI, /^o\d/, { sampling: false, thinking: ["by-default", "effort"], contextWindow: 200_000, maxOutputTokens: 100_000 }],
+  [OPENAI, /^o1-(?:mini|preview)/, { thinking: ["by-default"], structuredOutput: false, contextWindow: 128_000, maxOutputTokens: 65_536 }],
+  [OPENAI, /^gpt-(?:[5-9]|\d\d)/, { sampling: false, contextWindow: 400_000, maxOutputTokens: 128_000 }],
+  // The first ones cannot leave it off; the later ones may be told so.
+  [OPENAI, /^gpt-5(?:-(?!chat)|$)/, { thinking: ["by-default", "effort"] }],
+  [OPENAI, /^gpt-5(?:\.\d)?-chat/, { contextWindow: 128_000, maxOutputTokens: 16_384 }],
+  [OPENAI, /^gpt-5-chat/, { sampling: true, thinking: [] }],
+  [OPENAI, /^gpt-.*-pro/, { thinking: ["by-default", "effort"] }],
+  [OPENAI, /^gpt-(?:5\.[4-9](?!-(?:mini|nano))|[6-9]|\d\d)/, { contextWindow: 1_050_000 }],
+  [OPENAI, /^gpt-(?:5\.[6-9]|[6-9]|\d\d)/, { cacheMarkers: 4 }],
+  [GOOGLE, ANY, { systemAnywhere: false, thinking: ["by-default", "effort", "least"] }],
+  [GOOGLE, /gemini-[12]/, { structuredOutput: "without-tools" }],
+  [GOOGLE, /gemini-(?:1|2\.0)/, { thinking: [] }],
+  [GOOGLE, /gemini-2\.5/, { thinking: ["by-default", "effort", "budget", "off"], maxOutputTokens: 65_536 }],
+  [GOOGLE, /gemini-2\.5-pro/, { thinking: ["by-default", "effort", "budget", "least"] }],
+  [GOOGLE, /gemini-[23]/, { contextWindow: 1_048_576 }],
 ];
 
 /** @param overrides what the client's user knows better */
 export function capabilitiesOf(provider: string, model: string, overrides: Partial<Capabilities> = {}): Capabilities {
   const id = model.toLowerCase();
   const rows = TABLE.filter(([whose, which]) => whose.test(provider) && which.test(id)).map(([, , row]) => row);
-  return Object.assign({}, PERMISSIVE, ...rows, overrides) as Capabilities;
+  const known = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return Object.assign({}, PERMISSIVE, ...rows, Object.fromEntries(known)) as Capabilities;
 }

@@ -1,6 +1,6 @@
 /** One logical call of a model: attempts until one answers, never another after something was yielded; booked, traced and ended once. */
 import type { CallScope } from "../contract/call-scope.ts";
-import { AsimovError, messageOf } from "../contract/errors.ts";
+import { AsimovError, messageOf, NonRetryableError } from "../contract/errors.ts";
 import type { Generation, StreamPart } from "../contract/generation.ts";
 import { InferenceError, RetriesExceededError } from "../contract/inference-errors.ts";
 import { setLongTimeout } from "../contract/long-timer.ts";
@@ -273,6 +273,8 @@ export class ModelCall {
     };
     const { aborted: isStopped, reason } = this.#stopper.signal;
     const stopped = isStopped ? wireFaultIn(reason) : undefined;
+    // A budget that is exceeded stops the run, and so this call, before it says so.
+    if (thrown instanceof NonRetryableError && thrown.code === "budget-exceeded") return thrown;
     if (isStopped && stopped === undefined) return aborted(reason, about);
     const own = stopped ?? wireFaultIn(thrown);
     if (own === undefined && thrown instanceof AsimovError) return thrown;

@@ -72,12 +72,7 @@ export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentR
       run.cancel(reason);
       return outcome;
     },
-    snapshot: (hint) => run.snapshot({ nodes: currentNodes(actor), ...(hint === undefined ? {} : { hint }) }),
+    snapshot: (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) }),
   };
   return { run: handle, scope, begin: () => actor.start() };
-}
-
-function currentNodes(actor: Actor<AgentLogic>): readonly string[] {
-  const { context } = actor.getSnapshot() as unknown as { context: { state: { levels: readonly (readonly string[])[]; index: number } } };
-  return context.state.levels[context.state.index] ?? [];
 }

@@ -5,6 +5,7 @@ import type { NodeState } from "../../actors/node-pool.ts";
 import type { RunEffects } from "../../actors/run-effects.ts";
 import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
 import type { Cache } from "../contract/cache.ts";
+import type { CallEstimate } from "../contract/call-scope.ts";
 import { closeGenerator } from "../contract/close-generator.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
 import { FlowControlModule } from "../contract/flow-control.ts";
@@ -19,6 +20,8 @@ import type { Permits } from "../contract/permits.ts";
 import type { SnapshotRef } from "../contract/snapshot.ts";
 import type { Task, TaskJSON } from "../contract/task.ts";
 import type { Span } from "../contract/telemetry.ts";
+import { addUsage, pathKey, type Usage } from "../contract/usage.ts";
+import { SnapshotControl } from "../contract/vocabulary.ts";
 import type { RunHost } from "./run-host.ts";
 import { graphOf, validGraph } from "./valid-graph.ts";
 
@@ -186,6 +189,14 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     return this.#spans.get(node) ?? this.parentSpan;
   }
 
+  admit(node: string, estimate: CallEstimate): (usage: Usage) => void {
+    return this.run.admit(pathKey([...this.path, node]), estimate, (usage) => this.tell({ type: "usage.recorded", node, usage }));
+  }
+
+  async saveProgress(node: string): Promise<void> {
+    if (this.node(node).snapshot === SnapshotControl.ALWAYS && this.run.services.autoSnapshot) await this.run.saveProgress();
+  }
+
   /** The graph's actor was stopped, or broke, in the middle of whatever its nodes did. */
   leave(error: string): void {
     for (const span of this.#spans.values()) span.end(error);
@@ -232,6 +243,7 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
     const results: Record<string, NodeResult> = {};
     const executions: Record<string, number> = {};
     const actors = this.#pool()?.nodes;
+    const usage = this.#usage();
     // In declaration order, also where a restored pool holds the visited nodes before the others.
     for (const name of this.#nodes.keys()) {
       const ref = actors?.get(name);
@@ -242,9 +254,25 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
       executions[name] = visits;
       // One that was skipped since waits, and still holds what its latest visit gave.
       if (typeof value !== "string") continue;
-      results[name] = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
+      const result = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
+      const used = usage.get(name);
+      results[name] = used === undefined ? result : { ...result, usage: used };
     }
     return { results, executions };
+  }
+
+  /** By node of this graph, with what is nested in it. */
+  #usage(): ReadonlyMap<string, Usage> {
+    const sums = new Map<string, Usage>();
+    const prefix = this.path.length === 0 ? "" : `${pathKey(this.path)}/`;
+    for (const [key, usage] of Object.entries(this.run.usage)) {
+      if (!key.startsWith(prefix)) continue;
+      const [own = ""] = key.slice(prefix.length).split("/", 1);
+      const name = decodeURIComponent(own);
+      const before = sums.get(name);
+      sums.set(name, before === undefined ? usage : addUsage(before, usage));
+    }
+    return sums;
   }
 
   #pool(): NodesView | undefined {

@@ -1,14 +1,20 @@
 /** What one run has of its own: cache view, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "../../actors/publish-messages.ts";
+import { type Budget, NOTHING_SPENT, type Spending } from "../contract/budget.ts";
 import type { Cache } from "../contract/cache.ts";
+import type { CallEstimate } from "../contract/call-scope.ts";
 import type { ConditionEngine } from "../contract/condition.ts";
-import { AsimovError, messageOf } from "../contract/errors.ts";
+import { AsimovError, asimovErrorOf, messageOf } from "../contract/errors.ts";
 import type { Node } from "../contract/node.ts";
+import type { ErrorReport } from "../contract/outcome.ts";
 import type { Permits } from "../contract/permits.ts";
+import type { RunState } from "../contract/run-state.ts";
 import type { SnapshotRef, SnapshotStore } from "../contract/snapshot.ts";
 import { moveTask, type Task, type TaskJSON } from "../contract/task.ts";
 import type { Span, Telemetry } from "../contract/telemetry.ts";
+import type { Usage } from "../contract/usage.ts";
+import { CallLedger } from "./call-ledger.ts";
 import { EventHub } from "./event-hub.ts";
 import { takeSnapshot } from "./snapshot-parts.ts";
 
@@ -24,6 +30,8 @@ export interface AgentServices {
   readonly outputMailbox: string | null;
   readonly errorMailbox: string | null;
   readonly dynamicNodes: readonly Node[];
+  /** Of each run. */
+  readonly budget: Budget;
   snapshotStore(): SnapshotStore;
 }
 
@@ -42,15 +50,22 @@ export class RunHost implements Outbox {
   readonly #sending = new Map<string, (error?: string) => void>();
   /** The publishes that have not settled, nested graphs' too. */
   readonly #publishing = new Set<Promise<void>>();
+  readonly #ledger: CallLedger;
+  /** The progress that is stored now or was last, and the one that waits for it: whoever comes meanwhile shares that. */
+  #storing: Promise<void> | undefined;
+  #waiting: Promise<void> | undefined;
   #sent = 0;
   #unlisten: () => void = () => {};
   #isFinished = false;
 
-  constructor(services: AgentServices, run: { runId: string; task: Task; cachePrefix: string | undefined; isRestored: boolean }) {
+  constructor(services: AgentServices, run: { runId: string; task: Task; cachePrefix: string | undefined; restored?: { spent: Spending } }) {
     this.services = services;
     this.runId = run.runId;
     this.task = run.task;
-    this.isRestored = run.isRestored;
+    this.isRestored = run.restored !== undefined;
+    this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
+      if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason, code });
+    });
     this.cache = run.cachePrefix === undefined ? services.cache : services.cache.withPrefix(run.cachePrefix);
     this.span = services.telemetry.startSpan(
       `run ${run.task.type}`,
@@ -129,6 +144,61 @@ export class RunHost implements Outbox {
       parts,
       ...(hint === undefined ? {} : { hint }),
     });
+  }
+
+  /** The nodes that run now, or next. */
+  get currentNodes(): readonly string[] {
+    const { state } = this.#rootContext();
+    return state.levels[state.index] ?? [];
+  }
+
+  /** What each node of every graph spent, by `pathKey`. */
+  get usage(): Readonly<Record<string, Usage>> {
+    return this.#rootContext().usage;
+  }
+
+  #rootContext(): { state: RunState; usage: Record<string, Usage> } {
+    return (this.root?.getSnapshot() as { context: { state: RunState; usage: Record<string, Usage> } }).context;
+  }
+
+  /** @param node by `pathKey`; see `CallScope.admit` */
+  admit(node: string, estimate: CallEstimate, recorded: (usage: Usage) => void): (usage: Usage) => void {
+    return this.#ledger.admit(estimate, {
+      recorded: (usage, spent) => {
+        // What was left behind by a run is nobody's any more.
+        if (this.#isFinished) return;
+        this.root?.send({ type: "usage.recorded", node, usage, spent });
+        recorded(usage);
+      },
+    });
+  }
+
+  /** Stores the run as it stands, once for all who ask before it begins; never rejects. */
+  saveProgress(): Promise<void> {
+    if (this.#waiting === undefined) {
+      const before = this.#storing;
+      this.#waiting = (async () => {
+        await before;
+        this.#waiting = undefined;
+        await this.#storeProgress();
+      })();
+      this.#storing = this.#waiting;
+    }
+    return this.#waiting;
+  }
+
+  async #storeProgress(): Promise<void> {
+    if (this.#isFinished) return;
+    const nodes = this.currentNodes;
+    try {
+      const ref = await this.snapshot({ nodes });
+      this.events.tell({ type: "snapshot.saved", ref, nodes, graph: [] });
+    } catch (error) {
+      if (this.#isFinished) return;
+      const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
+      const report: ErrorReport = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${messageOf(error)}`, code };
+      this.root?.send({ type: "snapshot.failed", report });
+    }
   }
 
   followTask(task: TaskJSON): void {

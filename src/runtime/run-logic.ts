@@ -1,6 +1,7 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
 import type { EffectLogic } from "../contract/effect-logic.ts";
+import type { Spending } from "../contract/budget.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
 import type { Graph } from "../contract/graph.ts";
 import type { Node } from "../contract/node.ts";
@@ -61,7 +62,7 @@ export function runLogic(
       taken.add(task);
       const { services } = source;
       const runId = crypto.randomUUID();
-      const run = new RunHost(services, { runId, task, cachePrefix, isRestored: false });
+      const run = new RunHost(services, { runId, task, cachePrefix });
       const scope = scopeOf(self, run);
       run.listen(signal);
       const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = services;
@@ -82,9 +83,14 @@ export function runLogic(
       };
     },
     restore(self, persisted) {
-      const { runId, cachePrefix, state } = persisted.context as { runId: string; cachePrefix?: string; state: RunState };
+      const { runId, cachePrefix, state, spent } = persisted.context as {
+        runId: string;
+        cachePrefix?: string;
+        state: RunState;
+        spent: Spending;
+      };
       const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-      const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, isRestored: true });
+      const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
       const scope = scopeOf(self, run);
       try {
         scope.restoreGraph(state.graph, pendingAdditions(persisted));

@@ -212,7 +212,7 @@ describe.each(PROVIDERS)("every client: $name", ({ format, make, signs, tellsRea
   it("gives the same answer whole and streamed", async () => {
     const signature = btoa("a signature of its own");
     const { whole, streamed } = await both(
-      { thinking: { text: "Hm, hm.", signature }, text: "Let me add.", toolCalls: [call] },
+      { thinking: { text: "Hm, hm.", signature }, text: "Let me add.", toolCalls: [call], usage: { inputTokens: 20, outputTokens: 10 } },
       { tools: [add] },
     );
     expect(comparable(streamed)).toEqual(comparable(whole));

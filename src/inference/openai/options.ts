@@ -88,6 +88,8 @@ export interface Dialect {
   finishReason: boolean;
   maxTokensField: "max_tokens" | "max_completion_tokens";
   instructor: "developer" | "system";
+  /** Whether the address is none of OpenAI's. */
+  isElsewhere: boolean;
 }
 
 export function dialectOf({ api, provider: named, compatibility = {} }: OpenAIClientOptions, address: string): Dialect {
@@ -100,6 +102,7 @@ export function dialectOf({ api, provider: named, compatibility = {} }: OpenAICl
     finishReason: compatibility.finishReason ?? true,
     maxTokensField: compatibility.maxTokensField ?? (isOpenAI ? "max_completion_tokens" : "max_tokens"),
     instructor: (compatibility.developerRole ?? isOpenAI) ? "developer" : "system",
+    isElsewhere: !isOpenAIHost(host),
   };
 }
 

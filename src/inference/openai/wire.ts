@@ -101,16 +101,15 @@ export class OpenAIWire implements Wire {
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, logLevel: "off" } as const;
     if (client !== undefined) return client.withOptions?.(settings) ?? client;
     const { default: OpenAI } = await loadSdk("openai", () => import("openai"));
-    const key = apiKey ?? (this.provider === "openai" ? undefined : NO_KEY);
-    if (baseURL !== undefined && serverOf(baseURL)?.address !== serverOf(OPENAI_URL)?.address) {
-      // Nothing that the environment holds for OpenAI goes to another server.
-      return new OpenAI({ ...settings, apiKey: apiKey ?? NO_KEY, baseURL, organization: null, project: null, adminAPIKey: null });
-    }
-    const isElsewhere = environment("OPENAI_BASE_URL") !== undefined && environment("OPENAI_API_KEY") === undefined;
+    // Nothing that the environment holds for OpenAI goes to a server that an option names.
+    const isStranger = baseURL !== undefined && this.#dialect.isElsewhere;
+    const asksNoKey = isStranger || (this.#dialect.isElsewhere && environment("OPENAI_API_KEY") === undefined);
+    const key = apiKey ?? (asksNoKey ? NO_KEY : undefined);
     return new OpenAI({
       ...settings,
-      ...(apiKey === undefined ? (isElsewhere && key !== undefined ? { apiKey: key } : {}) : { apiKey }),
+      ...(key === undefined ? {} : { apiKey: key }),
       ...(baseURL === undefined ? {} : { baseURL }),
+      ...(isStranger ? { organization: null, project: null, adminAPIKey: null } : {}),
     });
   }
 }

@@ -4,8 +4,8 @@ import { parseOptions } from "../../contract/options.ts";
 import { type ClientOptions, clientShape } from "../call-settings.ts";
 
 export interface VertexModelLike {
-  generateContent(request: object): PromiseLike<unknown>;
-  generateContentStream(request: object): PromiseLike<unknown>;
+  generateContent(request: unknown): PromiseLike<unknown>;
+  generateContentStream(request: unknown): PromiseLike<unknown>;
 }
 
 /** What is used of a client of `@google-cloud/vertexai`. */

@@ -1,0 +1,99 @@
+/** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
+import { idempotencyKeyOf, type ModuleOrder } from "../src/contract/attempt.ts";
+import type { Cache } from "../src/contract/cache.ts";
+import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "../src/contract/call-scope.ts";
+import type { ModuleHost } from "../src/contract/host.ts";
+import { toJsonText } from "../src/contract/json.ts";
+import type { AgentModule, ModuleConfig, ModuleContext } from "../src/contract/module.ts";
+import type { Node } from "../src/contract/node.ts";
+import type { Task } from "../src/contract/task.ts";
+import type { Span } from "../src/contract/telemetry.ts";
+import type { Usage } from "../src/contract/usage.ts";
+
+/** What differs from one visit to the next. */
+export interface ContextVisit {
+  readonly order: ModuleOrder;
+  readonly within: Span;
+  /** JSON text of what was saved last. */
+  readonly checkpoint: string | undefined;
+  save(checkpoint: string): Promise<void>;
+}
+
+/** A generator keeps the one it was started with, renewed at each visit. */
+export class Context implements ModuleContext, CallScope {
+  readonly #host: ModuleHost;
+  readonly #module: AgentModule;
+  readonly config: ModuleConfig;
+  node!: { readonly name: string; readonly visit: number; readonly attempt: number };
+  #visit!: ContextVisit;
+  /** Made when somebody asks for the signal: most modules never do. */
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(host: ModuleHost, node: Node, module: AgentModule) {
+    this.#host = host;
+    this.#module = module;
+    const shared = node.config.context;
+    this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
+  }
+
+  renew(visit: ContextVisit): this {
+    this.#visit = visit;
+    const { order } = visit;
+    this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
+    this.#controller = undefined;
+    this.#reason = undefined;
+    return this;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#visit.order, this.#module.name);
+  }
+
+  get cache(): Cache {
+    return this.#host.cache;
+  }
+
+  get task(): Task {
+    return this.#host.task;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      bindScope(this.#controller.signal, this);
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
+  get emit(): ModuleContext["emit"] {
+    return (event) => this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+  }
+
+  get evaluate(): ModuleContext["evaluate"] {
+    return (condition) => this.#host.evaluate(condition);
+  }
+
+  get checkpoint(): Checkpoint {
+    const visit = this.#visit;
+    return {
+      load: async () => (visit.checkpoint === undefined ? undefined : JSON.parse(visit.checkpoint)),
+      save: async (state) => visit.save(toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
+    };
+  }
+
+  get span(): Span {
+    return this.#visit.within;
+  }
+
+  admit(estimate: CallEstimate): (usage: Usage) => void {
+    return this.#host.admit(this.#visit.order.node, estimate);
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
