@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"] } },
+  resolve: { conditions: ["asimov-source"] },
+  ssr: { resolve: { conditions: ["asimov-source"] } },
   test: {
     include: ["tests/**/*.test.ts"],
     environment: "node",

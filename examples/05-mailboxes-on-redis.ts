@@ -5,7 +5,7 @@ import { RedisCache } from "asimov-agents/redis";
 const url = process.env.REDIS_URL;
 if (url === undefined) {
   console.error(
-    "This example needs a Redis server. Start one, then: REDIS_URL=redis://127.0.0.1:6379 npx node --conditions=source examples/05-mailboxes-on-redis.ts",
+    "This example needs a Redis server. Start one, then: REDIS_URL=redis://127.0.0.1:6379 npx node --conditions=asimov-source examples/05-mailboxes-on-redis.ts",
   );
   process.exit(1);
 }

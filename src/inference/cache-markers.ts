@@ -1,4 +1,5 @@
 /** Where caching ends in a request: markers move forward with the conversation, and are never more than the provider takes. */
+import { ChatRole } from "../contract/vocabulary.ts";
 import type { ModelRequest } from "../contract/wire.ts";
 
 export interface Markers {
@@ -11,9 +12,18 @@ export interface Markers {
   leftOut: number;
 }
 
+/** An answer may be several messages. @returns 0 without one */
+function startOfLatestAnswer(messages: ModelRequest["messages"]): number {
+  const isAnswer = (index: number): boolean => messages[index]?.role === ChatRole.ASSISTANT;
+  let start = messages.findLastIndex(({ role }) => role === ChatRole.ASSISTANT);
+  while (start > 0 && isAnswer(start - 1)) start--;
+  return Math.max(start, 0);
+}
+
 /**
  * Stateless: the tail of the previous request is the message before the latest answer, so that it stays marked for one turn,
- * and the provider finds there what it stored.
+ * and the provider finds there what it stored. Those two tails go before all else: without them every turn is read anew.
+ * Then come the caller's own, the newest first; then the ends of system and tools, which are part of each prefix anyhow.
  *
  * @param most markers in all
  */
@@ -33,9 +43,8 @@ export function placeMarkers(
     if (index >= 0 && !set.has(index) && take()) set.add(index);
   };
   if (caching === "auto") {
-    const lastAnswer = messages.findLastIndex(({ role }) => role === "ASSISTANT");
     mark(marked.messages, messages.length - 1);
-    if (lastAnswer > 0) mark(marked.messages, lastAnswer - 1);
+    mark(marked.messages, startOfLatestAnswer(messages) - 1);
   }
   // The newest first: an older marker is of less use.
   for (const index of ownMessages.toReversed()) mark(marked.messages, index);

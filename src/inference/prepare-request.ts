@@ -30,19 +30,32 @@ export const thinkingSchema = z.union([
   }),
 ]);
 
+function isTool(value: unknown): value is Tool {
+  const tool = value as Partial<Tool> | null | undefined;
+  return typeof tool?.name === "string" && typeof tool.inputSchema === "object" && typeof tool.run === "function";
+}
+
+/** Signals of other realms are signals too. */
+function isSignal(value: unknown): value is AbortSignal {
+  const signal = value as Partial<AbortSignal> | null | undefined;
+  return typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
+}
+
 /** The options of one call, to be spread into those of a chain. */
 export const generateShape = {
   maxTokens: z.int().min(1).optional(),
   temperature: z.number().min(0).max(2).optional(),
   topP: z.number().min(0).max(1).optional(),
   stopSequences: z.array(z.string().min(1)).optional(),
-  tools: z
-    .array(z.custom<Tool>((value) => typeof (value as Tool | null)?.run === "function", { message: "expected a tool made by defineTool" }))
-    .optional(),
+  tools: z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" })).optional(),
   toolChoice: z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: z.string().min(1) })]).optional(),
   thinking: thinkingSchema.optional(),
-  output: z.custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null).optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, { message: "expected an AbortSignal" }).optional(),
+  output: z
+    .custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
+      message: "expected zod, a Standard Schema or JSON Schema",
+    })
+    .optional(),
+  signal: z.custom<AbortSignal>(isSignal, { message: "expected an AbortSignal" }).optional(),
   idleTimeoutMs: z.number().min(1).optional(),
   caching: z.enum(["auto", "manual"]).optional(),
 };
@@ -74,8 +87,11 @@ function wireTool(tool: Tool): WireTool {
 const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });
 
 function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
-  const names = new Set(tools.map(({ name }) => name));
-  if (names.size < tools.length) throw misuse("two tools have the same name; give each its own");
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (names.has(name)) throw misuse(`two tools have the name "${name}"; give each its own`);
+    names.add(name);
+  }
   if (typeof choice === "object" && !names.has(choice.name)) throw misuse(`toolChoice names "${choice.name}", which is none of the tools`);
   if (choice === "any" && tools.length === 0) throw misuse('toolChoice "any" needs tools');
 }
@@ -101,40 +117,86 @@ class Limits {
   }
 }
 
+/** For models that know no effort. */
+const BUDGETS = { minimal: 1_024, low: 2_048, medium: 8_192, high: 16_384, max: 32_000 } as const;
+const MIN_BUDGET = 1_024;
+
 /** What the model is asked for, in a form that it takes. */
-function fitThinking(asked: Thinking | undefined, forms: Capabilities["thinking"], limits: Limits): Thinking | undefined {
+function fitThinking(
+  asked: Thinking | undefined,
+  maxTokens: number | undefined,
+  forms: Capabilities["thinking"],
+  limits: Limits,
+): Thinking | undefined {
   if (asked === undefined) return undefined;
-  if (asked === false) {
-    if (forms.includes("off") || forms.includes("between-tools") || forms.length === 0) return forms.length === 0 ? undefined : false;
-    limits.exceed("thinking: false", "it thinks as it does by itself");
-    return undefined;
-  }
-  if (forms.length === 0) {
-    limits.exceed("thinking", "it was left out");
+  if (asked === false) return fitNoThinking(forms, limits);
+  const takesEffort = forms.includes("effort");
+  const takesBudget = forms.includes("budget");
+  if (!takesEffort && !takesBudget) {
+    if (asked !== true || !forms.includes("by-default")) limits.exceed("thinking", "it was left out");
     return undefined;
   }
   const { effort, budgetTokens, display } = asked === true ? {} : asked;
-  const shown = display === undefined ? {} : { display };
-  if (budgetTokens !== undefined && !forms.includes("budget")) {
-    limits.exceed("thinking.budgetTokens", "it thinks as much as it finds right");
-    return effort === undefined && display === undefined ? true : { ...(effort === undefined ? {} : { effort }), ...shown };
-  }
-  if (budgetTokens === undefined && !forms.includes("effort")) {
-    if (effort !== undefined) limits.exceed("thinking.effort", "a budget of tokens takes its place");
-    return { budgetTokens: BUDGETS[effort ?? "medium"], ...shown };
-  }
-  return asked;
+  if (budgetTokens !== undefined && !takesBudget) limits.exceed("thinking.budgetTokens", "it thinks as much as it finds right");
+  if (effort !== undefined && !takesEffort) limits.exceed("thinking.effort", "a budget of tokens takes its place");
+  const own = takesEffort ? undefined : BUDGETS[effort ?? "medium"];
+  const budget = fitBudget(takesBudget ? budgetTokens : undefined, own, maxTokens, limits);
+  if (budget === "none") return undefined;
+  const fitted = {
+    ...(effort === undefined || !takesEffort ? {} : { effort }),
+    ...(budget === undefined ? {} : { budgetTokens: budget }),
+    ...(display === undefined ? {} : { display }),
+  };
+  return Object.keys(fitted).length === 0 ? true : fitted;
 }
 
-/** For models that know no effort. */
-const BUDGETS = { minimal: 1_024, low: 2_048, medium: 8_192, high: 16_384, max: 32_000 } as const;
+function fitNoThinking(forms: Capabilities["thinking"], limits: Limits): false | undefined {
+  if (forms.includes("off")) return false;
+  if (forms.length === 0) return undefined;
+  if (forms.includes("between-tools")) limits.exceed("thinking: false", "it still thinks between tools");
+  else if (forms.includes("least")) limits.exceed("thinking: false", "it thinks as little as it can");
+  else {
+    limits.exceed("thinking: false", "it thinks as it does by itself");
+    return undefined;
+  }
+  return false;
+}
+
+/** Thoughts count as output: a budget that leaves nothing for the answer is refused by all who take one. */
+function fitBudget(
+  asked: number | undefined,
+  own: number | undefined,
+  maxTokens: number | undefined,
+  limits: Limits,
+): number | "none" | undefined {
+  const budget = asked ?? own;
+  if (budget === undefined || maxTokens === undefined || budget < maxTokens) return budget;
+  const half = Math.floor(maxTokens / 2);
+  if (half < MIN_BUDGET) {
+    limits.exceed(`thinking within ${maxTokens} tokens`, "it was left out");
+    return "none";
+  }
+  if (asked !== undefined) limits.exceed(`thinking.budgetTokens of ${asked} within ${maxTokens} tokens`, `${half} take their place`);
+  return half;
+}
+
+/** Whether the model will think, asked or not. */
+function willThink(thinking: Thinking | undefined, forms: Capabilities["thinking"]): boolean {
+  if (thinking === false) return !forms.includes("off");
+  return thinking !== undefined || forms.includes("by-default");
+}
+
+interface FittedChoice {
+  choice: ToolChoice;
+  instruction?: string;
+}
 
 function fitToolChoice(
   choice: ToolChoice,
   thinks: boolean,
   { forcedToolChoice, noToolChoice }: Capabilities,
   limits: Limits,
-): { choice: ToolChoice; instruction?: string } {
+): FittedChoice {
   if (choice === "auto" || (choice === "none" && noToolChoice)) return { choice };
   if (choice === "none") {
     limits.exceed('toolChoice "none"', "it is told not to use tools");
@@ -142,9 +204,11 @@ function fitToolChoice(
   }
   if (forcedToolChoice === true || (forcedToolChoice === "without-thinking" && !thinks)) return { choice };
   const name = typeof choice === "object" ? choice.name : undefined;
+  const option = name === undefined ? 'toolChoice "any"' : `toolChoice { name: "${name}" }`;
+  const mayBeForced = forcedToolChoice === "without-thinking";
   limits.exceed(
-    name === undefined ? 'toolChoice "any"' : `toolChoice { name: "${name}" }${thinks ? " while it thinks" : ""}`,
-    "it is told to call a tool",
+    mayBeForced ? `${option} while it thinks` : option,
+    mayBeForced ? "it is told to call a tool; with thinking: false it can be forced" : "it is told to call a tool",
   );
   return {
     choice: "auto",
@@ -167,23 +231,20 @@ export function prepareRequest(
   const { system, messages, lacksImages } = wireMessages(given, { ...about, ...capabilities });
   if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
   if (lacksImages) limits.exceed("images", "a text stands in their place");
-  const maxTokens = asked.maxTokens ?? defaults.maxTokens;
-  const thinking = fitThinking(asked.thinking ?? defaults.thinking, capabilities.thinking, limits);
-  const { choice, instruction } = fitToolChoice(toolChoice, thinking !== undefined && thinking !== false, capabilities, limits);
-  const isSampled = temperature !== undefined || topP !== undefined;
-  if (isSampled && !capabilities.sampling) limits.exceed("temperature and topP", "they were left out");
+  const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
+  const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities.thinking, limits);
+  const thinks = willThink(thinking, capabilities.thinking);
+  const { choice, instruction } = fitToolChoice(toolChoice, thinks, capabilities, limits);
+  const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);
   const schema = output === undefined ? undefined : compiledOnce(output);
-  const said =
-    schema === undefined || capabilities.structuredOutput
-      ? []
-      : [`Answer with nothing but JSON of this schema: ${JSON.stringify(schema.json)}`];
+  const isHeld = isHeldToSchema(schema, tools, capabilities, limits);
+  const said = schema === undefined || isHeld ? [] : [`Answer with nothing but JSON of this schema: ${JSON.stringify(schema.json)}`];
   const instructions = [...said, ...(instruction === undefined ? [] : [instruction])];
   const whole = instructions.length === 0 ? system : [...system, instructionMessage(instructions)];
   const markers = placeMarkers({ system: whole, messages, tools: tools.map(wireTool) }, capabilities.cacheMarkers, caching);
-  if (markers.leftOut > 0 && capabilities.cacheMarkers > 0) {
-    limits.warnings.push(
-      `${about.provider} takes ${capabilities.cacheMarkers} cache markers at most; ${markers.leftOut} of them were left out.`,
-    );
+  if (markers.leftOut > 0) {
+    const most = capabilities.cacheMarkers === 0 ? "no cache markers" : `${capabilities.cacheMarkers} cache markers at most`;
+    limits.warnings.push(`${about.provider} ${model} takes ${most}; ${markers.leftOut} of those asked for were left out.`);
   }
   const request: ModelRequest = {
     model,
@@ -192,14 +253,51 @@ export function prepareRequest(
     tools: tools.map(wireTool),
     toolsMarker: markers.tools,
     toolChoice: choice,
-    ...(maxTokens === undefined ? {} : { maxTokens: Math.min(maxTokens, capabilities.maxOutputTokens ?? maxTokens) }),
-    ...(capabilities.sampling && temperature !== undefined ? { temperature } : {}),
-    ...(capabilities.sampling && topP !== undefined ? { topP } : {}),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...sampling,
     ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stopSequences }),
     ...(thinking === undefined ? {} : { thinking }),
-    ...(schema !== undefined && capabilities.structuredOutput ? { output: schema.json } : {}),
+    ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
   };
   return { request, warnings: limits.warnings, ...(schema === undefined ? {} : { output: schema }) };
+}
+
+function fitMaxTokens(asked: number | undefined, { maxOutputTokens }: Capabilities, limits: Limits): number | undefined {
+  if (asked === undefined || maxOutputTokens === undefined || asked <= maxOutputTokens) return asked;
+  limits.exceed(`maxTokens of ${asked}`, `${maxOutputTokens} take their place`);
+  return maxOutputTokens;
+}
+
+interface Sampling {
+  temperature?: number;
+  topP?: number;
+}
+
+function fitSampling(
+  { temperature, topP }: { temperature: number | undefined; topP: number | undefined },
+  thinks: boolean,
+  { sampling }: Capabilities,
+  limits: Limits,
+): Sampling {
+  const asked: Sampling = { ...(temperature === undefined ? {} : { temperature }), ...(topP === undefined ? {} : { topP }) };
+  const names = Object.keys(asked);
+  if (names.length === 0 || sampling === true || (sampling === "without-thinking" && !thinks)) return asked;
+  const what = names.join(" and ");
+  limits.exceed(sampling === false ? what : `${what} while it thinks`, `${names.length > 1 ? "they were" : "it was"} left out`);
+  return {};
+}
+
+/** Whether the provider itself sees to it that the answer fits. */
+function isHeldToSchema(
+  schema: CompiledSchema | undefined,
+  tools: readonly Tool[],
+  { structuredOutput }: Capabilities,
+  limits: Limits,
+): boolean {
+  if (schema === undefined) return false;
+  if (structuredOutput === true || (structuredOutput === "without-tools" && tools.length === 0)) return true;
+  limits.exceed(structuredOutput === false ? "output" : "output beside tools", "it is told to answer with JSON of the schema");
+  return false;
 }
 
 const instructionMessage = (instructions: readonly string[]): WireMessage => ({

@@ -11,8 +11,24 @@ export interface Audience {
 }
 
 /** What a converter gets of one message, kept for the next turn: a conversation grows by its end. */
-type Kept = { message: WireMessage | undefined; lacksImages: boolean };
+interface Kept {
+  message: WireMessage | undefined;
+  lacksImages: boolean;
+  /** As the message was: one that its owner has changed since is converted again. */
+  original: ChatMessage;
+  length: number;
+}
 const kept = new WeakMap<ChatMessage, Map<string, Kept>>();
+
+function isCurrent({ original, length }: Kept, { role, content, cacheMarker, modelFamilies }: ChatMessage): boolean {
+  return (
+    original.content === content &&
+    length === content.length &&
+    original.role === role &&
+    original.cacheMarker === cacheMarker &&
+    original.modelFamilies === modelFamilies
+  );
+}
 
 function blocksFor(block: ContentBlock, { provider, model, images }: Audience): ContentBlock[] {
   const { native } = block as { native?: { provider: string; model: string } };
@@ -43,14 +59,16 @@ function convert(message: ChatMessage, audience: Audience): Kept {
     modelFamilies === undefined || modelFamilies.some((family) => audience.model.toLowerCase().includes(family.toLowerCase()));
   const blocks = isMeant ? blocksOf(message).flatMap((block) => blocksFor(block, audience)) : [];
   const lacksImages = isMeant && !audience.images && blocksOf(message).some(({ type }) => type === "image");
-  return { message: blocks.length === 0 ? undefined : { role, blocks, cacheMarker }, lacksImages };
+  return {
+    message: blocks.length === 0 ? undefined : { role, blocks, cacheMarker },
+    lacksImages,
+    original: { ...message },
+    length: message.content.length,
+  };
 }
 
 function asInstruction(message: WireMessage): WireMessage {
-  const blocks = message.blocks.map((block) =>
-    block.type === "text" ? { ...block, text: `[Instruction of the system]\n${block.text}` } : block,
-  );
-  return { ...message, role: ChatRole.USER, blocks };
+  return { ...message, role: ChatRole.USER, blocks: [{ type: "text", text: "[Instruction of the system]" }, ...message.blocks] };
 }
 
 export interface Conversation {
@@ -63,6 +81,7 @@ export interface Conversation {
 
 export function wireMessages(given: readonly ChatMessage[], audience: Audience): Conversation {
   const key = `${audience.provider} ${audience.model} ${audience.images} ${audience.systemAnywhere}`;
+  const keyAfter = `${key} after`;
   const conversation: Conversation = { system: [], messages: [], lacksImages: false, movedSystem: false };
   for (const original of given) {
     let known = kept.get(original);
@@ -71,9 +90,9 @@ export function wireMessages(given: readonly ChatMessage[], audience: Audience):
       kept.set(original, known);
     }
     const isLeading = conversation.messages.length === 0;
-    const place = isLeading ? key : `${key} after`;
+    const place = isLeading ? key : keyAfter;
     let converted = known.get(place);
-    if (converted === undefined) {
+    if (converted === undefined || !isCurrent(converted, original)) {
       converted = convert(original, audience);
       if (converted.message?.role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere) {
         converted = { ...converted, message: asInstruction(converted.message) };

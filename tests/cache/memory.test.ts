@@ -84,7 +84,7 @@ describe("memory cache", () => {
   it("does not keep a process alive by values that expire", () => {
     const file = JSON.stringify(join(import.meta.dirname, "../../src/cache/memory.ts"));
     const script = `const { MemoryCache } = await import(${file}); await new MemoryCache().set("key", 1, { ttlMs: 3_600_000 }); console.log("end");`;
-    const run = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "-e", script], {
+    const run = spawnSync(process.execPath, ["--conditions=asimov-source", "--input-type=module", "-e", script], {
       encoding: "utf8",
       timeout: 20_000,
     });

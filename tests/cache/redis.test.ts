@@ -166,7 +166,7 @@ describe("redis cache", () => {
       const error = await cache.get("key").catch((thrown) => thrown);
       await cache.close();
       console.log(error.code, error.message);`;
-    const run = spawnSync(process.execPath, ["--conditions=source", "--input-type=module", "-e", script], {
+    const run = spawnSync(process.execPath, ["--conditions=asimov-source", "--input-type=module", "-e", script], {
       encoding: "utf8",
       timeout: 20_000,
     });

@@ -40,7 +40,7 @@ describe("a cancelled run", () => {
   it("leaves no timer, socket or handle in its process, whatever phase it was in", async () => {
     const script = join(import.meta.dirname, "phases-process.ts");
     const output = await new Promise<string>((resolve, reject) => {
-      execFile(process.execPath, ["--conditions=source", script], (error, stdout, stderr) =>
+      execFile(process.execPath, ["--conditions=asimov-source", script], (error, stdout, stderr) =>
         error === null ? resolve(stdout) : reject(new Error(stderr)),
       );
     });

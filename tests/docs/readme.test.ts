@@ -85,7 +85,7 @@ describe("documents", () => {
 
   it("name programs that there are", async () => {
     const files = [...texts.values()].flatMap((text) =>
-      [...text.matchAll(/node --conditions=source (\S+\.ts)/g)].map(([, name]) => name as string),
+      [...text.matchAll(/node --conditions=asimov-source (\S+\.ts)/g)].map(([, name]) => name as string),
     );
     expect(files.length).toBeGreaterThan(0);
     for (const name of files) expect((await stat(join(ROOT, name))).isFile()).toBe(true);

@@ -104,7 +104,7 @@ describe("demo", () => {
   });
 
   it("redraws its lines where there is a terminal", async () => {
-    const command = [process.execPath, "--conditions=source", join(ROOT, "examples/demo.ts"), ...LIMIT, file];
+    const command = [process.execPath, "--conditions=asimov-source", join(ROOT, "examples/demo.ts"), ...LIMIT, file];
     const script =
       process.platform === "darwin" || process.platform === "freebsd"
         ? ["-q", "/dev/null", ...command]
@@ -243,7 +243,7 @@ describe.concurrent("demo with bad input", () => {
   });
 
   it("refuses an empty pipe of a shell", async () => {
-    const command = `printf '' | '${process.execPath}' --conditions=source examples/demo.ts`;
+    const command = `printf '' | '${process.execPath}' --conditions=asimov-source examples/demo.ts`;
     const { stdout, stderr, code } = await run("sh", ["-c", command]);
     expect({ stdout, stderr, code }).toEqual({ stdout: "", stderr: "standard input is empty: there is nothing to sum up.\n", code: 1 });
   });

@@ -19,7 +19,7 @@ interface Ran {
 
 async function run(mode: "run" | "resume", directory: string, killAt?: string): Promise<Ran> {
   const log = `${directory}.${mode}.log`;
-  const argv = ["--conditions=source", SCRIPT, mode, directory, log, ...(killAt === undefined ? [] : [killAt])];
+  const argv = ["--conditions=asimov-source", SCRIPT, mode, directory, log, ...(killAt === undefined ? [] : [killAt])];
   const { stdout, signal } = await new Promise<{ stdout: string; signal: string | null }>((resolve, reject) => {
     execFile(process.execPath, argv, { maxBuffer: 2 ** 24 }, (error, out, stderr) => {
       const killedBy = error?.signal ?? null;

@@ -9,7 +9,7 @@ import { FileSnapshotStore } from "../../src/snapshot/file.ts";
 import { newPlace, snapshotOf } from "./place.ts";
 
 const SCRIPT = join(import.meta.dirname, "file-process.ts");
-const command = (mode: string, ...rest: string[]): string[] => ["--conditions=source", SCRIPT, mode, ...rest];
+const command = (mode: string, ...rest: string[]): string[] => ["--conditions=asimov-source", SCRIPT, mode, ...rest];
 
 /** Ends with the process; gives its lines to `line` as they come. */
 async function linesOf(child: ChildProcess, line: (text: string) => void): Promise<void> {

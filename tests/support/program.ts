@@ -55,5 +55,5 @@ export function run(
 
 /** Runs a TypeScript file with the package's sources under its public name. */
 export function runFile(file: string, args: readonly string[] = [], options?: ProgramOptions): Promise<Ended> {
-  return run(process.execPath, ["--conditions=source", file, ...args], options);
+  return run(process.execPath, ["--conditions=asimov-source", file, ...args], options);
 }

@@ -36,7 +36,7 @@ export class GoogleGenAIWire implements Wire {
     this.#limits = client === undefined ? {} : { timeout: 0, retryOptions: { attempts: 1 } };
     this.provider = isVertex ? "gcp.vertex_ai" : "gcp.gemini";
     this.fetch = options.fetch ?? (typeof own.httpOptions?.fetch === "function" ? (own.httpOptions.fetch as typeof fetch) : direct);
-    const server = serverOf(baseURL ?? own.httpOptions?.baseUrl);
+    const server = serverOf(baseURL ?? own.httpOptions?.baseUrl ?? defaultURL(options));
     if (server !== undefined) this.server = server;
   }
 
@@ -114,9 +114,20 @@ function toRequest(request: ModelRequest, call: WireCall, limits: object): objec
   return { model, contents: contentsOf(request), config: config as unknown as GenerateContentConfig };
 }
 
-function keyOfEnvironment(): string | undefined {
+const keyOfEnvironment = (): string | undefined => environment("GOOGLE_API_KEY") ?? environment("GEMINI_API_KEY");
+
+function environment(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-  return process?.env?.GOOGLE_API_KEY || process?.env?.GEMINI_API_KEY || undefined;
+  return process?.env?.[name] || undefined;
+}
+
+/** Where the SDK goes by itself, as far as the options tell. */
+function defaultURL({ client, project, location }: GoogleGenAIClientOptions): string | undefined {
+  if (client !== undefined) return undefined;
+  if (project === undefined) return environment("GOOGLE_GEMINI_BASE_URL") ?? "https://generativelanguage.googleapis.com";
+  const region = location === undefined || location === "global" ? "" : `${location}-`;
+  const isKnown = location !== undefined || environment("GOOGLE_CLOUD_LOCATION") === undefined;
+  return environment("GOOGLE_VERTEX_BASE_URL") ?? (isKnown ? `https://${region}aiplatform.googleapis.com` : undefined);
 }
 
 function serverOf(address: unknown): { address: string; port: number } | undefined {

@@ -109,9 +109,16 @@ export class OpenAIWire implements Wire {
       ...settings,
       ...(key === undefined ? {} : { apiKey: key }),
       ...(baseURL === undefined ? {} : { baseURL }),
-      ...(isStranger ? { organization: null, project: null, adminAPIKey: null } : {}),
+      ...(isStranger ? { organization: null, project: null, adminAPIKey: null, defaultHeaders: withoutOwnHeaders(key) } : {}),
     });
   }
+}
+
+/** Takes back the headers that the SDK finds in the environment. */
+function withoutOwnHeaders(key: string | undefined): Record<string, string | null> {
+  const lines = (environment("OPENAI_CUSTOM_HEADERS") ?? "").split("\n").filter((line) => line.includes(":"));
+  const names = lines.map((line) => line.slice(0, line.indexOf(":")).trim().toLowerCase());
+  return Object.fromEntries(names.map((name) => [name, name === "authorization" ? `Bearer ${key}` : null]));
 }
 
 /** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */

@@ -24,12 +24,15 @@ export class VertexWire implements Wire {
   /** What the attempts' fetches are made of. */
   readonly fetch = platformFetch;
   readonly #options: VertexClientOptions;
+  readonly #endpoint: string | undefined;
   #sdk: Promise<VertexClientLike> | undefined;
 
   constructor(options: VertexClientOptions) {
     const { apiEndpoint, location } = options;
     this.#options = options;
-    const host = apiEndpoint ?? (location === undefined ? undefined : `${location}-aiplatform.googleapis.com`);
+    // The SDK would make a host of its name, which is none.
+    this.#endpoint = apiEndpoint ?? (location === "global" ? "aiplatform.googleapis.com" : undefined);
+    const host = this.#endpoint ?? (location === undefined ? undefined : `${location}-aiplatform.googleapis.com`);
     if (host !== undefined) {
       const { hostname, port } = new URL(`https://${host}`);
       this.server = { address: hostname, port: Number(port) || 443 };
@@ -77,13 +80,13 @@ export class VertexWire implements Wire {
   }
 
   async #load(): Promise<VertexClientLike> {
-    const { client, project, location, apiEndpoint, googleAuthOptions } = this.#options;
+    const { client, project, location, googleAuthOptions } = this.#options;
     if (client !== undefined) return client;
     const { VertexAI } = await loadSdk("@google-cloud/vertexai", () => import("@google-cloud/vertexai"));
     const init = {
       ...(project === undefined ? {} : { project }),
       ...(location === undefined ? {} : { location }),
-      ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
+      ...(this.#endpoint === undefined ? {} : { apiEndpoint: this.#endpoint }),
       ...(googleAuthOptions === undefined ? {} : { googleAuthOptions }),
     };
     return new VertexAI(init as VertexInit) as unknown as VertexClientLike;

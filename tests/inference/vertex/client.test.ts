@@ -1,5 +1,5 @@
 import { VertexAI } from "@google-cloud/vertexai";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../../src/contract/tool.ts";
 import { toFault } from "../../../src/inference/vertex/errors.ts";
@@ -44,6 +44,23 @@ describe("a client of the Vertex SDK", () => {
         ],
       },
     ]);
+  });
+
+  it.each([
+    ["us-central1", "us-central1-aiplatform.googleapis.com"],
+    ["global", "aiplatform.googleapis.com"],
+  ])("goes to the host of the location %s", async (location, host) => {
+    const server = await serve((_request, response) => answer(response));
+    vertexOf(server.url);
+    const urls: string[] = [];
+    const direct = globalThis.fetch;
+    vi.stubGlobal("fetch", (input: string, init?: RequestInit) => {
+      urls.push(input);
+      return direct(server.url, init);
+    });
+    const client = new VertexInferenceClient({ model: MODEL, project: "p", location, googleAuthOptions: signedIn() });
+    expect((await client.generate(HELLO)).text).toBe("Hi");
+    expect(urls).toEqual([`https://${host}/v1/projects/p/locations/${location}/publishers/google/models/${MODEL}:generateContent`]);
   });
 
   it("says what to do when there is no project", async () => {
