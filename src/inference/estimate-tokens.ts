@@ -1,8 +1,11 @@
-/** How many tokens a request is about, before anybody counted: characters by three, which is on the high side for English and code. */
+/** How many tokens a request is about, before anybody counted: on the high side, so that no limit is passed by a guess. */
 import type { ContentBlock } from "../contract/chat.ts";
 import type { ModelRequest, WireMessage, WireTool } from "../contract/wire.ts";
 
+/** English and code have more. */
 const CHARACTERS_PER_TOKEN = 3;
+/** Scripts and signs of which about each character is a token. */
+const WIDE = /[\u0e00-\u0eff\u2600-\u27bf\u2e80-\u9fff\uac00-\ud7ff\ud83c-\ud83f\uf900-\ufaff\uff00-\uffef]/g;
 /** Roles and separators. */
 const TOKENS_PER_MESSAGE = 4;
 /** About what providers count for a large image. */
@@ -20,13 +23,18 @@ function once(key: object, count: () => number): number {
   return tokens;
 }
 
-const ofText = (text: string): number => Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+function ofText(text: string): number {
+  const wide = text.match(WIDE)?.length ?? 0;
+  return wide + Math.ceil((text.length - wide) / CHARACTERS_PER_TOKEN);
+}
 
 function ofBlock(block: ContentBlock): number {
   switch (block.type) {
     case "text":
-    case "thinking":
       return ofText(block.text);
+    case "thinking":
+      // Of a thought that is not shown, its signature is all there is; it is about as long.
+      return ofText(block.text === "" ? (block.signature ?? "") : block.text);
     case "image":
       return TOKENS_PER_IMAGE;
     case "tool-use":
@@ -41,11 +49,11 @@ const ofMessage = (message: WireMessage): number =>
 const ofTool = (tool: WireTool): number =>
   once(tool.inputSchema, () => ofText(tool.name + tool.description + JSON.stringify(tool.inputSchema)));
 
-export function estimateTokens({ system, messages, tools }: ModelRequest): number {
-  const said = [...system, ...messages].reduce((sum, message) => sum + ofMessage(message), 0);
-  return tools.reduce((sum, tool) => sum + ofTool(tool), said);
+/** Tokens that go in: what is said, the tools, and the schema of the answer. */
+export function estimateTokens({ system, messages, tools, output }: ModelRequest): number {
+  let tokens = output === undefined ? 0 : once(output, () => ofText(JSON.stringify(output)));
+  for (const message of system) tokens += ofMessage(message);
+  for (const message of messages) tokens += ofMessage(message);
+  for (const tool of tools) tokens += ofTool(tool);
+  return tokens;
 }
-
-/** Of what is said alone. */
-export const estimateBlocks = (blocks: readonly ContentBlock[]): number =>
-  once(blocks, () => blocks.reduce((sum, block) => sum + ofBlock(block), TOKENS_PER_MESSAGE));

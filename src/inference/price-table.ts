@@ -1,40 +1,56 @@
 /** Prices as their makers list them, in dollars per million tokens; from provider pages and pydantic/genai-prices 0.1.8, read 2026-11-23. */
-import type { PriceTable } from "./prices.ts";
+import type { ModelPrice, PriceTable, TokenPrice } from "./prices.ts";
 
-const claude = (input: number, output: number, cacheRead: number) => ({
-  input,
-  output,
-  cacheRead,
+const gpt = (input: number, output: number, cacheRead = input): TokenPrice => ({ input, output, cacheRead });
+/** Writes for five minutes cost a quarter more than input, for an hour twice as much. */
+const claude = (input: number, output: number, cacheRead: number): TokenPrice => ({
+  ...gpt(input, output, cacheRead),
   cacheWrite: input * 1.25,
   cacheWriteLong: input * 2,
 });
-const gpt = (input: number, output: number, cacheRead: number) => ({ input, output, cacheRead });
-/** OpenAI's newer models: writes cost more, and so does everything past 272,000 tokens of input. */
-const longGpt = (input: number, output: number, cacheRead: number, cacheWrite = input) => ({
-  input,
-  output,
-  cacheRead,
+/** OpenAI's larger models cost more for all of a call past this input; the newest also where the cache is written. */
+const longGpt = (input: number, output: number, cacheRead: number, cacheWrite = input): ModelPrice => ({
+  ...gpt(input, output, cacheRead),
   cacheWrite,
-  longContext: { above: 272_000, input: input * 2, output: output * 1.5, cacheRead: cacheRead * 2, cacheWrite: cacheWrite * 2 },
+  longContext: { above: 272_000, ...gpt(input * 2, output * 1.5, cacheRead * 2), cacheWrite: cacheWrite * 2 },
+});
+const longGemini = (input: number, output: number, cacheRead: number): ModelPrice => ({
+  ...gpt(input, output, cacheRead),
+  longContext: { above: 200_000, ...gpt(input * 2, output * 1.5, cacheRead * 2) },
 });
 
-export const DEFAULT_PRICES: PriceTable = {
-  "claude-fable-5": claude(10, 50, 1),
+/** Of which the price in a region differs from the global one. */
+const CLAUDE_SINCE_4_5: PriceTable = {
   "claude-fable-5-1": claude(10, 50, 0.25),
+  "claude-fable-5": claude(10, 50, 1),
   "claude-opus-5-5": claude(4, 20, 0.2),
   "claude-opus-5": claude(5, 25, 0.5),
   "claude-opus-4-8": claude(5, 25, 0.5),
   "claude-opus-4-7": claude(5, 25, 0.5),
+  "claude-opus-4-6": claude(5, 25, 0.5),
   "claude-opus-4-5": claude(5, 25, 0.5),
-  "claude-opus-4-1": claude(15, 75, 1.5),
   "claude-sonnet-5-5": claude(2, 10, 0.2),
   "claude-sonnet-5": claude(2, 10, 0.2),
+  "claude-sonnet-4-6": claude(3, 15, 0.3),
+  "claude-sonnet-4-5": { ...claude(3, 15, 0.3), longContext: { above: 200_000, ...claude(6, 22.5, 0.6) } },
   "claude-haiku-4-5": claude(1, 5, 0.1),
+};
+
+export const DEFAULT_PRICES: PriceTable = {
+  ...CLAUDE_SINCE_4_5,
+  // The plain name is Anthropic's older one for 4.0.
+  "claude-opus-4-1": claude(15, 75, 1.5),
+  "claude-opus-4-0": claude(15, 75, 1.5),
+  "claude-opus-4": claude(15, 75, 1.5),
+  "claude-sonnet-4-0": claude(3, 15, 0.3),
+  "claude-sonnet-4": claude(3, 15, 0.3),
+  "claude-3-7-sonnet": claude(3, 15, 0.3),
   "claude-3-5-haiku": claude(0.8, 4, 0.08),
   "gpt-4.1": gpt(2, 8, 0.5),
   "gpt-4.1-mini": gpt(0.4, 1.6, 0.1),
   "gpt-4.1-nano": gpt(0.1, 0.4, 0.025),
   "gpt-4o": gpt(2.5, 10, 1.25),
+  "gpt-4o-2024-05-13": gpt(5, 15),
   "gpt-4o-mini": gpt(0.15, 0.6, 0.075),
   "gpt-5": gpt(1.25, 10, 0.125),
   "gpt-5-mini": gpt(0.25, 2, 0.025),
@@ -43,13 +59,47 @@ export const DEFAULT_PRICES: PriceTable = {
   "gpt-5.2": gpt(1.75, 14, 0.175),
   "gpt-5.4": longGpt(2.5, 15, 0.25),
   "gpt-5.4-mini": gpt(0.75, 4.5, 0.075),
+  "gpt-5.4-nano": gpt(0.2, 1.25, 0.02),
   "gpt-5.5": longGpt(5, 30, 0.5),
+  "gpt-5.6-luna": longGpt(0.2, 1.2, 0.02, 0.25),
+  "gpt-5.6-sol": longGpt(4, 20, 0.4, 5),
+  "gpt-5.6-terra": longGpt(2, 12, 0.2, 2.5),
   "gpt-6-astra": longGpt(10, 50, 1, 12.5),
   "gpt-6-luna": longGpt(0.1, 0.5, 0.01, 0.125),
   "gpt-6-sol": longGpt(2, 10, 0.2, 2.5),
   o3: gpt(2, 8, 0.5),
+  "o3-mini": gpt(1.1, 4.4, 0.55),
   "o4-mini": gpt(1.1, 4.4, 0.275),
   "gemini-2.5-flash": gpt(0.3, 2.5, 0.03),
   "gemini-2.5-flash-lite": gpt(0.1, 0.4, 0.01),
-  "gemini-2.5-pro": { ...gpt(1.25, 10, 0.125), longContext: { above: 200_000, ...gpt(2.5, 15, 0.25) } },
+  "gemini-2.5-pro": longGemini(1.25, 10, 0.125),
+  "gemini-3-flash-preview": gpt(0.5, 3, 0.05),
+  "gemini-3.1-flash-lite": gpt(0.25, 1.5, 0.025),
+  "gemini-3.1-pro-preview": longGemini(2, 12, 0.2),
+  "gemini-3.5-flash": gpt(1.5, 9, 0.15),
+  "gemini-3.5-flash-lite": gpt(0.3, 2.5, 0.03),
+  "nova-micro": gpt(0.035, 0.14, 0.00875),
+  "nova-lite": gpt(0.06, 0.24, 0.015),
+  "nova-pro": gpt(0.8, 3.2, 0.2),
+  "nova-premier": gpt(2.5, 12.5, 0.625),
 };
+
+const PREMIUM = 1.1;
+const regional = ({ input, output, cacheRead = input, cacheWrite = input, cacheWriteLong = cacheWrite }: TokenPrice): TokenPrice => ({
+  input: input * PREMIUM,
+  output: output * PREMIUM,
+  cacheRead: cacheRead * PREMIUM,
+  cacheWrite: cacheWrite * PREMIUM,
+  cacheWriteLong: cacheWriteLong * PREMIUM,
+});
+
+/** On Bedrock, where a region is chosen. */
+export const REGIONAL_PRICES: PriceTable = Object.fromEntries(
+  Object.entries(CLAUDE_SINCE_4_5).map(([model, { longContext, ...price }]) => [
+    model,
+    {
+      ...regional(price),
+      ...(longContext === undefined ? {} : { longContext: { above: longContext.above, ...regional(longContext) } }),
+    },
+  ]),
+);

@@ -1,6 +1,6 @@
 /** What tokens cost: a table by model, or a function; a model that is in neither has no known price, which is not 0. */
 import type { Usage } from "../contract/usage.ts";
-import { DEFAULT_PRICES } from "./price-table.ts";
+import { DEFAULT_PRICES, REGIONAL_PRICES } from "./price-table.ts";
 
 /** Dollars per million tokens. */
 export interface TokenPrice {
@@ -19,12 +19,16 @@ export interface ModelPrice extends TokenPrice {
   longContext?: TokenPrice & { above: number };
 }
 
-/** By the model's id as it is given, or without region, publisher, date and version: `claude-sonnet-5-5`, `gpt-5-mini`. */
+/**
+ * By model, or by `provider/model` for a price that only one provider has. The first of these that is there counts: the id as it is
+ * given, then the id without region, publisher, date and version of the release. So `claude-sonnet-5-5` prices
+ * `global.anthropic.claude-sonnet-5-5-20260801-v1:0`, and `claude-sonnet-5` prices no `claude-sonnet-5-5`.
+ */
 export type PriceTable = Readonly<Record<string, ModelPrice>>;
 export type Prices = PriceTable | ((provider: string, model: string) => ModelPrice | undefined);
 
-/** The same model has other ids on other clouds. Its version stays: `claude-sonnet-5` is not `claude-sonnet-5-5`. */
-export function plainModelId(model: string): string {
+/** The same model has other ids on other clouds. */
+function plainModelId(model: string): string {
   return (model.split("/").at(-1) as string)
     .replace(/^(?:[a-z-]+\.)?(?:anthropic|amazon|meta|openai)\./, "")
     .replace(/[:@].*$/, "")
@@ -32,15 +36,25 @@ export function plainModelId(model: string): string {
     .replace(/-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$/, "");
 }
 
+function priceOf(provider: string, model: string, table: PriceTable): ModelPrice | undefined {
+  const plain = plainModelId(model);
+  const key = [`${provider}/${model}`, model, `${provider}/${plain}`, plain].find((name) => Object.hasOwn(table, name));
+  return key === undefined ? undefined : table[key];
+}
+
 /** Whose prices the table holds; a server of one's own costs what its owner says. */
-const PRICED = /^(?:anthropic|openai|aws\.bedrock|gcp\.)/;
+const PRICED = /^(?:anthropic|openai|aws\.bedrock|gcp\..+)$/;
+
+/** Bedrock prices ids of a region, or of none, apart from those that start with `global.`. */
+const isRegional = (provider: string, model: string): boolean => provider === "aws.bedrock" && !/^(?:arn:.*\/)?global\./.test(model);
 
 export function priceLookup(prices: Prices | undefined): (provider: string, model: string) => ModelPrice | undefined {
   if (typeof prices === "function") return prices;
-  const find = (table: PriceTable, key: string): ModelPrice | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
+  if (prices !== undefined) return (provider, model) => priceOf(provider, model, prices);
   return (provider, model) => {
-    if (prices !== undefined) return find(prices, model) ?? find(prices, plainModelId(model));
-    return PRICED.test(provider) ? find(DEFAULT_PRICES, plainModelId(model)) : undefined;
+    if (!PRICED.test(provider)) return undefined;
+    const regional = isRegional(provider, model) ? priceOf(provider, model, REGIONAL_PRICES) : undefined;
+    return regional ?? priceOf(provider, model, DEFAULT_PRICES);
   };
 }
 
