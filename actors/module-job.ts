@@ -26,7 +26,7 @@ function isGenerator(value: unknown): value is AsyncGenerator {
 }
 
 /** Whoever has a job done: what is told of it, and what it had saved before a restore. */
-export interface JobKeeper {
+interface JobKeeper {
   checkpoint: string | undefined;
   saved(checkpoint: string): void;
   ended(outcome: ModuleOutcome): void;

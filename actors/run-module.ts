@@ -25,7 +25,11 @@ class Live {
   }
 }
 
-type RunModuleEvent = ModuleCommand | { type: "module.ended"; outcome: ModuleOutcome } | { type: "module.saved"; checkpoint: string } | { type: "xstate.stop" };
+type RunModuleEvent =
+  | ModuleCommand
+  | { type: "module.ended"; outcome: ModuleOutcome }
+  | { type: "module.saved"; checkpoint: string }
+  | { type: "xstate.stop" };
 
 /**
  * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.

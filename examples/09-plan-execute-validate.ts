@@ -38,8 +38,9 @@ const plan = defineModule({
 const execute = defineModule({
   name: "execute",
   process: async ({ cache, signal }) => {
-    const [steps, advice] = [await cache.get<string[]>("steps"), await cache.get<string>("advice", "none")];
-    const { text } = await client.generate(say(`Follow these steps in one sentence: ${steps.join("; ")}. Advice: ${advice}`), { signal });
+    const steps = (await cache.get<string[]>("steps")).join("; ");
+    const question = `Follow these steps in one sentence: ${steps}. Advice: ${await cache.get("advice", "none")}`;
+    const { text } = await client.generate(say(question), { signal });
     await cache.set("draft", text);
     console.log(`draft: ${text}`);
     return { status: "success", result: text };
@@ -67,5 +68,5 @@ const agent = new Agent({
     new Node({ name: "validate", modules: [validate, again], dependencies: ["execute"] }),
   ],
 });
-const { status, executions } = await agent.runTask(new Task({ type: "essay", objective: "Describe Europa" }));
-console.log(`${status} after ${executions.execute} drafts, ${client.usage.inputTokens > 0 ? "tokens counted" : "no tokens"}`);
+const { status, executions, usage } = await agent.runTask(new Task({ type: "essay", objective: "Describe Europa" }));
+console.log(`${status} after ${executions.execute} drafts, ${usage.inputTokens > 0 ? "tokens counted" : "no tokens"}`);

@@ -110,6 +110,7 @@ process.stdout.on("error", () => process.exit(0));
 try {
   const options = parseDemoOptions(process.argv.slice(2));
   if (options.help) console.log(HELP);
+  else if (options.agent === "llm") await import("./09-plan-execute-validate.ts");
   else {
     const { run, folder, done } = await (options.resume ? resume(options) : start(options));
     const params = run.task.params as unknown as DemoParams;

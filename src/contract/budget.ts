@@ -74,9 +74,9 @@ export function refusalOf(budget: Budget, spent: Spending, reserved: Spending, e
   for (const { limit, key, show } of LIMITS) {
     const most = budget[limit];
     if (most === undefined || spent[key] + reserved[key] + call[key] <= most * (1 + SLACK)) continue;
-    const flying = reserved[key] > 0 ? ` and ${show(reserved[key])} may be spent by calls in flight` : "";
+    const flying = reserved[key] > 0 ? ` (and up to ${show(reserved[key])} by calls in flight)` : "";
     return new NonRetryableError(
-      `The run's budget is exceeded: budget.${limit} is ${show(most)}, ${show(spent[key])} are spent${flying}, and a call of "${estimate.model}" may need ${show(call[key])} more.`,
+      `The run's budget is exceeded: budget.${limit} is ${show(most)}, spent so far: ${show(spent[key])}${flying}, and a call of "${estimate.model}" may need ${show(call[key])} more.`,
       { code: "budget-exceeded" },
     );
   }

@@ -29,7 +29,7 @@ export interface Ballot {
   problem?: string;
 }
 
-export const ABSTAIN = "ABSTAIN";
+const ABSTAIN = "ABSTAIN";
 const MAX_SHOWN = 200;
 
 /** What a model is told; the same words for the same paper. */

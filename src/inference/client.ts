@@ -23,8 +23,6 @@ import { prepareRequest } from "./prepare-request.ts";
 import { priceLookup } from "./prices.ts";
 import { RETRY_DEFAULTS } from "./retry.ts";
 
-export { type CallRecord, type ClientOptions, clientShape } from "./call-settings.ts";
-
 export interface ClientInit {
   model: string;
   wire: Wire;
@@ -204,7 +202,7 @@ export abstract class InferenceClient {
 }
 
 /** What the model is told of an answer that does not fit. */
-export const repairRequest = (faults: string): string =>
+const repairRequest = (faults: string): string =>
   `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
 
 /** The answer with its parsed output, or what is wrong with it. */

@@ -21,7 +21,7 @@ export interface RequestAbout {
   unsupported: "warn" | "error";
 }
 
-export const thinkingSchema = z.union([
+const thinkingSchema = z.union([
   z.boolean(),
   z.strictObject({
     effort: z.enum(["minimal", "low", "medium", "high", "max"]).optional(),
@@ -41,8 +41,7 @@ function isSignal(value: unknown): value is AbortSignal {
   return typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
 }
 
-/** The options of one call, to be spread into those of a chain. */
-export const generateShape = {
+const generateShape = {
   maxTokens: z.int().min(1).optional(),
   temperature: z.number().min(0).max(2).optional(),
   topP: z.number().min(0).max(1).optional(),

@@ -19,8 +19,8 @@ const longGemini = (input: number, output: number, cacheRead: number): ModelPric
   longContext: { above: 200_000, ...gpt(input * 2, output * 1.5, cacheRead * 2) },
 });
 
-/** Of which the price in a region differs from the global one. */
-const CLAUDE_SINCE_4_5: PriceTable = {
+/** Bedrock sells these in a region for more than it does globally. */
+const DEARER_IN_REGIONS: PriceTable = {
   "claude-fable-5-1": claude(10, 50, 0.25),
   "claude-fable-5": claude(10, 50, 1),
   "claude-opus-5-5": claude(4, 20, 0.2),
@@ -34,10 +34,16 @@ const CLAUDE_SINCE_4_5: PriceTable = {
   "claude-sonnet-4-6": claude(3, 15, 0.3),
   "claude-sonnet-4-5": { ...claude(3, 15, 0.3), longContext: { above: 200_000, ...claude(6, 22.5, 0.6) } },
   "claude-haiku-4-5": claude(1, 5, 0.1),
+  "gpt-5.4": longGpt(2.5, 15, 0.25),
+  "gpt-5.5": longGpt(5, 30, 0.5),
+  "gpt-5.6-luna": longGpt(0.2, 1.2, 0.02, 0.25),
+  "gpt-5.6-sol": longGpt(4, 20, 0.4, 5),
+  "gpt-5.6-terra": longGpt(2, 12, 0.2, 2.5),
+  "nova-2-lite": gpt(0.3, 2.5, 0.075),
 };
 
 export const DEFAULT_PRICES: PriceTable = {
-  ...CLAUDE_SINCE_4_5,
+  ...DEARER_IN_REGIONS,
   // The plain name is Anthropic's older one for 4.0.
   "claude-opus-4-1": claude(15, 75, 1.5),
   "claude-opus-4-0": claude(15, 75, 1.5),
@@ -57,13 +63,8 @@ export const DEFAULT_PRICES: PriceTable = {
   "gpt-5-nano": gpt(0.05, 0.4, 0.005),
   "gpt-5.1": gpt(1.25, 10, 0.125),
   "gpt-5.2": gpt(1.75, 14, 0.175),
-  "gpt-5.4": longGpt(2.5, 15, 0.25),
   "gpt-5.4-mini": gpt(0.75, 4.5, 0.075),
   "gpt-5.4-nano": gpt(0.2, 1.25, 0.02),
-  "gpt-5.5": longGpt(5, 30, 0.5),
-  "gpt-5.6-luna": longGpt(0.2, 1.2, 0.02, 0.25),
-  "gpt-5.6-sol": longGpt(4, 20, 0.4, 5),
-  "gpt-5.6-terra": longGpt(2, 12, 0.2, 2.5),
   "gpt-6-astra": longGpt(10, 50, 1, 12.5),
   "gpt-6-luna": longGpt(0.1, 0.5, 0.01, 0.125),
   "gpt-6-sol": longGpt(2, 10, 0.2, 2.5),
@@ -93,9 +94,9 @@ const regional = ({ input, output, cacheRead = input, cacheWrite = input, cacheW
   cacheWriteLong: cacheWriteLong * PREMIUM,
 });
 
-/** On Bedrock, where a region is chosen. */
+/** On Bedrock, for ids that do not start with `global.`. */
 export const REGIONAL_PRICES: PriceTable = Object.fromEntries(
-  Object.entries(CLAUDE_SINCE_4_5).map(([model, { longContext, ...price }]) => [
+  Object.entries(DEARER_IN_REGIONS).map(([model, { longContext, ...price }]) => [
     model,
     {
       ...regional(price),

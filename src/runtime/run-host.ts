@@ -58,7 +58,10 @@ export class RunHost implements Outbox {
   #unlisten: () => void = () => {};
   #isFinished = false;
 
-  constructor(services: AgentServices, run: { runId: string; task: Task; cachePrefix: string | undefined; restored?: { spent: Spending } }) {
+  constructor(
+    services: AgentServices,
+    run: { runId: string; task: Task; cachePrefix: string | undefined; restored?: { spent: Spending } },
+  ) {
     this.services = services;
     this.runId = run.runId;
     this.task = run.task;
@@ -158,7 +161,8 @@ export class RunHost implements Outbox {
   }
 
   #rootContext(): { state: RunState; usage: Record<string, Usage> } {
-    return (this.root?.getSnapshot() as { context: { state: RunState; usage: Record<string, Usage> } }).context;
+    const root = this.root as AnyActorRef;
+    return (root.getSnapshot() as { context: { state: RunState; usage: Record<string, Usage> } }).context;
   }
 
   /** @param node by `pathKey`; see `CallScope.admit` */

@@ -1,7 +1,7 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
-import type { EffectLogic } from "../contract/effect-logic.ts";
 import type { Spending } from "../contract/budget.ts";
+import type { EffectLogic } from "../contract/effect-logic.ts";
 import { AsimovError, messageOf } from "../contract/errors.ts";
 import type { Graph } from "../contract/graph.ts";
 import type { Node } from "../contract/node.ts";

@@ -124,7 +124,6 @@ export function outputContent({ blocks, finishReason }: Pick<Generation, "blocks
 }
 
 export const toolContent = (input: unknown): Attributes => ({ "gen_ai.tool.call.arguments": JSON.stringify(input) ?? "null" });
-export const toolResultContent = (result: string): Attributes => ({ "gen_ai.tool.call.result": result });
 
 const roleOf = (role: ChatMessage["role"]): string => (role === "TOOL_RESULT" ? "tool" : role.toLowerCase());
 

@@ -24,6 +24,10 @@ describe("examples", () => {
       "06-resume-after-kill.ts",
       "07-embed-in-your-machine.ts",
       "08-stately-inspector.ts",
+      "09-plan-execute-validate.ts",
+      "10-route-by-votes.ts",
+      "11-coding-chain-resumed.ts",
+      "12-local-server.ts",
     ]);
   });
 
@@ -31,7 +35,8 @@ describe("examples", () => {
     const text = await readFile(join(folder, name), "utf8");
     const imports = [...text.matchAll(/^(?:import|\} from) .*?"([^"]+)";$/gm)].map(([, from]) => from);
     expect(imports.length).toBeGreaterThan(0);
-    for (const from of imports) expect(from).toMatch(/^(asimov-agents(\/(redis|inspect|machines|actors))?|xstate|node:\w+)$/);
+    for (const from of imports)
+      expect(from).toMatch(/^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai))?|xstate|node:\w+)$/);
     expect(text.split("\n").length).toBeLessThanOrEqual(71);
   });
 
@@ -109,5 +114,48 @@ describe("examples", () => {
     const [inspector, ...rest] = await linesOf("08-stately-inspector.ts");
     expect(inspector).toMatch(/^inspector: http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{20,}$/);
     expect(rest).toEqual(["status: COMPLETE", "actors: agent, task, plan, write, check"]);
+  });
+
+  const offline = { env: { ANTHROPIC_API_KEY: undefined, OPENAI_API_KEY: undefined, LOCAL_BASE_URL: undefined } };
+
+  it("09 goes again until the validator is content", async () => {
+    expect(await linesOf("09-plan-execute-validate.ts", offline)).toEqual([
+      "plan: name a moon; say what it is made of",
+      "draft: Europa is a moon.",
+      "validator: Say what it is made of.",
+      "draft: Europa is a moon of ice over an ocean.",
+      "validator: good",
+      "COMPLETE after 2 drafts, tokens counted",
+    ]);
+  });
+
+  it("09 is what the demo runs on a model", async () => {
+    const { stdout, code } = await runFile(join(folder, "demo.ts"), ["--agent", "llm"], offline);
+    expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({ code: 0, last: "COMPLETE after 2 drafts, tokens counted" });
+  });
+
+  it("10 follows the votes among what may be decided", async () => {
+    expect(await linesOf("10-route-by-votes.ts", offline)).toEqual(['votes: {"complaints":2,"sales":1}', "goes to: complaints"]);
+  });
+
+  it("11 goes on after SIGKILL without a second call of the model, or of a tool that had ended", async () => {
+    expect(await linesOf("11-coding-chain-resumed.ts", offline)).toEqual([
+      "first process: writes add.mjs, with the key job-1/1/call_1",
+      "first process: runs the tests, with the key job-1/2/call_2",
+      "second process: the first one ended by SIGKILL",
+      "second process: runs the tests, with the key job-1/2/call_2",
+      "second process: The tests pass. (3 model calls in all)",
+    ]);
+  });
+
+  it("12 streams from a server of this machine, through the real SDK", async () => {
+    const lines = await linesOf("12-local-server.ts", offline);
+    expect(
+      lines
+        .filter((line) => line.startsWith("says: "))
+        .map((line) => line.slice(6))
+        .join(""),
+    ).toBe("Hello from this machine.");
+    expect(lines.at(-1)).toBe("ended by stop; cost unknown, as nobody set a price");
   });
 });

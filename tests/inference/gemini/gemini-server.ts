@@ -44,7 +44,7 @@ export function genaiOf(baseURL: string, options: Partial<GoogleGenAIClientOptio
 }
 
 /** The Vertex SDK speaks https alone, by the platform's fetch: a test's own global fetch leads it to the server. */
-export function leadToHttp(): typeof fetch {
+function leadToHttp(): void {
   const direct = globalThis.fetch;
   const led: typeof fetch = (input, init) =>
     direct(typeof input === "string" ? input.replace("https://127.0.0.1:", "http://127.0.0.1:") : input, init);
@@ -52,7 +52,6 @@ export function leadToHttp(): typeof fetch {
   onTestFinished(() => {
     vi.unstubAllGlobals();
   });
-  return led;
 }
 
 export function vertexOf(url: string, options: Partial<VertexClientOptions> = {}): VertexInferenceClient {

@@ -2,7 +2,21 @@ import OpenAI from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type OpenAIClientLike, type OpenAIClientOptions, OpenAIInferenceClient } from "../../../src/openai.ts";
 import { recorder } from "../../telemetry/recorder.ts";
-import { APIS, answer, bodyOf, clientOf, forgetEnvironment, HELLO, hiAnswer, hiStream, KEY, MODEL, PATIENT, refuse, serve } from "./openai-server.ts";
+import {
+  APIS,
+  answer,
+  bodyOf,
+  clientOf,
+  forgetEnvironment,
+  HELLO,
+  hiAnswer,
+  hiStream,
+  KEY,
+  MODEL,
+  PATIENT,
+  refuse,
+  serve,
+} from "./openai-server.ts";
 
 recorder();
 const serveHi = () => serve(answer);

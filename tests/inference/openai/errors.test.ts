@@ -1,7 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { toFault } from "../../../src/inference/openai/errors.ts";
 import { json } from "../../support/wire-server.ts";
-import { type Api, APIS, chunk, clientOf, completed, HELLO, type Json, KEY, PATIENT, refuse, resultOf, serve, text } from "./openai-server.ts";
+import {
+  APIS,
+  type Api,
+  chunk,
+  clientOf,
+  completed,
+  HELLO,
+  type Json,
+  KEY,
+  PATIENT,
+  refuse,
+  resultOf,
+  serve,
+  text,
+} from "./openai-server.ts";
 
 const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 
@@ -95,12 +109,30 @@ describe("an error in a stream of OpenAI", () => {
     ["an event of an error", "responses", (error) => ({ ...error, type: "error" })],
   ];
   const ERRORS: [Json, object][] = [
-    [{ code: "server_error", message: "No." }, { code: "inference-failed", retryable: true }],
-    [{ code: "rate_limit_exceeded", message: "No." }, { code: "rate-limited", retryable: true }],
-    [{ code: "insufficient_quota", message: "No." }, { code: "quota-exceeded", retryable: false }],
-    [{ code: "context_length_exceeded", message: "No." }, { code: "context-length-exceeded", retryable: false }],
-    [{ code: "invalid_prompt", message: "No." }, { code: "invalid-request", retryable: false }],
-    [{ code: 502, message: "No." }, { status: 502, retryable: true }],
+    [
+      { code: "server_error", message: "No." },
+      { code: "inference-failed", retryable: true },
+    ],
+    [
+      { code: "rate_limit_exceeded", message: "No." },
+      { code: "rate-limited", retryable: true },
+    ],
+    [
+      { code: "insufficient_quota", message: "No." },
+      { code: "quota-exceeded", retryable: false },
+    ],
+    [
+      { code: "context_length_exceeded", message: "No." },
+      { code: "context-length-exceeded", retryable: false },
+    ],
+    [
+      { code: "invalid_prompt", message: "No." },
+      { code: "invalid-request", retryable: false },
+    ],
+    [
+      { code: 502, message: "No." },
+      { status: 502, retryable: true },
+    ],
   ];
   it.each(TELLS.flatMap(([how, api, tell]) => ERRORS.map(([error, expected]) => ({ how, api, event: tell(error), expected, error }))))(
     "by $how with $error is one of its class",
@@ -119,7 +151,11 @@ describe("an error in a stream of OpenAI", () => {
 
 describe("a fault of the SDK", () => {
   it("is known by its fields, whichever copy of the SDK made it", () => {
-    const foreign = Object.assign(new Error("503 No."), { status: 503, headers: new Headers(), error: { message: "No.", type: "server_error" } });
+    const foreign = Object.assign(new Error("503 No."), {
+      status: 503,
+      headers: new Headers(),
+      error: { message: "No.", type: "server_error" },
+    });
     expect(toFault(foreign)).toMatchObject({ kind: "retryable", status: 503, reason: "server_error", detail: "No." });
   });
 

@@ -83,8 +83,7 @@ export function sendAll(response: ServerResponse, ...events: Json[]): void {
 export const serveEvents = (...events: Json[]): Promise<WireServer> => serve((_request, response) => sendAll(response, ...events));
 
 /** What a stream of either API adds up to. */
-export const resultOf = async (api: Api, ...events: Json[]) =>
-  clientOf((await serveEvents(...events)).url, { api }).stream(HELLO).result;
+export const resultOf = async (api: Api, ...events: Json[]) => clientOf((await serveEvents(...events)).url, { api }).stream(HELLO).result;
 
 /** Answers as is asked, whole or streamed, with "Hi". */
 export function answer(request: { url: string; body: unknown }, response: ServerResponse): void {

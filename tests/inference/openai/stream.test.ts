@@ -53,7 +53,15 @@ describe("a stream of Chat Completions", () => {
   it.each<[string, Json]>([
     ["reasoning_content", { reasoning_content: "Hm." }],
     ["reasoning", { reasoning: "Hm.", reasoning_content: null }],
-    ["reasoning_details", { reasoning_details: [{ type: "reasoning.text", text: "Hm" }, { type: "reasoning.summary", summary: "." }] }],
+    [
+      "reasoning_details",
+      {
+        reasoning_details: [
+          { type: "reasoning.text", text: "Hm" },
+          { type: "reasoning.summary", summary: "." },
+        ],
+      },
+    ],
   ])("tells thoughts as %s", async (_field, delta) => {
     const { blocks } = await resultOf("chat", chunk({ ...delta, content: "" }), text("Hi"), end());
     expect(blocks).toMatchObject([
@@ -112,7 +120,9 @@ describe("a stream of Chat Completions", () => {
 
   it("is truncated without a reason for its end, unless the server tells none", async () => {
     await expect(resultOf("chat", text("Hel"))).rejects.toMatchObject({ code: "stream-truncated", retryable: true });
-    await expect(resultOf("chat", tools(call(0, '{"a"', { id: "call_a", name: "add" })))).rejects.toMatchObject({ code: "stream-truncated" });
+    await expect(resultOf("chat", tools(call(0, '{"a"', { id: "call_a", name: "add" })))).rejects.toMatchObject({
+      code: "stream-truncated",
+    });
     const server = await serveEvents(text("Hel"), text("lo"));
     const client = clientOf(server.url, { api: "chat", compatibility: { finishReason: false } });
     expect(await client.stream(HELLO).result).toMatchObject({ text: "Hello", finishReason: { unified: "stop", raw: null } });
@@ -200,10 +210,21 @@ describe("a stream of the Responses API", () => {
     const usage = {
       input_tokens: 10,
       output_tokens: 7,
-      input_tokens_details: { cached_tokens: 4, cache_write_tokens: 3, cache_write_tokens_details: { ttl_30m_tokens: 1, ttl_12h_tokens: 2 } },
+      input_tokens_details: {
+        cached_tokens: 4,
+        cache_write_tokens: 3,
+        cache_write_tokens_details: { ttl_30m_tokens: 1, ttl_12h_tokens: 2 },
+      },
       output_tokens_details: { reasoning_tokens: 2 },
     };
-    const expected = { inputTokens: 10, outputTokens: 7, cacheReadTokens: 4, cacheWriteTokens: 3, cacheWriteLongTokens: 2, reasoningTokens: 2 };
+    const expected = {
+      inputTokens: 10,
+      outputTokens: 7,
+      cacheReadTokens: 4,
+      cacheWriteTokens: 3,
+      cacheWriteLongTokens: 2,
+      reasoningTokens: 2,
+    };
     expect((await resultOf("responses", said("Hi"), completed({ usage }))).usage).toMatchObject(expected);
     const failed = resultOf("responses", completed({ usage, error: { code: "server_error", message: "No." } }, "failed"));
     await expect(failed).rejects.toMatchObject({ usage: expected });

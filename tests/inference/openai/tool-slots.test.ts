@@ -16,17 +16,34 @@ const BOTH = [
 describe("the pieces of tool calls", () => {
   it.each<[string, Json[]]>([
     ["one after the other", [tools(call(0, '{"a"', A)), tools(call(0, ":1}")), tools(call(1, '{"b"', B)), tools(call(1, ":2}"))]],
-    ["in turns", [tools(call(0, "", A)), tools(call(1, "", B)), tools(call(0, '{"a":'), call(1, '{"b":')), tools(call(1, "2}"), call(0, "1}"))]],
+    [
+      "in turns",
+      [tools(call(0, "", A)), tools(call(1, "", B)), tools(call(0, '{"a":'), call(1, '{"b":')), tools(call(1, "2}"), call(0, "1}"))],
+    ],
     ["without an index", [tools(call(undefined, '{"a"', A)), tools(call(undefined, ":1}")), tools(call(undefined, '{"b":2}', B))]],
     ["always with the index 0", [tools(call(0, '{"a":1}', A)), tools(call(0, '{"b":', B)), tools(call(0, "2}"))]],
     ["with the id on each", [tools(call(0, '{"a"', A)), tools(call(0, ":1}", A)), tools(call(0, "", A)), tools(call(1, '{"b":2}', B))]],
-    ["with the id on each and no index", [tools(call(undefined, '{"a"', A)), tools(call(undefined, '{"b":', B)), tools(call(undefined, ":1}", A)), tools(call(undefined, "2}", B))]],
-    ["with the name after the input", [tools(call(0, '{"a":', { id: "call_a" })), tools(call(0, "1}", { name: "add" })), tools(call(1, '{"b":2}', B))]],
+    [
+      "with the id on each and no index",
+      [
+        tools(call(undefined, '{"a"', A)),
+        tools(call(undefined, '{"b":', B)),
+        tools(call(undefined, ":1}", A)),
+        tools(call(undefined, "2}", B)),
+      ],
+    ],
+    [
+      "with the name after the input",
+      [tools(call(0, '{"a":', { id: "call_a" })), tools(call(0, "1}", { name: "add" })), tools(call(1, '{"b":2}', B))],
+    ],
     ["each whole in a chunk", [tools(call(0, '{"a":1}', A)), tools(call(1, '{"b":2}', B))]],
     ["all whole in one chunk", [tools(call(undefined, '{"a":1}', A), call(undefined, '{"b":2}', B))]],
     ["all whole in one chunk, always with the index 0", [tools(call(0, '{"a":1}', A), call(0, '{"b":2}', B))]],
     ["as objects", [tools(call(0, { a: 1 }, A)), tools(call(1, { b: 2 }, B))]],
-    ["as objects, with the name after them", [tools(call(0, { a: 1 }, { id: "call_a" })), tools(call(0, "", { name: "add" })), tools(call(1, { b: 2 }, B))]],
+    [
+      "as objects, with the name after them",
+      [tools(call(0, { a: 1 }, { id: "call_a" })), tools(call(0, "", { name: "add" })), tools(call(1, { b: 2 }, B))],
+    ],
   ])("are put together when they come %s", async (_how, events) => {
     expect(await callsOf(...events)).toEqual(BOTH.map((block) => ({ type: "tool-use", ...block })));
   });

@@ -1,0 +1,160 @@
+/** What a module saved is there after a restore: the same attempt goes on from it, and what had ended is kept. */
+import { Agent, type AgentEvent, defineModule, MemorySnapshotStore, type ModuleContext, Node, type SnapshotStore } from "asimov-agents";
+import { ScriptedInferenceClient } from "asimov-agents/testing";
+import { describe, expect, it } from "vitest";
+import { collect, gate, newTask, TASK_ID } from "./fixture.ts";
+
+const newest = async (store: SnapshotStore) => (await store.list(TASK_ID)).at(-1) as Awaited<ReturnType<SnapshotStore["save"]>>;
+const moduleOf = (name: string, work: (context: ModuleContext) => unknown) =>
+  defineModule({ name, process: async (context) => ({ status: "success", result: (await work(context)) ?? null }) });
+
+/** Saves three steps; the first process stops after the second. */
+function stepping(log: unknown[], stop: { reached(): void; held: Promise<void> } | undefined) {
+  return moduleOf("steps", async ({ checkpoint, idempotencyKey }) => {
+    let { done } = ((await checkpoint.load()) ?? { done: 0 }) as { done: number };
+    log.push([done, idempotencyKey]);
+    while (done < 3) {
+      done += 1;
+      await checkpoint.save({ done });
+      if (done === 2 && stop !== undefined) {
+        stop.reached();
+        await stop.held;
+        throw new Error("the process is gone");
+      }
+    }
+    return done;
+  });
+}
+
+describe("a checkpoint", () => {
+  for (const where of ["the run's graph", "a nested graph"]) {
+    it(`lets the same attempt go on in ${where}, and keeps siblings that have ended`, async () => {
+      const snapshotStore = new MemorySnapshotStore();
+      const log: unknown[] = [];
+      const ended: string[] = [];
+      const reached = gate();
+      const held = gate();
+      const siblingEnded = gate();
+      const graph = (stop?: { reached(): void; held: Promise<void> }) => {
+        const sibling = moduleOf("sibling", () => {
+          ended.push("sibling");
+          siblingEnded.open();
+        });
+        const node = new Node({
+          name: "work",
+          snapshot: "ALWAYS",
+          modules: [sibling, stepping(log, stop)],
+          nodeConfig: { parallel: true, retryOnFailure: false },
+        });
+        return where === "a nested graph" ? new Node({ name: "outer", nodes: [node], nodeConfig: { retryOnFailure: false } }) : node;
+      };
+      const first = new Agent({ nodes: [graph({ reached: reached.open, held: held.opened })], snapshotStore });
+      const run = first.start(newTask());
+      await reached.opened;
+      await siblingEnded.opened;
+      const ref = await newest(snapshotStore);
+      held.open();
+      await run.outcome;
+      const outcome = await new Agent({ nodes: [graph()], snapshotStore }).runFromSnapshot(ref);
+      expect(outcome.status).toBe("COMPLETE");
+      expect(ended).toEqual(["sibling"]);
+      expect(log).toEqual([
+        [0, expect.stringMatching(/work\.1\.1\/steps$/)],
+        [2, (log[0] as unknown[])[1]],
+      ]);
+    });
+  }
+
+  it("is part of a snapshot that the caller asks for, also where the node wants none", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const log: unknown[] = [];
+    const reached = gate();
+    const held = gate();
+    const nodes = (stop?: Parameters<typeof stepping>[1]) => [
+      new Node({ name: "work", modules: [stepping(log, stop)], nodeConfig: { retryOnFailure: false } }),
+    ];
+    const run = new Agent({ nodes: nodes({ reached: reached.open, held: held.opened }), snapshotStore }).start(newTask());
+    await reached.opened;
+    expect(await snapshotStore.list(TASK_ID)).toEqual([]);
+    const ref = await run.snapshot();
+    held.open();
+    await run.outcome;
+    expect((await new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref)).status).toBe("COMPLETE");
+    expect(log.map((entry) => (entry as unknown[])[0])).toEqual([0, 2]);
+  });
+
+  it("starts empty at the next attempt", async () => {
+    const seen: unknown[] = [];
+    const module = moduleOf("tries", async ({ checkpoint, node }) => {
+      seen.push(await checkpoint.load());
+      await checkpoint.save(node.attempt);
+      seen.push(await checkpoint.load());
+      if (node.attempt === 1) throw new Error("again");
+    });
+    await new Agent({ nodes: [new Node({ name: "tries", modules: [module] })] }).runTask(newTask());
+    expect(seen).toEqual([undefined, 1, undefined, 2]);
+  });
+
+  it("refuses what is no JSON, and keeps what was saved before", async () => {
+    const seen: unknown[] = [];
+    const module = moduleOf("saves", async ({ checkpoint }) => {
+      await checkpoint.save({ kept: true });
+      await checkpoint.save({ lost: () => 1 }).catch((error: unknown) => seen.push(error));
+      seen.push(await checkpoint.load());
+    });
+    await new Agent({ nodes: [new Node({ name: "saves", modules: [module] })] }).runTask(newTask());
+    expect(seen).toMatchObject([
+      { code: "not-json", message: expect.stringContaining('checkpoint of module "saves".lost') },
+      { kept: true },
+    ]);
+  });
+
+  it("is stored once for saves that come together", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const modules = Array.from({ length: 5 }, (_, index) => moduleOf(`m${index}`, ({ checkpoint }) => checkpoint.save(index)));
+    await new Agent({
+      snapshotStore,
+      nodes: [new Node({ name: "wide", snapshot: "ALWAYS", modules, nodeConfig: { parallel: true } })],
+    }).runTask(newTask());
+    // One before the step, and one for all of them.
+    expect(await snapshotStore.list(TASK_ID)).toHaveLength(2);
+  });
+
+  it("reports what could not be stored, and the module goes on", async () => {
+    const memory = new MemorySnapshotStore();
+    let saves = 0;
+    const snapshotStore: SnapshotStore = {
+      save: (snapshot) => (++saves === 1 ? memory.save(snapshot) : Promise.reject(new Error("disk full"))),
+      load: (ref) => memory.load(ref),
+      list: (taskId) => memory.list(taskId),
+    };
+    const module = moduleOf("saves", ({ checkpoint }) => checkpoint.save(1));
+    const run = new Agent({ snapshotStore, nodes: [new Node({ name: "work", snapshot: "ALWAYS", modules: [module] })] }).start(newTask());
+    const events: AgentEvent[] = await collect(run.events());
+    const { status, errors } = await run.outcome;
+    expect(status).toBe("COMPLETE");
+    expect(errors).toEqual([{ status: "error", error: "No snapshot of what work reached: disk full", code: "snapshot-write-failed" }]);
+    expect(events.filter(({ type }) => type === "error.reported")).toHaveLength(1);
+  });
+});
+
+describe("usage of a restored run", () => {
+  it("goes on from what was spent, and so does its budget", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const usage = { inputTokens: 10, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 };
+    const client = new ScriptedInferenceClient(Array.from({ length: 5 }, () => ({ text: "ok", usage })));
+    const ask = () => client.generate([{ role: "USER", content: "Hi" }]).then(() => null);
+    const nodes = () => [
+      new Node({ name: "first", modules: [moduleOf("first", ask)] }),
+      new Node({ name: "second", dependencies: ["first"], snapshot: "ALWAYS", modules: [moduleOf("second", ask)] }),
+    ];
+    await new Agent({ nodes: nodes(), snapshotStore }).runTask(newTask());
+    const ref = await newest(snapshotStore);
+    const again = await new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref);
+    expect(again.usage).toEqual({ ...usage, inputTokens: 20 });
+    expect(again.results.first?.usage).toEqual(usage);
+    const bounded = await new Agent({ nodes: nodes(), snapshotStore, budget: { maxCalls: 1 } }).runFromSnapshot(ref);
+    expect(bounded.task.error).toContain("spent so far: 1 call");
+    expect(bounded.status).toBe("FAILED");
+  });
+});
