@@ -1,9 +1,8 @@
-/** A planner, an executor and a validator on a language model: the validator sends the work back until it is good. */
+/** A planner, an executor and a validator on a language model, scripted without a key: work goes back until it is good. */
 import { Agent, ChatRole, defineModule, FlowControlModule, type InferenceClient, Node, Task } from "asimov-agents";
 import { AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 
-// Without a key the answers come from a script, so that this runs anywhere.
 const client: InferenceClient =
   process.env.ANTHROPIC_API_KEY === undefined
     ? new ScriptedInferenceClient([
@@ -20,7 +19,6 @@ const object = (properties: Record<string, object>) => ({
   type: "object",
   properties,
   required: Object.keys(properties),
-  additionalProperties: false,
 });
 
 const plan = defineModule({

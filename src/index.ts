@@ -9,6 +9,7 @@ export {
   type CacheWriteOptions,
   type ReceiveOptions,
 } from "./contract/cache.ts";
+export type { Budget } from "./contract/budget.ts";
 export type { CallScope, Checkpoint } from "./contract/call-scope.ts";
 export type {
   ChatMessage,

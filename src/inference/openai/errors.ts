@@ -38,14 +38,11 @@ export function toFault(error: unknown): Fault | undefined {
   if (typeof status !== "number") return body === undefined || body === null ? undefined : faultOfBody(body);
   const wait = told === undefined ? undefined : retryAfterOf(told, Date.now());
   return {
-    ...faultOfBody(body ?? (hasOtherBody(told) ? undefined : messageOf(error)), { status, advice: told?.get("x-should-retry") ?? null }),
+    ...faultOfBody(body ?? messageOf(error), { status, advice: told?.get("x-should-retry") ?? null }),
     ...(wait === undefined ? {} : { retryAfterMs: wait }),
     ...(typeof requestID === "string" ? { requestId: requestID } : {}),
   };
 }
-
-/** The SDK knows bodies with a member `error` alone, and says of others that there was none. */
-const hasOtherBody = (headers: Headers | undefined): boolean => /json/.test(headers?.get("content-type") ?? "");
 
 /** @param about what is known beside the body; in a stream there is nothing */
 export function faultOfBody(body: unknown, about: { status?: number; advice?: string | null } = {}): Fault {
