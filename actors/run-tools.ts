@@ -10,12 +10,18 @@ import { relay } from "./relay.ts";
 const GRACE_MS = 1_000;
 const ABORTED = "Not finished: the chain was aborted.";
 
+/** Ids are the model's, and not every server makes them distinct. */
+type Ended = { key: string; outcome: ToolOutcome };
 type Input = { orders: readonly ToolOrder[] };
+
+const hasEnded = (ended: readonly Ended[], order: string): boolean => ended.some(({ key }) => key === order);
+const aborted = (id: string): ToolOutcome => ({ id, content: ABORTED, isError: true });
 
 /** What runs now; no part of what is stored. */
 class Live {
   readonly controller = new AbortController();
-  readonly running = new Set<string>();
+  /** Ids by key. */
+  readonly running = new Map<string, string>();
   isStopped = false;
 
   toJSON(): undefined {
@@ -23,10 +29,10 @@ class Live {
   }
 }
 
-export type RunToolsSnapshot = Snapshot<ToolOutcome[]> & { input: Input | undefined; ended: readonly ToolOutcome[]; live: Live };
+export type RunToolsSnapshot = Snapshot<ToolOutcome[]> & { input: Input | undefined; ended: readonly Ended[]; live: Live };
 type RunToolsEvent =
   | { type: "tools.abort" }
-  | { type: "tool.ended"; outcome: ToolOutcome }
+  | ({ type: "tool.ended" } & Ended)
   | { type: "tools.failed"; error: unknown }
   | { type: "xstate.stop" };
 type Scope = Parameters<NonNullable<EffectLogic<Input, ToolOutcome[], RunToolsEvent, RunToolsSnapshot>["start"]>>[1];
@@ -36,9 +42,10 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
 
   const run = (order: ToolOrder, live: Live, scope: Scope): void => {
     const host = hostOf(scope.self);
-    live.running.add(order.id);
+    const key = order.idempotencyKey;
+    live.running.set(key, order.id);
     const tell = (event: RunToolsEvent): void => {
-      live.running.delete(order.id);
+      live.running.delete(key);
       if (!live.isStopped) relay(scope, scope.self, event);
     };
     // In a microtask: the chain is still in the transition that started this.
@@ -46,9 +53,17 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
       .then(() => host.keep())
       .then(() => host.runTool(order, modeOf(scope.self), live.controller.signal))
       .then(
-        (outcome) => tell({ type: "tool.ended", outcome }),
+        (outcome) => tell({ type: "tool.ended", key, outcome }),
         (error: unknown) => tell({ type: "tools.failed", error }),
       );
+  };
+
+  const keep = (live: Live, scope: Scope): void => {
+    hostOf(scope.self)
+      .keep()
+      ?.catch((error: unknown) => {
+        if (!live.isStopped) relay(scope, scope.self, { type: "tools.failed", error });
+      });
   };
 
   /** Starts as many as may run, in order. */
@@ -56,7 +71,7 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
     const { maxParallelTools } = hostOf(scope.self);
     for (const order of input?.orders ?? []) {
       if (live.running.size >= maxParallelTools || live.controller.signal.aborted) return;
-      if (!live.running.has(order.id) && ended.every(({ id }) => id !== order.id)) run(order, live, scope);
+      if (!live.running.has(order.idempotencyKey) && !hasEnded(ended, order.idempotencyKey)) run(order, live, scope);
     }
   };
 
@@ -66,7 +81,7 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
       fill(snapshot, scope);
       return snapshot;
     }
-    const output = orders.map(({ id }) => snapshot.ended.find((outcome) => outcome.id === id) as ToolOutcome);
+    const output = orders.map(({ idempotencyKey }) => (snapshot.ended.find(({ key }) => key === idempotencyKey) as Ended).outcome);
     return { ...snapshot, status: "done", output, error: undefined } as RunToolsSnapshot;
   };
 
@@ -78,10 +93,11 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
       if (snapshot.status !== "active") return snapshot;
       switch (event.type) {
         case "tool.ended": {
-          if (snapshot.ended.some(({ id }) => id === event.outcome.id)) return snapshot;
-          const next = settle({ ...snapshot, ended: [...snapshot.ended, event.outcome] }, scope);
+          const { key, outcome } = event;
+          if (hasEnded(snapshot.ended, key)) return snapshot;
+          const next = settle({ ...snapshot, ended: [...snapshot.ended, { key, outcome }] }, scope);
           // The next ask keeps the last one anyway.
-          if (next.status === "active") void hostOf(scope.self).keep();
+          if (next.status === "active") keep(next.live, scope);
           return next;
         }
         case "tools.failed":
@@ -91,12 +107,13 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
           const { live, input, ended } = snapshot;
           live.controller.abort(new DOMException("The chain was aborted.", "AbortError"));
           setLongTimeout(GRACE_MS, () => {
-            for (const id of live.running) {
-              if (!live.isStopped) relay(scope, scope.self, { type: "tool.ended", outcome: { id, content: ABORTED, isError: true } });
+            for (const [key, id] of live.running) {
+              if (!live.isStopped) relay(scope, scope.self, { type: "tool.ended", key, outcome: aborted(id) });
             }
           });
-          const unstarted = (input?.orders ?? []).filter(({ id }) => !live.running.has(id) && ended.every((outcome) => outcome.id !== id));
-          return settle({ ...snapshot, ended: [...ended, ...unstarted.map(({ id }) => ({ id, content: ABORTED, isError: true }))] }, scope);
+          const unstarted = (input?.orders ?? []).filter(({ idempotencyKey: key }) => !live.running.has(key) && !hasEnded(ended, key));
+          const refused = unstarted.map(({ id, idempotencyKey: key }) => ({ key, outcome: aborted(id) }));
+          return settle({ ...snapshot, ended: [...ended, ...refused] }, scope);
         }
         case "xstate.stop":
           snapshot.live.isStopped = true;

@@ -10,7 +10,7 @@ import { benchmarkTable, describeMachine, machineLine, verdictTable, withFigures
 const USAGE = `npm run bench -- [--quick] [--only NAME,NAME] [--json FILE] [--docs]
 
   --quick        fewer samples and sizes: a look, not a measurement
-  --only NAMES   some of: chain, fan, layers, tasks, loop, snapshots, cache, heap, package
+  --only NAMES   some of: chain, fan, layers, tasks, loop, snapshots, cache, heap, stream, toolchain, streammemory, package
   --json FILE    where the figures go (default bench/results.json)
   --docs         also put the tables into docs/benchmarks.md`;
 
@@ -18,22 +18,40 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 /** What the benchmarks compare with is a package of its own, which the project does not install. */
 function installContenders(): void {
-  if (existsSync(here("node_modules/@langchain/langgraph"))) return;
+  if (["@langchain/langgraph", "ai"].every((name) => existsSync(here(`node_modules/${name}`)))) return;
   const options = { stdio: "inherit", shell: process.platform === "win32" } as const;
   execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--prefix", here(".")], options);
 }
 
 async function loadBenchmarks(): Promise<Benchmark[]> {
-  const [{ graphBenchmarks }, { loopBenchmark }, { snapshotBenchmark }, { cacheBenchmark }, { heapBenchmark }, { packageBenchmark }] =
-    await Promise.all([
-      import("./shapes/graphs.ts"),
-      import("./shapes/loop.ts"),
-      import("./shapes/snapshots.ts"),
-      import("./shapes/cache-operations.ts"),
-      import("./shapes/heap.ts"),
-      import("./shapes/package-cost.ts"),
-    ]);
-  return [...graphBenchmarks, loopBenchmark, snapshotBenchmark, cacheBenchmark, heapBenchmark, packageBenchmark];
+  const [
+    { graphBenchmarks },
+    { loopBenchmark },
+    { snapshotBenchmark },
+    { cacheBenchmark },
+    { heapBenchmark },
+    models,
+    { packageBenchmark },
+  ] = await Promise.all([
+    import("./shapes/graphs.ts"),
+    import("./shapes/loop.ts"),
+    import("./shapes/snapshots.ts"),
+    import("./shapes/cache-operations.ts"),
+    import("./shapes/heap.ts"),
+    import("./shapes/inference.ts"),
+    import("./shapes/package-cost.ts"),
+  ]);
+  return [
+    ...graphBenchmarks,
+    loopBenchmark,
+    snapshotBenchmark,
+    cacheBenchmark,
+    heapBenchmark,
+    models.streamBenchmark,
+    models.chainBenchmark,
+    models.streamMemoryBenchmark,
+    packageBenchmark,
+  ];
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {

@@ -109,10 +109,11 @@ export const toolLoopMachine = setup({
         usage: addUsage(context.usage, usage),
         text,
         ...(output === undefined ? {} : { output }),
-        orders: calls.map((call) => ({
-          ...call,
-          idempotencyKey: `${context.key}/${context.iterations + 1}/${encodeURIComponent(call.id)}`,
-        })),
+        orders: calls.map((call, index) => {
+          const isTwice = calls.findIndex(({ id }) => id === call.id) < index;
+          const key = `${context.key}/${context.iterations + 1}/${encodeURIComponent(call.id)}`;
+          return { ...call, idempotencyKey: isTwice ? `${key}/${index + 1}` : key };
+        }),
       };
     }),
     askForRepair: assign(({ context }, { answer }: { answer: TurnAnswer }) => {

@@ -79,25 +79,30 @@ const block = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("tool-result"), toolUseId: z.string().min(1), content: z.string(), isError: z.boolean().optional() }),
 ]);
-const messagesSchema = z
-  .array(
-    z.strictObject({
-      role: z.enum(ChatRole),
-      content: z.union([z.string(), z.array(block)]),
-      cacheMarker: z.boolean().optional(),
-      modelFamilies: z.array(z.string().min(1)).optional(),
-    }),
-  )
-  .min(1, { message: "expected at least one message" });
+const messageSchema = z.strictObject({
+  role: z.enum(ChatRole),
+  content: z.union([z.string(), z.array(block)]),
+  cacheMarker: z.boolean().optional(),
+  modelFamilies: z.array(z.string().min(1)).optional(),
+});
+const messagesSchema = z.array(messageSchema).min(1, { message: "expected at least one message" });
 
 /** Messages that were checked once are not checked again: a conversation grows by its end. */
 const checked = new WeakSet<ChatMessage>();
 
+function isChecked(message: ChatMessage): boolean {
+  if (checked.has(message)) return true;
+  if (!messageSchema.safeParse(message).success) return false;
+  checked.add(message);
+  return true;
+}
+
 /** @throws AsimovError `invalid-options`, naming the place, never the content */
 export function requireMessages(messages: readonly ChatMessage[]): void {
-  if (Array.isArray(messages) && messages.length > 0 && messages.every((message) => checked.has(message))) return;
+  // `findIndex` also comes to the holes of an array.
+  if (Array.isArray(messages) && messages.length > 0 && messages.findIndex((message) => !isChecked(message)) === -1) return;
+  // Now for the words: every fault, with its place in the whole.
   parseOptions(messagesSchema, messages, "messages");
-  for (const message of messages) checked.add(message);
 }
 
 export function blocksOf({ content }: ChatMessage): readonly ContentBlock[] {

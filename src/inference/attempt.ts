@@ -11,6 +11,10 @@ export interface AttemptLimits {
   maxLineBytes: number;
 }
 
+/** Made once: the platform's own reason would be built, with its stack, at the end of every call. */
+const CLOSED = new Error("The call has ended.");
+CLOSED.name = "AbortError";
+
 export class Attempt {
   readonly #wire: Wire;
   readonly #builder: GenerationBuilder;
@@ -91,7 +95,7 @@ export class Attempt {
   /** Frees the socket and the timer, also of an answer that was read to its end. */
   close(): void {
     this.#unwatch();
-    if (!this.#controller.signal.aborted) this.#controller.abort();
+    if (!this.#controller.signal.aborted) this.#controller.abort(CLOSED);
     // Not awaited: an SDK's iterator may wait for ever for what was aborted.
     this.#events?.return?.()?.catch(() => {});
     this.#events = undefined;

@@ -49,6 +49,8 @@ export interface ClientOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
+const limit = z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a number, at least 1, or Infinity" });
+
 /** To be spread into a provider's own `z.strictObject({ ...clientShape, apiKey: … })`. */
 export const clientShape = {
   maxTokens: z.int().min(1).optional(),
@@ -70,8 +72,8 @@ export const clientShape = {
     .optional(),
   capabilities: z.custom<Partial<Capabilities>>((value) => typeof value === "object" && value !== null).optional(),
   unsupported: z.enum(["warn", "error"]).optional(),
-  timeoutMs: z.number().min(1).optional(),
-  maxResponseBytes: z.number().min(1).optional(),
+  timeoutMs: limit.optional(),
+  maxResponseBytes: limit.optional(),
   onTrace: z.custom<(record: CallRecord) => void>(isFunction, { message: "expected a function" }).optional(),
   captureContent: z.boolean().optional(),
 };

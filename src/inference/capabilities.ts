@@ -64,6 +64,7 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
     { sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] },
   ],
   [BEDROCK, ANY, { systemAnywhere: false, thinking: [] }],
+  [BEDROCK, /nova|llama/, { structuredOutput: false }],
   [BEDROCK, /llama/, { forcedToolChoice: false }],
   [BEDROCK, CLAUDE, { cacheMarkers: 4, sampling: "without-thinking", forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
   [ANTHROPIC, CLAUDE_BEFORE_4_5, { thinking: ["budget", "off"], structuredOutput: false, contextWindow: 200_000 }],

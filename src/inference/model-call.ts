@@ -5,6 +5,7 @@ import type { Generation, StreamPart } from "../contract/generation.ts";
 import { InferenceError, RetriesExceededError } from "../contract/inference-errors.ts";
 import { setLongTimeout } from "../contract/long-timer.ts";
 import { addUsage, NO_USAGE, totalTokens, type Usage } from "../contract/usage.ts";
+import { ChatRole } from "../contract/vocabulary.ts";
 import type { ModelRequest } from "../contract/wire.ts";
 import { WireFault } from "../contract/wire-fault.ts";
 import { Attempt } from "./attempt.ts";
@@ -203,17 +204,12 @@ export class ModelCall {
 
   #newBuilder(): GenerationBuilder {
     const { wire, model } = this.#settings;
-    let taken: ReadonlySet<string> | undefined;
-    return new GenerationBuilder({
-      provider: wire.provider,
-      model,
-      takenIds: () => {
-        taken ??= new Set(
-          this.#order.request.messages.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "tool-use" ? [block.id] : []))),
-        );
-        return taken;
-      },
-    });
+    const { messages } = this.#order.request;
+    const isTaken = (id: string): boolean =>
+      messages.some(
+        ({ role, blocks }) => role === ChatRole.ASSISTANT && blocks.some((block) => block.type === "tool-use" && block.id === id),
+      );
+    return new GenerationBuilder({ provider: wire.provider, model, isTaken });
   }
 
   #succeed(answer: BuiltAnswer, raw: unknown): Generation {

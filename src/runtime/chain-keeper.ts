@@ -14,62 +14,75 @@ export class ChainKeeper {
   readonly #checkpoint: Checkpoint;
   readonly #read: () => unknown;
   readonly #key: string;
-  #saving: Promise<void> | undefined;
+  /** Settles when nothing is being saved; never rejects. */
+  #idle: Promise<unknown> = Promise.resolve();
+  /** The save that has not read the state yet. */
   #next: Promise<void> | undefined;
 
+  /** @param read the state, or `undefined` when it is nothing to go on from */
   constructor(checkpoint: Checkpoint, key: string, read: () => unknown) {
     this.#checkpoint = checkpoint;
     this.#key = key;
     this.#read = read;
   }
 
-  /** Asks that come while one is saved share the next save. */
+  /** Asks that come while one is saved share the next save. Not to wait for it is safe: its rejection counts as handled. */
   keep(): Promise<void> {
-    if (this.#saving === undefined) {
-      this.#saving = this.#save();
-      return this.#saving;
+    if (this.#next === undefined) {
+      // In a microtask at the earliest: the actor may be in the middle of a transition.
+      this.#next = this.#idle.then(() => this.#save());
+      this.#idle = this.#next.catch(() => {});
     }
-    this.#next ??= this.#saving.then(
-      () => this.#save(),
-      () => this.#save(),
-    );
     return this.#next;
   }
 
   async #save(): Promise<void> {
-    const saving = this.#next ?? this.#saving;
-    // The actor may be in the middle of a transition.
-    await undefined;
     this.#next = undefined;
-    try {
-      await this.#checkpoint.save({ format: FORMAT, key: this.#key, snapshot: this.#read() } satisfies KeptChain);
-    } finally {
-      if (this.#saving === saving || this.#next === undefined) this.#saving = undefined;
-    }
+    const snapshot = this.#read();
+    if (snapshot !== undefined) await this.#checkpoint.save({ format: FORMAT, key: this.#key, snapshot } satisfies KeptChain);
   }
 }
 
-/** @throws SnapshotError `snapshot-format`, `snapshot-damaged`, `snapshot-other-chain` */
+/**
+ * @param key what the chain was given as its key; without one, any chain's checkpoint is gone on from
+ * @throws SnapshotError `snapshot-format`, `snapshot-damaged`, `snapshot-other-chain`
+ */
 export function readKeptChain(kept: unknown, key: string | undefined): KeptChain | undefined {
   if (kept === undefined || kept === null) return undefined;
   const { format, key: keptKey, snapshot } = kept as Partial<KeptChain>;
-  if (typeof kept !== "object" || typeof keptKey !== "string" || typeof snapshot !== "object" || snapshot === null) {
-    throw new SnapshotError("The checkpoint is damaged: expected what a tool chain saved, an object of format, key and snapshot.", {
-      code: "snapshot-damaged",
-    });
-  }
-  if (format !== FORMAT) {
+  if (typeof format === "number" && format !== FORMAT) {
     throw new SnapshotError(`The checkpoint is of format ${String(format)}; this version reads format ${FORMAT}.`, {
       code: "snapshot-format",
+    });
+  }
+  if (format !== FORMAT || typeof keptKey !== "string" || !isState(snapshot)) {
+    throw new SnapshotError("The checkpoint is damaged: expected what a tool chain saved, an object of format, key and snapshot.", {
+      code: "snapshot-damaged",
     });
   }
   if (key !== undefined && key !== keptKey) {
     throw new SnapshotError(
       `The checkpoint is of the chain "${keptKey}"; this chain is "${key}". Give each chain a checkpoint of its own.`,
-      {
-        code: "snapshot-other-chain",
-      },
+      { code: "snapshot-other-chain" },
     );
   }
   return kept as KeptChain;
+}
+
+/** Whether the parts are there that XState would take on trust. */
+function isState(snapshot: unknown): boolean {
+  const { status, context, children } = (snapshot ?? {}) as { status?: unknown; context?: Record<string, unknown>; children?: unknown };
+  if (typeof context !== "object" || context === null || typeof children !== "object" || children === null) return false;
+  const { messages, orders, iterations, maxIterations, usage, key } = context;
+  const isText = (value: unknown): boolean => typeof value === "string";
+  return (
+    (status === "active" || status === "done") &&
+    Array.isArray(messages) &&
+    messages.every(isText) &&
+    Array.isArray(orders) &&
+    [iterations, maxIterations].every((value) => typeof value === "number") &&
+    typeof usage === "object" &&
+    usage !== null &&
+    isText(key)
+  );
 }

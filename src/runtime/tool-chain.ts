@@ -1,5 +1,5 @@
 /** Composes and runs a tool chain: the machine with its actors, the model, the tools, and the place where it is kept. */
-import { type Actor, type AnyActorLogic, type AnyActorRef, createActor } from "xstate";
+import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapshot, createActor } from "xstate";
 import { z } from "zod";
 import { generate, trimConversation } from "../../actors/generate.ts";
 import { requireRestored } from "../../actors/require-restored.ts";
@@ -80,8 +80,12 @@ export async function runToolChain(
   try {
     const actor = start(host, kept, { key, mode: host.initialMode, messages: host.texts, maxIterations: own.maxIterations ?? 10 });
     if (checkpoint !== undefined) {
-      const keeper = new ChainKeeper(checkpoint, key, () => actor.getPersistedSnapshot());
-      host.keep = () => keeper.keep();
+      const keeper = new ChainKeeper(checkpoint, key, () => stateOf(actor));
+      host.keep = () =>
+        keeper.keep().catch((error: unknown) => {
+          host.failure ??= error;
+          throw error;
+        });
     }
     const result = await settle(actor, host, [call.signal, scope?.signal]);
     span.end();
@@ -90,6 +94,13 @@ export async function runToolChain(
     span.end(messageOf(error));
     throw error;
   }
+}
+
+/** A chain that failed or was aborted is gone on from what it had reached before. */
+function stateOf(actor: Actor<AnyActorLogic>): unknown {
+  const snapshot = actor.getSnapshot() as AnyMachineSnapshot;
+  const isLost = ["failed", "aborted", { running: "stopping" }].some((state) => snapshot.matches(state as never));
+  return isLost ? undefined : actor.getPersistedSnapshot();
 }
 
 /** @throws SnapshotError `snapshot-damaged` */

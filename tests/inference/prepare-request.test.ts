@@ -107,6 +107,19 @@ describe("messages of a request", () => {
     expect(codeOf(() => prepare(messages))).toBe("invalid-options");
   });
 
+  it("are refused by the place of what is wrong, also behind those that were checked before, and not by what they say", () => {
+    const wrong = [...HELLO, { role: USER, content: "fine" }, { role: USER, content: [{ type: "text", txt: "s3cret" }] }] as ChatMessage[];
+    prepare(wrong.slice(0, 2));
+    for (let time = 0; time < 2; time++) {
+      const ask = (): unknown => prepare(wrong);
+      expect(codeOf(ask)).toBe("invalid-options");
+      expect(ask).toThrow(/^messages: (?!.*s3cret).*\b2\.content/s);
+    }
+    const holed = [...HELLO];
+    holed.length = 2;
+    expect(codeOf(() => prepare(holed))).toBe("invalid-options");
+  });
+
   it("are said only to the families that they name, whatever the case", () => {
     const messages: ChatMessage[] = [
       { role: SYSTEM, content: "claude only", modelFamilies: ["CLAUDE"] },
@@ -333,6 +346,13 @@ describe("what a model cannot do", () => {
     expect(warnings).toEqual([]);
     expect(request).toMatchObject(sent);
     expect("thinking" in request).toBe("thinking" in sent);
+  });
+
+  it("counts a model as thinking that can only think less", () => {
+    const capabilities: Partial<Capabilities> = { forcedToolChoice: "without-thinking", thinking: ["by-default", "effort", "least"] };
+    const { request, warnings } = prepare(HELLO, { tools: [add], toolChoice: "any", thinking: false }, { capabilities });
+    expect(request).toMatchObject({ toolChoice: "auto", thinking: false });
+    expect(warnings).toEqual([expect.stringContaining("thinking: false"), expect.stringContaining("while it thinks")]);
   });
 
   it("leaves the tools in place when none may be called", () => {

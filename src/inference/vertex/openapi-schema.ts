@@ -6,8 +6,8 @@ const KEPT: ReadonlySet<string> = new Set([
   ...["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"],
 ]);
 const FORMATS: ReadonlySet<unknown> = new Set(["float", "double", "int32", "int64", "date-time", "enum"]);
-/** References within references; a schema that holds itself has no end. */
-const MAX_DEPTH = 32;
+/** Schemas that one schema may become: what names itself twice doubles with each step, and has no end. */
+const MAX_SCHEMAS = 5000;
 
 type Told = Record<string, unknown>;
 
@@ -18,13 +18,20 @@ export function openApiParameters(schema: JsonSchema): Told | undefined {
 }
 
 export function openApiSchema(schema: JsonSchema): Told {
-  return convert(schema, schema, 0);
+  return convert(schema, { root: schema, left: MAX_SCHEMAS }, ["#"]);
 }
 
-function convert(given: unknown, root: JsonSchema, depth: number): Told {
-  if (depth > MAX_DEPTH) return { type: "OBJECT" };
-  const schema = merged(resolved(record(given), root, depth), root, depth);
-  const inner = (value: unknown): Told => convert(value, root, depth + 1);
+/** One conversion: where names point into, and how many schemas it may still make. */
+interface Walk {
+  readonly root: JsonSchema;
+  left: number;
+}
+
+/** @param within the names on the way here: what names itself is told down to there, and no deeper */
+function convert(given: unknown, walk: Walk, within: readonly string[]): Told {
+  const { schema, names } = resolved(record(given), walk, within);
+  if (schema === undefined) return { type: "OBJECT" };
+  const inner = (value: unknown): Told => convert(value, walk, names);
   const told: Told = {};
   for (const [key, value] of Object.entries(schema)) {
     if (KEPT.has(key)) told[key] = value;
@@ -79,21 +86,28 @@ function tellOptions(options: readonly unknown[], inner: (value: unknown) => Tol
   else if (given.length > 1) told.anyOf = given;
 }
 
-function resolved(schema: Told, root: JsonSchema, depth: number): Told {
-  const { $ref: ref, ...rest } = schema;
-  if (typeof ref !== "string" || depth > MAX_DEPTH) return rest;
+/** A schema without its name and without parts; `undefined` where it is within itself, or too much. */
+function resolved(given: Told, walk: Walk, within: readonly string[]): { schema: Told | undefined; names: readonly string[] } {
+  walk.left -= 1;
+  const { $ref: ref, allOf, ...rest } = given;
+  const isNamed = typeof ref === "string";
+  if (walk.left < 0 || (isNamed && within.includes(ref))) return { schema: undefined, names: within };
+  const parts = [...(isNamed ? [targetOf(ref, walk.root)] : []), ...(Array.isArray(allOf) ? allOf : [])];
+  if (parts.length === 0) return { schema: rest, names: within };
+  const found = parts.map((part) => resolved(record(part), walk, isNamed ? [...within, ref] : within));
+  return { schema: merged([...found.map(({ schema }) => schema ?? {}), rest]), names: found.flatMap(({ names }) => names) };
+}
+
+function targetOf(ref: string, root: JsonSchema): unknown {
   let target: unknown = root;
   for (const step of ref.replace(/^#\/?/, "").split("/").filter(Boolean)) {
-    target = record(target)[decodeURIComponent(step).replaceAll("~1", "/").replaceAll("~0", "~")];
+    target = record(target)[step.replaceAll("~1", "/").replaceAll("~0", "~")];
   }
-  return { ...resolved(record(target), root, depth + 1), ...rest };
+  return target;
 }
 
 /** There is no word for all of several schemas: they become one. */
-function merged(schema: Told, root: JsonSchema, depth: number): Told {
-  const { allOf, ...rest } = schema;
-  if (!Array.isArray(allOf)) return rest;
-  const all = [...allOf.map((part) => merged(resolved(record(part), root, depth + 1), root, depth + 1)), rest];
+function merged(all: readonly Told[]): Told {
   const properties = Object.assign({}, ...all.map((part) => part.properties));
   const required = [...new Set(all.flatMap((part) => (Array.isArray(part.required) ? part.required : [])))];
   return {

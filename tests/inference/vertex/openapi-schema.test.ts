@@ -70,6 +70,23 @@ describe("a schema for Vertex", () => {
     expect(JSON.stringify(openApiSchema(schema))).not.toContain("$");
   });
 
+  it("ends, also where schemas name themselves more than once", { timeout: 5000 }, () => {
+    const twice: JsonSchema = { type: "object", properties: { left: { $ref: "#" }, right: { $ref: "#" } } };
+    expect(openApiSchema(twice)).toEqual({ type: "OBJECT", properties: { left: { type: "OBJECT" }, right: { type: "OBJECT" } } });
+    const all: JsonSchema = { type: "object", allOf: [{ $ref: "#" }, { $ref: "#" }], properties: { a: { type: "string" } } };
+    expect(openApiSchema(all)).toEqual({ type: "OBJECT", properties: { a: { type: "STRING" } } });
+    const names = Array.from({ length: 30 }, (_, i) => [
+      `d${i}`,
+      { type: "object", properties: { a: { $ref: `#/$defs/d${i + 1}` }, b: { $ref: `#/$defs/d${i + 1}` } } },
+    ]);
+    const doubling: JsonSchema = {
+      $defs: { ...Object.fromEntries(names), d30: { type: "string" } },
+      type: "object",
+      properties: { x: { $ref: "#/$defs/d0" } },
+    };
+    expect(JSON.stringify(openApiSchema(doubling)).length).toBeLessThan(1_000_000);
+  });
+
   it("tells what zod says", () => {
     const schema = z.object({
       name: z.string().min(1).describe("Who"),
