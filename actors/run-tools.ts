@@ -123,6 +123,10 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
     },
 
     getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
-    restoreSnapshot: (snapshot) => ({ ...(snapshot as RunToolsSnapshot), live: new Live() }),
+    restoreSnapshot(snapshot) {
+      const { input, ended } = snapshot as RunToolsSnapshot;
+      if (!Array.isArray(input?.orders) || !Array.isArray(ended)) throw new Error("its tools' orders or results are missing");
+      return { ...(snapshot as RunToolsSnapshot), live: new Live() };
+    },
   };
 }

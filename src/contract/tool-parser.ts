@@ -2,7 +2,8 @@
 import { messageOf } from "./errors.ts";
 import type { ToolParser } from "./tool-chain.ts";
 
-const FENCE = /```tool\s*\n([\s\S]*?)```/g;
+/** JSON text has no line end within a string, so that a fence in an input does not end the block; a last one may be left open. */
+const FENCE = /```tool[ \t]*\r?\n([\s\S]*?)(?:\n[ \t]*```|$)/g;
 
 /**
  * Calls look like a fenced block of the language `tool` with `{"name": …, "input": …}` in it.
@@ -24,7 +25,8 @@ export const fencedToolParser: ToolParser = {
   },
 
   parse(text) {
-    const calls = [...text.matchAll(FENCE)].map(([, body = ""]) => {
+    const calls = [...text.matchAll(FENCE)].map(([, block = ""]) => {
+      const body = block.trim().replace(/```$/, "");
       try {
         const { name, input } = JSON.parse(body) as { name?: unknown; input?: unknown };
         return { name: typeof name === "string" && name !== "" ? name : "unnamed", input: input ?? {} };

@@ -47,6 +47,7 @@ export class ChainHost implements ToolChainHost {
   readonly #parts: ChainParts;
   readonly #modes: Modes;
   readonly #messages: ParsedMessages;
+  #told: Promise<void> = Promise.resolve();
   /** Of the latest request, as the provider counted. */
   #filled = 0;
 
@@ -77,6 +78,8 @@ export class ChainHost implements ToolChainHost {
     } catch (error) {
       if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage: error.usage ?? NO_USAGE };
       if (error instanceof InferenceError && error.code === "invalid-output" && error.partial !== undefined) {
+        const answer = this.#answer(asGeneration(error, error.partial));
+        if (answer.calls.length > 0) return answer;
         this.failure = error;
         return invalidOutput(error, error.partial, error.usage ?? NO_USAGE);
       }
@@ -179,13 +182,20 @@ export class ChainHost implements ToolChainHost {
     return stream.result;
   }
 
-  async #tell(blocks: readonly ContentBlock[]): Promise<void> {
-    for (const block of blocks) {
-      for (const middleware of this.#parts.own.middlewares ?? []) await middleware(block);
-    }
+  /** One block at a time, also when tools end while a middleware still has an earlier block. */
+  #tell(blocks: readonly ContentBlock[]): Promise<void> {
+    const told = this.#told.then(async () => {
+      for (const block of blocks) {
+        for (const middleware of this.#parts.own.middlewares ?? []) await middleware(block);
+      }
+    });
+    this.#told = told.catch(() => {});
+    return told;
   }
 
-  #answer(generation: Generation): TurnAnswer {
+  #answer(
+    generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">,
+  ): Extract<TurnAnswer, { kind: "answered" }> {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
     const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser);
@@ -214,7 +224,10 @@ export class ChainHost implements ToolChainHost {
 }
 
 /** The calls that a model without tools wrote into its text. */
-function parsed({ blocks, text }: Generation, parser: NonNullable<ToolChainOptions["toolParser"]>): ContentBlock[] {
+function parsed(
+  { blocks, text }: Pick<Generation, "blocks" | "text">,
+  parser: NonNullable<ToolChainOptions["toolParser"]>,
+): ContentBlock[] {
   const { text: rest, calls } = parser.parse(text);
   const uses = calls.map(({ name, input, inputError }): ContentBlock => {
     const id = `call_${crypto.randomUUID().slice(0, 8)}`;
@@ -222,6 +235,13 @@ function parsed({ blocks, text }: Generation, parser: NonNullable<ToolChainOptio
   });
   const thoughts = blocks.filter(({ type }) => type === "thinking");
   return [...thoughts, ...(rest === "" ? [] : [{ type: "text" as const, text: rest }]), ...uses];
+}
+
+/** An answer that was judged as output, although it may call tools: in its text, or cut off in the middle of a call. */
+function asGeneration({ usage = NO_USAGE }: InferenceError, partial: readonly ContentBlock[]) {
+  const isCut = partial.some(({ type }) => type === "tool-use");
+  const finishReason = { unified: isCut ? ("length" as const) : ("stop" as const), raw: null };
+  return { blocks: [...partial], text: textOf(partial), usage, finishReason };
 }
 
 function invalidOutput({ cause }: InferenceError, blocks: readonly ContentBlock[], usage: Usage): TurnAnswer {

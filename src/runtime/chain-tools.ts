@@ -24,19 +24,21 @@ function textOfResult(value: unknown): string {
 }
 
 function shorten(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most)}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
+  return text.length <= most
+    ? text
+    : `${text.slice(0, most).toWellFormed()}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
 }
 
 export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<ToolOutcome> {
   const { id, name, idempotencyKey } = order;
   const refuse = (content: string): ToolOutcome => ({ id, content, isError: true });
+  if (order.inputError !== undefined) {
+    return refuse(`Tool "${name}" was not run: ${order.inputError}. Call it again with an input that is one JSON object.`);
+  }
   const tool = runner.tools.get(name);
   if (tool === undefined) {
     const known = [...runner.tools.keys()].join(", ");
     return refuse(`There is no tool "${name}" now. ${known === "" ? "There are no tools." : `The tools are: ${known}.`}`);
-  }
-  if (order.inputError !== undefined) {
-    return refuse(`Tool "${name}" was not run: ${order.inputError}. Call it again with an input that is one JSON object.`);
   }
   let stops = false;
   let content: string;

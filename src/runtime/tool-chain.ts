@@ -109,8 +109,9 @@ function start(host: ChainHost, kept: KeptChain | undefined, input: object): Act
   let actor: Actor<AnyActorLogic>;
   try {
     actor = createActor(boundLoop, from as never);
-    const children = (actor.getSnapshot() as { children?: Record<string, AnyActorRef> }).children;
-    requireRestored(Object.values(children ?? {}));
+    requireRestored([actor]);
+    const { status, children } = actor.getSnapshot() as AnyMachineSnapshot;
+    if (status === "active" && Object.keys(children).length === 0) throw new Error("nothing of it runs");
   } catch (error) {
     throw new SnapshotError(`The checkpoint of this chain cannot be restored: ${messageOf(error)}.`, {
       code: "snapshot-damaged",

@@ -1,8 +1,8 @@
 /** A tool chain asks, runs what the model calls, and asks again; whatever a tool does, the model can read it. */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { defineTool } from "../../src/contract/tool.ts";
+import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
 
 const ask = [{ role: ChatRole.USER, content: "What is 2 + 3?" }];

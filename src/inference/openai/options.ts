@@ -88,6 +88,8 @@ export interface Dialect {
   finishReason: boolean;
   maxTokensField: "max_tokens" | "max_completion_tokens";
   instructor: "developer" | "system";
+  /** How a part says that caching ends with it. */
+  markers: "openai" | "openrouter" | "none";
   /** Whether the address is none of OpenAI's. */
   isElsewhere: boolean;
 }
@@ -95,13 +97,14 @@ export interface Dialect {
 export function dialectOf({ api, provider: named, compatibility = {} }: OpenAIClientOptions, address: string): Dialect {
   const host = URL.canParse(address) ? new URL(address).hostname : "";
   const provider = named ?? providerAt(host);
-  const isOpenAI = provider === "openai";
+  const isOpenAI = isOpenAIHost(host) || isAzure(host) || provider === "openai";
   return {
     provider,
     api: api ?? (isOpenAIHost(host) ? "responses" : "chat"),
     finishReason: compatibility.finishReason ?? true,
     maxTokensField: compatibility.maxTokensField ?? (isOpenAI ? "max_completion_tokens" : "max_tokens"),
     instructor: (compatibility.developerRole ?? isOpenAI) ? "developer" : "system",
+    markers: provider === "openrouter" ? "openrouter" : isOpenAI ? "openai" : "none",
     isElsewhere: !isOpenAIHost(host),
   };
 }
@@ -109,7 +112,10 @@ export function dialectOf({ api, provider: named, compatibility = {} }: OpenAICl
 /** Regions have hosts of their own. */
 const isOpenAIHost = (host: string): boolean => /^(?:[a-z]+\.)?api\.openai\.com$/.test(host);
 
+const isAzure = (host: string): boolean => /\.(?:openai|services\.ai|cognitiveservices)\.azure\.com$/.test(host);
+
 function providerAt(host: string): string {
   if (isOpenAIHost(host)) return "openai";
+  if (isAzure(host)) return "azure.ai.openai";
   return /^(?:.+\.)?openrouter\.ai$/.test(host) ? "openrouter" : "openai-compatible";
 }

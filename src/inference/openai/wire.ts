@@ -1,5 +1,6 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { readChatResponse } from "./chat/from-response.ts";
 import { readChatEvents } from "./chat/from-stream.ts";
@@ -61,7 +62,9 @@ export class OpenAIWire implements Wire {
           { ...toResponsesRequest(request, this.#dialect), stream: true },
           callOptions(call),
         ))) as AsyncIterable<unknown>;
-    return this.#options.client === undefined ? events : heard(events, call);
+    const { client } = this.#options;
+    // What is no SDK's takes no fetch: its bytes are seen as events only.
+    return client === undefined || client.withOptions !== undefined ? events : heard(events, call);
   }
 
   readResponse(response: unknown, into: GenerationSink): void {
@@ -99,7 +102,7 @@ export class OpenAIWire implements Wire {
   async #load(): Promise<OpenAIClientLike> {
     const { client, apiKey, baseURL } = this.#options;
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, logLevel: "off" } as const;
-    if (client !== undefined) return client.withOptions?.(settings) ?? client;
+    if (client !== undefined) return client.withOptions?.({ ...settings, ...azureFields(client) }) ?? client;
     const { default: OpenAI } = await loadSdk("openai", () => import("openai"));
     // Nothing that the environment holds for OpenAI goes to a server that an option names.
     const isStranger = baseURL !== undefined && this.#dialect.isElsewhere;
@@ -121,9 +124,35 @@ function withoutOwnHeaders(key: string | undefined): Record<string, string | nul
   return Object.fromEntries(names.map((name) => [name, name === "authorization" ? `Bearer ${key}` : null]));
 }
 
+/** Version 6 of the SDK forgets them in a copy. */
+function azureFields(client: object): object {
+  const { apiVersion, deploymentName } = client as { apiVersion?: unknown; deploymentName?: unknown };
+  if (typeof apiVersion !== "string" || apiVersion === "") return {};
+  return { apiVersion, ...(typeof deploymentName === "string" ? { deployment: deploymentName } : {}) };
+}
+
 /** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */
 function dispatchTo(base: typeof fetch): typeof fetch {
-  return (input, init) => ((init as AttemptInit | undefined)?.[ATTEMPT]?.fetch ?? base)(input, init);
+  return async (input, init) => {
+    const call = (init as AttemptInit | undefined)?.[ATTEMPT];
+    if (call === undefined) return base(input, init);
+    const response = await call.fetch(input, init);
+    return response.ok ? response : withErrorMember(response);
+  };
+}
+
+/** Not every server puts its error under `error`, where version 6 of the SDK looks for it alone. */
+async function withErrorMember(response: Response): Promise<Response> {
+  const { status, headers } = response;
+  const text = await response.text();
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return new Response(text, { status, headers });
+  }
+  const isBare = typeof body === "object" && body !== null && !("error" in body);
+  return new Response(isBare ? JSON.stringify({ error: body }) : text, { status, headers });
 }
 
 function callOptions(call: WireCall): object {
@@ -134,14 +163,6 @@ function callOptions(call: WireCall): object {
 function refusesUsage(error: unknown): boolean {
   const { status, message } = (error ?? {}) as { status?: unknown; message?: unknown };
   return (status === 400 || status === 422) && typeof message === "string" && /stream_options|include_usage/.test(message);
-}
-
-/** Tells of each event, where bytes may pass unseen. */
-async function* heard(events: AsyncIterable<unknown>, call: WireCall): AsyncIterable<unknown> {
-  for await (const event of events) {
-    call.onByte();
-    yield event;
-  }
 }
 
 function environment(name: string): string | undefined {

@@ -13,6 +13,7 @@ export interface RawChunk {
   choices?: RawChoice[] | null;
   usage?: RawUsage | null;
   error?: unknown;
+  object?: string;
 }
 
 export interface RawChoice {
@@ -26,8 +27,18 @@ interface RawDelta {
   refusal?: string | null;
   reasoning_content?: string | null;
   reasoning?: string | null;
-  reasoning_details?: { text?: string | null; summary?: string | null }[] | null;
+  reasoning_details?: RawDetail[] | null;
   tool_calls?: RawCall[] | null;
+}
+
+/** OpenRouter's pieces of a thought, with what proves them. */
+interface RawDetail {
+  type?: string;
+  index?: number;
+  text?: string | null;
+  summary?: string | null;
+  data?: string | null;
+  [key: string]: unknown;
 }
 
 interface RawPart {
@@ -41,8 +52,12 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
   const tools = new ToolSlots(into);
   let isKnown = false;
   let hasRefused = false;
+  let hasFinished = false;
+  const details: RawDetail[] = [];
   /** The block that text goes to: a new kind ends it. */
   let current: "text" | "thinking" | undefined;
+
+  let hasThought = false;
 
   const turnTo = (kind: typeof current): void => {
     if (current !== undefined && current !== kind) into.end(current);
@@ -57,10 +72,16 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
     const { content, refusal, tool_calls: calls } = delta;
     const thought = thoughtIn(delta);
     if (thought !== undefined) {
+      hasThought = true;
       const isNew = current !== "thinking";
       turnTo("thinking");
       into.thinking("thinking", thought.text);
       if (isNew && thought.field !== undefined) into.native("thinking", "thinking", { field: thought.field });
+    }
+    if (Array.isArray(delta.reasoning_details) && delta.reasoning_details.length > 0) {
+      addDetails(details, delta.reasoning_details);
+      if (current === undefined && !hasThought) turnTo("thinking");
+      if (current === "thinking") into.native("thinking", "thinking", { details: [...details] });
     }
     const text = typeof content === "string" ? content : textIn(content);
     if (text !== "") say(text);
@@ -75,8 +96,10 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
   };
 
   return (event) => {
-    const { id, model, choices, usage, error } = (event ?? {}) as RawChunk;
+    const { id, model, choices, usage, error, object } = (event ?? {}) as RawChunk;
     if (error !== undefined && error !== null) into.fail(faultOfBody(error));
+    // Older vLLM.
+    if (object === "error") into.fail(faultOfBody(event));
     if (!isKnown && typeof id === "string" && id !== "") {
       isKnown = true;
       into.responseId(id);
@@ -92,7 +115,8 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
       if (raw === "error") into.fail({ kind: "retryable", reason: raw });
       tools.close(raw);
       into.finish(finishReasonOf(raw, hasRefused));
-    } else if (!isTold) into.finish(ENDED);
+      hasFinished = true;
+    } else if (!isTold && !hasFinished) into.finish(ENDED);
   };
 }
 
@@ -108,4 +132,20 @@ function thoughtIn(delta: RawDelta): { text: string; field?: string } | undefine
 /** Some servers stream content in parts. */
 function textIn(content: RawPart[] | null | undefined): string {
   return Array.isArray(content) ? content.map((part) => part?.text ?? "").join("") : "";
+}
+
+/** Pieces of one detail come one after the other. */
+function addDetails(known: RawDetail[], more: readonly RawDetail[]): void {
+  for (const piece of more) {
+    const last = known.at(-1);
+    if (last === undefined || last.type !== piece.type || last.index !== piece.index) {
+      known.push({ ...piece });
+      continue;
+    }
+    for (const [key, value] of Object.entries(piece)) {
+      const before = last[key];
+      const grows = (key === "text" || key === "summary" || key === "data") && typeof before === "string" && typeof value === "string";
+      if (value !== null && value !== undefined) last[key] = grows ? before + value : value;
+    }
+  }
 }

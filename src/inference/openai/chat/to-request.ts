@@ -5,7 +5,7 @@ import { ChatRole } from "../../../contract/vocabulary.ts";
 import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire.ts";
 import { effortOf } from "../effort.ts";
 import type { Dialect } from "../options.ts";
-import { isStrictSchema } from "../strict-schema.ts";
+import { outputFormat } from "../strict-schema.ts";
 
 type Json = Record<string, unknown>;
 
@@ -27,10 +27,8 @@ export function toChatRequest(request: ModelRequest, dialect: Dialect): Json {
     ...(topP === undefined ? {} : { top_p: topP }),
     ...(stopSequences === undefined ? {} : { stop: [...stopSequences] }),
     ...thinkingFields(thinking, dialect),
-    ...(output === undefined
-      ? {}
-      : { response_format: { type: "json_schema", json_schema: { name: "answer", schema: output, strict: isStrictSchema(output) } } }),
-    ...(isMarked && dialect.provider === "openai" ? { prompt_cache_options: { mode: "explicit" } } : {}),
+    ...(output === undefined ? {} : { response_format: { type: "json_schema", json_schema: outputFormat(output) } }),
+    ...(isMarked && dialect.markers === "openai" ? { prompt_cache_options: { mode: "explicit" } } : {}),
   };
 }
 
@@ -98,29 +96,34 @@ function answerOf({ blocks, cacheMarker }: WireMessage, dialect: Dialect): Json[
 function thoughtsOf(blocks: readonly ContentBlock[]): Json {
   const thoughts = blocks.filter((block) => block.type === "thinking");
   const field = thoughts.map(({ native }) => native?.data?.field).find((name) => typeof name === "string");
-  return field === undefined ? {} : { [field]: thoughts.map(({ text }) => text).join("") };
+  const details = thoughts.flatMap(({ native }) => (Array.isArray(native?.data?.details) ? native.data.details : []));
+  return {
+    ...(field === undefined ? {} : { [field]: thoughts.map(({ text }) => text).join("") }),
+    ...(details.length === 0 ? {} : { reasoning_details: details }),
+  };
 }
 
+/** Local servers parse what was called before: what was no JSON goes back within some. */
 const callOf = ({ id, name, input, inputError }: ToolUseBlock): Json => ({
   id,
   type: "function",
-  function: { name, arguments: inputError !== undefined && typeof input === "string" ? input : JSON.stringify(input) },
+  function: { name, arguments: JSON.stringify(inputError === undefined ? input : { invalid_json: input }) },
 });
 
 /** Text and images, the last of them with the marker. */
-function partsOf(blocks: readonly ContentBlock[], isMarked: boolean, { provider }: Dialect): Json[] {
+function partsOf(blocks: readonly ContentBlock[], isMarked: boolean, { markers }: Dialect): Json[] {
   const parts = blocks.flatMap((block): Json[] => {
     if (block.type === "text") return block.text === "" ? [] : [{ type: "text", text: block.text }];
     if (block.type !== "image") return [];
     return [{ type: "image_url", image_url: { url: "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}` } }];
   });
   const last = parts.at(-1);
-  if (isMarked && last !== undefined) Object.assign(last, MARKS[provider]);
+  if (isMarked && last !== undefined) Object.assign(last, MARKS[markers]);
   return parts;
 }
 
 /** Where markers may be, text has the same form with and without one; elsewhere plain text is what every server reads. */
-function contentOf(parts: Json[], { provider }: Dialect): Json[] | string {
-  if (MARKS[provider] !== undefined || parts.some(({ type }) => type !== "text")) return parts;
+function contentOf(parts: Json[], { markers }: Dialect): Json[] | string {
+  if (MARKS[markers] !== undefined || parts.some(({ type }) => type !== "text")) return parts;
   return parts.map(({ text }) => text).join("\n\n");
 }

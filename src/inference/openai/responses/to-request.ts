@@ -6,13 +6,13 @@ import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire
 import { WireFault } from "../../../contract/wire-fault.ts";
 import { effortOf } from "../effort.ts";
 import type { Dialect } from "../options.ts";
-import { isStrictSchema } from "../strict-schema.ts";
+import { outputFormat } from "../strict-schema.ts";
 
 type Json = Record<string, unknown>;
 
 const BREAKPOINT = { prompt_cache_breakpoint: { mode: "explicit" } };
 /** They do not think, and OpenAI refuses to encrypt what is not there. */
-const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt)/;
+const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt|gpt-5-chat)/;
 
 /** @throws WireFault `unsupported` for stop sequences, which this API does not know */
 export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Json {
@@ -35,9 +35,7 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
     ...(thinking === undefined ? {} : { reasoning: reasoningOf(thinking) }),
-    ...(output === undefined
-      ? {}
-      : { text: { format: { type: "json_schema", name: "answer", schema: output, strict: isStrictSchema(output) } } }),
+    ...(output === undefined ? {} : { text: { format: { type: "json_schema", ...outputFormat(output) } } }),
     store: false,
     ...(THOUGHTLESS.test(model) ? {} : { include: ["reasoning.encrypted_content"] }),
     ...(items.isMarked ? { prompt_cache_options: { mode: "explicit" } } : {}),
@@ -80,21 +78,21 @@ class Items {
   }
 
   add({ role, blocks, cacheMarker }: WireMessage): void {
-    if (role === ChatRole.ASSISTANT) this.list.push(...blocks.flatMap(answerItems));
+    if (role === ChatRole.ASSISTANT) this.list.push(...answerItemsOf(blocks));
     else this.#addInput(role, blocks);
-    if (!cacheMarker || this.#dialect.provider !== "openai" || this.#lastPart === undefined) return;
+    if (!cacheMarker || this.#dialect.markers !== "openai" || this.#lastPart === undefined) return;
     Object.assign(this.#lastPart, BREAKPOINT);
     this.isMarked = true;
   }
 
   #addInput(role: ChatRole, blocks: readonly ContentBlock[]): void {
-    const { instructor, provider } = this.#dialect;
+    const { instructor, markers } = this.#dialect;
     for (const block of blocks) {
       if (block.type !== "tool-result") continue;
       const part = { type: "input_text", text: block.content };
       this.#lastPart = part;
       // Only OpenAI's own takes parts here, and only there may one be marked.
-      this.list.push({ type: "function_call_output", call_id: block.toolUseId, output: provider === "openai" ? [part] : block.content });
+      this.list.push({ type: "function_call_output", call_id: block.toolUseId, output: markers === "openai" ? [part] : block.content });
     }
     const parts = blocks.flatMap(partOf);
     if (parts.length === 0) return;
@@ -108,6 +106,12 @@ function partOf(block: ContentBlock): Json[] {
   if (block.type !== "image") return [];
   const url = "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}`;
   return [{ type: "input_image", image_url: url, detail: "auto" }];
+}
+
+/** The API refuses a thought that nothing followed, as in an answer that was cut off. */
+function answerItemsOf(blocks: readonly ContentBlock[]): Json[] {
+  const items = blocks.flatMap(answerItems);
+  return items.slice(0, items.findLastIndex(({ type }) => type !== "reasoning") + 1);
 }
 
 function answerItems(block: ContentBlock): Json[] {
