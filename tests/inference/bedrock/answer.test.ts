@@ -100,7 +100,9 @@ describe("a whole answer of Bedrock", () => {
 
   it("of a schema is asked for by it, and parsed", async () => {
     const server = await serve((_request, response) => answer(response, answerOf('{"city":"Rome"}')));
-    const { output } = await clientOf(server.url).generate(HELLO, { output: z.object({ city: z.string() }) });
+    const { output } = await clientOf(server.url, { capabilities: { structuredOutput: true } }).generate(HELLO, {
+      output: z.object({ city: z.string() }),
+    });
     expect(output).toEqual({ city: "Rome" });
     const { outputConfig } = bodyOf<{ outputConfig: { textFormat: { structure: { jsonSchema: { schema: string } } } } }>(server);
     expect(JSON.parse(outputConfig.textFormat.structure.jsonSchema.schema)).toMatchObject({ required: ["city"] });
