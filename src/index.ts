@@ -1,6 +1,7 @@
 /** The public names of `asimov-agents`, and nothing else. */
 export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "./agent.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory.ts";
+export type { Budget } from "./contract/budget.ts";
 export {
   Cache,
   type CacheEntry,
@@ -9,7 +10,6 @@ export {
   type CacheWriteOptions,
   type ReceiveOptions,
 } from "./contract/cache.ts";
-export type { Budget } from "./contract/budget.ts";
 export type { CallScope, Checkpoint } from "./contract/call-scope.ts";
 export type {
   ChatMessage,
