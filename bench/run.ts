@@ -30,7 +30,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     { snapshotBenchmark },
     { cacheBenchmark },
     { heapBenchmark },
-    models,
+    { inferenceBenchmarks },
     { packageBenchmark },
   ] = await Promise.all([
     import("./shapes/graphs.ts"),
@@ -41,17 +41,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     import("./shapes/inference.ts"),
     import("./shapes/package-cost.ts"),
   ]);
-  return [
-    ...graphBenchmarks,
-    loopBenchmark,
-    snapshotBenchmark,
-    cacheBenchmark,
-    heapBenchmark,
-    models.streamBenchmark,
-    models.chainBenchmark,
-    models.streamMemoryBenchmark,
-    packageBenchmark,
-  ];
+  return [...graphBenchmarks, loopBenchmark, snapshotBenchmark, cacheBenchmark, heapBenchmark, ...inferenceBenchmarks, packageBenchmark];
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {

@@ -2,10 +2,9 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import Anthropic from "@anthropic-ai/sdk";
-import { generateText, jsonSchema, stepCountIs, tool } from "ai";
-import { MockLanguageModelV4 } from "ai/test";
 import { AnthropicInferenceClient } from "../../src/anthropic.ts";
 import { ChatRole, defineTool, InferenceClient, type Wire } from "../../src/index.ts";
+import { aiSdkTrial } from "../contenders/ai-sdk.ts";
 import { OURS } from "../contenders/ours.ts";
 import { type Benchmark, type Figure, race } from "../figure.ts";
 import { collectGarbage, spreadOf, type Trial } from "../measure.ts";
@@ -47,7 +46,7 @@ async function serve(deltas: number, text: string): Promise<{ url: string; close
 
 const ask = [{ role: ChatRole.USER, content: "Go" }];
 
-export const streamBenchmark: Benchmark = {
+const streamBenchmark: Benchmark = {
   name: "stream",
   title: "A stream of 10,000 deltas from a local server, through Anthropic's SDK",
   async run({ sampling }) {
@@ -117,36 +116,6 @@ function chainTrial(turns: number): Trial {
   };
 }
 
-function aiSdkTrial(turns: number): Trial {
-  return {
-    contender: "AI SDK",
-    async run() {
-      let turn = 0;
-      const counts = {
-        inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
-        outputTokens: { total: 1, text: 1, reasoning: 0 },
-      };
-      const model = new MockLanguageModelV4({
-        doGenerate: async () => {
-          turn += 1;
-          const isLast = turn === turns;
-          return {
-            content: isLast
-              ? [{ type: "text", text: "done" }]
-              : [{ type: "tool-call", toolCallId: `c${turn}`, toolName: "noop", input: "{}" }],
-            finishReason: { unified: isLast ? "stop" : "tool-calls", raw: undefined },
-            usage: counts,
-            warnings: [],
-          };
-        },
-      });
-      const noopTool = tool({ description: "Does nothing", inputSchema: jsonSchema({ type: "object" }), execute: async () => "ok" });
-      const { steps } = await generateText({ model, prompt: "Go", tools: { noop: noopTool }, stopWhen: stepCountIs(turns) });
-      if (steps.length !== turns) throw new Error(`${steps.length} turns`);
-    },
-  };
-}
-
 /** Milliseconds of the turns from one to another, as the tools of one long chain see them. */
 async function windowMs(turns: number, windows: readonly (readonly [number, number])[]): Promise<number[]> {
   const at: number[] = [];
@@ -160,7 +129,7 @@ async function windowMs(turns: number, windows: readonly (readonly [number, numb
   return windows.map(([from, to]) => ((at[to] as number) - (at[from] as number)) / (to - from));
 }
 
-export const chainBenchmark: Benchmark = {
+const chainBenchmark: Benchmark = {
   name: "toolchain",
   title: "A tool chain on a model without latency",
   async run({ sampling, quick }) {
@@ -193,7 +162,7 @@ export const chainBenchmark: Benchmark = {
 
 const MEGABYTES = 100;
 
-export const streamMemoryBenchmark: Benchmark = {
+const streamMemoryBenchmark: Benchmark = {
   name: "streammemory",
   title: "Growth of memory while 100 MB stream, the text of the answer kept",
   async run({ quick }) {
@@ -216,3 +185,5 @@ export const streamMemoryBenchmark: Benchmark = {
     return [{ group: "streammemory", shape: "100 MB", contender: OURS, unit: "MB", spread: spreadOf(peaks) }];
   },
 };
+
+export const inferenceBenchmarks: readonly Benchmark[] = [streamBenchmark, chainBenchmark, streamMemoryBenchmark];
