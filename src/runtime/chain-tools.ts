@@ -2,8 +2,9 @@
 import { bindScope, type CallScope, runInScope } from "../contract/call-scope.ts";
 import { messageOf } from "../contract/errors.ts";
 import { toJsonText } from "../contract/json.ts";
-import type { Tool } from "../contract/tool.ts";
+import type { Tool, ToolContext } from "../contract/tool.ts";
 import type { ToolChainOptions, ToolOrder, ToolOutcome } from "../contract/tool-chain.ts";
+import { toolScope } from "./chain-places.ts";
 
 export interface ToolRunner {
   /** The tools of the mode, by name. */
@@ -27,6 +28,27 @@ function shorten(text: string, most: number): string {
   return text.length <= most
     ? text
     : `${text.slice(0, most).toWellFormed()}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
+}
+
+/** Calls of models that a tool makes belong to the run, under the tool's own key; its signal is its own, since calls are found by it. */
+async function within(
+  scope: CallScope | undefined,
+  order: ToolOrder,
+  context: ToolContext,
+  work: (own: ToolContext) => unknown,
+): Promise<unknown> {
+  if (scope === undefined) return work(context);
+  const { signal } = context;
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const own = toolScope(scope, order.idempotencyKey, controller.signal);
+  bindScope(controller.signal, own);
+  try {
+    return await runInScope(own, () => work({ ...context, signal: controller.signal }));
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<ToolOutcome> {
@@ -57,10 +79,7 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, signal: Abor
         stops = true;
       },
     };
-    const { scope } = runner;
-    if (scope !== undefined) bindScope(signal, scope);
-    const work = (): unknown => tool.run(checked.value, context);
-    content = textOfResult(await (scope === undefined ? work() : runInScope(scope, work)));
+    content = textOfResult(await within(runner.scope, order, context, (own) => tool.run(checked.value, own)));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;
     isError = true;

@@ -14,6 +14,7 @@ import type { Tool } from "../contract/tool.ts";
 import type { ChatModel, ToolChainOptions, ToolChainResult } from "../contract/tool-chain.ts";
 import { ChainHost } from "./chain-host.ts";
 import { ChainKeeper, type KeptChain, readKeptChain } from "./chain-keeper.ts";
+import { nextPlace } from "./chain-places.ts";
 
 const hosts = new WeakMap<object, ChainHost>();
 
@@ -72,9 +73,10 @@ export async function runToolChain(
   requireMessages(messages);
   const { own, call } = splitOptions(options);
   const scope: CallScope | undefined = currentScope(call.signal);
-  const checkpoint: Checkpoint | undefined = own.checkpoint ?? scope?.checkpoint;
+  const place = scope === undefined ? undefined : nextPlace(scope);
+  const checkpoint: Checkpoint | undefined = own.checkpoint ?? place?.checkpoint;
   const kept = readKeptChain(await checkpoint?.load(), own.idempotencyKey);
-  const key = kept?.key ?? own.idempotencyKey ?? scope?.idempotencyKey ?? crypto.randomUUID();
+  const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? crypto.randomUUID();
   const host = new ChainHost({ model, tools, own, call, scope, given: messages });
   const span = host.span;
   try {
