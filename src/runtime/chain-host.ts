@@ -97,11 +97,12 @@ export class ChainHost implements ToolChainHost {
     const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
     const runner = { tools, scope: this.scope, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
     try {
-      const outcome = await span.run(() => runTool(order, runner, signal));
+      const ran = await span.run(() => runTool(order, runner, signal));
+      const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
+      const outcome = isSwitch ? this.#announce(ran, (input as { mode: string }).mode) : ran;
       await this.#tell([{ type: "tool-result", toolUseId: id, content: outcome.content, ...(outcome.isError ? { isError: true } : {}) }]);
       span.end(outcome.isError ? "the tool gave an error" : undefined);
-      const isSwitch = name === SWITCH_MODE && !outcome.isError && this.initialMode !== null;
-      return isSwitch ? { ...outcome, mode: (input as { mode: string }).mode } : outcome;
+      return outcome;
     } catch (error) {
       span.end("the chain failed");
       this.failure = error;
@@ -141,14 +142,15 @@ export class ChainHost implements ToolChainHost {
     const rest = messages.slice(Math.max(0, leading));
     const system: ChatMessage[] = prompts.map((content) => ({ role: ChatRole.SYSTEM, content }));
     const said = toolParser === undefined ? rest : inText(rest, toolParser);
-    return [...head, ...system, ...said, ...this.#announcement(mode)];
+    return [...head, ...system, ...said];
   }
 
-  #announcement(mode: string | null): ChatMessage[] {
-    if (!this.model.boundThinking || mode === this.initialMode) return [];
+  /** Where the whole prefix must stay, a mode's prompt is said once, in the result of the switch, and stays in the conversation. */
+  #announce(outcome: ToolOutcome, mode: string): ToolOutcome {
+    if (!this.model.boundThinking) return { ...outcome, mode };
     const tools = [...this.#modes.toolsOf(mode).keys()].join(", ");
     const prompt = this.#modes.systemOf(mode) ?? "";
-    return [{ role: ChatRole.SYSTEM, content: `The mode is "${mode}". Only these tools work in it: ${tools}. ${prompt}`.trim() }];
+    return { ...outcome, mode, content: `${outcome.content} Only these tools work in it: ${tools}. ${prompt}`.trim() };
   }
 
   #options(mode: string | null, signal: AbortSignal): GenerateOptions {

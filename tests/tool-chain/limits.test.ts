@@ -1,0 +1,175 @@
+/** A chain ends by the model, a limit, a tool or a full context; modes, trimming, parsers and schemas change what is asked, not the rest. */
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { InferenceError } from "../../src/contract/inference-errors.ts";
+import { defineTool } from "../../src/contract/tool.ts";
+import { fencedToolParser } from "../../src/contract/tool-parser.ts";
+import { ChatRole } from "../../src/contract/vocabulary.ts";
+import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+
+const ask = [{ role: ChatRole.USER, content: "Go" }];
+const noop = defineTool({ name: "noop", description: "Does nothing", input: { type: "object" }, run: () => "done" });
+const call = (name = "noop", input: object = {}) => ({ toolCalls: [{ name, input }] });
+const full = { error: { reason: "context-length-exceeded" } };
+
+describe("the end of a chain", () => {
+  it("comes before the next ask when maxIterations are used up, with the tools' results", async () => {
+    const client = new ScriptedInferenceClient([call(), call(), "never"]);
+    const { stopReason, iterations, messages } = await client.toolChain(ask, [noop], { maxIterations: 2 });
+    expect({ stopReason, iterations, last: messages.at(-1)?.role }).toEqual({
+      stopReason: "max-iterations",
+      iterations: 2,
+      last: "TOOL_RESULT",
+    });
+  });
+
+  it("comes when a tool says stop, after the other tools of its turn", async () => {
+    const stop = defineTool({ name: "stop", description: "Stops", input: { type: "object" }, run: (_input, context) => context.stop() });
+    const client = new ScriptedInferenceClient([
+      {
+        toolCalls: [
+          { name: "stop", input: {} },
+          { name: "noop", input: {} },
+        ],
+      },
+      "never",
+    ]);
+    const { stopReason, messages } = await client.toolChain(ask, [noop, stop]);
+    expect(stopReason).toBe("stopped");
+    expect(messages.at(-1)?.content).toMatchObject([{ content: "(no output)" }, { content: "done" }]);
+  });
+
+  it("comes when the context is full, and nothing may be left out", async () => {
+    const client = new ScriptedInferenceClient([call(), full]);
+    expect(await client.toolChain(ask, [noop])).toMatchObject({ stopReason: "context-length", iterations: 1 });
+  });
+
+  it("is put off by fifoRatio: the oldest turns go, the task and whole pairs stay", async () => {
+    const client = new ScriptedInferenceClient([call(), call(), call(), full, "fits"]);
+    const { stopReason, messages, text } = await client.toolChain(ask, [noop], { fifoRatio: 0.5 });
+    expect({ stopReason, text }).toEqual({ stopReason: "finished", text: "fits" });
+    expect(messages.map(({ role }) => role)).toEqual(["USER", "ASSISTANT", "TOOL_RESULT", "ASSISTANT"]);
+    expect(messages[0]).toEqual(ask[0]);
+  });
+
+  it("is not what a cut answer brings: none of its calls runs, and the model is asked again", async () => {
+    let runs = 0;
+    const count = defineTool({ name: "noop", description: "Counts", input: { type: "object" }, run: () => ++runs });
+    const client = new ScriptedInferenceClient([{ ...call(), finishReason: "length" as never }, "well"]);
+    const { messages, text } = await client.toolChain(ask, [count]);
+    expect({ runs, text }).toEqual({ runs: 0, text: "well" });
+    expect(messages[2]?.content).toMatchObject([{ isError: true, content: expect.stringContaining("cut off") }]);
+  });
+});
+
+describe("modes of a chain", () => {
+  const saw = defineTool({ name: "saw", description: "Saws", input: { type: "object" }, run: () => "sawn" });
+  const modeSwap = {
+    initial: "plan",
+    modes: {
+      plan: { description: "Plans", system: "You plan.", tools: [] },
+      build: { description: "Builds", system: "You build.", tools: [saw] },
+    },
+  };
+  const script = [call("saw"), call("switch_mode", { mode: "build" }), call("saw"), "built"];
+
+  it("swap prompt and tools, and refuse the tools of others", async () => {
+    const client = new ScriptedInferenceClient(script);
+    const { messages } = await client.toolChain(ask, [noop], { modeSwap });
+    const results = messages
+      .filter(({ role }) => role === "TOOL_RESULT")
+      .map(({ content }) => (content as { content: string }[])[0]?.content);
+    expect(results).toEqual([expect.stringContaining('no tool "saw"'), 'The mode is now "build".', "sawn"]);
+    expect(JSON.stringify(client.calls[0])).toContain("You plan.");
+    expect(JSON.stringify(client.calls[2])).toContain("You build.");
+  });
+
+  it("change nothing before the last message where thoughts are bound to it", async () => {
+    const client = new ScriptedInferenceClient(script, { capabilities: { boundThinking: true } });
+    const { messages } = await client.toolChain(ask, [noop], { modeSwap });
+    expect(JSON.stringify(client.calls[3])).toContain("You plan.");
+    expect(JSON.stringify(messages[4])).toContain("You build.");
+    const told = client.calls.map(({ options }) => JSON.stringify((options as { tools?: unknown } | undefined)?.tools));
+    expect(new Set(told).size).toBe(1);
+  });
+
+  it("are refused when the first of them is none", async () => {
+    const client = new ScriptedInferenceClient(["x"]);
+    await expect(client.toolChain(ask, [], { modeSwap: { ...modeSwap, initial: "rest" } })).rejects.toThrow('modeSwap.initial is "rest"');
+  });
+});
+
+describe("a chain", () => {
+  it("reads calls from the text of a model without tools", async () => {
+    const client = new ScriptedInferenceClient(['I try.\n```tool\n{"name":"noop","input":{}}\n```', "ok"]);
+    const { messages, text } = await client.toolChain(ask, [noop], { toolParser: fencedToolParser });
+    expect(text).toBe("ok");
+    expect(messages[1]?.content).toMatchObject([
+      { type: "text", text: "I try." },
+      { type: "tool-use", name: "noop" },
+    ]);
+    expect(JSON.stringify(client.calls[1])).toContain("done");
+  });
+
+  it("sends an answer that does not fit the schema back once", async () => {
+    const output = z.object({ n: z.number() });
+    const good = new ScriptedInferenceClient(["no json", '{"n":1}']);
+    expect((await good.toolChain(ask, [], { output })).output).toEqual({ n: 1 });
+    const bad = new ScriptedInferenceClient(["no json", '{"n":"x"}', '{"n":1}']);
+    const error = await bad.toolChain(ask, [], { output }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InferenceError);
+    expect(error).toMatchObject({ code: "invalid-output" });
+    expect(bad.remaining).toBe(1);
+  });
+
+  it("shows each block to middlewares as it ends, and fails with what one throws", async () => {
+    const seen: string[] = [];
+    const client = new ScriptedInferenceClient([{ text: "Hm.", ...call() }, "Bye."]);
+    await client.toolChain(ask, [noop], { middlewares: [({ type }) => void seen.push(type)] });
+    expect(seen).toEqual(["text", "tool-use", "tool-result", "text"]);
+    const strict = new ScriptedInferenceClient(["Hm."]);
+    const refuse = () => {
+      throw new Error("not that word");
+    };
+    await expect(strict.toolChain(ask, [], { middlewares: [refuse] })).rejects.toThrow("not that word");
+  });
+
+  it("shortens results by its reducer", async () => {
+    const client = new ScriptedInferenceClient([call(), "ok"]);
+    const { messages } = await client.toolChain(ask, [noop], { toolResultReducer: ({ name, content }) => `${name}: ${content.length}` });
+    expect(messages[2]?.content).toMatchObject([{ content: "noop: 4" }]);
+  });
+
+  it.each([{ maxIterations: 0 }, { maxParallelTools: 0 }, { fifoRatio: 1 }, { unheardOf: 1 }])("refuses the option %j", async (options) => {
+    await expect(new ScriptedInferenceClient(["x"]).toolChain(ask, [], options as object)).rejects.toMatchObject({
+      code: "invalid-options",
+    });
+  });
+
+  it("rejects with an AbortError when it is aborted, before it starts or while a tool runs, whose signal tells it", async () => {
+    const early = new ScriptedInferenceClient(["x"]);
+    await expect(early.toolChain(ask, [], { signal: AbortSignal.abort(new Error("no")) })).rejects.toMatchObject({
+      name: "AbortError",
+      code: "aborted",
+    });
+    const controller = new AbortController();
+    let told = false;
+    const wait = defineTool({
+      name: "noop",
+      description: "Waits",
+      input: { type: "object" },
+      run: (_input, { signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", () => {
+            told = true;
+            resolve("late");
+          });
+          controller.abort(new Error("enough"));
+        }),
+    });
+    const client = new ScriptedInferenceClient([call(), "never"]);
+    await expect(client.toolChain(ask, [wait], { signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
+    expect(told).toBe(true);
+    expect(client.remaining).toBe(1);
+  });
+});
