@@ -21,11 +21,11 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
     const detail = 'the Responses API takes no stopSequences; the client\'s option api: "chat" does';
     throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
   }
-  // Only items can be marked.
-  const isSystemMarked = system.some(({ cacheMarker }) => cacheMarker);
-  const instructions = isSystemMarked ? "" : system.map(textOf).join("\n\n");
+  // Only items can be marked. Where anything is, the system is an item too: which markers are left for it may change from turn to turn.
+  const isCached = [...system, ...request.messages].some(({ cacheMarker }) => cacheMarker);
+  const instructions = isCached ? "" : system.map(textOf).join("\n\n");
   const items = new Items(dialect);
-  for (const message of [...(isSystemMarked ? system : []), ...request.messages]) items.add(message);
+  for (const message of [...(isCached ? system : []), ...request.messages]) items.add(message);
   return {
     model,
     ...(instructions === "" ? {} : { instructions }),
