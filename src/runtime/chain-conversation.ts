@@ -29,21 +29,26 @@ const rendered = new WeakMap<ChatMessage, ChatMessage>();
 
 /** Tool calls and results as text, for a model that knows neither. */
 export function inText(messages: readonly ChatMessage[], parser: ToolParser): ChatMessage[] {
+  const names = new Map<string, string>();
   return messages.map((message) => {
     let text = rendered.get(message);
+    for (const block of blocksOf(message)) if (block.type === "tool-use") names.set(block.id, block.name);
     if (text === undefined) {
-      text = messageInText(message, parser);
+      text = messageInText(message, parser, names);
       rendered.set(message, text);
     }
     return text;
   });
 }
 
-function messageInText(message: ChatMessage, parser: ToolParser): ChatMessage {
+/** @param names of the tools that were called so far, by the call's id, which the model never saw */
+function messageInText(message: ChatMessage, parser: ToolParser, names: ReadonlyMap<string, string>): ChatMessage {
   const blocks = blocksOf(message);
   if (message.role === ChatRole.TOOL_RESULT) {
     const results = blocks.map((block) =>
-      block.type === "tool-result" ? `${block.isError === true ? "Error" : "Result"} of ${block.toolUseId}:\n${block.content}` : "",
+      block.type === "tool-result"
+        ? `${block.isError === true ? "Error" : "Result"} of ${names.get(block.toolUseId) ?? "a tool"}:\n${block.content}`
+        : "",
     );
     return { role: ChatRole.USER, content: results.join("\n\n") };
   }

@@ -108,7 +108,7 @@ describe("a chain", () => {
       { type: "text", text: "I try." },
       { type: "tool-use", name: "noop" },
     ]);
-    expect(JSON.stringify(client.calls[1])).toContain("done");
+    expect(JSON.stringify(client.calls[1])).toContain("Result of noop:");
   });
 
   it("sends an answer that does not fit the schema back once", async () => {
