@@ -74,6 +74,12 @@ const CASES: readonly (readonly [number, string, string, string])[] = [
     "tool-chain/results.test.ts",
     "can be read when a tool returns nothing, too much, bytes or a circle",
   ],
+  [
+    16,
+    "a batch that was aborted has a result for every call",
+    "machines/tool-loop.test.ts",
+    "has a result for every call, also of a batch that was aborted",
+  ],
   [17, "Bedrock's toolConfig", "inference/bedrock/request.test.ts", "keeps toolConfig when tools were called and none are given any more"],
   [
     18,
