@@ -101,7 +101,7 @@ export interface Wire {
   readonly server?: { address: string; port?: number };
   /** One request, one whole answer. */
   send(request: ModelRequest, call: WireCall): Promise<unknown>;
-  /** One request, a stream of the provider's own events. */
+  /** One request, a stream of the provider's own events; an array holds events that came together. */
   open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>>;
   /** Reads a whole answer; synchronous. */
   readResponse(response: unknown, into: GenerationSink): void;

@@ -79,9 +79,14 @@ export class Attempt {
     );
   }
 
-  /** Reads an event into the builder. */
-  read(event: unknown): void {
-    this.#read(event);
+  /** Reads an event, or several that came together, into the builder. @returns the last one */
+  read(item: unknown): unknown {
+    if (!Array.isArray(item)) {
+      this.#read(item);
+      return item;
+    }
+    for (const event of item) this.#read(event);
+    return item.at(-1);
   }
 
   /** Ends it from outside: what waits rejects with the reason, and the socket is freed. */

@@ -58,6 +58,9 @@ export class ModelCall {
   #hasYielded = false;
   #isEnded = false;
   #lastEvent: unknown;
+  /** What ends the attempt, as soon as the parts before it are taken. */
+  #held: { error: unknown } | undefined;
+  #requestId: string | undefined;
   #resolve: (pulled: StreamPart[] | Generation) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
@@ -93,6 +96,11 @@ export class ModelCall {
   }
 
   #readOn(): void {
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      return this.#onError(held.error);
+    }
     const attempt = this.#attempt;
     if (attempt !== undefined) return attempt.next(this.#onEvent, this.#onError);
     this.#open().then(() => this.#readOn(), this.#onError);
@@ -110,10 +118,11 @@ export class ModelCall {
         if (this.#builder.parts.length > 0) this.#yielded();
         return this.#resolve(this.#succeed(answer, this.#lastEvent));
       }
-      this.#lastEvent = value;
-      this.#attempt?.read(value);
+      this.#lastEvent = this.#attempt?.read(value);
     } catch (error) {
-      return this.#onError(error);
+      if (this.#builder.parts.length === 0) return this.#onError(error);
+      // What came before the error is told before it, however they were cut into chunks.
+      this.#held = { error };
     }
     if (this.#builder.parts.length > 0) this.#resolve(this.take());
     else this.#readOn();
@@ -189,6 +198,7 @@ export class ModelCall {
     this.#booked += this.#estimate;
     this.#stopper.signal.throwIfAborted();
     this.#attempts += 1;
+    this.#requestId = undefined;
     this.#builder = this.#newBuilder();
     this.#attempt = this.#trace.run(
       () =>
@@ -196,7 +206,10 @@ export class ModelCall {
           fetch: this.#settings.fetch,
           limits: { ...limits, idleTimeoutMs },
           streaming: isStreamed,
-          onHeaders: (_status, headers) => pacer.observe(headers),
+          onHeaders: (_status, headers) => {
+            this.#requestId = headers.get("request-id") ?? headers.get("x-request-id") ?? undefined;
+            pacer.observe(headers);
+          },
         }),
     );
     return this.#attempt;
@@ -275,7 +288,8 @@ export class ModelCall {
     const own = stopped ?? wireFaultIn(thrown);
     if (own === undefined && thrown instanceof AsimovError) return thrown;
     const fault = own?.fault ?? wire.toFault(thrown) ?? networkFault(thrown);
-    return errorOf(fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) }, about);
+    const told = fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) };
+    return errorOf(this.#requestId === undefined ? told : { requestId: this.#requestId, ...told }, about);
   }
 
   /** All that the call has used so far, priced; `undefined` as long as the provider has told nothing. */

@@ -1,6 +1,7 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { errorEvent, eventsOf } from "../server-sent-events.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
@@ -44,8 +45,7 @@ export class AnthropicWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { messages } = await this.#connect();
-    const events = await messages.create({ ...toRequest(request), stream: true }, callOptions(request, call));
-    return events as AsyncIterable<unknown>;
+    return eventsOf(messages.create({ ...toRequest(request), stream: true }, callOptions(request, call)), readMessage);
   }
 
   readResponse = readResponse;
@@ -70,6 +70,11 @@ export class AnthropicWire implements Wire {
       ...(baseURL === undefined ? {} : { baseURL }),
     });
   }
+}
+
+function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
+  if (event === "error") return errorEvent(data);
+  return event === "ping" || data === "" ? undefined : JSON.parse(data);
 }
 
 /** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */

@@ -2,6 +2,7 @@
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { errorEvent, eventsOf, STREAM_END } from "../server-sent-events.ts";
 import { readChatResponse } from "./chat/from-response.ts";
 import { readChatEvents } from "./chat/from-stream.ts";
 import { toChatRequest } from "./chat/to-request.ts";
@@ -56,12 +57,9 @@ export class OpenAIWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const sdk = await this.#connect();
-    const events = (await (this.#dialect.api === "chat"
+    const events = await (this.#dialect.api === "chat"
       ? this.#openChat(sdk, request, call)
-      : sdk.responses.create(
-          { ...toResponsesRequest(request, this.#dialect), stream: true },
-          callOptions(call),
-        ))) as AsyncIterable<unknown>;
+      : eventsOf(sdk.responses.create({ ...toResponsesRequest(request, this.#dialect), stream: true }, callOptions(call)), readMessage));
     const { client } = this.#options;
     // What is no SDK's takes no fetch: its bytes are seen as events only.
     return client === undefined || client.withOptions !== undefined ? events : heard(events, call);
@@ -78,14 +76,16 @@ export class OpenAIWire implements Wire {
 
   toFault = toFault;
 
-  async #openChat({ chat }: OpenAIClientLike, request: ModelRequest, call: WireCall): Promise<unknown> {
+  async #openChat({ chat }: OpenAIClientLike, request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const body = { ...toChatRequest(request, this.#dialect), stream: true };
-    if (!this.#asksUsage) return chat.completions.create(body, callOptions(call));
+    const ask = (about: object): Promise<AsyncIterable<unknown>> =>
+      eventsOf(chat.completions.create({ ...body, ...about }, callOptions(call)), readMessage);
+    if (!this.#asksUsage) return ask({});
     try {
-      return await chat.completions.create({ ...body, stream_options: { include_usage: true } }, callOptions(call));
+      return await ask({ stream_options: { include_usage: true } });
     } catch (error) {
       if (!refusesUsage(error)) throw error;
-      const events = await chat.completions.create(body, callOptions(call));
+      const events = await ask({});
       this.#asksUsage = false;
       return events;
     }
@@ -115,6 +115,11 @@ export class OpenAIWire implements Wire {
       ...(isStranger ? { organization: null, project: null, adminAPIKey: null, defaultHeaders: withoutOwnHeaders(key) } : {}),
     });
   }
+}
+
+function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
+  if (data.startsWith("[DONE]")) return STREAM_END;
+  return event === "error" ? errorEvent(data) : JSON.parse(data);
 }
 
 /** Takes back the headers that the SDK finds in the environment. */

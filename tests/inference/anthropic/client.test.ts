@@ -152,7 +152,7 @@ describe("an Anthropic client", () => {
     mkdirSync(join(folder, "node_modules"));
     for (const name of ["src", "machines", "actors"]) symlinkSync(join(ROOT, name), join(folder, name));
     mkdirSync(join(folder, "node_modules/@opentelemetry"));
-    for (const name of ["xstate", "zod", "@opentelemetry/api"])
+    for (const name of ["xstate", "zod", "eventsource-parser", "@opentelemetry/api"])
       symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
     const program = `import { AnthropicInferenceClient } from "./src/anthropic.ts";
       const client = new AnthropicInferenceClient({ model: "${MODEL}", apiKey: "${KEY}" });
