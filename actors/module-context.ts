@@ -2,6 +2,7 @@
 import { idempotencyKeyOf, type ModuleOrder } from "../src/contract/attempt.ts";
 import type { Cache } from "../src/contract/cache.ts";
 import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "../src/contract/call-scope.ts";
+import type { CheckpointPart } from "../src/contract/checkpoint-parts.ts";
 import type { ModuleHost } from "../src/contract/host.ts";
 import { toJsonText } from "../src/contract/json.ts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "../src/contract/module.ts";
@@ -15,8 +16,8 @@ export interface ContextVisit {
   readonly order: ModuleOrder;
   readonly within: Span;
   /** JSON text of what was saved last. */
-  readonly checkpoint: string | undefined;
-  save(checkpoint: string): Promise<void>;
+  saved(part: CheckpointPart): string | undefined;
+  save(part: CheckpointPart, text: string): Promise<void>;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
@@ -26,6 +27,7 @@ export class Context implements ModuleContext, CallScope {
   readonly config: ModuleConfig;
   node!: { readonly name: string; readonly visit: number; readonly attempt: number };
   #visit!: ContextVisit;
+  #visits = 0;
   /** Made when somebody asks for the signal: most modules never do. */
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -39,6 +41,7 @@ export class Context implements ModuleContext, CallScope {
 
   renew(visit: ContextVisit): this {
     this.#visit = visit;
+    this.#visits += 1;
     const { order } = visit;
     this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
     this.#controller = undefined;
@@ -77,10 +80,22 @@ export class Context implements ModuleContext, CallScope {
   }
 
   get checkpoint(): Checkpoint {
+    return this.#checkpointOf("own");
+  }
+
+  /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */
+  get chains(): Checkpoint | undefined {
+    return this.#visits === 1 ? this.#checkpointOf("chains") : undefined;
+  }
+
+  #checkpointOf(part: CheckpointPart): Checkpoint {
     const visit = this.#visit;
     return {
-      load: async () => (visit.checkpoint === undefined ? undefined : JSON.parse(visit.checkpoint)),
-      save: async (state) => visit.save(toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
+      async load() {
+        const text = visit.saved(part);
+        return text === undefined ? undefined : JSON.parse(text);
+      },
+      save: async (state) => visit.save(part, toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
     };
   }
 

@@ -1,6 +1,7 @@
 /** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
 import type { ModuleOrder, ModuleOutcome } from "../src/contract/attempt.ts";
 import { areCallsFollowed, runInScope } from "../src/contract/call-scope.ts";
+import { type CheckpointPart, type CheckpointParts, joinParts, splitParts } from "../src/contract/checkpoint-parts.ts";
 import { closeGenerator } from "../src/contract/close-generator.ts";
 import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "../src/contract/errors.ts";
 import type { ModuleHost } from "../src/contract/host.ts";
@@ -17,6 +18,7 @@ import type { Node } from "../src/contract/node.ts";
 import type { Span } from "../src/contract/telemetry.ts";
 import { Context, type ContextVisit } from "./module-context.ts";
 
+const NOTHING: CheckpointParts = {};
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 function isGenerator(value: unknown): value is AsyncGenerator {
@@ -34,12 +36,12 @@ interface JobKeeper {
 
 export class ModuleJob implements ContextVisit {
   readonly order: ModuleOrder;
-  checkpoint: string | undefined;
   readonly #host: ModuleHost;
   readonly #keeper: JobKeeper;
   readonly #node: Node;
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
+  #checkpoint: CheckpointParts;
   #context: Context | undefined;
   #span: Span | undefined;
   #clearTimer: () => void = () => {};
@@ -51,7 +53,7 @@ export class ModuleJob implements ContextVisit {
     this.#host = host;
     this.order = order;
     this.#keeper = keeper;
-    this.checkpoint = keeper.checkpoint;
+    this.#checkpoint = keeper.checkpoint === undefined ? NOTHING : splitParts(keeper.checkpoint);
     const { node, module } = host.resolve(order);
     this.#node = node;
     this.#module = module;
@@ -87,11 +89,15 @@ export class ModuleJob implements ContextVisit {
     return this.#span ?? this.#host.spanOf(this.order.node);
   }
 
-  save(checkpoint: string): Promise<void> {
+  saved(part: CheckpointPart): string | undefined {
+    return this.#checkpoint[part];
+  }
+
+  save(part: CheckpointPart, text: string): Promise<void> {
     // Nobody goes on from what comes after the end.
     if (this.#isEnded) return Promise.resolve();
-    this.checkpoint = checkpoint;
-    this.#keeper.saved(checkpoint);
+    this.#checkpoint = { ...this.#checkpoint, [part]: text };
+    this.#keeper.saved(joinParts(this.#checkpoint));
     return this.#host.saveProgress(this.order.node);
   }
 

@@ -23,6 +23,8 @@ class Live {
   /** Ids by key. */
   readonly running = new Map<string, string>();
   isStopped = false;
+  /** A timer that is left would keep the process alive. */
+  cancelGrace: () => void = () => {};
 
   toJSON(): undefined {
     return undefined;
@@ -45,8 +47,8 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
     const key = order.idempotencyKey;
     live.running.set(key, order.id);
     const tell = (event: RunToolsEvent): void => {
-      live.running.delete(key);
-      if (!live.isStopped) relay(scope, scope.self, event);
+      // One that was given up on has its result already.
+      if (live.running.delete(key) && !live.isStopped) relay(scope, scope.self, event);
     };
     // In a microtask: the chain is still in the transition that started this.
     Promise.resolve()
@@ -81,6 +83,7 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
       fill(snapshot, scope);
       return snapshot;
     }
+    snapshot.live.cancelGrace();
     const output = orders.map(({ idempotencyKey }) => (snapshot.ended.find(({ key }) => key === idempotencyKey) as Ended).outcome);
     return { ...snapshot, status: "done", output, error: undefined } as RunToolsSnapshot;
   };
@@ -101,13 +104,16 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
           return next;
         }
         case "tools.failed":
+          snapshot.live.isStopped = true;
+          snapshot.live.cancelGrace();
           snapshot.live.controller.abort(event.error);
           return { ...snapshot, status: "error", error: event.error, output: undefined } as RunToolsSnapshot;
         case "tools.abort": {
           const { live, input, ended } = snapshot;
           live.controller.abort(new DOMException("The chain was aborted.", "AbortError"));
-          setLongTimeout(GRACE_MS, () => {
+          live.cancelGrace = setLongTimeout(GRACE_MS, () => {
             for (const [key, id] of live.running) {
+              live.running.delete(key);
               if (!live.isStopped) relay(scope, scope.self, { type: "tool.ended", key, outcome: aborted(id) });
             }
           });
@@ -117,6 +123,7 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
         }
         case "xstate.stop":
           snapshot.live.isStopped = true;
+          snapshot.live.cancelGrace();
           snapshot.live.controller.abort(new DOMException("The chain was stopped.", "AbortError"));
           return { ...snapshot, status: "stopped" } as RunToolsSnapshot;
       }

@@ -1,7 +1,7 @@
 /**
  * A chain of tool calls: it asks the model, runs what the model calls, and asks again; its conversation is its state.
  *
- *     asking ──▶ running ──▶ deciding ──▶ asking …  ─▶ finished | maxIterations | stopped | contextLength
+ *     asking ──▶ running ──▶ asking …  ─▶ finished | maxIterations | stopped | contextLength
  *       │  ▲        │
  *       ▼  │        └─ chain.abort ─▶ aborting ─▶ aborted
  *     trimming                        failed: the model, or a middleware, gave up
@@ -93,8 +93,10 @@ export const toolLoopMachine = setup({
     isRepairable: ({ context }, { answer }: { answer: TurnAnswer }) =>
       answer.kind === "invalid-output" && context.repairs > 0 && context.iterations + 1 < context.maxIterations,
     isInvalid: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "invalid-output",
+    isLastCut: ({ context }, { answer }: { answer: TurnAnswer }) =>
+      answer.kind === "answered" && answer.isCut && answer.calls.length > 0 && context.iterations + 1 >= context.maxIterations,
     isCut: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.isCut && answer.calls.length > 0,
-    callsTools: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.calls.length > 0,
+    callsTools: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && !answer.isCut && answer.calls.length > 0,
     isStopped: (_, { outcomes }: { outcomes: readonly ToolOutcome[] }) => outcomes.some(({ stops }) => stops === true),
     isOverIterations: ({ context }) => context.iterations >= context.maxIterations,
     isTrimmed: (_, { messages }: { messages: readonly string[] | null }) => messages !== null,
@@ -154,7 +156,13 @@ export const toolLoopMachine = setup({
       invoke: {
         id: "ask",
         src: "generate",
+        // What nearly every turn takes comes first.
         onDone: [
+          {
+            guard: { type: "callsTools", params: ({ event }) => ({ answer: event.output }) },
+            target: "running",
+            actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) },
+          },
           {
             guard: { type: "isContextFull", params: ({ event }) => ({ answer: event.output }) },
             target: "trimming",
@@ -172,14 +180,15 @@ export const toolLoopMachine = setup({
             actions: { type: "countUsage", params: ({ event }) => ({ answer: event.output }) },
           },
           {
-            guard: { type: "isCut", params: ({ event }) => ({ answer: event.output }) },
-            target: "deciding",
+            guard: { type: "isLastCut", params: ({ event }) => ({ answer: event.output }) },
+            target: "maxIterations",
             actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCutCalls"],
           },
           {
-            guard: { type: "callsTools", params: ({ event }) => ({ answer: event.output }) },
-            target: "running",
-            actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) },
+            guard: { type: "isCut", params: ({ event }) => ({ answer: event.output }) },
+            target: "asking",
+            reenter: true,
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCutCalls"],
           },
           { target: "finished", actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) } },
         ],
@@ -213,7 +222,12 @@ export const toolLoopMachine = setup({
             target: "stopped",
             actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
           },
-          { target: "deciding", actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) } },
+          {
+            guard: "isOverIterations",
+            target: "maxIterations",
+            actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
+          },
+          { target: "asking", actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) } },
         ],
         onError: "failed",
       },
@@ -231,7 +245,6 @@ export const toolLoopMachine = setup({
         },
       },
     },
-    deciding: { always: [{ guard: "isOverIterations", target: "maxIterations" }, { target: "asking" }] },
     finished: { type: "final", output: endOf("finished") },
     maxIterations: { type: "final", output: endOf("max-iterations") },
     stopped: { type: "final", output: endOf("stopped") },

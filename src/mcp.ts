@@ -1,2 +1,3 @@
 /** The entry point `asimov-agents/mcp`: tools of Model Context Protocol servers. */
-export { connectMcp, type McpClient, type McpServer, type McpTool, type McpToolsOptions, mcpTools } from "./mcp/mcp-tools.ts";
+export { connectMcp, type McpServer } from "./mcp/connect-mcp.ts";
+export { type McpClient, type McpTool, type McpToolsOptions, mcpTools } from "./mcp/mcp-tools.ts";

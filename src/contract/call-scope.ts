@@ -22,7 +22,8 @@ export interface CallScope {
   readonly signal: AbortSignal;
   readonly span: Span;
   readonly idempotencyKey: string;
-  readonly checkpoint: Checkpoint;
+  /** Where chains are kept; absent where nothing goes on from it, such as a later visit of a generator. */
+  readonly chains: Checkpoint | undefined;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */
   admit(estimate: CallEstimate): (usage: Usage) => void;
 }

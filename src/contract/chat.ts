@@ -87,20 +87,14 @@ const messageSchema = z.strictObject({
 });
 const messagesSchema = z.array(messageSchema).min(1, { message: "expected at least one message" });
 
-/** Messages that were checked once are not checked again: a conversation grows by its end. */
-const checked = new WeakSet<ChatMessage>();
-
-function isChecked(message: ChatMessage): boolean {
-  if (checked.has(message)) return true;
-  if (!messageSchema.safeParse(message).success) return false;
-  checked.add(message);
-  return true;
-}
-
-/** @throws AsimovError `invalid-options`, naming the place, never the content */
-export function requireMessages(messages: readonly ChatMessage[]): void {
-  // `findIndex` also comes to the holes of an array.
-  if (Array.isArray(messages) && messages.length > 0 && messages.findIndex((message) => !isChecked(message)) === -1) return;
+/** @param from the first that is not known to be right. @throws AsimovError `invalid-options`, naming the place, never the content */
+export function requireMessages(messages: readonly ChatMessage[], from = 0): void {
+  const isFaulty = (): boolean => {
+    // By index, which also comes to the holes of an array.
+    for (let at = from; at < messages.length; at++) if (!messageSchema.safeParse(messages[at]).success) return true;
+    return false;
+  };
+  if (Array.isArray(messages) && messages.length > 0 && !isFaulty()) return;
   // Now for the words: every fault, with its place in the whole.
   parseOptions(messagesSchema, messages, "messages");
 }

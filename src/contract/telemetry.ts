@@ -2,10 +2,13 @@
 
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
+/** A function is called only where somebody records: telling takes more time than many a step that is told of. */
+export type LazyAttributes = Attributes | (() => Attributes);
+
 export interface Span {
   /** Runs a function with this span as the active one, so that spans that it starts are its children. */
   run<T>(work: () => T): T;
-  set(attributes: Attributes): void;
+  set(attributes: LazyAttributes): void;
   event(name: string, attributes: Attributes): void;
   /** Ends it; with an error, as failed. Ending twice changes nothing. */
   end(error?: string): void;
@@ -21,9 +24,9 @@ export interface Instrument {
 
 export interface Telemetry {
   /** Without a parent, under the span that is active. `client` marks a call of another service. */
-  startSpan(name: string, attributes: Attributes, parent?: Span | undefined, kind?: "internal" | "client"): Span;
+  startSpan(name: string, attributes: LazyAttributes, parent?: Span | undefined, kind?: "internal" | "client"): Span;
   /** One value of a histogram. */
-  record(instrument: Instrument, value: number, attributes: Attributes): void;
+  record(instrument: Instrument, value: number, attributes: LazyAttributes): void;
   /** One visit of a node that ended. */
   countNode(status: string, durationMs: number): void;
 }

@@ -1,7 +1,7 @@
 /** Chains of tool calls: what may be asked of one, and what it gives. */
 import type { CallScope, Checkpoint } from "./call-scope.ts";
 import type { ChatMessage, ContentBlock } from "./chat.ts";
-import type { GenerateOptions, InferenceStream } from "./generation.ts";
+import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
 import type { Span } from "./telemetry.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -31,12 +31,18 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   maxIterations?: number;
   /** Tools of one turn that run at a time; at least 1. Default 8. */
   maxParallelTools?: number;
-  /** Called with each block as it ends, the model's and the tools' results, in order. One that throws fails the chain. */
+  /**
+   * Called with each block when it ends, one at a time: the model's while its answer still streams, then the tools' results in the
+   * order in which the tools end. A `toolParser`'s calls come after the text that it reads them in. What one throws is what the
+   * chain fails with: the answer and the tools that still run are aborted, and a chain that goes on from its checkpoint does again
+   * what was refused, tools under the same key. While one waits, the block is not done.
+   */
   middlewares?: ((block: ContentBlock) => void | Promise<void>)[];
   modeSwap?: { modes: Record<string, ToolMode>; initial: string };
   /**
    * When the context is full, the oldest messages are dropped until this part of their size is left, between 0 and 1.
-   * SYSTEM messages at the start and the first USER message stay; calls and results stay together. Default: the chain ends.
+   * SYSTEM messages at the start and the first USER message stay; calls and results stay together. Where a model's thoughts are
+   * bound to the conversation before them, all of them are left out, too. Default: the chain ends.
    */
   fifoRatio?: number;
   /** Tokens that the model reads at most. Default: as the library knows it. */
@@ -46,7 +52,7 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
   /** Characters of one result; what is longer is cut, and says so. Default 100,000. */
   maxToolResultChars?: number;
-  /** Where the chain keeps what it has reached, and goes on from. Default: the module's own, in an agent's run. */
+  /** Where the chain keeps what it has reached, and goes on from. Default, in an agent's run: beside the module's own. */
   checkpoint?: Checkpoint;
   /** The start of every tool call's key. Default: the module's own, else a random one. */
   idempotencyKey?: string;
@@ -73,7 +79,9 @@ export interface ChatModel {
   /** See `Capabilities`. */
   readonly boundThinking: boolean;
   readonly contextWindow: number | undefined;
-  stream(messages: ChatMessage[], options?: GenerateOptions): InferenceStream;
+  stream(messages: ChatMessage[], options: GenerateOptions): InferenceStream;
+  /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
+  answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;
   traceChain(): Span;
   traceTool(tool: { name: string; id: string; description?: string; input: unknown }, parent: Span): Span;
 }

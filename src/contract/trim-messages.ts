@@ -54,10 +54,14 @@ export function trimMessages(messages: readonly ChatMessage[], ratio: number): C
 /** A result belongs to the answer before it; everything else may come first after the task. */
 const startsTurn = ({ role }: ChatMessage): boolean => role === ChatRole.ASSISTANT || role === ChatRole.USER;
 
-/** For models whose thoughts are bound to the exact conversation before them. */
+/**
+ * For models whose thoughts are bound to the exact conversation before them: once that was shortened, none may go back, not even
+ * the latest. A message that was nothing but thoughts is left out whole.
+ */
 export function withoutThinking(messages: readonly ChatMessage[]): ChatMessage[] {
-  return messages.map((message) => {
-    if (typeof message.content === "string" || message.content.every(({ type }) => type !== "thinking")) return message;
-    return { ...message, content: message.content.filter(({ type }) => type !== "thinking") };
+  return messages.flatMap((message) => {
+    if (typeof message.content === "string" || message.content.every(({ type }) => type !== "thinking")) return [message];
+    const content = message.content.filter(({ type }) => type !== "thinking");
+    return content.length === 0 ? [] : [{ ...message, content }];
   });
 }

@@ -93,15 +93,15 @@ export class AgentDirectedFlowControl extends FlowControlModule {
   override async process(context: ModuleContext): Promise<ModuleResult> {
     const offered: FlowDecision[] = [];
     for (const decision of this.flowConfig.decisions) if (await this.holds(decision, context)) offered.push(decision);
-    if (offered.length === 0) return { ...this.fallBack(), ballots: [] };
-    const history = this.#historyKey === undefined ? undefined : await context.cache.get<unknown>(this.#historyKey, null);
+    const history = this.#historyKey === undefined ? null : await context.cache.get<unknown>(this.#historyKey, null);
     const paper: BallotPaper = {
       task: context.task,
       options: offered.map(({ nextNode, metadata }) => ({ name: nextNode, description: descriptionOf(metadata) })),
       ...this.#paper,
-      ...(history === undefined ? {} : { history }),
+      ...(history === null ? {} : { history }),
     };
-    const ballots = await Promise.all(this.#voters.map((entry, index) => vote(entry, index, paper, context)));
+    const voters = offered.length === 0 ? [] : this.#voters;
+    const ballots = await Promise.all(voters.map((entry, index) => vote(entry, index, paper, context)));
     context.signal.throwIfAborted();
     const tally = tallyOf(ballots, offered, this.#quorum, this.#tieBreak);
     const winner = offered.find(({ nextNode }) => nextNode === tally.winner);

@@ -19,7 +19,9 @@ export class Attempt {
   readonly #wire: Wire;
   readonly #builder: GenerationBuilder;
   readonly #limits: AttemptLimits;
-  readonly #controller = new AbortController();
+  /** Made when the wire asks for its signal. */
+  #controller: AbortController | undefined;
+  #isClosed = false;
   readonly #call: WireCall;
   /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
   #interrupt: (reason: unknown) => void = () => {};
@@ -38,17 +40,23 @@ export class Attempt {
     this.#wire = wire;
     this.#builder = builder;
     this.#limits = about.limits;
-    const { signal } = this.#controller;
+    const signal = (): AbortSignal => this.#signal();
     const onByte = (): void => {
       this.#activeAt = performance.now();
     };
     const { onHeaders, streaming } = about;
     const { maxBytes, maxLineBytes } = about.limits;
+    let guarded: typeof fetch | undefined;
     this.#call = {
-      signal,
+      get signal() {
+        return signal();
+      },
       onByte,
       onHeaders,
-      fetch: guardedFetch(about.fetch, { signal, streaming, maxBytes, maxLineBytes, onByte, onHeaders }),
+      get fetch() {
+        guarded ??= guardedFetch(about.fetch, { signal: signal(), streaming, maxBytes, maxLineBytes, onByte, onHeaders });
+        return guarded;
+      },
     };
     this.#watch(about.limits.idleTimeoutMs);
   }
@@ -100,10 +108,17 @@ export class Attempt {
   /** Frees the socket and the timer, also of an answer that was read to its end. */
   close(): void {
     this.#unwatch();
-    if (!this.#controller.signal.aborted) this.#controller.abort(CLOSED);
+    this.#isClosed = true;
+    if (this.#controller?.signal.aborted === false) this.#controller.abort(CLOSED);
     // Not awaited: an SDK's iterator may wait for ever for what was aborted.
     this.#events?.return?.()?.catch(() => {});
     this.#events = undefined;
+  }
+
+  #signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isClosed && !this.#controller.signal.aborted) this.#controller.abort(CLOSED);
+    return this.#controller.signal;
   }
 
   /** A promise of its own, since not every SDK's settles once it is aborted. */

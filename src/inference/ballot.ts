@@ -53,7 +53,7 @@ export function ballotPrompt({ task, options, instructions, examples, history }:
 
 type Read = Pick<Ballot, "status" | "decision" | "reason" | "problem">;
 
-/** Reads JSON, a bare name, or a sentence that names exactly one option; `null` abstains. */
+/** Reads JSON, a bare name, or a sentence that names exactly one option, in whatever case; `null` abstains. */
 export function readBallot(answer: unknown, names: readonly string[]): Read {
   if (answer === null || answer === undefined) return { status: "abstained" };
   if (typeof answer === "object") return readVote(answer as Record<string, unknown>, names);
@@ -67,26 +67,39 @@ export function readBallot(answer: unknown, names: readonly string[]): Read {
     }
   }
   const bare = text.replace(/^["'`]+|["'`.]+$/g, "");
-  if (names.includes(bare)) return { status: "valid", decision: bare };
-  if (bare.toUpperCase() === ABSTAIN) return { status: "abstained" };
-  const mentioned = names.filter((name) => mentions(text, name));
-  const [only] = mentioned;
-  return only !== undefined && mentioned.length === 1 ? { status: "valid", decision: only } : invalid(text);
+  const decision = optionIn(bare, names) ?? only(names.filter((name) => mentions(text, name)));
+  if (decision !== undefined) return { status: "valid", decision };
+  return isAbstention(bare) ? { status: "abstained" } : invalid(text);
 }
 
+const only = (names: readonly string[]): string | undefined => (new Set(names).size === 1 ? names[0] : undefined);
+
+/** Names may differ by nothing but case: then it has to be right. */
+function optionIn(said: string, names: readonly string[]): string | undefined {
+  if (names.includes(said)) return said;
+  const lower = said.trim().toLowerCase();
+  return only(names.filter((name) => name.toLowerCase() === lower));
+}
+
+const isAbstention = (said: string): boolean => said.trim().toUpperCase() === ABSTAIN;
+
+/** As a word of its own. */
 function mentions(text: string, name: string): boolean {
-  const at = text.indexOf(name);
-  const isWord = (character: string | undefined): boolean => character !== undefined && /[\w-]/.test(character);
-  return at !== -1 && !isWord(text[at - 1]) && !isWord(text[at + name.length]);
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return new RegExp(`(?<![\\p{L}\\p{N}_-])${escaped}(?![\\p{L}\\p{N}_-])`, "u").test(text);
 }
 
 function readVote(vote: Record<string, unknown>, names: readonly string[]): Read {
   const { reason } = vote;
-  const decision = vote.decision ?? vote.nextNode ?? vote.vote ?? null;
   const why = typeof reason === "string" && reason !== "" ? { reason } : {};
-  if (decision === null || decision === ABSTAIN) return { status: "abstained", ...why };
-  if (typeof decision === "string" && names.includes(decision)) return { status: "valid", decision, ...why };
-  return { ...invalid(JSON.stringify(decision) ?? "nothing"), ...why };
+  const field = ["decision", "nextNode", "vote"].find((name) => vote[name] !== undefined);
+  if (field === undefined) return { ...invalid(JSON.stringify(vote)), ...why };
+  const said = vote[field];
+  if (said === null) return { status: "abstained", ...why };
+  const decision = typeof said === "string" ? optionIn(said, names) : undefined;
+  if (decision !== undefined) return { status: "valid", decision, ...why };
+  if (typeof said === "string" && isAbstention(said)) return { status: "abstained", ...why };
+  return { ...invalid(JSON.stringify(said) ?? "nothing"), ...why };
 }
 
 const invalid = (text: string): Read => ({ status: "invalid", problem: text.slice(0, MAX_SHOWN) });

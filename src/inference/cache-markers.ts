@@ -2,6 +2,12 @@
 import { ChatRole } from "../contract/vocabulary.ts";
 import type { ModelRequest } from "../contract/wire.ts";
 
+/** Positions that the caller marked, oldest first. */
+export interface AskedMarkers {
+  system: readonly number[];
+  messages: readonly number[];
+}
+
 export interface Markers {
   tools: boolean;
   /** Positions of SYSTEM messages. */
@@ -28,14 +34,11 @@ function startOfLatestAnswer(messages: ModelRequest["messages"]): number {
  * @param most markers in all
  */
 export function placeMarkers(
-  { system, messages, tools }: Pick<ModelRequest, "system" | "messages" | "tools">,
+  { system, messages, tools, asked: own }: Pick<ModelRequest, "system" | "messages" | "tools"> & { asked: AskedMarkers },
   most: number,
   caching: "auto" | "manual",
 ): Markers {
-  const own = (list: ModelRequest["messages"]): number[] => list.flatMap(({ cacheMarker }, index) => (cacheMarker ? [index] : []));
-  const ownSystem = own(system);
-  const ownMessages = own(messages);
-  const asked = ownSystem.length + ownMessages.length;
+  const asked = own.system.length + own.messages.length;
   let left = most;
   const take = (): boolean => left > 0 && left-- > 0;
   const marked = { tools: false, system: new Set<number>(), messages: new Set<number>() };
@@ -47,14 +50,14 @@ export function placeMarkers(
     mark(marked.messages, startOfLatestAnswer(messages) - 1);
   }
   // The newest first: an older marker is of less use.
-  for (const index of ownMessages.toReversed()) mark(marked.messages, index);
-  for (const index of ownSystem.toReversed()) mark(marked.system, index);
+  for (const index of own.messages.toReversed()) mark(marked.messages, index);
+  for (const index of own.system.toReversed()) mark(marked.system, index);
   if (caching === "auto") {
     mark(marked.system, system.length - 1);
     if (tools.length > 0) marked.tools = take();
   }
   const kept =
-    ownSystem.filter((index) => marked.system.has(index)).length + ownMessages.filter((index) => marked.messages.has(index)).length;
+    own.system.filter((index) => marked.system.has(index)).length + own.messages.filter((index) => marked.messages.has(index)).length;
   const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
   return { tools: marked.tools, system: sorted(marked.system), messages: sorted(marked.messages), leftOut: asked - kept };
 }

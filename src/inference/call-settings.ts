@@ -22,6 +22,9 @@ export interface CallRecord {
   attempts: number;
 }
 
+/** Of one answer, where the options do not say. */
+export const MAX_RESPONSE_BYTES = 134_217_728;
+
 /** What every client takes, besides its provider's own. */
 export interface ClientOptions {
   /** Tokens that an answer may have at most, where a call does not say. */

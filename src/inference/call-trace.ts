@@ -26,17 +26,16 @@ export class CallTrace {
   readonly #settings: CallSettings;
   readonly #order: CallOrder;
   readonly #startedAt = performance.now();
-  readonly #about: Attributes;
   readonly #span: Span;
 
   constructor(settings: CallSettings, order: CallOrder) {
     this.#settings = settings;
     this.#order = order;
-    const { wire, model, telemetry, captureContent } = settings;
-    this.#about = callAttributes(wire.provider, model, wire.server);
-    const attributes = { ...this.#about, ...requestAttributes(order.request, order.isStreamed) };
-    this.#span = telemetry.startSpan(`${CHAT} ${model}`, attributes, order.scope?.span, "client");
-    if (captureContent) this.#span.set(inputContent(order.request));
+    const { model, telemetry, captureContent } = settings;
+    const { request, isStreamed, scope } = order;
+    const attributes = (): Attributes => ({ ...this.#about(), ...requestAttributes(request, isStreamed) });
+    this.#span = telemetry.startSpan(`${CHAT} ${model}`, attributes, scope?.span, "client");
+    if (captureContent) this.#span.set(() => inputContent(request));
   }
 
   run<T>(work: () => T): T {
@@ -45,7 +44,7 @@ export class CallTrace {
 
   firstPart(): void {
     const seconds = (performance.now() - this.#startedAt) / 1_000;
-    this.#span.set(firstChunkAttributes(seconds));
+    this.#span.set(() => firstChunkAttributes(seconds));
     this.#settings.telemetry.record(TIME_TO_FIRST_CHUNK, seconds, this.#about);
   }
 
@@ -55,26 +54,33 @@ export class CallTrace {
 
   succeed(response: Generation, id: string | undefined, attempts: number): void {
     const { usage } = response;
-    this.#span.set({ ...responseAttributes(response, id), ...resends(attempts) });
-    if (this.#settings.captureContent) this.#span.set(outputContent(response));
+    this.#span.set(() => ({ ...responseAttributes(response, id), ...resends(attempts) }));
+    if (this.#settings.captureContent) this.#span.set(() => outputContent(response));
     this.#span.end();
-    this.#figures(usage, this.#about);
+    this.#figures(usage, {});
     this.#record({ response, usage, attempts });
   }
 
   fail(error: AsimovError, usage: Usage, attempts: number): void {
     const kind = { [ERROR_TYPE]: error.code };
-    this.#span.set({ ...usageAttributes(usage), ...kind, ...resends(attempts) });
+    this.#span.set(() => ({ ...usageAttributes(usage), ...kind, ...resends(attempts) }));
     this.#span.end(error.message);
-    this.#figures(usage, { ...this.#about, ...kind });
+    this.#figures(usage, kind);
     this.#record({ error, usage, attempts });
   }
 
-  #figures({ inputTokens, outputTokens }: Usage, attributes: Attributes): void {
+  /** What figures are told apart by. */
+  readonly #about = (): Attributes => {
+    const { wire, model } = this.#settings;
+    return callAttributes(wire.provider, model, wire.server);
+  };
+
+  #figures({ inputTokens, outputTokens }: Usage, kind: Attributes): void {
     const { telemetry } = this.#settings;
-    telemetry.record(OPERATION_DURATION, this.#elapsedMs() / 1_000, attributes);
-    if (inputTokens > 0) telemetry.record(TOKEN_USAGE, inputTokens, { ...this.#about, [TOKEN_TYPE]: "input" });
-    if (outputTokens > 0) telemetry.record(TOKEN_USAGE, outputTokens, { ...this.#about, [TOKEN_TYPE]: "output" });
+    const tokens = (type: string) => (): Attributes => ({ ...this.#about(), [TOKEN_TYPE]: type });
+    telemetry.record(OPERATION_DURATION, this.#elapsedMs() / 1_000, () => ({ ...this.#about(), ...kind }));
+    if (inputTokens > 0) telemetry.record(TOKEN_USAGE, inputTokens, tokens("input"));
+    if (outputTokens > 0) telemetry.record(TOKEN_USAGE, outputTokens, tokens("output"));
   }
 
   #elapsedMs(): number {

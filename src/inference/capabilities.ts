@@ -31,7 +31,7 @@ const PERMISSIVE: Capabilities = {
   forcedToolChoice: true,
   noToolChoice: true,
   sampling: true,
-  thinking: ["effort", "off"],
+  thinking: ["effort"],
   structuredOutput: true,
   systemAnywhere: true,
   images: true,
@@ -41,7 +41,8 @@ const PERMISSIVE: Capabilities = {
 
 const ANTHROPIC = /^(?:anthropic|aws\.bedrock)$/;
 const BEDROCK = /^aws\.bedrock$/;
-const OPENAI = /^openai$/;
+/** Models in Azure go by the names of their deployments, which mostly are their own. */
+const OPENAI = /^(?:openai|azure\.ai\.openai)$/;
 const GOOGLE = /^gcp\./;
 const ANY = /(?:)/;
 
@@ -67,6 +68,8 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [BEDROCK, /nova|llama/, { structuredOutput: false }],
   [BEDROCK, /llama/, { forcedToolChoice: false }],
   [BEDROCK, CLAUDE, { cacheMarkers: 4, sampling: "without-thinking", forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
+  // Bedrock caches for none of those before 3.5's second version.
+  [BEDROCK, /claude-(?:v?2|instant|3-(?:haiku|sonnet|opus)|3-5-sonnet-20240620)/, { cacheMarkers: 0 }],
   [ANTHROPIC, CLAUDE_BEFORE_4_5, { thinking: ["budget", "off"], structuredOutput: false, contextWindow: 200_000 }],
   [ANTHROPIC, /claude-(?:[2]|instant|3-(?!7)|3\.(?!7))/, { thinking: [] }],
   [ANTHROPIC, /claude-opus-4[.-]1(?!\d)/, { structuredOutput: true }],
@@ -76,14 +79,16 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [/^anthropic$/, /claude-[a-z]+-4[.-][89](?!\d)/, { systemAnywhere: true }],
   [ANTHROPIC, CLAUDE_5, { sampling: false, thinking: ["by-default", "effort", "off"], contextWindow: 1_000_000, maxOutputTokens: 128_000 }],
   [ANTHROPIC, /claude-opus-5(?![.-]\d{1,2}(?!\d)|\d)/, { thinking: ["by-default", "effort", "budget", "off"] }],
+  [/^openrouter$/, ANY, { thinking: ["effort", "budget", "off"] }],
   // Whoever sells them: what the model itself refuses, it refuses everywhere.
   [ANY, CLAUDE_STRICT, { sampling: false, forcedToolChoice: false, thinking: ["by-default", "effort"] }],
   [ANTHROPIC, CLAUDE_STRICT, { boundThinking: true, contextWindow: 1_000_000, maxOutputTokens: 128_000 }],
-  [/^anthropic$/, /claude-(?:sonnet|haiku)-5[.-]5(?!\d)/, { thinking: ["by-default", "effort", "between-tools"] }],
+  [/^anthropic$/, /claude-sonnet-5[.-]5(?!\d)/, { thinking: ["by-default", "effort", "between-tools"] }],
+  [ANTHROPIC, /claude-haiku-5[.-]5(?!\d)/, { thinking: ["by-default", "effort", "off"] }],
   [/^anthropic$/, CLAUDE_5, { systemAnywhere: true }],
   [/^anthropic$/, CLAUDE_STRICT, { systemAnywhere: true }],
   [/^openrouter$/, CLAUDE, { cacheMarkers: 4 }],
-  [OPENAI, ANY, { thinking: ["by-default", "effort", "off"] }],
+  [OPENAI, ANY, { thinking: ["by-default", "effort"] }],
   [OPENAI, /^(?:gpt-[34]|chatgpt-4)/, { thinking: [] }],
   [OPENAI, /^gpt-(?:3|4(?:$|-))/, { structuredOutput: false }],
   [OPENAI, /^(?:gpt-3|gpt-4(?:$|-0)|o1-mini|o1-preview|o3-mini)/, { images: false }],
@@ -93,12 +98,12 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [OPENAI, /^o1-(?:mini|preview)/, { thinking: ["by-default"], structuredOutput: false, contextWindow: 128_000, maxOutputTokens: 65_536 }],
   [OPENAI, /^gpt-(?:[5-9]|\d\d)/, { sampling: false, contextWindow: 400_000, maxOutputTokens: 128_000 }],
   // The first ones cannot leave it off; the later ones may be told so.
-  [OPENAI, /^gpt-5(?:-(?!chat)|$)/, { thinking: ["by-default", "effort"] }],
+  [OPENAI, /^gpt-(?:5\.|[6-9]|\d\d)/, { thinking: ["by-default", "effort", "off"] }],
   [OPENAI, /^gpt-5(?:\.\d)?-chat/, { contextWindow: 128_000, maxOutputTokens: 16_384 }],
   [OPENAI, /^gpt-5-chat/, { sampling: true, thinking: [] }],
-  [OPENAI, /^gpt-.*-pro/, { thinking: ["by-default", "effort"] }],
+  [OPENAI, /^gpt-.*-(?:pro|codex)/, { thinking: ["by-default", "effort"] }],
   [OPENAI, /^gpt-(?:5\.[4-9](?!-(?:mini|nano))|[6-9]|\d\d)/, { contextWindow: 1_050_000 }],
-  [OPENAI, /^gpt-(?:5\.[6-9]|[6-9]|\d\d)/, { cacheMarkers: 4 }],
+  [/^openai$/, /^gpt-(?:5\.[6-9]|5\.\d\d|[6-9]|\d\d)/, { cacheMarkers: 4 }],
   [GOOGLE, ANY, { systemAnywhere: false, thinking: ["by-default", "effort", "least"] }],
   [GOOGLE, /gemini-[12]/, { structuredOutput: "without-tools" }],
   [GOOGLE, /gemini-(?:1|2\.0)/, { thinking: [] }],
@@ -109,7 +114,8 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
 
 /** @param overrides what the client's user knows better */
 export function capabilitiesOf(provider: string, model: string, overrides: Partial<Capabilities> = {}): Capabilities {
-  const id = model.toLowerCase();
+  // A model that was tuned further takes what it took before.
+  const id = model.toLowerCase().replace(/^ft:/, "");
   const rows = TABLE.filter(([whose, which]) => whose.test(provider) && which.test(id)).map(([, , row]) => row);
   const known = Object.entries(overrides).filter(([, value]) => value !== undefined);
   return Object.assign({}, PERMISSIVE, ...rows, Object.fromEntries(known)) as Capabilities;

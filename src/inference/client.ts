@@ -14,14 +14,16 @@ import type { Wire } from "../contract/wire.ts";
 import { runToolChain } from "../runtime/tool-chain.ts";
 import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent } from "../telemetry/gen-ai.ts";
 import { openTelemetry } from "../telemetry/open-telemetry.ts";
-import type { CallSettings, ClientOptions } from "./call-settings.ts";
+import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "./call-settings.ts";
 import { CallStream } from "./call-stream.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
 import { ModelCall } from "./model-call.ts";
 import { Pacer } from "./pacer.ts";
+import { fetchOf } from "./platform-fetch.ts";
 import { prepareRequest } from "./prepare-request.ts";
 import { priceLookup } from "./prices.ts";
 import { RETRY_DEFAULTS } from "./retry.ts";
+import { ConversationReader } from "./wire-messages.ts";
 
 export interface ClientInit {
   model: string;
@@ -38,7 +40,6 @@ const STREAM_IDLE_MS = 120_000;
 const WHOLE_IDLE_MS = 600_000;
 /** A line holds one event; the longest hold an image or a whole answer. */
 const MAX_LINE_BYTES = 33_554_432;
-const MAX_RESPONSE_BYTES = 134_217_728;
 
 interface Prepared {
   call(isStreamed: boolean): ModelCall;
@@ -79,7 +80,7 @@ export abstract class InferenceClient {
     this.#settings = {
       wire,
       model,
-      fetch: given ?? ((input, init) => globalThis.fetch(input, init)),
+      fetch: fetchOf(given),
       retry: { ...RETRY_DEFAULTS, ...retry },
       pacer: new Pacer(limits ?? {}),
       prices: priceLookup(prices),
@@ -107,7 +108,8 @@ export abstract class InferenceClient {
    * @throws InferenceError and its kinds, AsimovError `invalid-options` for misuse
    */
   async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
-    const { call, output } = this.#prepare(messages, options);
+    const reader = this.#reader();
+    const { call, output } = this.#prepare(messages, options, reader);
     const first = await call(false).generate();
     if (output === undefined) return first;
     const judged = await judge(first, output);
@@ -118,7 +120,7 @@ export abstract class InferenceClient {
       { role: ChatRole.ASSISTANT, content: first.blocks },
       { role: ChatRole.USER, content: repairRequest(judged.faults) },
     ];
-    const second = await this.#prepare(repair, options).call(false).generate();
+    const second = await this.#prepare(repair, options, reader).call(false).generate();
     const usage = addUsage(first.usage, second.usage);
     const rejudged = await judge({ ...second, usage }, output);
     if ("generation" in rejudged) return rejudged.generation;
@@ -127,20 +129,12 @@ export abstract class InferenceClient {
 
   /** Asks for an answer in parts. The call starts when somebody reads. @throws AsimovError `invalid-options` for misuse */
   stream(messages: ChatMessage[], options: GenerateOptions = {}): InferenceStream {
-    const { call, output } = this.#prepare(messages, options);
-    return new CallStream(
-      () => call(true),
-      async (generation) => {
-        if (output === undefined) return generation;
-        const judged = await judge(generation, output);
-        if ("generation" in judged) return judged.generation;
-        throw this.#invalidOutput(generation, judged.faults);
-      },
-    );
+    return this.#stream(messages, options, this.#reader());
   }
 
   /** Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached. */
   toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
+    const reader = this.#reader();
     const parentOf = (parent: Span | undefined): Span | undefined => parent ?? currentScope(options.signal)?.span;
     return runToolChain(
       {
@@ -148,11 +142,15 @@ export abstract class InferenceClient {
         model: this.model,
         boundThinking: this.#capabilities.boundThinking,
         contextWindow: this.#capabilities.contextWindow,
-        stream: (asked, given) => this.stream(asked, given),
-        traceChain: () => this.#telemetry.startSpan(INVOKE_AGENT, agentAttributes(undefined), parentOf(undefined)),
+        stream: (asked, given) => this.#stream(asked, given, reader),
+        answer: async (asked, given) => {
+          const { call, output } = this.#prepare(asked, given, reader);
+          return this.#judged(await call(true).answer(), output);
+        },
+        traceChain: () => this.#telemetry.startSpan(INVOKE_AGENT, () => agentAttributes(undefined), parentOf(undefined)),
         traceTool: (tool, parent) => {
-          const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, toolAttributes(tool), parent);
-          if (this.#settings.captureContent) span.set(toolContent(tool.input));
+          const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
+          if (this.#settings.captureContent) span.set(() => toolContent(tool.input));
           return span;
         },
       },
@@ -162,28 +160,49 @@ export abstract class InferenceClient {
     );
   }
 
-  #prepare(messages: ChatMessage[], options: GenerateOptions): Prepared {
+  /** Of one conversation. */
+  #reader(): ConversationReader {
+    return new ConversationReader({ provider: this.provider, model: this.model, ...this.#capabilities });
+  }
+
+  #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): InferenceStream {
+    const { call, output } = this.#prepare(messages, options, reader);
+    return new CallStream(
+      () => call(true),
+      (generation) => this.#judged(generation, output),
+    );
+  }
+
+  #prepare(messages: ChatMessage[], options: GenerateOptions, conversation: ConversationReader): Prepared {
     const about = {
       provider: this.provider,
       model: this.model,
       capabilities: this.#capabilities,
       defaults: this.#defaults,
       unsupported: this.#unsupported,
+      conversation,
     };
-    const { request, warnings, output } = prepareRequest(messages, options, about);
+    const { output, ...prepared } = prepareRequest(messages, options, about);
     const { signal, idleTimeoutMs } = options;
     return {
       output,
       call: (isStreamed) =>
         new ModelCall(this.#settings, {
-          request,
-          warnings,
+          ...prepared,
           signal,
           idleTimeoutMs: idleTimeoutMs ?? (isStreamed ? STREAM_IDLE_MS : WHOLE_IDLE_MS),
           isStreamed,
           scope: currentScope(signal),
         }),
     };
+  }
+
+  /** @throws InferenceError `invalid-output` */
+  async #judged(generation: Generation, output: CompiledSchema | undefined): Promise<Generation> {
+    if (output === undefined) return generation;
+    const judged = await judge(generation, output);
+    if ("generation" in judged) return judged.generation;
+    throw this.#invalidOutput(generation, judged.faults);
   }
 
   #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string): InferenceError {

@@ -11,7 +11,7 @@ const TOKENS_PER_MESSAGE = 4;
 /** About what providers count for a large image. */
 const TOKENS_PER_IMAGE = 1_600;
 
-/** A conversation grows by its end: what was counted once is not counted again. */
+/** Schemas go with every request: what was counted once is not counted again. */
 const counted = new WeakMap<object, number>();
 
 function once(key: object, count: () => number): number {
@@ -31,7 +31,8 @@ function ofText(text: string): number {
 function ofBlock(block: ContentBlock): number {
   switch (block.type) {
     case "text":
-      return ofText(block.text);
+      // What a provider gave with it goes back too; where there is no text, it is all there is.
+      return ofText(block.text === "" ? JSON.stringify(block.native?.data ?? "") : block.text);
     case "thinking":
       // Of a thought that is not shown, its signature is all there is; it is about as long.
       return ofText(block.text === "" ? (block.signature ?? "") : block.text);
@@ -44,16 +45,12 @@ function ofBlock(block: ContentBlock): number {
   }
 }
 
-const ofMessage = (message: WireMessage): number =>
-  once(message.blocks, () => message.blocks.reduce((sum, block) => sum + ofBlock(block), TOKENS_PER_MESSAGE));
+export const tokensOfMessage = ({ blocks }: WireMessage): number => blocks.reduce((sum, block) => sum + ofBlock(block), TOKENS_PER_MESSAGE);
 const ofTool = (tool: WireTool): number =>
   once(tool.inputSchema, () => ofText(tool.name + tool.description + JSON.stringify(tool.inputSchema)));
 
-/** Tokens that go in: what is said, the tools, and the schema of the answer. */
-export function estimateTokens({ system, messages, tools, output }: ModelRequest): number {
-  let tokens = output === undefined ? 0 : once(output, () => ofText(JSON.stringify(output)));
-  for (const message of system) tokens += ofMessage(message);
-  for (const message of messages) tokens += ofMessage(message);
-  for (const tool of tools) tokens += ofTool(tool);
-  return tokens;
+/** Tokens of what goes in beside the messages: the tools, and the schema of the answer. */
+export function tokensBeside({ tools, output }: Pick<ModelRequest, "tools" | "output">): number {
+  const tokens = output === undefined ? 0 : once(output, () => ofText(JSON.stringify(output)));
+  return tools.reduce((sum, tool) => sum + ofTool(tool), tokens);
 }

@@ -17,10 +17,13 @@ interface Detail {
   "@type"?: unknown;
   reason?: unknown;
   retryDelay?: unknown;
+  violations?: unknown;
 }
 
 /** By name, where no status came. */
 const PASSING = /^(?:UNAVAILABLE|RESOURCE_EXHAUSTED|INTERNAL|DEADLINE_EXCEEDED|ABORTED|CANCELLED|UNKNOWN)$/;
+/** In the name of a quota. It is spent until tomorrow, whatever wait the provider asks for. */
+const DAILY = /per_?day/i;
 const BAD_KEY: ReadonlySet<unknown> = new Set(["API_KEY_INVALID", "API_KEY_EXPIRED"]);
 
 /** @param body `{ error }`, also within a list, as Vertex writes it at times */
@@ -41,8 +44,13 @@ export function faultOfBody(body: unknown, about: { status?: number; headers?: H
   };
   if ((status ?? 400) < 500 && status !== 429 && isContextOverflow(detail ?? "")) return { kind: "context-length", ...facts };
   if (known.some((entry) => BAD_KEY.has(entry.reason))) return { kind: "final", code: "unauthorized", ...facts };
+  if (known.some(isDaily)) return { kind: "final", code: "quota-exceeded", ...facts };
   const mayPass = status === undefined ? PASSING.test(reason ?? "") : [408, 409, 429, 499].includes(status) || status >= 500;
   return { kind: mayPass ? "retryable" : "final", ...facts };
+}
+
+function isDaily({ violations }: Detail): boolean {
+  return Array.isArray(violations) && violations.some((violation) => DAILY.test(String(record(violation).quotaId)));
 }
 
 /** "2s", "1.5s", or seconds and nanos. */

@@ -26,6 +26,8 @@ const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
   // There is no word for tool calls.
   STOP: "stop",
   MAX_TOKENS: "length",
+  // Cut off by a limit of the service; what would go on is another request.
+  CONTINUATION: "length",
   SAFETY: "content-filter",
   RECITATION: "content-filter",
   BLOCKLIST: "content-filter",
@@ -39,6 +41,9 @@ const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
 };
 /** The model wrote what is no answer; another attempt may give one. */
 const MALFORMED = /^(?:MALFORMED_|UNEXPECTED_TOOL_CALL)/;
+
+/** Whether a part is nothing but its signature: it proves what came before it, and has its own place. */
+const isBare = (part: Part): boolean => Object.keys(part).every((key) => key === "text" || key === "thought" || key === "thoughtSignature");
 
 export function readChunks(into: GenerationSink): (chunk: unknown) => void {
   let key = 0;
@@ -56,18 +61,20 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
     const signed = thoughtSignature ? { thoughtSignature } : undefined;
     if (functionCall) {
       const { id, name, args } = functionCall;
+      if (!name) into.fail({ kind: "retryable", reason: "a tool call without a name" });
       const call = next(undefined);
-      into.toolStart(call, { ...(id ? { id } : {}), name: name ?? "" });
+      into.toolStart(call, { ...(id ? { id } : {}), name });
       // Only ids of the provider's own go back to it.
       if (id || signed) into.native(call, "tool-use", { ...(id ? { id } : {}), ...signed });
       into.toolValue(call, args ?? {});
       into.end(call);
       return;
     }
-    if (typeof text !== "string" || (text === "" && signed === undefined)) return;
+    const said = text ?? (signed !== undefined && isBare(part) ? "" : undefined);
+    if (said === undefined || (said === "" && signed === undefined)) return;
     const kind = thought === true ? "thinking" : "text";
     const block = open === kind && signed === undefined ? key : next(kind);
-    into[kind](block, text);
+    into[kind](block, said);
     if (signed === undefined) return;
     into.native(block, kind, signed);
     next(undefined);
@@ -85,7 +92,7 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
     if (typeof raw === "string" && raw !== "" && raw !== "FINISH_REASON_UNSPECIFIED") {
       if (MALFORMED.test(raw)) into.fail({ kind: "retryable", reason: raw });
       into.finish({ unified: UNIFIED[raw] ?? "other", raw });
-    } else if (promptFeedback?.blockReason) {
+    } else if (promptFeedback?.blockReason && promptFeedback.blockReason !== "BLOCKED_REASON_UNSPECIFIED") {
       into.finish({ unified: "content-filter", raw: promptFeedback.blockReason });
     }
   };

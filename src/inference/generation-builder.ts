@@ -37,15 +37,15 @@ export class GenerationBuilder implements GenerationSink {
   /** Whether the provider told anything at all. */
   isEmpty = true;
   id: string | undefined;
-  readonly #about: { provider: string; model: string; isTaken(id: string): boolean };
+  readonly #about: { provider: string; model: string; takenIds: ReadonlySet<string> };
   readonly #drafts: Draft[] = [];
   readonly #open = new Map<string | number, Draft>();
   #model: string | undefined;
   #finish: FinishReason | undefined;
   #toolCount = 0;
 
-  /** @param about `isTaken` tells ids of tool uses earlier in the conversation: one that repeats is replaced */
-  constructor(about: { provider: string; model: string; isTaken(id: string): boolean }) {
+  /** @param about `takenIds` are ids of tool uses earlier in the conversation: one that repeats is replaced */
+  constructor(about: { provider: string; model: string; takenIds: ReadonlySet<string> }) {
     this.#about = about;
   }
 
@@ -187,7 +187,7 @@ export class GenerationBuilder implements GenerationSink {
   }
 
   #toolId(given: string | undefined): string {
-    const used = (id: string): boolean => this.#drafts.some((draft) => draft.id === id) || this.#about.isTaken(id);
+    const used = (id: string): boolean => this.#drafts.some((draft) => draft.id === id) || this.#about.takenIds.has(id);
     this.#toolCount += 1;
     if (given !== undefined && given !== "" && !used(given)) return given;
     return `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;

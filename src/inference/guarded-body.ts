@@ -1,13 +1,20 @@
 /** Puts a guard before the body of an answer, whichever way it is read. */
 import { WireFault } from "../contract/wire-fault.ts";
-import type { ByteLaw } from "./byte-law.ts";
+
+/** What a body must keep to, told chunk by chunk. */
+export interface Law {
+  /** @throws WireFault for what breaks it */
+  take(chunk: Uint8Array): void;
+  /** @throws WireFault where it may not end */
+  end?(): void;
+}
 
 interface BodyGuard {
   /** Once aborted, whoever reads gets its reason, and the socket is freed. */
   signal: AbortSignal;
   onByte(): void;
   /** Judges each chunk. */
-  law?: ByteLaw;
+  law?: Law;
   /** Bytes after which the body counts as ended: an error's status is worth more than the rest of its text. */
   cutAfter?: number;
 }
@@ -35,14 +42,18 @@ export function guardBody(response: Response, guard: BodyGuard): Response {
   };
   const getReader = (): Reader => {
     reader = openReader();
-    Object.defineProperty(reader, "read", { value: guardedRead(reader, guard, () => signal.removeEventListener("abort", free)) });
+    Object.defineProperty(reader, "read", {
+      configurable: true,
+      value: guardedRead(reader, guard, () => signal.removeEventListener("abort", free)),
+    });
     return reader;
   };
   const iterate = (): AsyncIterableIterator<Uint8Array> => chunksOf(getReader());
   const bytes = (): Promise<Uint8Array<ArrayBuffer>> => allOf(getReader());
   const text = async (): Promise<string> => new TextDecoder().decode(await bytes());
   Object.defineProperties(body, {
-    getReader: { value: getReader },
+    // A wire may listen in.
+    getReader: { configurable: true, value: getReader },
     values: { value: iterate },
     [Symbol.asyncIterator]: { value: iterate },
   });
@@ -71,7 +82,7 @@ function guardedRead(reader: Reader, { signal, onByte, law, cutAfter = Number.PO
     signal.throwIfAborted();
     if (chunk.done) {
       atEnd();
-      law?.end();
+      law?.end?.();
       return chunk;
     }
     onByte();

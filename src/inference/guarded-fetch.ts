@@ -3,6 +3,7 @@ import type { Fault } from "../contract/wire.ts";
 import { WireFault } from "../contract/wire-fault.ts";
 import { ByteLaw } from "./byte-law.ts";
 import { isContextOverflow } from "./context-overflow.ts";
+import { FrameLaw } from "./frame-law.ts";
 import { guardBody } from "./guarded-body.ts";
 import { retryAfterOf } from "./retry.ts";
 
@@ -26,6 +27,8 @@ const MAX_ERROR_BYTES = 65_536;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 const EVENTS = "text/event-stream";
+/** Events in frames, of which SDKs for AWS make text behind this fetch. */
+const FRAMES = "application/vnd.amazon.eventstream";
 const JSON_TYPE = "application/json";
 /** Local servers say these, or nothing, of anything. */
 const VAGUE_TYPES: ReadonlySet<string> = new Set(["", "text/plain", "application/octet-stream"]);
@@ -41,6 +44,7 @@ export function guardedFetch(base: typeof fetch, guard: FetchGuard): typeof fetc
     guard.onHeaders(response.status, response.headers);
     if (!response.ok) return guardBody(response, { ...guard, cutAfter: MAX_ERROR_BYTES });
     const type = mediaType(response.headers);
+    if (guard.streaming && type === FRAMES) return guardBody(response, { ...guard, law: new FrameLaw(guard.maxBytes) });
     const isExpected = guard.streaming ? type === EVENTS : type === JSON_TYPE || type.endsWith("+json");
     if (!isExpected && !VAGUE_TYPES.has(type) && response.body !== null) throw await unexpected(response, type, guard);
     const maxLineBytes = guard.streaming ? guard.maxLineBytes : guard.maxBytes;
@@ -98,8 +102,10 @@ async function unexpected(response: Response, type: string, guard: FetchGuard): 
   return fault === undefined ? wrongType : new WireFault(fault);
 }
 
-const PASSING = /overload|rate_?limit|throttl|server|api_error|internal|timeout|unavailable|exhausted/i;
-const LASTING = /quota|billing|credit/i;
+/** Where no status came: all else may pass, as it may in an answer that is no stream. */
+const LASTING =
+  /^(?:invalid|unauth|authenti|permission|unsupported|unimplemented|failed_precondition|bad_request)|too_large|not_found|policy/i;
+const SPENT = /quota|billing|credit/i;
 
 /** The fault that a body `{ error }` tells, as providers and gateways write it, also within a list. */
 function faultIn(body: unknown, headers: Headers): Fault | undefined {
@@ -107,12 +113,14 @@ function faultIn(body: unknown, headers: Headers): Fault | undefined {
   if (error === undefined || error === null || error === false) return undefined;
   const { type, code, status: told, message } = record(error);
   const status = [told, code].find((value): value is number => typeof value === "number" && value >= 100 && value <= 599);
-  const reason = [type, code, told].find((value): value is string => typeof value === "string" && value !== "");
+  const words = [code, type, told].filter((value): value is string => typeof value === "string" && value !== "");
+  const [reason] = words;
   const detail = [message, error].find((value): value is string => typeof value === "string");
   const requestId = headers.get("request-id") ?? headers.get("x-request-id");
   const retryAfterMs = retryAfterOf(headers, Date.now());
   const mayPass =
-    !LASTING.test(reason ?? "") && (status === undefined ? PASSING.test(reason ?? "") : [408, 409, 429].includes(status) || status >= 500);
+    !words.some((word) => SPENT.test(word)) &&
+    (status === undefined ? !words.some((word) => LASTING.test(word)) : [408, 409, 429].includes(status) || status >= 500);
   return {
     kind: isContextOverflow(`${reason ?? ""} ${detail ?? ""}`) ? "context-length" : mayPass ? "retryable" : "final",
     ...(status === undefined ? {} : { status }),

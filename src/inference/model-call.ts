@@ -5,13 +5,11 @@ import type { Generation, StreamPart } from "../contract/generation.ts";
 import { InferenceError, RetriesExceededError } from "../contract/inference-errors.ts";
 import { setLongTimeout } from "../contract/long-timer.ts";
 import { addUsage, NO_USAGE, totalTokens, type Usage } from "../contract/usage.ts";
-import { ChatRole } from "../contract/vocabulary.ts";
 import type { ModelRequest } from "../contract/wire.ts";
 import { WireFault } from "../contract/wire-fault.ts";
 import { Attempt } from "./attempt.ts";
 import type { CallSettings } from "./call-settings.ts";
 import { CallTrace } from "./call-trace.ts";
-import { estimateTokens } from "./estimate-tokens.ts";
 import { aborted, errorOf } from "./fault-error.ts";
 import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
 import { networkFault } from "./network-fault.ts";
@@ -21,6 +19,10 @@ import { delayBeforeRetry, pause } from "./retry.ts";
 export interface CallOrder {
   request: ModelRequest;
   warnings: readonly string[];
+  /** About as many tokens as go in. */
+  estimate: number;
+  /** Of the calls in the conversation: an id that repeats is replaced. */
+  toolUseIds: ReadonlySet<string>;
   signal: AbortSignal | undefined;
   idleTimeoutMs: number;
   isStreamed: boolean;
@@ -44,8 +46,10 @@ export class ModelCall {
   readonly #settings: CallSettings;
   readonly #order: CallOrder;
   readonly #trace: CallTrace;
-  readonly #estimate: number;
-  readonly #stopper = new AbortController();
+  /** Why the call was ended from outside. */
+  #stopped: { reason: unknown } | undefined;
+  /** Made when somebody waits: a controller for each call would be felt. */
+  #stopper: AbortController | undefined;
   #attempt: Attempt | undefined;
   #builder: GenerationBuilder;
   #attempts = 0;
@@ -56,6 +60,9 @@ export class ModelCall {
   #settle: ((usage: Usage) => void) | undefined;
   #unlink: () => void = () => {};
   #hasYielded = false;
+  #hasStarted = false;
+  /** Nobody is shown what came: it may be asked for again. */
+  #isUnread = false;
   #isEnded = false;
   #lastEvent: unknown;
   /** What ends the attempt, as soon as the parts before it are taken. */
@@ -68,7 +75,6 @@ export class ModelCall {
     this.#settings = settings;
     this.#order = order;
     this.#builder = this.#newBuilder();
-    this.#estimate = estimateTokens(order.request);
     this.#trace = new CallTrace(settings, order);
     this.#link();
   }
@@ -84,6 +90,12 @@ export class ModelCall {
         await this.#recover(error);
       }
     }
+  }
+
+  /** A whole answer by a stream whose parts nobody reads. @throws InferenceError and its kinds */
+  answer(): Promise<Generation> {
+    this.#isUnread = true;
+    return this.pull() as Promise<Generation>;
   }
 
   /** The parts that came next, at least one; the answer at the end. @throws InferenceError and its kinds */
@@ -115,17 +127,20 @@ export class ModelCall {
     try {
       if (done === true) {
         const answer = this.#builder.complete();
-        if (this.#builder.parts.length > 0) this.#yielded();
+        if (this.#builder.parts.length > 0) this.#started();
         return this.#resolve(this.#succeed(answer, this.#lastEvent));
       }
       this.#lastEvent = this.#attempt?.read(value);
     } catch (error) {
-      if (this.#builder.parts.length === 0) return this.#onError(error);
+      if (this.#builder.parts.length === 0 || this.#isUnread) return this.#onError(error);
       // What came before the error is told before it, however they were cut into chunks.
       this.#held = { error };
     }
-    if (this.#builder.parts.length > 0) this.#resolve(this.take());
-    else this.#readOn();
+    if (this.#builder.parts.length === 0) return this.#readOn();
+    if (!this.#isUnread) return this.#resolve(this.take());
+    this.#builder.parts = [];
+    this.#started();
+    this.#readOn();
   };
 
   readonly #onError = (thrown: unknown): void => {
@@ -148,7 +163,9 @@ export class ModelCall {
   /** Ends the call since nobody reads on; also while it waits. */
   stop(reason: unknown): AsimovError | undefined {
     if (this.#isEnded) return undefined;
-    this.#stopper.abort(reason);
+    this.#stopped = { reason };
+    this.#stopper?.abort(reason);
+    this.#attempt?.abort(reason);
     const error = this.#errorOf(reason);
     this.#spent = this.#usage();
     this.#builder.used = {};
@@ -156,8 +173,13 @@ export class ModelCall {
   }
 
   #yielded(): void {
-    if (this.#hasYielded) return;
     this.#hasYielded = true;
+    this.#started();
+  }
+
+  #started(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     this.#trace.firstPart();
   }
 
@@ -177,26 +199,35 @@ export class ModelCall {
       else source.addEventListener("abort", stop, { once: true });
       return () => source.removeEventListener("abort", stop);
     });
-    this.#stopper.signal.addEventListener("abort", () => this.#attempt?.abort(this.#stopper.signal.reason), { once: true });
     this.#unlink = () => {
       cancelTimer();
       for (const unlink of links) unlink();
     };
   }
 
+  #signal(): AbortSignal {
+    this.#stopper ??= new AbortController();
+    if (this.#stopped !== undefined) this.#stopper.abort(this.#stopped.reason);
+    return this.#stopper.signal;
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped !== undefined) throw this.#stopped.reason;
+  }
+
   async #begin(): Promise<Attempt> {
     const { wire, pacer, prices, model, limits } = this.#settings;
-    const { request, scope, isStreamed, idleTimeoutMs } = this.#order;
-    this.#stopper.signal.throwIfAborted();
+    const { request, estimate, scope, isStreamed, idleTimeoutMs } = this.#order;
+    this.#throwIfStopped();
     if (this.#settle === undefined) {
       const price = prices(wire.provider, model);
-      const tokens = this.#estimate + (request.maxTokens ?? 0);
-      const worst: Usage = { ...NO_USAGE, inputTokens: this.#estimate, outputTokens: request.maxTokens ?? 0 };
+      const tokens = estimate + (request.maxTokens ?? 0);
+      const worst: Usage = { ...NO_USAGE, inputTokens: estimate, outputTokens: request.maxTokens ?? 0 };
       this.#settle = scope?.admit({ model, tokens, cost: price === undefined ? undefined : costOf(worst, price) }) ?? (() => {});
     }
-    await pacer.admit(this.#estimate, this.#stopper.signal);
-    this.#booked += this.#estimate;
-    this.#stopper.signal.throwIfAborted();
+    if (!pacer.tryAdmit(estimate)) await pacer.admit(estimate, this.#signal());
+    this.#booked += estimate;
+    this.#throwIfStopped();
     this.#attempts += 1;
     this.#requestId = undefined;
     this.#builder = this.#newBuilder();
@@ -217,12 +248,7 @@ export class ModelCall {
 
   #newBuilder(): GenerationBuilder {
     const { wire, model } = this.#settings;
-    const { messages } = this.#order.request;
-    const isTaken = (id: string): boolean =>
-      messages.some(
-        ({ role, blocks }) => role === ChatRole.ASSISTANT && blocks.some((block) => block.type === "tool-use" && block.id === id),
-      );
-    return new GenerationBuilder({ provider: wire.provider, model, isTaken });
+    return new GenerationBuilder({ provider: wire.provider, model, takenIds: this.#order.toolUseIds });
   }
 
   #succeed(answer: BuiltAnswer, raw: unknown): Generation {
@@ -242,7 +268,7 @@ export class ModelCall {
     this.#attempt = undefined;
     this.#spent = this.#usage();
     this.#builder.used = {};
-    const isLast = !error.retryable || this.#hasYielded || this.#stopper.signal.aborted;
+    const isLast = !error.retryable || this.#hasYielded || this.#stopped !== undefined;
     if (isLast || !(error instanceof InferenceError)) throw this.#fail(error);
     const { retryAfter } = error;
     if (this.#attempts >= retry.maxAttempts) throw this.#fail(this.#attempts === 1 ? error : this.#exhausted(error, ""));
@@ -253,7 +279,7 @@ export class ModelCall {
     }
     this.#trace.retry(error, delay);
     try {
-      await pause(delay, this.#stopper.signal);
+      await pause(delay, this.#signal());
     } catch (reason) {
       throw this.#fail(this.#errorOf(reason));
     }
@@ -280,11 +306,10 @@ export class ModelCall {
       ...(usage === undefined ? {} : { usage }),
       ...(partial.length === 0 ? {} : { partial }),
     };
-    const { aborted: isStopped, reason } = this.#stopper.signal;
-    const stopped = isStopped ? wireFaultIn(reason) : undefined;
+    const stopped = this.#stopped === undefined ? undefined : wireFaultIn(this.#stopped.reason);
     // A budget that is exceeded stops the run, and so this call, before it says so.
     if (thrown instanceof NonRetryableError && thrown.code === "budget-exceeded") return thrown;
-    if (isStopped && stopped === undefined) return aborted(reason, about);
+    if (this.#stopped !== undefined && stopped === undefined) return aborted(this.#stopped.reason, about);
     const own = stopped ?? wireFaultIn(thrown);
     if (own === undefined && thrown instanceof AsimovError) return thrown;
     const fault = own?.fault ?? wire.toFault(thrown) ?? networkFault(thrown);

@@ -7,6 +7,9 @@ const BROKEN_NAME = /^(?:TimeoutError|APIConnection(?:Timeout)?Error|ConnectTime
 const BROKEN_MESSAGE =
   /^(?:terminated|aborted|fetch failed|failed to fetch|load failed|network ?error|connection error|request timed out|socket hang up|premature close|other side closed)\b/i;
 
+/** Of a fetch that the user gave: ours leaves silence to the call. */
+const IMPATIENT_CODE = /^UND_ERR_(?:HEADERS|BODY)_TIMEOUT$/;
+
 /** No retry mends a certificate or an address. */
 const CERTIFICATE_CODE = /^(?:CERT_\w+|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT\w*|UNABLE_TO_\w+|ERR_TLS_\w+|ERR_SSL_\w+|EPROTO)$/;
 const ADDRESS_CODE = /^(?:ERR_INVALID_URL|ERR_INVALID_PROTOCOL|ERR_UNSUPPORTED_PROTOCOL)$/;
@@ -44,6 +47,11 @@ export function networkFault(error: unknown): Fault | undefined {
 
   const address = find(({ code, message }) => ADDRESS_CODE.test(code) || ADDRESS_MESSAGE.test(message));
   if (address !== undefined) return { kind: "final", code: "network", reason: address.code || "invalid address" };
+
+  if (find(({ code }) => IMPATIENT_CODE.test(code)) !== undefined) {
+    const detail = "the fetch gave up by a time limit of its own, which idleTimeoutMs does not move: give the client one that waits longer";
+    return { kind: "retryable", code: "stream-idle", detail, isOwnDetail: true };
+  }
 
   const broken =
     find(({ code }) => BROKEN_CODE.test(code)) ?? find(({ name, message }) => BROKEN_NAME.test(name) || BROKEN_MESSAGE.test(message));

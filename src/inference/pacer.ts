@@ -44,10 +44,17 @@ export class Pacer {
     if (tokensPerMinute !== undefined) this.#tokens = new Bucket(tokensPerMinute, clock.now());
   }
 
+  /** Lets a request of about so many tokens start at once, if nothing stands against it. */
+  tryAdmit(tokens: number): boolean {
+    const isFree = this.#line.length === 0 && this.#waitFor(tokens) === 0;
+    if (isFree) this.#take(tokens);
+    return isFree;
+  }
+
   /** Settles when a request of about so many tokens may start; first come, first served. Rejects with the signal's reason. */
   async admit(tokens: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#line.length === 0 && this.#waitFor(tokens) === 0) return this.#take(tokens);
+    if (this.tryAdmit(tokens)) return;
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
         this.#line.splice(this.#line.indexOf(waiter), 1);

@@ -18,18 +18,29 @@ const longGemini = (input: number, output: number, cacheRead: number): ModelPric
   ...gpt(input, output, cacheRead),
   longContext: { above: 200_000, ...gpt(input * 2, output * 1.5, cacheRead * 2) },
 });
+/** Google sells its newest for half until the end of 2026. */
+const halfUntil2027 = (input: number, output: number, cacheRead: number): ModelPrice => ({
+  ...gpt(input / 2, output / 2, cacheRead / 2),
+  later: { from: "2027-01-01", ...gpt(input, output, cacheRead) },
+});
 
 /** Bedrock sells these in a region for more than it does globally. */
 const DEARER_IN_REGIONS: PriceTable = {
+  // Since 2026-11-09.
+  "claude-fable-5-2": claude(8, 40, 0.2),
   "claude-fable-5-1": claude(10, 50, 0.25),
   "claude-fable-5": claude(10, 50, 1),
+  "claude-mythos-5-1": claude(10, 50, 0.25),
+  "claude-mythos-5": claude(10, 50, 1),
   "claude-opus-5-5": claude(4, 20, 0.2),
   "claude-opus-5": claude(5, 25, 0.5),
   "claude-opus-4-8": claude(5, 25, 0.5),
   "claude-opus-4-7": claude(5, 25, 0.5),
   "claude-opus-4-6": claude(5, 25, 0.5),
   "claude-opus-4-5": claude(5, 25, 0.5),
-  "claude-sonnet-5-5": claude(2, 10, 0.2),
+  // Both since 2026-10-07; before, reads of Sonnet's cache were twice as dear.
+  "claude-sonnet-5-5": claude(2, 10, 0.1),
+  "claude-haiku-5-5": { ...claude(0.1, 0.5, 0.01), longContext: { above: 100_000, ...claude(0.5, 2.5, 0.05) } },
   "claude-sonnet-5": claude(2, 10, 0.2),
   "claude-sonnet-4-6": claude(3, 15, 0.3),
   "claude-sonnet-4-5": { ...claude(3, 15, 0.3), longContext: { above: 200_000, ...claude(6, 22.5, 0.6) } },
@@ -75,10 +86,14 @@ export const DEFAULT_PRICES: PriceTable = {
   "gemini-2.5-flash-lite": gpt(0.1, 0.4, 0.01),
   "gemini-2.5-pro": longGemini(1.25, 10, 0.125),
   "gemini-3-flash-preview": gpt(0.5, 3, 0.05),
+  "gemini-3-pro-preview": longGemini(2, 12, 0.2),
   "gemini-3.1-flash-lite": gpt(0.25, 1.5, 0.025),
   "gemini-3.1-pro-preview": longGemini(2, 12, 0.2),
   "gemini-3.5-flash": gpt(1.5, 9, 0.15),
   "gemini-3.5-flash-lite": gpt(0.3, 2.5, 0.03),
+  "gemini-3.6-flash": halfUntil2027(1.5, 7.5, 0.15),
+  "gemini-3.7-flash": halfUntil2027(1.5, 7.5, 0.15),
+  "gemini-3.8-flash": halfUntil2027(1.5, 7.5, 0.15),
   "nova-micro": gpt(0.035, 0.14, 0.00875),
   "nova-lite": gpt(0.06, 0.24, 0.015),
   "nova-pro": gpt(0.8, 3.2, 0.2),

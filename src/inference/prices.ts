@@ -17,6 +17,8 @@ export interface TokenPrice {
 export interface ModelPrice extends TokenPrice {
   /** The price of a call whose input is longer than `above` tokens. */
   longContext?: TokenPrice & { above: number };
+  /** A price that is announced: what a call costs from this day on, in UTC, such as `"2027-01-01"`. */
+  later?: TokenPrice & { from: string };
 }
 
 /**
@@ -39,14 +41,22 @@ function plainModelId(model: string): string {
 function priceOf(provider: string, model: string, table: PriceTable): ModelPrice | undefined {
   const plain = plainModelId(model);
   const key = [`${provider}/${model}`, model, `${provider}/${plain}`, plain].find((name) => Object.hasOwn(table, name));
-  return key === undefined ? undefined : table[key];
+  return key === undefined ? undefined : priceToday(table[key] as ModelPrice);
+}
+
+function priceToday(price: ModelPrice): ModelPrice {
+  return price.later !== undefined && Date.now() >= Date.parse(price.later.from) ? price.later : price;
 }
 
 /** Whose prices the table holds; a server of one's own costs what its owner says. */
 const PRICED = /^(?:anthropic|openai|aws\.bedrock|gcp\..+)$/;
 
+/** Claude on Bedrock also goes by Anthropic's client, under the ids that Bedrock has for it. */
+const BEDROCK_CLAUDE = /^(?:arn:aws|(?:[a-z-]+\.)?anthropic\.)/;
+
 /** Bedrock prices ids of a region, or of none, apart from those that start with `global.`. */
-const isRegional = (provider: string, model: string): boolean => provider === "aws.bedrock" && !/^(?:arn:.*\/)?global\./.test(model);
+const isRegional = (provider: string, model: string): boolean =>
+  (provider === "aws.bedrock" || (provider === "anthropic" && BEDROCK_CLAUDE.test(model))) && !/^(?:arn:.*\/)?global\./.test(model);
 
 export function priceLookup(prices: Prices | undefined): (provider: string, model: string) => ModelPrice | undefined {
   if (typeof prices === "function") return prices;

@@ -1,7 +1,8 @@
 /** Messages as users write them to messages as converters get them: nothing empty, nothing of another model's, system first. */
-import { blocksOf, type ChatMessage, type ContentBlock } from "../contract/chat.ts";
+import { blocksOf, type ChatMessage, type ContentBlock, requireMessages } from "../contract/chat.ts";
 import { ChatRole } from "../contract/vocabulary.ts";
 import type { WireMessage } from "../contract/wire.ts";
+import { tokensOfMessage } from "./estimate-tokens.ts";
 
 export interface Audience {
   provider: string;
@@ -10,23 +11,28 @@ export interface Audience {
   systemAnywhere: boolean;
 }
 
-/** What a converter gets of one message, kept for the next turn: a conversation grows by its end. */
+/** What a converter gets of one message. */
 interface Kept {
+  source: ChatMessage;
   message: WireMessage | undefined;
   lacksImages: boolean;
+  tokens: number;
   /** As the message was: one that its owner has changed since is converted again. */
-  original: ChatMessage;
+  role: ChatRole;
+  content: ChatMessage["content"];
   length: number;
+  cacheMarker: boolean | undefined;
+  modelFamilies: readonly string[] | undefined;
 }
-const kept = new WeakMap<ChatMessage, Map<string, Kept>>();
 
-function isCurrent({ original, length }: Kept, { role, content, cacheMarker, modelFamilies }: ChatMessage): boolean {
+function isCurrent(kept: Kept, message: ChatMessage | undefined): boolean {
   return (
-    original.content === content &&
-    length === content.length &&
-    original.role === role &&
-    original.cacheMarker === cacheMarker &&
-    original.modelFamilies === modelFamilies
+    message === kept.source &&
+    message.content === kept.content &&
+    (typeof kept.content === "string" || kept.content.length === kept.length) &&
+    message.role === kept.role &&
+    message.cacheMarker === kept.cacheMarker &&
+    message.modelFamilies === kept.modelFamilies
   );
 }
 
@@ -53,58 +59,85 @@ function blocksFor(block: ContentBlock, { provider, model, images }: Audience): 
   }
 }
 
-function convert(message: ChatMessage, audience: Audience): Kept {
-  const { cacheMarker = false, modelFamilies, role } = message;
+function convert(source: ChatMessage, audience: Audience, isLeading: boolean): Kept {
+  const { cacheMarker = false, modelFamilies, role } = source;
   const isMeant =
     modelFamilies === undefined || modelFamilies.some((family) => audience.model.toLowerCase().includes(family.toLowerCase()));
-  const blocks = isMeant ? blocksOf(message).flatMap((block) => blocksFor(block, audience)) : [];
-  const lacksImages = isMeant && !audience.images && blocksOf(message).some(({ type }) => type === "image");
+  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, audience)) : [];
+  const plain = { role, blocks, cacheMarker };
+  const isMoved = role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere;
+  const message = blocks.length === 0 ? undefined : isMoved ? asInstruction(plain) : plain;
   return {
-    message: blocks.length === 0 ? undefined : { role, blocks, cacheMarker },
-    lacksImages,
-    original: { ...message },
-    length: message.content.length,
+    source,
+    message,
+    lacksImages: isMeant && !audience.images && blocksOf(source).some(({ type }) => type === "image"),
+    tokens: message === undefined ? 0 : tokensOfMessage(message),
+    role,
+    content: source.content,
+    length: source.content.length,
+    cacheMarker: source.cacheMarker,
+    modelFamilies,
   };
 }
 
-function asInstruction(message: WireMessage): WireMessage {
+/** SYSTEM as the user says it, where nobody else can. */
+export function asInstruction(message: WireMessage): WireMessage {
   return { ...message, role: ChatRole.USER, blocks: [{ type: "text", text: "[Instruction of the system]" }, ...message.blocks] };
 }
 
-export interface Conversation {
-  system: WireMessage[];
-  messages: WireMessage[];
-  lacksImages: boolean;
-  /** SYSTEM messages that had to be said by the user. */
-  movedSystem: boolean;
+/** A conversation so far. */
+class WireConversation {
+  readonly kept: Kept[] = [];
+  readonly system: WireMessage[] = [];
+  readonly messages: WireMessage[] = [];
+  readonly toolUseIds = new Set<string>();
+  /** Where the caller wants caching to end. */
+  readonly asked = { system: [] as number[], messages: [] as number[] };
+  lacksImages = false;
+  /** About as many as it has. */
+  tokens = 0;
+
+  add(source: ChatMessage, audience: Audience): void {
+    const kept = convert(source, audience, this.messages.length === 0);
+    this.kept.push(kept);
+    this.lacksImages ||= kept.lacksImages;
+    this.tokens += kept.tokens;
+    const { message } = kept;
+    if (message === undefined) return;
+    const place = message.role === ChatRole.SYSTEM && this.messages.length === 0 ? "system" : "messages";
+    if (message.cacheMarker) this.asked[place].push(this[place].length);
+    this[place].push(message);
+    for (const block of message.blocks) if (block.type === "tool-use") this.toolUseIds.add(block.id);
+  }
 }
 
-export function wireMessages(given: readonly ChatMessage[], audience: Audience): Conversation {
-  const key = `${audience.provider} ${audience.model} ${audience.images} ${audience.systemAnywhere}`;
-  const keyAfter = `${key} after`;
-  const conversation: Conversation = { system: [], messages: [], lacksImages: false, movedSystem: false };
-  for (const original of given) {
-    let known = kept.get(original);
-    if (known === undefined) {
-      known = new Map();
-      kept.set(original, known);
-    }
-    const isLeading = conversation.messages.length === 0;
-    const place = isLeading ? key : keyAfter;
-    let converted = known.get(place);
-    if (converted === undefined || !isCurrent(converted, original)) {
-      converted = convert(original, audience);
-      if (converted.message?.role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere) {
-        converted = { ...converted, message: asInstruction(converted.message) };
-      }
-      known.set(place, converted);
-    }
-    conversation.lacksImages ||= converted.lacksImages;
-    const { message } = converted;
-    if (message === undefined) continue;
-    if (message.role === ChatRole.SYSTEM && isLeading) conversation.system.push(message);
-    else conversation.messages.push(message);
-    conversation.movedSystem ||= original.role === ChatRole.SYSTEM && message.role !== ChatRole.SYSTEM;
+/** Reads one conversation again and again as it grows by its end: only what is new is checked and converted. */
+export class ConversationReader {
+  readonly #audience: Audience;
+  #latest = new WireConversation();
+  #array: readonly ChatMessage[] | undefined;
+
+  constructor(audience: Audience) {
+    this.#audience = audience;
   }
-  return conversation;
+
+  /**
+   * @param messages given as the same array again, they have only grown, or are others from the first change on
+   * @returns good until the next call: it may grow then. @throws AsimovError `invalid-options`
+   */
+  read(messages: readonly ChatMessage[]): WireConversation {
+    if (!this.#isContinued(messages)) this.#latest = new WireConversation();
+    const from = this.#latest.kept.length;
+    requireMessages(messages, from);
+    for (let at = from; at < messages.length; at++) this.#latest.add(messages[at] as ChatMessage, this.#audience);
+    this.#array = messages;
+    return this.#latest;
+  }
+
+  #isContinued(messages: readonly ChatMessage[]): boolean {
+    const { kept } = this.#latest;
+    if (!Array.isArray(messages) || messages.length < kept.length) return false;
+    if (messages === this.#array) return messages[kept.length - 1] === kept.at(-1)?.source;
+    return kept.every((one, at) => isCurrent(one, messages[at]));
+  }
 }

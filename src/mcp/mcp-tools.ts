@@ -1,12 +1,17 @@
 /** Tools of a Model Context Protocol server as tools of ours: the server checks and runs, the model reads its results. */
-import { AsimovError, NonRetryableError } from "../contract/errors.ts";
+import { z } from "zod";
+import { AsimovError, messageOf } from "../contract/errors.ts";
+import { parseOptions } from "../contract/options.ts";
 import { type CompiledSchema, compileSchema, type JsonSchema } from "../contract/schema.ts";
 import type { Tool } from "../contract/tool.ts";
 
 /** What is used of `Client` of `@modelcontextprotocol/client`. */
 export interface McpClient {
   listTools(params?: { cursor?: string }): Promise<{ tools: McpTool[]; nextCursor?: string | undefined }>;
-  callTool(params: { name: string; arguments?: Record<string, unknown> }, options?: { signal?: AbortSignal }): Promise<unknown>;
+  callTool(
+    params: { name: string; arguments?: Record<string, unknown> },
+    options?: { signal?: AbortSignal; timeout?: number },
+  ): Promise<unknown>;
 }
 
 export interface McpTool {
@@ -18,9 +23,18 @@ export interface McpTool {
 export interface McpToolsOptions {
   /** Put before each name, so that the tools of two servers do not clash. Default none. */
   prefix?: string;
+  /** Milliseconds that the server may take for one call; at least 1. Default 60,000. */
+  timeoutMs?: number;
 }
 
+const optionsSchema = z.strictObject({ prefix: z.string().optional(), timeoutMs: z.number().min(1).max(2_147_483_647).optional() });
+
+/** @throws AsimovError `invalid-options` */
+export const requireMcpOptions = (options: McpToolsOptions): void => void parseOptions(optionsSchema, options, "mcpTools");
+
 const MAX_NAME = 64;
+/** A server that tells ever more pages would never be done with. */
+const MAX_PAGES = 1_000;
 
 /** Providers take letters, digits, `_` and `-`; servers take more. */
 function nameFor(name: string, prefix: string, taken: ReadonlySet<string>): string {
@@ -35,103 +49,89 @@ function nameFor(name: string, prefix: string, taken: ReadonlySet<string>): stri
   }
 }
 
-/** The server checks too: a schema that cannot be checked here passes its input on. */
-function checkerOf(schema: JsonSchema): Pick<CompiledSchema, "check"> {
+/**
+ * The server checks too: a schema that cannot be checked here passes its input on. Nor is such a schema told as one, since providers
+ * refuse the whole request for it; the model reads it in the description.
+ */
+function schemaOf({
+  name,
+  description = name,
+  inputSchema,
+}: McpTool): Pick<Tool, "description" | "inputSchema"> & Pick<CompiledSchema, "check"> {
+  const schema = inputSchema as JsonSchema;
   try {
-    return compileSchema(schema, "MCP tool");
+    return { description, inputSchema: schema, check: compileSchema(schema, "MCP tool").check };
   } catch {
-    return { check: async (value) => ({ value }) };
+    const told = `${description} Its input, as its server describes it: ${JSON.stringify(schema)}`;
+    return { description: told, inputSchema: { type: "object" }, check: async (value) => ({ value }) };
   }
 }
 
 interface Content {
   type?: string;
   text?: string;
+  uri?: string;
+  resource?: { uri?: string; text?: string };
+}
+
+function textOf({ type = "unknown", text, uri, resource }: Content): string {
+  if (type === "text") return text ?? "";
+  if (type === "resource_link") return `(a resource: ${uri})`;
+  if (type === "resource" && resource?.text !== undefined) return resource.text;
+  return `(${type} content, which cannot be shown)`;
 }
 
 /** @throws AsimovError `mcp-tool-failed` with what the server says, for the model to read */
 function textOfResult(name: string, result: { content?: Content[]; structuredContent?: unknown; isError?: boolean }): string {
   const { content = [], structuredContent, isError } = result;
-  const texts = content.map(({ type, text }) => (type === "text" ? (text ?? "") : `(${type ?? "unknown"} content, which cannot be shown)`));
-  const text = texts.length === 0 && structuredContent !== undefined ? JSON.stringify(structuredContent) : texts.join("\n");
+  const text = content.length === 0 && structuredContent !== undefined ? JSON.stringify(structuredContent) : content.map(textOf).join("\n");
   if (isError === true) throw new AsimovError(text === "" ? `The MCP tool "${name}" failed.` : text, { code: "mcp-tool-failed" });
   return text;
 }
 
 /**
- * The tools of a connected client, all pages of them.
+ * The tools of a connected client, all pages of them. What the server calls an error, and a call that it does not answer, throw an
+ * AsimovError `mcp-tool-failed`, which a tool chain tells its model.
  *
+ * @throws AsimovError `invalid-options`
  * @example
- * const { tools, close } = await connectMcp({ command: "npx", args: ["some-mcp-server"] });
- * await client.toolChain(messages, tools);
- * await close();
+ * const tools = await mcpTools(client, { prefix: "files_" });
+ * await model.toolChain(messages, tools);
  */
-export async function mcpTools(client: McpClient, { prefix = "" }: McpToolsOptions = {}): Promise<Tool[]> {
-  const listed: McpTool[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.listTools(cursor === undefined ? undefined : { cursor });
-    listed.push(...page.tools);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+export async function mcpTools(client: McpClient, options: McpToolsOptions = {}): Promise<Tool[]> {
+  requireMcpOptions(options);
+  const { prefix = "", timeoutMs } = options;
   const taken = new Set<string>();
-  return listed.map((tool) => {
+  return (await listAll(client)).map((tool) => {
     const name = nameFor(tool.name, prefix, taken);
     taken.add(name);
-    const inputSchema = tool.inputSchema as JsonSchema;
-    const { check } = checkerOf(inputSchema);
     return {
       name,
-      description: tool.description ?? tool.name,
-      inputSchema,
-      check,
+      ...schemaOf(tool),
       async run(input, { signal }) {
         const given = { name: tool.name, arguments: (input ?? {}) as Record<string, unknown> };
-        return textOfResult(name, (await client.callTool(given, { signal })) as Parameters<typeof textOfResult>[1]);
+        const limits = { signal, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
+        const result = await client.callTool(given, limits).catch((error: unknown) => {
+          signal.throwIfAborted();
+          const message = `The MCP tool "${tool.name}" gave no result: ${messageOf(error)}`;
+          throw new AsimovError(message, { code: "mcp-tool-failed", cause: error });
+        });
+        return textOfResult(tool.name, result as Parameters<typeof textOfResult>[1]);
       },
     };
   });
 }
 
-export type McpServer =
-  /** A process of one's own, spoken to over its standard input and output. */
-  | { command: string; args?: string[]; env?: Record<string, string>; cwd?: string }
-  /** A server elsewhere, over Streamable HTTP. */
-  | { url: string; headers?: Record<string, string> };
-
-/**
- * Connects to a server and takes its tools. `close` ends the connection, and a process that was started for it.
- *
- * @throws NonRetryableError `missing-package`
- */
-export async function connectMcp(server: McpServer, options: McpToolsOptions = {}): Promise<{ tools: Tool[]; close(): Promise<void> }> {
-  const { Client, StreamableHTTPClientTransport } = await load(() => import("@modelcontextprotocol/client"));
-  const client = new Client({ name: "asimov-agents", version: "0.1.0" });
-  if ("url" in server) {
-    const headers = server.headers === undefined ? {} : { requestInit: { headers: server.headers } };
-    await client.connect(new StreamableHTTPClientTransport(new URL(server.url), headers));
-  } else {
-    const { StdioClientTransport } = await load(() => import("@modelcontextprotocol/client/stdio"));
-    await client.connect(new StdioClientTransport(server));
-  }
-  try {
-    return { tools: await mcpTools(client as unknown as McpClient, options), close: () => client.close() };
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
-}
-
-async function load<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new NonRetryableError(
-      "The package @modelcontextprotocol/client is not installed. Install it: npm install @modelcontextprotocol/client",
-      {
-        code: "missing-package",
-      },
-    );
-  }
+async function listAll(client: McpClient): Promise<McpTool[]> {
+  const tools: McpTool[] = [];
+  const seen = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const page = await client.listTools(cursor === undefined ? undefined : { cursor });
+    tools.push(...page.tools);
+    cursor = page.nextCursor;
+    if (cursor !== undefined && (seen.has(cursor) || seen.size >= MAX_PAGES)) break;
+    if (cursor !== undefined) seen.add(cursor);
+  } while (cursor !== undefined);
+  return tools;
 }

@@ -5,8 +5,10 @@ import { ChatRole } from "../contract/vocabulary.ts";
 
 /** Follows the texts of the chain's state: what did not change is the same message as before. */
 export class ParsedMessages {
-  #texts: readonly string[] = [];
-  #messages: ChatMessage[] = [];
+  #texts: readonly string[];
+  readonly #messages: ChatMessage[];
+  /** Whether the texts are of the chain's state. */
+  #isOwn = false;
 
   /** Messages whose object is known already. */
   constructor(messages: readonly ChatMessage[], texts: readonly string[]) {
@@ -14,13 +16,18 @@ export class ParsedMessages {
     this.#messages = [...messages];
   }
 
+  /** @returns good until the next call: it may grow then */
   of(texts: readonly string[]): readonly ChatMessage[] {
-    if (texts === this.#texts) return this.#messages;
     const known = this.#texts;
-    this.#messages = texts.map((text, index) =>
-      text === known[index] ? (this.#messages[index] as ChatMessage) : (JSON.parse(text) as ChatMessage),
-    );
+    const last = known.length - 1;
+    // The chain's state only adds to what it was, unless it is restored, or trimmed, which makes it shorter.
+    const isLonger = this.#isOwn && texts.length > last && texts[last] === known[last];
+    let at = isLonger ? known.length : 0;
+    while (at < known.length && at < texts.length && known[at] === texts[at]) at++;
+    this.#messages.splice(at);
+    for (; at < texts.length; at++) this.#messages.push(JSON.parse(texts[at] as string) as ChatMessage);
     this.#texts = texts;
+    this.#isOwn = true;
     return this.#messages;
   }
 }

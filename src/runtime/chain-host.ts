@@ -19,10 +19,13 @@ import { NO_USAGE, type Usage } from "../contract/usage.ts";
 import { ChatRole } from "../contract/vocabulary.ts";
 import { inText, ParsedMessages } from "./chain-conversation.ts";
 import { type Modes, modesOf, SWITCH_MODE } from "./chain-modes.ts";
+import { askScope } from "./chain-places.ts";
 import { runTool } from "./chain-tools.ts";
 
 /** A conversation that fills so much of the window is trimmed before the provider refuses it. */
 const FULL = 0.95;
+
+type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 
 export interface ChainParts {
   model: ChatModel;
@@ -47,6 +50,9 @@ export class ChainHost implements ToolChainHost {
   readonly #parts: ChainParts;
   readonly #modes: Modes;
   readonly #messages: ParsedMessages;
+  readonly #prompts = new Map<string, ChatMessage>();
+  readonly #asking: CallScope | undefined;
+  readonly #middlewares: NonNullable<ToolChainOptions["middlewares"]>;
   #told: Promise<void> = Promise.resolve();
   /** Of the latest request, as the provider counted. */
   #filled = 0;
@@ -59,9 +65,11 @@ export class ChainHost implements ToolChainHost {
     this.span = model.traceChain();
     this.texts = given.map((message) => JSON.stringify(message));
     this.#parts = parts;
+    this.#middlewares = own.middlewares ?? [];
     this.#modes = modesOf(tools, own.modeSwap, model.boundThinking);
     this.initialMode = this.#modes.initial;
     this.#messages = new ParsedMessages(given, this.texts);
+    this.#asking = scope === undefined ? undefined : askScope(scope, this.span);
   }
 
   async ask(texts: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer> {
@@ -71,15 +79,19 @@ export class ChainHost implements ToolChainHost {
       return { kind: "context-full", usage: NO_USAGE };
     }
     try {
-      const stream = this.model.stream(this.#request(texts, mode), this.#options(mode, signal));
-      const generation = await this.#read(stream);
+      const messages = this.#request(texts, mode);
+      const options = this.#options(mode, signal);
+      const isWatched = this.#middlewares.length > 0;
+      const generation = await this.span.run(() =>
+        isWatched ? this.#watch(this.model.stream(messages, options)) : this.model.answer(messages, options),
+      );
       this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
-      return this.#answer(generation);
+      return await this.#showCalls(this.#answer(generation));
     } catch (error) {
       if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage: error.usage ?? NO_USAGE };
       if (error instanceof InferenceError && error.code === "invalid-output" && error.partial !== undefined) {
         const answer = this.#answer(asGeneration(error, error.partial));
-        if (answer.calls.length > 0) return answer;
+        if (answer.calls.length > 0) return this.#showCalls(answer);
         this.failure = error;
         return invalidOutput(error, error.partial, error.usage ?? NO_USAGE);
       }
@@ -95,12 +107,15 @@ export class ChainHost implements ToolChainHost {
     const { name, id } = order;
     const description = tools.get(name)?.description;
     const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
-    const runner = { tools, scope: this.scope, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
+    const runner = { tools, scope: this.scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
     try {
       const ran = await span.run(() => runTool(order, runner, signal));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
       const outcome = isSwitch ? this.#announce(ran, (input as { mode: string }).mode) : ran;
-      await this.#tell([{ type: "tool-result", toolUseId: id, content: outcome.content, ...(outcome.isError ? { isError: true } : {}) }]);
+      if (this.#middlewares.length > 0) {
+        const { content, isError } = outcome;
+        await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
+      }
       span.end(outcome.isError ? "the tool gave an error" : undefined);
       return outcome;
     } catch (error) {
@@ -137,12 +152,20 @@ export class ChainHost implements ToolChainHost {
     const told = toolParser === undefined ? undefined : toolParser.describe(this.#modes.toolsTold(mode));
     const firstMode = this.model.boundThinking ? this.initialMode : mode;
     const prompts = [this.#modes.systemOf(firstMode), told].filter((text) => text !== undefined);
+    if (prompts.length === 0 && toolParser === undefined) return messages as ChatMessage[];
     const leading = messages.findIndex(({ role }) => role !== ChatRole.SYSTEM);
     const head = messages.slice(0, Math.max(0, leading));
     const rest = messages.slice(Math.max(0, leading));
-    const system: ChatMessage[] = prompts.map((content) => ({ role: ChatRole.SYSTEM, content }));
+    const system = prompts.map((content) => this.#prompt(content));
     const said = toolParser === undefined ? rest : inText(rest, toolParser);
     return [...head, ...system, ...said];
+  }
+
+  /** The same message for the same prompt: what was converted for one turn holds for the next. */
+  #prompt(content: string): ChatMessage {
+    const prompt = this.#prompts.get(content) ?? { role: ChatRole.SYSTEM, content };
+    this.#prompts.set(content, prompt);
+    return prompt;
   }
 
   /** Where the whole prefix must stay, a mode's prompt is said once, in the result of the switch, and stays in the conversation. */
@@ -154,17 +177,15 @@ export class ChainHost implements ToolChainHost {
   }
 
   #options(mode: string | null, signal: AbortSignal): GenerateOptions {
-    const { call, own, scope } = this.#parts;
-    if (scope !== undefined) bindScope(signal, scope);
+    const { call, own } = this.#parts;
+    if (this.#asking !== undefined) bindScope(signal, this.#asking);
     const tools = own.toolParser === undefined ? [...this.#modes.toolsTold(mode)] : [];
     return { caching: "auto", ...call, ...(tools.length === 0 ? {} : { tools }), signal };
   }
 
-  async #read(stream: InferenceStream): Promise<Generation> {
-    const hasMiddlewares = (this.#parts.own.middlewares?.length ?? 0) > 0;
+  async #watch(stream: InferenceStream): Promise<Generation> {
     const texts = new Map<string, string>();
     for await (const part of stream) {
-      if (!hasMiddlewares) continue;
       switch (part.type) {
         case "text-delta":
         case "thinking-delta":
@@ -172,11 +193,11 @@ export class ChainHost implements ToolChainHost {
           break;
         case "text-end":
         case "thinking-end":
-          await this.#tell([{ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" }]);
+          await this.#tell({ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" });
           break;
         case "tool-call": {
           const { id, name, input, inputError } = part;
-          await this.#tell([{ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) }]);
+          await this.#tell({ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) });
           break;
         }
       }
@@ -184,20 +205,31 @@ export class ChainHost implements ToolChainHost {
     return stream.result;
   }
 
+  /** Calls that a parser read in a text were no part of the stream. */
+  async #showCalls(answer: Answered): Promise<Answered> {
+    if (this.#parts.own.toolParser === undefined) return answer;
+    for (const { id, name, input, inputError } of answer.calls) {
+      const use = { type: "tool-use" as const, id, name };
+      await this.#tell(inputError === undefined ? { ...use, input: JSON.parse(input) } : { ...use, input, inputError });
+    }
+    return answer;
+  }
+
   /** One block at a time, also when tools end while a middleware still has an earlier block. */
-  #tell(blocks: readonly ContentBlock[]): Promise<void> {
+  #tell(block: ContentBlock): Promise<void> {
     const told = this.#told.then(async () => {
-      for (const block of blocks) {
-        for (const middleware of this.#parts.own.middlewares ?? []) await middleware(block);
+      try {
+        for (const middleware of this.#middlewares) await this.span.run(() => middleware(block));
+      } catch (error) {
+        this.failure = error;
+        throw error;
       }
     });
     this.#told = told.catch(() => {});
     return told;
   }
 
-  #answer(
-    generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">,
-  ): Extract<TurnAnswer, { kind: "answered" }> {
+  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">): Answered {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
     const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser);

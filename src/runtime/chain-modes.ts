@@ -43,6 +43,7 @@ export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap
       return [name, all];
     }),
   );
+  if (isFixed) requireAlike([...told.values()].flat());
   const union = [...byName([...told.values()].flat()).values()];
   const run = new Map([...told].map(([name, all]) => [name, byName(all)]));
   return {
@@ -51,6 +52,22 @@ export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap
     toolsOf: (mode) => run.get(mode ?? "") ?? byName(union),
     systemOf: (mode) => swap.modes[mode ?? ""]?.system,
   };
+}
+
+/** A model that is told of all modes' tools at once knows a name by one description alone. */
+function requireAlike(tools: readonly Tool[]): void {
+  const tellings = new Map<string, string>();
+  for (const { name, description, inputSchema } of tools) {
+    const telling = JSON.stringify([description, inputSchema]);
+    const known = tellings.get(name);
+    if (known !== undefined && known !== telling) {
+      throw new AsimovError(
+        `toolChain: modes have different tools named "${name}", but this model is told of the tools of all modes at once. Give each a name of its own.`,
+        { code: "invalid-options" },
+      );
+    }
+    tellings.set(name, telling);
+  }
 }
 
 function requireDistinct(tools: readonly Tool[]): void {

@@ -1,59 +1,63 @@
 /** Chains of one module share its checkpoint: each has a place of its own there, the same when the module runs again. */
 import type { CallScope, Checkpoint } from "../contract/call-scope.ts";
+import type { Span } from "../contract/telemetry.ts";
 
 interface Places {
-  checkpoint: Checkpoint;
+  checkpoint: Checkpoint | undefined;
   /** What each chain has saved, by its key. */
   states: Promise<Record<string, unknown>>;
   /** Chains that were started, by the key of whoever started them. */
   counts: Map<string, number>;
 }
 
-const known = new WeakMap<CallScope, Places>();
+/** With the key that the scope had then: a generator's scope lives on from visit to visit, each with places of its own. */
+const known = new WeakMap<CallScope, { key: string; places: Places }>();
 
 function placesOf(scope: CallScope): Places {
-  let places = known.get(scope);
-  if (places === undefined) {
-    const { checkpoint } = scope;
-    places = { checkpoint, states: checkpoint.load().then(statesIn), counts: new Map() };
-    known.set(scope, places);
-  }
+  const { idempotencyKey: key, chains: checkpoint } = scope;
+  const last = known.get(scope);
+  if (last?.key === key) return last.places;
+  const places = { checkpoint, states: checkpoint?.load().then(statesIn) ?? Promise.resolve({}), counts: new Map() };
+  known.set(scope, { key, places });
   return places;
 }
 
-function statesIn(kept: unknown): Record<string, unknown> {
-  const chains = (kept as { chains?: unknown } | null | undefined)?.chains;
-  return typeof chains === "object" && chains !== null ? { ...chains } : {};
-}
+const statesIn = (kept: unknown): Record<string, unknown> => (typeof kept === "object" && kept !== null ? { ...kept } : {});
 
 /** The place of the next chain of a scope: a module that runs again starts its chains in the same order. */
-export function nextPlace(scope: CallScope): { key: string; checkpoint: Checkpoint } {
-  const places = placesOf(scope);
-  const count = places.counts.get(scope.idempotencyKey) ?? 0;
-  places.counts.set(scope.idempotencyKey, count + 1);
+export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpoint } {
+  const { checkpoint, states, counts } = placesOf(scope);
+  const count = counts.get(scope.idempotencyKey) ?? 0;
+  counts.set(scope.idempotencyKey, count + 1);
   const key = count === 0 ? scope.idempotencyKey : `${scope.idempotencyKey}/chain.${count + 1}`;
+  if (checkpoint === undefined) return { key };
   return {
     key,
     checkpoint: {
-      load: async () => (await places.states)[key],
+      load: async () => (await states)[key],
       async save(state) {
-        const states = await places.states;
-        states[key] = state;
-        await places.checkpoint.save({ chains: states });
+        const all = await states;
+        all[key] = state;
+        await checkpoint.save(all);
       },
     },
   };
 }
 
+/** The scope of what a chain asks: the same run, within the chain's span. */
+export const askScope = (scope: CallScope, span: Span): CallScope => ({
+  get signal() {
+    return scope.signal;
+  },
+  span,
+  idempotencyKey: scope.idempotencyKey,
+  chains: scope.chains,
+  admit: (estimate) => scope.admit(estimate),
+});
+
 /** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
-export function toolScope(scope: CallScope, idempotencyKey: string, signal: AbortSignal): CallScope {
-  const own: CallScope = {
-    signal,
-    span: scope.span,
-    idempotencyKey,
-    checkpoint: scope.checkpoint,
-    admit: (estimate) => scope.admit(estimate),
-  };
-  known.set(own, placesOf(scope));
+export function toolScope(scope: CallScope, idempotencyKey: string, signal: AbortSignal, span: Span): CallScope {
+  const own: CallScope = { signal, span, idempotencyKey, chains: scope.chains, admit: (estimate) => scope.admit(estimate) };
+  known.set(own, { key: idempotencyKey, places: placesOf(scope) });
   return own;
 }

@@ -2,6 +2,7 @@
 import { bindScope, type CallScope, runInScope } from "../contract/call-scope.ts";
 import { messageOf } from "../contract/errors.ts";
 import { toJsonText } from "../contract/json.ts";
+import type { Span } from "../contract/telemetry.ts";
 import type { Tool, ToolContext } from "../contract/tool.ts";
 import type { ToolChainOptions, ToolOrder, ToolOutcome } from "../contract/tool-chain.ts";
 import { toolScope } from "./chain-places.ts";
@@ -10,6 +11,8 @@ export interface ToolRunner {
   /** The tools of the mode, by name. */
   tools: ReadonlyMap<string, Tool>;
   scope: CallScope | undefined;
+  /** The tool's own. */
+  span: Span;
   reduce: ToolChainOptions["toolResultReducer"];
   maxChars: number;
 }
@@ -32,7 +35,7 @@ function shorten(text: string, most: number): string {
 
 /** Calls of models that a tool makes belong to the run, under the tool's own key; its signal is its own, since calls are found by it. */
 async function within(
-  scope: CallScope | undefined,
+  { scope, span }: ToolRunner,
   order: ToolOrder,
   context: ToolContext,
   work: (own: ToolContext) => unknown,
@@ -42,7 +45,7 @@ async function within(
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const own = toolScope(scope, order.idempotencyKey, controller.signal);
+  const own = toolScope(scope, order.idempotencyKey, controller.signal, span);
   bindScope(controller.signal, own);
   try {
     return await runInScope(own, () => work({ ...context, signal: controller.signal }));
@@ -79,7 +82,7 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, signal: Abor
         stops = true;
       },
     };
-    content = textOfResult(await within(runner.scope, order, context, (own) => tool.run(checked.value, own)));
+    content = textOfResult(await within(runner, order, context, (own) => tool.run(checked.value, own)));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;
     isError = true;

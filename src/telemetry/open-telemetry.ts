@@ -3,6 +3,7 @@ import {
   type Context,
   type Counter,
   context,
+  createNoopMeter,
   type Histogram,
   metrics,
   type Attributes as SpanAttributes,
@@ -10,10 +11,21 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import type { Attributes, Instrument, Span, Telemetry } from "../contract/telemetry.ts";
+import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "../contract/telemetry.ts";
 
 /** The instrumentation scope, and the start of every name. */
 const SCOPE = "asimov-agents";
+
+const told = (attributes: LazyAttributes): SpanAttributes =>
+  ({ ...(typeof attributes === "function" ? attributes() : attributes) }) as SpanAttributes;
+
+/** Whether no SDK was installed so far; the API's own proxy says so, whichever copy of the API it is of. */
+function isUntraced(): boolean {
+  const provider = trace.getTracerProvider() as { getDelegateTracer?(name: string): unknown };
+  return provider.getDelegateTracer !== undefined && provider.getDelegateTracer(SCOPE) === undefined;
+}
+
+const UNTRACED: Span = { run: (work) => work(), set: () => {}, event: () => {}, end: () => {} };
 
 class ApiSpan implements Span {
   readonly context: Context;
@@ -26,8 +38,8 @@ class ApiSpan implements Span {
     return context.with(this.context, work);
   }
 
-  set(attributes: Attributes): void {
-    trace.getSpan(this.context)?.setAttributes(attributes as SpanAttributes);
+  set(attributes: LazyAttributes): void {
+    trace.getSpan(this.context)?.setAttributes(told(attributes));
   }
 
   event(name: string, attributes: Attributes): void {
@@ -52,25 +64,22 @@ export function openTelemetry(): Telemetry {
   let figures: { visits: Counter; durations: Histogram } | undefined;
   return {
     startSpan(name, attributes, parent, kind) {
+      if (isUntraced()) return UNTRACED;
       const within = parent instanceof ApiSpan ? parent.context : context.active();
-      const span = trace
-        .getTracer(SCOPE)
-        .startSpan(
-          name,
-          { attributes: { ...attributes } as SpanAttributes, kind: kind === "client" ? SpanKind.CLIENT : SpanKind.INTERNAL },
-          within,
-        );
-      return new ApiSpan(trace.setSpan(within, span));
+      const about = { attributes: told(attributes), kind: kind === "client" ? SpanKind.CLIENT : SpanKind.INTERNAL };
+      return new ApiSpan(trace.setSpan(within, trace.getTracer(SCOPE).startSpan(name, about, within)));
     },
     record(instrument, value, attributes) {
       let histogram = histograms.get(instrument);
       if (histogram === undefined) {
+        const meter = metrics.getMeter(SCOPE);
+        if (meter === createNoopMeter()) return;
         const { name, description, unit, bounds } = instrument;
         const advice = bounds === undefined ? {} : { advice: { explicitBucketBoundaries: [...bounds] } };
-        histogram = metrics.getMeter(SCOPE).createHistogram(name, { description, unit, ...advice });
+        histogram = meter.createHistogram(name, { description, unit, ...advice });
         histograms.set(instrument, histogram);
       }
-      histogram.record(value, attributes as SpanAttributes);
+      histogram.record(value, told(attributes));
     },
     countNode(status, durationMs) {
       const attributes = { "asimov.node.status": status };

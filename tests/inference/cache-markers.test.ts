@@ -10,6 +10,7 @@ import type { ModelRequest, WireMessage } from "../../src/contract/wire.ts";
 import { placeMarkers } from "../../src/inference/cache-markers.ts";
 import { capabilitiesOf } from "../../src/inference/capabilities.ts";
 import { prepareRequest } from "../../src/inference/prepare-request.ts";
+import { ConversationReader } from "../../src/inference/wire-messages.ts";
 
 const add = defineTool({ name: "add", description: "Adds", input: z.object({ a: z.number() }), run: () => 0 });
 const say = (role: ChatRole, cacheMarker = false): WireMessage => ({ role, blocks: [{ type: "text", text: role }], cacheMarker });
@@ -18,33 +19,33 @@ const ALL = { system: [say(SYSTEM), say(SYSTEM)], tools: [add] };
 
 function prepare(messages: ChatMessage[], options: GenerateOptions = {}, most = 4): { request: ModelRequest; warnings: string[] } {
   const capabilities = capabilitiesOf("anthropic", "claude-sonnet-5-5", { cacheMarkers: most });
-  return prepareRequest(messages, options, {
-    provider: "anthropic",
-    model: "claude-sonnet-5-5",
-    capabilities,
-    defaults: {},
-    unsupported: "warn",
-  });
+  const audience = { provider: "anthropic", model: "claude-sonnet-5-5" };
+  const conversation = new ConversationReader({ ...audience, ...capabilities });
+  return prepareRequest(messages, options, { ...audience, capabilities, defaults: {}, unsupported: "warn", conversation });
 }
 
 const markedIn = (messages: readonly WireMessage[]): number[] => messages.flatMap(({ cacheMarker }, index) => (cacheMarker ? [index] : []));
 const countIn = ({ system, messages, toolsMarker }: ModelRequest): number =>
   markedIn(system).length + markedIn(messages).length + (toolsMarker ? 1 : 0);
 
+type Parts = Pick<ModelRequest, "system" | "messages" | "tools">;
+const place = (parts: Parts, most: number, caching: "auto" | "manual") =>
+  placeMarkers({ ...parts, asked: { system: markedIn(parts.system), messages: markedIn(parts.messages) } }, most, caching);
+
 describe("automatic markers", () => {
   it("stand after tools, at the end of system, at the previous request's tail and at the end", () => {
     const messages = [say(USER), say(ASSISTANT), say(TOOL_RESULT), say(ASSISTANT), say(TOOL_RESULT)];
-    expect(placeMarkers({ ...ALL, messages }, 4, "auto")).toEqual({ tools: true, system: [1], messages: [2, 4], leftOut: 0 });
+    expect(place({ ...ALL, messages }, 4, "auto")).toEqual({ tools: true, system: [1], messages: [2, 4], leftOut: 0 });
   });
 
   it("stand only where there is something", () => {
     const nothing = { system: [], tools: [], messages: [say(USER)] };
-    expect(placeMarkers(nothing, 4, "auto")).toEqual({ tools: false, system: [], messages: [0], leftOut: 0 });
+    expect(place(nothing, 4, "auto")).toEqual({ tools: false, system: [], messages: [0], leftOut: 0 });
   });
 
   it("find the previous tail before an answer of several messages, and before results of several", () => {
     const messages = [say(USER), say(USER), say(ASSISTANT), say(ASSISTANT), say(TOOL_RESULT), say(TOOL_RESULT), say(SYSTEM)];
-    expect(placeMarkers({ ...ALL, messages }, 4, "auto").messages).toEqual([1, 6]);
+    expect(place({ ...ALL, messages }, 4, "auto").messages).toEqual([1, 6]);
   });
 
   it.each([
@@ -53,30 +54,30 @@ describe("automatic markers", () => {
     [2, { tools: false, system: [], messages: [0, 2] }],
     [3, { tools: false, system: [1], messages: [0, 2] }],
   ])("keep the tails where a provider takes %i", (most, expected) => {
-    expect(placeMarkers({ ...ALL, messages: [say(USER), say(ASSISTANT), say(USER)] }, most, "auto")).toMatchObject(expected);
+    expect(place({ ...ALL, messages: [say(USER), say(ASSISTANT), say(USER)] }, most, "auto")).toMatchObject(expected);
   });
 
   it("give way to the caller's own, newest first, but for the tails", () => {
     const messages = [say(USER, true), say(USER, true), say(USER, true), say(USER), say(ASSISTANT), say(USER)];
-    expect(placeMarkers({ ...ALL, messages }, 4, "auto")).toEqual({ tools: false, system: [], messages: [1, 2, 3, 5], leftOut: 1 });
+    expect(place({ ...ALL, messages }, 4, "auto")).toEqual({ tools: false, system: [], messages: [1, 2, 3, 5], leftOut: 1 });
   });
 
   it("count a caller's marker at a tail once", () => {
     const messages = [say(USER, true), say(ASSISTANT), say(USER, true)];
-    expect(placeMarkers({ ...ALL, messages }, 4, "auto")).toEqual({ tools: true, system: [1], messages: [0, 2], leftOut: 0 });
+    expect(place({ ...ALL, messages }, 4, "auto")).toEqual({ tools: true, system: [1], messages: [0, 2], leftOut: 0 });
   });
 });
 
 describe("manual markers", () => {
   it("are the caller's alone", () => {
     const messages = [say(USER, true), say(ASSISTANT), say(USER)];
-    expect(placeMarkers({ ...ALL, messages }, 4, "manual")).toEqual({ tools: false, system: [], messages: [0], leftOut: 0 });
+    expect(place({ ...ALL, messages }, 4, "manual")).toEqual({ tools: false, system: [], messages: [0], leftOut: 0 });
   });
 
   it("are the newest ones where there are too many", () => {
     const system = [say(SYSTEM, true)];
     const messages = [USER, USER, USER, USER, USER].map((role) => say(role, true));
-    expect(placeMarkers({ tools: [], system, messages }, 4, "manual")).toEqual({
+    expect(place({ tools: [], system, messages }, 4, "manual")).toEqual({
       tools: false,
       system: [],
       messages: [1, 2, 3, 4],

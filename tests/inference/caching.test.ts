@@ -7,9 +7,9 @@ import { ChatRole } from "../../src/contract/vocabulary.ts";
 import type { InferenceClient } from "../../src/inference/client.ts";
 import { OpenAIInferenceClient } from "../../src/openai.ts";
 import { type InferenceServer, type InferenceServerFormat, startInferenceServer } from "../../src/testing.ts";
+import { marksIn, withoutMarks } from "./read-request.ts";
 
 const TURNS = 30;
-const MARKS = ["cache_control", "cachePoint", "prompt_cache_breakpoint"];
 let server: InferenceServer | undefined;
 
 afterEach(async () => {
@@ -20,19 +20,6 @@ const look = defineTool({ name: "look", description: "Looks something up", input
 const say = (role: ChatRole, content: string, cacheMarker = false) => ({ role, content, cacheMarker });
 
 type Json = Record<string, unknown>;
-
-/** The places of markers, as paths. */
-function marksIn(value: unknown, path = ""): string[] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) => (MARKS.includes(key) ? [path] : marksIn(child, `${path}/${key}`)));
-}
-
-/** The same without markers; a block that is nothing but one goes whole. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain).filter((entry) => JSON.stringify(entry) !== "{}");
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([key, child]) => (MARKS.includes(key) ? [] : [[key, plain(child)]])));
-}
 
 const rows: [string, InferenceServerFormat, string, (url: string) => InferenceClient][] = [
   ["Anthropic", "anthropic", "messages", (baseURL) => new AnthropicInferenceClient({ model: "claude-opus-5", apiKey: "k", baseURL })],
@@ -77,8 +64,8 @@ describe.each(rows)("caching on %s", (_name, format, list, clientOf) => {
       expect(marks.length).toBeLessThanOrEqual(4);
       const before = bodies[turn - 1];
       if (before === undefined) continue;
-      const { [list]: said, ...rest } = plain(body) as Record<string, unknown[]>;
-      const { [list]: saidBefore, ...restBefore } = plain(before) as Record<string, unknown[]>;
+      const { [list]: said, ...rest } = withoutMarks(body) as Record<string, unknown[]>;
+      const { [list]: saidBefore, ...restBefore } = withoutMarks(before) as Record<string, unknown[]>;
       expect(JSON.stringify(rest)).toBe(JSON.stringify(restBefore));
       expect(JSON.stringify(said?.slice(0, saidBefore?.length))).toBe(JSON.stringify(saidBefore));
       // What the provider stored last time is asked for this time.

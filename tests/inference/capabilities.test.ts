@@ -16,7 +16,6 @@ describe("capabilities", () => {
     "CLAUDE-OPUS-5-5",
   ])("keeps the strict rules for %s", (model) => {
     expect(of("anthropic", model)).toMatchObject({ forcedToolChoice: false, sampling: false, boundThinking: true });
-    expect(of("anthropic", model).thinking).not.toContain("off");
     expect(of("anthropic", model).thinking).not.toContain("budget");
     expect(of("aws.bedrock", `global.anthropic.${model}-v1:0`)).toMatchObject({ forcedToolChoice: false, boundThinking: true });
     expect(of("openrouter", `anthropic/${model}`)).toMatchObject({ forcedToolChoice: false, sampling: false });
@@ -46,6 +45,10 @@ describe("capabilities", () => {
     ["anthropic", "claude-sonnet-5", ["by-default", "effort", "off"]],
     ["anthropic", "claude-sonnet-5-5", ["by-default", "effort", "between-tools"]],
     ["anthropic", "claude-opus-5-5", ["by-default", "effort"]],
+    ["anthropic", "claude-fable-5-2", ["by-default", "effort"]],
+    ["anthropic", "claude-newcomer-6", ["by-default", "effort"]],
+    ["anthropic", "claude-haiku-5-5-20261007", ["by-default", "effort", "off"]],
+    ["aws.bedrock", "anthropic.claude-haiku-5-5", ["by-default", "effort", "off"]],
     ["aws.bedrock", "us.anthropic.claude-sonnet-5-5", ["by-default", "effort"]],
     ["aws.bedrock", "global.anthropic.claude-haiku-4-5-20251001-v1:0", ["budget", "off"]],
     ["aws.bedrock", "amazon.nova-pro-v1:0", []],
@@ -58,7 +61,17 @@ describe("capabilities", () => {
     ["gcp.gemini", "gemini-2.5-flash", ["by-default", "effort", "budget", "off"]],
     ["gcp.vertex_ai", "gemini-2.5-pro", ["by-default", "effort", "budget", "least"]],
     ["gcp.vertex_ai", "gemini-3.1-pro-preview", ["by-default", "effort", "least"]],
-    ["ollama", "qwen3", ["effort", "off"]],
+    ["openai", "gpt-5-chat-latest", []],
+    ["openai", "ft:gpt-4.1-mini:team::id", []],
+    ["openai", "gpt-5.2-codex", ["by-default", "effort"]],
+    ["openai", "newcomer-1", ["by-default", "effort"]],
+    ["azure.ai.openai", "gpt-5.2", ["by-default", "effort", "off"]],
+    ["azure.ai.openai", "gpt-4o", []],
+    ["azure.ai.openai", "our-deployment", ["by-default", "effort"]],
+    ["openrouter", "deepseek/deepseek-v4", ["effort", "budget", "off"]],
+    ["openrouter", "anthropic/claude-opus-5.5", ["by-default", "effort"]],
+    ["openai-compatible", "gpt-5.2", ["effort"]],
+    ["ollama", "qwen3", ["effort"]],
   ])("knows how %s %s thinks", (provider, model, thinking) => {
     expect([...of(provider, model).thinking].sort()).toEqual([...thinking].sort());
   });
@@ -75,6 +88,7 @@ describe("capabilities", () => {
     ["openai", "o3", false],
     ["openai", "gpt-5", false],
     ["openai", "gpt-6-luna", false],
+    ["azure.ai.openai", "gpt-5", false],
     ["openrouter", "openai/gpt-5", true],
     ["gcp.gemini", "gemini-3.5-flash", true],
     ["vllm", "o3-lookalike", true],
@@ -85,6 +99,8 @@ describe("capabilities", () => {
   it.each<[string, string, number]>([
     ["anthropic", "claude-sonnet-5-5", 4],
     ["aws.bedrock", "global.anthropic.claude-sonnet-5-5", 4],
+    ["aws.bedrock", "anthropic.claude-3-7-sonnet-20250219-v1:0", 4],
+    ["aws.bedrock", "anthropic.claude-3-haiku-20240307-v1:0", 0],
     ["aws.bedrock", "meta.llama3-3-70b-instruct-v1:0", 0],
     ["openrouter", "anthropic/claude-sonnet-4.6", 4],
     ["openrouter", "deepseek/deepseek-v4", 0],
@@ -92,6 +108,7 @@ describe("capabilities", () => {
     ["openai", "gpt-6.1-terra", 4],
     ["openai", "gpt-5.5", 0],
     ["openai", "gpt-4o", 0],
+    ["azure.ai.openai", "gpt-5.6", 0],
     ["gcp.gemini", "gemini-3.5-flash", 0],
     ["llama.cpp", "claude-like", 0],
   ])("knows how many cache markers %s %s takes", (provider, model, markers) => {

@@ -1,153 +1,25 @@
 /** What holds for every client alike, each on its provider's own SDK against a local server of its wire format. */
-import { getEventListeners } from "node:events";
-import { OAuth2Client } from "google-auth-library";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { z } from "zod";
+import { afterEach, describe, expect, it } from "vitest";
 import type { ChatMessage } from "../../src/contract/chat.ts";
-import { NonRetryableError } from "../../src/contract/errors.ts";
 import type { GenerateOptions, Generation, StreamPart } from "../../src/contract/generation.ts";
-import {
-  ContextLengthExceededError,
-  FinalInferenceError,
-  InferenceError,
-  RetriesExceededError,
-} from "../../src/contract/inference-errors.ts";
-import { defineTool } from "../../src/contract/tool.ts";
-import { AnthropicInferenceClient } from "../../src/inference/anthropic/client.ts";
-import { BedrockInferenceClient } from "../../src/inference/bedrock/client.ts";
+import { ContextLengthExceededError } from "../../src/contract/inference-errors.ts";
 import type { ClientOptions } from "../../src/inference/call-settings.ts";
 import type { InferenceClient } from "../../src/inference/client.ts";
-import { GoogleGenAIInferenceClient } from "../../src/inference/genai/client.ts";
-import { OpenAIInferenceClient } from "../../src/inference/openai/client.ts";
-import { VertexInferenceClient } from "../../src/inference/vertex/client.ts";
 import type { Script, ScriptedTurn } from "../../src/testing/script.ts";
-import { type InferenceServer, type InferenceServerFormat, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
+import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
 import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
-
-const SECRET = "planted-secret-0123456789";
-
-interface Provider {
-  name: string;
-  format: InferenceServerFormat;
-  make(url: string, options: ClientOptions): InferenceClient;
-  /** Whether thoughts come with what proves them, to be sent back. */
-  signs: boolean;
-  /** Whether the provider tells how many tokens were thoughts. */
-  tellsReasoning: boolean;
-  /** Whether it tells how many tokens were written to its cache. */
-  tellsCacheWrites: boolean;
-  /** Whether it sends a tool's input piece by piece, as text. */
-  streamsToolInput: boolean;
-}
-
-const PROVIDERS: Provider[] = [
-  {
-    name: "Anthropic",
-    format: "anthropic",
-    make: (baseURL, options) => new AnthropicInferenceClient({ model: "claude-sonnet-4-5", apiKey: SECRET, baseURL, ...options }),
-    signs: true,
-    tellsReasoning: true,
-    tellsCacheWrites: true,
-    streamsToolInput: true,
-  },
-  {
-    name: "Bedrock",
-    format: "bedrock",
-    make: (endpoint, options) =>
-      new BedrockInferenceClient({
-        model: "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        region: "us-east-1",
-        endpoint,
-        credentials: { accessKeyId: "AKIAPLANTED0", secretAccessKey: SECRET },
-        ...options,
-      }),
-    signs: true,
-    tellsReasoning: false,
-    tellsCacheWrites: true,
-    streamsToolInput: true,
-  },
-  {
-    name: "OpenAI Responses",
-    format: "openai-responses",
-    make: (baseURL, options) => new OpenAIInferenceClient({ model: "gpt-5.6", api: "responses", apiKey: SECRET, baseURL, ...options }),
-    signs: true,
-    tellsReasoning: true,
-    tellsCacheWrites: true,
-    streamsToolInput: true,
-  },
-  {
-    name: "OpenAI Chat Completions",
-    format: "openai-chat",
-    make: (baseURL, options) => new OpenAIInferenceClient({ model: "local-model", api: "chat", apiKey: SECRET, baseURL, ...options }),
-    signs: false,
-    tellsReasoning: true,
-    tellsCacheWrites: true,
-    streamsToolInput: true,
-  },
-  {
-    name: "Google GenAI",
-    format: "gemini",
-    make: (baseURL, options) => new GoogleGenAIInferenceClient({ model: "gemini-3-pro-preview", apiKey: SECRET, baseURL, ...options }),
-    signs: true,
-    tellsReasoning: true,
-    tellsCacheWrites: false,
-    streamsToolInput: false,
-  },
-  {
-    name: "Vertex",
-    format: "gemini",
-    make: (url, options) => {
-      const authClient = new OAuth2Client();
-      authClient.setCredentials({ access_token: SECRET, expiry_date: Date.now() + 3_600_000 });
-      return new VertexInferenceClient({
-        model: "gemini-2.5-pro",
-        project: "planted-project",
-        location: "us-central1",
-        apiEndpoint: new URL(url).host,
-        googleAuthOptions: { authClient },
-        ...options,
-      });
-    },
-    signs: true,
-    tellsReasoning: true,
-    tellsCacheWrites: false,
-    streamsToolInput: false,
-  },
-];
+import { add, ask, CLIENT_ROWS, errorOf, isolateClients, once, SECRET, twice } from "./client-rows.ts";
 
 const open: InferenceServer[] = [];
 
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) {
-    if (/^(?:ANTHROPIC|OPENAI|AWS|GOOGLE|GEMINI)_/.test(name)) vi.stubEnv(name, undefined);
-  }
-  // The Vertex SDK speaks https alone, by the platform's fetch.
-  const direct = globalThis.fetch;
-  vi.stubGlobal("fetch", (input: string | URL | Request, init?: RequestInit) => {
-    const isLocal = typeof input === "string" && input.startsWith("https://127.0.0.1:");
-    return direct(isLocal ? input.replace("https:", "http:") : input, init);
-  });
-});
+isolateClients();
 
 afterEach(async () => {
-  vi.unstubAllGlobals();
-  vi.unstubAllEnvs();
   await Promise.all(open.splice(0).map((server) => server.close()));
 });
 
-const ask = (content = "What is 1 + 2?"): ChatMessage[] => [{ role: "USER", content }];
-const add = defineTool({
-  name: "add",
-  description: "Adds two numbers",
-  input: z.object({ a: z.number(), b: z.number(), note: z.string() }),
-  run: ({ a, b }) => a + b,
-});
 const input = { a: 1, b: 2, note: "three words and a 🎉" };
 const call = { name: "add", input, id: "toolu_01_planted" };
-const once: ClientOptions = { retry: { maxAttempts: 1 } };
-/** Two attempts, with no wait of our own between them. */
-const twice: ClientOptions = { retry: { maxAttempts: 2, initialDelayMs: 0 } };
-
 async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]> {
   const parts: StreamPart[] = [];
   for await (const part of stream) parts.push(part);
@@ -158,21 +30,12 @@ async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]>
 const kindsOf = (parts: readonly StreamPart[]): string[] =>
   parts.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);
 
-async function errorOf(promise: Promise<unknown>): Promise<InferenceError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as InferenceError;
-}
-
 /** What two answers to the same question have in common: all but the provider's raw one, and the ids that we make up. */
 function comparable({ raw: _raw, ...generation }: Generation): unknown {
   return JSON.parse(JSON.stringify(generation).replaceAll(/scripted[-_]\d+/g, "scripted"));
 }
 
-describe.each(PROVIDERS)("every client: $name", ({ format, make, signs, tellsReasoning, tellsCacheWrites, streamsToolInput }) => {
+describe.each(CLIENT_ROWS)("every client: $name", ({ format, make, signs, tellsReasoning, tellsCacheWrites, streamsToolInput }) => {
   async function serve(
     script: Script<ServedRequest>,
     options: ClientOptions = once,
@@ -281,40 +144,6 @@ describe.each(PROVIDERS)("every client: $name", ({ format, make, signs, tellsRea
     server.assertDone();
   });
 
-  it.each([
-    [401, "unauthorized"],
-    [403, "unauthorized"],
-    [404, "model-not-found"],
-    [400, "invalid-request"],
-  ])("makes status %i a final error, after one request", async (status, code) => {
-    const error = { status, message: "No." };
-    const { server, client } = await serve([{ error }, { error }], twice);
-    for (const asked of [() => client.generate(ask()), () => client.stream(ask()).result]) {
-      const thrown = await errorOf(asked());
-      expect(thrown).toBeInstanceOf(FinalInferenceError);
-      expect(thrown).toBeInstanceOf(NonRetryableError);
-      expect(thrown).toBeInstanceOf(InferenceError);
-      expect(thrown).toMatchObject({ status, code, retryable: false, provider: client.provider, model: client.model });
-    }
-    expect(server.requests).toHaveLength(2);
-  });
-
-  it("retries what is rate limited, waits as it is asked, and gives up after the last attempt", async () => {
-    const error = { status: 429, retryAfterMs: 1000 };
-    const { server, client } = await serve([{ error }, { error }], { retry: { maxAttempts: 2, initialDelayMs: 0 } });
-    const thrown = await errorOf(client.generate(ask()));
-    expect(thrown).toBeInstanceOf(RetriesExceededError);
-    expect(thrown).toMatchObject({ attempts: 2, status: 429, retryAfter: 1000 });
-    expect(thrown.cause).toMatchObject({ code: "rate-limited", retryable: true, retryAfter: 1000 });
-    server.assertDone();
-  });
-
-  it("gives up at once when it is asked to wait for longer than it may", async () => {
-    const { server, client } = await serve([{ error: { status: 429, retryAfterMs: 600_000 } }], twice);
-    expect(await errorOf(client.generate(ask()))).toMatchObject({ code: "retries-exceeded", attempts: 1, retryAfter: 600_000 });
-    server.assertDone();
-  });
-
   it.each([500, 503])("retries status %i, streamed or not", async (status) => {
     const error = { error: { status } };
     const { server, client } = await serve([error, "One", error, "Two"], twice);
@@ -334,93 +163,10 @@ describe.each(PROVIDERS)("every client: $name", ({ format, make, signs, tellsRea
     server.assertDone();
   });
 
-  it("fails in the middle of a stream with what had come, and does not ask again", async () => {
-    const { server, client } = await serve([{ text: "one two three", error: { status: 503, after: 2 } }, "never"], twice);
-    const texts: string[] = [];
-    const thrown = await errorOf(
-      (async () => {
-        for await (const text of client.stream(ask()).text) texts.push(text);
-      })(),
-    );
-    expect(texts.join("")).toBe("one two ");
-    expect(thrown).toBeInstanceOf(InferenceError);
-    expect(thrown).toMatchObject({ retryable: true, partial: [{ type: "text", text: "one two " }] });
-    expect(server.requests).toHaveLength(1);
-  });
-
-  it("asks again when a stream fails before anything came", async () => {
-    const { server, client } = await serve([{ text: "one", error: { status: 503, after: 0 } }, "Two"], twice);
-    expect((await client.stream(ask()).result).text).toBe("Two");
-    server.assertDone();
-  });
-
-  it("takes a stream without its end mark for cut off", async () => {
-    const { client } = await serve([{ text: "one two", truncated: true }]);
-    const thrown = await errorOf(client.stream(ask()).result);
-    expect(thrown).toMatchObject({ code: "stream-truncated", retryable: true, partial: [{ type: "text", text: "one two" }] });
-  });
-
   it("takes a whole answer that breaks off for a failure that a retry may mend", async () => {
     const { server, client } = await serve([{ text: "one two", truncated: true }, "Two"], twice);
     expect((await client.generate(ask())).text).toBe("Two");
     server.assertDone();
-  });
-
-  it("frees socket and signal when its reader leaves", async () => {
-    const { server, client } = await serve([{ text: "one two", chunkDelayMs: 600_000 }]);
-    const { signal } = new AbortController();
-    for await (const text of client.stream(ask(), { signal }).text) {
-      expect(text).toBe("one ");
-      break;
-    }
-    expect(await server.requests[0]?.ended).toBe("cut");
-    expect(getEventListeners(signal, "abort")).toHaveLength(0);
-  });
-
-  it("frees socket and signal when it is aborted, before an answer and in the middle of one", async () => {
-    let controller = new AbortController();
-    const abort = (): ScriptedTurn => {
-      controller.abort();
-      return { text: "late", delayMs: 600_000 };
-    };
-    const { server, client } = await serve([abort, abort, { text: "one two", chunkDelayMs: 600_000 }]);
-    const asked = [
-      ({ signal }: AbortController) => client.generate(ask(), { signal }),
-      ({ signal }: AbortController) => client.stream(ask(), { signal }).result,
-      async ({ signal }: AbortController) => {
-        for await (const _ of client.stream(ask(), { signal }).text) controller.abort();
-      },
-    ];
-    for (const start of asked) {
-      controller = new AbortController();
-      expect(await errorOf(start(controller))).toMatchObject({ name: "AbortError", code: "aborted" });
-      expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
-      expect(await server.requests.at(-1)?.ended).toBe("cut");
-    }
-    expect(server.requests).toHaveLength(3);
-  });
-
-  it("asks nothing when it is aborted already", async () => {
-    const { server, client } = await serve(["never"]);
-    const signal = AbortSignal.abort();
-    expect(await errorOf(client.generate(ask(), { signal }))).toMatchObject({ name: "AbortError" });
-    expect(await errorOf(client.stream(ask(), { signal }).result)).toMatchObject({ name: "AbortError" });
-    expect(server.requests).toHaveLength(0);
-  });
-
-  it("ends a call that has been silent for too long, and frees its socket", async () => {
-    const { server, client } = await serve([
-      { text: "late", delayMs: 600_000 },
-      { text: "late", delayMs: 600_000 },
-      { text: "one two", chunkDelayMs: 600_000 },
-    ]);
-    const options = { idleTimeoutMs: 500 };
-    for (const asked of [() => client.generate(ask(), options), () => client.stream(ask(), options).result]) {
-      expect(await errorOf(asked())).toMatchObject({ code: "stream-idle", retryable: true });
-    }
-    expect(await errorOf(client.stream(ask(), options).result)).toMatchObject({ code: "stream-idle", partial: [{ text: "one " }] });
-    for (const { ended } of server.requests) expect(await ended).toBe("cut");
-    expect(server.requests).toHaveLength(3);
   });
 
   it("shows no key and no prompt in an error, wherever one looks", async () => {

@@ -99,7 +99,7 @@ describe("network fault", () => {
     class APIConnectionError extends Error {}
     const coded = (code: string) => Object.assign(new Error("x"), { code });
     const errors = [
-      ...["ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_SOCKET", "UND_ERR_BODY_TIMEOUT"].map(coded),
+      ...["ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT"].map(coded),
       Object.assign(new Error("aborted"), { code: "ECONNRESET" }),
       new TypeError("terminated"),
       { name: "TimeoutError", message: "Socket timed out" },
@@ -108,6 +108,15 @@ describe("network fault", () => {
     ];
     for (const error of errors) expect(networkFault(error), inspect(error)).toMatchObject({ kind: "retryable", code: "network" });
   });
+
+  it.each(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"])(
+    "of a fetch that waits no longer by itself (%s) says whose limit it is",
+    (code) => {
+      const fault = networkFault(new TypeError("fetch failed", { cause: Object.assign(new Error("Timeout"), { code }) })) as Fault;
+      expect(fault).toMatchObject({ kind: "retryable", code: "stream-idle" });
+      expect(textOf(fault)).toMatch(/went silent: the fetch gave up by a time limit of its own.*idleTimeoutMs/);
+    },
+  );
 
   it("is told in the words of whoever saw it first", () => {
     const inner = new TypeError("fetch failed", { cause: new Error("other side closed") });

@@ -333,7 +333,7 @@ describe("guarded fetch", () => {
       { kind: "retryable", status: 503, reason: "UNAVAILABLE" },
     ],
     ["of a request", { error: { type: "invalid_request_error", message: "bad" } }, { kind: "final", reason: "invalid_request_error" }],
-    ["of one word", { error: "model not loaded" }, { kind: "final", detail: "model not loaded" }],
+    ["of one word", { error: "model not loaded" }, { kind: "retryable", detail: "model not loaded" }],
     ["of a long prompt", { error: { message: "prompt is too long: 5 > 4" } }, { kind: "context-length" }],
     ["that is none", { error: null }, { kind: "final", code: "hostile-response", reason: "content-type application/json" }],
     ["that is missing", { id: "x" }, { kind: "final", code: "hostile-response", reason: "content-type application/json" }],

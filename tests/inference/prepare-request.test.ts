@@ -1,4 +1,5 @@
 /** What is asked becomes what a model can take; nothing that it cannot take is sent, and nothing is left out in silence. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
@@ -7,8 +8,8 @@ import { FinalInferenceError, InferenceError } from "../../src/contract/inferenc
 import { defineTool } from "../../src/contract/tool.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { type Capabilities, capabilitiesOf } from "../../src/inference/capabilities.ts";
-import { estimateTokens } from "../../src/inference/estimate-tokens.ts";
 import { prepareRequest } from "../../src/inference/prepare-request.ts";
+import { ConversationReader } from "../../src/inference/wire-messages.ts";
 
 const { USER, ASSISTANT, SYSTEM, TOOL_RESULT } = ChatRole;
 const HELLO: ChatMessage[] = [{ role: USER, content: "hello" }];
@@ -21,12 +22,17 @@ interface Setting {
   capabilities?: Partial<Capabilities>;
   defaults?: { maxTokens?: number; thinking?: Thinking };
   unsupported?: "warn" | "error";
+  conversation?: ConversationReader;
 }
+
+const readerOf = (provider = "vllm", model = "m", capabilities: Partial<Capabilities> = {}): ConversationReader =>
+  new ConversationReader({ provider, model, ...capabilitiesOf(provider, model, capabilities) });
 
 function prepare(messages: ChatMessage[], options: GenerateOptions = {}, setting: Setting = {}) {
   const { provider = "vllm", model = "m", capabilities = {}, defaults = {}, unsupported = "warn" } = setting;
   const known = capabilitiesOf(provider, model, capabilities);
-  return prepareRequest(messages, options, { provider, model, capabilities: known, defaults, unsupported });
+  const conversation = setting.conversation ?? readerOf(provider, model, capabilities);
+  return prepareRequest(messages, options, { provider, model, capabilities: known, defaults, unsupported, conversation });
 }
 
 const CLAUDE = { provider: "anthropic", model: "claude-sonnet-5-5" };
@@ -92,8 +98,10 @@ describe("options of a call", () => {
 
   it("come before the client's own", () => {
     const defaults = { maxTokens: 10, thinking: { effort: "low" } } as const;
+    const capabilities: Partial<Capabilities> = { thinking: ["effort", "off"] };
     expect(prepare(HELLO, {}, { defaults }).request).toMatchObject({ maxTokens: 10, thinking: { effort: "low" } });
-    expect(prepare(HELLO, { maxTokens: 5, thinking: false }, { defaults }).request).toMatchObject({ maxTokens: 5, thinking: false });
+    const own = prepare(HELLO, { maxTokens: 5, thinking: false }, { defaults, capabilities });
+    expect(own.request).toMatchObject({ maxTokens: 5, thinking: false });
   });
 });
 
@@ -201,12 +209,10 @@ describe("messages of a request", () => {
     expect(content[2]).toHaveProperty("native");
   });
 
-  it("are read anew by another model, and after a change by their owner", () => {
-    const message: ChatMessage = { role: USER, content: [{ type: "image", mediaType: "image/png", data: "AAAA" }] };
-    const typeOf = (images: boolean): unknown => prepare([message], {}, { capabilities: { images } }).request.messages[0]?.blocks[0]?.type;
-    expect([typeOf(true), typeOf(false), typeOf(true)]).toEqual(["image", "text", "image"]);
+  it("are read anew after a change by their owner", () => {
+    const conversation = readerOf();
     const draft: ChatMessage = { role: USER, content: "first" };
-    const textOf = (): unknown => prepare([draft]).request.messages[0]?.blocks;
+    const textOf = (): unknown => prepare([draft, ...HELLO], {}, { conversation }).request.messages[0]?.blocks;
     expect(textOf()).toEqual([{ type: "text", text: "first" }]);
     draft.content = "other";
     expect(textOf()).toEqual([{ type: "text", text: "other" }]);
@@ -217,12 +223,37 @@ describe("messages of a request", () => {
     expect(textOf()).toEqual(grown);
   });
 
-  it("are not read again over a long conversation", () => {
+  it("are not converted again over a long conversation", () => {
+    const conversation = readerOf();
     const long = Array.from({ length: 200 }, (_, n): ChatMessage => ({ role: n % 2 === 0 ? USER : ASSISTANT, content: `${n}` }));
-    const first = prepare(long).request.messages;
-    const second = prepare([...long, ...HELLO]).request.messages;
+    const first = prepare(long, {}, { conversation }).request.messages;
+    const second = prepare([...long, ...HELLO], {}, { conversation }).request.messages;
+    expect(first).toHaveLength(200);
     expect(second).toHaveLength(201);
     for (const [index, message] of first.entries()) expect(second[index]).toBe(message);
+  });
+
+  it("are the same whatever was asked before, in whatever order", () => {
+    const said = Array.from(
+      { length: 6 },
+      (_, n): ChatMessage => ({ role: n % 3 === 0 ? SYSTEM : n % 3 === 1 ? USER : ASSISTANT, content: `${n}` }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.constantFrom(...said), { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 8 }), (asked) => {
+        const conversation = readerOf();
+        for (const messages of asked) {
+          const fresh = (own?: ConversationReader): unknown => {
+            try {
+              const { request, estimate, toolUseIds } = prepare(messages, {}, own === undefined ? {} : { conversation: own });
+              return { request, estimate, toolUseIds };
+            } catch (error) {
+              return (error as Error).message;
+            }
+          };
+          expect(fresh(conversation)).toEqual(fresh());
+        }
+      }),
+    );
   });
 });
 
@@ -411,7 +442,7 @@ describe("structured output", () => {
 });
 
 describe("estimate of tokens", () => {
-  const of = (messages: ChatMessage[], options: GenerateOptions = {}): number => estimateTokens(prepare(messages, options).request);
+  const of = (messages: ChatMessage[], options: GenerateOptions = {}): number => prepare(messages, options).estimate;
   const said = (content: ChatMessage["content"]): number => of([{ role: USER, content }]);
 
   it("is above what English, code and Chinese come to", () => {

@@ -1,6 +1,6 @@
 /** What a call costs, by tables with negatives: a price that is not known is never 0, and no model is priced as another. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { NO_USAGE, type Usage } from "../../src/contract/usage.ts";
 import { costOf, type ModelPrice, priceLookup } from "../../src/inference/prices.ts";
 
@@ -11,6 +11,11 @@ describe("prices", () => {
   it.each<[string, string, number]>([
     ["anthropic", "claude-sonnet-5-5", 2],
     ["anthropic", "claude-opus-5-5", 4],
+    ["anthropic", "claude-haiku-5-5", 0.1],
+    ["anthropic", "claude-haiku-5-5-20261007", 0.1],
+    ["anthropic", "claude-fable-5-2", 8],
+    ["anthropic", "claude-mythos-5-1", 10],
+    ["gcp.gemini", "gemini-3-pro-preview", 2],
     ["anthropic", "claude-opus-5", 5],
     ["anthropic", "claude-opus-5-20260601", 5],
     ["anthropic", "claude-haiku-4-5-20251001", 1],
@@ -35,12 +40,40 @@ describe("prices", () => {
     expect(region?.output).toBeCloseTo(5.5, 10);
     expect(region?.cacheWriteLong).toBeCloseTo(2.2, 10);
     expect(listed("aws.bedrock", "anthropic.claude-sonnet-5-5")?.input).toBeCloseTo(2.2, 10);
-    expect(listed("anthropic", "anthropic.claude-sonnet-5-5")?.input).toBe(2);
+  });
+
+  it("knows ids of Bedrock also where Anthropic's client has them", () => {
+    expect(listed("anthropic", "anthropic.claude-sonnet-5-5")?.input).toBeCloseTo(2.2, 10);
+    expect(listed("anthropic", "eu.anthropic.claude-sonnet-5-5-20260928-v1:0")?.input).toBeCloseTo(2.2, 10);
+    expect(listed("anthropic", "global.anthropic.claude-sonnet-5-5")?.input).toBe(2);
+    expect(listed("anthropic", "claude-sonnet-5-5@20260928")?.input).toBe(2);
+  });
+
+  it("takes all of a long call's price from where it is long, cached input counted", () => {
+    const price = listed("anthropic", "claude-haiku-5-5") as ModelPrice;
+    const short = usage({ inputTokens: 100_000, cacheReadTokens: 90_000, outputTokens: 1_000_000 });
+    expect(costOf(short, price)).toBeCloseTo(0.001 + 0.0009 + 0.5, 9);
+    expect(costOf({ ...short, inputTokens: 100_001, cacheReadTokens: 90_001 }, price)).toBeCloseTo(0.005 + 0.00450005 + 2.5, 9);
+  });
+
+  it("takes an announced price from its day on, and not before", () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    vi.setSystemTime("2026-12-31T23:59:59Z");
+    expect(listed("gcp.gemini", "gemini-3.8-flash")).toMatchObject({ input: 0.75, output: 3.75, cacheRead: 0.075 });
+    vi.setSystemTime("2027-01-01T00:00:00Z");
+    expect(listed("gcp.vertex_ai", "gemini-3.8-flash")).toMatchObject({ input: 1.5, output: 7.5, cacheRead: 0.15 });
+    const own = priceLookup({ m: { input: 1, output: 1, later: { from: "2027-01-02", input: 2, output: 2 } } });
+    expect(own("mine", "m")?.input).toBe(1);
   });
 
   it.each([
     ["anthropic", "claude-sonnet-5-6"],
-    ["anthropic", "claude-haiku-5-5"],
+    ["anthropic", "claude-haiku-5-6"],
+    ["gcp.gemini", "gemini-3.8-pro"],
+    ["gcp.gemini", "gemini-3-pro-image"],
     ["anthropic", "claude"],
     ["openai", "gpt-5-mini-audio"],
     ["openai", "gpt-5.1-codex-mini"],

@@ -1,20 +1,16 @@
 /** Tools of a real server process, over its standard input and output. */
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Tool, ToolContext } from "../../src/contract/tool.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
-import { connectMcp, type McpClient, mcpTools } from "../../src/mcp.ts";
+import { connectMcp, type McpClient, type McpServer, type McpToolsOptions, mcpTools } from "../../src/mcp.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { json, serveWire } from "../support/wire-server.ts";
 
 const server = { command: process.execPath, args: [fileURLToPath(new URL("server-process.ts", import.meta.url))] };
 const context = { signal: new AbortController().signal, toolUseId: "t1", idempotencyKey: "k1", stop: () => {} };
 let connection: Awaited<ReturnType<typeof connectMcp>>;
-
-beforeEach(async () => {
-  connection = await connectMcp(server, { prefix: "calc_" });
-});
-afterEach(async () => {
-  await connection.close();
-});
 
 const tool = (name: string) => {
   const found = connection.tools.find((entry) => entry.name === name);
@@ -23,6 +19,13 @@ const tool = (name: string) => {
 };
 
 describe("tools of an MCP server", () => {
+  beforeEach(async () => {
+    connection = await connectMcp(server, { prefix: "calc_" });
+  });
+  afterEach(async () => {
+    await connection.close();
+  });
+
   it("have names that providers take, and the server's schema", () => {
     expect(connection.tools.map(({ name }) => name)).toEqual(["calc_add_numbers", "calc_fail", "calc_whoami"]);
     expect(tool("calc_add_numbers")).toMatchObject({ description: "Adds", inputSchema: { type: "object", required: ["a", "b"] } });
@@ -70,6 +73,146 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A server that does what a broken one may. */
+const raw = (mode?: string) => {
+  const args = [fileURLToPath(new URL("raw-server-process.ts", import.meta.url)), ...(mode === undefined ? [] : [mode])];
+  return { command: process.execPath, args };
+};
+
+describe("an MCP server that breaks", () => {
+  let broken: Awaited<ReturnType<typeof connectMcp>>;
+  beforeEach(async () => {
+    broken = await connectMcp(raw());
+  });
+  afterEach(async () => {
+    await broken.close();
+  });
+  const find = (name: string) => broken.tools.find((entry) => entry.name === name) as Tool;
+  const call = async (name: string, input: object = {}, given: Partial<ToolContext> = {}) =>
+    find(name).run(input, { ...context, ...given });
+
+  it("dies in the middle of a call: that call fails, and each after it", async () => {
+    await expect(call("die")).rejects.toMatchObject({ code: "mcp-tool-failed", message: expect.stringContaining('"die" gave no result') });
+    await expect(call("refuse")).rejects.toMatchObject({ code: "mcp-tool-failed" });
+  });
+
+  it("dies in the middle of a chain, whose model is told, and goes on", async () => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "die" }, { name: "hang" }] }, "It is gone."]);
+    const { text, messages } = await client.toolChain([{ role: ChatRole.USER, content: "Go" }], broken.tools);
+    expect(text).toBe("It is gone.");
+    expect(messages[2]?.content).toMatchObject([
+      { isError: true, content: expect.stringContaining("gave no result") },
+      { isError: true, content: expect.stringContaining("gave no result") },
+    ]);
+  });
+
+  it("is told when a call is aborted, which rejects with the signal's own reason", async () => {
+    const controller = new AbortController();
+    const hanging = call("hang", {}, { signal: controller.signal });
+    // Requests are answered in order: the one before is with the server once this is.
+    expect(await call("cancelled")).toBe("[]");
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await expect(hanging).rejects.toBe(reason);
+    expect(JSON.parse(String(await call("cancelled")))).toHaveLength(1);
+    await expect(call("hang", {}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it("is given up on after timeoutMs", async () => {
+    const hasty = await connectMcp(raw(), { timeoutMs: 20 });
+    const hang = hasty.tools.find(({ name }) => name === "hang");
+    await expect((async () => hang?.run({}, context))()).rejects.toMatchObject({
+      code: "mcp-tool-failed",
+      message: expect.stringContaining("timed out"),
+    });
+    await hasty.close();
+  });
+
+  it("says more than a model should read: a chain cuts it; and more than a line may hold: the call fails", async () => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "huge", input: { size: 3_000_000 } }] }, "Long."]);
+    const { messages } = await client.toolChain([{ role: ChatRole.USER, content: "Go" }], broken.tools, { maxToolResultChars: 1_000 });
+    expect(messages[2]?.content).toMatchObject([
+      { content: expect.stringContaining("the result has 3000000 characters, of which 1000 are shown") },
+    ]);
+    await expect(call("huge", { size: 12_000_000 })).rejects.toMatchObject({ code: "mcp-tool-failed" });
+  });
+
+  it("says nothing, or fails without a word", async () => {
+    expect(await call("say_nothing")).toBe("");
+    await expect(call("refuse")).rejects.toThrow('The MCP tool "refuse" failed.');
+  });
+
+  it("gives what is no result, or promises an output that nobody can check: the call fails, and the next is answered", async () => {
+    await expect(call("odd_result")).rejects.toMatchObject({ code: "mcp-tool-failed" });
+    await expect(call("odd_output")).rejects.toThrow("invalid outputSchema");
+    expect(await call("say_nothing")).toBe("");
+  });
+
+  it("gives content of many kinds, of which text is shown and the rest told", async () => {
+    expect(await call("mixed")).toBe("seen\n(image content, which cannot be shown)\n(a resource: file:///a.txt)\nof b");
+  });
+
+  it("has a schema that is none: the model is told in words, since providers refuse such a request, and the server checks", async () => {
+    const odd = find("odd_schema");
+    expect(odd.inputSchema).toEqual({ type: "object" });
+    expect(odd.description).toContain('"$ref":"#/nowhere"');
+    expect(await odd.check({ b: 1 })).toEqual({ value: { b: 1 } });
+    expect(await call("odd_schema", { b: 1 })).toBe('got {"b":1}');
+  });
+
+  it("writes other things to its output, which are passed over", async () => {
+    const noisy = await connectMcp(raw("noisy"));
+    expect(noisy.tools).toHaveLength(broken.tools.length);
+    await noisy.close();
+  });
+});
+
+describe("connectMcp", () => {
+  it.each([
+    ["ends at once", raw("exits"), "Connection closed"],
+    ["lists no tools", raw("refuses"), "no list today"],
+    [
+      "is not there",
+      { command: "/no/such/server", args: ["--key=sk-planted-0123456789"], env: { KEY: "sk-planted-0123456789" } },
+      "ENOENT",
+    ],
+  ])("says which server gave no tools, and why, when it %s", async (_, broken, why) => {
+    const error = (await connectMcp(broken).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: "mcp-connect-failed", message: expect.stringContaining(why) });
+    expect(error.message).toContain(`"${broken.command}"`);
+    expect(inspect(error)).not.toContain("planted");
+  });
+
+  it("leaves no process behind when it got no tools", async () => {
+    const error = (await connectMcp(raw("refuses")).catch((thrown: unknown) => thrown)) as Error;
+    const pid = Number(/process (\d+)/.exec(error.message)?.[1]);
+    expect(pid).toBeGreaterThan(0);
+    await expect.poll(() => isAlive(pid)).toBe(false);
+  });
+
+  it("holds no header, and of an address no more than its origin, though the server repeats both", async () => {
+    const remote = await serveWire(({ headers, url }, response) => json(response, 500, { error: `no ${headers["x-team"]} at ${url}` }));
+    const address = `${remote.url}/mcp?key=sk-planted-0123456789`;
+    const error = (await connectMcp({ url: address, headers: { "x-team": "planted-team" } }).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: "mcp-connect-failed", message: expect.stringContaining(remote.url) });
+    expect(inspect(error, { depth: 9 })).not.toContain("planted");
+    await remote.close();
+  });
+
+  it.each<[unknown, unknown, string]>([
+    [{}, {}, "command"],
+    [null, {}, "connectMcp"],
+    [{ command: "" }, {}, "command"],
+    [{ command: "x", url: "http://127.0.0.1" }, {}, "command"],
+    [{ url: "file:///x" }, {}, "url"],
+    [{ command: "x" }, { prefx: "y" }, "prefx"],
+    [{ command: "x" }, { timeoutMs: 0 }, "timeoutMs"],
+  ])("refuses %j with %j before anything is started", async (given, options, fault) => {
+    const error = await connectMcp(given as McpServer, options as McpToolsOptions).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "invalid-options", message: expect.stringContaining(fault) });
+  });
+});
+
 describe("mcpTools", () => {
   const paged = (pages: string[][]): McpClient => ({
     listTools: async ({ cursor = "0" } = {}) => ({
@@ -85,6 +228,25 @@ describe("mcpTools", () => {
   it("follows all pages, and keeps names apart", async () => {
     const names = (await mcpTools(paged([["a.b", "a/b"], ["9"]]))).map(({ name }) => name);
     expect(names).toEqual(["a_b", "a_b_2", "_9"]);
+  });
+
+  it("ends with a server that tells the same page again and again", async () => {
+    let pages = 0;
+    const looping: McpClient = {
+      listTools: async () => {
+        pages += 1;
+        return { tools: [{ name: `t${pages}`, inputSchema: { type: "object" } }], nextCursor: "again" };
+      },
+      callTool: async () => ({}),
+    };
+    expect((await mcpTools(looping)).map(({ name }) => name)).toEqual(["t1", "t2"]);
+  });
+
+  it("keeps long names apart within what providers take", async () => {
+    const long = "x".repeat(80);
+    const names = (await mcpTools(paged([[long, `${long}y`, `${long}z`]]), { prefix: "p_" })).map(({ name }) => name);
+    expect(new Set(names).size).toBe(3);
+    for (const name of names) expect(name).toMatch(/^p_x[\w-]{1,62}$/);
   });
 
   it("gives structured content where there is no text, and hands the signal on", async () => {

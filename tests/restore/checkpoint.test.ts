@@ -1,5 +1,16 @@
 /** What a module saved is there after a restore: the same attempt goes on from it, and what had ended is kept. */
-import { Agent, type AgentEvent, defineModule, MemorySnapshotStore, type ModuleContext, Node, type SnapshotStore } from "asimov-agents";
+import {
+  Agent,
+  type AgentEvent,
+  ChatRole,
+  defineModule,
+  defineTool,
+  FlowControlModule,
+  MemorySnapshotStore,
+  type ModuleContext,
+  Node,
+  type SnapshotStore,
+} from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { collect, gate, newTask, TASK_ID } from "./fixture.ts";
@@ -135,6 +146,114 @@ describe("a checkpoint", () => {
     expect(status).toBe("COMPLETE");
     expect(errors).toEqual([{ status: "error", error: "No snapshot of what work reached: disk full", code: "snapshot-write-failed" }]);
     expect(events.filter(({ type }) => type === "error.reported")).toHaveLength(1);
+  });
+});
+
+describe("a module's checkpoint beside its chains", () => {
+  const ask = (content: string) => [{ role: ChatRole.USER, content }];
+  const look = defineTool({ name: "look", description: "Looks", input: { type: "object" }, run: () => "seen" });
+
+  /** Saves before, between and after two chains; told to, it stays there for ever. */
+  function graphOf(client: ScriptedInferenceClient, seen: unknown[], stop?: { at: number; reached(): void }) {
+    const module = moduleOf("mixed", async ({ checkpoint, signal }) => {
+      const pauseAt = async (place: number) => {
+        if (stop?.at !== place) return;
+        stop.reached();
+        await new Promise(() => {});
+      };
+      seen.push(await checkpoint.load());
+      await checkpoint.save({ chains: { own: 1 }, step: "before" });
+      const first = await client.toolChain(ask("one"), [look], { signal });
+      await pauseAt(1);
+      seen.push(await checkpoint.load());
+      await checkpoint.save({ chains: {}, step: "between" });
+      await pauseAt(2);
+      const second = await client.toolChain(ask("two"), [look], { signal });
+      await pauseAt(3);
+      seen.push(await checkpoint.load());
+      return [first.text, second.text];
+    });
+    return [new Node({ name: "work", modules: [module], snapshot: "ALWAYS" })];
+  }
+  const before = { chains: { own: 1 }, step: "before" };
+  const between = { chains: {}, step: "between" };
+  const script = [{ toolCalls: [{ name: "look" }] }, "first", { toolCalls: [{ name: "look" }] }, "second"];
+
+  it("keeps the module's value and the chains' states apart, whoever saved last", async () => {
+    const seen: unknown[] = [];
+    const { results } = await new Agent({ nodes: graphOf(new ScriptedInferenceClient(script), seen) }).runTask(newTask());
+    expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
+    expect(seen).toEqual([undefined, before, between]);
+  });
+
+  it.each([
+    { at: 1, loaded: before, asks: 2 },
+    { at: 2, loaded: between, asks: 2 },
+    { at: 3, loaded: between, asks: 0 },
+  ])("hands both on to a restored run, stopped at place $at", async ({ at, loaded, asks }) => {
+    const snapshotStore = new MemorySnapshotStore();
+    const reached = gate();
+    const first = new ScriptedInferenceClient(script.slice(0, 4 - asks));
+    const run = new Agent({ nodes: graphOf(first, [], { at, reached: reached.open }), snapshotStore, abortGraceMs: 0 }).start(newTask());
+    await reached.opened;
+    const ref = await newest(snapshotStore);
+    const seen: unknown[] = [];
+    const rest = new ScriptedInferenceClient(script.slice(4 - asks));
+    const { status, results } = await new Agent({ nodes: graphOf(rest, seen), snapshotStore }).runFromSnapshot(ref);
+    expect(status).toBe("COMPLETE");
+    expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
+    expect(seen[0]).toEqual(loaded);
+    rest.assertDone();
+    await run.cancel();
+  });
+
+  it("starts anew with a generator, whose later visits leave nothing for its first", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const asked: string[] = [];
+    const client = () =>
+      new ScriptedInferenceClient(
+        Array.from({ length: 3 }, () => ({ lastMessage }: { lastMessage: { text: string } }) => {
+          asked.push(lastMessage.text);
+          return `answer to ${lastMessage.text}`;
+        }),
+      );
+    const graph = (stop?: () => Promise<void>) => {
+      const model = client();
+      const turns = defineModule({
+        name: "turns",
+        async *process({ signal }) {
+          for (const turn of ["one", "two"]) {
+            const { text } = await model.toolChain(ask(turn), [], { signal });
+            if (turn === "two") await stop?.();
+            yield { status: "success", result: text };
+          }
+        },
+      });
+      const again = new FlowControlModule({
+        name: "again",
+        flowConfig: { decisions: [{ nextNode: "turns", condition: "visited ~= true", conditionVariables: [] }] },
+      });
+      const mark = moduleOf("mark", async ({ cache, node }) => {
+        if (node.visit > 1) await cache.set("visited", true);
+      });
+      return [
+        new Node({ name: "turns", modules: [turns], snapshot: "ALWAYS" }),
+        new Node({ name: "mark", modules: [mark], dependencies: ["turns"] }),
+        new Node({ name: "again", modules: [again], dependencies: ["mark"] }),
+      ];
+    };
+    const reached = gate();
+    const stop = async () => {
+      reached.open();
+      await new Promise(() => {});
+    };
+    const run = new Agent({ nodes: graph(stop), snapshotStore, abortGraceMs: 0 }).start(newTask());
+    await reached.opened;
+    const ref = await run.snapshot();
+    const { results } = await new Agent({ nodes: graph(), snapshotStore }).runFromSnapshot(ref);
+    expect(results.turns?.results[0]?.result).toBe("answer to one");
+    expect(asked).toEqual(["one", "two", "one"]);
+    await run.cancel();
   });
 });
 

@@ -61,7 +61,7 @@ const ROOMS: readonly Room[] = [
     types: ["@modelcontextprotocol/client"],
     lazily: ["@modelcontextprotocol/client"],
   },
-  { files: INFERENCE, ours: /^src\/(?:contract|telemetry)\/|^src\/runtime\/tool-chain\.ts$/, packages: ["zod"] },
+  { files: INFERENCE, ours: /^src\/(?:contract|telemetry)\/|^src\/runtime\/tool-chain\.ts$/, packages: ["zod", "eventsource-parser"] },
   {
     files: /^src\/testing\//,
     ours: /^src\/(?:contract\/|inference\/[\w-]+\.ts$)/,

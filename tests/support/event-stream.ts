@@ -44,3 +44,30 @@ export const exceptionFrame = (type: string, payload: unknown): Buffer =>
   frame({ ":exception-type": type, ":content-type": "application/json", ":message-type": "exception" }, jsonBytes(payload));
 
 export const EVENT_STREAM = "application/vnd.amazon.eventstream";
+
+/** What a reader of frames makes of bytes, cut anywhere. */
+export async function* framesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<{ headers: Record<string, string>; payload: Buffer }> {
+  let held = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    held = Buffer.concat([held, chunk]);
+    while (held.length >= 4 && held.length >= held.readUInt32BE(0)) {
+      const whole = held.subarray(0, held.readUInt32BE(0));
+      held = held.subarray(whole.length);
+      const payloadAt = 12 + whole.readUInt32BE(4);
+      yield { headers: headersIn(whole.subarray(12, payloadAt)), payload: whole.subarray(payloadAt, -4) };
+    }
+  }
+  if (held.length > 0) throw new Error("Truncated event message received.");
+}
+
+function headersIn(bytes: Buffer): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let at = 0; at < bytes.length; ) {
+    const nameEnd = at + 1 + bytes.readUInt8(at);
+    const valueAt = nameEnd + 3;
+    const end = valueAt + bytes.readUInt16BE(nameEnd + 1);
+    headers[bytes.toString("utf8", at + 1, nameEnd)] = bytes.toString("utf8", valueAt, end);
+    at = end;
+  }
+  return headers;
+}

@@ -1,13 +1,16 @@
 /** Calls of models, tools and chains are spans and figures by OpenTelemetry's names, ended on every way out, and silent about what was said. */
 import { inspect } from "node:util";
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import { Agent } from "../../src/agent.ts";
 import { AnthropicInferenceClient } from "../../src/anthropic.ts";
+import type { ContentBlock } from "../../src/contract/chat.ts";
+import { FlowControlModule } from "../../src/contract/flow-control.ts";
 import { defineModule } from "../../src/contract/module.ts";
 import { Node } from "../../src/contract/node.ts";
 import { Task } from "../../src/contract/task.ts";
 import { defineTool } from "../../src/contract/tool.ts";
+import type { ToolChainOptions } from "../../src/contract/tool-chain.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { MemorySnapshotStore } from "../../src/snapshot/memory.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
@@ -62,6 +65,108 @@ describe("telemetry of models", () => {
     expect(ended()).toHaveLength(started());
   });
 
+  describe.each(["in a module", "on its own"])("a chain %s", (where) => {
+    const own = trace.getTracer("the user's own");
+    const mark = (name: string) => own.startSpan(name).end();
+    const names = { outer: "chat outer", inner: "chat inner", leaf: "chat leaf" };
+
+    /** A tool that asks a model, and runs a chain of its own. */
+    async function run(outer: ScriptedInferenceClient, options: ToolChainOptions = {}) {
+      const inner = new ScriptedInferenceClient(["inner"], { model: "inner" });
+      const leaf = new ScriptedInferenceClient(["leaf"], { model: "leaf" });
+      const look = defineTool({
+        name: "look",
+        description: "Looks",
+        input: { type: "object" },
+        run: async (_input, { signal }) => {
+          mark("in the tool");
+          await inner.generate(ask, { signal });
+          mark("in the tool, later");
+          return (await leaf.toolChain(ask, [], { signal })).text;
+        },
+      });
+      const middlewares = [async ({ type }: ContentBlock) => mark(`a middleware sees ${type}`)];
+      const chain = (signal?: AbortSignal) =>
+        outer.toolChain(ask, [look], { middlewares, ...options, ...(signal === undefined ? {} : { signal }) });
+      if (where === "on its own") return chain();
+      const work = defineModule({
+        name: "work",
+        trace: true,
+        process: async ({ signal }) => ({ status: "success", result: (await chain(signal)).text }),
+      });
+      await new Agent({ nodes: [new Node({ name: "n", modules: [work] })] }).runTask(new Task({ type: "t", objective: "o" }));
+    }
+    const parentsOf = (name: string): (string | undefined)[] => {
+      const byId = new Map(ended().map((span) => [span.spanContext().spanId, span.name]));
+      return ended()
+        .filter((span) => span.name === name)
+        .map(({ parentSpanContext }) => byId.get(parentSpanContext?.spanId ?? ""));
+    };
+
+    it("holds its calls of the model and of tools, and a tool holds what it calls itself", async () => {
+      await run(new ScriptedInferenceClient([{ text: "Hm.", toolCalls: [{ name: "look" }] }, "ok"], { model: "outer" }));
+      expect(parentsOf(names.outer)).toEqual(["invoke_agent", "invoke_agent"]);
+      expect(parentsOf("execute_tool look")).toEqual(["invoke_agent"]);
+      expect(parentsOf(names.inner)).toEqual(["execute_tool look"]);
+      expect(parentsOf(names.leaf)).toEqual(["invoke_agent"]);
+      // They end from within: the tool's own chain first.
+      expect(parentsOf("invoke_agent")).toEqual(["execute_tool look", where === "on its own" ? undefined : "module work"]);
+      expect(ended()).toHaveLength(started());
+    });
+
+    it("is what a middleware's own spans belong to, and a tool is what a tool's own belong to", async () => {
+      await run(new ScriptedInferenceClient([{ thinking: "So.", text: "Hm.", toolCalls: [{ name: "look" }] }, "ok"], { model: "outer" }));
+      expect(parentsOf("in the tool")).toEqual(["execute_tool look"]);
+      expect(parentsOf("in the tool, later")).toEqual(["execute_tool look"]);
+      expect(parentsOf("a middleware sees text")).toEqual(["invoke_agent", "invoke_agent"]);
+      for (const type of ["thinking", "tool-use", "tool-result"]) expect(parentsOf(`a middleware sees ${type}`)).toEqual(["invoke_agent"]);
+    });
+
+    it("ends its spans, those of tools too, when a middleware fails it", async () => {
+      const refuse = ({ type }: ContentBlock): void => {
+        if (type === "tool-result") throw new Error("not that");
+      };
+      const outer = new ScriptedInferenceClient([{ toolCalls: [{ name: "look" }] }], { model: "outer" });
+      await run(outer, { middlewares: [refuse] }).catch(() => {});
+      expect(ended()).toHaveLength(started());
+      const failed = ended().filter(({ status }) => status.code === SpanStatusCode.ERROR);
+      expect(failed.map(({ name }) => name)).toEqual(expect.arrayContaining(["invoke_agent", "execute_tool look"]));
+    });
+  });
+
+  it("belong to the visit that makes them, where a module is an async generator", async () => {
+    const client = new ScriptedInferenceClient(["one", "two"]);
+    const turns = defineModule({
+      name: "turns",
+      trace: true,
+      async *process({ signal }) {
+        for (const _turn of [1, 2]) yield { status: "success", result: (await client.generate(ask, { signal })).text };
+      },
+    });
+    const again = new FlowControlModule({
+      name: "again",
+      flowConfig: { decisions: [{ nextNode: "turns", condition: "visited ~= true" }] },
+    });
+    const mark = defineModule({
+      name: "mark",
+      process: async ({ cache, node }) => {
+        if (node.visit > 1) await cache.set("visited", true);
+        return { status: "success" };
+      },
+    });
+    const nodes = [
+      new Node({ name: "turns", modules: [turns] }),
+      new Node({ name: "mark", modules: [mark], dependencies: ["turns"] }),
+      new Node({ name: "again", modules: [again], dependencies: ["mark"] }),
+    ];
+    await new Agent({ nodes }).runTask(new Task({ type: "t", objective: "o" }));
+    const idOf = ({ attributes }: { attributes: Record<string, unknown> }) => attributes["asimov.node.visit"];
+    const modules = ended().filter(({ name }) => name === "module turns");
+    const calls = ended().filter(({ name }) => name === "chat scripted");
+    expect(modules.map(idOf)).toEqual([1, 2]);
+    expect(calls.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual(modules.map((span) => span.spanContext().spanId));
+  });
+
   it("counts tokens and time, and tells attempts that were made again", async () => {
     const client = new ScriptedInferenceClient([{ error: { status: 429 } }, "ok"], { retry: { initialDelayMs: 0 } });
     await client.generate(ask);
@@ -69,19 +174,6 @@ describe("telemetry of models", () => {
     expect(span?.attributes["http.request.resend_count"]).toBe(1);
     expect(span?.events.map(({ name }) => name)).toEqual(["retry"]);
     expect(Object.keys(await figures())).toEqual(expect.arrayContaining(["gen_ai.client.operation.duration", "gen_ai.client.token.usage"]));
-  });
-
-  it("ends a call's span when its reader leaves, when it is aborted, and when it fails", async () => {
-    const left = new ScriptedInferenceClient([{ text: "one two three", chunks: 3 }], { model: "left" } as object);
-    for await (const _part of left.stream(ask)) break;
-    const aborted = new ScriptedInferenceClient(["x"]);
-    await expect(aborted.generate(ask, { signal: AbortSignal.abort(new Error("no")) })).rejects.toMatchObject({ code: "aborted" });
-    const failing = new ScriptedInferenceClient([{ error: { status: 400 } }]);
-    await expect(failing.generate(ask)).rejects.toThrow();
-    expect(ended()).toHaveLength(started());
-    expect(ended()).toHaveLength(3);
-    expect(ended().map(({ attributes }) => attributes["error.type"])).toEqual(["aborted", "aborted", expect.any(String)]);
-    expect(ended().every(({ status }) => status.code === SpanStatusCode.ERROR)).toBe(true);
   });
 
   it("holds no key and no prompt, nor does the error or a snapshot, though the provider repeats both", async () => {

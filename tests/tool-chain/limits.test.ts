@@ -1,11 +1,13 @@
 /** A chain ends by the model, a limit, a tool or a full context; modes, trimming, parsers and schemas change what is asked, not the rest. */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import type { AsimovError } from "../../src/contract/errors.ts";
 import { InferenceError } from "../../src/contract/inference-errors.ts";
-import { defineTool } from "../../src/contract/tool.ts";
+import { defineTool, type Tool } from "../../src/contract/tool.ts";
 import { fencedToolParser } from "../../src/contract/tool-parser.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { MemoryCheckpoint } from "./memory-checkpoint.ts";
 
 const ask = [{ role: ChatRole.USER, content: "Go" }];
 const noop = defineTool({ name: "noop", description: "Does nothing", input: { type: "object" }, run: () => "done" });
@@ -52,13 +54,22 @@ describe("the end of a chain", () => {
     expect(messages[0]).toEqual(ask[0]);
   });
 
-  it("is not what a cut answer brings: none of its calls runs, and the model is asked again", async () => {
-    let runs = 0;
-    const count = defineTool({ name: "noop", description: "Counts", input: { type: "object" }, run: () => ++runs });
-    const client = new ScriptedInferenceClient([{ ...call(), finishReason: "length" as never }, "well"]);
-    const { messages, text } = await client.toolChain(ask, [count]);
-    expect({ runs, text }).toEqual({ runs: 0, text: "well" });
-    expect(messages[2]?.content).toMatchObject([{ isError: true, content: expect.stringContaining("cut off") }]);
+  it("comes after all when the context stays full, however often it was trimmed", async () => {
+    const client = new ScriptedInferenceClient([call(), call(), call(), call(), full, full, full, full, "never"]);
+    const { stopReason, messages, iterations } = await client.toolChain(ask, [noop], { fifoRatio: 0.9 });
+    expect({ stopReason, iterations }).toEqual({ stopReason: "context-length", iterations: 4 });
+    expect(messages.map(({ role }) => role)).toEqual(["USER", "ASSISTANT", "TOOL_RESULT"]);
+    expect(client.remaining).toBe(1);
+  });
+
+  it("is put off before the provider refuses, where it is known how much the model reads", async () => {
+    const filled = { ...call(), usage: { inputTokens: 94, outputTokens: 2 } };
+    const client = new ScriptedInferenceClient([call(), call(), filled, "fits"]);
+    const { stopReason, messages } = await client.toolChain(ask, [noop], { fifoRatio: 0.5, contextWindow: 100 });
+    expect(stopReason).toBe("finished");
+    expect(client.calls.map(({ messages: asked }) => asked.length)).toEqual([1, 3, 5, 3]);
+    expect(messages).toHaveLength(4);
+    client.assertDone();
   });
 });
 
@@ -84,13 +95,44 @@ describe("modes of a chain", () => {
     expect(JSON.stringify(client.calls[2])).toContain("You build.");
   });
 
-  it("change nothing before the last message where thoughts are bound to it", async () => {
-    const client = new ScriptedInferenceClient(script, { capabilities: { boundThinking: true } });
+  it("are kept over a restore", async () => {
+    const checkpoint = new MemoryCheckpoint();
+    const failing = new ScriptedInferenceClient([...script.slice(0, 2), { error: { status: 400 } }]);
+    await expect(failing.toolChain(ask, [noop], { modeSwap, checkpoint })).rejects.toMatchObject({ status: 400 });
+    const client = new ScriptedInferenceClient(script.slice(2));
+    const { messages } = await client.toolChain(ask, [noop], { modeSwap, checkpoint });
+    expect(JSON.stringify(client.calls[0])).toContain("You build.");
+    expect(messages.at(-2)?.content).toMatchObject([{ content: "sawn" }]);
+  });
+
+  it("are not changed by a switch to a mode that there is not, which the model is told", async () => {
+    const client = new ScriptedInferenceClient([call("switch_mode", { mode: "rest" }), call("saw"), "no"]);
     const { messages } = await client.toolChain(ask, [noop], { modeSwap });
-    expect(JSON.stringify(client.calls[3])).toContain("You plan.");
-    expect(JSON.stringify(messages[4])).toContain("You build.");
-    const told = client.calls.map(({ options }) => JSON.stringify((options as { tools?: unknown } | undefined)?.tools));
-    expect(new Set(told).size).toBe(1);
+    expect(messages[2]?.content).toMatchObject([{ isError: true, content: expect.stringContaining("does not fit the schema") }]);
+    expect(messages[4]?.content).toMatchObject([{ isError: true, content: expect.stringContaining('no tool "saw" now') }]);
+  });
+
+  it("may not have two tools of one name, nor one named as the switch", async () => {
+    const named = (name: string) => defineTool({ name, description: "Another", input: { type: "object" }, run: () => "" });
+    const refusal = (tools: Tool[], inBuild: Tool[]) => {
+      const modes = { ...modeSwap.modes, build: { description: "Builds", tools: inBuild } };
+      return new ScriptedInferenceClient(["x"]).toolChain(ask, tools, { modeSwap: { initial: "plan", modes } }).then(
+        () => "taken",
+        (error: AsimovError) => `${error.code}: ${error.message}`,
+      );
+    };
+    expect(await refusal([noop], [named("noop")])).toContain('invalid-options: toolChain: two tools are named "noop"');
+    expect(await refusal([named("switch_mode")], [])).toContain('two tools are named "switch_mode"');
+    expect(await refusal([], [saw, named("saw")])).toContain('two tools are named "saw"');
+  });
+
+  it("may differ in what a name means, but for a model that is told of all modes at once", async () => {
+    const other = defineTool({ name: "saw", description: "Saws logs", input: { type: "object" }, run: () => "" });
+    const modes = { plan: { description: "Plans", tools: [other] }, build: { description: "Builds", tools: [saw] } };
+    const chain = (boundThinking: boolean) =>
+      new ScriptedInferenceClient(["x"], { capabilities: { boundThinking } }).toolChain(ask, [], { modeSwap: { initial: "plan", modes } });
+    expect((await chain(false)).text).toBe("x");
+    await expect(chain(true)).rejects.toMatchObject({ code: "invalid-options", message: expect.stringContaining('"saw"') });
   });
 
   it("are refused when the first of them is none", async () => {
@@ -144,32 +186,5 @@ describe("a chain", () => {
     await expect(new ScriptedInferenceClient(["x"]).toolChain(ask, [], options as object)).rejects.toMatchObject({
       code: "invalid-options",
     });
-  });
-
-  it("rejects with an AbortError when it is aborted, before it starts or while a tool runs, whose signal tells it", async () => {
-    const early = new ScriptedInferenceClient(["x"]);
-    await expect(early.toolChain(ask, [], { signal: AbortSignal.abort(new Error("no")) })).rejects.toMatchObject({
-      name: "AbortError",
-      code: "aborted",
-    });
-    const controller = new AbortController();
-    let told = false;
-    const wait = defineTool({
-      name: "noop",
-      description: "Waits",
-      input: { type: "object" },
-      run: (_input, { signal }) =>
-        new Promise((resolve) => {
-          signal.addEventListener("abort", () => {
-            told = true;
-            resolve("late");
-          });
-          controller.abort(new Error("enough"));
-        }),
-    });
-    const client = new ScriptedInferenceClient([call(), "never"]);
-    await expect(client.toolChain(ask, [wait], { signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
-    expect(told).toBe(true);
-    expect(client.remaining).toBe(1);
   });
 });

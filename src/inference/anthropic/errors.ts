@@ -2,6 +2,7 @@
 import { messageOf } from "../../contract/errors.ts";
 import type { Fault } from "../../contract/wire.ts";
 import { isContextOverflow } from "../context-overflow.ts";
+import { frameFault } from "../frame-law.ts";
 import { retryAfterOf } from "../retry.ts";
 
 /** What is read of an APIError of the SDK. */
@@ -26,6 +27,8 @@ const NO_KEY = /^Could not resolve authentication method/;
 /** In the middle of a stream no status comes: only these, by Anthropic's names and by those of Bedrock, cannot pass. */
 const LASTING = /^(?:invalid_request|authentication|permission|not_found|billing|request_too_large)|validation|accessdenied|notfound/i;
 const SPENT = /spend_limit/;
+/** What the client for Bedrock says of a frame, with a piece of the answer after it. */
+const BROKEN_CHUNK = /^Could not parse a Bedrock chunk into JSON/;
 
 /** `undefined` for errors of the network, and for what is none of the SDK's. */
 export function toFault(error: unknown): Fault | undefined {
@@ -35,7 +38,10 @@ export function toFault(error: unknown): Fault | undefined {
   }
   const { name, status, headers, error: body, type, errorCode, requestID } = error as SdkError;
   const hasStatus = typeof status === "number";
-  if (!hasStatus && name !== "APIError" && typeof type !== "string") return undefined;
+  if (!hasStatus && name !== "APIError" && typeof type !== "string") {
+    const message = messageOf(error);
+    return BROKEN_CHUNK.test(message) ? { kind: "retryable", code: "hostile-response", reason: "broken JSON" } : frameFault(message);
+  }
   const told = headers instanceof Headers ? headers : undefined;
   const wait = hasStatus && told !== undefined ? retryAfterOf(told, Date.now()) : undefined;
   const given = typeof type === "string" && type !== "" ? { type } : {};

@@ -1,7 +1,8 @@
 /** A whole message of the Messages API, read block by block as its stream would be. */
 import type { GenerationSink } from "../../contract/wire.ts";
 import { faultOfBody } from "./errors.ts";
-import { type RawBlock, startBlock } from "./from-stream.ts";
+import { startBlock } from "./from-stream.ts";
+import type { RawBlock } from "./kept-block.ts";
 import { finishReasonOf } from "./stop-reason.ts";
 import { type RawUsage, usageReader } from "./usage.ts";
 
@@ -22,9 +23,11 @@ export function readResponse(response: unknown, into: GenerationSink): void {
   if (!Array.isArray(content)) return;
   if (typeof id === "string") into.responseId(id);
   if (typeof model === "string") into.model(model);
-  content.forEach((told: RawBlock | null, index) => {
-    const block = told ?? {};
-    if (startBlock(index, block, into) && block.type === "tool_use") into.toolValue(index, block.input);
+  content.forEach((block: RawBlock | null, index) => {
+    if (block === null || typeof block !== "object") return;
+    const kind = startBlock(index, block, into);
+    if (kind === "tool-use") into.toolValue(index, block.input);
+    if (kind === undefined) into.native(index, "text", { block });
     into.end(index);
   });
   if (usage) into.usage(usageReader()(usage));

@@ -1,6 +1,7 @@
 /** The raw events of a Messages stream, read one by one; only `message_stop` proves that the answer is whole. */
 import type { GenerationSink } from "../../contract/wire.ts";
 import { faultOfBody } from "./errors.ts";
+import { KeptBlock, listOf, type RawBlock, type RawDelta, restOf } from "./kept-block.ts";
 import { finishReasonOf } from "./stop-reason.ts";
 import { type RawUsage, usageReader } from "./usage.ts";
 
@@ -14,47 +15,84 @@ interface StreamEvent {
   usage?: RawUsage | null;
 }
 
-/** A block of an answer, also of one that is not streamed. */
-export interface RawBlock {
-  type?: string;
-  text?: unknown;
-  thinking?: unknown;
-  signature?: unknown;
-  data?: unknown;
-  id?: unknown;
-  name?: unknown;
-  input?: unknown;
-}
+type Kind = "text" | "thinking" | "tool-use";
 
-interface RawDelta {
-  type?: string;
-  text?: unknown;
-  partial_json?: unknown;
-  thinking?: unknown;
-  signature?: unknown;
-  stop_reason?: unknown;
+/** Of a block of a known kind: what is kept beside what is read. */
+interface Known {
+  kind: Kind;
+  rest: Record<string, unknown>;
+  /** Of kinds that are not known. */
+  deltas: RawDelta[];
 }
 
 const textIn = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export function readEvents(into: GenerationSink): (event: unknown) => void {
   const readUsage = usageReader();
-  /** Blocks of kinds that are not known, with deltas of kinds that are. */
-  const skipped = new Set<number>();
+  const known = new Map<number, Known>();
+  const kept = new Map<number, KeptBlock>();
   let stopReason: unknown;
+
+  const start = (index: number, block: RawBlock): void => {
+    stop(index);
+    const kind = startBlock(index, block, into);
+    if (kind !== undefined) {
+      known.set(index, { kind, rest: { ...restOf(block) }, deltas: [] });
+      return;
+    }
+    // Its place is taken now; what it holds is known at its end.
+    into.native(index, "text", {});
+    kept.set(index, new KeptBlock(block));
+  };
+  const stop = (index: number): void => {
+    const block = kept.get(index);
+    if (block !== undefined) into.native(index, "text", { block: block.whole() });
+    kept.delete(index);
+    known.delete(index);
+    into.end(index);
+  };
+  const readDelta = (index: number, delta: RawDelta): void => {
+    switch (delta.type) {
+      case "text_delta":
+        into.text(index, textIn(delta.text));
+        break;
+      case "input_json_delta":
+        into.toolInput(index, textIn(delta.partial_json));
+        break;
+      case "thinking_delta":
+        into.thinking(index, textIn(delta.thinking));
+        break;
+      case "signature_delta":
+        into.signature(index, textIn(delta.signature));
+        break;
+      default:
+        keepDelta(index, delta);
+    }
+  };
+  const keepDelta = (index: number, delta: RawDelta): void => {
+    const block = known.get(index) ?? { kind: "text", rest: {}, deltas: [] };
+    known.set(index, block);
+    const { kind, rest, deltas } = block;
+    if (delta.type === "citations_delta") rest.citations = [...listOf(rest.citations), delta.citation];
+    else deltas.push(delta);
+    into.native(index, kind, { ...(Object.keys(rest).length === 0 ? {} : { rest }), ...(deltas.length === 0 ? {} : { deltas }) });
+  };
 
   return (event) => {
     const { type, index = 0, message, content_block: block, delta, usage } = (event ?? {}) as StreamEvent;
     switch (type) {
-      case "content_block_delta":
-        if (delta && !skipped.has(index)) readDelta(index, delta, into);
+      case "content_block_delta": {
+        if (!delta) break;
+        const unread = kept.size === 0 ? undefined : kept.get(index);
+        if (unread === undefined) readDelta(index, delta);
+        else unread.take(delta);
         break;
+      }
       case "content_block_start":
-        if (block && startBlock(index, block, into)) skipped.delete(index);
-        else skipped.add(index);
+        if (block) start(index, block);
         break;
       case "content_block_stop":
-        into.end(index);
+        stop(index);
         break;
       case "message_start":
         if (typeof message?.id === "string") into.responseId(message.id);
@@ -66,6 +104,7 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
         if (usage) into.usage(readUsage(usage));
         break;
       case "message_stop":
+        for (const open of [...kept.keys()]) stop(open);
         into.finish(finishReasonOf(stopReason));
         break;
       case "error":
@@ -74,40 +113,31 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   };
 }
 
-function readDelta(index: number, delta: RawDelta, into: GenerationSink): void {
-  switch (delta.type) {
-    case "text_delta":
-      into.text(index, textIn(delta.text));
-      break;
-    case "input_json_delta":
-      into.toolInput(index, textIn(delta.partial_json));
-      break;
-    case "thinking_delta":
-      into.thinking(index, textIn(delta.thinking));
-      break;
-    case "signature_delta":
-      into.signature(index, textIn(delta.signature));
-  }
+/** Opens a block with what it starts with. @returns `undefined` for kinds that are not known, of which nothing is opened */
+export function startBlock(index: number, block: RawBlock, into: GenerationSink): Kind | undefined {
+  const kind = openBlock(index, block, into);
+  const rest = kind === undefined ? undefined : restOf(block);
+  if (kind !== undefined && rest !== undefined) into.native(index, kind, { rest });
+  return kind;
 }
 
-/** Opens a block with what it starts with. @returns whether its kind is known */
-export function startBlock(index: number, block: RawBlock, into: GenerationSink): boolean {
+function openBlock(index: number, block: RawBlock, into: GenerationSink): Kind | undefined {
   switch (block.type) {
     case "text":
       into.text(index, textIn(block.text));
-      return true;
+      return "text";
     case "thinking":
       into.thinking(index, textIn(block.thinking));
       if (textIn(block.signature) !== "") into.signature(index, textIn(block.signature));
-      return true;
+      return "thinking";
     case "redacted_thinking":
       into.native(index, "thinking", { redacted: textIn(block.data) });
-      return true;
+      return "thinking";
     case "tool_use":
       // Its input here is a placeholder: the real one comes in pieces.
       into.toolStart(index, { id: textIn(block.id), name: textIn(block.name) });
-      return true;
+      return "tool-use";
     default:
-      return false;
+      return undefined;
   }
 }

@@ -8,8 +8,8 @@ interface ThinkingFields {
 }
 
 const MIN_BUDGET = 1024;
-/** They cannot leave off thinking; between tools they still think. */
-const BETWEEN_TOOLS = /(?:sonnet|haiku)-5-5/;
+/** It cannot leave off thinking: between tools it still thinks. */
+const BETWEEN_TOOLS = /sonnet-5[.-]5/;
 
 /** @param maxTokens of the answer, thoughts included, where the call says so */
 export function thinkingFields(model: string, thinking: Thinking | undefined, maxTokens = Number.POSITIVE_INFINITY): ThinkingFields {

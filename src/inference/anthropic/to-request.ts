@@ -1,10 +1,12 @@
 /** A request as the Messages API takes it: turns that alternate, tool results first in theirs; the same prefix gives the same bytes at every turn. */
 import type Anthropic from "@anthropic-ai/sdk";
-import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
+import type { ContentBlock, NativeData, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
 import type { ToolChoice } from "../../contract/generation.ts";
 import { ChatRole } from "../../contract/vocabulary.ts";
 import type { ModelRequest, WireMessage, WireTool } from "../../contract/wire.ts";
-import { outputSchema } from "./output-schema.ts";
+import { outputSchema } from "../output-schema.ts";
+import { placeSystem } from "../place-system.ts";
+import { plainId } from "../plain-id.ts";
 import { thinkingFields } from "./thinking.ts";
 
 type Block = Anthropic.ContentBlockParam;
@@ -63,7 +65,7 @@ interface Turn {
 
 function turnsOf(messages: readonly WireMessage[]): Anthropic.MessageParam[] {
   const turns: Turn[] = [];
-  for (const { role, blocks, cacheMarker } of messages) {
+  for (const { role, blocks, cacheMarker } of placeSystem(messages)) {
     const told = blocks.flatMap((block) => blockOf(block) ?? []);
     const results = told.filter(({ type }) => type === "tool_result");
     const rest = told.filter(({ type }) => type !== "tool_result");
@@ -76,16 +78,12 @@ function turnsOf(messages: readonly WireMessage[]): Anthropic.MessageParam[] {
   return turns.map(({ role, results, rest }) => ({ role, content: [...results, ...rest] }) as Anthropic.MessageParam);
 }
 
-/** The turn that a message belongs to. Of what follows an answer, all that the user says comes first: the API takes SYSTEM after it alone. */
 function turnFor(turns: Turn[], role: ChatRole): Turn {
   const last = turns.at(-1);
   const apiRole = role === ChatRole.ASSISTANT ? "assistant" : role === ChatRole.SYSTEM ? "system" : "user";
   if (last?.role === apiRole) return last;
-  const isBeforeSystem = apiRole === "user" && last?.role === "system";
-  const before = turns.at(-2);
-  if (isBeforeSystem && before?.role === "user") return before;
   const turn: Turn = { role: apiRole, results: [], rest: [] };
-  turns.splice(isBeforeSystem ? -1 : turns.length, 0, turn);
+  turns.push(turn);
   return turn;
 }
 
@@ -93,10 +91,13 @@ function textsOf({ blocks }: WireMessage): Anthropic.TextBlockParam[] {
   return blocks.flatMap((block) => (block.type === "text" && !isBlank(block.text) ? [{ type: "text", text: block.text }] : []));
 }
 
-/** Puts the marker on the last block that may carry one, in place: thoughts may not. */
+/** Thoughts may carry none, and what is kept goes back as it came. */
+const MARKABLE: ReadonlySet<string> = new Set(["text", "image", "tool_use", "tool_result"]);
+
+/** Puts the marker on the last block that may carry one, in place. */
 function marked<B extends Block>(blocks: B[], isMarked: boolean): B[] {
   if (isMarked) {
-    const last = blocks.findLast(({ type }) => type !== "thinking" && type !== "redacted_thinking");
+    const last = blocks.findLast(({ type }) => MARKABLE.has(type));
     if (last !== undefined) Object.assign(last, CACHED);
   }
   return blocks;
@@ -108,7 +109,7 @@ const isBlank = (text: string): boolean => text.trim() === "";
 function blockOf(block: ContentBlock): Block | undefined {
   switch (block.type) {
     case "text":
-      return isBlank(block.text) ? undefined : { type: "text", text: block.text };
+      return keptIn(block.native) ?? (isBlank(block.text) ? undefined : { type: "text", text: block.text, ...restIn(block.native) });
     case "thinking":
       return thinkingOf(block);
     case "image":
@@ -120,11 +121,11 @@ function blockOf(block: ContentBlock): Block | undefined {
             : { type: "base64", media_type: block.mediaType as Anthropic.Base64ImageSource["media_type"], data: block.data },
       };
     case "tool-use":
-      return { type: "tool_use", id: block.id, name: block.name, input: inputOf(block) };
+      return { type: "tool_use", id: plainId(block.id), name: block.name, input: inputOf(block), ...restIn(block.native) };
     case "tool-result":
       return {
         type: "tool_result",
-        tool_use_id: block.toolUseId,
+        tool_use_id: plainId(block.toolUseId),
         content: isBlank(block.content) ? "(no output)" : block.content,
         ...(block.isError === true ? { is_error: true } : {}),
       };
@@ -135,7 +136,21 @@ function blockOf(block: ContentBlock): Block | undefined {
 function thinkingOf({ text, signature, native }: ThinkingBlock): Block | undefined {
   const redacted = native?.data?.redacted;
   if (typeof redacted === "string") return { type: "redacted_thinking", data: redacted };
-  return signature === undefined ? undefined : { type: "thinking", thinking: text, signature };
+  return signature === undefined ? undefined : { type: "thinking", thinking: text, signature, ...restIn(native) };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** A block of a kind that is not read. */
+function keptIn(native: NativeData | undefined): Block | undefined {
+  const block = native?.data?.block;
+  return isRecord(block) && typeof block.type === "string" ? (block as unknown as Block) : undefined;
+}
+
+/** What came with a block beside what is read of it. */
+function restIn(native: NativeData | undefined): Record<string, unknown> {
+  const rest = native?.data?.rest;
+  return isRecord(rest) ? rest : {};
 }
 
 /** The API takes objects alone; what the model wrote amiss is told back to it within one. */

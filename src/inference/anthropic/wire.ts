@@ -1,6 +1,8 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { fetchOf } from "../platform-fetch.ts";
+import { serverOf } from "../server-address.ts";
 import { errorEvent, eventsOf } from "../server-sent-events.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
@@ -16,8 +18,6 @@ type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
 const NO_TIMEOUT_MS = 2_147_483_647;
 /** The last version of the API that takes sampling parameters; the SDK's own refuses them from every model. */
 const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
-/** Bedrock streams binary frames, of which its client makes events behind its fetch: a guard of text would refuse them. */
-const BINARY_STREAM = /\/invoke-with-response-stream$/;
 
 export class AnthropicWire implements Wire {
   readonly provider = "anthropic";
@@ -32,8 +32,7 @@ export class AnthropicWire implements Wire {
     this.#options = options;
     // Private in the SDK's types.
     const own = (client ?? {}) as { fetch?: unknown; baseURL?: unknown };
-    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
-    this.fetch = options.fetch ?? (typeof own.fetch === "function" ? (own.fetch as typeof fetch) : direct);
+    this.fetch = fetchOf(options.fetch, own.fetch);
     const server = serverOf(baseURL ?? own.baseURL ?? defaultURL(client));
     if (server !== undefined) this.server = server;
   }
@@ -53,7 +52,10 @@ export class AnthropicWire implements Wire {
   toFault = toFault;
 
   #connect(): Promise<AnthropicClientLike> {
-    this.#sdk ??= this.#load();
+    this.#sdk ??= this.#load().catch((error: unknown) => {
+      this.#sdk = undefined;
+      throw error;
+    });
     return this.#sdk;
   }
 
@@ -81,12 +83,7 @@ function readMessage({ event, data }: { event?: string | undefined; data: string
 function dispatchTo(base: typeof fetch): typeof fetch {
   return async (input, init) => {
     const call = (init as AttemptInit | undefined)?.[ATTEMPT];
-    if (call === undefined) return base(input, init);
-    const url = new URL(input instanceof Request ? input.url : input);
-    if (!BINARY_STREAM.test(url.pathname)) return call.fetch(input, init);
-    const response = await base(input, init);
-    call.onHeaders(response.status, response.headers);
-    return response;
+    return (call?.fetch ?? base)(input, init);
   };
 }
 
@@ -101,10 +98,4 @@ function defaultURL(client: AnthropicClientLike | undefined): string | undefined
   if (client !== undefined) return undefined;
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.ANTHROPIC_BASE_URL || "https://api.anthropic.com";
-}
-
-function serverOf(address: unknown): { address: string; port: number } | undefined {
-  if (typeof address !== "string" || !URL.canParse(address)) return undefined;
-  const { hostname, port, protocol } = new URL(address);
-  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
 }

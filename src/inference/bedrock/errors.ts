@@ -2,6 +2,7 @@
 import { messageOf } from "../../contract/errors.ts";
 import type { Fault } from "../../contract/wire.ts";
 import { isContextOverflow } from "../context-overflow.ts";
+import { frameFault } from "../frame-law.ts";
 import { retryAfterOf } from "../retry.ts";
 
 /** The subset of a smithy exception that is read. */
@@ -23,8 +24,6 @@ const UNAUTHORIZED =
   /^(?:CredentialsProviderError|TokenProviderError|ProviderError|ExpiredToken|UnrecognizedClient|InvalidSignature|IncompleteSignature|MissingAuthentication|InvalidClientToken|NotAuthorized|SignatureDoesNotMatch|RequestExpired)/;
 /** What the two HTTP handlers say of a connection that ended under them. */
 const DISCONNECTED = /^(?:HTTP\/2 stream is abnormally aborted|Unexpected error: http2 request did not get a response|Frame type id )/;
-const TRUNCATED = /^Truncated event message/;
-const DAMAGED = /checksum/i;
 const PASSING_STATUS = new Set([408, 409, 425, 429]);
 
 /** `undefined` for errors of the network, and for what is none of the SDK's. */
@@ -52,8 +51,8 @@ export function toFault(error: unknown): Fault | undefined {
     return { kind: "final", code: "invalid-request", detail: "no AWS region: set the option region, or AWS_REGION", isOwnDetail: true };
   }
   if (DISCONNECTED.test(detail)) return { kind: "retryable", code: "network", detail };
-  if (TRUNCATED.test(detail)) return { kind: "retryable", code: "stream-truncated", detail };
-  if (status === undefined && DAMAGED.test(detail)) return { kind: "retryable", code: "network", detail };
+  const broken = status === undefined ? frameFault(detail) : undefined;
+  if (broken !== undefined) return broken;
   const isOriginallyFinal = originalStatusCode !== undefined && isFinalStatus(originalStatusCode);
   if (PASSING.test(name)) return { ...facts, kind: isOriginallyFinal ? "final" : "retryable", reason: name, detail };
   if (FINAL.test(name)) return { ...facts, kind: "final", ...codeOf(name, detail), reason: name, detail };

@@ -2,6 +2,7 @@
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
 import type { GenerationSink } from "../../contract/wire.ts";
 import { toBase64 } from "./base64.ts";
+import { keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";
 
@@ -20,7 +21,11 @@ export function readResponse(response: unknown, into: GenerationSink): void {
       if (signature !== undefined) into.signature(key, signature);
     } else if (block.reasoningContent?.redactedContent !== undefined) {
       into.native(key, "thinking", { redactedContent: toBase64(block.reasoningContent.redactedContent) });
-    }
+    } else if (block.citationsContent !== undefined) {
+      const { content = [], citations = [] } = block.citationsContent;
+      into.text(key, content.map(({ text }) => text ?? "").join(""));
+      into.native(key, "text", { citations: keep(citations) });
+    } else into.native(key, "text", { block: keep(block) });
     into.end(key);
   }
   if (usage !== undefined) into.usage(readUsage(usage));

@@ -7,6 +7,7 @@ const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
   stop_sequence: "stop",
   tool_use: "tool-calls",
   max_tokens: "length",
+  model_context_window_exceeded: "length",
   content_filtered: "content-filter",
   guardrail_intervened: "content-filter",
 };
@@ -18,7 +19,6 @@ export const finishReasonOf = (raw: string | undefined): FinishReason => ({
 
 /** To be told after the usage, which is paid for. */
 export function faultOfStop(raw: string | undefined): Fault | undefined {
-  if (raw === "model_context_window_exceeded") return { kind: "context-length", reason: raw };
   if (raw === "malformed_model_output" || raw === "malformed_tool_use") return { kind: "retryable", reason: raw };
   return undefined;
 }

@@ -7,7 +7,8 @@ export interface ThinkingFields {
   fields?: NonNullable<ConverseRequest["additionalModelRequestFields"]>;
 }
 
-const isClaude = (model: string): boolean => /claude|anthropic/i.test(model);
+/** An ARN of one's own does not tell its model: its capabilities were set by hand, for Claude alone takes what goes out here. */
+const isClaude = (model: string): boolean => /claude|anthropic|:(?:application-inference-profile|provisioned-model)\//i.test(model);
 
 export function thinkingFields(model: string, thinking: Thinking | undefined): ThinkingFields {
   if (thinking === undefined) return {};

@@ -1,5 +1,6 @@
 /** A request as Converse takes it: turns that alternate, tool results first in theirs, and cache points as blocks of their own. */
 import type {
+  Citation,
   ContentBlock as ConverseBlock,
   ConverseRequest,
   ImageFormat,
@@ -10,11 +11,15 @@ import type {
   Tool,
   ToolConfiguration,
 } from "@aws-sdk/client-bedrock-runtime";
-import type { ContentBlock, ImageBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
+import type { ContentBlock, ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
 import { ChatRole } from "../../contract/vocabulary.ts";
 import type { ModelRequest, WireMessage } from "../../contract/wire.ts";
 import { WireFault } from "../../contract/wire-fault.ts";
+import { outputSchema } from "../output-schema.ts";
+import { placeSystem } from "../place-system.ts";
+import { plainId } from "../plain-id.ts";
 import { fromBase64 } from "./base64.ts";
+import { keptBlock, unkeep } from "./kept-block.ts";
 import { thinkingFields } from "./thinking-fields.ts";
 
 type Document = NonNullable<ConverseRequest["additionalModelRequestFields"]>;
@@ -40,7 +45,9 @@ export function toRequest(request: ModelRequest): ConverseRequest {
     ...(effort === undefined ? {} : { effort }),
     ...(output === undefined
       ? {}
-      : { textFormat: { type: "json_schema", structure: { jsonSchema: { schema: JSON.stringify(output), name: "output" } } } }),
+      : {
+          textFormat: { type: "json_schema", structure: { jsonSchema: { schema: JSON.stringify(outputSchema(output)), name: "output" } } },
+        }),
   };
   return {
     modelId: model,
@@ -81,17 +88,19 @@ interface Turn {
 
 function turnsOf({ messages, toolChoice }: ModelRequest): Message[] {
   const turns: Turn[] = [];
-  for (const { role, blocks, cacheMarker } of messages) {
+  for (const { role, blocks, cacheMarker } of placeSystem(messages)) {
     const converseRole = role === ChatRole.ASSISTANT ? "assistant" : role === ChatRole.SYSTEM ? "system" : "user";
     const told = blocks.flatMap((block) => blockOf(block) ?? []);
     if (told.length === 0) continue;
-    const rest = told.filter(({ toolResult }) => toolResult === undefined);
+    // In an answer they are of tools that Bedrock ran, and stand where they came.
+    const isResult = ({ toolResult }: ConverseBlock): boolean => toolResult !== undefined && converseRole !== "assistant";
+    const rest = told.filter((block) => !isResult(block));
     let turn = turns.at(-1);
     if (turn?.role !== converseRole) {
       turn = { role: converseRole, results: [], rest: [] };
       turns.push(turn);
     }
-    turn.results.push(...told.filter(({ toolResult }) => toolResult !== undefined));
+    turn.results.push(...told.filter(isResult));
     turn.rest.push(...rest);
     if (!cacheMarker) continue;
     const tail = rest.length > 0 ? turn.rest : turn.results;
@@ -107,23 +116,32 @@ function turnsOf({ messages, toolChoice }: ModelRequest): Message[] {
 function blockOf(block: ContentBlock): ConverseBlock | undefined {
   switch (block.type) {
     case "text":
-      return isBlank(block.text) ? undefined : { text: block.text };
+      return textOf(block);
     case "thinking":
       return reasoningOf(block);
     case "image":
       return imageOf(block);
     case "tool-use":
-      return { toolUse: { toolUseId: block.id, name: block.name, input: inputOf(block) } };
+      return { toolUse: { toolUseId: plainId(block.id), name: block.name, input: inputOf(block) } };
     case "tool-result":
       return {
         toolResult: {
-          toolUseId: block.toolUseId,
+          toolUseId: plainId(block.toolUseId),
           content: [{ text: isBlank(block.content) ? "(empty)" : block.content }],
           // Some models take no status at all.
           ...(block.isError === true ? { status: "error" } : {}),
         },
       };
   }
+}
+
+function textOf({ text, native }: TextBlock): ConverseBlock | undefined {
+  const kept = keptBlock(native?.data);
+  if (kept !== undefined || isBlank(text)) return kept;
+  const citations = native?.data?.citations;
+  return Array.isArray(citations)
+    ? { citationsContent: { content: [{ text }], citations: citations.map(unkeep) as Citation[] } }
+    : { text };
 }
 
 /** Thoughts without a proof are no use to a model, and several refuse them. */
@@ -160,7 +178,11 @@ function toolsOf({ tools, toolsMarker, toolChoice, messages }: ModelRequest): To
   // There is no way to say "none" but to name no tools.
   if (toolChoice === "none" && used.length === 0) return undefined;
   const specs: Tool[] = tools.map(({ name, description, inputSchema }) => ({
-    toolSpec: { name, ...(description === "" ? {} : { description }), inputSchema: { json: inputSchema as Document } },
+    toolSpec: {
+      name,
+      ...(description === "" ? {} : { description }),
+      inputSchema: { json: { type: "object", ...inputSchema } as Document },
+    },
   }));
   const told = specs.length > 0 ? specs : used.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: "object" } } } }));
   if (told.length === 0) return undefined;

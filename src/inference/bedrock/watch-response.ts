@@ -2,8 +2,8 @@
 import type { WireCall } from "../../contract/wire.ts";
 import { WireFault } from "../../contract/wire-fault.ts";
 import { ByteLaw } from "../byte-law.ts";
+import { FrameLaw } from "../frame-law.ts";
 import { headersOf, toldFault } from "./errors.ts";
-import { FrameLaw } from "./frame-law.ts";
 
 /** What both HTTP handlers of the SDK answer with. */
 export interface HttpResponse {

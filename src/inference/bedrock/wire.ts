@@ -2,7 +2,9 @@
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { WireFault } from "../../contract/wire-fault.ts";
+import { MAX_RESPONSE_BYTES } from "../call-settings.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { serverOf } from "../server-address.ts";
 import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
@@ -14,7 +16,6 @@ import { toRequest } from "./to-request.ts";
 type Sdk = typeof import("@aws-sdk/client-bedrock-runtime");
 type Sender = Pick<BedrockRuntimeClient, "send">;
 
-const MAX_RESPONSE_BYTES = 134_217_728;
 const PACKAGE = "@aws-sdk/client-bedrock-runtime";
 
 export class BedrockWire implements Wire {
@@ -27,7 +28,8 @@ export class BedrockWire implements Wire {
   constructor(options: BedrockClientOptions) {
     this.#options = options;
     this.#maxBytes = options.maxResponseBytes ?? MAX_RESPONSE_BYTES;
-    const server = serverOf(options);
+    const { endpoint, region } = options;
+    const server = serverOf(endpoint ?? (region === undefined ? undefined : `https://bedrock-runtime.${region}.amazonaws.com`));
     if (server !== undefined) this.server = server;
   }
 
@@ -109,10 +111,4 @@ function closing<T>(events: AsyncIterable<T>, close: () => void): AsyncIterable<
       };
     },
   };
-}
-
-function serverOf({ endpoint, region }: BedrockClientOptions): { address: string; port?: number } | undefined {
-  if (endpoint === undefined) return region === undefined ? undefined : { address: `bedrock-runtime.${region}.amazonaws.com`, port: 443 };
-  const { hostname, port, protocol } = new URL(endpoint);
-  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
 }

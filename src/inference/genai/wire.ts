@@ -8,8 +8,11 @@ import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
 import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { fetchOf } from "../platform-fetch.ts";
+import { serverOf } from "../server-address.ts";
 import { toFault } from "./errors.ts";
 import type { GoogleGenAIClientLike, GoogleGenAIClientOptions } from "./options.ts";
+import { tailReadingFetch } from "./trailing-error.ts";
 
 /** What is read of a ready-made client beside its methods; private in the SDK's types. */
 interface OwnSettings {
@@ -31,11 +34,10 @@ export class GoogleGenAIWire implements Wire {
     const { client, project, baseURL } = options;
     const own = (client ?? {}) as OwnSettings;
     const isVertex = project !== undefined || own.vertexai === true;
-    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
     this.#options = options;
     this.#limits = client === undefined ? {} : { timeout: 0, retryOptions: { attempts: 1 } };
     this.provider = isVertex ? "gcp.vertex_ai" : "gcp.gemini";
-    this.fetch = options.fetch ?? (typeof own.httpOptions?.fetch === "function" ? (own.httpOptions.fetch as typeof fetch) : direct);
+    this.fetch = fetchOf(options.fetch, own.httpOptions?.fetch);
     const server = serverOf(baseURL ?? own.httpOptions?.baseUrl ?? defaultURL(options));
     if (server !== undefined) this.server = server;
   }
@@ -109,7 +111,7 @@ function toRequest(request: ModelRequest, call: WireCall, limits: object): objec
     // By itself the SDK asks again for what an answer lacks, and books it nowhere.
     automaticContinuation: false,
     abortSignal: call.signal,
-    httpOptions: { fetch: faultingFetch(call.fetch), ...limits },
+    httpOptions: { fetch: tailReadingFetch(faultingFetch(call.fetch)), ...limits },
   };
   return { model, contents: contentsOf(request), config: config as unknown as GenerateContentConfig };
 }
@@ -128,10 +130,4 @@ function defaultURL({ client, project, location }: GoogleGenAIClientOptions): st
   const region = location === undefined || location === "global" ? "" : `${location}-`;
   const isKnown = location !== undefined || environment("GOOGLE_CLOUD_LOCATION") === undefined;
   return environment("GOOGLE_VERTEX_BASE_URL") ?? (isKnown ? `https://${region}aiplatform.googleapis.com` : undefined);
-}
-
-function serverOf(address: unknown): { address: string; port: number } | undefined {
-  if (typeof address !== "string" || !URL.canParse(address)) return undefined;
-  const { hostname, port, protocol } = new URL(address);
-  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
 }

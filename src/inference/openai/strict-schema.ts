@@ -23,6 +23,10 @@ export function outputFormat(schema: JsonSchema): { name: string; schema: JsonSc
 function isStrict(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const schema = value as JsonSchema;
+  // A reference stands alone; all else has to say what it is of.
+  if (schema.$ref !== undefined) return Object.keys(schema).length === 1;
+  if (schema.type === undefined && schema.anyOf === undefined) return false;
+  if ([schema.type].flat().includes("array") && schema.items === undefined) return false;
   if (isObject(schema) && !namesAllKeys(schema)) return false;
   return Object.entries(schema).every(([key, child]) => {
     if (PLAIN.has(key)) return true;

@@ -2,12 +2,15 @@
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
+import { fetchOf } from "../platform-fetch.ts";
+import { serverOf } from "../server-address.ts";
 import { errorEvent, eventsOf, STREAM_END } from "../server-sent-events.ts";
 import { readChatResponse } from "./chat/from-response.ts";
-import { readChatEvents } from "./chat/from-stream.ts";
+import { readChatEvents, streamEnd } from "./chat/from-stream.ts";
 import { toChatRequest } from "./chat/to-request.ts";
 import { toFault } from "./errors.ts";
 import { type Dialect, dialectOf, type OpenAIClientLike, type OpenAIClientOptions } from "./options.ts";
+import { Refusals } from "./refusals.ts";
 import { readResponsesResponse } from "./responses/from-response.ts";
 import { readResponsesEvents } from "./responses/from-stream.ts";
 import { toResponsesRequest } from "./responses/to-request.ts";
@@ -30,16 +33,16 @@ export class OpenAIWire implements Wire {
   readonly #options: OpenAIClientOptions;
   readonly #dialect: Dialect;
   #sdk: Promise<OpenAIClientLike> | undefined;
-  /** Whether the server is asked for the usage of a stream; some refuse that. */
-  #asksUsage = true;
+  readonly #refusals = new Refusals();
+  /** What to tell of whole answers. */
+  readonly #warnings = new WeakMap<object, readonly string[]>();
 
   constructor(options: OpenAIClientOptions) {
     const { client, baseURL } = options;
     this.#options = options;
     // Private in the SDK's types.
     const own = (client ?? {}) as { fetch?: unknown; baseURL?: unknown };
-    const direct: typeof fetch = (input, init) => globalThis.fetch(input, init);
-    this.fetch = options.fetch ?? (typeof own.fetch === "function" ? (own.fetch as typeof fetch) : direct);
+    this.fetch = fetchOf(options.fetch, own.fetch);
     const address = baseURL ?? (client === undefined ? (environment("OPENAI_BASE_URL") ?? OPENAI_URL) : String(own.baseURL ?? ""));
     this.#dialect = dialectOf(options, address);
     this.provider = this.#dialect.provider;
@@ -48,47 +51,43 @@ export class OpenAIWire implements Wire {
   }
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
-    const { chat, responses } = await this.#connect();
-    const options = callOptions(call);
-    return this.#dialect.api === "chat"
-      ? chat.completions.create(toChatRequest(request, this.#dialect), options)
-      : responses.create(toResponsesRequest(request, this.#dialect), options);
+    const sdk = await this.#connect();
+    const { answer, warnings } = await this.#refusals.ask(this.#bodyOf(request), (body) => this.#create(sdk, body, call));
+    if (warnings.length > 0 && typeof answer === "object" && answer !== null) this.#warnings.set(answer, warnings);
+    return answer;
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const sdk = await this.#connect();
-    const events = await (this.#dialect.api === "chat"
-      ? this.#openChat(sdk, request, call)
-      : eventsOf(sdk.responses.create({ ...toResponsesRequest(request, this.#dialect), stream: true }, callOptions(call)), readMessage));
     const { client } = this.#options;
+    const { api, finishReason } = this.#dialect;
+    const body = { ...this.#bodyOf(request), stream: true, ...(api === "chat" ? { stream_options: { include_usage: true } } : {}) };
+    const { answer, warnings } = await this.#refusals.ask(body, (asked) => eventsOf(this.#create(sdk, asked, call), readMessage));
     // What is no SDK's takes no fetch: its bytes are seen as events only.
-    return client === undefined || client.withOptions !== undefined ? events : heard(events, call);
+    const events = client === undefined || client.withOptions !== undefined ? answer : heard(answer, call);
+    const isTold = finishReason || api === "responses";
+    return isTold && warnings.length === 0 ? events : withWords(events, warnings, isTold);
   }
 
   readResponse(response: unknown, into: GenerationSink): void {
+    for (const warning of this.#warnings.get(response as object) ?? []) into.warn(warning);
     const read = this.#dialect.api === "chat" ? readChatResponse : readResponsesResponse;
     read(response, into);
   }
 
   readEvents(into: GenerationSink): (event: unknown) => void {
-    return this.#dialect.api === "chat" ? readChatEvents(into, this.#dialect) : readResponsesEvents(into);
+    const read = this.#dialect.api === "chat" ? readChatEvents(into) : readResponsesEvents(into);
+    return (event) => (event instanceof Words ? into.warn(event.warning) : read(event));
   }
 
   toFault = toFault;
 
-  async #openChat({ chat }: OpenAIClientLike, request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
-    const body = { ...toChatRequest(request, this.#dialect), stream: true };
-    const ask = (about: object): Promise<AsyncIterable<unknown>> =>
-      eventsOf(chat.completions.create({ ...body, ...about }, callOptions(call)), readMessage);
-    if (!this.#asksUsage) return ask({});
-    try {
-      return await ask({ stream_options: { include_usage: true } });
-    } catch (error) {
-      if (!refusesUsage(error)) throw error;
-      const events = await ask({});
-      this.#asksUsage = false;
-      return events;
-    }
+  #bodyOf(request: ModelRequest): Record<string, unknown> {
+    return this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);
+  }
+
+  #create({ chat, responses }: OpenAIClientLike, body: object, call: WireCall): PromiseLike<unknown> {
+    return this.#dialect.api === "chat" ? chat.completions.create(body, callOptions(call)) : responses.create(body, callOptions(call));
   }
 
   #connect(): Promise<OpenAIClientLike> {
@@ -115,6 +114,26 @@ export class OpenAIWire implements Wire {
       ...(isStranger ? { organization: null, project: null, adminAPIKey: null, defaultHeaders: withoutOwnHeaders(key) } : {}),
     });
   }
+}
+
+/** Of our own, among the events of a stream. */
+class Words {
+  readonly warning: string;
+
+  constructor(warning: string) {
+    this.warning = warning;
+  }
+}
+
+/** @param isTold whether the stream says why it ends; where it does not, its end is its reason */
+async function* withWords(events: AsyncIterable<unknown>, warnings: readonly string[], isTold: boolean): AsyncGenerator<unknown> {
+  for (const warning of warnings) yield new Words(warning);
+  let last: unknown;
+  for await (const event of events) {
+    last = Array.isArray(event) ? event.at(-1) : event;
+    yield event;
+  }
+  if (!isTold && last !== undefined) yield streamEnd(last);
 }
 
 function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
@@ -165,18 +184,7 @@ function callOptions(call: WireCall): object {
   return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions };
 }
 
-function refusesUsage(error: unknown): boolean {
-  const { status, message } = (error ?? {}) as { status?: unknown; message?: unknown };
-  return (status === 400 || status === 422) && typeof message === "string" && /stream_options|include_usage/.test(message);
-}
-
 function environment(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.[name]?.trim() || undefined;
-}
-
-function serverOf(address: string): { address: string; port: number } | undefined {
-  if (!URL.canParse(address)) return undefined;
-  const { hostname, port, protocol } = new URL(address);
-  return { address: hostname, port: Number(port) || (protocol === "http:" ? 80 : 443) };
 }

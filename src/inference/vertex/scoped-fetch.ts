@@ -2,6 +2,7 @@
  * The Vertex SDK knows neither a fetch nor a signal: it calls the global fetch. So while calls of ours are on their way to it,
  * and only then, the global fetch is one that takes those calls out by a private header; all others pass through unchanged.
  */
+import { patient } from "../platform-fetch.ts";
 
 /** Never sent. */
 const HEADER = "x-asimov-call";
@@ -16,7 +17,7 @@ const replacements = new WeakMap<typeof fetch, Installed>();
 const routes = new Map<string, typeof fetch>();
 
 /** The global fetch as it is without us. */
-export const platformFetch: typeof fetch = (input, init) => baseOf(globalThis.fetch)(input, init);
+export const platformFetch: typeof fetch = (input, init) => baseOf(globalThis.fetch)(input, patient(init));
 
 const baseOf = (current: typeof fetch): typeof fetch => replacements.get(current)?.base ?? current;
 

@@ -14,7 +14,6 @@ describe("a whole answer of Anthropic", () => {
       ...withContent(
         { type: "thinking", thinking: "Hm.", signature: "c2ln" },
         { type: "redacted_thinking", data: "b3BhcXVl" },
-        { type: "hologram", text: "not to be read" },
         null,
         { type: "text", text: "Let me see." },
         { type: "tool_use", id: "toolu_1", name: "add", input: { a: 1 } },

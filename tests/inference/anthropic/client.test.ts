@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import Anthropic, { type ClientOptions } from "@anthropic-ai/sdk";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import Anthropic from "@anthropic-ai/sdk";
+import { describe, expect, it, vi } from "vitest";
 import { type AnthropicClientLike, type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
-import { ROOT, run } from "../../support/program.ts";
+import type { ChatMessage } from "../../../src/contract/chat.ts";
+import { ChatRole } from "../../../src/contract/vocabulary.ts";
 import { recorder } from "../../telemetry/recorder.ts";
 import {
   answer,
   answerOf,
+  bodyOf,
   clientOf,
   forgetEnvironment,
   HELLO,
@@ -18,13 +17,10 @@ import {
   refuse,
   sendAll,
   serve,
-  sseText,
   textStream,
 } from "./messages-server.ts";
 
 const recorded = recorder();
-
-type Middleware = NonNullable<ClientOptions["middleware"]>[number];
 
 describe("an Anthropic client", () => {
   it("sends its key as a bearer token, also where the environment holds another", async () => {
@@ -47,15 +43,6 @@ describe("an Anthropic client", () => {
       message: expect.stringMatching(/no key was given.*apiKey or ANTHROPIC_API_KEY/),
     });
     expect(server.requests).toHaveLength(0);
-  });
-
-  it("makes as many requests as it has attempts: the SDK makes none of its own", async () => {
-    const server = await serve((_request, response) => refuse(response, 529, "overloaded_error"));
-    const client = clientOf(server.url, { retry: PATIENT });
-    await expect(client.generate(HELLO)).rejects.toMatchObject({ code: "retries-exceeded", attempts: 3, cause: { status: 529 } });
-    expect(server.requests).toHaveLength(3);
-    await expect(client.stream(HELLO).result).rejects.toMatchObject({ attempts: 3 });
-    expect(server.requests).toHaveLength(6);
   });
 
   it("asks for long answers without a stream", async () => {
@@ -90,6 +77,20 @@ describe("an Anthropic client", () => {
     expect(warnings).toHaveLength(1);
     expect(server.requests[1]?.headers["anthropic-version"]).not.toBe("2023-06-01");
     expect(server.requests[1]?.body).not.toHaveProperty("temperature");
+  });
+
+  it("sends SYSTEM wherever it stands, as the model takes it there", async () => {
+    const server = await serve((_request, response) => answer(response));
+    const talk: ChatMessage[] = [...HELLO, { role: ChatRole.ASSISTANT, content: "Hi" }, { role: ChatRole.SYSTEM, content: "Be brief." }];
+    const more: ChatMessage[] = [...talk, { role: ChatRole.USER, content: "Go on" }];
+    const rolesOf = async (model: string, messages: ChatMessage[]): Promise<string[]> => {
+      await clientOf(server.url, { model }).generate(messages);
+      return bodyOf(server, server.requests.length - 1).messages.map(({ role }) => role);
+    };
+    expect(await rolesOf("claude-sonnet-5-5", talk)).toEqual(["user", "assistant", "user"]);
+    expect(await rolesOf("claude-sonnet-5-5", more)).toEqual(["user", "assistant", "user", "system"]);
+    expect(await rolesOf("claude-sonnet-4-6", talk)).toEqual(["user", "assistant", "user"]);
+    expect(await rolesOf("claude-sonnet-4-6", more)).toEqual(["user", "assistant", "user"]);
   });
 
   it("gives an older model a budget for its thoughts, with room for the answer", async () => {
@@ -145,28 +146,6 @@ describe("an Anthropic client", () => {
       expect.objectContaining({ code: "invalid-options", message: expect.stringContaining(words) }),
     );
   });
-
-  it("says what to install when the SDK is missing", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "asimov-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    mkdirSync(join(folder, "node_modules"));
-    for (const name of ["src", "machines", "actors"]) symlinkSync(join(ROOT, name), join(folder, name));
-    mkdirSync(join(folder, "node_modules/@opentelemetry"));
-    for (const name of ["xstate", "zod", "eventsource-parser", "@opentelemetry/api"])
-      symlinkSync(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
-    const program = `import { AnthropicInferenceClient } from "./src/anthropic.ts";
-      const client = new AnthropicInferenceClient({ model: "${MODEL}", apiKey: "${KEY}" });
-      const error = await client.generate([{ role: "USER", content: "Hello" }]).catch((thrown) => thrown);
-      console.log(JSON.stringify({ code: error.code, retryable: error.retryable, message: error.message }));`;
-    writeFileSync(join(folder, "program.ts"), program);
-    const ended = await run(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", join(folder, "program.ts")]);
-    expect(ended).toMatchObject({ stderr: "", code: 0 });
-    expect(JSON.parse(ended.stdout)).toEqual({
-      code: "missing-package",
-      retryable: false,
-      message: expect.stringContaining("npm install @anthropic-ai/sdk"),
-    });
-  });
 });
 
 describe("a ready-made client of Anthropic's SDK", () => {
@@ -216,21 +195,6 @@ describe("a ready-made client of Anthropic's SDK", () => {
     const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url), retry: { maxAttempts: 1 } });
     await expect(client.stream(HELLO, { idleTimeoutMs: 100 }).result).rejects.toMatchObject({ code: "stream-idle" });
     await server.requests[0]?.closed;
-  });
-
-  it("may make its events of Bedrock's binary frames", async () => {
-    const server = await serve((_request, response) => {
-      response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
-      response.end(Buffer.concat([Buffer.of(0xff), Buffer.from(sseText(textStream("Hi")))]));
-    });
-    // As the SDK's client for Bedrock does: another path, and frames to events.
-    const adapt: Middleware = async (request, next) => {
-      const answered = await next({ ...request, url: `${server.url}/model/${MODEL}/invoke-with-response-stream` });
-      const bytes = await answered.arrayBuffer();
-      return new Response(bytes.slice(1), { headers: { "content-type": "text/event-stream" } });
-    };
-    const client = new AnthropicInferenceClient({ model: MODEL, client: sdkClient(server.url, { middleware: [adapt] }) });
-    expect((await client.stream(HELLO).result).text).toBe("Hi");
   });
 
   it("may be any object that creates messages", async () => {

@@ -101,7 +101,7 @@ export const sseText = (events: readonly Json[]): string =>
   events.map((event) => `event: ${event?.type}\ndata: ${JSON.stringify(event)}\n\n`).join("");
 
 /** Starts a stream and sends the events; the answer stays open. */
-export function send(response: ServerResponse, ...events: Json[]): void {
+function send(response: ServerResponse, ...events: Json[]): void {
   if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
   response.write(sseText(events));
 }

@@ -125,6 +125,15 @@ describe("a conversation to Anthropic", () => {
     });
   });
 
+  it("tells SYSTEM in the user's place right after an answer, where the API takes none", () => {
+    const told = { role: "user", content: [text("[Instruction of the system]"), text("Be brief.")] };
+    const hi = assistant(text("Hi"));
+    expect(turnsOf(user("One"), hi, system("Be brief."))[2]).toEqual(told);
+    expect(turnsOf(user("One"), hi, system("Be brief."), assistant(text("Yes.")), user("Two"))[2]).toEqual(told);
+    expect(turnsOf(user("One"), hi, system("Be brief."), user(" \n"))[2]).toEqual(told);
+    expect(turnsOf(assistant(text("Hi")), system("Be brief."))).toEqual([{ role: "assistant", content: [text("Hi")] }, told]);
+  });
+
   it("holds no text of nothing but white space, no empty message, and no empty result", () => {
     expect(
       turnsOf(user("One"), assistant(text(" \n")), assistant(text(""), call("a")), says(ChatRole.TOOL_RESULT, result("a", ""))),
@@ -133,6 +142,18 @@ describe("a conversation to Anthropic", () => {
       { role: "assistant", content: [{ type: "tool_use", id: "a", name: "add", input: { a: 1 } }] },
       { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: "(no output)" }] },
     ]);
+  });
+
+  it("gives ids of other providers a form that the API takes, the same for call and result", () => {
+    const ids = ["functions.add:0", "functions_add_0", `call_${"x".repeat(80)}`, "toolu_01-a"];
+    const turns = turnsOf(assistant(...ids.map((id) => call(id))), says(ChatRole.TOOL_RESULT, ...ids.map((id) => result(id))));
+    const [calls = [], results = []] = turns.map(({ content }) =>
+      (content as { id?: string; tool_use_id?: string }[]).map((block) => block.id ?? block.tool_use_id),
+    );
+    expect(results).toEqual(calls);
+    expect(new Set(calls).size).toBe(4);
+    for (const id of calls) expect(id).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+    expect(calls[3]).toBe("toolu_01-a");
   });
 
   it("says of a result that it is an error", () => {
@@ -230,6 +251,7 @@ describe("thinking on Anthropic", () => {
     [MODEL, true, { type: "adaptive" }, undefined],
     [MODEL, false, { type: "disabled" }, undefined],
     ["claude-sonnet-5-5", false, { type: "between_tools" }, undefined],
+    ["claude-haiku-5-5", false, { type: "disabled" }, undefined],
     [MODEL, { effort: "minimal" }, { type: "adaptive" }, { effort: "low" }],
     [MODEL, { effort: "max", display: "omitted" }, { type: "adaptive", display: "omitted" }, { effort: "max" }],
     [MODEL, { budgetTokens: 2000 }, { type: "enabled", budget_tokens: 2000 }, undefined],

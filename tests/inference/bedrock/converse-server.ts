@@ -9,7 +9,7 @@ import { ChatRole } from "../../../src/contract/vocabulary.ts";
 import { EVENT_STREAM, eventFrame } from "../../support/event-stream.ts";
 import { json, serveWire, type WireServer } from "../../support/wire-server.ts";
 
-export const MODEL = "anthropic.claude-sonnet-4-20250514-v1:0";
+export const MODEL = "global.anthropic.claude-sonnet-4-6";
 export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
 export const CREDENTIALS = Object.freeze({ accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "planted-secret-access-key" });
 

@@ -4,7 +4,7 @@ import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
 import type { GenerateOptions } from "../../../src/contract/generation.ts";
 import { defineTool } from "../../../src/contract/tool.ts";
 import { ChatRole } from "../../../src/contract/vocabulary.ts";
-import { answer, bodyOf, clientOf, HELLO, MODEL, serve } from "./converse-server.ts";
+import { answer, answerOf, bodyOf, clientOf, HELLO, MODEL, serve } from "./converse-server.ts";
 
 type Json = Record<string, unknown>;
 interface Body {
@@ -75,21 +75,6 @@ describe("a request to Bedrock", () => {
     });
   });
 
-  it("keeps toolConfig when tools were called and none are given any more", async () => {
-    const history = [user("Add"), { role: ChatRole.ASSISTANT, content: [use("t1"), use("t2", "sub"), use("t3")] }];
-    const body = await sent([...history, result("t1", "1"), result("t2", "1"), result("t3", "1")]);
-    expect(body.toolConfig).toEqual({
-      tools: [
-        { toolSpec: { name: "add", inputSchema: { json: { type: "object" } } } },
-        { toolSpec: { name: "sub", inputSchema: { json: { type: "object" } } } },
-      ],
-    });
-  });
-
-  it("never sends an empty toolConfig", async () => {
-    expect(await sent(HELLO, { tools: [] })).not.toHaveProperty("toolConfig");
-  });
-
   it("tells of tools, and that one of them is to be called", async () => {
     const { toolConfig } = await sent(HELLO, { tools: [add], toolChoice: { name: "add" } });
     expect(toolConfig).toEqual({
@@ -151,6 +136,39 @@ describe("a request to Bedrock", () => {
     ]);
   });
 
+  it("tells SYSTEM right after an answer in the user's place, and where the model takes it, after what the user says", async () => {
+    const talk: ChatMessage[] = [
+      ...HELLO,
+      { role: ChatRole.ASSISTANT, content: [use("t1")] },
+      { role: ChatRole.SYSTEM, content: "Be brief" },
+    ];
+    const told = { role: "user", content: [{ text: "[Instruction of the system]" }, { text: "Be brief" }] };
+    expect((await sent(talk)).messages[2]).toEqual(told);
+    const server = await serve((_request, response) => answer(response));
+    const client = clientOf(server.url, { capabilities: { systemAnywhere: true } });
+    await client.generate(talk);
+    expect(bodyOf<Body>(server).messages[2]).toEqual(told);
+    await client.generate([...talk, result("t1", "1")]);
+    expect(bodyOf<Body>(server, 1).messages.slice(2)).toEqual([
+      { role: "user", content: [{ toolResult: { toolUseId: "t1", content: [{ text: "1" }] } }] },
+      { role: "system", content: [{ text: "Be brief" }] },
+    ]);
+  });
+
+  it("holds a schema to what Bedrock enforces, and tells the rest in words", async () => {
+    const server = await serve((_request, response) => answer(response, answerOf('{"city":"Rome"}')));
+    await clientOf(server.url).generate(HELLO, { output: z.object({ city: z.string().min(2) }) });
+    const { outputConfig } = bodyOf<{ outputConfig: { textFormat: { structure: { jsonSchema: { schema: string } } } } }>(server);
+    expect(JSON.parse(outputConfig.textFormat.structure.jsonSchema.schema)).toEqual({
+      type: "object",
+      properties: { city: { type: "string", description: "(minLength: 2)" } },
+      required: ["city"],
+      additionalProperties: false,
+    });
+    const free = clientOf(server.url).generate(HELLO, { output: z.object({ ages: z.record(z.string(), z.number()) }) });
+    await expect(free).rejects.toMatchObject({ code: "unsupported", retryable: false });
+  });
+
   it("sends images as bytes", async () => {
     const body = await sent([user([{ type: "image", mediaType: "image/png", data: "iVBORw==" }])]);
     expect(body.messages).toEqual([{ role: "user", content: [{ image: { format: "png", source: { bytes: "iVBORw==" } } }] }]);
@@ -197,6 +215,29 @@ describe("a request to Bedrock", () => {
         { text: "Hi" },
       ],
     });
+  });
+
+  it("gives ids of other providers a form that Converse takes, the same for call and result", async () => {
+    const body = await sent([user("Add"), { role: ChatRole.ASSISTANT, content: [use("functions.add:0")] }, result("functions.add:0", "1")]);
+    const blocks = body.messages.flatMap(({ content }) => content as { toolUse?: Json; toolResult?: Json }[]);
+    const [id, other] = blocks.flatMap(({ toolUse, toolResult }) => toolUse?.toolUseId ?? toolResult?.toolUseId ?? []);
+    expect(id).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+    expect(other).toBe(id);
+  });
+
+  it("gives a tool's schema the type that Converse wants", async () => {
+    const any = defineTool({ name: "any", description: "Any", input: {}, run: () => "" });
+    expect((await sent(HELLO, { tools: [any] })).toolConfig).toMatchObject({
+      tools: [{ toolSpec: { inputSchema: { json: { type: "object" } } } }],
+    });
+  });
+
+  it("asks a model behind an ARN to think as its capabilities say", async () => {
+    const server = await serve((_request, response) => answer(response));
+    const model = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc";
+    const client = clientOf(server.url, { model, capabilities: { thinking: ["budget", "off"] } });
+    await client.generate(HELLO, { thinking: false });
+    expect(bodyOf<Body>(server).additionalModelRequestFields).toEqual({ thinking: { type: "disabled" } });
   });
 
   it("asks Claude to think by its own field", async () => {

@@ -68,22 +68,6 @@ describe.each([
 });
 
 describe("a connection of Bedrock", () => {
-  it("is closed when a whole answer is aborted", async () => {
-    const controller = new AbortController();
-    const server = await serve((_request, response) => {
-      response.writeHead(200, { "content-type": "application/json" });
-      response.write('{"output":', () => controller.abort());
-    });
-    await expect(clientOf(server.url).generate(HELLO, { signal: controller.signal })).rejects.toMatchObject({ code: "aborted" });
-    await server.requests[0]?.closed;
-  });
-
-  it("is not opened for a call that is aborted already", async () => {
-    const server = await serve((_request, response) => answer(response));
-    await expect(clientOf(server.url).generate(HELLO, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
-    expect(server.requests).toEqual([]);
-  });
-
   it("speaks HTTP/2 to a server that speaks nothing else, from the first call on", async () => {
     const server = await serveHttp2((stream, n) => {
       if (n === 2) return stream.respond({ ":status": 500, "content-type": "application/json" }, { endStream: true });

@@ -79,7 +79,7 @@ describe("a client of Google's Gen AI SDK", () => {
 
   it("takes an answer as it is: the SDK neither calls tools nor asks for more by itself", async () => {
     const server = await serve((_request, response) => json(response, 200, end([{ text: "Hi" }], "CONTINUATION")));
-    expect((await genaiOf(server.url).generate(HELLO)).finishReason).toEqual({ unified: "other", raw: "CONTINUATION" });
+    expect((await genaiOf(server.url).generate(HELLO)).finishReason).toEqual({ unified: "length", raw: "CONTINUATION" });
     expect(server.requests).toHaveLength(1);
     expect(server.requests[0]?.headers).not.toHaveProperty("x-server-timeout");
   });

@@ -1,4 +1,4 @@
-import OpenAI from "openai";
+import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it, vi } from "vitest";
 import { type OpenAIClientLike, type OpenAIClientOptions, OpenAIInferenceClient } from "../../../src/openai.ts";
 import { recorder } from "../../telemetry/recorder.ts";
@@ -94,6 +94,46 @@ describe("an OpenAI client", () => {
     expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
   });
 
+  it.each(APIS)("uses a ready-made client of Azure by %s, with its version, its deployment and its key", async (api) => {
+    const server = await serve((request, response, n) =>
+      n < 2 ? answer({ ...request, url: request.url.split("?")[0] ?? "" }, response) : refuse(response, 503, {}),
+    );
+    forgetEnvironment();
+    const seen: string[] = [];
+    const rerouted: typeof fetch = (input, init) => {
+      const url = new URL(String(input));
+      seen.push(url.host);
+      return fetch(`${server.url}${url.pathname}${url.search}`, init);
+    };
+    const about = { endpoint: "https://team.openai.azure.com", apiVersion: "2026-10-01", deployment: "our-gpt" };
+    const client: OpenAIClientLike = new AzureOpenAI({ ...about, apiKey: KEY, fetch: rerouted, maxRetries: 5 });
+    const own = new OpenAIInferenceClient({ model: "gpt-5.2", client, api, retry: PATIENT, maxTokens: 50 });
+    expect(own.provider).toBe("azure.ai.openai");
+    expect(await own.generate(HELLO, { temperature: 0.5 })).toMatchObject({
+      text: "Hi",
+      warnings: [expect.stringContaining("temperature")],
+    });
+    expect((await own.stream(HELLO, { thinking: false }).result).text).toBe("Hi");
+    await expect(own.generate(HELLO)).rejects.toMatchObject({ code: "retries-exceeded" });
+    expect(server.requests).toHaveLength(5);
+    const path = api === "chat" ? "/openai/deployments/our-gpt/chat/completions" : "/openai/responses";
+    expect(server.requests.map(({ url }) => url)).toEqual(Array(5).fill(`${path}?api-version=2026-10-01`));
+    expect(server.requests.map(({ headers }) => headers["api-key"])).toEqual(Array(5).fill(KEY));
+    expect(new Set(seen)).toEqual(new Set(["team.openai.azure.com"]));
+    const limit = api === "chat" ? { max_completion_tokens: 50 } : { max_output_tokens: 50 };
+    expect(bodyOf(server)).toMatchObject(limit);
+    expect(bodyOf(server, 1)).toMatchObject(api === "chat" ? { reasoning_effort: "none" } : { reasoning: { effort: "none" } });
+  });
+
+  it("chats with Azure, unless it is told otherwise", async () => {
+    const server = await serveHi();
+    forgetEnvironment();
+    const rerouted: typeof fetch = (_input, init) => fetch(`${server.url}/chat/completions`, init);
+    const client = new AzureOpenAI({ endpoint: "https://team.openai.azure.com", apiVersion: "2026-10-01", apiKey: KEY, fetch: rerouted });
+    expect((await new OpenAIInferenceClient({ model: "our-gpt", client }).generate(HELLO)).text).toBe("Hi");
+    expect(bodyOf(server)).toMatchObject({ model: "our-gpt", messages: [{ role: "user" }] });
+  });
+
   it("uses anything that looks like a client", async () => {
     const asked: { body: object; options: object }[] = [];
     async function* events() {
@@ -122,6 +162,21 @@ describe("an OpenAI client", () => {
     const make = () => new OpenAIInferenceClient({ model: MODEL, ...options } as OpenAIClientOptions);
     expect(make).toThrow(message);
     expect(make).toThrow(expect.objectContaining({ code: "invalid-options" }));
+  });
+
+  it.each<[string, Partial<OpenAIClientOptions>, object, string[]]>([
+    ["a server that nobody knows", {}, {}, ["thinking: false"]],
+    ["a server whose user knows better", { capabilities: { thinking: ["effort", "off"] } }, { reasoning_effort: "none" }, []],
+    ["OpenRouter", { provider: "openrouter" }, { reasoning: { effort: "none" } }, []],
+    ["OpenAI's later models", { provider: "openai" }, { reasoning_effort: "none" }, []],
+    ["OpenAI's first models that think", { provider: "openai", model: "gpt-5-mini" }, {}, ["thinking: false"]],
+    ["OpenAI's models that do not think", { provider: "openai", model: "gpt-5-chat-latest" }, {}, []],
+  ])("tells %s not to think only in words that it takes, and says where it cannot", async (_whom, options, expected, told) => {
+    const server = await serveHi();
+    const { warnings } = await clientOf(server.url, options).generate(HELLO, { thinking: false });
+    const { reasoning_effort, reasoning } = bodyOf(server);
+    expect({ reasoning_effort, reasoning }).toEqual({ reasoning_effort: undefined, reasoning: undefined, ...expected });
+    expect(warnings).toEqual(told.map((words) => expect.stringContaining(words)));
   });
 
   it("asks for whole answers and streams with the same words", async () => {

@@ -1,21 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { toFault } from "../../../src/inference/openai/errors.ts";
 import { json } from "../../support/wire-server.ts";
-import {
-  APIS,
-  type Api,
-  chunk,
-  clientOf,
-  completed,
-  HELLO,
-  type Json,
-  KEY,
-  PATIENT,
-  refuse,
-  resultOf,
-  serve,
-  text,
-} from "./openai-server.ts";
+import { APIS, type Api, chunk, clientOf, completed, HELLO, type Json, KEY, refuse, resultOf, serve, text } from "./openai-server.ts";
 
 const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 
@@ -47,12 +33,6 @@ describe("an error of OpenAI", () => {
     for (const error of await failures(status, body)) expect(error).toMatchObject({ ...expected, status, requestId: "req_test" });
   });
 
-  it("is asked for again as often as the policy says, and no more", async () => {
-    const server = await serve((_request, response) => refuse(response, 503, {}));
-    await expect(clientOf(server.url, { retry: PATIENT }).generate(HELLO)).rejects.toMatchObject({ code: "retries-exceeded", attempts: 3 });
-    expect(server.requests).toHaveLength(3);
-  });
-
   it("says whether another attempt helps, whatever its status", async () => {
     for (const error of await failures(400, {}, { "x-should-retry": "true" })) expect(error).toMatchObject({ retryable: true });
     for (const error of await failures(500, {}, { "x-should-retry": "false" })) expect(error).toMatchObject({ retryable: false });
@@ -82,12 +62,41 @@ describe("an error of OpenAI", () => {
     await expect(clientOf(server.url).generate(HELLO)).rejects.toMatchObject({ status: 502, retryable: true });
   });
 
-  it("may stand in an answer whose status is 200, whole or in place of a stream", async () => {
+  it.each<[unknown, object]>([
+    [
+      { code: "server_error", message: "Bad luck." },
+      { code: "inference-failed", retryable: true },
+    ],
+    ["Bad luck.", { code: "inference-failed", retryable: true }],
+    [{ message: "Bad luck." }, { code: "inference-failed", retryable: true }],
+    [
+      { type: "tokens", code: "rate_limit_exceeded", message: "Bad luck." },
+      { code: "rate-limited", retryable: true },
+    ],
+    [
+      { code: 429, message: "Bad luck." },
+      { code: "rate-limited", retryable: true, status: 429 },
+    ],
+    [
+      { code: 402, message: "Bad luck." },
+      { code: "quota-exceeded", retryable: false, status: 402 },
+    ],
+    [
+      { type: "invalid_request_error", message: "Bad luck." },
+      { code: "invalid-request", retryable: false },
+    ],
+    [{ code: "model_not_found", message: "Bad luck." }, { retryable: false }],
+    [
+      { code: "insufficient_quota", message: "Bad luck." },
+      { code: "quota-exceeded", retryable: false },
+    ],
+  ])("%j may stand in an answer whose status is 200, whole or in place of a stream, and is the same", async (told, expected) => {
     for (const api of APIS) {
-      const server = await serve((_request, response) => json(response, 200, { error: { code: "server_error", message: "No." } }));
+      const server = await serve((_request, response) => json(response, 200, { error: told }));
       const client = clientOf(server.url, { api });
-      await expect(client.generate(HELLO)).rejects.toMatchObject({ retryable: true });
-      await expect(client.stream(HELLO).result).rejects.toMatchObject({ retryable: true });
+      const shown = { ...expected, message: expect.stringContaining("Bad luck.") };
+      await expect(client.generate(HELLO)).rejects.toMatchObject(shown);
+      await expect(client.stream(HELLO).result).rejects.toMatchObject(shown);
     }
   });
 

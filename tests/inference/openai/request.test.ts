@@ -62,7 +62,7 @@ describe("a request to Chat Completions", () => {
       temperature: 0.5,
       top_p: 0.9,
       stop: ["END"],
-      reasoning_effort: "xhigh",
+      reasoning_effort: "high",
       tools: [{ type: "function", function: { name: "add", description: "Adds", parameters: { type: "object", properties: {} } } }],
     });
   });
@@ -160,7 +160,8 @@ describe("a request to the Responses API", () => {
       store: false,
       include: ["reasoning.encrypted_content"],
     });
-    for (const model of ["gpt-4o", "ft:gpt-4.1:x", "openai/gpt-4o"]) expect(responsesOf({ model })).not.toHaveProperty("include");
+    for (const model of ["gpt-4o", "ft:gpt-4.1:x", "openai/gpt-4o", "gpt-5-chat-latest"])
+      expect(responsesOf({ model })).not.toHaveProperty("include");
   });
 
   it("holds all that was asked for", () => {
@@ -177,7 +178,7 @@ describe("a request to the Responses API", () => {
   it.each<[ModelRequest["thinking"], Json]>([
     [true, { summary: "auto" }],
     [false, { effort: "none" }],
-    [{ effort: "max", display: "omitted" }, { effort: "xhigh" }],
+    [{ effort: "max", display: "omitted" }, { effort: "max" }],
   ])("asks for thoughts by %j", (thinking, reasoning) => {
     expect(responsesOf({ thinking: thinking as NonNullable<typeof thinking> }).reasoning).toEqual(reasoning);
   });
@@ -235,6 +236,49 @@ describe("a request to OpenAI", () => {
     [{ name: "add" }, { type: "function", function: { name: "add" } }, { type: "function", name: "add" }],
   ])("tells the choice of tools %j", (toolChoice, chat, responses) => {
     expect(bothOf({ tools: [add], toolChoice }).map(({ tool_choice: choice }) => choice)).toEqual([chat, responses]);
+  });
+
+  it.each<[string, [string, string, string]]>([
+    ["o4-mini", ["low", "low", "high"]],
+    ["gpt-5-mini", ["minimal", "low", "high"]],
+    ["gpt-5-codex", ["low", "low", "high"]],
+    ["gpt-5-pro", ["high", "high", "high"]],
+    ["gpt-5.1", ["low", "low", "high"]],
+    ["gpt-5.1-codex-max", ["low", "low", "xhigh"]],
+    ["gpt-5.2", ["low", "low", "xhigh"]],
+    ["gpt-5.2-pro", ["medium", "medium", "xhigh"]],
+    ["gpt-5.6-sol", ["low", "low", "max"]],
+    ["gpt-6", ["low", "low", "max"]],
+    ["newcomer", ["low", "low", "high"]],
+  ])("asks %s for no effort that it does not know", (model, expected) => {
+    const azure = dialectOf({ model }, "https://team.openai.azure.com/openai");
+    for (const dialect of [OPENAI, azure]) {
+      const told = (["minimal", "low", "max"] as const).map((effort) => {
+        const asked = { model, thinking: { effort } };
+        const { reasoning } = responsesOf(asked, dialect) as { reasoning: Json };
+        expect(chatOf(asked, dialect).reasoning_effort).toBe(reasoning.effort);
+        return reasoning.effort;
+      });
+      expect(told).toEqual(expected);
+    }
+  });
+
+  it("asks other servers for the efforts that all of them know", () => {
+    const told = (["minimal", "medium", "max"] as const).map((effort) => chatOf({ thinking: { effort } }).reasoning_effort);
+    expect(told).toEqual(["low", "medium", "high"]);
+    expect(chatOf({ thinking: { effort: "minimal" } }, ROUTER).reasoning).toEqual({ effort: "minimal" });
+    expect(chatOf({ thinking: false }, ROUTER).reasoning).toEqual({ effort: "none" });
+  });
+
+  it("is strict with no schema that leaves a type open, or says more of one that it names", () => {
+    const node = { type: "object", properties: { next: { $ref: "#" } }, required: ["next"], additionalProperties: false };
+    const strictOf = (of: Json): unknown => {
+      const output = { type: "object", properties: { of }, required: ["of"], additionalProperties: false };
+      return ((responsesOf({ output }).text as { format: Json }).format as { strict: boolean }).strict;
+    };
+    for (const of of [node, { type: ["array", "null"], items: { type: "string" } }, { $ref: "#" }]) expect(strictOf(of)).toBe(true);
+    const open: Json[] = [{}, { description: "Anything" }, { enum: ["a", 1] }, { type: "array" }, { type: ["array", "null"] }];
+    for (const of of [...open, { $ref: "#", description: "Itself" }]) expect(strictOf(of)).toBe(false);
   });
 
   it("is strict with schemas that name all keys and need each, and with no others", () => {

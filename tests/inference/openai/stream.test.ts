@@ -1,18 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { Generation } from "../../../src/contract/generation.ts";
 import {
   APIS,
-  bodyOf,
   call,
   chunk,
   clientOf,
   completed,
   end,
   HELLO,
-  hiStream,
   type Json,
-  PATIENT,
-  refuse,
   resultOf,
   sendAll,
   serve,
@@ -20,18 +15,6 @@ import {
   text,
   tools,
 } from "./openai-server.ts";
-
-const sseText = (events: readonly Json[]): string => events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
-
-/** Bytes as they are written, each chunk by itself. */
-async function resultOfBytes(...chunks: (string | Uint8Array)[]): Promise<Generation> {
-  const server = await serve(async (_request, response) => {
-    response.writeHead(200, { "content-type": "text/event-stream" });
-    for (const bytes of chunks) await new Promise((resolve) => response.write(bytes, resolve));
-    response.end();
-  });
-  return clientOf(server.url, { api: "chat" }).stream(HELLO).result;
-}
 
 describe("a stream of Chat Completions", () => {
   it.each([
@@ -74,6 +57,7 @@ describe("a stream of Chat Completions", () => {
     const events: Json[] = [
       { choices: null },
       { ...chunk({}), choices: [] },
+      { ...chunk({}), choices: [null] },
       chunk({ role: "assistant", content: "" }),
       text("Hi"),
       { object: "brand.new", nothing: true },
@@ -106,18 +90,6 @@ describe("a stream of Chat Completions", () => {
     });
   });
 
-  it("is asked for its usage, and for none where the server refuses that, from then on", async () => {
-    const server = await serve((request, response) => {
-      const asks = (request.body as Json).stream_options !== undefined;
-      if (asks) refuse(response, 400, { message: "Unrecognized request argument supplied: stream_options" });
-      else sendAll(response, ...hiStream("chat"));
-    });
-    const client = clientOf(server.url, { api: "chat" });
-    expect((await client.stream(HELLO).result).text).toBe("Hi");
-    expect((await client.stream(HELLO).result).text).toBe("Hi");
-    expect(server.requests.map(({ body }) => (body as Json).stream_options)).toEqual([{ include_usage: true }, undefined, undefined]);
-  });
-
   it("is truncated without a reason for its end, unless the server tells none", async () => {
     await expect(resultOf("chat", text("Hel"))).rejects.toMatchObject({ code: "stream-truncated", retryable: true });
     await expect(resultOf("chat", tools(call(0, '{"a"', { id: "call_a", name: "add" })))).rejects.toMatchObject({
@@ -126,6 +98,21 @@ describe("a stream of Chat Completions", () => {
     const server = await serveEvents(text("Hel"), text("lo"));
     const client = clientOf(server.url, { api: "chat", compatibility: { finishReason: false } });
     expect(await client.stream(HELLO).result).toMatchObject({ text: "Hello", finishReason: { unified: "stop", raw: null } });
+  });
+
+  it("of a server that tells no reason for the end may name a call late, but not never", async () => {
+    const streamOf = async (...events: Json[]) =>
+      clientOf((await serveEvents(...events)).url, { api: "chat", compatibility: { finishReason: false } }).stream(HELLO).result;
+    const late = [text("Hm."), tools(call(0, '{"a":', { id: "call_a" })), tools(call(0, "1}", { name: "add" })), { choices: [] }];
+    const { blocks, finishReason, raw } = await streamOf(...late);
+    expect(blocks).toEqual([expect.objectContaining({ text: "Hm." }), { type: "tool-use", id: "call_a", name: "add", input: { a: 1 } }]);
+    expect(finishReason).toEqual({ unified: "tool-calls", raw: null });
+    expect(raw).toEqual({ choices: [] });
+    await expect(streamOf(text("Hm."), tools(call(0, '{"a":1}', { id: "call_a" })))).rejects.toMatchObject({
+      retryable: true,
+      message: expect.stringContaining("a tool call without a name"),
+    });
+    await expect(streamOf({ choices: [], id: "chatcmpl-test" })).rejects.toMatchObject({ code: "empty-response" });
   });
 
   it("is empty, also for a server that tells no reason for the end, when nothing comes", async () => {
@@ -192,6 +179,24 @@ describe("a stream of the Responses API", () => {
     expect(blocks).toMatchObject([{ text: "Hi" }, { id: "call_a", input: { a: 1 } }]);
   });
 
+  it("may tell what an item is at its end, and its pieces before", async () => {
+    const { blocks } = await resultOf(
+      "responses",
+      input('{"a"', 0),
+      input(":1}", 0),
+      done(0, { type: "function_call", call_id: "call_a", name: "add", arguments: '{"a":1}' }),
+      completed(),
+    );
+    expect(blocks).toEqual([{ type: "tool-use", id: "call_a", name: "add", input: { a: 1 } }]);
+  });
+
+  it("that calls a tool without a name is asked for again", async () => {
+    const nameless = { type: "function_call", call_id: "call_a", arguments: "{}" };
+    const refused = { retryable: true, message: expect.stringContaining("a tool call without a name") };
+    await expect(resultOf("responses", added(0, nameless), done(0, nameless), completed())).rejects.toMatchObject(refused);
+    await expect(resultOf("responses", done(0, nameless), completed())).rejects.toMatchObject(refused);
+  });
+
   it.each([
     [{ reason: "max_output_tokens" }, { unified: "length", raw: "max_output_tokens" }],
     [{ reason: "content_filter" }, { unified: "content-filter", raw: "content_filter" }],
@@ -232,49 +237,11 @@ describe("a stream of the Responses API", () => {
 });
 
 describe.each(APIS)("a stream of OpenAI by %s", (api) => {
-  it("asks again when an error is its first event", async () => {
-    const server = await serve((_request, response, n) =>
-      sendAll(response, ...(n === 0 ? [{ type: "error", error: { code: "server_error", message: "No." } }] : hiStream(api))),
-    );
-    expect((await clientOf(server.url, { api, retry: PATIENT }).stream(HELLO).result).text).toBe("Hi");
-    expect(bodyOf(server, 1)).toEqual(bodyOf(server, 0));
-  });
-
-  it("is truncated without its end mark, and empty without any event", async () => {
-    await expect(resultOf(api, hiStream(api)[0] as Json)).rejects.toMatchObject({ code: "stream-truncated", retryable: true });
-    await expect(resultOf(api)).rejects.toMatchObject({ code: "empty-response", retryable: true });
-  });
-
   it("is hostile when an event is no JSON", async () => {
     const server = await serve((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.end('data: {"a":\n\n');
     });
     await expect(clientOf(server.url, { api }).stream(HELLO).result).rejects.toMatchObject({ code: "hostile-response", retryable: true });
-  });
-});
-
-describe("the bytes of a stream of OpenAI", () => {
-  const words = "é 🎉 日本";
-
-  it("may come one by one", async () => {
-    const bytes = Buffer.from(sseText([text(words), end()]));
-    expect((await resultOfBytes(...Array.from(bytes, (byte) => Uint8Array.of(byte)))).text).toBe(words);
-  });
-
-  it("may hold half a character in one delta, and half in the next", async () => {
-    expect((await resultOf("chat", text("\ud83c"), text("\udf89"), end())).text).toBe("🎉");
-  });
-
-  it("may end lines as Windows does, hold comments, and data of several lines", async () => {
-    const lines = 'data: {"choices":[{"index":0,\r\ndata: "delta":{"content":" two"}}]}\r\n\r\n';
-    const windows = (events: Json[]): string => sseText(events).replaceAll("\n", "\r\n");
-    const bytes = [": OPENROUTER PROCESSING\r\n\r\n", windows([text("one")]), lines, windows([end()]), "data: [DONE]\r\n\r\n"];
-    expect((await resultOfBytes(...bytes)).text).toBe("one two");
-  });
-
-  it("may be many in one event", async () => {
-    const huge = "0123456789abcdef".repeat(131_072);
-    expect((await resultOf("chat", text(huge), end())).text).toBe(huge);
   });
 });

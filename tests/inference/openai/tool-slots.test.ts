@@ -17,13 +17,6 @@ describe("the pieces of tool calls", () => {
   it.each<[string, Json[]]>([
     ["one after the other", [tools(call(0, '{"a"', A)), tools(call(0, ":1}")), tools(call(1, '{"b"', B)), tools(call(1, ":2}"))]],
     [
-      "in turns",
-      [tools(call(0, "", A)), tools(call(1, "", B)), tools(call(0, '{"a":'), call(1, '{"b":')), tools(call(1, "2}"), call(0, "1}"))],
-    ],
-    ["without an index", [tools(call(undefined, '{"a"', A)), tools(call(undefined, ":1}")), tools(call(undefined, '{"b":2}', B))]],
-    ["always with the index 0", [tools(call(0, '{"a":1}', A)), tools(call(0, '{"b":', B)), tools(call(0, "2}"))]],
-    ["with the id on each", [tools(call(0, '{"a"', A)), tools(call(0, ":1}", A)), tools(call(0, "", A)), tools(call(1, '{"b":2}', B))]],
-    [
       "with the id on each and no index",
       [
         tools(call(undefined, '{"a"', A)),
@@ -32,11 +25,6 @@ describe("the pieces of tool calls", () => {
         tools(call(undefined, "2}", B)),
       ],
     ],
-    [
-      "with the name after the input",
-      [tools(call(0, '{"a":', { id: "call_a" })), tools(call(0, "1}", { name: "add" })), tools(call(1, '{"b":2}', B))],
-    ],
-    ["each whole in a chunk", [tools(call(0, '{"a":1}', A)), tools(call(1, '{"b":2}', B))]],
     ["all whole in one chunk", [tools(call(undefined, '{"a":1}', A), call(undefined, '{"b":2}', B))]],
     ["all whole in one chunk, always with the index 0", [tools(call(0, '{"a":1}', A), call(0, '{"b":2}', B))]],
     ["as objects", [tools(call(0, { a: 1 }, A)), tools(call(1, { b: 2 }, B))]],
@@ -56,20 +44,10 @@ describe("the pieces of tool calls", () => {
     for (const { id } of calls) expect(id).toMatch(/^call_\w+$/);
   });
 
-  it("belong to one call where its id comes late", async () => {
-    const calls = await callsOf(tools(call(0, '{"a"', { name: "add" })), tools(call(0, ":1}", { id: "call_a" })));
-    expect(calls).toMatchObject([{ name: "add", input: { a: 1 } }]);
-  });
-
   it("are told apart where two calls have the same id", async () => {
     const calls = await callsOf(tools(call(0, '{"a":1}', A)), tools(call(1, '{"a":2}', A)));
     expect(calls).toMatchObject([{ input: { a: 1 } }, { input: { a: 2 } }]);
     expect(calls[0]?.id).not.toBe(calls[1]?.id);
-  });
-
-  it("add up to an empty object where there is no input", async () => {
-    const calls = await callsOf(tools(call(0, "", A)), tools(call(1, undefined, B)));
-    expect(calls).toMatchObject([{ input: {} }, { input: {} }]);
   });
 
   it("keep their text where it is no JSON, and say so", async () => {

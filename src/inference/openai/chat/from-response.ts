@@ -1,7 +1,7 @@
 /** A whole answer of Chat Completions, read as the one chunk of a stream would be. */
 import type { GenerationSink } from "../../../contract/wire.ts";
 import { faultOfBody } from "../errors.ts";
-import { type RawChoice, type RawChunk, readChatEvents } from "./from-stream.ts";
+import { type RawChoice, type RawChunk, readChatEvents, streamEnd } from "./from-stream.ts";
 
 type RawCompletion = Omit<RawChunk, "choices"> & { choices?: (RawChoice & { message?: RawChoice["delta"] })[] | null };
 
@@ -12,6 +12,8 @@ export function readChatResponse(response: unknown, into: GenerationSink): void 
   if (error !== undefined && error !== null) into.fail(faultOfBody(error));
   const [choice] = choices ?? [];
   if (choice?.message === undefined) return;
-  // Every server tells why a whole answer ended, or it is whole all the same.
-  readChatEvents(into, { finishReason: false })({ ...rest, choices: [{ ...choice, delta: choice.message }] });
+  const read = readChatEvents(into);
+  read({ ...rest, choices: [{ ...choice, delta: choice.message }] });
+  // Most servers tell why a whole answer ended; it is whole all the same.
+  read(streamEnd(response));
 }

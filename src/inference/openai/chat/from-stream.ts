@@ -10,7 +10,7 @@ import { type RawCall, ToolSlots } from "./tool-slots.ts";
 export interface RawChunk {
   id?: string;
   model?: string;
-  choices?: RawChoice[] | null;
+  choices?: (RawChoice | null)[] | null;
   usage?: RawUsage | null;
   error?: unknown;
   object?: string;
@@ -47,17 +47,23 @@ interface RawPart {
 }
 
 const ENDED: FinishReason = { unified: "stop", raw: null };
+/** On what stands for the end of an answer; never on a server's own event. */
+const END: unique symbol = Symbol("end of the answer");
 
-export function readChatEvents(into: GenerationSink, { finishReason: isTold }: { finishReason: boolean }): (event: unknown) => void {
+/** Says that no more comes: for servers that do not. @param last the event before, which it stands for */
+export const streamEnd = (last: unknown): object => Object.defineProperty({ ...(last as object) }, END, { value: true });
+
+export function readChatEvents(into: GenerationSink): (event: unknown) => void {
   const tools = new ToolSlots(into);
   let isKnown = false;
   let hasRefused = false;
+  let hasChosen = false;
   let hasFinished = false;
-  const details: RawDetail[] = [];
   /** The block that text goes to: a new kind ends it. */
   let current: "text" | "thinking" | undefined;
-
-  let hasThought = false;
+  /** Of the thought that is open. */
+  let details: RawDetail[] = [];
+  let isNamed = false;
 
   const turnTo = (kind: typeof current): void => {
     if (current !== undefined && current !== kind) into.end(current);
@@ -68,21 +74,28 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
     into.text("text", text);
   };
 
+  const think = (delta: RawDelta): void => {
+    const thought = thoughtIn(delta);
+    const pieces = Array.isArray(delta.reasoning_details) ? delta.reasoning_details : [];
+    if (thought === undefined && pieces.length === 0) return;
+    if (current !== "thinking") {
+      turnTo("thinking");
+      details = [];
+      isNamed = false;
+    }
+    into.thinking("thinking", thought?.text ?? "");
+    if (thought?.field !== undefined && !isNamed) {
+      isNamed = true;
+      into.native("thinking", "thinking", { field: thought.field });
+    }
+    if (pieces.length === 0) return;
+    addDetails(details, pieces);
+    into.native("thinking", "thinking", { details: [...details] });
+  };
+
   const readDelta = (delta: RawDelta): void => {
     const { content, refusal, tool_calls: calls } = delta;
-    const thought = thoughtIn(delta);
-    if (thought !== undefined) {
-      hasThought = true;
-      const isNew = current !== "thinking";
-      turnTo("thinking");
-      into.thinking("thinking", thought.text);
-      if (isNew && thought.field !== undefined) into.native("thinking", "thinking", { field: thought.field });
-    }
-    if (Array.isArray(delta.reasoning_details) && delta.reasoning_details.length > 0) {
-      addDetails(details, delta.reasoning_details);
-      if (current === undefined && !hasThought) turnTo("thinking");
-      if (current === "thinking") into.native("thinking", "thinking", { details: [...details] });
-    }
+    think(delta);
     const text = typeof content === "string" ? content : textIn(content);
     if (text !== "") say(text);
     if (typeof refusal === "string" && refusal !== "") {
@@ -96,7 +109,13 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
   };
 
   return (event) => {
-    const { id, model, choices, usage, error, object } = (event ?? {}) as RawChunk;
+    const { id, model, choices, usage, error, object, [END]: isOver } = (event ?? {}) as RawChunk & { [END]?: true };
+    if (isOver) {
+      if (!hasChosen || hasFinished) return;
+      tools.close("");
+      into.finish(ENDED);
+      return;
+    }
     if (error !== undefined && error !== null) into.fail(faultOfBody(error));
     // Older vLLM.
     if (object === "error") into.fail(faultOfBody(event));
@@ -107,7 +126,8 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
     }
     if (usage) into.usage(usageOf(usage));
     const choice = Array.isArray(choices) ? choices[0] : undefined;
-    if (choice === undefined) return;
+    if (!choice) return;
+    hasChosen = true;
     if (choice.error !== undefined && choice.error !== null) into.fail(faultOfBody(choice.error));
     if (choice.delta) readDelta(choice.delta);
     const raw = choice.finish_reason;
@@ -116,7 +136,7 @@ export function readChatEvents(into: GenerationSink, { finishReason: isTold }: {
       tools.close(raw);
       into.finish(finishReasonOf(raw, hasRefused));
       hasFinished = true;
-    } else if (!isTold && !hasFinished) into.finish(ENDED);
+    }
   };
 }
 

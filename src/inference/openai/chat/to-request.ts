@@ -26,14 +26,14 @@ export function toChatRequest(request: ModelRequest, dialect: Dialect): Json {
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
     ...(stopSequences === undefined ? {} : { stop: [...stopSequences] }),
-    ...thinkingFields(thinking, dialect),
+    ...thinkingFields(thinking, model, dialect),
     ...(output === undefined ? {} : { response_format: { type: "json_schema", json_schema: outputFormat(output) } }),
     ...(isMarked && dialect.markers === "openai" ? { prompt_cache_options: { mode: "explicit" } } : {}),
   };
 }
 
-function thinkingFields(thinking: Thinking | undefined, { provider }: Dialect): Json {
-  const effort = effortOf(thinking);
+function thinkingFields(thinking: Thinking | undefined, model: string, { provider }: Dialect): Json {
+  const effort = effortOf(thinking, model, provider);
   if (provider !== "openrouter") return effort === undefined ? {} : { reasoning_effort: effort };
   if (thinking === undefined) return {};
   const budget = typeof thinking === "object" ? thinking.budgetTokens : undefined;
@@ -104,10 +104,11 @@ function thoughtsOf(blocks: readonly ContentBlock[]): Json {
 }
 
 /** Local servers parse what was called before: what was no JSON goes back within some. */
-const callOf = ({ id, name, input, inputError }: ToolUseBlock): Json => ({
+const callOf = ({ id, name, input, inputError, native }: ToolUseBlock): Json => ({
   id,
   type: "function",
   function: { name, arguments: JSON.stringify(inputError === undefined ? input : { invalid_json: input }) },
+  ...(native?.data?.extra_content === undefined ? {} : { extra_content: native.data.extra_content }),
 });
 
 /** Text and images, the last of them with the marker. */

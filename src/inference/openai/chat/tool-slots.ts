@@ -6,6 +6,8 @@ export interface RawCall {
   index?: number | null;
   id?: string | null;
   function?: { name?: string | null; arguments?: unknown } | null;
+  /** Gemini's signature of the call, by its maker's compatible server. */
+  extra_content?: unknown;
 }
 
 interface Slot {
@@ -17,6 +19,7 @@ interface Slot {
   /** The input's text so far. */
   input: string;
   isValue: boolean;
+  extra?: unknown;
 }
 
 export class ToolSlots {
@@ -37,6 +40,8 @@ export class ToolSlots {
       const slot = this.#find(index, id, name) ?? this.#open(index);
       slot.id ??= id;
       if (slot.name === undefined && name !== undefined) this.#start(slot, name);
+      slot.extra ??= call.extra_content ?? undefined;
+      if (slot.name !== undefined && slot.extra !== undefined) this.#into.native(slot.key, "tool-use", { extra_content: slot.extra });
       this.#add(slot, call.function?.arguments);
     });
   }

@@ -17,6 +17,8 @@ interface StreamEvent {
 interface OpenItem {
   key: string;
   streamed: Streamed;
+  /** Whether it was told what it is: at a compatible server that may come last. */
+  isTold: boolean;
   summaryIndex: number | undefined;
 }
 
@@ -28,7 +30,8 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
   /** Some servers give the item another id in each event: the place tells more. */
   const placeOf = ({ output_index: index, item_id: id, item }: StreamEvent): string => String(index ?? id ?? item?.id ?? "");
   const begin = (event: StreamEvent): OpenItem => {
-    const started = { key: String(count++), streamed: { text: false, thinking: false, input: false }, summaryIndex: undefined };
+    const streamed = { text: false, thinking: false, input: false };
+    const started: OpenItem = { key: String(count++), streamed, isTold: event.item !== undefined, summaryIndex: undefined };
     open.set(placeOf(event), started);
     if (event.item !== undefined) startItem(started.key, event.item, into);
     return started;
@@ -61,6 +64,8 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
         break;
       case "response.function_call_arguments.delta": {
         const item = itemOf(event);
+        // One that nobody has named yet is told whole, at its end.
+        if (!item.isTold) break;
         into.toolInput(item.key, event.delta ?? "");
         item.streamed.input = true;
         break;
@@ -73,8 +78,11 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
         begin(event);
         break;
       case "response.output_item.done": {
-        const { key, streamed } = itemOf(event);
-        if (event.item !== undefined) endItem(key, event.item, into, streamed);
+        const { key, streamed, isTold } = itemOf(event);
+        if (event.item !== undefined) {
+          if (!isTold) startItem(key, event.item, into);
+          endItem(key, event.item, into, streamed);
+        }
         open.delete(placeOf(event));
         break;
       }

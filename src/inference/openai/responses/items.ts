@@ -36,7 +36,9 @@ export interface RawResponse {
 
 /** Opens what is told from the start. */
 export function startItem(key: string, { type, call_id: id, name }: RawItem, into: GenerationSink): void {
-  if (type === "function_call") into.toolStart(key, { ...(id === undefined ? {} : { id }), name: name ?? "" });
+  if (type !== "function_call") return;
+  if (!name) into.fail({ kind: "retryable", reason: "a tool call without a name" });
+  into.toolStart(key, { ...(id === undefined ? {} : { id }), name });
 }
 
 /** What has streamed of an item already. */

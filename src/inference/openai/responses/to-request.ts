@@ -34,7 +34,7 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
     ...(maxTokens === undefined ? {} : { max_output_tokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
-    ...(thinking === undefined ? {} : { reasoning: reasoningOf(thinking) }),
+    ...(thinking === undefined ? {} : { reasoning: reasoningOf(thinking, model, dialect) }),
     ...(output === undefined ? {} : { text: { format: { type: "json_schema", ...outputFormat(output) } } }),
     store: false,
     ...(THOUGHTLESS.test(model) ? {} : { include: ["reasoning.encrypted_content"] }),
@@ -42,8 +42,8 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
   };
 }
 
-function reasoningOf(thinking: Thinking): Json {
-  const effort = effortOf(thinking);
+function reasoningOf(thinking: Thinking, model: string, { provider }: Dialect): Json {
+  const effort = effortOf(thinking, model, provider);
   const isShown = thinking !== false && (thinking === true || thinking.display !== "omitted");
   return { ...(effort === undefined ? {} : { effort }), ...(isShown ? { summary: "auto" } : {}) };
 }

@@ -1,6 +1,6 @@
-/** A schema as Claude's structured output takes it: what it cannot enforce is told in the description, and checked by us all the same. */
-import type { JsonSchema } from "../../contract/schema.ts";
-import { WireFault } from "../../contract/wire-fault.ts";
+/** A schema as the structured output of Anthropic and of Bedrock takes it: what they cannot enforce is told in the description, and checked by us all the same. */
+import type { JsonSchema } from "../contract/schema.ts";
+import { WireFault } from "../contract/wire-fault.ts";
 
 const KEPT: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "$ref", "required"]);
 const NESTED: Readonly<Record<string, string>> = { anyOf: "anyOf", oneOf: "anyOf", allOf: "allOf" };

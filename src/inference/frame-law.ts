@@ -1,6 +1,8 @@
 /** What the frames of an event stream must keep to: a size for each and for all, and UTF-8 in what they carry; told chunk by chunk. */
-import { WireFault } from "../../contract/wire-fault.ts";
-import { ByteLaw } from "../byte-law.ts";
+
+import type { Fault } from "../contract/wire.ts";
+import { WireFault } from "../contract/wire-fault.ts";
+import { ByteLaw } from "./byte-law.ts";
 
 /** The SDK allocates a frame as long as it says to be, before its bytes are there. */
 const MAX_FRAME_BYTES = 33_554_432;
@@ -71,3 +73,10 @@ function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 const hostile = (detail: string): WireFault => new WireFault({ kind: "final", code: "hostile-response", detail, isOwnDetail: true });
+
+/** What those who decode frames say of broken ones; `undefined` for all other words. */
+export function frameFault(message: string): Fault | undefined {
+  if (/^Truncated event message/.test(message)) return { kind: "retryable", code: "stream-truncated", detail: message };
+  if (/\bchecksum\b.*did not match/i.test(message)) return { kind: "retryable", code: "network", detail: message };
+  return undefined;
+}
