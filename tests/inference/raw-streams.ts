@@ -1,5 +1,4 @@
 /** Streams of each provider as they are on the wire, frame by frame, and a server that sends them; told in one vocabulary, so that one test asks all. */
-import { once as onceOf } from "node:events";
 import type { ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
 import type { InferenceServerFormat } from "../../src/testing/servers/inference-server.ts";
@@ -365,11 +364,14 @@ export async function servePlays(raw: RawStream, ...plays: Play[]): Promise<Wire
   return server;
 }
 
-/** Writes in pieces of one byte, each by itself. */
+/** Writes in pieces of one byte, each read before the next is sent: client and server share one loop, whose turns are awaited. */
 export async function byteByByte(response: ServerResponse, raw: RawStream, frames: readonly Frame[]): Promise<void> {
   begin(response, raw);
   response.socket?.setNoDelay(true);
-  for (const byte of bytesOf(frames)) if (!response.write(Uint8Array.of(byte))) await onceOf(response, "drain");
+  for (const byte of bytesOf(frames)) {
+    await new Promise((resolve) => response.write(Uint8Array.of(byte), resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   response.end();
 }
 
