@@ -103,6 +103,10 @@ export class Context implements ModuleContext, CallScope {
     return this.#visit.within;
   }
 
+  get agentName(): string {
+    return this.#module.name;
+  }
+
   admit(estimate: CallEstimate): (usage: Usage) => void {
     return this.#host.admit(this.#visit.order.node, estimate);
   }

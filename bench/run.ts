@@ -30,7 +30,8 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     { snapshotBenchmark },
     { cacheBenchmark },
     { heapBenchmark },
-    { inferenceBenchmarks },
+    { streamBenchmark, streamMemoryBenchmark },
+    { chainBenchmark },
     { packageBenchmark },
   ] = await Promise.all([
     import("./shapes/graphs.ts"),
@@ -38,10 +39,12 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     import("./shapes/snapshots.ts"),
     import("./shapes/cache-operations.ts"),
     import("./shapes/heap.ts"),
-    import("./shapes/inference.ts"),
+    import("./shapes/model-streams.ts"),
+    import("./shapes/tool-chains.ts"),
     import("./shapes/package-cost.ts"),
   ]);
-  return [...graphBenchmarks, loopBenchmark, snapshotBenchmark, cacheBenchmark, heapBenchmark, ...inferenceBenchmarks, packageBenchmark];
+  const models = [streamBenchmark, chainBenchmark, streamMemoryBenchmark];
+  return [...graphBenchmarks, loopBenchmark, snapshotBenchmark, cacheBenchmark, heapBenchmark, ...models, packageBenchmark];
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {

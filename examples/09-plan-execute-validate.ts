@@ -2,6 +2,7 @@
 import { Agent, ChatRole, defineModule, FlowControlModule, type InferenceClient, Node, Task } from "asimov-agents";
 import { AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
+import { z } from "zod";
 
 const client: InferenceClient =
   process.env.ANTHROPIC_API_KEY === undefined
@@ -15,18 +16,14 @@ const client: InferenceClient =
     : new AnthropicInferenceClient({ model: "claude-sonnet-5-5", maxTokens: 1_000 });
 
 const say = (content: string) => [{ role: ChatRole.USER, content }];
-const object = (properties: Record<string, object>) => ({
-  type: "object",
-  properties,
-  required: Object.keys(properties),
-});
+const Plan = z.object({ steps: z.array(z.string()) });
+const Verdict = z.object({ good: z.boolean(), advice: z.string() });
 
 const plan = defineModule({
   name: "plan",
   process: async ({ task, cache, signal }) => {
-    const output = object({ steps: { type: "array", items: { type: "string" } } });
-    const { output: planned } = await client.generate(say(`Plan in two short steps: ${task.objective}`), { output, signal });
-    const { steps } = planned as { steps: string[] };
+    const { output } = await client.generate(say(`Plan in two short steps: ${task.objective}`), { output: Plan, signal });
+    const { steps } = Plan.parse(output);
     await cache.set("steps", steps);
     console.log(`plan: ${steps.join("; ")}`);
     return { status: "success", result: steps };
@@ -48,9 +45,9 @@ const execute = defineModule({
 const validate = defineModule({
   name: "validate",
   process: async ({ cache, signal }) => {
-    const output = object({ good: { type: "boolean" }, advice: { type: "string" } });
-    const { output: judged } = await client.generate(say(`Is this complete? ${await cache.get<string>("draft")}`), { output, signal });
-    const { good, advice } = judged as { good: boolean; advice: string };
+    const question = `Is this complete? ${await cache.get<string>("draft")}`;
+    const { output } = await client.generate(say(question), { output: Verdict, signal });
+    const { good, advice } = Verdict.parse(output);
     await cache.set("good", good);
     await cache.set("advice", advice);
     console.log(good ? "validator: good" : `validator: ${advice}`);
@@ -67,4 +64,4 @@ const agent = new Agent({
   ],
 });
 const { status, executions, usage } = await agent.runTask(new Task({ type: "essay", objective: "Describe Europa" }));
-console.log(`${status} after ${executions.execute} drafts, ${usage.inputTokens > 0 ? "tokens counted" : "no tokens"}`);
+console.log(`${status} after ${executions.execute} drafts, ${usage.inputTokens + usage.outputTokens} tokens`);

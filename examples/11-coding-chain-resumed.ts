@@ -6,6 +6,7 @@ import { basename, join } from "node:path";
 import { ChatRole, type Checkpoint, defineTool, type InferenceClient } from "asimov-agents";
 import { AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
+import { z } from "zod";
 
 const isFirst = process.argv[2] !== undefined;
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "asimov-example-"));
@@ -22,13 +23,11 @@ const checkpoint: Checkpoint = {
   },
 };
 
-const file = { type: "object", properties: { name: { type: "string" }, text: { type: "string" } }, required: ["name"] };
 const writeTool = defineTool({
   name: "write_file",
   description: "Writes a file",
-  input: file,
-  run: (input, { idempotencyKey }) => {
-    const { name, text } = input as { name: string; text: string };
+  input: z.object({ name: z.string(), text: z.string() }),
+  run: ({ name, text }, { idempotencyKey }) => {
     say(`writes ${name}, with the key ${idempotencyKey}`);
     writeFileSync(at(name), text);
     return "written";
@@ -37,11 +36,11 @@ const writeTool = defineTool({
 const testTool = defineTool({
   name: "run_tests",
   description: "Runs a file with Node",
-  input: file,
-  run: (input, { idempotencyKey }) => {
+  input: z.object({ name: z.string() }),
+  run: ({ name }, { idempotencyKey }) => {
     say(`runs the tests, with the key ${idempotencyKey}`);
     if (isFirst) process.kill(process.pid, "SIGKILL");
-    return spawnSync(process.execPath, [at((input as { name: string }).name)], { encoding: "utf8" }).stdout;
+    return spawnSync(process.execPath, [at(name)], { encoding: "utf8" }).stdout;
   },
 });
 

@@ -4,14 +4,12 @@ import { OpenAIInferenceClient } from "asimov-agents/openai";
 import { startInferenceServer } from "asimov-agents/testing";
 
 // Set LOCAL_BASE_URL, such as http://127.0.0.1:11434/v1, and LOCAL_MODEL to talk to a server of your own.
+const { LOCAL_BASE_URL, LOCAL_MODEL = "local-model" } = process.env;
 const server =
-  process.env.LOCAL_BASE_URL === undefined
+  LOCAL_BASE_URL === undefined
     ? await startInferenceServer("openai-chat", [{ thinking: "A greeting.", text: "Hello from this machine.", chunks: 4 }])
-    : undefined;
-const client = new OpenAIInferenceClient({
-  model: process.env.LOCAL_MODEL ?? "local-model",
-  baseURL: process.env.LOCAL_BASE_URL ?? (server?.url as string),
-});
+    : { url: LOCAL_BASE_URL, close: async () => {} };
+const client = new OpenAIInferenceClient({ model: LOCAL_MODEL, baseURL: server.url });
 
 const stream = client.stream([{ role: ChatRole.USER, content: "Say hello" }]);
 for await (const part of stream) {
@@ -20,4 +18,4 @@ for await (const part of stream) {
 }
 const { finishReason, usage } = await stream.result;
 console.log(`ended by ${finishReason.unified}; cost ${usage.cost ?? "unknown, as nobody set a price"}`);
-await server?.close();
+await server.close();

@@ -3,10 +3,10 @@
  *
  *     asking ──▶ running ──▶ asking …  ─▶ finished | maxIterations | stopped | contextLength
  *       │  ▲        │
- *       ▼  │        └─ chain.abort ─▶ aborting ─▶ aborted
- *     trimming                        failed: the model, or a middleware, gave up
+ *       ▼  │        └─ chain.abort ─▶ stopping ─▶ aborted
+ *     trimming                        failed: the model, a tool's host or a middleware gave up
  */
-import { assign, type DoneActorEvent, sendTo, setup } from "xstate";
+import { assign, type DoneActorEvent, sendTo, setup, spawnChild, stopChild } from "xstate";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "../src/contract/tool-chain.ts";
 import { addUsage, type Usage } from "../src/contract/usage.ts";
@@ -137,7 +137,9 @@ export const toolLoopMachine = setup({
       mode: outcomes.findLast(({ mode }) => mode !== undefined)?.mode ?? context.mode,
     })),
     recordTrimmed: assign((_, { messages }: { messages: readonly string[] | null }) => ({ messages: messages ?? [] })),
+    startTools: spawnChild("runTools", { id: "tools", input: ({ context }: { context: ToolLoopContext }) => ({ orders: context.orders }) }),
     abortTools: sendTo("tools", { type: "tools.abort" }),
+    forgetTools: stopChild("tools"),
   },
 }).createMachine({
   id: "toolLoop",
@@ -161,7 +163,7 @@ export const toolLoopMachine = setup({
           {
             guard: { type: "callsTools", params: ({ event }) => ({ answer: event.output }) },
             target: "running",
-            actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) },
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "startTools"],
           },
           {
             guard: { type: "isContextFull", params: ({ event }) => ({ answer: event.output }) },
@@ -211,12 +213,11 @@ export const toolLoopMachine = setup({
         onError: "failed",
       },
     },
+    /** The tools are spawned, not invoked: they outlive this state where the chain is aborted. */
     running: {
-      invoke: {
-        id: "tools",
-        src: "runTools",
-        input: ({ context }) => ({ orders: context.orders }),
-        onDone: [
+      on: {
+        "chain.abort": { target: "stopping", actions: "abortTools" },
+        "xstate.done.actor.tools": [
           {
             guard: { type: "isStopped", params: ({ event }) => ({ outcomes: event.output }) },
             target: "stopped",
@@ -227,22 +228,22 @@ export const toolLoopMachine = setup({
             target: "maxIterations",
             actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
           },
-          { target: "asking", actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) } },
-        ],
-        onError: "failed",
-      },
-      initial: "working",
-      states: {
-        working: { on: { "chain.abort": { target: "stopping", actions: "abortTools" } } },
-        stopping: {
-          /** Each call has a result, so that the conversation can be gone on with. */
-          on: {
-            "xstate.done.actor.tools": {
-              target: "#toolLoop.aborted",
-              actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
-            },
+          {
+            target: "asking",
+            actions: ["forgetTools", { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) }],
           },
+        ],
+        "xstate.error.actor.tools": "failed",
+      },
+    },
+    /** Each call gets a result, so that the conversation can be gone on with. */
+    stopping: {
+      on: {
+        "xstate.done.actor.tools": {
+          target: "aborted",
+          actions: { type: "recordOutcomes", params: ({ event }) => ({ outcomes: event.output }) },
         },
+        "xstate.error.actor.tools": "failed",
       },
     },
     finished: { type: "final", output: endOf("finished") },

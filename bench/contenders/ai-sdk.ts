@@ -2,6 +2,7 @@
 import type { Trial } from "../measure.ts";
 
 interface Sdk {
+  streamText(options: object): { fullStream: AsyncIterable<unknown>; steps: PromiseLike<unknown[]> };
   generateText(options: object): Promise<{ steps: unknown[] }>;
   jsonSchema(schema: object): unknown;
   stepCountIs(count: number): unknown;
@@ -9,12 +10,12 @@ interface Sdk {
 }
 
 interface SdkTesting {
-  MockLanguageModelV4: new (init: { doGenerate(): Promise<object> }) => unknown;
+  MockLanguageModelV4: new (init: { doGenerate(): Promise<object> } | { doStream(): Promise<object> }) => unknown;
 }
 
 // Not literal, so that the compiler does not look for what only `bench/` has.
 const name: string = "ai";
-const { generateText, jsonSchema, stepCountIs, tool } = (await import(name)) as Sdk;
+const { generateText, streamText, jsonSchema, stepCountIs, tool } = (await import(name)) as Sdk;
 const { MockLanguageModelV4 } = (await import(`${name}/test`)) as SdkTesting;
 
 const usage = {
@@ -22,10 +23,53 @@ const usage = {
   outputTokens: { total: 1, text: 1, reasoning: 0 },
 };
 
-/** A chain whose model calls the tool at every turn but the last, at once. */
+const noop = tool({ description: "Does nothing", inputSchema: jsonSchema({ type: "object" }), execute: async () => "ok" });
+
+/** The same chain, streamed as ours is. */
+export function aiSdkStreamTrial(turns: number): Trial {
+  return {
+    contender: "AI SDK, streamText",
+    async run() {
+      let turn = 0;
+      const model = new MockLanguageModelV4({
+        doStream: async () => {
+          turn += 1;
+          const isLast = turn === turns;
+          const id = `c${turn}`;
+          const said = [
+            { type: "text-start", id },
+            { type: "text-delta", id, delta: "done" },
+            { type: "text-end", id },
+          ];
+          const called = [
+            { type: "tool-input-start", id, toolName: "noop" },
+            { type: "tool-input-delta", id, delta: "{}" },
+            { type: "tool-input-end", id },
+            { type: "tool-call", toolCallId: id, toolName: "noop", input: "{}" },
+          ];
+          const finish = { type: "finish", finishReason: { unified: isLast ? "stop" : "tool-calls", raw: undefined }, usage };
+          const parts = [{ type: "stream-start", warnings: [] }, ...(isLast ? said : called), finish];
+          const stream = new ReadableStream({
+            start(controller) {
+              for (const part of parts) controller.enqueue(part);
+              controller.close();
+            },
+          });
+          return { stream };
+        },
+      });
+      const { fullStream, steps } = streamText({ model, prompt: "Go", tools: { noop }, stopWhen: stepCountIs(turns) });
+      for await (const _part of fullStream);
+      const { length } = await steps;
+      if (length !== turns) throw new Error(`${length} turns`);
+    },
+  };
+}
+
+/** A chain whose model calls the tool at every turn but the last, at once; each answer comes whole. */
 export function aiSdkTrial(turns: number): Trial {
   return {
-    contender: "AI SDK",
+    contender: "AI SDK, generateText",
     async run() {
       let turn = 0;
       const model = new MockLanguageModelV4({
@@ -37,7 +81,6 @@ export function aiSdkTrial(turns: number): Trial {
           return { content: [isLast ? { type: "text", text: "done" } : call], finishReason, usage, warnings: [] };
         },
       });
-      const noop = tool({ description: "Does nothing", inputSchema: jsonSchema({ type: "object" }), execute: async () => "ok" });
       const { steps } = await generateText({ model, prompt: "Go", tools: { noop }, stopWhen: stepCountIs(turns) });
       if (steps.length !== turns) throw new Error(`${steps.length} turns`);
     },

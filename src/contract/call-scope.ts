@@ -19,6 +19,8 @@ export interface Checkpoint {
 
 /** One attempt of one module, as far as calls of models concern it. */
 export interface CallScope {
+  /** The module's, or the tool's that runs within it: what a chain there is called in traces. */
+  readonly agentName: string;
   readonly signal: AbortSignal;
   readonly span: Span;
   readonly idempotencyKey: string;

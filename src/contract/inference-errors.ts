@@ -55,9 +55,9 @@ export class InferenceError extends AsimovError implements InferenceFacts {
   }
 
   /** A call that no retry can help is a `NonRetryableError`, for whoever retries; it counts as an InferenceError too. */
-  static override [Symbol.hasInstance](value: unknown): value is InferenceError {
+  static override [Symbol.hasInstance]<T>(this: abstract new (...given: never[]) => T, value: unknown): value is T {
     // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and means itself
-    return isOf(this, value) || (this === InferenceError && isOf(FinalInferenceError, value));
+    return isOf(this, value) || ((this as unknown) === InferenceError && isOf(FinalInferenceError, value));
   }
 }
 

@@ -1,5 +1,5 @@
 /** Chains of tool calls: what may be asked of one, and what it gives. */
-import type { CallScope, Checkpoint } from "./call-scope.ts";
+import type { Checkpoint } from "./call-scope.ts";
 import type { ChatMessage, ContentBlock } from "./chat.ts";
 import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
 import type { Span } from "./telemetry.ts";
@@ -48,7 +48,7 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   /** Tokens that the model reads at most. Default: as the library knows it. */
   contextWindow?: number;
   toolParser?: ToolParser;
-  /** Shortens a tool's result before it is told to the model. */
+  /** Shortens what a tool gave, or threw, before it is told to the model. What this throws is what the chain fails with. */
   toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
   /** Characters of one result; what is longer is cut, and says so. Default 100,000. */
   maxToolResultChars?: number;
@@ -122,7 +122,6 @@ export type TurnAnswer =
 
 /** What the actors of a chain ask of whoever runs it. */
 export interface ToolChainHost {
-  readonly scope: CallScope | undefined;
   readonly maxParallelTools: number;
   ask(messages: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer>;
   runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome>;

@@ -1,4 +1,5 @@
 /** A tool: what a model is told of it, how its input is checked, and what runs. */
+import { z } from "zod";
 import { AsimovError } from "./errors.ts";
 import { type Checked, type CompiledSchema, compileSchema, type JsonSchema, type Schema } from "./schema.ts";
 
@@ -22,6 +23,13 @@ export interface Tool {
   check(input: unknown): Promise<{ value: unknown } | { faults: string }>;
   run(input: unknown, context: ToolContext): unknown;
 }
+
+function isTool(value: unknown): value is Tool {
+  const tool = value as Partial<Tool> | null | undefined;
+  return typeof tool?.name === "string" && typeof tool.inputSchema === "object" && typeof tool.run === "function";
+}
+
+export const toolsSchema = z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" }));
 
 /** What every provider takes as a name. */
 const NAME = /^[A-Za-z_][\w-]{0,63}$/;

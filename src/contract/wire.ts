@@ -43,9 +43,11 @@ export interface WireCall {
   signal: AbortSignal;
   /**
    * A fetch that bounds lines and bodies, refuses redirects to other hosts, and sees each byte and header.
-   * A wire whose SDK takes none calls `onByte` and `onHeaders` itself as far as it can.
+   * A wire whose SDK takes none calls `onRequest`, `onByte` and `onHeaders` itself as far as it can.
    */
   fetch: typeof fetch;
+  /** Told of a request's headers before it is sent: no error shows the keys among them. */
+  onRequest(headers: HeadersInit | undefined): void;
   onByte(): void;
   onHeaders(status: number, headers: Headers): void;
 }

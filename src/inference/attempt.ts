@@ -4,6 +4,7 @@ import type { ModelRequest, Wire, WireCall } from "../contract/wire.ts";
 import { WireFault } from "../contract/wire-fault.ts";
 import type { GenerationBuilder } from "./generation-builder.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
+import { secretsIn } from "./sent-secrets.ts";
 
 export interface AttemptLimits {
   idleTimeoutMs: number;
@@ -15,62 +16,80 @@ export interface AttemptLimits {
 const CLOSED = new Error("The call has ended.");
 CLOSED.name = "AbortError";
 
-export class Attempt {
+const NOTHING = (): void => {};
+
+export interface AttemptAbout {
+  fetch: typeof fetch;
+  limits: AttemptLimits;
+  streaming: boolean;
+  onHeaders(status: number, headers: Headers): void;
+}
+
+/** Its wire gets it as the call. Accessors of a class, not of an object made here: V8 takes those for long-lived, and what they see with them. */
+export class Attempt implements WireCall {
   readonly #wire: Wire;
   readonly #builder: GenerationBuilder;
-  readonly #limits: AttemptLimits;
+  readonly #about: AttemptAbout;
   /** Made when the wire asks for its signal. */
   #controller: AbortController | undefined;
+  #fetch: typeof fetch | undefined;
   #isClosed = false;
-  readonly #call: WireCall;
   /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
-  #interrupt: (reason: unknown) => void = () => {};
+  #interrupt: (reason: unknown) => void = NOTHING;
   #isWaiting = false;
   #waits = 0;
   #activeAt = performance.now();
-  #unwatch: () => void = () => {};
+  #unwatch: () => void = NOTHING;
   #events: AsyncIterator<unknown> | undefined;
-  #read: (event: unknown) => void = () => {};
+  /** What its request was sent with. */
+  #sent: HeadersInit | undefined;
+  #read: (event: unknown) => void = NOTHING;
 
-  constructor(
-    wire: Wire,
-    builder: GenerationBuilder,
-    about: { fetch: typeof fetch; limits: AttemptLimits; streaming: boolean; onHeaders(status: number, headers: Headers): void },
-  ) {
+  constructor(wire: Wire, builder: GenerationBuilder, about: AttemptAbout) {
     this.#wire = wire;
     this.#builder = builder;
-    this.#limits = about.limits;
-    const signal = (): AbortSignal => this.#signal();
-    const onByte = (): void => {
-      this.#activeAt = performance.now();
-    };
-    const { onHeaders, streaming } = about;
-    const { maxBytes, maxLineBytes } = about.limits;
-    let guarded: typeof fetch | undefined;
-    this.#call = {
-      get signal() {
-        return signal();
-      },
-      onByte,
-      onHeaders,
-      get fetch() {
-        guarded ??= guardedFetch(about.fetch, { signal: signal(), streaming, maxBytes, maxLineBytes, onByte, onHeaders });
-        return guarded;
-      },
-    };
+    this.#about = about;
     this.#watch(about.limits.idleTimeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isClosed && !this.#controller.signal.aborted) this.#controller.abort(CLOSED);
+    return this.#controller.signal;
+  }
+
+  get fetch(): typeof fetch {
+    const { fetch: base, streaming, limits } = this.#about;
+    const { signal, onRequest, onByte, onHeaders } = this;
+    this.#fetch ??= guardedFetch(base, { ...limits, signal, streaming, onRequest, onByte, onHeaders });
+    return this.#fetch;
+  }
+
+  readonly onRequest = (headers: HeadersInit | undefined): void => {
+    this.#sent = headers;
+  };
+
+  readonly onByte = (): void => {
+    this.#activeAt = performance.now();
+  };
+
+  readonly onHeaders = (status: number, headers: Headers): void => this.#about.onHeaders(status, headers);
+
+  /** The keys that its request was sent with, never to be shown. */
+  get secrets(): string[] {
+    return secretsIn(this.#sent);
   }
 
   /** One whole answer, read into the builder. */
   async send(request: ModelRequest): Promise<unknown> {
-    const response = await this.#wait(this.#wire.send(request, this.#call));
+    const response = await this.#wait(this.#wire.send(request, this));
     this.#wire.readResponse(response, this.#builder);
     return response;
   }
 
   async open(request: ModelRequest): Promise<void> {
     this.#read = this.#wire.readEvents(this.#builder);
-    const events = await this.#wait(this.#wire.open(request, this.#call));
+    const events = await this.#wait(this.#wire.open(request, this));
     this.#events = events[Symbol.asyncIterator]();
   }
 
@@ -115,12 +134,6 @@ export class Attempt {
     this.#events = undefined;
   }
 
-  #signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#isClosed && !this.#controller.signal.aborted) this.#controller.abort(CLOSED);
-    return this.#controller.signal;
-  }
-
   /** A promise of its own, since not every SDK's settles once it is aborted. */
   #wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -154,8 +167,8 @@ export class Attempt {
   #watch(ms: number): void {
     this.#unwatch = setLongTimeout(ms, () => {
       const silent = this.#isWaiting ? performance.now() - this.#activeAt : 0;
-      if (silent < this.#limits.idleTimeoutMs) return this.#watch(this.#limits.idleTimeoutMs - silent);
-      const detail = `no byte for ${this.#limits.idleTimeoutMs} ms`;
+      if (silent < this.#about.limits.idleTimeoutMs) return this.#watch(this.#about.limits.idleTimeoutMs - silent);
+      const detail = `no byte for ${this.#about.limits.idleTimeoutMs} ms`;
       this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail, isOwnDetail: true }));
     });
   }

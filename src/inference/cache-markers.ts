@@ -41,9 +41,9 @@ export function placeMarkers(
   const asked = own.system.length + own.messages.length;
   let left = most;
   const take = (): boolean => left > 0 && left-- > 0;
-  const marked = { tools: false, system: new Set<number>(), messages: new Set<number>() };
-  const mark = (set: Set<number>, index: number): void => {
-    if (index >= 0 && !set.has(index) && take()) set.add(index);
+  const marked = { tools: false, system: [] as number[], messages: [] as number[] };
+  const mark = (positions: number[], index: number): void => {
+    if (index >= 0 && !positions.includes(index) && take()) positions.push(index);
   };
   if (caching === "auto") {
     mark(marked.messages, messages.length - 1);
@@ -56,8 +56,8 @@ export function placeMarkers(
     mark(marked.system, system.length - 1);
     if (tools.length > 0) marked.tools = take();
   }
-  const kept =
-    own.system.filter((index) => marked.system.has(index)).length + own.messages.filter((index) => marked.messages.has(index)).length;
-  const sorted = (set: Set<number>): number[] => [...set].sort((a, b) => a - b);
-  return { tools: marked.tools, system: sorted(marked.system), messages: sorted(marked.messages), leftOut: asked - kept };
+  const isKept = (positions: readonly number[]) => (index: number) => positions.includes(index);
+  const kept = own.system.filter(isKept(marked.system)).length + own.messages.filter(isKept(marked.messages)).length;
+  const ascending = (a: number, b: number): number => a - b;
+  return { ...marked, system: marked.system.sort(ascending), messages: marked.messages.sort(ascending), leftOut: asked - kept };
 }

@@ -91,10 +91,16 @@ export class CallTrace {
     const { onTrace, wire, model } = this.#settings;
     if (onTrace === undefined) return;
     try {
-      onTrace({ provider: wire.provider, model, request: this.#order.request, durationMs: this.#elapsedMs(), ...end });
-    } catch {
-      // The call has ended as it has, whatever its log does.
-    }
+      // The call has ended as it has, whatever its log does, at once or later.
+      const told: unknown = onTrace({
+        provider: wire.provider,
+        model,
+        request: this.#order.request,
+        durationMs: this.#elapsedMs(),
+        ...end,
+      });
+      Promise.resolve(told).catch(() => {});
+    } catch {}
   }
 }
 

@@ -12,6 +12,8 @@ export interface Capabilities {
    * where it can only be lowered to that. `"by-default"` thinks without being asked. None of them: the model does not think.
    */
   thinking: readonly ("effort" | "budget" | "off" | "between-tools" | "least" | "by-default")[];
+  /** Whether it may be said if thoughts are shown. */
+  thinkingDisplay: boolean;
   /** Whether the provider holds answers to a schema itself; some cannot while tools are told. */
   structuredOutput: boolean | "without-tools";
   /** Whether SYSTEM messages may stand in the middle of a conversation. */
@@ -32,6 +34,7 @@ const PERMISSIVE: Capabilities = {
   noToolChoice: true,
   sampling: true,
   thinking: ["effort"],
+  thinkingDisplay: true,
   structuredOutput: true,
   systemAnywhere: true,
   images: true,

@@ -5,7 +5,7 @@ import { AsimovError, messageOf } from "../contract/errors.ts";
 import type { GenerateOptions, Generation, InferenceStream, Thinking } from "../contract/generation.ts";
 import { InferenceError } from "../contract/inference-errors.ts";
 import type { CompiledSchema } from "../contract/schema.ts";
-import type { Span, Telemetry } from "../contract/telemetry.ts";
+import type { Telemetry } from "../contract/telemetry.ts";
 import type { Tool } from "../contract/tool.ts";
 import type { ToolChainOptions, ToolChainResult } from "../contract/tool-chain.ts";
 import { addUsage, NO_USAGE, type Usage } from "../contract/usage.ts";
@@ -135,7 +135,6 @@ export abstract class InferenceClient {
   /** Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached. */
   toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
     const reader = this.#reader();
-    const parentOf = (parent: Span | undefined): Span | undefined => parent ?? currentScope(options.signal)?.span;
     return runToolChain(
       {
         provider: this.provider,
@@ -147,7 +146,11 @@ export abstract class InferenceClient {
           const { call, output } = this.#prepare(asked, given, reader);
           return this.#judged(await call(true).answer(), output);
         },
-        traceChain: () => this.#telemetry.startSpan(INVOKE_AGENT, () => agentAttributes(undefined), parentOf(undefined)),
+        traceChain: () => {
+          const { agentName: name, span } = currentScope(options.signal) ?? {};
+          const title = name === undefined ? INVOKE_AGENT : `${INVOKE_AGENT} ${name}`;
+          return this.#telemetry.startSpan(title, () => agentAttributes(name), span);
+        },
         traceTool: (tool, parent) => {
           const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
           if (this.#settings.captureContent) span.set(() => toolContent(tool.input));

@@ -11,7 +11,7 @@ const MIN_BUDGET = 1_024;
 export function fitThinking(
   asked: Thinking | undefined,
   maxTokens: number | undefined,
-  forms: Capabilities["thinking"],
+  { thinking: forms, thinkingDisplay }: Pick<Capabilities, "thinking" | "thinkingDisplay">,
   limits: Limits,
 ): Thinking | undefined {
   if (asked === undefined) return undefined;
@@ -25,13 +25,14 @@ export function fitThinking(
   const { effort, budgetTokens, display } = asked === true ? {} : asked;
   if (budgetTokens !== undefined && !takesBudget) limits.exceed("thinking.budgetTokens", "it thinks as much as it finds right");
   if (effort !== undefined && !takesEffort) limits.exceed("thinking.effort", "a budget of tokens takes its place");
+  if (display !== undefined && !thinkingDisplay) limits.exceed("thinking.display", "thoughts are shown as the provider does");
   const own = takesEffort ? undefined : BUDGETS[effort ?? "medium"];
   const budget = fitBudget(takesBudget ? budgetTokens : undefined, own, maxTokens, limits);
   if (budget === "none") return undefined;
   const fitted = {
     ...(effort === undefined || !takesEffort ? {} : { effort }),
     ...(budget === undefined ? {} : { budgetTokens: budget }),
-    ...(display === undefined ? {} : { display }),
+    ...(display === undefined || !thinkingDisplay ? {} : { display }),
   };
   return Object.keys(fitted).length === 0 ? true : fitted;
 }

@@ -12,6 +12,8 @@ export interface GeminiPart {
   fileData?: { mimeType: string; fileUri: string };
   functionCall?: { id?: string; name: string; args: Record<string, unknown> };
   functionResponse?: { id?: string; name: string; response: Record<string, unknown> };
+  executableCode?: unknown;
+  codeExecutionResult?: unknown;
 }
 
 export interface GeminiContent {
@@ -91,8 +93,11 @@ function ownId({ native }: ToolUseBlock): { id?: string } {
 function partsOf(block: Exclude<ContentBlock, ToolResultBlock>): GeminiPart[] {
   const signed = signatureOf(block);
   switch (block.type) {
-    case "text":
+    case "text": {
+      const kept = block.native?.data?.part;
+      if (typeof kept === "object" && kept !== null) return keptPart(kept);
       return block.text === "" && signed === undefined ? [] : [{ text: block.text, ...signed }];
+    }
     case "thinking":
       // A summary that proves nothing is nothing to the model.
       return signed === undefined ? [] : [{ text: block.text, thought: true, ...signed }];
@@ -101,6 +106,15 @@ function partsOf(block: Exclude<ContentBlock, ToolResultBlock>): GeminiPart[] {
     case "tool-use":
       return [{ functionCall: { ...ownId(block), name: block.name, args: argsOf(block) }, ...signed }];
   }
+}
+
+/** Of an answer's parts that are not read, those that both SDKs hand on; of others they would make a part of nothing. */
+const HANDED_ON = ["inlineData", "fileData", "executableCode", "codeExecutionResult"];
+const BESIDE = ["thought", "thoughtSignature"];
+
+function keptPart(part: object): GeminiPart[] {
+  const known = Object.entries(part).filter(([key]) => HANDED_ON.includes(key) || BESIDE.includes(key));
+  return known.some(([key]) => HANDED_ON.includes(key)) ? [Object.fromEntries(known)] : [];
 }
 
 function signatureOf(block: Exclude<ContentBlock, ToolResultBlock>): { thoughtSignature: string } | undefined {

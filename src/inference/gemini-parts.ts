@@ -43,7 +43,8 @@ const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
 const MALFORMED = /^(?:MALFORMED_|UNEXPECTED_TOOL_CALL)/;
 
 /** Whether a part is nothing but its signature: it proves what came before it, and has its own place. */
-const isBare = (part: Part): boolean => Object.keys(part).every((key) => key === "text" || key === "thought" || key === "thoughtSignature");
+const isBare = (part: Part): boolean =>
+  Object.entries(part).every(([key, value]) => key === "text" || key === "thought" || key === "thoughtSignature" || value === null);
 
 export function readChunks(into: GenerationSink): (chunk: unknown) => void {
   let key = 0;
@@ -70,8 +71,14 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
       into.end(call);
       return;
     }
-    const said = text ?? (signed !== undefined && isBare(part) ? "" : undefined);
-    if (said === undefined || (said === "" && signed === undefined)) return;
+    if (typeof text !== "string" && !isBare(part)) {
+      // What is not read here, such as an image, is kept where it stands.
+      into.native(next("text"), "text", { part });
+      next(undefined);
+      return;
+    }
+    const said = text ?? "";
+    if (said === "" && signed === undefined) return;
     const kind = thought === true ? "thinking" : "text";
     const block = open === kind && signed === undefined ? key : next(kind);
     into[kind](block, said);

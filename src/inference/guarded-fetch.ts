@@ -16,6 +16,8 @@ export interface FetchGuard {
   maxBytes: number;
   /** Bytes of one line of a stream. */
   maxLineBytes: number;
+  /** Called with what each request is sent with. */
+  onRequest?(headers: HeadersInit | undefined): void;
   /** Called for each chunk. */
   onByte(): void;
   onHeaders(status: number, headers: Headers): void;
@@ -37,6 +39,7 @@ const VAGUE_TYPES: ReadonlySet<string> = new Set(["", "text/plain", "application
 export function guardedFetch(base: typeof fetch, guard: FetchGuard): typeof fetch {
   return async (input, init) => {
     guard.signal.throwIfAborted();
+    guard.onRequest?.(init?.headers);
     const signal = init?.signal ? AbortSignal.any([guard.signal, init.signal]) : guard.signal;
     const { response, url } = await follow(base, input, { ...init, signal, redirect: "manual" });
     // SDKs may fetch a token by the same way; it is no answer of a model.

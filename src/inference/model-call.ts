@@ -199,10 +199,12 @@ export class ModelCall {
       else source.addEventListener("abort", stop, { once: true });
       return () => source.removeEventListener("abort", stop);
     });
-    this.#unlink = () => {
+    // By a name of its own: V8 takes a function that is assigned to a property outright for long-lived, and the call with it.
+    const unlinkAll = (): void => {
       cancelTimer();
       for (const unlink of links) unlink();
     };
+    this.#unlink = unlinkAll;
   }
 
   #signal(): AbortSignal {
@@ -302,7 +304,7 @@ export class ModelCall {
       provider: wire.provider,
       model,
       request: this.#order.request,
-      secrets,
+      secrets: [...secrets, ...(this.#attempt?.secrets ?? [])],
       ...(usage === undefined ? {} : { usage }),
       ...(partial.length === 0 ? {} : { partial }),
     };

@@ -25,6 +25,8 @@ const LOW = 0.05;
 /** What sums of fractions may be off by. */
 const EPSILON = 1e-6;
 
+const NO_TIMER = (): void => {};
+
 interface Waiter {
   tokens: number;
   pass(): void;
@@ -36,7 +38,7 @@ export class Pacer {
   readonly #tokens: Bucket | undefined;
   readonly #told = new Map<Budget, ToldBudget>();
   readonly #line: Waiter[] = [];
-  #cancelTimer: () => void = () => {};
+  #cancelTimer: () => void = NO_TIMER;
 
   constructor({ requestsPerMinute, tokensPerMinute }: PacerLimits, clock: PacerClock = SYSTEM_CLOCK) {
     this.#clock = clock;
@@ -94,7 +96,7 @@ export class Pacer {
 
   #advance(): void {
     this.#cancelTimer();
-    this.#cancelTimer = () => {};
+    this.#cancelTimer = NO_TIMER;
     for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
       const ms = this.#waitFor(first.tokens);
       if (ms > 0) {

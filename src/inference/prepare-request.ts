@@ -3,9 +3,9 @@ import { z } from "zod";
 import type { ChatMessage } from "../contract/chat.ts";
 import { AsimovError } from "../contract/errors.ts";
 import type { GenerateOptions, Thinking, ToolChoice } from "../contract/generation.ts";
-import { parseOptions } from "../contract/options.ts";
+import { parseOptions, signalSchema } from "../contract/options.ts";
 import { type CompiledSchema, compileSchema, type Schema } from "../contract/schema.ts";
-import type { Tool } from "../contract/tool.ts";
+import { type Tool, toolsSchema } from "../contract/tool.ts";
 import { ChatRole } from "../contract/vocabulary.ts";
 import type { ModelRequest, WireMessage, WireTool } from "../contract/wire.ts";
 import { placeMarkers } from "./cache-markers.ts";
@@ -41,23 +41,12 @@ const thinkingSchema = z.union([
   }),
 ]);
 
-function isTool(value: unknown): value is Tool {
-  const tool = value as Partial<Tool> | null | undefined;
-  return typeof tool?.name === "string" && typeof tool.inputSchema === "object" && typeof tool.run === "function";
-}
-
-/** Signals of other realms are signals too. */
-function isSignal(value: unknown): value is AbortSignal {
-  const signal = value as Partial<AbortSignal> | null | undefined;
-  return typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function";
-}
-
 const generateShape = {
   maxTokens: z.int().min(1).optional(),
   temperature: z.number().min(0).max(2).optional(),
   topP: z.number().min(0).max(1).optional(),
   stopSequences: z.array(z.string().min(1)).optional(),
-  tools: z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" })).optional(),
+  tools: toolsSchema.optional(),
   toolChoice: z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: z.string().min(1) })]).optional(),
   thinking: thinkingSchema.optional(),
   output: z
@@ -65,7 +54,7 @@ const generateShape = {
       message: "expected zod, a Standard Schema or JSON Schema",
     })
     .optional(),
-  signal: z.custom<AbortSignal>(isSignal, { message: "expected an AbortSignal" }).optional(),
+  signal: signalSchema.optional(),
   idleTimeoutMs: z.number().min(1).optional(),
   caching: z.enum(["auto", "manual"]).optional(),
 };
@@ -117,7 +106,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
   if (lacksImages) limits.exceed("images", "a text stands in their place");
   const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
-  const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities.thinking, limits);
+  const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities, limits);
   const thinks = willThink(thinking, capabilities.thinking);
   const { choice, instruction } = fitToolChoice(toolChoice, thinks, capabilities, limits);
   const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);

@@ -1,11 +1,47 @@
 /** The events of a streamed answer as they came together: a promise for each of ten thousand would cost more than reading it. */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { WireFault } from "../contract/wire-fault.ts";
 
 /** What a reader makes of the message after which nothing counts. */
 export const STREAM_END: unique symbol = Symbol("end of the stream");
 
 /** Clouds that frame their events in binary leave decoding to their own clients. */
 const BINARY = "application/vnd.amazon.eventstream";
+
+/** Characters from one event to the next: as many as one line may have. */
+const MAX_EVENT_LENGTH = 33_554_432;
+/** Lines in a row that are of no event: the parser makes an error of each, with all that this costs. */
+const MAX_LOOSE_LINES = 10_000;
+
+/** A parser that no server keeps busy, or fills, with what never becomes an event. @param onLoose gets each line that is of none */
+export function eventParser(onEvent: (message: EventSourceMessage) => void, onLoose?: (line: string) => void) {
+  let length = 0;
+  let looseLines = 0;
+  const { feed, reset } = createParser({
+    onEvent: (message) => {
+      length = 0;
+      looseLines = 0;
+      onEvent(message);
+    },
+    onError: ({ line }) => {
+      looseLines += 1;
+      if (looseLines > MAX_LOOSE_LINES) throw hostile(`it has more than ${MAX_LOOSE_LINES} lines in a row that are of no event`);
+      onLoose?.(line ?? "");
+    },
+  });
+  return {
+    /** @throws WireFault `hostile-response`, and what onEvent throws */
+    feed: (text: string): void => {
+      length += text.length;
+      if (length > MAX_EVENT_LENGTH) throw hostile(`an event has more than ${MAX_EVENT_LENGTH} characters`);
+      feed(text);
+    },
+    /** Reads what came without the end of its line. */
+    end: (): void => reset({ consume: true }),
+  };
+}
+
+const hostile = (detail: string): WireFault => new WireFault({ kind: "final", code: "hostile-response", detail, isOwnDetail: true });
 
 /** The events of a streamed call, which promises of these SDKs hand out undecoded too. @param read as in serverSentEvents */
 export async function eventsOf(
@@ -45,13 +81,11 @@ export async function* serverSentEvents(
   const decoder = new TextDecoder();
   let batch: unknown[] = [];
   let isOver = false;
-  const parser = createParser({
-    onEvent: (message) => {
-      if (isOver) return;
-      const event = read(message);
-      if (event === STREAM_END) isOver = true;
-      else if (event !== undefined) batch.push(event);
-    },
+  const parser = eventParser((message) => {
+    if (isOver) return;
+    const event = read(message);
+    if (event === STREAM_END) isOver = true;
+    else if (event !== undefined) batch.push(event);
   });
   try {
     for (;;) {

@@ -38,7 +38,6 @@ export interface ChainParts {
 
 export class ChainHost implements ToolChainHost {
   readonly model: ChatModel;
-  readonly scope: CallScope | undefined;
   readonly maxParallelTools: number;
   readonly span: Span;
   /** The conversation that was given, as the chain's state holds it. */
@@ -60,16 +59,21 @@ export class ChainHost implements ToolChainHost {
   constructor(parts: ChainParts) {
     const { model, tools, own, scope, given } = parts;
     this.model = model;
-    this.scope = scope;
     this.maxParallelTools = own.maxParallelTools ?? 8;
-    this.span = model.traceChain();
     this.texts = given.map((message) => JSON.stringify(message));
     this.#parts = parts;
     this.#middlewares = own.middlewares ?? [];
     this.#modes = modesOf(tools, own.modeSwap, model.boundThinking);
     this.initialMode = this.#modes.initial;
     this.#messages = new ParsedMessages(given, this.texts);
+    // After all that may throw: a span that was started must be ended.
+    this.span = model.traceChain();
     this.#asking = scope === undefined ? undefined : askScope(scope, this.span);
+  }
+
+  /** @throws SnapshotError `snapshot-other-chain` */
+  requireMode(mode: string | null): void {
+    this.#modes.require(mode);
   }
 
   async ask(texts: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer> {
@@ -101,13 +105,13 @@ export class ChainHost implements ToolChainHost {
   }
 
   async runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome> {
-    const { own } = this.#parts;
+    const { own, scope } = this.#parts;
     const tools = this.#modes.toolsOf(mode);
     const input = order.inputError === undefined ? JSON.parse(order.input) : order.input;
     const { name, id } = order;
     const description = tools.get(name)?.description;
     const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
-    const runner = { tools, scope: this.scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
+    const runner = { tools, scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
     try {
       const ran = await span.run(() => runTool(order, runner, signal));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;

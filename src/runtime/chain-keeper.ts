@@ -7,7 +7,7 @@ const FORMAT = 1;
 export interface KeptChain {
   format: typeof FORMAT;
   key: string;
-  snapshot: unknown;
+  snapshot: { status: "active" | "done"; context: { mode: string | null } };
 }
 
 export class ChainKeeper {
@@ -39,7 +39,7 @@ export class ChainKeeper {
   async #save(): Promise<void> {
     this.#next = undefined;
     const snapshot = this.#read();
-    if (snapshot !== undefined) await this.#checkpoint.save({ format: FORMAT, key: this.#key, snapshot } satisfies KeptChain);
+    if (snapshot !== undefined) await this.#checkpoint.save({ format: FORMAT, key: this.#key, snapshot });
   }
 }
 
@@ -73,7 +73,7 @@ export function readKeptChain(kept: unknown, key: string | undefined): KeptChain
 function isState(snapshot: unknown): boolean {
   const { status, context, children } = (snapshot ?? {}) as { status?: unknown; context?: Record<string, unknown>; children?: unknown };
   if (typeof context !== "object" || context === null || typeof children !== "object" || children === null) return false;
-  const { messages, orders, iterations, maxIterations, usage, key } = context;
+  const { messages, orders, iterations, maxIterations, usage, key, mode } = context;
   const isText = (value: unknown): boolean => typeof value === "string";
   return (
     (status === "active" || status === "done") &&
@@ -83,6 +83,7 @@ function isState(snapshot: unknown): boolean {
     [iterations, maxIterations].every((value) => typeof value === "number") &&
     typeof usage === "object" &&
     usage !== null &&
-    isText(key)
+    isText(key) &&
+    (mode === null || isText(mode))
   );
 }

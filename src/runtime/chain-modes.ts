@@ -1,6 +1,6 @@
 /** Which prompt and tools hold in which mode of a chain, and the tool by which the model changes it. */
 import { z } from "zod";
-import { AsimovError } from "../contract/errors.ts";
+import { AsimovError, SnapshotError } from "../contract/errors.ts";
 import { defineTool, type Tool } from "../contract/tool.ts";
 import type { ToolChainOptions } from "../contract/tool-chain.ts";
 
@@ -8,6 +8,8 @@ export const SWITCH_MODE = "switch_mode";
 
 export interface Modes {
   initial: string | null;
+  /** Of a chain that is gone on with. @throws SnapshotError `snapshot-other-chain` */
+  require(mode: string | null): void;
   /** What the model is told of: of the mode, or of all modes where the request must not change. */
   toolsTold(mode: string | null): readonly Tool[];
   /** What may run. */
@@ -21,7 +23,7 @@ export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap
   if (swap === undefined) {
     requireDistinct(tools);
     const own = byName(tools);
-    return { initial: null, toolsTold: () => tools, toolsOf: () => own, systemOf: () => undefined };
+    return { initial: null, require: requireKnown([null]), toolsTold: () => tools, toolsOf: () => own, systemOf: () => undefined };
   }
   const names = Object.keys(swap.modes);
   if (!Object.hasOwn(swap.modes, swap.initial)) {
@@ -37,7 +39,7 @@ export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap
     run: ({ mode }) => `The mode is now "${mode}".`,
   });
   const told = new Map(
-    names.map((name): [string, readonly Tool[]] => {
+    names.map((name): [string | null, readonly Tool[]] => {
       const all = [...tools, ...(swap.modes[name]?.tools ?? []), switcher];
       requireDistinct(all);
       return [name, all];
@@ -48,11 +50,23 @@ export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap
   const run = new Map([...told].map(([name, all]) => [name, byName(all)]));
   return {
     initial: swap.initial,
-    toolsTold: (mode) => (isFixed ? union : (told.get(mode ?? "") ?? union)),
-    toolsOf: (mode) => run.get(mode ?? "") ?? byName(union),
+    require: requireKnown(names),
+    toolsTold: (mode) => (isFixed ? union : (told.get(mode) as readonly Tool[])),
+    toolsOf: (mode) => run.get(mode) as ReadonlyMap<string, Tool>,
     systemOf: (mode) => swap.modes[mode ?? ""]?.system,
   };
 }
+
+const requireKnown =
+  (modes: readonly (string | null)[]) =>
+  (mode: string | null): void => {
+    if (modes.includes(mode)) return;
+    const told = mode === null ? "without modes" : `in the mode "${mode}"`;
+    const own = modes.includes(null) ? "has none" : `has the modes ${modes.join(", ")}`;
+    throw new SnapshotError(`The checkpoint is of a chain ${told}; this one ${own}. Give it the modes it had, or another checkpoint.`, {
+      code: "snapshot-other-chain",
+    });
+  };
 
 /** A model that is told of all modes' tools at once knows a name by one description alone. */
 function requireAlike(tools: readonly Tool[]): void {

@@ -1,6 +1,7 @@
 /** Chains of one module share its checkpoint: each has a place of its own there, the same when the module runs again. */
 import type { CallScope, Checkpoint } from "../contract/call-scope.ts";
 import type { Span } from "../contract/telemetry.ts";
+import type { ToolOrder } from "../contract/tool-chain.ts";
 
 interface Places {
   checkpoint: Checkpoint | undefined;
@@ -46,6 +47,7 @@ export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpo
 
 /** The scope of what a chain asks: the same run, within the chain's span. */
 export const askScope = (scope: CallScope, span: Span): CallScope => ({
+  agentName: scope.agentName,
   get signal() {
     return scope.signal;
   },
@@ -56,8 +58,9 @@ export const askScope = (scope: CallScope, span: Span): CallScope => ({
 });
 
 /** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
-export function toolScope(scope: CallScope, idempotencyKey: string, signal: AbortSignal, span: Span): CallScope {
-  const own: CallScope = { signal, span, idempotencyKey, chains: scope.chains, admit: (estimate) => scope.admit(estimate) };
+export function toolScope(scope: CallScope, tool: Pick<ToolOrder, "name" | "idempotencyKey">, signal: AbortSignal, span: Span): CallScope {
+  const { name: agentName, idempotencyKey } = tool;
+  const own: CallScope = { agentName, signal, span, idempotencyKey, chains: scope.chains, admit: (estimate) => scope.admit(estimate) };
   known.set(own, { key: idempotencyKey, places: placesOf(scope) });
   return own;
 }

@@ -45,7 +45,7 @@ async function within(
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const own = toolScope(scope, order.idempotencyKey, controller.signal, span);
+  const own = toolScope(scope, order, controller.signal, span);
   bindScope(controller.signal, own);
   try {
     return await runInScope(own, () => work({ ...context, signal: controller.signal }));
@@ -56,7 +56,7 @@ async function within(
 
 export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<ToolOutcome> {
   const { id, name, idempotencyKey } = order;
-  const refuse = (content: string): ToolOutcome => ({ id, content, isError: true });
+  const refuse = (content: string): ToolOutcome => ({ id, content: shorten(content, runner.maxChars), isError: true });
   if (order.inputError !== undefined) {
     return refuse(`Tool "${name}" was not run: ${order.inputError}. Call it again with an input that is one JSON object.`);
   }

@@ -9,8 +9,8 @@ import { type CallScope, type Checkpoint, currentScope } from "../contract/call-
 import { type ChatMessage, requireMessages } from "../contract/chat.ts";
 import { AsimovError, messageOf, SnapshotError } from "../contract/errors.ts";
 import { InferenceError } from "../contract/inference-errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import type { Tool } from "../contract/tool.ts";
+import { parseOptions, signalSchema } from "../contract/options.ts";
+import { type Tool, toolsSchema } from "../contract/tool.ts";
 import type { ChatModel, ToolChainOptions, ToolChainResult } from "../contract/tool-chain.ts";
 import { ChainHost } from "./chain-host.ts";
 import { ChainKeeper, type KeptChain, readKeptChain } from "./chain-keeper.ts";
@@ -31,28 +31,32 @@ const boundLoop = toolLoopMachine.provide({
   actors: { generate: generate(hostOf), runTools: runTools(hostOf), trimConversation: trimConversation(hostOf) } as never,
 }) as AnyActorLogic;
 
-const callable = (what: string) => z.custom<never>((value) => typeof value === "function", { message: `expected ${what}` });
-const object = (what: string) => z.custom<never>((value) => typeof value === "object" && value !== null, { message: `expected ${what}` });
+const isFunction = (value: unknown): boolean => typeof value === "function";
+const callable = z.custom<never>(isFunction, { message: "expected a function" });
+const isCheckpoint = (value: unknown): boolean => {
+  const { load, save } = (value ?? {}) as Partial<Record<keyof Checkpoint, unknown>>;
+  return isFunction(load) && isFunction(save);
+};
+const modeSchema = z.strictObject({ description: z.string(), system: z.string().optional(), tools: toolsSchema });
 const chainSchema = z.strictObject({
   maxIterations: z.int().min(1).optional(),
   maxParallelTools: z.int().min(1).optional(),
-  middlewares: z.array(callable("a function")).optional(),
-  modeSwap: z
-    .strictObject({ modes: z.record(z.string().min(1), object("a mode: { description, tools }")), initial: z.string() })
-    .optional(),
+  middlewares: z.array(callable).optional(),
+  modeSwap: z.strictObject({ modes: z.record(z.string().min(1), modeSchema), initial: z.string() }).optional(),
   fifoRatio: z.number().gt(0).lt(1).optional(),
   contextWindow: z.number().min(1).optional(),
   toolParser: z
     .custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" })
     .optional(),
-  toolResultReducer: callable("a function").optional(),
+  toolResultReducer: callable.optional(),
   maxToolResultChars: z.int().min(1).optional(),
-  checkpoint: z
-    .custom<never>((value) => typeof (value as { save?: unknown } | null)?.save === "function", { message: "expected a Checkpoint" })
-    .optional(),
+  checkpoint: z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" }).optional(),
+  tools: z.never({ message: "expected nothing here: tools are what toolChain is given second" }).optional(),
   idempotencyKey: z.string().min(1).optional(),
 });
-type OwnOptions = keyof typeof chainSchema.shape;
+type OwnOptions = Exclude<keyof typeof chainSchema.shape, "tools">;
+/** What each ask would find, too, but only after others have used it. */
+const givenSchema = z.strictObject({ tools: toolsSchema, signal: signalSchema.optional() });
 
 /** What is the chain's own, and what goes to each call of the model. @throws AsimovError `invalid-options` */
 function splitOptions(options: ToolChainOptions): { own: Pick<ToolChainOptions, OwnOptions>; call: Omit<ToolChainOptions, OwnOptions> } {
@@ -72,14 +76,18 @@ export async function runToolChain(
 ): Promise<ToolChainResult> {
   requireMessages(messages);
   const { own, call } = splitOptions(options);
+  parseOptions(givenSchema, { tools, ...(call.signal === undefined ? {} : { signal: call.signal }) }, "toolChain");
   const scope: CallScope | undefined = currentScope(call.signal);
   const place = scope === undefined ? undefined : nextPlace(scope);
   const checkpoint: Checkpoint | undefined = own.checkpoint ?? place?.checkpoint;
-  const kept = readKeptChain(await checkpoint?.load(), own.idempotencyKey);
+  const signals = [call.signal, scope?.signal].filter((signal) => signal !== undefined);
+  const loaded = checkpoint === undefined ? undefined : await unlessAborted(checkpoint.load(), signals, model);
+  const kept = readKeptChain(loaded, own.idempotencyKey);
   const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? crypto.randomUUID();
   const host = new ChainHost({ model, tools, own, call, scope, given: messages });
   const span = host.span;
   try {
+    if (kept?.snapshot.status === "active") host.requireMode(kept.snapshot.context.mode);
     const actor = start(host, kept, { key, mode: host.initialMode, messages: host.texts, maxIterations: own.maxIterations ?? 10 });
     if (checkpoint !== undefined) {
       const keeper = new ChainKeeper(checkpoint, key, () => stateOf(actor));
@@ -89,7 +97,7 @@ export async function runToolChain(
           throw error;
         });
     }
-    const result = await settle(actor, host, [call.signal, scope?.signal]);
+    const result = await settle(actor, host, signals);
     span.end();
     return result;
   } catch (error) {
@@ -101,7 +109,7 @@ export async function runToolChain(
 /** A chain that failed or was aborted is gone on from what it had reached before. */
 function stateOf(actor: Actor<AnyActorLogic>): unknown {
   const snapshot = actor.getSnapshot() as AnyMachineSnapshot;
-  const isLost = ["failed", "aborted", { running: "stopping" }].some((state) => snapshot.matches(state as never));
+  const isLost = ["failed", "aborted", "stopping"].some((state) => snapshot.matches(state as never));
   return isLost ? undefined : actor.getPersistedSnapshot();
 }
 
@@ -124,23 +132,22 @@ function start(host: ChainHost, kept: KeptChain | undefined, input: object): Act
   return actor;
 }
 
-function settle(actor: Actor<AnyActorLogic>, host: ChainHost, signals: readonly (AbortSignal | undefined)[]): Promise<ToolChainResult> {
+function settle(actor: Actor<AnyActorLogic>, host: ChainHost, signals: readonly AbortSignal[]): Promise<ToolChainResult> {
   return new Promise((resolve, reject) => {
-    const sources = signals.filter((signal) => signal !== undefined);
     const abort = (): void => actor.send({ type: "chain.abort" });
     const unlink = (): void => {
-      for (const signal of sources) signal.removeEventListener("abort", abort);
+      for (const signal of signals) signal.removeEventListener("abort", abort);
     };
     const finish = (): void => {
       unlink();
       const output = (actor.getSnapshot() as { output: ToolLoopOutput }).output;
       const { stopReason } = output;
-      if (stopReason === "aborted") return reject(abortedChain(host, sources.find(({ aborted }) => aborted)?.reason));
+      if (stopReason === "aborted") return reject(abortedChain(host.model, signals));
       if (stopReason === "failed") return reject(host.failure ?? new Error("the chain failed"));
       const result = host.resultOf({ ...output, stopReason });
       const kept = host.keep();
       if (kept === undefined) resolve(result);
-      else kept.then(() => resolve(result), reject);
+      else unlessAborted(kept, signals, host.model).then(() => resolve(result), reject);
     };
     actor.subscribe({
       error(error) {
@@ -151,22 +158,32 @@ function settle(actor: Actor<AnyActorLogic>, host: ChainHost, signals: readonly 
     });
     if (actor.getSnapshot().status === "done") return finish();
     actor.start();
-    for (const signal of sources) {
+    for (const signal of signals) {
       if (signal.aborted) abort();
       else signal.addEventListener("abort", abort, { once: true });
     }
   });
 }
 
-function abortedChain({ model }: ChainHost, reason: unknown): InferenceError {
-  const { provider, model: id } = model;
+/** Waits for a checkpoint, which may never answer. @throws InferenceError `aborted` */
+function unlessAborted<T>(work: Promise<T>, signals: readonly AbortSignal[], model: ChatModel): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(abortedChain(model, signals));
+  for (const signal of signals) signal.addEventListener("abort", abort, { once: true });
+  if (signals.some(({ aborted }) => aborted)) abort();
+  return Promise.race([work, promise]).finally(() => {
+    for (const signal of signals) signal.removeEventListener("abort", abort);
+  });
+}
+
+function abortedChain({ provider, model: id }: ChatModel, signals: readonly AbortSignal[]): InferenceError {
   const error = new InferenceError(
     `${provider} ${id}: the tool chain was aborted; what it had reached is in its checkpoint, where it has one.`,
     {
       code: "aborted",
       provider,
       model: id,
-      cause: reason,
+      cause: signals.find(({ aborted }) => aborted)?.reason,
     },
   );
   error.name = "AbortError";

@@ -5,6 +5,7 @@ import {
   context,
   createNoopMeter,
   type Histogram,
+  type Meter,
   metrics,
   type Attributes as SpanAttributes,
   SpanKind,
@@ -59,7 +60,6 @@ class ApiSpan implements Span {
 
 /** Figures: `asimov.node.visits`, a counter, and `asimov.node.duration`, a histogram in seconds, both by `asimov.node.status`. */
 export function openTelemetry(): Telemetry {
-  // Made at the first visit: what the API gives before an SDK is installed records nothing for ever.
   const histograms = new Map<Instrument, Histogram>();
   let figures: { visits: Counter; durations: Histogram } | undefined;
   return {
@@ -72,8 +72,8 @@ export function openTelemetry(): Telemetry {
     record(instrument, value, attributes) {
       let histogram = histograms.get(instrument);
       if (histogram === undefined) {
-        const meter = metrics.getMeter(SCOPE);
-        if (meter === createNoopMeter()) return;
+        const meter = installedMeter();
+        if (meter === undefined) return;
         const { name, description, unit, bounds } = instrument;
         const advice = bounds === undefined ? {} : { advice: { explicitBucketBoundaries: [...bounds] } };
         histogram = meter.createHistogram(name, { description, unit, ...advice });
@@ -82,16 +82,23 @@ export function openTelemetry(): Telemetry {
       histogram.record(value, told(attributes));
     },
     countNode(status, durationMs) {
+      const meter = figures === undefined ? installedMeter() : undefined;
+      if (meter !== undefined) figures = createFigures(meter);
+      if (figures === undefined) return;
       const attributes = { "asimov.node.status": status };
-      figures ??= createFigures();
       figures.visits.add(1, attributes);
       figures.durations.record(durationMs / 1_000, attributes);
     },
   };
 }
 
-function createFigures(): { visits: Counter; durations: Histogram } {
+/** What the API gives before an SDK is installed records nothing for ever: no instrument may be made of it. */
+function installedMeter(): Meter | undefined {
   const meter = metrics.getMeter(SCOPE);
+  return meter === createNoopMeter() ? undefined : meter;
+}
+
+function createFigures(meter: Meter): { visits: Counter; durations: Histogram } {
   return {
     visits: meter.createCounter("asimov.node.visits", { description: "Visits of nodes that ended", unit: "{visit}" }),
     durations: meter.createHistogram("asimov.node.duration", { description: "How long a visit of a node took", unit: "s" }),

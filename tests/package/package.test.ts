@@ -1,6 +1,6 @@
 /** The package as users get it: packed, installed into an empty project without any optional peer, then used there. */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -174,6 +174,7 @@ new Agent({ maxTasks: 1 });
     const folder = join(project, name);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "consumer.ts"), consumer);
+    await cp(join(root, "tests/types/inference.test-d.ts"), join(folder, "inference.ts"));
     const compilerOptions = {
       ...options,
       strict: true,
@@ -185,6 +186,17 @@ new Agent({ maxTasks: 1 });
     };
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
     expect(await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], project)).toBe("");
+  });
+
+  it("tell of everything what it is: no declaration says any", async () => {
+    const folder = join(project, "node_modules", manifest.name, "dist");
+    const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith(".d.ts"));
+    expect(files.length).toBeGreaterThan(50);
+    const vague = files.map(async (file) => {
+      const code = (await readFile(join(folder, file), "utf8")).replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+      return /\bany\b/.test(code) ? [file] : [];
+    });
+    expect((await Promise.all(vague)).flat()).toEqual([]);
   });
 });
 

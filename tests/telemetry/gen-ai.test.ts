@@ -1,7 +1,7 @@
 /** Calls of models, tools and chains are spans and figures by OpenTelemetry's names, ended on every way out, and silent about what was said. */
 import { inspect } from "node:util";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Agent } from "../../src/agent.ts";
 import { AnthropicInferenceClient } from "../../src/anthropic.ts";
 import type { ContentBlock } from "../../src/contract/chat.ts";
@@ -14,6 +14,7 @@ import type { ToolChainOptions } from "../../src/contract/tool-chain.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
 import { MemorySnapshotStore } from "../../src/snapshot/memory.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { startInferenceServer } from "../../src/testing/servers/inference-server.ts";
 import { json, serveWire } from "../support/wire-server.ts";
 import { recorder } from "./recorder.ts";
 
@@ -46,6 +47,38 @@ describe("telemetry of models", () => {
     expect(attributes?.["gen_ai.output.messages"]).toContain("Stripes.");
   });
 
+  it("tells of a tool its name, its call's id and how it ended, and shows its input where that is asked for", async () => {
+    const look = defineTool({
+      name: "look",
+      description: "Looks",
+      input: { type: "object" },
+      run: () => {
+        throw new Error("no light");
+      },
+    });
+    for (const captureContent of [true, false]) {
+      const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "look", id: "l1", input: { at: SECRET } }] }, "ok"], {
+        captureContent,
+      });
+      await client.toolChain([{ role: ChatRole.SYSTEM, content: "Look about." }, ...ask], [look]);
+    }
+    const tools = ended().filter(({ name }) => name === "execute_tool look");
+    for (const { attributes, status } of tools) {
+      expect(attributes).toMatchObject({
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "look",
+        "gen_ai.tool.call.id": "l1",
+        "gen_ai.tool.type": "function",
+        "gen_ai.tool.description": "Looks",
+      });
+      expect(status.code).toBe(SpanStatusCode.ERROR);
+    }
+    expect(tools.map(({ attributes }) => attributes["gen_ai.tool.call.arguments"])).toEqual([JSON.stringify({ at: SECRET }), undefined]);
+    const systems = ended().flatMap(({ name, attributes }) => (name === "chat scripted" ? [attributes["gen_ai.system_instructions"]] : []));
+    const told = JSON.stringify([{ type: "text", content: "Look about." }]);
+    expect(systems).toEqual([told, told, undefined, undefined]);
+  });
+
   it("nests a chain's calls of tools in it, and the chain in the module that runs it", async () => {
     const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "look", input: {} }] }, "ok"]);
     const look = defineTool({ name: "look", description: "Looks", input: { type: "object" }, run: () => "x" });
@@ -56,8 +89,9 @@ describe("telemetry of models", () => {
     });
     await new Agent({ nodes: [new Node({ name: "n", modules: [work] })] }).runTask(new Task({ type: "t", objective: "o" }));
     const names = ended().map(({ name }) => name);
-    expect(names).toEqual(expect.arrayContaining(["invoke_agent", "execute_tool look", "chat scripted"]));
-    const chain = ended().find(({ name }) => name === "invoke_agent");
+    expect(names).toEqual(expect.arrayContaining(["invoke_agent work", "execute_tool look", "chat scripted"]));
+    const chain = ended().find(({ name }) => name === "invoke_agent work");
+    expect(chain?.attributes).toMatchObject({ "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "work" });
     const tool = ended().find(({ name }) => name === "execute_tool look");
     const module = ended().find(({ name }) => name === "module work");
     expect(tool?.parentSpanContext?.spanId).toBe(chain?.spanContext().spanId);
@@ -69,6 +103,9 @@ describe("telemetry of models", () => {
     const own = trace.getTracer("the user's own");
     const mark = (name: string) => own.startSpan(name).end();
     const names = { outer: "chat outer", inner: "chat inner", leaf: "chat leaf" };
+    // A chain is named after the module, or the tool of a module, that runs it.
+    const isNamed = where === "in a module";
+    const chains = { outer: isNamed ? "invoke_agent work" : "invoke_agent", inner: isNamed ? "invoke_agent look" : "invoke_agent" };
 
     /** A tool that asks a model, and runs a chain of its own. */
     async function run(outer: ScriptedInferenceClient, options: ToolChainOptions = {}) {
@@ -105,12 +142,13 @@ describe("telemetry of models", () => {
 
     it("holds its calls of the model and of tools, and a tool holds what it calls itself", async () => {
       await run(new ScriptedInferenceClient([{ text: "Hm.", toolCalls: [{ name: "look" }] }, "ok"], { model: "outer" }));
-      expect(parentsOf(names.outer)).toEqual(["invoke_agent", "invoke_agent"]);
-      expect(parentsOf("execute_tool look")).toEqual(["invoke_agent"]);
+      expect(parentsOf(names.outer)).toEqual([chains.outer, chains.outer]);
+      expect(parentsOf("execute_tool look")).toEqual([chains.outer]);
       expect(parentsOf(names.inner)).toEqual(["execute_tool look"]);
-      expect(parentsOf(names.leaf)).toEqual(["invoke_agent"]);
+      expect(parentsOf(names.leaf)).toEqual([chains.inner]);
       // They end from within: the tool's own chain first.
-      expect(parentsOf("invoke_agent")).toEqual(["execute_tool look", where === "on its own" ? undefined : "module work"]);
+      const parents = [...new Set([chains.inner, chains.outer])].flatMap(parentsOf);
+      expect(parents).toEqual(["execute_tool look", isNamed ? "module work" : undefined]);
       expect(ended()).toHaveLength(started());
     });
 
@@ -118,8 +156,8 @@ describe("telemetry of models", () => {
       await run(new ScriptedInferenceClient([{ thinking: "So.", text: "Hm.", toolCalls: [{ name: "look" }] }, "ok"], { model: "outer" }));
       expect(parentsOf("in the tool")).toEqual(["execute_tool look"]);
       expect(parentsOf("in the tool, later")).toEqual(["execute_tool look"]);
-      expect(parentsOf("a middleware sees text")).toEqual(["invoke_agent", "invoke_agent"]);
-      for (const type of ["thinking", "tool-use", "tool-result"]) expect(parentsOf(`a middleware sees ${type}`)).toEqual(["invoke_agent"]);
+      expect(parentsOf("a middleware sees text")).toEqual([chains.outer, chains.outer]);
+      for (const type of ["thinking", "tool-use", "tool-result"]) expect(parentsOf(`a middleware sees ${type}`)).toEqual([chains.outer]);
     });
 
     it("ends its spans, those of tools too, when a middleware fails it", async () => {
@@ -130,8 +168,18 @@ describe("telemetry of models", () => {
       await run(outer, { middlewares: [refuse] }).catch(() => {});
       expect(ended()).toHaveLength(started());
       const failed = ended().filter(({ status }) => status.code === SpanStatusCode.ERROR);
-      expect(failed.map(({ name }) => name)).toEqual(expect.arrayContaining(["invoke_agent", "execute_tool look"]));
+      expect(failed.map(({ name }) => name)).toEqual(expect.arrayContaining([chains.outer, "execute_tool look"]));
     });
+  });
+
+  it("starts no span for a chain whose options or checkpoint are refused, or ends it", async () => {
+    const client = new ScriptedInferenceClient([]);
+    const modes = { plan: { description: "Plans", tools: [] } };
+    const damaged = { load: async () => ({ format: 1, key: "k" }), save: async () => {} };
+    for (const options of [{ modeSwap: { modes, initial: "rest" } }, { checkpoint: damaged }, { maxIterations: 0 }]) {
+      await expect(client.toolChain(ask, [], options)).rejects.toThrow();
+    }
+    expect(ended()).toHaveLength(started());
   });
 
   it("belong to the visit that makes them, where a module is an async generator", async () => {
@@ -165,6 +213,78 @@ describe("telemetry of models", () => {
     const calls = ended().filter(({ name }) => name === "chat scripted");
     expect(modules.map(idOf)).toEqual([1, 2]);
     expect(calls.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual(modules.map((span) => span.spanContext().spanId));
+  });
+
+  it("counts tokens by kind, and time in seconds, apart for each model and each way to fail", async () => {
+    const usage = { inputTokens: 70, outputTokens: 30, cacheReadTokens: 20, reasoningTokens: 5 };
+    const client = new ScriptedInferenceClient([{ text: "One", usage }, { text: "Two", usage }, { error: { status: 400 } }], {
+      model: "counted",
+    });
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 500;
+      return now;
+    });
+    try {
+      await client.generate(ask);
+      await client.stream(ask).result;
+      await client.generate(ask).catch(() => {});
+    } finally {
+      clock.mockRestore();
+    }
+    const about = { "gen_ai.operation.name": "chat", "gen_ai.provider.name": "scripted", "gen_ai.request.model": "counted" };
+    const told = await figures();
+    const of = (name: string) =>
+      (told[name] ?? []).flatMap(({ attributes, value }) => {
+        const { "gen_ai.request.model": model, ...rest } = attributes as Record<string, unknown>;
+        const { count, sum, buckets } = value as { count: number; sum: number; buckets: { boundaries: number[] } };
+        return model === "counted"
+          ? [{ attributes: { ...rest, "gen_ai.request.model": model }, count, sum, bounds: buckets.boundaries }]
+          : [];
+      });
+    expect(of("gen_ai.client.token.usage")).toMatchObject([
+      { attributes: { ...about, "gen_ai.token.type": "input" }, count: 2, sum: 140 },
+      { attributes: { ...about, "gen_ai.token.type": "output" }, count: 2, sum: 60 },
+    ]);
+    const durations = of("gen_ai.client.operation.duration");
+    expect(durations.map(({ attributes, count }) => [attributes, count])).toEqual([
+      [about, 2],
+      [{ ...about, "error.type": "invalid-request" }, 1],
+    ]);
+    // Each look at the clock is half a second later than the one before.
+    for (const { sum, count } of durations) expect(sum / count).toBeLessThan(100);
+    for (const { sum, count } of durations) expect(sum / count).toBeGreaterThanOrEqual(0.5);
+    expect(of("gen_ai.client.operation.time_to_first_chunk")).toMatchObject([{ attributes: about, count: 1 }]);
+    expect(durations[0]?.bounds).toEqual([0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]);
+    expect(of("gen_ai.client.token.usage")[0]?.bounds).toEqual(Array.from({ length: 14 }, (_, power) => 4 ** power));
+  });
+
+  it("tells where a call went, and what came back but what was said", async () => {
+    const script = [
+      { thinking: "Hm.", text: "One", usage: { inputTokens: 70, outputTokens: 30, cacheReadTokens: 20, reasoningTokens: 5 } },
+    ];
+    const server = await startInferenceServer("anthropic", script);
+    const client = new AnthropicInferenceClient({ model: "claude-sonnet-4-6", apiKey: KEY, baseURL: server.url });
+    await client.stream(ask, { maxTokens: 50, stopSequences: ["END"] }).result;
+    await server.close();
+    expect(spans().get("chat claude-sonnet-4-6")?.attributes).toMatchObject({
+      "gen_ai.provider.name": "anthropic",
+      "gen_ai.request.max_tokens": 50,
+      "gen_ai.request.stop_sequences": ["END"],
+      "gen_ai.request.stream": true,
+      "gen_ai.output.type": "text",
+      "gen_ai.response.id": expect.any(String),
+      "gen_ai.response.model": "claude-sonnet-4-6",
+      "gen_ai.response.finish_reasons": ["end_turn"],
+      "gen_ai.response.time_to_first_chunk": expect.any(Number),
+      "gen_ai.usage.input_tokens": 70,
+      "gen_ai.usage.output_tokens": 30,
+      "gen_ai.usage.cache_read.input_tokens": 20,
+      "gen_ai.usage.cache_write.input_tokens": 0,
+      "asimov.usage.cost_usd": expect.any(Number),
+      "server.address": "127.0.0.1",
+      "server.port": Number(new URL(server.url).port),
+    });
   });
 
   it("counts tokens and time, and tells attempts that were made again", async () => {

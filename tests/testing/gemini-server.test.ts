@@ -1,7 +1,9 @@
-/** The local Gemini server answers Google's own SDK as the service does, by the paths of the Gemini API and of Vertex. */
+/** The local Gemini server answers Google's own SDKs as the service does, by the paths of the Gemini API and of Vertex. */
+
 import { ApiError, type GenerateContentResponse, GoogleGenAI } from "@google/genai";
+import { VertexAI } from "@google-cloud/vertexai";
 import { OAuth2Client } from "google-auth-library";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Script } from "../../src/testing/script.ts";
 import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
 import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
@@ -95,6 +97,36 @@ describe("gemini server", () => {
     const chunks = await chunksOf(ai);
     expect(chunks.map(({ text }) => text ?? "").join("")).toBe("Hello again");
     expect(server.requests[1]).toMatchObject({ model: "gemini-3.5-pro", stream: true, lastMessage: { text: "What is 1 + 2?" } });
+  });
+
+  it("answers the SDK of Vertex, which speaks https alone: a user's test sends what it fetches of this host by http", async () => {
+    server = await startInferenceServer("gemini", [turn, turn, { error: { status: 429 } }]);
+    const { host } = new URL(server.url);
+    const direct = globalThis.fetch;
+    vi.stubGlobal("fetch", (input: string, init?: RequestInit) => direct(input.replace(`https://${host}`, `http://${host}`), init));
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    try {
+      const authClient = new OAuth2Client();
+      authClient.setCredentials({ access_token: "planted-token", expiry_date: Date.now() + 3_600_000 });
+      const googleAuthOptions = { authClient } as never;
+      const vertex = new VertexAI({ project: "p", location: "us-central1", apiEndpoint: host, googleAuthOptions });
+      const model = vertex.getGenerativeModel({ model: "gemini-2.5-pro" });
+      const { response } = await model.generateContent("What is 1 + 2?");
+      expect(response.candidates?.[0]).toMatchObject({ finishReason: "STOP", content: { parts: expect.arrayContaining(callParts) } });
+      const streamed = await model.generateContentStream("What is 1 + 2?");
+      const texts: string[] = [];
+      for await (const { candidates } of streamed.stream) {
+        for (const part of candidates?.[0]?.content.parts ?? []) texts.push(part.text ?? "");
+      }
+      expect(texts.join("")).toBe("Hm, hm.Let me add.");
+      expect((await streamed.response).usageMetadata).toMatchObject({ totalTokenCount: 120 });
+      await expect(model.generateContent("Again?")).rejects.toThrow("429");
+      expect(server.requests[0]).toMatchObject({ model: "gemini-2.5-pro", lastMessage: { role: "user", text: "What is 1 + 2?" } });
+      server.assertDone();
+    } finally {
+      vi.unstubAllGlobals();
+      vi.restoreAllMocks();
+    }
   });
 
   it("tells errors with status, and the wait among their details", async () => {

@@ -2,6 +2,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AnthropicInferenceClient } from "../../src/anthropic.ts";
+import type { Checkpoint } from "../../src/contract/call-scope.ts";
 import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
 import { InferenceError } from "../../src/contract/inference-errors.ts";
 import { defineTool, type Tool, type ToolContext } from "../../src/contract/tool.ts";
@@ -220,6 +221,63 @@ describe.each(Object.entries(models))("a chain on %s, aborted", (_name, open) =>
     expect(idsOf(whole, "tool-result")).toEqual(idsOf(whole, "tool-use"));
     expect(idsOf(whole, "tool-use").length).toBeGreaterThan(0);
     expect(again.asked()).toBe(trial.rest.length);
+  });
+});
+
+describe("a checkpoint that never answers", () => {
+  const never = (): Promise<never> => new Promise(() => {});
+  const silent: Record<string, Checkpoint> = {
+    "when it is loaded": { load: never, save: async () => {} },
+    "when it saves what leads to the ask": { load: async () => undefined, save: never },
+    "when it saves the end": {
+      load: async () => undefined,
+      save: (state) => ((state as { snapshot: { status: string } }).snapshot.status === "done" ? never() : Promise.resolve()),
+    },
+  };
+
+  it.each(Object.entries(silent))("%s, holds a chain no longer than until its abort", async (_, checkpoint) => {
+    const controller = new AbortController();
+    const client = new ScriptedInferenceClient(["Done."]);
+    const { signal } = controller;
+    const ended = client.toolChain(ask, [], { checkpoint, signal }).catch((error: unknown) => error);
+    await new Promise((resolve) => setImmediate(resolve));
+    controller.abort(REASON);
+    expect(await ended).toMatchObject({ name: "AbortError", code: "aborted", cause: REASON });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("while a tool waits for it, has the tool not run after the abort", async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const ran: string[] = [];
+    const checkpoint = new MemoryCheckpoint();
+    checkpoint.onSave = (text) => {
+      if (text.includes("tool-use")) controller.abort(REASON);
+    };
+    const chain = new ScriptedInferenceClient([call]).toolChain(ask, [toolFor(({ toolUseId }) => ran.push(toolUseId))], {
+      checkpoint,
+      signal,
+    });
+    await expect(chain).rejects.toMatchObject({ name: "AbortError", cause: REASON });
+    expect(ran).toEqual([]);
+  });
+
+  it("holds no chain that was aborted before", async () => {
+    const checkpoint = { load: never, save: never };
+    const chain = new ScriptedInferenceClient([]).toolChain(ask, [], { checkpoint, signal: AbortSignal.abort(REASON) });
+    await expect(chain).rejects.toMatchObject({ name: "AbortError", cause: REASON });
+  });
+
+  it("fails the chain with what it throws, whether at once or later", async () => {
+    const broken = new Error("no disk");
+    const client = new ScriptedInferenceClient([]);
+    const chain = (load: () => Promise<unknown>) => client.toolChain(ask, [], { checkpoint: { load, save: async () => {} } });
+    await expect(chain(() => Promise.reject(broken))).rejects.toBe(broken);
+    await expect(
+      chain(() => {
+        throw broken;
+      }),
+    ).rejects.toBe(broken);
   });
 });
 

@@ -212,7 +212,7 @@ describe("a kept chain", () => {
       `a state whose ${name} is broken`,
       { ...kept, snapshot: { ...kept.snapshot, [name]: value } },
     ]),
-    ...Object.entries({ messages: [1], orders: {}, iterations: "1", maxIterations: null, usage: null, key: undefined }).map(
+    ...Object.entries({ messages: [1], orders: {}, iterations: "1", maxIterations: null, usage: null, key: undefined, mode: 7 }).map(
       ([name, value]): [string, unknown] => [
         `a context whose ${name} is broken`,
         { ...kept, snapshot: { ...kept.snapshot, context: { ...context, [name]: value } } },

@@ -6,6 +6,7 @@ import { InferenceError } from "../../src/contract/inference-errors.ts";
 import { defineTool, type Tool } from "../../src/contract/tool.ts";
 import { fencedToolParser } from "../../src/contract/tool-parser.ts";
 import { ChatRole } from "../../src/contract/vocabulary.ts";
+import type { Script } from "../../src/testing/script.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
 import { MemoryCheckpoint } from "./memory-checkpoint.ts";
 
@@ -23,6 +24,12 @@ describe("the end of a chain", () => {
       iterations: 2,
       last: "TOOL_RESULT",
     });
+  });
+
+  it("comes after ten asks where nobody says how many", async () => {
+    const client = new ScriptedInferenceClient(Array.from({ length: 11 }, () => call()));
+    expect(await client.toolChain(ask, [noop])).toMatchObject({ stopReason: "max-iterations", iterations: 10 });
+    expect(client.remaining).toBe(1);
   });
 
   it("comes when a tool says stop, after the other tools of its turn", async () => {
@@ -44,6 +51,19 @@ describe("the end of a chain", () => {
   it("comes when the context is full, and nothing may be left out", async () => {
     const client = new ScriptedInferenceClient([call(), full]);
     expect(await client.toolChain(ask, [noop])).toMatchObject({ stopReason: "context-length", iterations: 1 });
+  });
+
+  it("counts what the ask has used in which the context got full", async () => {
+    const usage = { inputTokens: 10, outputTokens: 0 };
+    const late = { text: "one two", usage, error: { reason: "context-length-exceeded", after: 1 } };
+    const client = new ScriptedInferenceClient([{ ...call(), usage }, late]);
+    expect((await client.toolChain(ask, [noop])).usage.inputTokens).toBe(20);
+  });
+
+  it("is left to the provider where nothing may be left out, whatever is known of the model", async () => {
+    const filled = { ...call(), usage: { inputTokens: 99, outputTokens: 1 } };
+    const client = new ScriptedInferenceClient([filled, filled, "fits"]);
+    expect(await client.toolChain(ask, [noop], { contextWindow: 100 })).toMatchObject({ stopReason: "finished", text: "fits" });
   });
 
   it("is put off by fifoRatio: the oldest turns go, the task and whole pairs stay", async () => {
@@ -105,6 +125,38 @@ describe("modes of a chain", () => {
     expect(messages.at(-2)?.content).toMatchObject([{ content: "sawn" }]);
   });
 
+  it("are those that a chain was kept with: without its mode it is not gone on with, and its end is told all the same", async () => {
+    const kept = async (entries: Script, swap: typeof modeSwap | undefined): Promise<MemoryCheckpoint> => {
+      const checkpoint = new MemoryCheckpoint();
+      const client = new ScriptedInferenceClient(entries);
+      await client.toolChain(ask, [noop], { checkpoint, ...(swap === undefined ? {} : { modeSwap: swap }) }).catch(() => {});
+      return checkpoint;
+    };
+    const broken = { error: { status: 400 } };
+    const { plan } = modeSwap.modes;
+    const onlyPlan = { initial: "plan", modes: { plan } };
+    const goesOn = async (checkpoint: MemoryCheckpoint, options: object) => {
+      const client = new ScriptedInferenceClient(["Done."]);
+      return client.toolChain(ask, [noop], { checkpoint, ...options }).then(
+        ({ text }) => `${client.calls.length}: ${text}`,
+        (error: AsimovError) => `${client.calls.length}: ${error.code}: ${error.message}`,
+      );
+    };
+    const inBuild = await kept([call("switch_mode", { mode: "build" }), broken], modeSwap);
+    expect(await goesOn(inBuild, { modeSwap: onlyPlan })).toBe(
+      '0: snapshot-other-chain: The checkpoint is of a chain in the mode "build"; this one has the modes plan. Give it the modes it had, or another checkpoint.',
+    );
+    expect(await goesOn(inBuild, {})).toContain(
+      '0: snapshot-other-chain: The checkpoint is of a chain in the mode "build"; this one has none.',
+    );
+    expect(await goesOn(await kept([call(), broken], undefined), { modeSwap })).toContain(
+      "of a chain without modes; this one has the modes",
+    );
+    expect(await goesOn(inBuild, { modeSwap })).toBe("1: Done.");
+    const ended = await kept([call("switch_mode", { mode: "build" }), "Built."], modeSwap);
+    expect(await goesOn(ended, { modeSwap: onlyPlan })).toBe("0: Built.");
+  });
+
   it("are not changed by a switch to a mode that there is not, which the model is told", async () => {
     const client = new ScriptedInferenceClient([call("switch_mode", { mode: "rest" }), call("saw"), "no"]);
     const { messages } = await client.toolChain(ask, [noop], { modeSwap });
@@ -150,7 +202,26 @@ describe("a chain", () => {
       { type: "text", text: "I try." },
       { type: "tool-use", name: "noop" },
     ]);
+    expect(client.calls[1]?.messages).toEqual([
+      { role: "SYSTEM", content: fencedToolParser.describe([noop]) },
+      { role: "USER", content: "Go" },
+      { role: "ASSISTANT", content: 'I try.\n\n```tool\n{"name":"noop","input":{}}\n```' },
+      { role: "USER", content: "Result of noop:\ndone" },
+    ]);
+  });
+
+  it("takes calls in a text for calls, also where its end must fit a schema", async () => {
+    const client = new ScriptedInferenceClient(['```tool\n{"name":"noop","input":{}}\n```', '{"n":1}']);
+    const output = z.object({ n: z.number() });
+    const { output: told, iterations } = await client.toolChain(ask, [noop], { toolParser: fencedToolParser, output });
+    expect([told, iterations]).toEqual([{ n: 1 }, 2]);
     expect(JSON.stringify(client.calls[1])).toContain("Result of noop:");
+  });
+
+  it("keeps the thoughts of a model whose calls it reads from a text", async () => {
+    const client = new ScriptedInferenceClient([{ thinking: "Hm.", text: '```tool\n{"name":"noop","input":{}}\n```' }, "ok"]);
+    const { messages } = await client.toolChain(ask, [noop], { toolParser: fencedToolParser });
+    expect(messages[1]?.content).toMatchObject([{ type: "thinking", text: "Hm." }, { type: "tool-use" }]);
   });
 
   it("sends an answer that does not fit the schema back once", async () => {
@@ -176,15 +247,47 @@ describe("a chain", () => {
     await expect(strict.toolChain(ask, [], { middlewares: [refuse] })).rejects.toThrow("not that word");
   });
 
-  it("shortens results by its reducer", async () => {
+  it("shortens results by its reducer, and fails with what that throws", async () => {
     const client = new ScriptedInferenceClient([call(), "ok"]);
     const { messages } = await client.toolChain(ask, [noop], { toolResultReducer: ({ name, content }) => `${name}: ${content.length}` });
     expect(messages[2]?.content).toMatchObject([{ content: "noop: 4" }]);
+    const toolResultReducer = () => Promise.reject(new Error("no shorter"));
+    const failing = new ScriptedInferenceClient([call(), "never"]).toolChain(ask, [noop], { toolResultReducer });
+    await expect(failing).rejects.toThrow("no shorter");
   });
 
-  it.each([{ maxIterations: 0 }, { maxParallelTools: 0 }, { fifoRatio: 1 }, { unheardOf: 1 }])("refuses the option %j", async (options) => {
-    await expect(new ScriptedInferenceClient(["x"]).toolChain(ask, [], options as object)).rejects.toMatchObject({
+  const mode = { description: "Plans", tools: [] };
+  it.each<[string, unknown]>([
+    ["maxIterations", 0],
+    ["maxParallelTools", 0],
+    ["maxToolResultChars", 0],
+    ["contextWindow", 0],
+    ["fifoRatio", 1],
+    ["fifoRatio", 0],
+    ["unheardOf", 1],
+    ["middlewares", [7]],
+    ["toolParser", {}],
+    ["toolResultReducer", "short"],
+    ["checkpoint", { save: async () => {} }],
+    ["checkpoint", { load: async () => {} }],
+    ["idempotencyKey", ""],
+    ["signal", 7],
+    ["tools", []],
+    ["modeSwap", { initial: "plan", modes: { plan: 7 } }],
+    ["modeSwap", { initial: "plan", modes: { plan: { description: "Plans" } } }],
+    ["modeSwap", { initial: "plan", modes: { plan: { ...mode, tools: [{}] } } }],
+    ["modeSwap", { initial: "plan", modes: { plan: { ...mode, prompt: "You plan." } } }],
+  ])("refuses the option %s: %j", async (name, value) => {
+    const client = new ScriptedInferenceClient(["x"]);
+    await expect(client.toolChain(ask, [], { [name]: value })).rejects.toMatchObject({
       code: "invalid-options",
+      message: expect.stringContaining(name),
     });
+    expect(client.calls).toEqual([]);
+  });
+
+  it.each<[unknown]>([[undefined], [noop], [[{ name: "noop" }]]])("refuses tools that are none: %j", async (tools) => {
+    const chain = new ScriptedInferenceClient(["x"]).toolChain(ask, tools as Tool[]);
+    await expect(chain).rejects.toMatchObject({ code: "invalid-options", message: expect.stringMatching(/^toolChain: tools/) });
   });
 });

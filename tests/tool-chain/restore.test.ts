@@ -1,9 +1,10 @@
 /** A chain that is killed after any save goes on to the same end; what had finished is not done again. */
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { SnapshotError } from "../../src/contract/errors.ts";
 import { defineTool, type Tool } from "../../src/contract/tool.ts";
@@ -11,10 +12,14 @@ import { ChatRole } from "../../src/contract/vocabulary.ts";
 import type { Script } from "../../src/testing/script.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
 import type { ScriptedCall } from "../../src/testing/scripted-wire.ts";
-import { runFile } from "../support/program.ts";
+import { startInferenceServer } from "../../src/testing/servers/inference-server.ts";
+import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import { type Ended, runFile } from "../support/program.ts";
+import type { KilledAgentOrder } from "./killed-agent-process.ts";
 import { MemoryCheckpoint } from "./memory-checkpoint.ts";
 
 const PROCESS = fileURLToPath(new URL("./killed-process.ts", import.meta.url));
+const AGENT_PROCESS = fileURLToPath(new URL("./killed-agent-process.ts", import.meta.url));
 
 const messages = [
   { role: ChatRole.SYSTEM, content: "Be brief." },
@@ -82,6 +87,78 @@ describe("a tool chain whose process was killed in a tool", () => {
   });
 });
 
+/** Each client's own SDK asks a server that outlives both processes, and so counts what they ask together. */
+describe("a tool chain of an agent whose process was killed, restored in another one", () => {
+  const usage = { inputTokens: 10, outputTokens: 7 };
+  const turn = (...steps: number[]) => ({ toolCalls: steps.map((step) => ({ name: "work", input: { step } })), usage });
+  const done = { text: "Done.", usage };
+  /** Of the SDKs' environment nothing may come in from outside. */
+  const env = Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => /^(?:ANTHROPIC|OPENAI|AWS|GOOGLE|GEMINI)_/.test(name))
+      .map((name) => [name, undefined]),
+  );
+
+  async function killed(
+    { client, redis }: { client: KilledAgentOrder["client"]; redis: boolean },
+    script: (kill: () => void) => Script<ServedRequest>,
+    killIn?: number,
+  ): Promise<{ resumed: Ended; log: string[]; requests: readonly ServedRequest[] }> {
+    const directory = await mkdtemp(join(tmpdir(), "chain-"));
+    const kill = () => process.kill(Number(readFileSync(join(directory, "pid"), "utf8")), "SIGKILL");
+    const server = await startInferenceServer(client, script(kill));
+    const place = redis ? { redis: { url: inject("redisUrl"), prefix: directory } } : {};
+    const order: KilledAgentOrder = { directory, client, url: server.url, isResumed: false, ...place };
+    try {
+      const first = await runFile(AGENT_PROCESS, [JSON.stringify({ ...order, killIn })], { env });
+      expect(first.signal, first.stderr).toBe("SIGKILL");
+      const resumed = await runFile(AGENT_PROCESS, [JSON.stringify({ ...order, isResumed: true })], { env });
+      expect(resumed.code, resumed.stderr).toBe(0);
+      server.assertDone();
+      return { resumed, log: (await readFile(join(directory, "log"), "utf8")).trim().split("\n"), requests: server.requests };
+    } finally {
+      await server.close();
+      await rm(directory, { recursive: true });
+    }
+  }
+
+  it.each([
+    { client: "anthropic", redis: false },
+    { client: "bedrock", redis: true },
+    { client: "gemini", redis: false },
+    { client: "openai-responses", redis: true },
+  ] as const)("runs no ended tool again, and hands the others the same keys: $client, Redis: $redis", async (row) => {
+    const { resumed, log, requests } = await killed(row, () => [turn(1, 2, 3), turn(4), done], 3);
+    expect(JSON.parse(resumed.stdout)).toEqual({
+      status: "COMPLETE",
+      result: { text: "Done.", iterations: 3, messages: 6 },
+      outputTokens: 21,
+    });
+    const starts = log.filter((line) => line.includes("starts")).map((line) => line.split(" ") as [string, string, string]);
+    expect(starts.map(([step]) => step).sort()).toEqual(["1", "2", "2", "3", "3", "4"]);
+    expect(new Set(starts.map(([, , key]) => key)).size).toBe(4);
+    expect(log.filter((line) => line.endsWith("ends")).sort()).toEqual(["1 ends", "2 ends", "3 ends", "4 ends"]);
+    expect(requests).toHaveLength(3);
+  });
+
+  it.each([
+    { client: "anthropic", redis: true },
+    { client: "bedrock", redis: false },
+    { client: "gemini", redis: true },
+    { client: "openai-responses", redis: false },
+  ] as const)("asks again what was not answered, byte for byte, and nothing else: $client, Redis: $redis", async (row) => {
+    const killer = (kill: () => void) => () => {
+      kill();
+      return "late";
+    };
+    const { resumed, log, requests } = await killed(row, (kill) => [turn(1, 2), killer(kill), done]);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ status: "COMPLETE", result: { text: "Done.", iterations: 2 }, outputTokens: 14 });
+    expect(log.filter((line) => line.includes("starts"))).toHaveLength(2);
+    expect(requests).toHaveLength(3);
+    expect(JSON.stringify(requests[2]?.body)).toBe(JSON.stringify(requests[1]?.body));
+  });
+});
+
 describe("a restored tool chain", () => {
   it("comes to the same end from each save, and does nothing again that had finished", async () => {
     const { result, keys, saves } = await whole();
@@ -122,6 +199,23 @@ describe("a restored tool chain", () => {
     expect(seen).toEqual([1, 1, 1, 2, 3, 3, 3]);
   });
 
+  it("keeps a tool that has ended while another still runs, and nothing starts", async () => {
+    const checkpoint = new MemoryCheckpoint();
+    const kept = Promise.withResolvers<void>();
+    checkpoint.onSave = (text) => {
+      const { children } = (JSON.parse(text) as { snapshot: Kept }).snapshot;
+      if (children.tools?.snapshot.ended.length === 1) kept.resolve();
+    };
+    const waits = defineTool({
+      name: "work",
+      description: "Works",
+      input: z.object({ step: z.number() }),
+      run: ({ step }) => (step === 1 ? "at once" : kept.promise.then(() => "after the first was kept")),
+    });
+    const client = new ScriptedInferenceClient([{ toolCalls: [work(1, "a"), work(2, "b")] }, "Done."]);
+    expect((await client.toolChain(messages, [waits], { checkpoint })).text).toBe("Done.");
+  });
+
   it("gives the result of a finished chain without asking or running anything", async () => {
     const { result, saves } = await whole();
     const client = new ScriptedInferenceClient([]);
@@ -155,6 +249,22 @@ describe("a restored tool chain", () => {
     const client = new ScriptedInferenceClient(script.slice(2));
     expect((await client.toolChain(messages, [idle], { ...options, checkpoint })).text).toBe("Done.");
     client.assertDone();
+  });
+
+  it("keeps its key over every restore, also where nobody gave it one", async () => {
+    const keys = new Set<string>();
+    const noting = tool(
+      (_step, key) => keys.add(key.split("/")[0] as string),
+      () => {},
+    );
+    const checkpoint = new MemoryCheckpoint();
+    for (const [turn, entry] of script.entries()) {
+      const client = new ScriptedInferenceClient([entry, { error: { status: 400 } }]);
+      const ended = await client.toolChain(messages, [noting], { checkpoint }).catch(() => "broken");
+      expect(ended === "broken").toBe(turn < script.length - 1);
+    }
+    expect(keys.size).toBe(1);
+    expect(new Set(checkpoint.saves.map((save) => (JSON.parse(save) as { key: string }).key))).toEqual(keys);
   });
 
   it("refuses a checkpoint that is damaged, of another format or of another chain", async () => {

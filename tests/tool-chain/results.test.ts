@@ -24,17 +24,22 @@ describe("results of tools", () => {
     let most = 0;
     const run = async ({ n }: { n: number }): Promise<number> => {
       most = Math.max(most, ++running);
-      for (let turn = 0; turn < 50 - 10 * n; turn++) await undefined;
+      for (let turn = 0; turn < 110 - 10 * n; turn++) await undefined;
       running--;
       return n;
     };
-    const results = await resultsOf(
-      [1, 2, 3, 4].map((n) => call(n)),
-      run,
-      { maxParallelTools: 2 },
-    );
-    expect(results.map(({ content }) => content)).toEqual(["1", "2", "3", "4"]);
-    expect(most).toBe(2);
+    const numbers = Array.from({ length: 10 }, (_, index) => index + 1);
+    for (const maxParallelTools of [2, undefined]) {
+      most = 0;
+      const options = maxParallelTools === undefined ? {} : { maxParallelTools };
+      const results = await resultsOf(
+        numbers.map((n) => call(n)),
+        run,
+        options,
+      );
+      expect(results.map(({ content }) => content)).toEqual(numbers.map(String));
+      expect(most).toBe(maxParallelTools ?? 8);
+    }
   });
 
   it("come for each of two calls with the same id", async () => {
@@ -69,5 +74,34 @@ describe("results of tools", () => {
     expect(results[1]?.content).toBe(`${"x".repeat(200)}\n(cut: the result has 300 characters, of which 200 are shown)`);
     expect(results[2]).toMatchObject({ isError: true, content: expect.stringContaining("binary") });
     expect(results[3]?.isError).toBe(true);
+  });
+
+  it("are cut after 100,000 characters where nobody says how many, and within none", async () => {
+    const [long] = await resultsOf([call(1)], () => "x".repeat(100_001));
+    expect(long?.content).toBe(`${"x".repeat(100_000)}\n(cut: the result has 100001 characters, of which 100000 are shown)`);
+    const [cut] = await resultsOf([call(1)], () => "🎉🎉", { maxToolResultChars: 3 });
+    expect(cut?.content).toMatch(/^🎉\ufffd\n/u);
+  });
+
+  it("are cut too where they tell why a tool was not run", async () => {
+    const numbers = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`unknown_${index}`, index]));
+    const tool = defineTool({ name: "t", description: "Does", input: z.strictObject({}), run: () => null });
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "t", input: numbers }] }, "Done."]);
+    const { messages } = await client.toolChain(ask, [tool], { maxToolResultChars: 200 });
+    expect(messages[2]?.content).toMatchObject([{ isError: true, content: expect.stringMatching(/^.{200}\n\(cut: /) }]);
+  });
+
+  it("tell a reducer which of them are errors", async () => {
+    const told: boolean[] = [];
+    const toolResultReducer = ({ isError, content }: { isError: boolean; content: string }): string => {
+      told.push(isError);
+      return content;
+    };
+    const run = ({ n }: { n: number }): number => {
+      if (n === 2) throw new Error("no disk");
+      return n;
+    };
+    await resultsOf([call(1), call(2)], run, { toolResultReducer });
+    expect(told).toEqual([false, true]);
   });
 });

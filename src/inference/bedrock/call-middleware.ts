@@ -6,7 +6,7 @@ interface Result {
   response: unknown;
   output: object;
 }
-type Handler = (args: object) => Promise<Result>;
+type Handler = (args: { request?: { headers: Record<string, string> } }) => Promise<Result>;
 type Middleware = (next: Handler) => Handler;
 
 /** The subset of the SDK's stack that is used. */
@@ -26,6 +26,7 @@ export function prepareCommand(command: { middlewareStack: object }, call: WireC
   // Nearest to the handler: the deserializer reads the body that this leaves.
   stack.add(
     (next) => async (args) => {
+      call.onRequest(args.request?.headers);
       const result = await next(args);
       close = await watchResponse(result.response as HttpResponse, call, watch);
       return result;

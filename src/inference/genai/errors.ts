@@ -3,8 +3,6 @@ import { messageOf } from "../../contract/errors.ts";
 import type { Fault } from "../../contract/wire.ts";
 import { authFault, faultOfBody, jsonIn } from "../gemini-faults.ts";
 
-/** What came after the last event is no event: an error without framing, or a piece of one. */
-const CUT = /^Incomplete JSON segment/;
 /** Its text holds a piece of the answer. */
 const UNREADABLE = /^exception parsing stream chunk/;
 
@@ -14,7 +12,6 @@ export function toFault(error: unknown): Fault | undefined {
   const { name, status } = error as { name?: unknown; status?: unknown };
   const message = messageOf(error);
   if (name === "ApiError" && typeof status === "number") return faultOfBody(jsonIn(message), { status });
-  if (CUT.test(message)) return { kind: "retryable", code: "stream-truncated" };
   if (UNREADABLE.test(message)) return { kind: "retryable", code: "hostile-response", reason: "broken JSON" };
   return authFault(error);
 }

@@ -4,6 +4,7 @@ import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contrac
 import { WireFault } from "../../contract/wire-fault.ts";
 import { generationOf, toolConfigOf } from "../gemini-config.ts";
 import { contentsOf, systemOf } from "../gemini-contents.ts";
+import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
 import { heard } from "../heard.ts";
@@ -12,7 +13,6 @@ import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
 import { toFault } from "./errors.ts";
 import type { GoogleGenAIClientLike, GoogleGenAIClientOptions } from "./options.ts";
-import { tailReadingFetch } from "./trailing-error.ts";
 
 /** What is read of a ready-made client beside its methods; private in the SDK's types. */
 interface OwnSettings {
@@ -44,12 +44,13 @@ export class GoogleGenAIWire implements Wire {
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
     const { models } = await this.#connect();
-    return models.generateContent(toRequest(request, call, this.#limits));
+    return models.generateContent(toRequest(request, call.signal, { fetch: faultingFetch(call.fetch), ...this.#limits }));
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { models } = await this.#connect();
-    const events = await models.generateContentStream(toRequest(request, call, this.#limits));
+    const httpOptions = { fetch: eventsFetch(faultingFetch(call.fetch)), ...this.#limits };
+    const events = await models.generateContentStream(toRequest(request, call.signal, httpOptions));
     return this.#options.client === undefined ? events : heard(events, call);
   }
 
@@ -92,7 +93,7 @@ export class GoogleGenAIWire implements Wire {
   }
 }
 
-function toRequest(request: ModelRequest, call: WireCall, limits: object): object {
+function toRequest(request: ModelRequest, abortSignal: AbortSignal, httpOptions: object): object {
   const { model, tools, output } = request;
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
@@ -110,8 +111,8 @@ function toRequest(request: ModelRequest, call: WireCall, limits: object): objec
     automaticFunctionCalling: { disable: true },
     // By itself the SDK asks again for what an answer lacks, and books it nowhere.
     automaticContinuation: false,
-    abortSignal: call.signal,
-    httpOptions: { fetch: tailReadingFetch(faultingFetch(call.fetch)), ...limits },
+    abortSignal,
+    httpOptions,
   };
   return { model, contents: contentsOf(request), config: config as unknown as GenerateContentConfig };
 }

@@ -19,6 +19,7 @@ export class OpenAIInferenceClient extends InferenceClient {
   constructor(options: OpenAIClientOptions) {
     const parsed = parseOpenAIOptions(options);
     const wire = new OpenAIWire(parsed);
-    super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch, secrets: [parsed.apiKey] });
+    const capabilities = { ...wire.capabilities, ...parsed.capabilities };
+    super({ model: parsed.model, wire, options: { ...parsed, capabilities }, fetch: wire.fetch, secrets: [parsed.apiKey] });
   }
 }

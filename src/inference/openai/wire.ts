@@ -1,5 +1,6 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import type { Capabilities } from "../capabilities.ts";
 import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
@@ -73,6 +74,11 @@ export class OpenAIWire implements Wire {
     for (const warning of this.#warnings.get(response as object) ?? []) into.warn(warning);
     const read = this.#dialect.api === "chat" ? readChatResponse : readResponsesResponse;
     read(response, into);
+  }
+
+  /** What neither provider nor model tell of what can be asked. */
+  get capabilities(): Partial<Capabilities> {
+    return this.#dialect.api === "chat" ? { thinkingDisplay: false } : {};
   }
 
   readEvents(into: GenerationSink): (event: unknown) => void {

@@ -10,8 +10,6 @@ interface SdkError {
 }
 
 const STATUS = /got status: (\d{3})\b/;
-/** What came after the last event is no event: an error without framing, or a piece of one; it follows. */
-const CUT = /Failed to parse final chunk of stream:/;
 /** Its text holds a piece of the answer. */
 const UNREADABLE = /Error parsing JSON response from stream chunk/;
 const NO_PROJECT = /Unable to infer your project/i;
@@ -26,11 +24,6 @@ export function toFault(error: unknown): Fault | undefined {
   }
   const status = STATUS.exec(message)?.[1];
   if (status !== undefined) return faultOfBody(jsonIn(message.slice(message.indexOf(status))), { status: Number(status) });
-  const cut = CUT.exec(message);
-  if (cut !== null) {
-    const body = jsonIn(message.slice(cut.index + cut[0].length));
-    return body === undefined ? { kind: "retryable", code: "stream-truncated" } : faultOfBody(body);
-  }
   if (UNREADABLE.test(message)) return { kind: "retryable", code: "hostile-response", reason: "broken JSON" };
   if (NO_PROJECT.test(message)) {
     return { kind: "final", code: "unauthorized", detail: "no project was given, and none was found", isOwnDetail: true };

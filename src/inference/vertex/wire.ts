@@ -3,6 +3,7 @@ import type { VertexInit } from "@google-cloud/vertexai";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { generationOf, toolConfigOf } from "../gemini-config.ts";
 import { contentsOf, systemOf } from "../gemini-contents.ts";
+import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
 import { heard } from "../heard.ts";
@@ -40,14 +41,22 @@ export class VertexWire implements Wire {
   }
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
-    const { response } = (await this.#ask(call, (model) => model.generateContent(toRequest(request)), request.model)) as {
+    const { response } = (await this.#ask(
+      faultingFetch(call.fetch),
+      (model) => model.generateContent(toRequest(request)),
+      request.model,
+    )) as {
       response: unknown;
     };
     return response;
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
-    const result = await this.#ask(call, (model) => model.generateContentStream(toRequest(request)), request.model);
+    const result = await this.#ask(
+      pipeable(eventsFetch(faultingFetch(call.fetch))),
+      (model) => model.generateContentStream(toRequest(request)),
+      request.model,
+    );
     const { stream, response } = result as StreamResult;
     // The SDK reads the stream twice; when it breaks, this one nobody awaits.
     response?.then(undefined, () => {});
@@ -64,11 +73,9 @@ export class VertexWire implements Wire {
 
   toFault = toFault;
 
-  async #ask(call: WireCall, ask: (model: VertexModelLike) => PromiseLike<unknown>, model: string): Promise<unknown> {
+  async #ask(fetch: typeof globalThis.fetch, ask: (model: VertexModelLike) => PromiseLike<unknown>, model: string): Promise<unknown> {
     const sdk = await this.#connect();
-    return withRoutedFetch(pipeable(faultingFetch(call.fetch)), async (customHeaders) =>
-      ask(sdk.getGenerativeModel({ model }, { customHeaders })),
-    );
+    return withRoutedFetch(fetch, async (customHeaders) => ask(sdk.getGenerativeModel({ model }, { customHeaders })));
   }
 
   #connect(): Promise<VertexClientLike> {

@@ -21,7 +21,10 @@ const FORMATS = {
   gemini: geminiFormat,
 } satisfies Record<string, WireFormat>;
 
-/** `gemini` is also Vertex; `anthropic` is also Claude on Vertex. */
+/**
+ * `gemini` is also Vertex; `anthropic` is also Claude on Vertex. The SDK `@google-cloud/vertexai` speaks https alone: with it, a test
+ * replaces the global fetch by one that takes `https://127.0.0.1` for `http://127.0.0.1`.
+ */
 export type InferenceServerFormat = keyof typeof FORMATS;
 
 export interface InferenceServerOptions {

@@ -149,6 +149,25 @@ describe.each(CLIENTS)("an answer of $name", ({ clientOf, provider }) => {
     expect(await client.stream(HELLO).result).toMatchObject({ finishReason, blocks: [] });
   });
 
+  it("keeps what is no text where it stands, and gives back what the API takes", async () => {
+    const image = { inlineData: { mimeType: "image/png", data: "aW1hZ2U=" }, thoughtSignature: "c2lnLWltYWdl" };
+    const code = { executableCode: { language: "PYTHON", code: "1+1" } };
+    const result = { codeExecutionResult: { outcome: "OUTCOME_OK", output: "2" } };
+    const odd = [{ text: "Look: " }, image, code, result, { tomorrow: { depth: 3 } }, { text: "there." }];
+    const server = await serve((_request, response, n) =>
+      n === 0 ? sendAll(response, ...odd.map((part) => chunk([part])), end()) : json(response, 200, end(odd)),
+    );
+    const client = clientOf(server.url);
+    const streamed = await client.stream(HELLO).result;
+    const whole = await client.generate(HELLO);
+    expect(streamed.blocks).toEqual(whole.blocks);
+    expect(streamed.text).toBe("Look: there.");
+    expect(streamed.blocks).toHaveLength(odd.length);
+    expect(streamed.blocks[4]).toEqual({ type: "text", text: "", native: native({ part: { tomorrow: { depth: 3 } } }) });
+    await client.generate([...HELLO, { role: "ASSISTANT", content: JSON.parse(JSON.stringify(streamed.blocks)) }, ...HELLO]);
+    expect(bodyOf(server, 2).contents[1]?.parts).toEqual([odd[0], image, code, result, odd[5]]);
+  });
+
   it("may hold parts that nobody knows yet, and nulls", async () => {
     const odd = [{ executableCode: { code: "1" } }, { text: null }, { text: "Hi" }, { tomorrow: true }];
     const server = await serve((_request, response) => sendAll(response, { candidates: null }, chunk([]), chunk(odd), end(), chunk([])));

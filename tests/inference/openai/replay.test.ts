@@ -12,6 +12,35 @@ const nextTurn = (blocks: ContentBlock[]): ChatMessage[] => [
   ),
 ];
 
+describe("an item of the Responses API that is not read", () => {
+  const ITEMS: Json[] = [
+    { id: "rs_1", type: "reasoning", summary: [], encrypted_content: "c2VjcmV0" },
+    { id: "ws_1", type: "web_search_call", status: "completed", action: { type: "search", query: "weather" } },
+    { id: "msg_1", type: "message", role: "assistant", content: [{ type: "output_text", text: "Sunny." }] },
+  ];
+
+  it.each(["whole", "streamed"])("goes back as it came, in its place, to the same model alone, where it came %s", async (how) => {
+    const events = ITEMS.flatMap((item, output_index) => [
+      { type: "response.output_item.added", output_index, item: { ...item, status: "in_progress" } },
+      { type: `response.${item.type}.searching`, output_index, item_id: item.id },
+      { type: "response.output_item.done", output_index, item },
+    ]);
+    const server = await serve((_request, response, n) => {
+      if (n > 0) return json(response, 200, hiAnswer("responses"));
+      return how === "whole" ? json(response, 200, { ...hiAnswer("responses"), output: ITEMS }) : sendAll(response, ...events, completed());
+    });
+    const client = clientOf(server.url, { api: "responses" });
+    const { blocks, text: said } = how === "whole" ? await client.generate(HELLO) : await client.stream(HELLO).result;
+    expect(said).toBe("Sunny.");
+    const next = [...nextTurn(blocks), ...HELLO];
+    await client.generate(next);
+    await clientOf(server.url, { api: "responses", model: "another-model" }).generate(next);
+    const inputs = [1, 2].map((n) => (bodyOf(server, n).input as Json[]).slice(1, -1));
+    const message = { type: "message", role: "assistant", content: [{ type: "output_text", text: "Sunny." }] };
+    expect(inputs).toEqual([[ITEMS[0], ITEMS[1], message], [message]]);
+  });
+});
+
 describe("thoughts of the Responses API", () => {
   const ITEMS: Json[] = [
     {

@@ -64,6 +64,12 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
       break;
     case "function_call":
       if (!streamed.input) into.toolInput(key, item.arguments ?? "");
+      break;
+    case undefined:
+      break;
+    default:
+      // What is not read here, such as a call of a tool that the API runs itself, goes back as it came.
+      into.native(key, "text", { item });
   }
   into.end(key);
 }

@@ -72,13 +72,15 @@ class Items {
   readonly #dialect: Dialect;
   /** Of what was said, the last that can carry a marker: answers cannot. */
   #lastPart: Json | undefined;
+  /** Where the results of the latest answer's calls end. */
+  #resultsEnd = 0;
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
   }
 
   add({ role, blocks, cacheMarker }: WireMessage): void {
-    if (role === ChatRole.ASSISTANT) this.list.push(...answerItemsOf(blocks));
+    if (role === ChatRole.ASSISTANT) this.#resultsEnd = this.list.push(...answerItemsOf(blocks));
     else this.#addInput(role, blocks);
     if (!cacheMarker || this.#dialect.markers !== "openai" || this.#lastPart === undefined) return;
     Object.assign(this.#lastPart, BREAKPOINT);
@@ -90,9 +92,10 @@ class Items {
     for (const block of blocks) {
       if (block.type !== "tool-result") continue;
       const part = { type: "input_text", text: block.content };
-      this.#lastPart = part;
+      if (this.#resultsEnd === this.list.length) this.#lastPart = part;
       // Only OpenAI's own takes parts here, and only there may one be marked.
-      this.list.push({ type: "function_call_output", call_id: block.toolUseId, output: markers === "openai" ? [part] : block.content });
+      const output = markers === "openai" ? [part] : block.content;
+      this.list.splice(this.#resultsEnd++, 0, { type: "function_call_output", call_id: block.toolUseId, output });
     }
     const parts = blocks.flatMap(partOf);
     if (parts.length === 0) return;
@@ -117,7 +120,8 @@ function answerItemsOf(blocks: readonly ContentBlock[]): Json[] {
 function answerItems(block: ContentBlock): Json[] {
   switch (block.type) {
     case "text": {
-      const phase = block.native?.data?.phase;
+      const { phase, item } = block.native?.data ?? {};
+      if (typeof item === "object" && item !== null) return [item as Json];
       const content = [{ type: "output_text", text: block.text }];
       return block.text === "" ? [] : [{ type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) }];
     }

@@ -1,0 +1,73 @@
+/** What calls cost, on every client: one running total, a budget that refuses the call that would go over it before it is made, and limits that the provider tells. */
+import { describe, expect, it } from "vitest";
+import { Agent } from "../../src/agent.ts";
+import type { Budget } from "../../src/contract/budget.ts";
+import { defineModule } from "../../src/contract/module.ts";
+import { Node } from "../../src/contract/node.ts";
+import { Task } from "../../src/contract/task.ts";
+import { json } from "../support/wire-server.ts";
+import { played, scripted } from "./checklist-calls.ts";
+import { add, ask, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, twice } from "./client-rows.ts";
+import { RAW } from "./raw-streams.ts";
+
+isolateClients();
+
+const usage = { inputTokens: 100, outputTokens: 20, cacheReadTokens: 60 };
+/** Dollars for a million. */
+const price = { input: 1, output: 10, cacheRead: 0.1 };
+const cost = (40 * 1 + 60 * 0.1 + 20 * 10) / 1_000_000;
+
+describe.each(ROWS)("what calls cost: $name", (row) => {
+  it("adds up to the client's running total, call by call and turn by turn", async () => {
+    const call = { toolCalls: [{ name: "add", input: { a: 1, b: 2, note: "" }, id: "call_1" }], usage };
+    const script = [{ text: "One", usage }, { error: { status: 503 } }, { text: "Two", usage }, call, { text: "Three", usage }];
+    const { server, client } = await scripted(row, script, { ...twice, prices: () => price });
+    expect(client.usage).toEqual({ inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 });
+    const whole = await client.generate(ask());
+    const before = client.usage;
+    const streamed = await client.stream(ask()).result;
+    const chain = await client.toolChain(ask(), [add]);
+    for (const one of [whole, streamed]) expect(one.usage).toMatchObject({ ...usage, cost: expect.closeTo(cost, 12) });
+    expect(chain.usage).toMatchObject({ inputTokens: 200, outputTokens: 40, cost: expect.closeTo(2 * cost, 12) });
+    expect(before).toMatchObject({ inputTokens: 100 });
+    expect(client.usage).toMatchObject({
+      ...{ inputTokens: 400, outputTokens: 80, cacheReadTokens: 240 },
+      cost: expect.closeTo(4 * cost, 12),
+    });
+    server.assertDone();
+  });
+
+  it.each<[string, Budget, number]>([
+    ["calls", { maxCalls: 1 }, 1],
+    ["tokens", { maxTokens: 1000 }, 0],
+    ["dollars", { maxCost: 0.000_001 }, 0],
+  ])("ends the task as FAILED before the call that would go over a budget of %s", async (_what, budget, made) => {
+    const { server, client } = await scripted(row, ["One", "never", "never"], { ...once, prices: () => price });
+    const think = defineModule({
+      name: "think",
+      process: async ({ signal }) => {
+        await client.generate(ask(), { maxTokens: 2000 * (budget.maxTokens === undefined ? 0.1 : 1), signal });
+        return { status: "success", result: (await client.stream(ask(), { maxTokens: 200, signal }).result).text };
+      },
+    });
+    const agent = new Agent({ nodes: [new Node({ name: "think", modules: [think] })], budget });
+    const { status, task, errors, usage: spent } = await agent.runTask(new Task({ type: "t", objective: "o" }));
+    expect(status).toBe("FAILED");
+    expect(task.error).toContain(`budget.${Object.keys(budget)[0]}`);
+    expect(errors).toContainEqual(expect.objectContaining({ code: "budget-exceeded", error: task.error }));
+    expect(server.requests).toHaveLength(made);
+    expect(spent).toEqual(client.usage);
+  });
+
+  it("waits where the provider tells that a limit is nearly reached, before it is refused", async () => {
+    const told = { "x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0s" };
+    const { server, client } = await played(row, once, (response) => json(response, 200, RAW[row.format].strangeWhole, told));
+    await client.generate(ask());
+    const controller = new AbortController();
+    const waiting = client.generate(ask(), { signal: controller.signal });
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    expect(await errorOf(waiting)).toMatchObject({ code: "aborted" });
+    expect(server.requests).toHaveLength(1);
+  });
+});
