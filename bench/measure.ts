@@ -1,4 +1,4 @@
-/** Times contenders against each other in one process: warmed up, taken in turns, garbage collected before each sample. */
+/** Times contenders against each other in one process: warmed up, taken in turns, garbage collected before each sample, and short runs warm again. */
 
 /** One way to do a job, ready to do it again and again. */
 export interface Trial {
@@ -76,6 +76,8 @@ export async function compare(trials: readonly Trial[], sampling: Sampling): Pro
     for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
       if (racer.samples.length >= 3 && racer.spentMs > sampling.budgetMs) continue;
       collectGarbage();
+      // A full collection drops compiled code too: a short run would measure how that comes back.
+      if (racer.repeats > 1) await timeOnce(racer.trial);
       let totalMs = 0;
       for (let repeat = 0; repeat < racer.repeats; repeat++) totalMs += await timeOnce(racer.trial);
       racer.samples.push(totalMs / racer.repeats);

@@ -1,7 +1,9 @@
 /** What was to be reached, and whether it was; a target without figures is left out. */
+import { AI_SDKS } from "./contenders/ai-sdk.ts";
 import { LANGGRAPH } from "./contenders/langgraph.ts";
 import { OURS } from "./contenders/ours.ts";
 import type { Figure } from "./figure.ts";
+import { RAW } from "./shapes/model-streams.ts";
 import { IN_MEMORY } from "./shapes/snapshots.ts";
 
 export interface Verdict {
@@ -63,6 +65,21 @@ const PREDECESSOR: readonly [group: string, shape: string, contender: string, mi
   ["snapshots", "chain of 1,000", IN_MEMORY, 6_000, "node"],
 ];
 
+const SDKS = ["Anthropic", "OpenAI", "Google GenAI", "Bedrock"];
+
+/** Milliseconds. */
+function later(read: Read, shape: string): number | undefined {
+  const ours = read("stream", shape);
+  const raw = read("stream", shape, RAW);
+  return ours === undefined || raw === undefined ? undefined : (ours - raw) / 1_000;
+}
+
+function growth(read: Read): number | undefined {
+  const first = read("toolchain", "turns 1 to 50 of 500");
+  const last = read("toolchain", "turns 450 to 500 of 500");
+  return first === undefined || last === undefined ? undefined : last / first;
+}
+
 export function verdictsOn(figures: readonly Figure[]): Verdict[] {
   const read: Read = (group, shape, contender = OURS) =>
     figures.find((figure) => figure.group === group && figure.shape === shape && figure.contender === contender)?.spread?.median;
@@ -83,6 +100,17 @@ export function verdictsOn(figures: readonly Figure[]): Verdict[] {
         show: as(`µs/${per}`),
       }),
     ),
+    ...SDKS.flatMap((sdk) => [
+      ...judge(`${sdk}: a delta's time, of the raw SDK's`, ratio(read, "stream", `${sdk}, 10,000 deltas`, RAW), {
+        aim: 1 / 0.9,
+        show: asFactor,
+      }),
+      ...judge(`${sdk}: first delta, after the raw SDK's`, later(read, `${sdk}, first delta`), { aim: 2, show: as("ms") }),
+    ]),
+    ...AI_SDKS.flatMap((sdk) =>
+      judge(`tool chain: a turn's cost, of the ${sdk}'s`, ratio(read, "toolchain", "100 turns", sdk), { aim: 1 / 5, show: asFraction }),
+    ),
+    ...judge("tool chain: turns 450 to 500 by turns 1 to 50", growth(read), { aim: 1.25, show: asFactor }),
     ...judge("import, time", read("package", "import"), { aim: 100, show: as("ms") }),
     ...judge("import, memory over bare node", read("package", "memory of the import, over bare node"), { aim: 30, show: as("MB") }),
     ...judge("installed", read("package", "installed, with its dependencies and xstate"), { aim: 15, show: as("MB") }),

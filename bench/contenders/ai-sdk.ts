@@ -18,6 +18,10 @@ const name: string = "ai";
 const { generateText, streamText, jsonSchema, stepCountIs, tool } = (await import(name)) as Sdk;
 const { MockLanguageModelV4 } = (await import(`${name}/test`)) as SdkTesting;
 
+/** As the tables name them. */
+export const AI_SDKS = ["AI SDK, streamText", "AI SDK, generateText"] as const;
+const [STREAMED, WHOLE] = AI_SDKS;
+
 const usage = {
   inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 1, text: 1, reasoning: 0 },
@@ -28,7 +32,7 @@ const noop = tool({ description: "Does nothing", inputSchema: jsonSchema({ type:
 /** The same chain, streamed as ours is. */
 export function aiSdkStreamTrial(turns: number): Trial {
   return {
-    contender: "AI SDK, streamText",
+    contender: STREAMED,
     async run() {
       let turn = 0;
       const model = new MockLanguageModelV4({
@@ -69,7 +73,7 @@ export function aiSdkStreamTrial(turns: number): Trial {
 /** A chain whose model calls the tool at every turn but the last, at once; each answer comes whole. */
 export function aiSdkTrial(turns: number): Trial {
   return {
-    contender: "AI SDK, generateText",
+    contender: WHOLE,
     async run() {
       let turn = 0;
       const model = new MockLanguageModelV4({

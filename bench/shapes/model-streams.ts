@@ -18,7 +18,7 @@ import { collectGarbage, spreadOf, type Trial } from "../measure.ts";
 
 const DELTAS = 10_000;
 const BURST = 50;
-const RAW = "raw SDK";
+export const RAW = "raw SDK";
 const ask = [{ role: ChatRole.USER, content: "Go" }];
 
 /** What a provider's server writes, and how its SDK alone is asked for it. */

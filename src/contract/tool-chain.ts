@@ -52,7 +52,10 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
   /** Characters of one result; what is longer is cut, and says so. Default 100,000. */
   maxToolResultChars?: number;
-  /** Where the chain keeps what it has reached, and goes on from. Default, in an agent's run: beside the module's own. */
+  /**
+   * Where the chain keeps what it has reached, and goes on from: then the conversation that was kept counts, whatever is given, and
+   * a chain that had ended gives its result again. Each chain needs one of its own. Default, in an agent's run: beside the module's.
+   */
   checkpoint?: Checkpoint;
   /** The start of every tool call's key. Default: the module's own, else a random one. */
   idempotencyKey?: string;

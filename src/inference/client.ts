@@ -132,7 +132,15 @@ export abstract class InferenceClient {
     return this.#stream(messages, options, this.#reader());
   }
 
-  /** Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached. */
+  /**
+   * Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached.
+   *
+   * What a tool throws is told to the model, and throws nothing here.
+   * @throws InferenceError and its kinds, SnapshotError for a checkpoint that cannot be gone on from, what a middleware or a
+   * reducer throws, AsimovError `invalid-options` for misuse
+   * @example
+   * const { text, usage } = await client.toolChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add], { maxIterations: 5 });
+   */
   toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
     const reader = this.#reader();
     return runToolChain(

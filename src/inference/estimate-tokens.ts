@@ -28,11 +28,24 @@ function ofText(text: string): number {
   return wide + Math.ceil((text.length - wide) / CHARACTERS_PER_TOKEN);
 }
 
+/** Characters; what is longer in base64 is an image. */
+const MAX_ENCRYPTED_LENGTH = 50_000;
+
+function ofKept(data: Record<string, unknown> = {}): number {
+  let images = 0;
+  const text = JSON.stringify(data, (_key, value: unknown) => {
+    if (typeof value !== "string" || value.length < MAX_ENCRYPTED_LENGTH || !/^[\w+/=-]*$/.test(value)) return value;
+    images += 1;
+    return "";
+  });
+  return ofText(text) + images * TOKENS_PER_IMAGE;
+}
+
 function ofBlock(block: ContentBlock): number {
   switch (block.type) {
     case "text":
       // What a provider gave with it goes back too; where there is no text, it is all there is.
-      return ofText(block.text === "" ? JSON.stringify(block.native?.data ?? "") : block.text);
+      return block.text === "" ? ofKept(block.native?.data) : ofText(block.text);
     case "thinking":
       // Of a thought that is not shown, its signature is all there is; it is about as long.
       return ofText(block.text === "" ? (block.signature ?? "") : block.text);

@@ -1,10 +1,27 @@
 /** The one place that makes errors of faults: who failed, what happened, in the provider's words as far as they may be shown, and what to do. */
 import type { ContentBlock } from "../contract/chat.ts";
 import { asimovErrorOf } from "../contract/errors.ts";
-import { ContextLengthExceededError, FinalInferenceError, InferenceError, type InferenceFacts } from "../contract/inference-errors.ts";
+import {
+  ContextLengthExceededError,
+  FinalInferenceError,
+  InferenceError,
+  type InferenceFacts,
+  RetriesExceededError,
+} from "../contract/inference-errors.ts";
 import type { Usage } from "../contract/usage.ts";
 import type { Fault, ModelRequest } from "../contract/wire.ts";
+import { WireFault } from "../contract/wire-fault.ts";
 import { safeDetail } from "./safe-detail.ts";
+
+/** SDKs wrap what their fetch threw. */
+export function wireFaultIn(thrown: unknown): WireFault | undefined {
+  let error = thrown;
+  for (let depth = 0; depth < 5 && typeof error === "object" && error !== null; depth++) {
+    if (error instanceof WireFault) return error;
+    error = (error as { cause?: unknown }).cause;
+  }
+  return undefined;
+}
 
 interface FaultContext {
   provider: string;
@@ -136,4 +153,15 @@ function storyOf(code: string, { status, retryAfterMs }: Fault, { provider, mode
     default:
       return { happened: "the call failed", advice: `${later}; if it lasts, look at the provider's status page.` };
   }
+}
+
+/** The error of a call that is not tried again. @param about `why` follows the count of attempts */
+export function exhausted(cause: InferenceError, about: { attempts: number; why: string; usage: Usage | undefined }): RetriesExceededError {
+  const { provider, model, status, retryAfter, requestId } = cause;
+  const { attempts, why, usage } = about;
+  const known = { status, retryAfter, requestId, usage };
+  const facts = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+  const count = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
+  const message = `${provider} ${model}: no answer after ${count}${why}. The last one: ${cause.message}`;
+  return new RetriesExceededError(message, { provider, model, ...facts, attempts, cause });
 }

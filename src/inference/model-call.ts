@@ -2,15 +2,14 @@
 import type { CallScope } from "../contract/call-scope.ts";
 import { AsimovError, messageOf, NonRetryableError } from "../contract/errors.ts";
 import type { Generation, StreamPart } from "../contract/generation.ts";
-import { InferenceError, RetriesExceededError } from "../contract/inference-errors.ts";
-import { setLongTimeout } from "../contract/long-timer.ts";
+import { InferenceError, type RetriesExceededError } from "../contract/inference-errors.ts";
 import { addUsage, NO_USAGE, totalTokens, type Usage } from "../contract/usage.ts";
 import type { ModelRequest } from "../contract/wire.ts";
-import { WireFault } from "../contract/wire-fault.ts";
 import { Attempt } from "./attempt.ts";
+import { endsOf } from "./call-ends.ts";
 import type { CallSettings } from "./call-settings.ts";
 import { CallTrace } from "./call-trace.ts";
-import { aborted, errorOf } from "./fault-error.ts";
+import { aborted, errorOf, exhausted, wireFaultIn } from "./fault-error.ts";
 import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
 import { networkFault } from "./network-fault.ts";
 import { costOf } from "./prices.ts";
@@ -31,16 +30,6 @@ export interface CallOrder {
 
 /** A server that tells no usage leaves the price unknown. */
 const UNTOLD_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
-
-/** SDKs wrap what their fetch threw. */
-function wireFaultIn(thrown: unknown): WireFault | undefined {
-  let error = thrown;
-  for (let depth = 0; depth < 5 && typeof error === "object" && error !== null; depth++) {
-    if (error instanceof WireFault) return error;
-    error = (error as { cause?: unknown }).cause;
-  }
-  return undefined;
-}
 
 export class ModelCall {
   readonly #settings: CallSettings;
@@ -76,7 +65,7 @@ export class ModelCall {
     this.#order = order;
     this.#builder = this.#newBuilder();
     this.#trace = new CallTrace(settings, order);
-    this.#link();
+    this.#unlink = endsOf(settings.timeoutMs, [order.signal, order.scope?.signal], (reason) => void this.stop(reason));
   }
 
   /** A whole answer by one request. @throws InferenceError and its kinds */
@@ -132,7 +121,7 @@ export class ModelCall {
       }
       this.#lastEvent = this.#attempt?.read(value);
     } catch (error) {
-      if (this.#builder.parts.length === 0 || this.#isUnread) return this.#onError(error);
+      if (this.#builder.parts.length === 0) return this.#onError(error);
       // What came before the error is told before it, however they were cut into chunks.
       this.#held = { error };
     }
@@ -181,30 +170,6 @@ export class ModelCall {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
     this.#trace.firstPart();
-  }
-
-  /** The caller's signal, the run's, a time limit and a reader that leaves: whichever comes first stops the call. */
-  #link(): void {
-    const { signal, scope } = this.#order;
-    const cancelTimer = setLongTimeout(this.#settings.timeoutMs, () => {
-      const detail = `the call took longer than timeoutMs (${this.#settings.timeoutMs})`;
-      void this.stop(new WireFault({ kind: "retryable", code: "timeout", detail, isOwnDetail: true }));
-    });
-    const sources = [signal, scope?.signal].filter((source) => source !== undefined);
-    const links = sources.map((source) => {
-      const stop = (): void => {
-        this.stop(source.reason);
-      };
-      if (source.aborted) stop();
-      else source.addEventListener("abort", stop, { once: true });
-      return () => source.removeEventListener("abort", stop);
-    });
-    // By a name of its own: V8 takes a function that is assigned to a property outright for long-lived, and the call with it.
-    const unlinkAll = (): void => {
-      cancelTimer();
-      for (const unlink of links) unlink();
-    };
-    this.#unlink = unlinkAll;
   }
 
   #signal(): AbortSignal {
@@ -288,12 +253,7 @@ export class ModelCall {
   }
 
   #exhausted(cause: InferenceError, why: string): RetriesExceededError {
-    const { provider, model, status, retryAfter, requestId } = cause;
-    const known = { status, retryAfter, requestId, usage: this.#spent };
-    const facts = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
-    const count = `${this.#attempts} ${this.#attempts === 1 ? "attempt" : "attempts"}`;
-    const message = `${provider} ${model}: no answer after ${count}${why}. The last one: ${cause.message}`;
-    return new RetriesExceededError(message, { provider, model, ...facts, attempts: this.#attempts, cause });
+    return exhausted(cause, { attempts: this.#attempts, why, usage: this.#spent });
   }
 
   #errorOf(thrown: unknown): AsimovError {

@@ -4,7 +4,7 @@ import { describe, expect, inject, it } from "vitest";
 import type { Script } from "../../src/testing/script.ts";
 import { type InferenceServerFormat, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
 import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
-import { type ProgramOptions, ROOT, runFile } from "../support/program.ts";
+import { type ProgramOptions, ROOT, run, runFile } from "../support/program.ts";
 
 const folder = join(ROOT, "examples");
 const files = (await readdir(folder)).filter((name) => /^\d\d-.*\.ts$/.test(name)).sort();
@@ -132,8 +132,8 @@ describe("examples", () => {
     ]);
   });
 
-  it("09 is what the demo runs on a model", async () => {
-    const { stdout, code } = await runFile(join(folder, "demo.ts"), ["--agent", "llm"], offline);
+  it("09 is what `npm run demo -- --agent llm` runs", async () => {
+    const { stdout, code } = await run("npm", ["run", "--silent", "demo", "--", "--agent", "llm"], offline);
     expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({
       code: 0,
       last: expect.stringMatching(/^COMPLETE after 2 drafts/),

@@ -313,9 +313,9 @@ describe("7 bytes, cut anywhere", () => {
     expect((await resultOf(row, text.replaceAll("\n", "\r\n"))).text).toBe(words);
   });
 
-  it.each(TEXT_EVENTS)("7d: comments are no events: $name", async (row) => {
+  it.each(TEXT_EVENTS)("7d: comments, ids and waits are no events: $name", async (row) => {
     const { open, text, end } = RAW[row.format];
-    const comment = ": PROCESSING\n\n";
+    const comment = ": PROCESSING\n\nid: 7\nretry: 3000\n\nretry: soon\n";
     expect((await resultOf(row, comment, ...open, comment, text("one"), comment, text(" two"), comment, ...end(), comment)).text).toBe(
       "one two",
     );

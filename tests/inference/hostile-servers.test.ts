@@ -61,6 +61,19 @@ describe.each(ROWS)("a hostile server: $name", (row) => {
     expect(written()).toBeLessThan(BUFFERED_BYTES);
   });
 
+  it.each(["stream", "generate"] as const)("that drips for ever is cut off by the time that a call may take: %s", async (kind) => {
+    const isStreamed = kind === "stream";
+    const { server, client } = await played(row, { ...twice, timeoutMs: 200 }, (response) => {
+      if (isStreamed) events(row)(response);
+      else answer(response);
+      const drip = setInterval(() => response.write(isStreamed ? bytesOf(raw.quiet) : " "), 5);
+      response.on("close", () => clearInterval(drip));
+    });
+    const asked = isStreamed ? client.stream(ask(), { idleTimeoutMs: 100_000 }).result : client.generate(ask());
+    expect(await errorOf(asked)).toMatchObject({ code: "timeout", retryable: true, message: expect.stringContaining("timeoutMs (200)") });
+    for (const { closed } of server.requests) await closed;
+  });
+
   it("that refuses without end is a refusal of its status, streamed or whole", async () => {
     for (const kind of ["stream", "generate"] as const) {
       const { play, written } = flood((response) => void response.writeHead(503, { "content-type": "application/json" }), " ");

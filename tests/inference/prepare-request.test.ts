@@ -479,6 +479,18 @@ describe("estimate of tokens", () => {
     expect(of([{ role: USER, content: "x" }], { output: { type: "object", description: "d".repeat(90) } })).toBeGreaterThan(base + 30);
   });
 
+  it("counts what a provider gave without a text: an image as one, however many bytes it has, all else as it is", () => {
+    const kept = (data: Record<string, unknown>): number => {
+      const block: ContentBlock = { type: "text", text: "", native: { provider: "vllm", model: "m", data } };
+      return of([{ role: ASSISTANT, content: [block] }, ...HELLO]) - of(HELLO);
+    };
+    const image = kept({ part: { inlineData: { mimeType: "image/png", data: "QUJD".repeat(250_000) } } });
+    expect(image).toBeGreaterThan(1_000);
+    expect(image).toBeLessThan(3_000);
+    expect(kept({ item: { type: "web_search_call", found: "so it is. ".repeat(10_000) } })).toBeGreaterThan(20_000);
+    expect(kept({ block: { encrypted_content: "QUJD".repeat(3_000) } })).toBeGreaterThan(3_000);
+  });
+
   it("is the same when it is asked for again, and follows what is added", () => {
     const messages: ChatMessage[] = [{ role: USER, content: "a".repeat(300) }];
     const first = of(messages);

@@ -1,4 +1,6 @@
 /** What holds for the local servers of all formats: what they record, whom they wait for, and what they say where requests and script part. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Script } from "../../src/testing/script.ts";
 import {
@@ -170,9 +172,17 @@ describe("inference server", () => {
   it("sends no more than is read", async () => {
     // Far more than sockets keep in between.
     const server = await serve([{ text: "x".repeat(32 * 1024 * 1024), chunks: 512 }]);
+    const answers: ServerResponse[] = [];
+    const listen = (message: unknown): void => {
+      answers.push((message as { response: ServerResponse }).response);
+    };
+    subscribe("http.server.request.start", listen);
     const response = await ask(server, "anthropic", true);
+    unsubscribe("http.server.request.start", listen);
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     await reader.read();
+    expect(answers[0]?.writableLength).toBeLessThan(4 * 1024 * 1024);
+    expect(answers[0]?.writableEnded).toBe(false);
     await reader.cancel();
     expect(await server.requests[0]?.ended).toBe("cut");
   });

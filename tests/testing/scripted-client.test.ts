@@ -109,6 +109,19 @@ describe("scripted client", () => {
     });
   });
 
+  it("records what lies deep in a message as it was then", async () => {
+    const client = new ScriptedInferenceClient(["One"]);
+    const input = { list: ["before"] };
+    const messages: ChatMessage[] = [
+      ...ask(),
+      { role: "ASSISTANT", content: [{ type: "tool-use", id: "a", name: "add", input }] },
+      { role: "TOOL_RESULT", content: [{ type: "tool-result", toolUseId: "a", content: "3" }] },
+    ];
+    await client.generate(messages);
+    input.list.push("after");
+    expect(client.calls[0]?.messages[1]?.content).toMatchObject([{ type: "tool-use", input: { list: ["before"] } }]);
+  });
+
   it("estimates usage from the texts, the same at every run, under what the script says", async () => {
     const client = new ScriptedInferenceClient([
       "One",

@@ -6,7 +6,11 @@ import { defineModule, type ModuleContext, type ModuleResult } from "../../src/c
 import { Node } from "../../src/contract/node.ts";
 import { Task } from "../../src/contract/task.ts";
 import { addUsage } from "../../src/contract/usage.ts";
-import { AgentDirectedFlowControl, type AgentDirectedFlowInit } from "../../src/inference/agent-directed-flow-control.ts";
+import {
+  AgentDirectedFlowControl,
+  type AgentDirectedFlowInit,
+  type VotingClient,
+} from "../../src/inference/agent-directed-flow-control.ts";
 import type { BallotPaper } from "../../src/inference/ballot.ts";
 import type { InferenceClient } from "../../src/inference/client.ts";
 import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
@@ -113,6 +117,27 @@ describe("votes", () => {
       { voter: "second", status: "valid", decision: "red", reason: "seen" },
     ]);
     expect(task).toBe("sort");
+  });
+
+  it("ask whatever has a model and can generate, and hand it the signal of the module", async () => {
+    const signals: unknown[] = [];
+    const answer = new ScriptedInferenceClient(["red"]);
+    const own: VotingClient = {
+      model: "own",
+      generate: (messages, options) => {
+        signals.push(options?.signal);
+        return answer.generate(messages, options);
+      },
+    };
+    const call = (_paper: BallotPaper, { signal }: ModuleContext) => {
+      signals.push(signal);
+      return "red";
+    };
+    const { result } = await vote({ voters: [own, call] });
+    expect(result.ballots.map(({ status }) => status)).toEqual(["valid", "valid"]);
+    expect(result.ballots[0]).toMatchObject({ voter: "own 1" });
+    expect(signals[0]).toBeInstanceOf(AbortSignal);
+    expect(signals[0]).toBe(signals[1]);
   });
 
   it("are booked to the node, and held to the budget of the task, whose end they cannot outvote", async () => {

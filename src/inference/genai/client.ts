@@ -7,6 +7,8 @@ import { GoogleGenAIWire } from "./wire.ts";
  * Gemini through `@google/genai`, which is loaded at the first call: by the Gemini API with a key, by Vertex AI with a `project`.
  *
  * Thought signatures are kept on the blocks that they came with and go back with them.
+ * Parts that are not read here, such as an image or code that the model ran, come as text blocks without text: within `native` of the
+ * block, by which the next request gives back those that the SDK hands on.
  *
  * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
  * @example

@@ -7,7 +7,6 @@ import { contentsOf, systemOf } from "../gemini-contents.ts";
 import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
-import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
@@ -50,8 +49,7 @@ export class GoogleGenAIWire implements Wire {
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { models } = await this.#connect();
     const httpOptions = { fetch: eventsFetch(faultingFetch(call.fetch)), ...this.#limits };
-    const events = await models.generateContentStream(toRequest(request, call.signal, httpOptions));
-    return this.#options.client === undefined ? events : heard(events, call);
+    return models.generateContentStream(toRequest(request, call.signal, httpOptions));
   }
 
   readResponse(response: unknown, into: GenerationSink): void {

@@ -9,6 +9,8 @@ import { OpenAIWire } from "./wire.ts";
  *
  * A `baseURL` that is given without an `apiKey` gets a placeholder for a key: `OPENAI_API_KEY` goes to OpenAI, and to what
  * `OPENAI_BASE_URL` names, alone. Nothing is stored at OpenAI: conversations are sent whole, with their encrypted thoughts.
+ * Items of the Responses API that are not read here, such as a call of a tool that the API runs itself, come as text blocks without
+ * text: within `native` of the block, by which the next request gives them back unchanged.
  *
  * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
  * @example

@@ -1,7 +1,6 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
@@ -60,14 +59,11 @@ export class OpenAIWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const sdk = await this.#connect();
-    const { client } = this.#options;
     const { api, finishReason } = this.#dialect;
     const body = { ...this.#bodyOf(request), stream: true, ...(api === "chat" ? { stream_options: { include_usage: true } } : {}) };
     const { answer, warnings } = await this.#refusals.ask(body, (asked) => eventsOf(this.#create(sdk, asked, call), readMessage));
-    // What is no SDK's takes no fetch: its bytes are seen as events only.
-    const events = client === undefined || client.withOptions !== undefined ? answer : heard(answer, call);
     const isTold = finishReason || api === "responses";
-    return isTold && warnings.length === 0 ? events : withWords(events, warnings, isTold);
+    return isTold && warnings.length === 0 ? answer : withWords(answer, warnings, isTold);
   }
 
   readResponse(response: unknown, into: GenerationSink): void {

@@ -9,6 +9,8 @@ import { VertexWire } from "./wire.ts";
  *
  * The SDK takes no fetch and no signal. While a call is on its way, `globalThis.fetch` is therefore replaced by one that takes
  * this client's requests out and passes all others on; it is put back when the last such call has its answer.
+ * Parts that are not read here, such as an image or code that the model ran, come as text blocks without text: within `native` of the
+ * block, by which the next request gives back those that the SDK hands on.
  *
  * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
  * @example

@@ -6,7 +6,6 @@ import { contentsOf, systemOf } from "../gemini-contents.ts";
 import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
-import { heard } from "../heard.ts";
 import { loadSdk } from "../load-sdk.ts";
 import { toFault } from "./errors.ts";
 import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
@@ -60,7 +59,7 @@ export class VertexWire implements Wire {
     const { stream, response } = result as StreamResult;
     // The SDK reads the stream twice; when it breaks, this one nobody awaits.
     response?.then(undefined, () => {});
-    return this.#options.client === undefined ? stream : heard(stream, call);
+    return stream;
   }
 
   readResponse(response: unknown, into: GenerationSink): void {

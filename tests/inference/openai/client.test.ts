@@ -125,6 +125,22 @@ describe("an OpenAI client", () => {
     expect(bodyOf(server, 1)).toMatchObject(api === "chat" ? { reasoning_effort: "none" } : { reasoning: { effort: "none" } });
   });
 
+  it("copies a client of Azure with its version and its deployment, which not every version of the SDK does by itself", async () => {
+    const copies: unknown[] = [];
+    const client = {
+      apiVersion: "2026-10-01",
+      deploymentName: "our-gpt",
+      chat: { completions: { create: async () => hiAnswer("chat") } },
+      responses: { create: async () => hiAnswer("responses") },
+      withOptions(options: object) {
+        copies.push(options);
+        return this;
+      },
+    };
+    expect((await new OpenAIInferenceClient({ model: MODEL, client, api: "chat" }).generate(HELLO)).text).toBe("Hi");
+    expect(copies).toMatchObject([{ apiVersion: "2026-10-01", deployment: "our-gpt", maxRetries: 0, fetch: expect.any(Function) }]);
+  });
+
   it("chats with Azure, unless it is told otherwise", async () => {
     const server = await serveHi();
     forgetEnvironment();
