@@ -35,7 +35,7 @@ type RunModuleEvent =
  * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.
  *
  * @example
- * nodeMachine.provide({ actors: { runModule: runModule(() => host) } });
+ * nodeMachine.provide({ actors: { runModule: runModule(() => host) as never } });
  */
 export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
   return {

@@ -1,7 +1,7 @@
 /** The base of every client: it checks what is asked, calls the model through its wire, and counts what that costs. */
 import { currentScope, followCalls } from "../contract/call-scope.ts";
 import { type ChatMessage, textOf } from "../contract/chat.ts";
-import { AsimovError, messageOf } from "../contract/errors.ts";
+import { AsimovError } from "../contract/errors.ts";
 import type { GenerateOptions, Generation, InferenceStream, Thinking } from "../contract/generation.ts";
 import { InferenceError } from "../contract/inference-errors.ts";
 import type { CompiledSchema } from "../contract/schema.ts";
@@ -242,8 +242,9 @@ async function judge(generation: Generation, output: CompiledSchema): Promise<{ 
   let value: unknown;
   try {
     value = JSON.parse(withoutFence(textOf(generation.blocks)));
-  } catch (error) {
-    return { faults: messageOf(error).slice(0, 100) };
+  } catch {
+    // The parser's own message holds a piece of the answer.
+    return { faults: "it is no JSON" };
   }
   const checked = await output.check(value);
   return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };

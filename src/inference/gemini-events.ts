@@ -6,9 +6,6 @@ import { eventParser } from "./server-sent-events.ts";
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
 type Chunk = Awaited<ReturnType<Reader["read"]>>;
 
-/** Characters; no error is longer. */
-const MAX_LOOSE_LENGTH = 65_536;
-
 /** A fetch whose answers hold nothing but events, and throw at their end the error that follows the last one without framing. */
 export function eventsFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
@@ -25,22 +22,23 @@ function reframing(reader: Reader): Reader {
   const read = reader.read.bind(reader);
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
-  const loose = new LooseLines();
   let events = "";
+  /** The lines since the last event. */
+  let loose: string[] = [];
   const parser = eventParser(
     ({ data }) => {
-      loose.clear();
+      if (loose.length > 0) loose = [];
       // Between JSON's words a break of the line is a space.
       events += `data: ${data.includes("\n") ? data.replaceAll("\n", " ") : data}\n\n`;
     },
-    (line) => loose.add(line),
+    (line) => loose.push(line),
   );
   const next = async (): Promise<Chunk> => {
     for (;;) {
       const chunk = await read();
       if (chunk.done) {
         parser.end();
-        loose.throwError();
+        throwError(loose.join("\n"));
         return chunk;
       }
       parser.feed(decoder.decode(chunk.value, { stream: true }));
@@ -54,27 +52,9 @@ function reframing(reader: Reader): Reader {
   return reader;
 }
 
-/** The latest lines that are of no event. */
-class LooseLines {
-  #lines: string[] = [];
-  #length = 0;
-
-  add(line: string): void {
-    if (this.#length > MAX_LOOSE_LENGTH) this.clear();
-    this.#lines.push(line);
-    this.#length += line.length;
-  }
-
-  clear(): void {
-    if (this.#length === 0) return;
-    this.#lines = [];
-    this.#length = 0;
-  }
-
-  /** @throws WireFault where they are an error */
-  throwError(): void {
-    const body = jsonIn(this.#lines.join("\n"));
-    const { error } = ((Array.isArray(body) ? body[0] : body) ?? {}) as { error?: unknown };
-    if (error) throw new WireFault(faultOfBody(body));
-  }
+/** @throws WireFault where the text is an error */
+function throwError(text: string): void {
+  const body = jsonIn(text);
+  const { error } = ((Array.isArray(body) ? body[0] : body) ?? {}) as { error?: unknown };
+  if (error) throw new WireFault(faultOfBody(body));
 }

@@ -304,7 +304,8 @@ export class ModelCall {
     this.#unlink();
     this.#attempt?.close();
     this.#attempt = undefined;
-    this.#settings.pacer.settle(this.#booked, totalTokens(usage));
+    // An answer whose provider tells no usage counts as estimated: else no limit would hold there.
+    this.#settings.pacer.settle(this.#booked, usage === UNTOLD_USAGE ? this.#booked : totalTokens(usage));
     this.#settings.count(usage);
     this.#settle?.(usage);
   }

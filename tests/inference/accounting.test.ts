@@ -5,6 +5,7 @@ import type { Budget } from "../../src/contract/budget.ts";
 import { defineModule } from "../../src/contract/module.ts";
 import { Node } from "../../src/contract/node.ts";
 import { Task } from "../../src/contract/task.ts";
+import type { ClientOptions } from "../../src/inference/call-settings.ts";
 import { json } from "../support/wire-server.ts";
 import { played, scripted } from "./checklist-calls.ts";
 import { add, ask, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, twice } from "./client-rows.ts";
@@ -59,9 +60,15 @@ describe.each(ROWS)("what calls cost: $name", (row) => {
     expect(spent).toEqual(client.usage);
   });
 
-  it("waits where the provider tells that a limit is nearly reached, before it is refused", async () => {
-    const told = { "x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0s" };
-    const { server, client } = await played(row, once, (response) => json(response, 200, RAW[row.format].strangeWhole, told));
+  const nearlySpent = { "x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m0s" };
+  it.each<[string, ClientOptions, Record<string, string>]>([
+    ["the provider tells that its limit is nearly reached", {}, nearlySpent],
+    ["another request would go over the user's limit", { limits: { requestsPerMinute: 1 } }, {}],
+    ["more tokens would go over the user's limit", { limits: { tokensPerMinute: 10 } }, {}],
+  ])("waits where %s, before it is refused", async (_when, options, told) => {
+    const { server, client } = await played(row, { ...once, ...options }, (response) =>
+      json(response, 200, RAW[row.format].strangeWhole, told),
+    );
     await client.generate(ask());
     const controller = new AbortController();
     const waiting = client.generate(ask(), { signal: controller.signal });

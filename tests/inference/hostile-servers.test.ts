@@ -1,18 +1,23 @@
 /** Servers that mean ill, or are none: on every client they end in an error of bounded memory and time, free their socket, and get no key. */
 import type { ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { InferenceError } from "../../src/contract/inference-errors.ts";
+import type { ClientOptions } from "../../src/inference/call-settings.ts";
 import { frame } from "../support/event-stream.ts";
 import { json } from "../support/wire-server.ts";
 import { played } from "./checklist-calls.ts";
 import { ask, type ClientRow, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, SECRET, twice } from "./client-rows.ts";
-import { begin, bytesOf, type Frame, type Play, RAW, refuseAs } from "./raw-streams.ts";
+import { HOLDERS } from "./key-holders.ts";
+import { begin, bytesOf, type Frame, type Play, RAW, refuseAs, servePlays } from "./raw-streams.ts";
 
 isolateClients();
 
 const TEXT_EVENTS = ROWS.filter(({ format }) => format !== "bedrock");
 /** What a socket and its readers hold beside what is counted. */
 const BUFFERED_BYTES = 16_777_216;
+
+const PACKED = gzipSync(Buffer.alloc(33_554_432, ":\n"));
 
 interface Flood {
   play: Play;
@@ -151,7 +156,56 @@ describe.each(ROWS)("a hostile server: $name", (row) => {
   });
 });
 
+/** What our options do not make is bounded, watched and retried by ours all the same. */
+describe.each(HOLDERS.filter(({ name }) => name.endsWith("ready-made")))("a hostile server: $name", ({ format, make }) => {
+  const raw = RAW[format];
+  const served = async (play: Play, options: ClientOptions = twice) => {
+    const server = await servePlays(raw, play);
+    return { server, client: make(server.url, options) };
+  };
+
+  it("that sends events without end is cut off", async () => {
+    const { play, written } = flood((response) => begin(response, raw, raw.open), raw.text("Hello"));
+    const { server, client } = await served(play, { ...twice, maxResponseBytes: 500_000 });
+    expect(await errorOf(client.stream(ask()).result)).toMatchObject(HOSTILE);
+    await server.requests[0]?.closed;
+    expect(written()).toBeLessThan(BUFFERED_BYTES);
+  });
+
+  it("that goes silent is left, and its socket freed", async () => {
+    const { server, client } = await served((response) => begin(response, raw, raw.open), once);
+    expect(await errorOf(client.stream(ask(), { idleTimeoutMs: 300 }).result)).toMatchObject({ code: "stream-idle" });
+    await server.requests[0]?.closed;
+  });
+
+  it("that fails is asked as often as we say", async () => {
+    const { server, client } = await served(refuseAs(raw, 503));
+    expect(await errorOf(client.generate(ask()))).toMatchObject({ code: "retries-exceeded", attempts: 2 });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it("that redirects to another place leads no key there", async () => {
+    const elsewhere = await servePlays(raw, (response) => json(response, 200, raw.strangeWhole));
+    const { client } = await served((response) => void response.writeHead(307, { location: `${elsewhere.url}/steal` }).end());
+    expect(await errorOf(client.stream(ask()).result)).toMatchObject(HOSTILE);
+    expect(elsewhere.requests).toEqual([]);
+  });
+});
+
 describe.each(TEXT_EVENTS)("a hostile stream of events: $name", (row) => {
+  it.each([
+    ["text/event-stream", "stream"],
+    ["application/json", "generate"],
+  ] as const)("whose %s is small, and unpacks to much, is cut off by what it unpacks to", async (type, kind) => {
+    const { client } = await played(row, { ...twice, maxResponseBytes: 500_000 }, (response) => {
+      response.writeHead(200, { "content-type": type, "content-encoding": "gzip" });
+      response.end(PACKED);
+    });
+    expect(PACKED.length).toBeLessThan(100_000);
+    const error = await errorOf(kind === "stream" ? client.stream(ask()).result : client.generate(ask()));
+    expect(error).toMatchObject({ ...HOSTILE, message: expect.stringContaining("500000 bytes") });
+  });
+
   it.each([
     ["a line of a gigabyte", "data: ", "x".repeat(65_536), /a line has more than 33554432 bytes/],
     ["an event of a gigabyte, in lines", "", "data: 0\n", /an event has more than 33554432 characters/],

@@ -48,6 +48,7 @@ const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
   ["thoughts summarized", { thinking: { display: "summarized" } }, { thinking: { display: "omitted" } }],
   ["thoughts omitted", { thinking: { display: "omitted" } }, { thinking: { display: "summarized" } }],
   ["output", { output: z.object({ answer: z.number() }) }],
+  ["a cache marker", {}, {}, ask().map((message) => ({ ...message, cacheMarker: true }))],
   ["an image as data", {}, {}, user(question, { type: "image", mediaType: "image/png", data: PIXEL })],
   ["an image by address", {}, {}, user(question, { type: "image", url: "https://example.com/a.png" })],
   [

@@ -51,10 +51,10 @@ describe.each(ROWS)("structured output: $name", (row) => {
     server.assertDone();
   });
 
-  it("that still does not fit is an error that names neither prompt nor answer, with its usage", async () => {
+  it.each(['{"sum":"planted"}', "planted as it is"])("that still does not fit is an error without a piece of it: %s", async (text) => {
     const { server, client } = await scripted(row, [
       { text: "I would rather not.", usage },
-      { text: '{"sum":"planted"}', usage },
+      { text, usage },
     ]);
     const error = await errorOf(client.generate(ask("the planted prompt"), { output: Answer }));
     expect(error).toMatchObject({ code: "invalid-output", retryable: true, provider: client.provider, usage: { inputTokens: 40 } });

@@ -73,6 +73,25 @@ describe("tool loop machine", () => {
     expect(context.usage).toMatchObject({ inputTokens: 1, outputTokens: 1 });
   });
 
+  it("gives calls keys of their own, whatever their ids are", () => {
+    const ids = ["a", "a", "a/2", "a", "%61", "ä"];
+    const { context } = run([asked(answered({ calls: ids.map((id) => ({ id, name: "x", input: "{}" })) }))]);
+    expect(context.orders.map(({ idempotencyKey }: { idempotencyKey: string }) => idempotencyKey)).toEqual([
+      ...["k/1/a", "k/1/a/2", "k/1/a%2F2", "k/1/a/4", "k/1/%2561", "k/1/%C3%A4"],
+    ]);
+  });
+
+  it("tells an output only where it has finished", () => {
+    const early = answered({ calls, output: '"early"' });
+    expect(run([asked(early), ran(outcome("a", { stops: true }), outcome("b"))]).output).not.toHaveProperty("output");
+    expect(run([asked(answered({ output: '"late"' }))]).output).toMatchObject({ output: '"late"' });
+  });
+
+  it("counts what every ask has used, the unfit and the refused too", () => {
+    expect(run([asked(invalid), asked(invalid)]).context.usage).toMatchObject({ inputTokens: 2 });
+    expect(run([asked(full), trimmed(["x"]), asked(answered())]).context.usage).toMatchObject({ inputTokens: 2 });
+  });
+
   it("changes the mode as the last switch of a turn says", () => {
     const { context } = run([asked(answered({ calls })), ran(outcome("a", { mode: "one" }), outcome("b", { mode: "two" }))]);
     expect(context.mode).toBe("two");

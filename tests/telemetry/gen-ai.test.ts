@@ -1,4 +1,5 @@
 /** Calls of models, tools and chains are spans and figures by OpenTelemetry's names, ended on every way out, and silent about what was said. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { describe, expect, it, vi } from "vitest";
@@ -20,6 +21,8 @@ import { recorder } from "./recorder.ts";
 
 const { spans, ended, started, figures } = recorder();
 const SECRET = "zq-prompt-7781-zebra";
+/** Where nothing is followed. */
+const outside = AsyncLocalStorage.snapshot();
 const KEY = "sk-planted-key-0123456789";
 const ask = [{ role: ChatRole.USER, content: `Tell me of ${SECRET}` }];
 
@@ -170,6 +173,34 @@ describe("telemetry of models", () => {
       const failed = ended().filter(({ status }) => status.code === SpanStatusCode.ERROR);
       expect(failed.map(({ name }) => name)).toEqual(expect.arrayContaining([chains.outer, "execute_tool look"]));
     });
+  });
+
+  it.each<[string, (signal: AbortSignal, work: (options: { signal?: AbortSignal }) => Promise<unknown>) => Promise<unknown>]>([
+    ["its signal alone, as in a browser", (signal, work) => outside(() => work({ signal }))],
+    ["where it runs alone", (_signal, work) => work({})],
+  ])("finds what a tool of a module calls by %s", async (_, within) => {
+    const inner = new ScriptedInferenceClient(["one", "two"], { model: "inner" });
+    const outer = new ScriptedInferenceClient([{ toolCalls: [{ name: "look" }] }, "ok"], { model: "outer" });
+    const look = defineTool({
+      name: "look",
+      description: "Looks",
+      input: { type: "object" },
+      run: async (_input, { signal }) => {
+        await within(signal, (options) => inner.generate(ask, options));
+        await within(signal, (options) => inner.toolChain(ask, [], options));
+        return "seen";
+      },
+    });
+    const work = defineModule({
+      name: "work",
+      process: async ({ signal }) => ({ status: "success", result: (await outer.toolChain(ask, [look], { signal })).text }),
+    });
+    await new Agent({ nodes: [new Node({ name: "n", modules: [work] })] }).runTask(new Task({ type: "t", objective: "o" }));
+    const byId = new Map(ended().map((span) => [span.spanContext().spanId, span.name]));
+    const parents = (name: string) =>
+      ended().flatMap((span) => (span.name === name ? [byId.get(span.parentSpanContext?.spanId ?? "")] : []));
+    expect(parents("chat inner")).toEqual(["execute_tool look", "invoke_agent look"]);
+    expect(parents("invoke_agent look")).toEqual(["execute_tool look"]);
   });
 
   it("starts no span for a chain whose options or checkpoint are refused, or ends it", async () => {

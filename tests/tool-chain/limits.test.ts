@@ -178,6 +178,16 @@ describe("modes of a chain", () => {
     expect(await refusal([], [saw, named("saw")])).toContain('two tools are named "saw"');
   });
 
+  it("are changed by nothing in a chain that has none, whose own switch_mode is a tool like any other", async () => {
+    const own = defineTool({ name: "switch_mode", description: "Switches a lamp", input: { type: "object" }, run: () => "lit" });
+    const checkpoint = new MemoryCheckpoint();
+    const first = new ScriptedInferenceClient([call("switch_mode", { mode: "bright" }), { error: { status: 400 } }]);
+    await expect(first.toolChain(ask, [own], { checkpoint })).rejects.toMatchObject({ status: 400 });
+    const again = await new ScriptedInferenceClient(["Bright."]).toolChain(ask, [own], { checkpoint });
+    expect(again.messages[2]?.content).toMatchObject([{ content: "lit" }]);
+    expect(again.text).toBe("Bright.");
+  });
+
   it("may differ in what a name means, but for a model that is told of all modes at once", async () => {
     const other = defineTool({ name: "saw", description: "Saws logs", input: { type: "object" }, run: () => "" });
     const modes = { plan: { description: "Plans", tools: [other] }, build: { description: "Builds", tools: [saw] } };

@@ -155,6 +155,14 @@ describe.each(CLIENTS)("an error of $name", ({ clientOf, provider }) => {
     await expect(reading).rejects.toMatchObject({ code: "overloaded", status: 503, partial: [{ type: "text", text: "Hi there" }] });
   });
 
+  it("is none where words without framing are followed by events", async () => {
+    const server = await serve((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`${JSON.stringify(errorBody(503, "UNAVAILABLE"))}\nproxied\n\n${sseText([end([{ text: "Hi" }])])}`);
+    });
+    expect((await clientOf(server.url).stream(HELLO).result).text).toBe("Hi");
+  });
+
   it("may be a status 200 with nothing but an error, which is asked again", async () => {
     const server = await serve((_request, response, n) =>
       n === 0 ? json(response, 200, errorBody(503, "UNAVAILABLE")) : sendAll(response, end([{ text: "Hi" }])),
