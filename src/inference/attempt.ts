@@ -37,7 +37,7 @@ export class Attempt implements WireCall {
   /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
   #interrupt: (reason: unknown) => void = NOTHING;
   #isWaiting = false;
-  #waits = 0;
+  #onEvent: (result: IteratorResult<unknown>) => void = NOTHING;
   #activeAt = performance.now();
   #unwatch: () => void = NOTHING;
   #events: AsyncIterator<unknown> | undefined;
@@ -95,15 +95,10 @@ export class Attempt implements WireCall {
 
   /** Asks for the next event, and tells one of the two; callbacks, since a stream of ten thousand events feels each promise. */
   next(onEvent: (result: IteratorResult<unknown>) => void, onError: (error: unknown) => void): void {
-    const isCurrent = this.#begin(onError);
-    (this.#events as AsyncIterator<unknown>).next().then(
-      (result) => {
-        if (isCurrent()) onEvent(result);
-      },
-      (error: unknown) => {
-        if (isCurrent()) onError(error);
-      },
-    );
+    this.#onEvent = onEvent;
+    this.#interrupt = onError;
+    this.#begin();
+    (this.#events as AsyncIterator<unknown>).next().then(this.#took, this.#broke);
   }
 
   /** Reads an event, or several that came together, into the builder. @returns the last one */
@@ -118,8 +113,7 @@ export class Attempt implements WireCall {
 
   /** Ends it from outside: what waits rejects with the reason, and the socket is freed. */
   abort(reason: unknown): void {
-    const isWaited = this.#isWaiting;
-    this.#isWaiting = false;
+    const isWaited = this.#end();
     this.close();
     if (isWaited) this.#interrupt(reason);
   }
@@ -137,30 +131,32 @@ export class Attempt implements WireCall {
   /** A promise of its own, since not every SDK's settles once it is aborted. */
   #wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const isCurrent = this.#begin(reject);
-      promise.then(
-        (value) => {
-          if (isCurrent()) resolve(value);
-        },
-        (error: unknown) => {
-          if (isCurrent()) reject(error);
-        },
-      );
+      this.#interrupt = reject;
+      this.#begin();
+      promise.then((value) => {
+        if (this.#end()) resolve(value);
+      }, this.#broke);
     });
   }
 
-  /** Starts a wait. @returns asked when it ends, whether somebody ended it before */
-  #begin(interrupt: (reason: unknown) => void): () => boolean {
-    const wait = this.#waits + 1;
-    this.#waits = wait;
+  readonly #took = (result: IteratorResult<unknown>): void => {
+    if (this.#end()) this.#onEvent(result);
+  };
+
+  readonly #broke = (error: unknown): void => {
+    if (this.#end()) this.#interrupt(error);
+  };
+
+  #begin(): void {
     this.#isWaiting = true;
     this.#activeAt = performance.now();
-    this.#interrupt = interrupt;
-    return () => {
-      if (this.#waits !== wait || !this.#isWaiting) return false;
-      this.#isWaiting = false;
-      return true;
-    };
+  }
+
+  /** @returns whether the wait was still on: an abort ends it, and there is none after that */
+  #end(): boolean {
+    const isWaited = this.#isWaiting;
+    this.#isWaiting = false;
+    return isWaited;
   }
 
   /** Time in which nobody waits for the provider is the reader's own. */

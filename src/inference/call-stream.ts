@@ -4,7 +4,8 @@ import type { Generation, InferenceStream, StreamPart } from "../contract/genera
 
 /** What the stream reads from. */
 export interface PartSource {
-  pull(): Promise<StreamPart[] | Generation>;
+  /** Tells one of the two, later. */
+  pull(onPulled: (pulled: StreamPart[] | Generation) => void, onError: (error: unknown) => void): void;
   take(): StreamPart[];
   /** @returns the error that the call ends with */
   stop(reason: unknown): unknown;
@@ -36,35 +37,11 @@ export class CallStream implements InferenceStream {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<StreamPart> {
-    if (this.#isRead) {
-      throw new AsimovError("This stream is being read already; a stream is read once: its parts, its text, or its result.", {
-        code: "stream-consumed",
-      });
-    }
-    this.#isRead = true;
-    return this.#parts();
+    return this.#read((part) => part);
   }
 
   get text(): AsyncIterable<string> {
-    const parts = (): AsyncIterator<StreamPart> => this[Symbol.asyncIterator]();
-    return {
-      [Symbol.asyncIterator]() {
-        const inner = parts();
-        return {
-          async next(): Promise<IteratorResult<string>> {
-            for (;;) {
-              const { done, value } = await inner.next();
-              if (done === true) return DONE;
-              if (value.type === "text-delta") return { done: false, value: value.text };
-            }
-          },
-          async return(): Promise<IteratorResult<string>> {
-            await inner.return?.();
-            return DONE;
-          },
-        };
-      },
-    };
+    return { [Symbol.asyncIterator]: () => this.#read((part) => (part.type === "text-delta" ? part.text : undefined)) };
   }
 
   get result(): Promise<Generation> {
@@ -87,19 +64,30 @@ export class CallStream implements InferenceStream {
     }
   }
 
-  /** Not an async generator: its promises for each part would be felt in a stream of ten thousand. */
-  #parts(): AsyncIterator<StreamPart> {
+  /**
+   * Not an async generator: its promises for each part would be felt in a stream of ten thousand.
+   *
+   * @param pick what of a part the reader gets; nothing of it where that is `undefined`
+   */
+  #read<T>(pick: (part: StreamPart) => T | undefined): AsyncIterator<T> {
+    if (this.#isRead) {
+      throw new AsimovError("This stream is being read already; a stream is read once: its parts, its text, or its result.", {
+        code: "stream-consumed",
+      });
+    }
+    this.#isRead = true;
     let queue: readonly StreamPart[] = [];
     let at = 0;
     let isOver = false;
     let generation: Generation | undefined;
-    const take = (): IteratorResult<StreamPart> | undefined => {
-      const part = queue[at];
-      if (part === undefined) return isOver ? DONE : undefined;
-      at += 1;
-      return { done: false, value: part };
+    const take = (): IteratorResult<T> | undefined => {
+      while (at < queue.length) {
+        const value = pick(queue[at++] as StreamPart);
+        if (value !== undefined) return { done: false, value };
+      }
+      return isOver ? DONE : undefined;
     };
-    const deliver = (pulled: StreamPart[] | Generation): IteratorResult<StreamPart> => {
+    const deliver = (pulled: StreamPart[] | Generation): IteratorResult<T> | Promise<IteratorResult<T>> => {
       if (isOver) return DONE;
       at = 0;
       if (Array.isArray(pulled)) {
@@ -109,25 +97,35 @@ export class CallStream implements InferenceStream {
         const { finishReason, usage } = pulled;
         queue = [...(this.#source?.take() ?? []), { type: "finish", finishReason, usage }];
       }
-      return take() as IteratorResult<StreamPart>;
+      return take() ?? pull();
     };
-    const fail = (error: unknown): never => {
-      isOver = true;
-      queue = [];
-      this.#reject(error);
-      throw error;
-    };
-    const end = async (whole: Generation): Promise<IteratorResult<StreamPart>> => {
+    const end = async (whole: Generation): Promise<IteratorResult<T>> => {
       isOver = true;
       await this.#finish(whole);
       return DONE;
     };
-    const step = (): Promise<IteratorResult<StreamPart>> => {
-      const ready = take();
-      if (ready !== undefined) return Promise.resolve(ready);
+    let resolve: (result: IteratorResult<T> | Promise<IteratorResult<T>>) => void;
+    let reject: (error: unknown) => void;
+    const onPulled = (pulled: StreamPart[] | Generation): void => resolve(deliver(pulled));
+    const onError = (error: unknown): void => {
+      isOver = true;
+      queue = [];
+      this.#reject(error);
+      reject(error);
+    };
+    const pull = (): Promise<IteratorResult<T>> => {
       if (generation !== undefined) return end(generation);
       this.#source ??= this.#open();
-      return this.#source.pull().then(deliver, fail);
+      const source = this.#source;
+      return new Promise((onValue, onFailure) => {
+        resolve = onValue;
+        reject = onFailure;
+        source.pull(onPulled, onError);
+      });
+    };
+    const step = (): Promise<IteratorResult<T>> => {
+      const ready = take();
+      return ready === undefined ? pull() : Promise.resolve(ready);
     };
     // Calls of `next` that do not wait for each other are answered in their order.
     let last: Promise<unknown> | undefined;
@@ -137,7 +135,8 @@ export class CallStream implements InferenceStream {
     };
     return {
       next: () => {
-        if (waiting === 0 && at < queue.length) return step();
+        const ready = waiting === 0 ? take() : undefined;
+        if (ready !== undefined) return Promise.resolve(ready);
         const current = waiting === 0 || last === undefined ? step() : last.then(step, step);
         waiting += 1;
         last = current;

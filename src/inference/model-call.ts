@@ -84,16 +84,14 @@ export class ModelCall {
   /** A whole answer by a stream whose parts nobody reads. @throws InferenceError and its kinds */
   answer(): Promise<Generation> {
     this.#isUnread = true;
-    return this.pull() as Promise<Generation>;
+    return new Promise((resolve, reject) => this.pull((whole) => resolve(whole as Generation), reject));
   }
 
-  /** The parts that came next, at least one; the answer at the end. @throws InferenceError and its kinds */
-  pull(): Promise<StreamPart[] | Generation> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#readOn();
-    });
+  /** Tells the parts that came next, at least one, or the answer at the end; else an InferenceError. */
+  pull(onPulled: (pulled: StreamPart[] | Generation) => void, onError: (error: unknown) => void): void {
+    this.#resolve = onPulled;
+    this.#reject = onError;
+    this.#readOn();
   }
 
   #readOn(): void {

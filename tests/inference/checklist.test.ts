@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { inspect } from "node:util";
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { Agent } from "../../src/agent.ts";
 import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
 import { NonRetryableError } from "../../src/contract/errors.ts";
@@ -176,6 +176,52 @@ describe("4 silence", () => {
     expect(error).toMatchObject({ code: "stream-idle", retryable: true, partial: PARTIAL });
     await server.requests[0]?.closed;
     expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe("4 what is no silence", () => {
+  it.each(ROWS)("4d: pieces that come in time, however long they take in all: $name", async (row) => {
+    const raw = RAW[row.format];
+    const gates = [1, 2, 3, 4, 5].map(() => Promise.withResolvers<void>());
+    const { client } = await played(row, once, async (response) => {
+      begin(response, raw, [...raw.open, raw.text("0")]);
+      for (const [n, { promise }] of gates.entries()) {
+        await promise;
+        response.write(bytesOf([raw.text(String(n + 1))]));
+      }
+      response.end(bytesOf(raw.end()));
+    });
+    const pieces = client.stream(ask(), { idleTimeoutMs: 60_000 }).text[Symbol.asyncIterator]();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const said = [(await pieces.next()).value];
+    for (const { resolve } of gates) {
+      const waiting = pieces.next();
+      await new Promise((asked) => setImmediate(asked));
+      vi.advanceTimersByTime(40_000);
+      resolve();
+      said.push((await waiting).value);
+    }
+    expect(said).toEqual(["0", "1", "2", "3", "4", "5"]);
+    expect(await pieces.next()).toMatchObject({ done: true });
+  });
+
+  it.each(ROWS)("4e: nor a whole answer whose bytes come in time: $name", async (row) => {
+    const text = JSON.stringify(RAW[row.format].strangeWhole);
+    const third = Math.ceil(text.length / 3);
+    const { client } = await played(row, once, async (response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+      for (let at = 0; at < text.length; at += third) {
+        await new Promise((written) => response.write(text.slice(at, at + third), written));
+        // Client and server share one loop: it has read by then.
+        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+        vi.advanceTimersByTime(40_000);
+      }
+      response.end();
+    });
+    onTestFinished(() => void vi.useRealTimers());
+    expect((await client.generate(ask(), { idleTimeoutMs: 60_000 })).text).toBe("Hi");
   });
 });
 

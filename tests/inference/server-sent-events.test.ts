@@ -55,6 +55,15 @@ describe("server-sent events", () => {
     expect(await eventsIn(bytes("data: [1,\ndata: 2]\n\ndata: 3\n"))).toEqual([{ event: undefined, value: [1, 2] }]);
   });
 
+  it("may be any number, with any number of strange lines, as long as none takes for ever", async () => {
+    const strange = "strange: yes\n".repeat(9_000);
+    const chunk = bytes(`${strange}data: "${"x".repeat(1_048_576)}"\n\n`);
+    expect(await eventsIn(...Array.from({ length: 40 }, () => chunk))).toHaveLength(40);
+    await expect(eventsIn(bytes(`${strange}\n${strange}`))).rejects.toMatchObject({ fault: { code: "hostile-response" } });
+    const halves = Array.from({ length: 40 }, () => bytes(`data: "${"x".repeat(1_048_576)}"\n`));
+    await expect(eventsIn(...halves)).rejects.toMatchObject({ fault: { code: "hostile-response", kind: "final" } });
+  });
+
   it("end at the sentinel, and let the body go", async () => {
     const ended = Promise.withResolvers<void>();
     const seen: unknown[] = [];
