@@ -60,15 +60,18 @@ async function timeOnce(trial: Trial): Promise<number> {
   }
 }
 
-async function warmUp(trial: Trial, { warmupMs, sampleMs }: Sampling): Promise<{ repeats: number }> {
+/** Milliseconds of a run over which getting warm again does not weigh. */
+const LONG_MS = 500;
+
+async function warmUp(trial: Trial, { warmupMs, sampleMs }: Sampling): Promise<{ repeats: number; cools: boolean }> {
   let lastMs = 0;
   for (let spentMs = 0; spentMs < warmupMs; spentMs += lastMs) lastMs = await timeOnce(trial);
-  return { repeats: Math.max(1, Math.ceil(sampleMs / lastMs)) };
+  return { repeats: Math.max(1, Math.ceil(sampleMs / lastMs)), cools: lastMs < LONG_MS };
 }
 
 /** Milliseconds of one run of each trial, in the order of the trials. @throws Error when a contender gave a wrong result */
 export async function compare(trials: readonly Trial[], sampling: Sampling): Promise<Spread[]> {
-  const racers: { trial: Trial; repeats: number; samples: number[]; spentMs: number }[] = [];
+  const racers: { trial: Trial; repeats: number; cools: boolean; samples: number[]; spentMs: number }[] = [];
   for (const trial of trials) racers.push({ trial, ...(await warmUp(trial, sampling)), samples: [], spentMs: 0 });
   for (let round = 0; round < sampling.rounds; round++) {
     // Each round starts with another contender, so that none always follows the same one.
@@ -77,7 +80,7 @@ export async function compare(trials: readonly Trial[], sampling: Sampling): Pro
       if (racer.samples.length >= 3 && racer.spentMs > sampling.budgetMs) continue;
       collectGarbage();
       // A full collection drops compiled code too: a short run would measure how that comes back.
-      if (racer.repeats > 1) await timeOnce(racer.trial);
+      if (racer.cools) await timeOnce(racer.trial);
       let totalMs = 0;
       for (let repeat = 0; repeat < racer.repeats; repeat++) totalMs += await timeOnce(racer.trial);
       racer.samples.push(totalMs / racer.repeats);

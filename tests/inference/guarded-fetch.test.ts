@@ -411,6 +411,16 @@ describe("guarded fetch", () => {
     },
   );
 
+  it("does not follow a redirect that a browser hides", async () => {
+    const asked: string[] = [];
+    const base: typeof fetch = async (input) => {
+      asked.push(String(input));
+      return Object.defineProperties(Response.error(), { type: { value: "opaqueredirect" } });
+    };
+    expect(await faultOf(guarded({}, base).fetch("http://127.0.0.1:1/v1"))).toMatchObject({ kind: "final", code: "hostile-response" });
+    expect(asked).toHaveLength(1);
+  });
+
   it.each([false, true])("ends a body whose fetch does not know of signals; when its reader was let go of: %s", async (isLetGo) => {
     let reason: unknown;
     const source = new ReadableStream<Uint8Array>({

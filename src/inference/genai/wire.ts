@@ -106,7 +106,6 @@ function toRequest(request: ModelRequest, abortSignal: AbortSignal, httpOptions:
     ...(toolConfig === undefined ? {} : { toolConfig }),
     ...generationOf(request),
     ...(output === undefined ? {} : { responseJsonSchema: output }),
-    automaticFunctionCalling: { disable: true },
     // By itself the SDK asks again for what an answer lacks, and books it nowhere.
     automaticContinuation: false,
     abortSignal,

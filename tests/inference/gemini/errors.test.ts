@@ -158,7 +158,7 @@ describe.each(CLIENTS)("an error of $name", ({ clientOf, provider }) => {
   it("is none where words without framing are followed by events", async () => {
     const server = await serve((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end(`${JSON.stringify(errorBody(503, "UNAVAILABLE"))}\nproxied\n\n${sseText([end([{ text: "Hi" }])])}`);
+      response.end(`proxied\n${JSON.stringify(errorBody(503, "UNAVAILABLE"))}\n\n${sseText([end([{ text: "Hi" }])])}`);
     });
     expect((await clientOf(server.url).stream(HELLO).result).text).toBe("Hi");
   });

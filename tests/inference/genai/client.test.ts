@@ -115,6 +115,19 @@ describe("a client of Google's Gen AI SDK", () => {
   });
 });
 
+describe("an answer that the service breaks off to be continued", () => {
+  it("is one request, whole or streamed, and tells that it was cut: the SDK's own next ones would be counted nowhere", async () => {
+    const [candidate] = end([{ text: "Half." }], "CONTINUATION").candidates as Json[];
+    const broken = { ...end(), candidates: [{ ...candidate, continuationToken: "dG9rZW4=" }] };
+    const server = await serve((_request, response, n) => (n === 0 ? json(response, 200, broken) : sendAll(response, broken)));
+    const client = genaiOf(server.url);
+    const expected = { text: "Half.", finishReason: { unified: "length", raw: "CONTINUATION" } };
+    expect(await client.generate(HELLO)).toMatchObject(expected);
+    expect(await client.stream(HELLO).result).toMatchObject(expected);
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
 describe("a ready-made client of Google's Gen AI SDK", () => {
   it("is one by its type, and keeps its key, its headers and its fetch, but neither its retries nor its time limit", async () => {
     const server = await serve((_request, response, n) =>
