@@ -1,4 +1,4 @@
-/** Times contenders against each other in one process: warmed up, taken in turns, garbage collected before each sample, and short runs warm again. */
+/** Times contenders against each other in one process: warmed up, taken in turns, young garbage collected before each sample, and short runs warm again. */
 
 /** One way to do a job, ready to do it again and again. */
 export interface Trial {
@@ -48,6 +48,15 @@ export function collectGarbage(): void {
   globalThis.gc();
 }
 
+/**
+ * What the one before left young. A full collection would be no better for who comes next: for many runs after one that is asked for,
+ * though not after V8's own, code that allocates much takes up to three times as long.
+ */
+function collectYoung(): void {
+  if (globalThis.gc === undefined) throw new Error("The benchmarks need `node --expose-gc`: start them by `npm run bench`.");
+  globalThis.gc({ type: "minor" });
+}
+
 async function timeOnce(trial: Trial): Promise<number> {
   try {
     const startedAt = performance.now();
@@ -60,27 +69,26 @@ async function timeOnce(trial: Trial): Promise<number> {
   }
 }
 
-/** Milliseconds of a run over which getting warm again does not weigh. */
+/** Milliseconds of a run that is long enough to start after another contender. */
 const LONG_MS = 500;
 
-async function warmUp(trial: Trial, { warmupMs, sampleMs }: Sampling): Promise<{ repeats: number; cools: boolean }> {
+async function warmUp(trial: Trial, { warmupMs, sampleMs }: Sampling): Promise<{ repeats: number; isShort: boolean }> {
   let lastMs = 0;
   for (let spentMs = 0; spentMs < warmupMs; spentMs += lastMs) lastMs = await timeOnce(trial);
-  return { repeats: Math.max(1, Math.ceil(sampleMs / lastMs)), cools: lastMs < LONG_MS };
+  return { repeats: Math.max(1, Math.ceil(sampleMs / lastMs)), isShort: lastMs < LONG_MS };
 }
 
 /** Milliseconds of one run of each trial, in the order of the trials. @throws Error when a contender gave a wrong result */
 export async function compare(trials: readonly Trial[], sampling: Sampling): Promise<Spread[]> {
-  const racers: { trial: Trial; repeats: number; cools: boolean; samples: number[]; spentMs: number }[] = [];
+  const racers: { trial: Trial; repeats: number; isShort: boolean; samples: number[]; spentMs: number }[] = [];
   for (const trial of trials) racers.push({ trial, ...(await warmUp(trial, sampling)), samples: [], spentMs: 0 });
   for (let round = 0; round < sampling.rounds; round++) {
     // Each round starts with another contender, so that none always follows the same one.
     const first = round % racers.length;
     for (const racer of [...racers.slice(first), ...racers.slice(0, first)]) {
       if (racer.samples.length >= 3 && racer.spentMs > sampling.budgetMs) continue;
-      collectGarbage();
-      // A full collection drops compiled code too: a short run would measure how that comes back.
-      if (racer.cools) await timeOnce(racer.trial);
+      collectYoung();
+      if (racer.isShort) await timeOnce(racer.trial);
       let totalMs = 0;
       for (let repeat = 0; repeat < racer.repeats; repeat++) totalMs += await timeOnce(racer.trial);
       racer.samples.push(totalMs / racer.repeats);

@@ -68,9 +68,10 @@ export const chainBenchmark: Benchmark = {
       [chainTrial(TURNS), aiSdkStreamTrial(TURNS), aiSdkTrial(TURNS)],
       sampling,
     );
-    const rounds = quick ? 3 : 9;
+    const [warming, rounds] = quick ? [3, 5] : [10, 41];
     const early: number[] = [];
     const late: number[] = [];
+    for (let round = 0; round < warming; round++) await chainTrial(500).run();
     for (let round = 0; round < rounds; round++) {
       const [first = 0, last = 0] = await windowMs(500, [
         [1, 50],
