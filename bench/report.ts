@@ -74,6 +74,7 @@ export function describeMachine(): Machine {
       xstate: versionOf(require.resolve("xstate/package.json")),
       ioredis: versionOf(require.resolve("ioredis/package.json")),
       "@langchain/langgraph": versionOf(here("node_modules/@langchain/langgraph/package.json")),
+      ai: versionOf(here("node_modules/ai/package.json")),
     },
   };
 }
