@@ -24,10 +24,14 @@ export class CallStream implements InferenceStream {
   #isRead = false;
   #isResultAsked = false;
 
+  /** The error of a call that was left before it began. */
+  readonly #abandoned: (reason: unknown) => unknown;
+
   /** @param open starts the call, when somebody reads */
-  constructor(open: () => PartSource, check: (generation: Generation) => Promise<Generation>) {
+  constructor(open: () => PartSource, check: (generation: Generation) => Promise<Generation>, abandoned: (reason: unknown) => unknown) {
     this.#open = open;
     this.#check = check;
+    this.#abandoned = abandoned;
     this.#result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -148,7 +152,7 @@ export class CallStream implements InferenceStream {
           isOver = true;
           queue = [];
           const reason = new DOMException("The stream's reader left before its end.", "AbortError");
-          this.#reject(this.#source?.stop(reason) ?? reason);
+          this.#reject(this.#source?.stop(reason) ?? this.#abandoned(reason));
         }
         return DONE;
       },

@@ -17,6 +17,7 @@ import { openTelemetry } from "../telemetry/open-telemetry.ts";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "./call-settings.ts";
 import { CallStream } from "./call-stream.ts";
 import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
+import { aborted } from "./fault-error.ts";
 import { ModelCall } from "./model-call.ts";
 import { Pacer } from "./pacer.ts";
 import { fetchOf } from "./platform-fetch.ts";
@@ -181,6 +182,7 @@ export abstract class InferenceClient {
     return new CallStream(
       () => call(true),
       (generation) => this.#judged(generation, output),
+      (reason) => aborted(reason, { provider: this.provider, model: this.model }),
     );
   }
 

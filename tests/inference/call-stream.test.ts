@@ -33,6 +33,15 @@ describe("a streamed call", () => {
     expect(await stream.result).toMatchObject({ text: "One two three", finishReason: { unified: "tool-calls" } });
   });
 
+  it("is an aborted call for who asks for its result after leaving it unread", async () => {
+    const { client, stream } = streamOf("One two three");
+    await stream[Symbol.asyncIterator]().return?.();
+    const error = await errorOf(stream.result);
+    expect(error).toBeInstanceOf(InferenceError);
+    expect(error).toMatchObject({ name: "AbortError", code: "aborted", provider: client.provider });
+    expect(client.calls).toHaveLength(0);
+  });
+
   it("reads itself for its result alone, however often that is asked for", async () => {
     const { client, stream } = streamOf("One two three");
     const [first, second] = await Promise.all([stream.result, stream.result]);
