@@ -9,7 +9,7 @@
 import { assign, type DoneActorEvent, sendTo, setup, spawnChild, stopChild } from "xstate";
 import type { EffectLogic } from "../src/contract/effect-logic.ts";
 import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "../src/contract/tool-chain.ts";
-import { addUsage, type Usage } from "../src/contract/usage.ts";
+import { addUsage, NO_USAGE, type Usage } from "../src/contract/usage.ts";
 
 export interface ToolLoopInput {
   /** The start of every tool call's idempotency key. */
@@ -146,7 +146,7 @@ export const toolLoopMachine = setup({
   context: ({ input }) => ({
     ...input,
     iterations: 0,
-    usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 },
+    usage: NO_USAGE,
     orders: [],
     repairs: 1,
     text: "",

@@ -5,6 +5,7 @@ import { ByteLaw } from "./byte-law.ts";
 import { isContextOverflow } from "./context-overflow.ts";
 import { FrameLaw } from "./frame-law.ts";
 import { guardBody } from "./guarded-body.ts";
+import { EVENTS, FRAMES, JSON_TYPE, MAX_ERROR_BYTES, mediaType, VAGUE_TYPES } from "./media-type.ts";
 import { retryAfterOf } from "./retry.ts";
 
 export interface FetchGuard {
@@ -24,16 +25,7 @@ export interface FetchGuard {
 }
 
 const MAX_REDIRECTS = 5;
-/** What an error's text is worth; the SDK makes its error of what came until then. */
-const MAX_ERROR_BYTES = 65_536;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-const EVENTS = "text/event-stream";
-/** Events in frames, of which SDKs for AWS make text behind this fetch. */
-const FRAMES = "application/vnd.amazon.eventstream";
-const JSON_TYPE = "application/json";
-/** Local servers say these, or nothing, of anything. */
-const VAGUE_TYPES: ReadonlySet<string> = new Set(["", "text/plain", "application/octet-stream"]);
 
 /** @throws WireFault from the fetch or from reading what it gives; SDKs may wrap it as a cause */
 export function guardedFetch(base: typeof fetch, guard: FetchGuard): typeof fetch {
@@ -85,8 +77,6 @@ const strayed = (to: URL | undefined): WireFault =>
     reason: `redirect to ${to?.host || "an unreadable address"}`,
     detail: "it redirects to another place, where the key is not sent",
   });
-
-const mediaType = (headers: Headers): string => (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 
 /** An answer of another kind than was asked for: what it says, if it is an error, or that it is none of this API's. */
 async function unexpected(response: Response, type: string, guard: FetchGuard): Promise<WireFault> {

@@ -19,3 +19,15 @@ export async function loadSdk<T>(name: string, load: () => Promise<T>): Promise<
     throw new AsimovError(`The package ${name} could not be loaded: ${messageOf(error)}`, { code: "broken-package", cause: error });
   }
 }
+
+/** Made at the first call, and the same from then on; where that fails, it is tried again at the next. */
+export function onceMade<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

@@ -281,7 +281,7 @@ export class ModelCall {
   #usage(): Usage | undefined {
     const { used } = this.#builder;
     if (Object.keys(used).length === 0) return this.#spent;
-    const tokens: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, ...used };
+    const tokens: Usage = { ...UNTOLD_USAGE, ...used };
     const { prices, wire, model } = this.#settings;
     const price = prices(wire.provider, model);
     const cost = used.cost ?? (price === undefined ? undefined : costOf(tokens, price));

@@ -1,12 +1,10 @@
 /** The events of a streamed answer as they came together: a promise for each of ten thousand would cost more than reading it. */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { WireFault } from "../contract/wire-fault.ts";
+import { FRAMES, mediaType } from "./media-type.ts";
 
 /** What a reader makes of the message after which nothing counts. */
 export const STREAM_END: unique symbol = Symbol("end of the stream");
-
-/** Clouds that frame their events in binary leave decoding to their own clients. */
-const BINARY = "application/vnd.amazon.eventstream";
 
 /** Characters from one event to the next: as many as one line may have. */
 const MAX_EVENT_LENGTH = 33_554_432;
@@ -51,7 +49,7 @@ export async function eventsOf(
   const { asResponse } = call as { asResponse?: () => Promise<Response> };
   if (typeof asResponse !== "function") return (await call) as AsyncIterable<unknown>;
   const response = await asResponse.call(call);
-  const isBinary = response.headers.get("content-type")?.startsWith(BINARY) === true;
+  const isBinary = mediaType(response.headers) === FRAMES;
   return isBinary ? ((await call) as AsyncIterable<unknown>) : serverSentEvents(response, read);
 }
 

@@ -1,6 +1,7 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { loadSdk } from "../load-sdk.ts";
+import { attemptOf, carrying } from "../attempt-init.ts";
+import { loadSdk, onceMade } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
 import { errorEvent, eventsOf } from "../server-sent-events.ts";
@@ -10,12 +11,6 @@ import { readEvents } from "./from-stream.ts";
 import type { AnthropicClientLike, AnthropicClientOptions } from "./options.ts";
 import { toRequest } from "./to-request.ts";
 
-/** Carries an attempt through the SDK to the fetch that it calls. */
-const ATTEMPT = Symbol("attempt");
-type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
-
-/** Time limits are the base's; without one of its own the SDK refuses long answers that are not streamed. The longest that a timer takes. */
-const NO_TIMEOUT_MS = 2_147_483_647;
 /** The last version of the API that takes sampling parameters; the SDK's own refuses them from every model. */
 const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
 
@@ -25,7 +20,7 @@ export class AnthropicWire implements Wire {
   /** What the attempts' fetches are made of. */
   readonly fetch: typeof fetch;
   readonly #options: AnthropicClientOptions;
-  #sdk: Promise<AnthropicClientLike> | undefined;
+  readonly #connect = onceMade(() => this.#load());
 
   constructor(options: AnthropicClientOptions) {
     const { client, baseURL } = options;
@@ -51,14 +46,6 @@ export class AnthropicWire implements Wire {
   readEvents = readEvents;
   toFault = toFault;
 
-  #connect(): Promise<AnthropicClientLike> {
-    this.#sdk ??= this.#load().catch((error: unknown) => {
-      this.#sdk = undefined;
-      throw error;
-    });
-    return this.#sdk;
-  }
-
   async #load(): Promise<AnthropicClientLike> {
     const { client, apiKey, baseURL } = this.#options;
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, openTelemetry: false } as const;
@@ -82,15 +69,14 @@ function readMessage({ event, data }: { event?: string | undefined; data: string
 /** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */
 function dispatchTo(base: typeof fetch): typeof fetch {
   return async (input, init) => {
-    const call = (init as AttemptInit | undefined)?.[ATTEMPT];
+    const call = attemptOf(init);
     return (call?.fetch ?? base)(input, init);
   };
 }
 
 function callOptions({ temperature, topP }: ModelRequest, call: WireCall): object {
-  const fetchOptions: AttemptInit = { [ATTEMPT]: call };
   const samples = temperature !== undefined || topP !== undefined;
-  return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions, ...(samples ? { headers: SAMPLING_VERSION } : {}) };
+  return { ...carrying(call), ...(samples ? { headers: SAMPLING_VERSION } : {}) };
 }
 
 /** Where the SDK goes by itself. */

@@ -3,6 +3,8 @@ import type { WireCall } from "../../contract/wire.ts";
 import { WireFault } from "../../contract/wire-fault.ts";
 import { ByteLaw } from "../byte-law.ts";
 import { FrameLaw } from "../frame-law.ts";
+import type { Law } from "../guarded-body.ts";
+import { FRAMES, JSON_TYPE, MAX_ERROR_BYTES, mediaType, VAGUE_TYPES } from "../media-type.ts";
 import { headersOf, toldFault } from "./errors.ts";
 
 /** What both HTTP handlers of the SDK answer with. */
@@ -17,17 +19,6 @@ export interface Watch {
   /** Bytes of one answer. */
   maxBytes: number;
 }
-
-interface Law {
-  take(chunk: Uint8Array): void;
-}
-
-const EVENTS = "application/vnd.amazon.eventstream";
-const JSON_TYPE = "application/json";
-/** Fakes and gateways say these, or nothing, of anything. */
-const VAGUE_TYPES: ReadonlySet<string> = new Set(["", "text/plain", "application/octet-stream"]);
-/** What an error's text is worth. */
-const MAX_ERROR_BYTES = 65_536;
 
 /** @returns what closes the socket. @throws WireFault for a redirect, and for an answer of another kind */
 export async function watchResponse(response: HttpResponse, call: WireCall, { isStreamed, maxBytes }: Watch): Promise<() => void> {
@@ -48,8 +39,8 @@ export async function watchResponse(response: HttpResponse, call: WireCall, { is
     response.body = errorBody;
     return close;
   }
-  const type = (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
-  const expected = isStreamed ? EVENTS : JSON_TYPE;
+  const type = mediaType(headers);
+  const expected = isStreamed ? FRAMES : JSON_TYPE;
   if (type !== expected && !VAGUE_TYPES.has(type)) {
     const told = type === JSON_TYPE ? await textOf(see(new ByteLaw({ maxBytes, maxLineBytes: maxBytes }), MAX_ERROR_BYTES)) : "";
     close();

@@ -3,7 +3,7 @@ import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
 import { WireFault } from "../../contract/wire-fault.ts";
 import { MAX_RESPONSE_BYTES } from "../call-settings.ts";
-import { loadSdk } from "../load-sdk.ts";
+import { loadSdk, onceMade } from "../load-sdk.ts";
 import { serverOf } from "../server-address.ts";
 import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
@@ -23,7 +23,7 @@ export class BedrockWire implements Wire {
   readonly server?: { address: string; port?: number };
   readonly #options: BedrockClientOptions;
   readonly #maxBytes: number;
-  #ready: Promise<{ sdk: Sdk; client: Sender }> | undefined;
+  readonly #load = onceMade(() => this.#connect());
 
   constructor(options: BedrockClientOptions) {
     this.#options = options;
@@ -58,14 +58,6 @@ export class BedrockWire implements Wire {
   }
 
   toFault = toFault;
-
-  #load(): Promise<{ sdk: Sdk; client: Sender }> {
-    this.#ready ??= this.#connect().catch((error: unknown) => {
-      this.#ready = undefined;
-      throw error;
-    });
-    return this.#ready;
-  }
 
   async #connect(): Promise<{ sdk: Sdk; client: Sender }> {
     const sdk = await loadSdk(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));

@@ -7,7 +7,7 @@ import { contentsOf, systemOf } from "../gemini-contents.ts";
 import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
-import { loadSdk } from "../load-sdk.ts";
+import { loadSdk, onceMade } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
 import { toFault } from "./errors.ts";
@@ -27,7 +27,7 @@ export class GoogleGenAIWire implements Wire {
   readonly #options: GoogleGenAIClientOptions;
   /** By itself the SDK has none; those that a ready-made client has are off: its time limit ends long streams. */
   readonly #limits: object;
-  #sdk: Promise<GoogleGenAIClientLike> | undefined;
+  readonly #connect = onceMade(() => this.#load());
 
   constructor(options: GoogleGenAIClientOptions) {
     const { client, project, baseURL } = options;
@@ -61,14 +61,6 @@ export class GoogleGenAIWire implements Wire {
   }
 
   toFault = toFault;
-
-  #connect(): Promise<GoogleGenAIClientLike> {
-    this.#sdk ??= this.#load().catch((error: unknown) => {
-      this.#sdk = undefined;
-      throw error;
-    });
-    return this.#sdk;
-  }
 
   async #load(): Promise<GoogleGenAIClientLike> {
     const { client, apiKey, project, location, baseURL, googleAuthOptions } = this.#options;

@@ -1,7 +1,8 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
+import { attemptOf, carrying } from "../attempt-init.ts";
 import type { Capabilities } from "../capabilities.ts";
-import { loadSdk } from "../load-sdk.ts";
+import { loadSdk, onceMade } from "../load-sdk.ts";
 import { fetchOf } from "../platform-fetch.ts";
 import { serverOf } from "../server-address.ts";
 import { errorEvent, eventsOf, STREAM_END } from "../server-sent-events.ts";
@@ -15,12 +16,6 @@ import { readResponsesResponse } from "./responses/from-response.ts";
 import { readResponsesEvents } from "./responses/from-stream.ts";
 import { toResponsesRequest } from "./responses/to-request.ts";
 
-/** Carries an attempt through the SDK to the fetch that it calls. */
-const ATTEMPT = Symbol("attempt");
-type AttemptInit = RequestInit & { [ATTEMPT]?: WireCall };
-
-/** Time limits are the base's. The longest that a timer takes. */
-const NO_TIMEOUT_MS = 2_147_483_647;
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local servers ask for none, and the SDK for one. */
 const NO_KEY = "no-key";
@@ -32,7 +27,7 @@ export class OpenAIWire implements Wire {
   readonly fetch: typeof fetch;
   readonly #options: OpenAIClientOptions;
   readonly #dialect: Dialect;
-  #sdk: Promise<OpenAIClientLike> | undefined;
+  readonly #connect = onceMade(() => this.#load());
   readonly #refusals = new Refusals();
   /** What to tell of whole answers. */
   readonly #warnings = new WeakMap<object, readonly string[]>();
@@ -89,15 +84,7 @@ export class OpenAIWire implements Wire {
   }
 
   #create({ chat, responses }: OpenAIClientLike, body: object, call: WireCall): PromiseLike<unknown> {
-    return this.#dialect.api === "chat" ? chat.completions.create(body, callOptions(call)) : responses.create(body, callOptions(call));
-  }
-
-  #connect(): Promise<OpenAIClientLike> {
-    this.#sdk ??= this.#load().catch((error: unknown) => {
-      this.#sdk = undefined;
-      throw error;
-    });
-    return this.#sdk;
+    return this.#dialect.api === "chat" ? chat.completions.create(body, carrying(call)) : responses.create(body, carrying(call));
   }
 
   async #load(): Promise<OpenAIClientLike> {
@@ -160,7 +147,7 @@ function azureFields(client: object): object {
 /** The fetch of the one SDK client: each request goes by its attempt's own; one for a token has none. */
 function dispatchTo(base: typeof fetch): typeof fetch {
   return async (input, init) => {
-    const call = (init as AttemptInit | undefined)?.[ATTEMPT];
+    const call = attemptOf(init);
     if (call === undefined) return base(input, init);
     const response = await call.fetch(input, init);
     return response.ok ? response : withErrorMember(response);
@@ -179,11 +166,6 @@ async function withErrorMember(response: Response): Promise<Response> {
   }
   const isBare = typeof body === "object" && body !== null && !("error" in body);
   return new Response(isBare ? JSON.stringify({ error: body }) : text, { status, headers });
-}
-
-function callOptions(call: WireCall): object {
-  const fetchOptions: AttemptInit = { [ATTEMPT]: call };
-  return { signal: call.signal, timeout: NO_TIMEOUT_MS, maxRetries: 0, fetchOptions };
 }
 
 function environment(name: string): string | undefined {

@@ -6,7 +6,7 @@ import { contentsOf, systemOf } from "../gemini-contents.ts";
 import { eventsFetch } from "../gemini-events.ts";
 import { faultingFetch } from "../gemini-faults.ts";
 import { readChunks } from "../gemini-parts.ts";
-import { loadSdk } from "../load-sdk.ts";
+import { loadSdk, onceMade } from "../load-sdk.ts";
 import { toFault } from "./errors.ts";
 import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
 import type { VertexClientLike, VertexClientOptions, VertexModelLike } from "./options.ts";
@@ -25,7 +25,7 @@ export class VertexWire implements Wire {
   readonly fetch = platformFetch;
   readonly #options: VertexClientOptions;
   readonly #endpoint: string | undefined;
-  #sdk: Promise<VertexClientLike> | undefined;
+  readonly #connect = onceMade(() => this.#load());
 
   constructor(options: VertexClientOptions) {
     const { apiEndpoint, location } = options;
@@ -75,14 +75,6 @@ export class VertexWire implements Wire {
   async #ask(fetch: typeof globalThis.fetch, ask: (model: VertexModelLike) => PromiseLike<unknown>, model: string): Promise<unknown> {
     const sdk = await this.#connect();
     return withRoutedFetch(fetch, async (customHeaders) => ask(sdk.getGenerativeModel({ model }, { customHeaders })));
-  }
-
-  #connect(): Promise<VertexClientLike> {
-    this.#sdk ??= this.#load().catch((error: unknown) => {
-      this.#sdk = undefined;
-      throw error;
-    });
-    return this.#sdk;
   }
 
   async #load(): Promise<VertexClientLike> {
