@@ -9,6 +9,7 @@ import type { Script, ScriptedTurn } from "../../src/testing/script.ts";
 import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
 import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
 import { add, ask, CLIENT_ROWS, errorOf, isolateClients, once, twice } from "./client-rows.ts";
+import { partsOf } from "./provider-fixture.ts";
 
 const open: InferenceServer[] = [];
 
@@ -20,12 +21,6 @@ afterEach(async () => {
 
 const input = { a: 1, b: 2, note: "three words and a 🎉" };
 const call = { name: "add", input, id: "toolu_01_planted" };
-async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]> {
-  const parts: StreamPart[] = [];
-  for await (const part of stream) parts.push(part);
-  return parts;
-}
-
 /** The kinds of parts in their order, deltas of one block as one. */
 const kindsOf = (parts: readonly StreamPart[]): string[] =>
   parts.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);

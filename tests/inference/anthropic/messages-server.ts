@@ -1,33 +1,16 @@
 /** An Anthropic API of a test's own on loopback, a client that asks it, and answers as they were seen on the wire. */
 import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { onTestFinished, vi } from "vitest";
 import { type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import type { StreamPart } from "../../../src/contract/generation.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
-import { json, serveWire, type WireServer } from "../../support/wire-server.ts";
+import { json, type WireServer } from "../../support/wire-server.ts";
+import { forget } from "../provider-fixture.ts";
+
+export { HELLO, PATIENT, partsOf, serve } from "../provider-fixture.ts";
 
 export const MODEL = "claude-sonnet-4-6";
 export const KEY = "planted-key-0123456789";
-export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
-/** No wait of our own between attempts. */
-export const PATIENT = { maxAttempts: 3, initialDelayMs: 0 };
 
-/** The machine's own settings stay out: the SDK reads them, and a profile on disk, where options are absent. */
-export function forgetEnvironment(): void {
-  for (const name of Object.keys(process.env)) if (name.startsWith("ANTHROPIC_")) vi.stubEnv(name, undefined);
-  vi.stubEnv("ANTHROPIC_CONFIG_DIR", "/nowhere");
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-}
-
-export async function serve(answer: Parameters<typeof serveWire>[0]): Promise<WireServer> {
-  const server = await serveWire(answer);
-  onTestFinished(() => server.close());
-  return server;
-}
+export const forgetEnvironment = (): void => forget(/^ANTHROPIC_/, { ANTHROPIC_CONFIG_DIR: "/nowhere" });
 
 export function clientOf(baseURL: string, options: Partial<AnthropicClientOptions> = {}): AnthropicInferenceClient {
   forgetEnvironment();
@@ -109,12 +92,6 @@ function send(response: ServerResponse, ...events: Json[]): void {
 export function sendAll(response: ServerResponse, ...events: Json[]): void {
   send(response, ...events);
   response.end();
-}
-
-export async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]> {
-  const parts: StreamPart[] = [];
-  for await (const part of stream) parts.push(part);
-  return parts;
 }
 
 /** What a request sent, as the API reads it. */

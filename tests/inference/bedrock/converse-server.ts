@@ -2,33 +2,23 @@
 import type { ServerResponse } from "node:http";
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { type BedrockClientOptions, BedrockInferenceClient } from "../../../src/bedrock.ts";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
 import { EVENT_STREAM, eventFrame } from "../../support/event-stream.ts";
-import { json, serveWire, type WireServer } from "../../support/wire-server.ts";
+import { json, type WireServer } from "../../support/wire-server.ts";
+import { forget } from "../provider-fixture.ts";
+
+export { HELLO, serve } from "../provider-fixture.ts";
 
 export const MODEL = "global.anthropic.claude-sonnet-4-6";
-export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
 export const CREDENTIALS = Object.freeze({ accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "planted-secret-access-key" });
 
-/** The machine's own AWS settings stay out: the SDK reads them where options are absent. */
-export function forgetEnvironment(): void {
-  for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) vi.stubEnv(name, undefined);
-  vi.stubEnv("AWS_CONFIG_FILE", "/nowhere/config");
-  vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials");
-  vi.stubEnv("AWS_EC2_METADATA_DISABLED", "true");
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
+export const forgetEnvironment = (): void =>
+  forget(/^AWS_/, {
+    AWS_CONFIG_FILE: "/nowhere/config",
+    AWS_SHARED_CREDENTIALS_FILE: "/nowhere/credentials",
+    AWS_EC2_METADATA_DISABLED: "true",
   });
-}
-
-export async function serve(answer: Parameters<typeof serveWire>[0]): Promise<WireServer> {
-  const server = await serveWire(answer);
-  onTestFinished(() => server.close());
-  return server;
-}
 
 export function clientOf(endpoint: string, options: Partial<BedrockClientOptions> = {}): BedrockInferenceClient {
   forgetEnvironment();

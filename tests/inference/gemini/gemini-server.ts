@@ -2,34 +2,19 @@
 import type { ServerResponse } from "node:http";
 import { OAuth2Client } from "google-auth-library";
 import { onTestFinished, vi } from "vitest";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import type { StreamPart } from "../../../src/contract/generation.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
 import { type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "../../../src/genai.ts";
 import type { ClientOptions } from "../../../src/inference/call-settings.ts";
 import type { InferenceClient } from "../../../src/inference/client.ts";
 import { type VertexClientOptions, VertexInferenceClient } from "../../../src/vertex.ts";
-import { json, serveWire, type WireServer } from "../../support/wire-server.ts";
+import { json, type WireServer } from "../../support/wire-server.ts";
+import { forget } from "../provider-fixture.ts";
+
+export { HELLO, PATIENT, partsOf, serve } from "../provider-fixture.ts";
 
 export const MODEL = "gemini-3-pro-preview";
 export const KEY = "planted-key-0123456789";
-export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
-/** No wait of our own between attempts. */
-export const PATIENT = { maxAttempts: 3, initialDelayMs: 0 };
 
-/** The machine's own settings stay out. */
-export function forgetEnvironment(): void {
-  for (const name of Object.keys(process.env)) if (/^(?:GOOGLE|GEMINI|CLOUD_ML|GCLOUD)/i.test(name)) vi.stubEnv(name, undefined);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-}
-
-export async function serve(answer: Parameters<typeof serveWire>[0]): Promise<WireServer> {
-  const server = await serveWire(answer);
-  onTestFinished(() => server.close());
-  return server;
-}
+export const forgetEnvironment = (): void => forget(/^(?:GOOGLE|GEMINI|CLOUD_ML|GCLOUD)/i);
 
 export function signedIn(): { authClient: OAuth2Client } {
   const authClient = new OAuth2Client();
@@ -113,12 +98,6 @@ export function send(response: ServerResponse, ...events: Json[]): void {
 export function sendAll(response: ServerResponse, ...events: Json[]): void {
   send(response, ...events);
   response.end();
-}
-
-export async function partsOf(stream: AsyncIterable<StreamPart>): Promise<StreamPart[]> {
-  const parts: StreamPart[] = [];
-  for await (const part of stream) parts.push(part);
-  return parts;
 }
 
 /** What a request sent, as the API reads it. */

@@ -1,34 +1,19 @@
 /** An OpenAI API of a test's own on loopback, a client that asks it, and answers as they are seen on the wire. */
 import type { ServerResponse } from "node:http";
-import { onTestFinished, vi } from "vitest";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
 import { type OpenAIClientOptions, OpenAIInferenceClient } from "../../../src/openai.ts";
-import { json, serveWire, sse, type WireServer } from "../../support/wire-server.ts";
+import { json, sse, type WireServer } from "../../support/wire-server.ts";
+import { forget, HELLO, serve } from "../provider-fixture.ts";
+
+export { HELLO, PATIENT, serve } from "../provider-fixture.ts";
 
 export const MODEL = "gpt-5.6";
 export const KEY = "planted-key-0123456789";
-export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];
-/** No wait of our own between attempts. */
-export const PATIENT = { maxAttempts: 3, initialDelayMs: 0 };
 
 export type Json = Record<string, unknown>;
 export type Api = "chat" | "responses";
 export const APIS: Api[] = ["chat", "responses"];
 
-/** The machine's own settings stay out: the SDK reads them where options are absent. */
-export function forgetEnvironment(): void {
-  for (const name of Object.keys(process.env)) if (name.startsWith("OPENAI_")) vi.stubEnv(name, undefined);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-}
-
-export async function serve(answer: Parameters<typeof serveWire>[0]): Promise<WireServer> {
-  const server = await serveWire(answer);
-  onTestFinished(() => server.close());
-  return server;
-}
+export const forgetEnvironment = (): void => forget(/^OPENAI_/);
 
 export function clientOf(baseURL: string, options: Partial<OpenAIClientOptions> = {}): OpenAIInferenceClient {
   forgetEnvironment();
