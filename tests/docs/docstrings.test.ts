@@ -1,10 +1,10 @@
 /** The examples in docstrings compile, as a user would write them: against the package's public names, or a file's own where it is internal. */
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { ROOT, run } from "../support/program.ts";
+import { ROOT } from "../support/program.ts";
+import { compile, userProject } from "./user-project.ts";
 
 /** What examples leave out. */
 const PRELUDE = `
@@ -93,32 +93,13 @@ describe("docstrings", () => {
     const examples = (await Promise.all(["src", "machines", "actors"].map(examplesIn))).flat();
     expect(examples.length).toBeGreaterThan(40);
     const names = await publicNames();
-    const place = await realpath(await mkdtemp(join(tmpdir(), "asimov-docstrings-")));
+    const place = await userProject(PRELUDE, {
+      noImplicitOverride: false,
+      verbatimModuleSyntax: false,
+      rewriteRelativeImportExtensions: false,
+      allowImportingTsExtensions: true,
+    });
     try {
-      await mkdir(join(place, "node_modules"));
-      await symlink(ROOT, join(place, "node_modules", manifest.name));
-      for (const name of ["xstate", "vitest", "zod", "@types"]) {
-        await symlink(join(ROOT, "node_modules", name), join(place, "node_modules", name));
-      }
-      await writeFile(join(place, "package.json"), JSON.stringify({ type: "module" }));
-      await writeFile(
-        join(place, "tsconfig.json"),
-        JSON.stringify({
-          extends: join(ROOT, "tsconfig.json"),
-          compilerOptions: {
-            noEmit: true,
-            rootDir: "/",
-            noUnusedLocals: false,
-            noUnusedParameters: false,
-            noImplicitOverride: false,
-            verbatimModuleSyntax: false,
-            rewriteRelativeImportExtensions: false,
-            allowImportingTsExtensions: true,
-          },
-          include: ["*.ts"],
-        }),
-      );
-      await writeFile(join(place, "prelude.d.ts"), PRELUDE);
       for (const [index, { file, code }] of examples.entries()) {
         const own = exportsOf(await readFile(join(ROOT, file), "utf8"));
         const used = new Set(code.replace(/"[^"\n]*"/g, "").match(/\b[A-Za-z]\w*\b/g));
@@ -130,7 +111,7 @@ describe("docstrings", () => {
         const name = `${file.replace(/\W/g, "-")}-${index}.ts`;
         await writeFile(join(place, name), `${imports.join("\n")}\n${code}\nexport {};\n`);
       }
-      const { stdout, code } = await run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", place]);
+      const { stdout, code } = await compile(place);
       expect({ stdout, code }).toEqual({ stdout: "", code: 0 });
     } finally {
       await rm(place, { recursive: true, force: true });

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { ROOT, run, runFile } from "../support/program.ts";
+import { ROOT, runFile } from "../support/program.ts";
+import { compile, userProject } from "./user-project.ts";
 
 const documents = [
   "README.md",
@@ -41,22 +41,7 @@ declare global {
 let place: string;
 
 beforeAll(async () => {
-  place = await realpath(await mkdtemp(join(tmpdir(), "asimov-docs-")));
-  await mkdir(join(place, "node_modules"));
-  await symlink(ROOT, join(place, "node_modules", manifest.name));
-  for (const name of ["xstate", "vitest", "zod", "@types"]) {
-    await symlink(join(ROOT, "node_modules", name), join(place, "node_modules", name));
-  }
-  await writeFile(join(place, "package.json"), JSON.stringify({ type: "module" }));
-  await writeFile(
-    join(place, "tsconfig.json"),
-    JSON.stringify({
-      extends: join(ROOT, "tsconfig.json"),
-      compilerOptions: { noEmit: true, rootDir: "/", noUnusedLocals: false, noUnusedParameters: false },
-      include: ["*.ts"],
-    }),
-  );
-  await writeFile(join(place, "prelude.d.ts"), PRELUDE);
+  place = await userProject(PRELUDE);
   await Promise.all(snippets.map(({ name, code }) => writeFile(join(place, `${name}.ts`), `${code}\nexport {};\n`)));
 });
 
@@ -67,7 +52,7 @@ afterAll(async () => {
 describe("documents", () => {
   it("hold snippets that compile", async () => {
     expect(snippets.length).toBeGreaterThan(10);
-    const { stdout, code } = await run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", place]);
+    const { stdout, code } = await compile(place);
     expect({ stdout, code }).toEqual({ stdout: "", code: 0 });
   });
 
