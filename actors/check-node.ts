@@ -1,9 +1,9 @@
 /** Whether a node runs: its condition must hold; then its inputs must be there. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
-import type { Cache } from "../src/contract/cache.ts";
-import { AsimovError } from "../src/contract/errors.ts";
-import type { HostOf } from "../src/contract/host.ts";
-import type { Node } from "../src/contract/node.ts";
+import { AsimovError } from "#contract/base/errors";
+import type { Node } from "#contract/node/node";
+import type { HostOf } from "#contract/run/host";
+import type { Cache } from "#contract/store/cache";
 
 export interface NodeChecks {
   readonly cache: Cache;

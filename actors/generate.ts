@@ -1,7 +1,7 @@
 /** Asks the model of a tool chain; nothing is asked before what led here is kept. */
 import { type AnyActorRef, fromPromise, type PromiseActorLogic } from "xstate";
-import type { HostOf } from "../src/contract/host.ts";
-import type { ToolChainHost, TurnAnswer } from "../src/contract/tool-chain.ts";
+import type { ToolChainHost, TurnAnswer } from "#contract/chat/tool-chain";
+import type { HostOf } from "#contract/run/host";
 
 /** The part of the chain's context that is read here. */
 interface Conversation {

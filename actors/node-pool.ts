@@ -4,13 +4,13 @@
  * It is logic of its own, not a machine, since a machine copies its map of children at each spawn: wide graphs would be quadratic.
  */
 import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
-import type { Attempt } from "../src/contract/attempt.ts";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import { messageOf } from "../src/contract/errors.ts";
-import type { HostOf, NodesHost } from "../src/contract/host.ts";
-import type { NodeReport } from "../src/contract/outcome.ts";
-import { relay, relayToParent } from "./relay.ts";
-import { requireRestored } from "./require-restored.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { messageOf } from "#contract/base/errors";
+import { relay, relayToParent } from "#contract/base/relay";
+import { requireRestored } from "#contract/base/require-restored";
+import type { Attempt } from "#contract/node/attempt";
+import type { NodeReport } from "#contract/node/result";
+import type { HostOf, NodesHost } from "#contract/run/host";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {

@@ -1,8 +1,8 @@
 /** The outbox: publishes messages in the order they came, and keeps each until it is there, over a restore too. */
 import type { Snapshot } from "xstate";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { HostOf } from "../src/contract/host.ts";
-import { relay, relayToParent } from "./relay.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { relay, relayToParent } from "#contract/base/relay";
+import type { HostOf } from "#contract/run/host";
 
 interface Message {
   mailbox: string;

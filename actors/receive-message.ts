@@ -1,6 +1,6 @@
 /** Waits for a mailbox's next message, in a machine of the user's own; stopping the actor loses no message. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
-import type { Cache } from "../src/contract/cache.ts";
+import type { Cache } from "#contract/store/cache";
 
 /**
  * Input `{ mailbox, timeoutMs? }`, output the message, or null when none came in time.

@@ -1,9 +1,9 @@
 /** The effects around a run as actors: opening, snapshots, cleaning up and closing. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
-import type { HostOf } from "../src/contract/host.ts";
-import type { ErrorReport, NodeResult } from "../src/contract/outcome.ts";
-import type { SnapshotRef } from "../src/contract/snapshot.ts";
-import type { TaskJSON } from "../src/contract/task.ts";
+import type { TaskJSON } from "#contract/base/task";
+import type { ErrorReport, NodeResult } from "#contract/node/result";
+import type { HostOf } from "#contract/run/host";
+import type { SnapshotRef } from "#contract/store/snapshot";
 
 /** What a run's host does for the agent machine; see the machine's own declarations for what each means. */
 export interface RunEffects {

@@ -1,10 +1,9 @@
 /** Runs one module under the agent's limit of concurrent modules; the seam where another host may run it in another process. */
 import type { Snapshot } from "xstate";
-import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "../src/contract/attempt.ts";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { HostOf, ModuleHost } from "../src/contract/host.ts";
-import { ModuleJob } from "./module-job.ts";
-import { relay } from "./relay.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { relay } from "#contract/base/relay";
+import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import type { HostOf, ModuleRunner, RunningModule } from "#contract/run/host";
 
 export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
@@ -17,7 +16,7 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
 
 /** What runs now; no part of what is stored. Kept here since a WeakMap by actor would be felt by the garbage collector. */
 class Live {
-  job: { abort(reason: string, code: string): void } | undefined;
+  job: RunningModule | undefined;
   isStopped = false;
 
   toJSON(): undefined {
@@ -37,7 +36,7 @@ type RunModuleEvent =
  * @example
  * nodeMachine.provide({ actors: { runModule: runModule(() => host) as never } });
  */
-export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
+export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
   return {
     getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined, live: new Live() }),
 
@@ -54,7 +53,7 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
       const host = hostOf(scope.self);
       const { permits } = host;
       const begin = (): void => {
-        const job = new ModuleJob(host, order, {
+        live.job = host.startModule(order, {
           checkpoint,
           saved(text) {
             if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", checkpoint: text });
@@ -64,8 +63,6 @@ export function runModule(hostOf: HostOf<ModuleHost>): EffectLogic<ModuleOrder, 
             end(outcome);
           },
         });
-        live.job = job;
-        job.start();
       };
       const leave = permits.acquire(begin);
       live.job ??= {

@@ -1,10 +1,10 @@
 /** Runs the tools of one turn, so many at a time; each that has ended is a fact of its state, and is not run again on restore. */
 import type { AnyActorRef, Snapshot } from "xstate";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { HostOf } from "../src/contract/host.ts";
-import { setLongTimeout } from "../src/contract/long-timer.ts";
-import type { ToolChainHost, ToolOrder, ToolOutcome } from "../src/contract/tool-chain.ts";
-import { relay } from "./relay.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { setLongTimeout } from "#contract/base/long-timer";
+import { relay } from "#contract/base/relay";
+import type { ToolChainHost, ToolOrder, ToolOutcome } from "#contract/chat/tool-chain";
+import type { HostOf } from "#contract/run/host";
 
 /** Milliseconds that an aborted tool gets to end by itself. */
 const GRACE_MS = 1_000;

@@ -1,6 +1,6 @@
 /** Sleeps until a deadline kept in its parent's context, so that a restored machine wakes when the first one would have. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
-import { setLongTimeout } from "../src/contract/long-timer.ts";
+import { setLongTimeout } from "#contract/base/long-timer";
 
 /**
  * Input `{ deadline }`, milliseconds since 1970; output the moment it woke. One that has passed wakes at once.

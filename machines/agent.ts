@@ -9,26 +9,18 @@
  * Its children: `task` (its status), `nodes` (the nodes' supervisor), `outbox` (messages on their way to a mailbox).
  */
 import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
-import { NOTHING_SPENT, type Spending } from "../src/contract/budget.ts";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { AgentEvent } from "../src/contract/events.ts";
-import type { Graph } from "../src/contract/graph.ts";
-import { type ErrorReport, type NodeReport, type NodeResult, type TaskOutcomeJSON, toErrorReport } from "../src/contract/outcome.ts";
-import { endMessage, endOfRun, outcomeOfRun } from "../src/contract/run-end.ts";
-import {
-  beginStep,
-  markSaved,
-  nodesToSave,
-  type RunState,
-  runnable,
-  settleStep,
-  startState,
-  withErrors,
-} from "../src/contract/run-state.ts";
-import type { SnapshotRef } from "../src/contract/snapshot.ts";
-import type { TaskEnd, TaskJSON } from "../src/contract/task.ts";
-import { addUsage, type Usage } from "../src/contract/usage.ts";
-import { TaskStatus } from "../src/contract/vocabulary.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import type { TaskEnd, TaskJSON } from "#contract/base/task";
+import { TaskStatus } from "#contract/base/vocabulary";
+import { addUsage, type Usage } from "#contract/chat/usage";
+import type { Graph } from "#contract/graph/graph";
+import { type ErrorReport, type NodeReport, type NodeResult, toErrorReport } from "#contract/node/result";
+import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
+import { endMessage, endOfRun, outcomeOfRun } from "#contract/run/end";
+import type { AgentEvent } from "#contract/run/events";
+import type { TaskOutcomeJSON } from "#contract/run/outcome";
+import { beginStep, markSaved, nodesToSave, type RunState, runnable, settleStep, startState, withErrors } from "#contract/run/state";
+import type { SnapshotRef } from "#contract/store/snapshot";
 import { taskMachine } from "./task.ts";
 
 export interface AgentMachineInput {

@@ -1,6 +1,6 @@
 /** The charts alone, to embed, visualise or model-test; whoever runs one supplies its actors. */
 
-export { defineNode, type NodeDefinition } from "../src/contract/node-definition.ts";
+export { defineNode, type NodeDefinition } from "#contract/node/definition";
 export {
   type AgentMachineContext,
   type AgentMachineEvent,

@@ -19,6 +19,8 @@ import {
   spawnChild,
   stopChild,
 } from "xstate";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { asimovErrorOf, messageOf } from "#contract/base/errors";
 import {
   type Attempt,
   failureOf,
@@ -30,12 +32,10 @@ import {
   modulesToStart,
   type Verdict,
   withOutcome,
-} from "../src/contract/attempt.ts";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import { asimovErrorOf, messageOf } from "../src/contract/errors.ts";
-import { backoffMs, type NodeDefinition } from "../src/contract/node-definition.ts";
-import { type MailboxMessage, messagesOf, reportOf } from "../src/contract/node-report.ts";
-import type { NodeReport } from "../src/contract/outcome.ts";
+} from "#contract/node/attempt";
+import { backoffMs, type NodeDefinition } from "#contract/node/definition";
+import { type MailboxMessage, messagesOf, reportOf } from "#contract/node/report";
+import type { NodeReport } from "#contract/node/result";
 
 export interface NodeMachineInput {
   definition: NodeDefinition;

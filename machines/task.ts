@@ -4,8 +4,8 @@
  *     WAITING ── task.start ──▶ EXECUTING ── task.end ──▶ COMPLETE | FAILED | PARTIAL
  */
 import { assign, setup } from "xstate";
-import { endTask, type TaskEnd, type TaskJSON } from "../src/contract/task.ts";
-import { TaskStatus } from "../src/contract/vocabulary.ts";
+import { endTask, type TaskEnd, type TaskJSON } from "#contract/base/task";
+import { TaskStatus } from "#contract/base/vocabulary";
 
 export interface TaskMachineContext {
   task: TaskJSON;

@@ -7,9 +7,9 @@
  *     trimming                        failed: the model, a tool's host or a middleware gave up
  */
 import { assign, type DoneActorEvent, sendTo, setup, spawnChild, stopChild } from "xstate";
-import type { EffectLogic } from "../src/contract/effect-logic.ts";
-import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "../src/contract/tool-chain.ts";
-import { addUsage, NO_USAGE, type Usage } from "../src/contract/usage.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "#contract/chat/tool-chain";
+import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 
 export interface ToolLoopInput {
   /** The start of every tool call's idempotency key. */

@@ -1,26 +1,8 @@
 /** The public names of `asimov-agents`, and nothing else. */
 export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "./agent.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory.ts";
-export type { Budget } from "./contract/budget.ts";
-export {
-  Cache,
-  type CacheEntry,
-  type CacheReadOptions,
-  type CacheState,
-  type CacheWriteOptions,
-  type ReceiveOptions,
-} from "./contract/cache.ts";
-export type { CallScope, Checkpoint } from "./contract/call-scope.ts";
-export type {
-  ChatMessage,
-  ContentBlock,
-  ImageBlock,
-  NativeData,
-  TextBlock,
-  ThinkingBlock,
-  ToolResultBlock,
-  ToolUseBlock,
-} from "./contract/chat.ts";
+export { fencedToolParser } from "./chain/tool-parser.ts";
+export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";
 export {
   AsimovError,
   type AsimovErrorOptions,
@@ -29,9 +11,17 @@ export {
   GraphError,
   NonRetryableError,
   SnapshotError,
-} from "./contract/errors.ts";
-export type { AgentEvent } from "./contract/events.ts";
-export { type FlowControlConfig, FlowControlModule, type FlowDecision } from "./contract/flow-control.ts";
+} from "./contract/base/errors.ts";
+export { Task, type TaskEnd, type TaskJSON } from "./contract/base/task.ts";
+export { ChatRole, ModuleType, SnapshotControl, TaskStatus } from "./contract/base/vocabulary.ts";
+export type { CallScope, Checkpoint } from "./contract/chat/call-scope.ts";
+export {
+  ContextLengthExceededError,
+  FinalInferenceError,
+  InferenceError,
+  type InferenceFacts,
+  RetriesExceededError,
+} from "./contract/chat/errors.ts";
 export type {
   FinishReason,
   GenerateOptions,
@@ -41,14 +31,24 @@ export type {
   Thinking,
   ToolChoice,
   ToolInputDelta,
-} from "./contract/generation.ts";
-export {
-  ContextLengthExceededError,
-  FinalInferenceError,
-  InferenceError,
-  type InferenceFacts,
-  RetriesExceededError,
-} from "./contract/inference-errors.ts";
+} from "./contract/chat/generation.ts";
+export type {
+  ChatMessage,
+  ContentBlock,
+  ImageBlock,
+  NativeData,
+  TextBlock,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolUseBlock,
+} from "./contract/chat/message.ts";
+export type { JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
+export { defineTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
+export type { ToolChainOptions, ToolChainResult, ToolMode, ToolParser } from "./contract/chat/tool-chain.ts";
+export { addUsage, type Usage } from "./contract/chat/usage.ts";
+export type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage, WireTool } from "./contract/chat/wire.ts";
+export type { ExecutionPlan, ExecutionState, ExecutionStep } from "./contract/graph/plan.ts";
+export { type FlowControlConfig, FlowControlModule, type FlowDecision } from "./contract/node/flow-control.ts";
 export {
   AgentModule,
   type AgentModuleInit,
@@ -60,33 +60,35 @@ export {
   type ModuleContext,
   type ModuleProcess,
   type ModuleResult,
-} from "./contract/module.ts";
-export type { Backoff, NodeConfig, NodeInit } from "./contract/node.ts";
-export { Node } from "./contract/node.ts";
-export type { ErrorReport, NodeResult, TaskOutcome } from "./contract/outcome.ts";
-export type { ExecutionPlan, ExecutionState, ExecutionStep } from "./contract/plan.ts";
-export type { JsonSchema, Schema, StandardSchema } from "./contract/schema.ts";
-export { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "./contract/snapshot.ts";
-export { Task, type TaskEnd, type TaskJSON } from "./contract/task.ts";
-export { defineTool, type Tool, type ToolContext, type ToolInit } from "./contract/tool.ts";
-export type { ToolChainOptions, ToolChainResult, ToolMode, ToolParser } from "./contract/tool-chain.ts";
-export { fencedToolParser } from "./contract/tool-parser.ts";
-export { addUsage, type Usage } from "./contract/usage.ts";
-export { ChatRole, ModuleType, SnapshotControl, TaskStatus } from "./contract/vocabulary.ts";
-export type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage, WireTool } from "./contract/wire.ts";
+} from "./contract/node/module.ts";
+export type { Backoff, NodeConfig, NodeInit } from "./contract/node/node.ts";
+export { Node } from "./contract/node/node.ts";
+export type { ErrorReport, NodeResult } from "./contract/node/result.ts";
+export type { Budget } from "./contract/run/budget.ts";
+export type { AgentEvent } from "./contract/run/events.ts";
+export type { TaskOutcome } from "./contract/run/outcome.ts";
+export {
+  Cache,
+  type CacheEntry,
+  type CacheReadOptions,
+  type CacheState,
+  type CacheWriteOptions,
+  type ReceiveOptions,
+} from "./contract/store/cache.ts";
+export { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "./contract/store/snapshot.ts";
+export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
+export type { RetryPolicy } from "./inference/faults/retry.ts";
+export type { ModelPrice, PriceTable, TokenPrice } from "./inference/prices/model-price.ts";
+export { DEFAULT_PRICES } from "./inference/prices/price-table.ts";
+export { costOf, type Prices } from "./inference/prices/prices.ts";
+export type { Capabilities } from "./inference/request/capabilities.ts";
 export {
   AgentDirectedFlowControl,
   type AgentDirectedFlowInit,
   type Voter,
   type VotingClient,
-} from "./inference/agent-directed-flow-control.ts";
-export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/ballot.ts";
-export type { CallRecord, ClientOptions } from "./inference/call-settings.ts";
-export type { Capabilities } from "./inference/capabilities.ts";
-export { type ClientInit, InferenceClient } from "./inference/client.ts";
-export { DEFAULT_PRICES } from "./inference/price-table.ts";
-export { costOf, type ModelPrice, type Prices, type PriceTable, type TokenPrice } from "./inference/prices.ts";
-export type { RetryPolicy } from "./inference/retry.ts";
+} from "./inference/votes/agent-directed-flow-control.ts";
+export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
 export type { RedactOptions } from "./inspect/redact.ts";
 export type { AgentRun } from "./runtime/agent-run.ts";
 export type { AgentLogic, AgentLogicInput } from "./runtime/run-logic.ts";

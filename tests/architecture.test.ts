@@ -1,4 +1,5 @@
 /** Who may import whom holds for every file, and the check that says so finds each kind of fault. */
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -27,27 +28,30 @@ describe("architecture", () => {
   });
 
   it("has no room outside of the plan", () => {
-    const ignored = ["node_modules", "dist", "coverage", ".git"];
-    const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !ignored.includes(entry.name));
-    expect([".ci", "actors", "bench", "docs", "examples", "machines", "src", "tests"]).toEqual(
-      expect.arrayContaining(folders.map((entry) => entry.name)),
-    );
+    const known = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" });
+    const folders = new Set(known.split("\n").flatMap((path) => (path.includes("/") ? path.split("/", 1) : [])));
+    expect([...folders].sort()).toEqual([".ci", "actors", "bench", "docs", "examples", "machines", "src", "tests"]);
   });
 });
 
-const contract = { "src/contract/a.ts": "export const a = 1;" };
+const base = { "src/contract/base/a.ts": "export const a = 1;" };
 
 describe("architecture check", () => {
   it.each<[string, Record<string, string>, string]>([
     [
       "the contract that imports a driver",
-      { "src/contract/b.ts": 'import "../cache/c.ts";', "src/cache/c.ts": "" },
+      { "src/contract/base/b.ts": 'import "#cache/c";', "src/cache/c.ts": "" },
       "must not import src/cache/c.ts",
     ],
-    ["the contract that imports xstate", { "src/contract/b.ts": 'import { setup } from "xstate";' }, "must not import xstate"],
+    ["the contract that imports xstate", { "src/contract/run/b.ts": 'import { setup } from "xstate";' }, "must not import xstate"],
+    [
+      "a domain that imports the one above it",
+      { "src/contract/graph/b.ts": 'import type { N } from "#contract/node/n";', "src/contract/node/n.ts": "" },
+      "src/contract/graph/b.ts must not import src/contract/node/n.ts",
+    ],
     [
       "a machine that imports an actor",
-      { "machines/m.ts": 'import { a } from "../actors/a.ts";', "actors/a.ts": "" },
+      { "machines/m.ts": 'import { a } from "#actors/a";', "actors/a.ts": "" },
       "must not import actors/a.ts",
     ],
     ["a machine that imports zod", { "machines/m.ts": 'import { z } from "zod";' }, "machines/m.ts must not import zod"],
@@ -58,23 +62,40 @@ describe("architecture check", () => {
     ["an actor that starts one", { "actors/a.ts": "createActor(m);" }, "actors/a.ts starts an actor"],
     [
       "a driver that imports a driver",
-      { "src/cache/c.ts": 'import "../snapshot/s.ts";', "src/snapshot/s.ts": "" },
+      { "src/cache/c.ts": 'import "#snapshot/s";', "src/snapshot/s.ts": "" },
       "must not import src/snapshot/s.ts",
     ],
     ["a driver that imports xstate", { "src/cache/c.ts": 'import type { Actor } from "xstate";' }, "must not import types of xstate"],
     ["a driver with a stranger's client", { "src/cache/c.ts": 'import { L } from "wasmoon";' }, "must not import wasmoon"],
+    [
+      "a provider that imports another",
+      { "src/inference/openai/o.ts": 'import "#inference/vertex/v";', "src/inference/vertex/v.ts": "" },
+      "must not import src/inference/vertex/v.ts",
+    ],
+    [
+      "a call that imports the chain",
+      { "src/inference/call/c.ts": 'import "#chain/h";', "src/chain/h.ts": "" },
+      "must not import src/chain/h.ts",
+    ],
     ["the bridge that loads xstate", { "src/inspect/i.ts": 'import { toObserver } from "xstate";' }, "must not import xstate"],
     [
-      "an example with a relative import",
-      { "examples/01-a.ts": 'import { a } from "../src/contract/a.ts";' },
-      "must not import src/contract/a.ts",
+      "an example that reaches inside",
+      { "examples/01-a.ts": 'import { a } from "../src/contract/base/a.ts";' },
+      "must not import src/contract/base/a.ts",
     ],
+    ["a path that climbs", { "src/cache/c.ts": 'import { a } from "../contract/base/a.ts";' }, "climbs by ../contract/base/a.ts"],
     ["a file that is not there", { "src/index.ts": 'export * from "./gone.ts";' }, "which is no file of ours"],
     ["a file in no room", { "src/utils/u.ts": "" }, "in no room"],
+    ["a file of the contract in no domain", { "src/contract/b.ts": "" }, "in no room"],
     [
       "a circle",
-      { "src/contract/b.ts": 'import "./c.ts";', "src/contract/c.ts": 'export { b } from "./b.ts";' },
-      "circle: src/contract/b.ts → src/contract/c.ts",
+      { "src/contract/base/b.ts": 'import "./c.ts";', "src/contract/base/c.ts": 'export { b } from "./b.ts";' },
+      "circle: src/contract/base/b.ts → src/contract/base/c.ts",
+    ],
+    [
+      "a circle of types",
+      { "src/contract/base/b.ts": 'import type { C } from "./c.ts";', "src/contract/base/c.ts": 'import { b } from "#contract/base/b";' },
+      "circle: src/contract/base/b.ts → src/contract/base/c.ts",
     ],
     [
       "a core that loads Redis",
@@ -88,24 +109,26 @@ describe("architecture check", () => {
     ],
     [
       "an import of types that stays at run time",
-      { "src/contract/b.ts": 'import { type ActorRef } from "xstate";' },
+      { "src/contract/base/b.ts": 'import { type ActorRef } from "xstate";' },
       "must not import xstate",
     ],
   ])("finds %s", (_, files, fault) => {
-    expect(architectureFaults(new Map(Object.entries({ ...contract, ...files })))).toContainEqual(expect.stringContaining(fault));
+    expect(architectureFaults(new Map(Object.entries({ ...base, ...files })))).toContainEqual(expect.stringContaining(fault));
   });
 
   it("finds nothing in what is right", () => {
     const files = {
-      ...contract,
-      "src/contract/b.ts": 'import type { Snapshot } from "xstate";\nimport { z } from "zod";\nimport type { C } from "./c.ts";',
-      "src/contract/c.ts": 'import { b } from "./b.ts";',
-      "machines/m.ts": 'import { setup } from "xstate";\nimport { a } from "../src/contract/a.ts"; // Date.now()',
+      ...base,
+      "src/contract/base/b.ts": 'import type { Snapshot } from "xstate";\nimport { z } from "zod";\nimport { a } from "./a.ts";',
+      "src/contract/run/c.ts": 'import { b } from "#contract/base/b";',
+      "machines/m.ts": 'import { setup } from "xstate";\nimport { a } from "#contract/base/a"; // Date.now()',
       "actors/node-pool.ts": "createActor(logic, { parent });",
       "src/cache/r.ts": 'const load = () => import("ioredis");',
-      "src/agent.ts": 'import { m } from "../machines/m.ts";\nimport "./cache/r.ts";\ncreateActor(m.provide({}));',
+      "src/agent.ts": 'import { m } from "#machines/m";\nimport "./cache/r.ts";\ncreateActor(m.provide({}));',
       "src/index.ts": 'export { Agent } from "./agent.ts";',
-      "examples/01-a.ts": 'import { Agent } from "asimov-agents/machines";',
+      "examples/01-a.ts": 'import { Agent } from "asimov-agents/machines";\nimport "./demo/b.ts";',
+      "examples/demo/b.ts": 'import "../demo/c.ts";',
+      "examples/demo/c.ts": "",
     };
     expect(architectureFaults(new Map(Object.entries(files)))).toEqual([]);
   });

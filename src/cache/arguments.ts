@@ -1,8 +1,9 @@
 /** What the cache methods accept, checked by hand because it is checked at every call. */
-import type { CacheState, ReceiveOptions } from "../contract/cache.ts";
-import { requireKey } from "../contract/cache-keys.ts";
-import { AsimovError } from "../contract/errors.ts";
+
+import { AsimovError } from "#contract/base/errors";
+import type { CacheState, ReceiveOptions } from "#contract/store/cache";
 import { parseStored } from "./failures.ts";
+import { requireKey } from "./keys.ts";
 
 const shown = (value: unknown): string => (typeof value === "number" ? String(value) : value === null ? "null" : typeof value);
 

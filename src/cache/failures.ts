@@ -1,5 +1,5 @@
 /** The errors that both caches share, in the same words. */
-import { AsimovError } from "../contract/errors.ts";
+import { AsimovError } from "#contract/base/errors";
 
 export function cacheClosed(): AsimovError {
   return new AsimovError("The cache is closed: it, or a view of the same store, was closed. Make a new cache to go on.", {

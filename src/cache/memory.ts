@@ -1,5 +1,8 @@
 /** The cache in this process: every operation takes effect at the call, before anything is awaited. */
 import { z } from "zod";
+import { CacheKeyError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import { parseOptions } from "#contract/base/options";
 import {
   Cache,
   type CacheEntry,
@@ -7,13 +10,10 @@ import {
   type CacheState,
   type CacheWriteOptions,
   type ReceiveOptions,
-} from "../contract/cache.ts";
-import { type Affixes, readName, requireAffix, requireKey } from "../contract/cache-keys.ts";
-import { CacheKeyError } from "../contract/errors.ts";
-import { toJsonText } from "../contract/json.ts";
-import { parseOptions } from "../contract/options.ts";
+} from "#contract/store/cache";
 import { refuseUnknown, requireReceiveOptions, requireState, requireSummand, requireTtl } from "./arguments.ts";
 import { notANumber } from "./failures.ts";
+import { type Affixes, readName, requireAffix, requireKey } from "./keys.ts";
 import { MemoryStore, spaceOf } from "./memory-store.ts";
 
 export interface MemoryCacheOptions {

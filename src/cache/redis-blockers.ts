@@ -1,5 +1,5 @@
 /** The connections that block until a mailbox holds a message: they look without taking, so that nothing is lost with them. */
-import { messageOf } from "../contract/errors.ts";
+import { messageOf } from "#contract/base/errors";
 import { isReplyError, type RedisConnection } from "./redis-connection.ts";
 import type { RedisClient } from "./redis-options.ts";
 

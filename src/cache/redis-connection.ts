@@ -1,5 +1,5 @@
 /** The connection of a Redis cache: made at the first command, and every command on it settles in bounded time. */
-import { AsimovError, messageOf } from "../contract/errors.ts";
+import { AsimovError, messageOf } from "#contract/base/errors";
 import { cacheClosed } from "./failures.ts";
 import { repliesKey } from "./redis-keys.ts";
 import type { RedisClient, RedisSettings } from "./redis-options.ts";

@@ -1,6 +1,7 @@
 /** The receivers of a Redis cache: they wait in this process, in order, and a message is taken only for one who waits. */
-import type { ReceiveOptions } from "../contract/cache.ts";
-import { AsimovError } from "../contract/errors.ts";
+
+import { AsimovError } from "#contract/base/errors";
+import type { ReceiveOptions } from "#contract/store/cache";
 import { cacheClosed } from "./failures.ts";
 import { type Block, RedisBlockers } from "./redis-blockers.ts";
 import type { RedisConnection } from "./redis-connection.ts";

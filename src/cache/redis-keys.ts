@@ -1,5 +1,5 @@
 /** The names of a view as a glob for SCAN, in which the prefix and the suffix stand for themselves. */
-import { type Affixes, mailboxKey, valueKey } from "../contract/cache-keys.ts";
+import { type Affixes, mailboxKey, valueKey } from "./keys.ts";
 
 const literal = (text: string): string => text.replace(/[\\*?[\]^-]/g, "\\$&");
 

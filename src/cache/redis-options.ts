@@ -1,6 +1,6 @@
 /** What a Redis cache is made with, and the part of an ioredis client that it uses. */
 import { z } from "zod";
-import { parseOptions } from "../contract/options.ts";
+import { parseOptions } from "#contract/base/options";
 
 type Argument = string | number;
 

@@ -1,6 +1,6 @@
 /** What lies under a view in Redis: found by SCAN, read as one consistent cut, put back in one transaction. */
-import type { CacheEntry, CacheState } from "../contract/cache.ts";
-import { type Affixes, keyOf, mailboxKey, mailboxOf, valueKey } from "../contract/cache-keys.ts";
+import type { CacheEntry, CacheState } from "#contract/store/cache";
+import { type Affixes, keyOf, mailboxKey, mailboxOf, valueKey } from "./keys.ts";
 import type { RedisConnection } from "./redis-connection.ts";
 import { namePattern } from "./redis-keys.ts";
 

@@ -1,10 +1,11 @@
 /** The cache in Redis: plain JSON strings and lists, which every process and any other client shares. */
-import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "../contract/cache.ts";
-import { type Affixes, mailboxKey, requireAffix, requireKey, valueKey } from "../contract/cache-keys.ts";
-import { CacheKeyError } from "../contract/errors.ts";
-import { toJsonText } from "../contract/json.ts";
+
+import { CacheKeyError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
 import { refuseUnknown, requireReceiveOptions, requireState, requireSummand, requireTtl } from "./arguments.ts";
 import { notANumber, parseStored } from "./failures.ts";
+import { type Affixes, mailboxKey, requireAffix, requireKey, valueKey } from "./keys.ts";
 import { parseRedisOptions, type RedisCacheOptions } from "./redis-options.ts";
 import * as scripts from "./redis-scripts.ts";
 import { chunked, readState, readTexts, scanNames, writeState } from "./redis-state.ts";

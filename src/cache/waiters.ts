@@ -1,6 +1,7 @@
 /** The receivers that wait at one mailbox: served in the order they came, and gone without a trace when they leave. */
-import type { ReceiveOptions } from "../contract/cache.ts";
-import { setLongTimeout } from "../contract/long-timer.ts";
+
+import { setLongTimeout } from "#contract/base/long-timer";
+import type { ReceiveOptions } from "#contract/store/cache";
 import { Queue } from "./queue.ts";
 
 interface Waiter {

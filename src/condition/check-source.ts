@@ -1,6 +1,6 @@
 /** Refuses what is not one Lua expression, and says where Lua stops to understand it. */
-import { ConditionError } from "../contract/errors.ts";
-import { type LuaToken, luaTokens } from "../contract/lua-tokens.ts";
+import { ConditionError } from "#contract/base/errors";
+import { type LuaToken, luaTokens } from "./lua-tokens.ts";
 
 const MAX_SOURCE_BYTES = 4096;
 const MAX_SHOWN = 200;

@@ -1,8 +1,9 @@
 /** Conditions in Lua 5.4, compiled once and evaluated synchronously in a sandbox that all agents of a process share without seeing each other. */
-import type { CompiledCondition, ConditionEngine, ConditionScope } from "../contract/condition.ts";
-import { ConditionError } from "../contract/errors.ts";
-import { CONDITION_LIBRARIES, environmentNames } from "../contract/lua-names.ts";
+
+import { ConditionError } from "#contract/base/errors";
+import type { CompiledCondition, ConditionEngine, ConditionScope } from "#contract/node/condition";
 import { checkSource, functionText, plainMessage, shown, syntaxError } from "./check-source.ts";
+import { CONDITION_LIBRARIES, environmentNames } from "./lua-names.ts";
 import { ScopeRefusal } from "./push-value.ts";
 import { type Outcome, Sandbox } from "./sandbox.ts";
 

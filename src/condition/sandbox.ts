@@ -1,5 +1,5 @@
 /** One Lua state that runs untrusted expressions: no way to the host, no state between evaluations, a budget of time and memory. */
-import { AsimovError } from "../contract/errors.ts";
+import { AsimovError } from "#contract/base/errors";
 import { LIBRARIES } from "./libraries.ts";
 import { LUA_ERROR_MEMORY, LUA_MASK_COUNT, LUA_OK, LUA_TYPE_STRING, type LuaApi, type Pointer, REGISTRY } from "./lua-api.ts";
 import { STACK_SLOTS, type ValuePusher, valuePusher } from "./push-value.ts";

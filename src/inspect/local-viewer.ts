@@ -2,7 +2,7 @@
 import type * as Crypto from "node:crypto";
 import type * as Http from "node:http";
 import type { AddressInfo } from "node:net";
-import { AsimovError, messageOf } from "../contract/errors.ts";
+import { AsimovError, messageOf } from "#contract/base/errors";
 import { MAX_UNSENT, type Replay, type Sink } from "./sink.ts";
 import { viewerPage, viewerPolicy } from "./viewer-page.ts";
 

@@ -1,5 +1,5 @@
 /** Sends inspection events to a WebSocket receiver that already listens, such as the server of `@statelyai/inspect/server`. */
-import { AsimovError } from "../contract/errors.ts";
+import { AsimovError } from "#contract/base/errors";
 import { MAX_UNSENT, type Replay, type Sink } from "./sink.ts";
 
 const RETRY_MS = 1_000;

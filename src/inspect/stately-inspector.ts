@@ -1,8 +1,8 @@
 /** The bridge to the Stately inspector: every machine of a run becomes visible there, redacted before anything leaves this process. */
 import type { InspectionEvent } from "xstate";
 import { z } from "zod";
-import { AsimovError } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
+import { AsimovError } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
 import { EventLog } from "./event-log.ts";
 import { serveLocalViewer } from "./local-viewer.ts";
 import { type RedactOptions, redactor } from "./redact.ts";

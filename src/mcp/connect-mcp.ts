@@ -1,9 +1,9 @@
 /** Connects to a Model Context Protocol server; whatever goes wrong, no connection and no process is left behind. */
 import { z } from "zod";
-import { AsimovError, messageOf, NonRetryableError } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import { maskText, REDACTED } from "../contract/secrets.ts";
-import type { Tool } from "../contract/tool.ts";
+import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
+import { maskText, REDACTED } from "#contract/base/secrets";
+import type { Tool } from "#contract/chat/tool";
 import { type McpClient, type McpToolsOptions, mcpTools, requireMcpOptions } from "./mcp-tools.ts";
 
 export type McpServer =

@@ -1,9 +1,9 @@
 /** Tools of a Model Context Protocol server as tools of ours: the server checks and runs, the model reads its results. */
 import { z } from "zod";
-import { AsimovError, messageOf } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import { type CompiledSchema, compileSchema, type JsonSchema } from "../contract/schema.ts";
-import type { Tool } from "../contract/tool.ts";
+import { AsimovError, messageOf } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
+import { type CompiledSchema, compileSchema, type JsonSchema } from "#contract/chat/schema";
+import type { Tool } from "#contract/chat/tool";
 
 /** What is used of `Client` of `@modelcontextprotocol/client`. */
 export interface McpClient {

@@ -1,12 +1,12 @@
 /** One run as whoever started it sees it: events, messages, cancelling and snapshots; its outcome always settles. */
 import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xstate";
-import { AsimovError } from "../contract/errors.ts";
-import type { AgentEvent } from "../contract/events.ts";
-import { toJsonText } from "../contract/json.ts";
-import { requireName } from "../contract/names.ts";
-import type { TaskOutcome } from "../contract/outcome.ts";
-import type { SnapshotRef } from "../contract/snapshot.ts";
-import type { Task } from "../contract/task.ts";
+import { AsimovError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import { requireName } from "#contract/base/names";
+import type { Task } from "#contract/base/task";
+import type { AgentEvent } from "#contract/run/events";
+import type { TaskOutcome } from "#contract/run/outcome";
+import type { SnapshotRef } from "#contract/store/snapshot";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
 

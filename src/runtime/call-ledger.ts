@@ -1,16 +1,8 @@
 /** Books the calls of models that a run makes: admitted within its budget, reserved while in flight, and told to its root at their end. */
-import {
-  addSpending,
-  type Budget,
-  NOTHING_SPENT,
-  refusalOf,
-  type Spending,
-  spendingOf,
-  spentBy,
-  takeSpending,
-} from "../contract/budget.ts";
-import type { CallEstimate } from "../contract/call-scope.ts";
-import type { Usage } from "../contract/usage.ts";
+
+import type { CallEstimate } from "#contract/chat/call-scope";
+import type { Usage } from "#contract/chat/usage";
+import { addSpending, type Budget, NOTHING_SPENT, refusalOf, type Spending, spendingOf, spentBy, takeSpending } from "#contract/run/budget";
 
 interface LedgerEvents {
   /** A call has ended; `spent` is the run's whole spending with it. */

@@ -1,5 +1,5 @@
 /** A run's events, to whoever iterates over them; costs nothing while nobody does. */
-import type { AgentEvent } from "../contract/events.ts";
+import type { AgentEvent } from "#contract/run/events";
 
 class Subscription implements AsyncIterableIterator<AgentEvent> {
   readonly #queue: AgentEvent[] = [];

@@ -1,27 +1,36 @@
 /** One instance of a graph within a run, the agent's own or one nested in a node: what its actors ask for. */
 
-import type { NodeChecks } from "../../actors/check-node.ts";
-import type { NodeState } from "../../actors/node-pool.ts";
-import type { RunEffects } from "../../actors/run-effects.ts";
-import { type ModuleOrder, nodeResultOf } from "../contract/attempt.ts";
-import type { Cache } from "../contract/cache.ts";
-import type { CallEstimate } from "../contract/call-scope.ts";
-import { closeGenerator } from "../contract/close-generator.ts";
-import { AsimovError, GraphError, messageOf, SnapshotError } from "../contract/errors.ts";
-import { FlowControlModule } from "../contract/flow-control.ts";
-import { addedNames, type Graph, type GraphNode, indexOf } from "../contract/graph.ts";
-import { graphDifferences } from "../contract/graph-difference.ts";
-import type { AgentEventBody, ModuleHost, NodesHost, RunningGenerator } from "../contract/host.ts";
-import type { AgentModule } from "../contract/module.ts";
-import { Node } from "../contract/node.ts";
-import { defineNode, graphNodeOf, type NodeDefinition } from "../contract/node-definition.ts";
-import type { ErrorReport, NodeResult } from "../contract/outcome.ts";
-import type { Permits } from "../contract/permits.ts";
-import type { SnapshotRef } from "../contract/snapshot.ts";
-import type { Task, TaskJSON } from "../contract/task.ts";
-import type { Span } from "../contract/telemetry.ts";
-import { addUsage, pathKey, type Usage } from "../contract/usage.ts";
-import { SnapshotControl } from "../contract/vocabulary.ts";
+import type { NodeChecks } from "#actors/check-node";
+import type { NodeState } from "#actors/node-pool";
+import type { RunEffects } from "#actors/run-effects";
+import { AsimovError, GraphError, messageOf, SnapshotError } from "#contract/base/errors";
+import type { Task, TaskJSON } from "#contract/base/task";
+import type { Span } from "#contract/base/telemetry";
+import { SnapshotControl } from "#contract/base/vocabulary";
+import type { CallEstimate } from "#contract/chat/call-scope";
+import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
+import { graphDifferences } from "#contract/graph/difference";
+import { addedNames, type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
+import { type ModuleOrder, nodeResultOf } from "#contract/node/attempt";
+import { closeGenerator } from "#contract/node/close-generator";
+import { defineNode, graphNodeOf, type NodeDefinition } from "#contract/node/definition";
+import { FlowControlModule } from "#contract/node/flow-control";
+import type { AgentModule, NodeLike } from "#contract/node/module";
+import { Node } from "#contract/node/node";
+import type { Permits } from "#contract/node/permits";
+import type { ErrorReport, NodeResult } from "#contract/node/result";
+import type {
+  AgentEventBody,
+  ModuleHost,
+  ModuleKeeper,
+  ModuleRunner,
+  NodesHost,
+  RunningGenerator,
+  RunningModule,
+} from "#contract/run/host";
+import type { Cache } from "#contract/store/cache";
+import type { SnapshotRef } from "#contract/store/snapshot";
+import { ModuleJob } from "./module-job.ts";
 import type { RunHost } from "./run-host.ts";
 import { graphOf, validGraph } from "./valid-graph.ts";
 
@@ -32,7 +41,7 @@ interface NodesView {
   reports: Map<string, { status: string }>;
 }
 
-export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects {
+export class GraphScope implements ModuleHost, ModuleRunner, NodesHost, NodeChecks, RunEffects {
   readonly run: RunHost;
   readonly path: readonly string[];
   readonly parentSpan: Span;
@@ -94,7 +103,7 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
   }
 
   /** A node of the same definition replaces the one before, since its modules may hold newer values. */
-  define(nodes: readonly Node[], order: ModuleOrder): GraphNode[] {
+  define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[] {
     const given = new Map<string, Node>();
     for (const node of nodes) {
       if (!(node instanceof Node)) {
@@ -156,6 +165,12 @@ export class GraphScope implements ModuleHost, NodesHost, NodeChecks, RunEffects
         code: "snapshot-unknown-node",
       },
     );
+  }
+
+  startModule(order: ModuleOrder, keeper: ModuleKeeper): RunningModule {
+    const job = new ModuleJob(this, order, keeper);
+    job.start();
+    return job;
   }
 
   tell(event: AgentEventBody): void {

@@ -1,14 +1,14 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
-import type { Spending } from "../contract/budget.ts";
-import type { EffectLogic } from "../contract/effect-logic.ts";
-import { AsimovError, messageOf } from "../contract/errors.ts";
-import type { Graph } from "../contract/graph.ts";
-import type { Node } from "../contract/node.ts";
-import type { TaskOutcome } from "../contract/outcome.ts";
-import type { RunState } from "../contract/run-state.ts";
-import { Task, type TaskJSON } from "../contract/task.ts";
-import { TaskStatus } from "../contract/vocabulary.ts";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { AsimovError, messageOf } from "#contract/base/errors";
+import { Task, type TaskJSON } from "#contract/base/task";
+import { TaskStatus } from "#contract/base/vocabulary";
+import type { Graph } from "#contract/graph/graph";
+import type { Node } from "#contract/node/node";
+import type { Spending } from "#contract/run/budget";
+import type { TaskOutcome } from "#contract/run/outcome";
+import type { RunState } from "#contract/run/state";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost } from "./run-host.ts";

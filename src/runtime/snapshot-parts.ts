@@ -1,14 +1,14 @@
 /** A run's persisted state to the named parts of a snapshot and back; nothing of it is lost, and nothing is in two parts. */
 import type { AnyActorRef } from "xstate";
 import { z } from "zod";
-import type { Attempt } from "../contract/attempt.ts";
-import type { Cache, CacheEntry, CacheState } from "../contract/cache.ts";
-import { messageOf, SnapshotError } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import type { NodeReport } from "../contract/outcome.ts";
-import type { RunState } from "../contract/run-state.ts";
-import type { Snapshot } from "../contract/snapshot.ts";
-import type { TaskJSON } from "../contract/task.ts";
+import { messageOf, SnapshotError } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
+import type { TaskJSON } from "#contract/base/task";
+import type { Attempt } from "#contract/node/attempt";
+import type { NodeReport } from "#contract/node/result";
+import type { RunState } from "#contract/run/state";
+import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
+import type { Snapshot } from "#contract/store/snapshot";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {

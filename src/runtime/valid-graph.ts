@@ -1,8 +1,8 @@
 /** The graph of nodes as plain data, checked whole, nested graphs too. */
-import { GraphError } from "../contract/errors.ts";
-import { type Graph, requireGraph } from "../contract/graph.ts";
-import type { Node } from "../contract/node.ts";
-import { graphNodeOf } from "../contract/node-definition.ts";
+import { GraphError } from "#contract/base/errors";
+import { type Graph, requireGraph } from "#contract/graph/graph";
+import { graphNodeOf } from "#contract/node/definition";
+import type { Node } from "#contract/node/node";
 
 /** Each nested graph is three actors deeper, and XState's own recursion ends near 500 actors. */
 const MAX_DEPTH = 64;

@@ -1,7 +1,7 @@
 /** The manifest of a stored snapshot, whose first line is the checksum of all that follows, so that no byte can change unseen. */
 import { z } from "zod";
-import { SnapshotError } from "../contract/errors.ts";
-import { SNAPSHOT_FORMAT } from "../contract/snapshot.ts";
+import { SnapshotError } from "#contract/base/errors";
+import { SNAPSHOT_FORMAT } from "#contract/store/snapshot";
 
 export const MANIFEST = "manifest.json";
 

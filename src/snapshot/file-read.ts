@@ -1,6 +1,6 @@
 /** Reads stored snapshots, and gives out nothing whose every byte it has not checked. */
-import { messageOf, SnapshotError } from "../contract/errors.ts";
-import type { Snapshot } from "../contract/snapshot.ts";
+import { messageOf, SnapshotError } from "#contract/base/errors";
+import type { Snapshot } from "#contract/store/snapshot";
 import { splitParts } from "./file-layout.ts";
 import { damaged, MANIFEST, type ManifestFile, parseManifest } from "./file-manifest.ts";
 import { generationOf } from "./file-names.ts";

@@ -1,5 +1,5 @@
 /** The part of Node that the file store uses, asked for at run time, so that the core bundles for a browser. */
-import { SnapshotError } from "../contract/errors.ts";
+import { SnapshotError } from "#contract/base/errors";
 
 /** Short calls are synchronous: each takes microseconds, a hop to the thread pool ten times that. What waits for the disk is not. */
 export interface FileSystem {

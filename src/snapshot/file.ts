@@ -1,8 +1,8 @@
 /** Keeps each snapshot as a folder of JSON files that appears whole, by one rename, or not at all. */
 import { z } from "zod";
-import { messageOf, SnapshotError } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "../contract/snapshot.ts";
+import { messageOf, SnapshotError } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
+import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
 import { groupParts, joinParts } from "./file-layout.ts";
 import { MANIFEST, type Manifest, type ManifestFile, manifestText } from "./file-manifest.ts";
 import { generationOf, snapshotFolderName, TEMPORARY, taskFolderName } from "./file-names.ts";

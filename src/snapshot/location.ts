@@ -1,6 +1,6 @@
 /** What a caller hands to `load`: a reference or a location, checked before a store looks anything up. */
-import { SnapshotError } from "../contract/errors.ts";
-import type { Snapshot, SnapshotRef } from "../contract/snapshot.ts";
+import { SnapshotError } from "#contract/base/errors";
+import type { Snapshot, SnapshotRef } from "#contract/store/snapshot";
 
 /** @throws SnapshotError `snapshot-not-found` when it is neither a string nor a reference */
 export function locationOf(ref: SnapshotRef | string): string {

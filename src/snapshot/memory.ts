@@ -1,8 +1,8 @@
 /** Keeps snapshots in this process, sharing the texts of parts that did not change between generations. */
 import { z } from "zod";
-import { SnapshotError } from "../contract/errors.ts";
-import { parseOptions } from "../contract/options.ts";
-import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "../contract/snapshot.ts";
+import { SnapshotError } from "#contract/base/errors";
+import { parseOptions } from "#contract/base/options";
+import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
 import { locationOf, requireSame } from "./location.ts";
 
 export interface MemorySnapshotStoreOptions {

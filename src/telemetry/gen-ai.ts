@@ -2,11 +2,12 @@
  * The names of OpenTelemetry's conventions for generative AI, in one place since they still move
  * (github.com/open-telemetry/semantic-conventions-genai, in development; read in November 2026).
  */
-import type { ChatMessage, ContentBlock } from "../contract/chat.ts";
-import type { Generation } from "../contract/generation.ts";
-import type { Attributes, Instrument } from "../contract/telemetry.ts";
-import type { Usage } from "../contract/usage.ts";
-import type { ModelRequest, WireMessage } from "../contract/wire.ts";
+
+import type { Attributes, Instrument } from "#contract/base/telemetry";
+import type { Generation } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { Usage } from "#contract/chat/usage";
+import type { ModelRequest, WireMessage } from "#contract/chat/wire";
 
 export const CHAT = "chat";
 export const EXECUTE_TOOL = "execute_tool";

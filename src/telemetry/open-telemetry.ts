@@ -12,7 +12,7 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "../contract/telemetry.ts";
+import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "#contract/base/telemetry";
 
 /** The instrumentation scope, and the start of every name. */
 const SCOPE = "asimov-agents";

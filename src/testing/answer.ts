@@ -1,7 +1,7 @@
 /** A scripted turn worked out: the blocks of an answer, cut into chunks, with its usage; the same for every wire. */
-import type { FinishReason } from "../contract/generation.ts";
-import type { Usage } from "../contract/usage.ts";
-import { pause } from "../inference/retry.ts";
+import type { FinishReason } from "#contract/chat/generation";
+import type { Usage } from "#contract/chat/usage";
+import { pause } from "#inference/faults/retry";
 import type { ScriptedError, ScriptedToolCall, ScriptedTurn } from "./script.ts";
 
 /** `pieces` add up to the block's text, or to the JSON text of its input; there is at least one. */

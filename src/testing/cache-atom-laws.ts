@@ -1,5 +1,5 @@
 /** The laws of a cache about expiry and atomic changes. */
-import type { Cache } from "../contract/cache.ts";
+import type { Cache } from "#contract/store/cache";
 import type { CacheLaws } from "./cache-law.ts";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 

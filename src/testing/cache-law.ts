@@ -1,5 +1,5 @@
 /** What the laws of a cache have in common. */
-import type { Cache } from "../contract/cache.ts";
+import type { Cache } from "#contract/store/cache";
 
 /** Laws by name, each checked on a fresh cache. */
 export type CacheLaws = Record<string, (cache: Cache) => Promise<void>>;

@@ -1,5 +1,5 @@
 /** The laws that every cache keeps, to run against a cache of your own with any test runner. */
-import type { Cache } from "../contract/cache.ts";
+import type { Cache } from "#contract/store/cache";
 import { atomLaws } from "./cache-atom-laws.ts";
 import { closingLaws, mailboxLaws } from "./cache-mailbox-laws.ts";
 import { valueLaws } from "./cache-value-laws.ts";

@@ -1,5 +1,5 @@
 /** A script on its way: each call takes the next turn; where the calls and the script part, both sides are told. */
-import { AsimovError, messageOf, NonRetryableError } from "../contract/errors.ts";
+import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
 import { type Answer, answerOf } from "./answer.ts";
 import { requireScript, requireTurn, type Script, type ScriptedTurn, type ScriptRequest } from "./script.ts";
 

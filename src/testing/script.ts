@@ -1,8 +1,8 @@
 /** What a scripted model answers, turn by turn: written once, played by the scripted client as by the local servers. */
 import { z } from "zod";
-import type { FinishReason } from "../contract/generation.ts";
-import { parseOptions } from "../contract/options.ts";
-import type { Usage } from "../contract/usage.ts";
+import { parseOptions } from "#contract/base/options";
+import type { FinishReason } from "#contract/chat/generation";
+import type { Usage } from "#contract/chat/usage";
 
 /** What every question has in common, wherever it was asked. */
 export interface ScriptRequest {

@@ -1,8 +1,8 @@
 /** A client whose model is a script: offline, the same at every run, and strict about what it is asked. */
 import { z } from "zod";
-import { parseOptions } from "../contract/options.ts";
-import { type ClientOptions, clientShape } from "../inference/call-settings.ts";
-import { InferenceClient } from "../inference/client.ts";
+import { InferenceClient } from "#clients/inference-client";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 import type { Script } from "./script.ts";
 import { ScriptReader } from "./script-reader.ts";
 import { type ScriptedCall, ScriptedWire } from "./scripted-wire.ts";

@@ -1,7 +1,7 @@
 /** The wire of the scripted client: nothing leaves the process, and what a provider would send comes from the script. */
-import type { ChatMessage, ContentBlock } from "../contract/chat.ts";
-import type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage } from "../contract/wire.ts";
-import { WireFault } from "../contract/wire-fault.ts";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
 import { type Answer, type AnswerStep, pacedSteps, stepsOf, untilAnswer } from "./answer.ts";
 import type { ScriptedError, ScriptRequest } from "./script.ts";
 import type { ScriptReader } from "./script-reader.ts";

@@ -1,5 +1,5 @@
 /** The laws that every snapshot store keeps, to run against a store of your own with any test runner. */
-import type { Snapshot, SnapshotRef, SnapshotStore } from "../contract/snapshot.ts";
+import type { Snapshot, SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import { type Law, requireCode, requireEqual, requireTrue } from "./law.ts";
 
 export interface SnapshotSuiteOptions {

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { RedisCache } from "asimov-agents/redis";
 import { Redis } from "ioredis";
 import { afterAll, describe, inject, it } from "vitest";
-import { MemoryCache } from "../../src/cache/memory.ts";
-import { RedisCache } from "../../src/redis.ts";
-import { cacheLaws } from "../../src/testing/cache-suite.ts";
+import { MemoryCache } from "#cache/memory";
+import { cacheLaws } from "#testing/cache-suite";
 import { removeKeys } from "../support/redis-cleanup.ts";
 
 const stem = `contract-${randomUUID()}`;

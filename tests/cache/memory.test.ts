@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { MemoryCache } from "../../src/cache/memory.ts";
-import { MemoryStore } from "../../src/cache/memory-store.ts";
-import { AsimovError } from "../../src/contract/errors.ts";
+import { MemoryCache } from "#cache/memory";
+import { MemoryStore } from "#cache/memory-store";
+import { AsimovError } from "#contract/base/errors";
 
 afterEach(() => {
   vi.useRealTimers();

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
+import { RedisCache } from "asimov-agents/redis";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
-import { RedisCache } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { removeKeys } from "../support/redis-cleanup.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { RedisCache, type RedisCacheOptions } from "asimov-agents/redis";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { RedisCache, type RedisCacheOptions } from "../../src/redis.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { removeKeys } from "../support/redis-cleanup.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { luaConditions } from "../../src/condition/lua.ts";
+import { luaConditions } from "#condition/lua";
 
 describe("a crash of the Lua engine", () => {
   it("fails one evaluation, and is over at the next compile", async () => {

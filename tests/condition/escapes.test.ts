@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { luaConditions } from "../../src/condition/lua.ts";
+import { luaConditions } from "#condition/lua";
 import { body, evaluate, failure } from "./harness.ts";
 
 const LOOP = "while true do end";

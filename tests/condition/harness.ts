@@ -1,7 +1,7 @@
 /** What the condition tests share: evaluate in one call, or the error of it. */
 import { expect } from "vitest";
-import { luaConditions } from "../../src/condition/lua.ts";
-import { ConditionError } from "../../src/contract/errors.ts";
+import { luaConditions } from "#condition/lua";
+import { ConditionError } from "#contract/base/errors";
 
 const engine = luaConditions();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { luaConditions } from "../../src/condition/lua.ts";
-import { Sandbox } from "../../src/condition/sandbox.ts";
+import { luaConditions } from "#condition/lua";
+import { Sandbox } from "#condition/sandbox";
 import { body, evaluate, failure } from "./harness.ts";
 
 describe("lua conditions", () => {

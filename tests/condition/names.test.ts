@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { freeNames } from "../../src/contract/lua-names.ts";
-import { luaTokens } from "../../src/contract/lua-tokens.ts";
+import { freeNames } from "#condition/lua-names";
+import { luaTokens } from "#condition/lua-tokens";
 
 interface Generated {
   text: string;

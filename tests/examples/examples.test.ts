@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServerFormat, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { Script } from "#testing/script";
+import { type InferenceServerFormat, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 import { type ProgramOptions, ROOT, run, runFile } from "../support/program.ts";
 
 const folder = join(ROOT, "examples");

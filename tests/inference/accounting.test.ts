@@ -1,11 +1,11 @@
 /** What calls cost, on every client: one running total, a budget that refuses the call that would go over it before it is made, and limits that the provider tells. */
 import { describe, expect, it } from "vitest";
-import { Agent } from "../../src/agent.ts";
-import type { Budget } from "../../src/contract/budget.ts";
-import { defineModule } from "../../src/contract/module.ts";
-import { Node } from "../../src/contract/node.ts";
-import { Task } from "../../src/contract/task.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
+import { Agent } from "#agent";
+import { Task } from "#contract/base/task";
+import { defineModule } from "#contract/node/module";
+import { Node } from "#contract/node/node";
+import type { Budget } from "#contract/run/budget";
+import type { ClientOptions } from "#inference/call/call-settings";
 import { json } from "../support/wire-server.ts";
 import { played, scripted } from "./checklist-calls.ts";
 import { add, ask, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, twice } from "./client-rows.ts";

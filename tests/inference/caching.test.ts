@@ -1,6 +1,6 @@
 /** Over thirty turns, told by what the servers got alone: markers are never too many, and what was said stays byte for byte the same. */
 import { describe, expect, it } from "vitest";
-import { ChatRole } from "../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
 import { scripted, toolOf } from "./checklist-calls.ts";
 import { CLIENT_ROWS, isolateClients, MARKING_ROWS, once } from "./client-rows.ts";
 import { marksIn, withoutMarks } from "./read-request.ts";

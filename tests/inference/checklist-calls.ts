@@ -1,13 +1,13 @@
 /** Calls as the checklist makes them: a row's client on plays or on a script, and the little that is asked of both. */
 import { onTestFinished } from "vitest";
-import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
-import type { GenerateOptions, StreamPart } from "../../src/contract/generation.ts";
-import { defineTool, type Tool } from "../../src/contract/tool.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { InferenceClient } from "#clients/inference-client";
+import type { GenerateOptions, StreamPart } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { defineTool, type Tool } from "#contract/chat/tool";
+import type { ClientOptions } from "#inference/call/call-settings";
+import type { Script } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 import type { WireServer } from "../support/wire-server.ts";
 import { ask, CLIENT_ROWS, type ClientRow, errorOf, once, twice } from "./client-rows.ts";
 import { begin, bytesOf, type Frame, type Json, type Play, RAW, servePlays } from "./raw-streams.ts";

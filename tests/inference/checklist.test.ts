@@ -5,26 +5,21 @@ import { inspect } from "node:util";
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { Agent } from "../../src/agent.ts";
-import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
-import { NonRetryableError } from "../../src/contract/errors.ts";
-import type { GenerateOptions } from "../../src/contract/generation.ts";
-import {
-  ContextLengthExceededError,
-  FinalInferenceError,
-  InferenceError,
-  RetriesExceededError,
-} from "../../src/contract/inference-errors.ts";
-import { defineModule } from "../../src/contract/module.ts";
-import { Node } from "../../src/contract/node.ts";
-import { Task } from "../../src/contract/task.ts";
-import { defineTool } from "../../src/contract/tool.ts";
-import type { ScriptedTurn } from "../../src/testing/script.ts";
-import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { Agent } from "#agent";
+import { NonRetryableError } from "#contract/base/errors";
+import { Task } from "#contract/base/task";
+import { ContextLengthExceededError, FinalInferenceError, InferenceError, RetriesExceededError } from "#contract/chat/errors";
+import type { GenerateOptions } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
+import { defineModule } from "#contract/node/module";
+import { Node } from "#contract/node/node";
+import type { ScriptedTurn } from "#testing/script";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
+import { MemoryCheckpoint } from "../chain/memory-checkpoint.ts";
 import { exceptionFrame } from "../support/event-stream.ts";
 import { json } from "../support/wire-server.ts";
 import { recorder } from "../telemetry/recorder.ts";
-import { MemoryCheckpoint } from "../tool-chain/memory-checkpoint.ts";
 import * as anthropic from "./anthropic/messages-server.ts";
 import {
   blocksOf,
@@ -40,9 +35,9 @@ import {
   toolOf,
 } from "./checklist-calls.ts";
 import { ask, type ClientRow, errorOf, isolateClients, MARKING_ROWS, once, CLIENT_ROWS as ROWS, SECRET, twice } from "./client-rows.ts";
+import { OVERFLOW_SAMPLES } from "./faults/overflow-samples.ts";
 import * as gemini from "./gemini/gemini-server.ts";
 import * as openai from "./openai/openai-server.ts";
-import { OVERFLOW_SAMPLES } from "./overflow-samples.ts";
 import { begin, byteByByte, bytesOf, type Json, type Play, RAW, refuseAs, servePlays, textStream } from "./raw-streams.ts";
 import { marksIn, turnsIn, withoutMarks } from "./read-request.ts";
 import { CLIENTS_ON_COPIES, runWithoutSdks } from "./sdk-copies.ts";

@@ -2,17 +2,17 @@
 import { OAuth2Client } from "google-auth-library";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { z } from "zod";
-import type { ChatMessage } from "../../src/contract/chat.ts";
-import type { InferenceError } from "../../src/contract/inference-errors.ts";
-import { defineTool } from "../../src/contract/tool.ts";
-import { AnthropicInferenceClient } from "../../src/inference/anthropic/client.ts";
-import { BedrockInferenceClient } from "../../src/inference/bedrock/client.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import { GoogleGenAIInferenceClient } from "../../src/inference/genai/client.ts";
-import { OpenAIInferenceClient } from "../../src/inference/openai/client.ts";
-import { VertexInferenceClient } from "../../src/inference/vertex/client.ts";
-import type { InferenceServerFormat } from "../../src/testing/servers/inference-server.ts";
+import { AnthropicInferenceClient } from "#clients/anthropic";
+import { BedrockInferenceClient } from "#clients/bedrock";
+import { GoogleGenAIInferenceClient } from "#clients/genai";
+import type { InferenceClient } from "#clients/inference-client";
+import { OpenAIInferenceClient } from "#clients/openai";
+import { VertexInferenceClient } from "#clients/vertex";
+import type { InferenceError } from "#contract/chat/errors";
+import type { ChatMessage } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
+import type { ClientOptions } from "#inference/call/call-settings";
+import type { InferenceServerFormat } from "#testing/servers/inference-server";
 
 export const SECRET = "planted-secret-0123456789";
 

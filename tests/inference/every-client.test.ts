@@ -1,13 +1,13 @@
 /** What holds for every client alike, each on its provider's own SDK against a local server of its wire format. */
 import { afterEach, describe, expect, it } from "vitest";
-import type { ChatMessage } from "../../src/contract/chat.ts";
-import type { GenerateOptions, Generation, StreamPart } from "../../src/contract/generation.ts";
-import { ContextLengthExceededError } from "../../src/contract/inference-errors.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import type { Script, ScriptedTurn } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { InferenceClient } from "#clients/inference-client";
+import { ContextLengthExceededError } from "#contract/chat/errors";
+import type { GenerateOptions, Generation, StreamPart } from "#contract/chat/generation";
+import type { ChatMessage } from "#contract/chat/message";
+import type { ClientOptions } from "#inference/call/call-settings";
+import type { Script, ScriptedTurn } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 import { add, ask, CLIENT_ROWS, errorOf, isolateClients, once, twice } from "./client-rows.ts";
 import { partsOf } from "./provider-fixture.ts";
 

@@ -7,14 +7,14 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { OAuth2Client } from "google-auth-library";
 import OpenAI, { AzureOpenAI } from "openai";
 import { vi } from "vitest";
-import { AnthropicInferenceClient } from "../../src/inference/anthropic/client.ts";
-import { BedrockInferenceClient } from "../../src/inference/bedrock/client.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import { GoogleGenAIInferenceClient } from "../../src/inference/genai/client.ts";
-import { OpenAIInferenceClient } from "../../src/inference/openai/client.ts";
-import { VertexInferenceClient } from "../../src/inference/vertex/client.ts";
-import type { InferenceServerFormat } from "../../src/testing/servers/inference-server.ts";
+import { AnthropicInferenceClient } from "#clients/anthropic";
+import { BedrockInferenceClient } from "#clients/bedrock";
+import { GoogleGenAIInferenceClient } from "#clients/genai";
+import type { InferenceClient } from "#clients/inference-client";
+import { OpenAIInferenceClient } from "#clients/openai";
+import { VertexInferenceClient } from "#clients/vertex";
+import type { ClientOptions } from "#inference/call/call-settings";
+import type { InferenceServerFormat } from "#testing/servers/inference-server";
 
 /** Of no form that a secret is known by. */
 export const KEY = "Zq7planted-key-0123456789";

@@ -1,8 +1,8 @@
 /** What the tests of every provider share: a server of the test's own, an environment without the machine's settings, a stream's parts. */
 import { onTestFinished, vi } from "vitest";
-import type { ChatMessage } from "../../src/contract/chat.ts";
-import type { StreamPart } from "../../src/contract/generation.ts";
-import { ChatRole } from "../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { StreamPart } from "#contract/chat/generation";
+import type { ChatMessage } from "#contract/chat/message";
 import { serveWire, type WireServer } from "../support/wire-server.ts";
 
 export const HELLO: ChatMessage[] = [{ role: ChatRole.USER, content: "Hello" }];

@@ -1,7 +1,7 @@
 /** Streams of each provider as they are on the wire, frame by frame, and a server that sends them; told in one vocabulary, so that one test asks all. */
 import type { ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
-import type { InferenceServerFormat } from "../../src/testing/servers/inference-server.ts";
+import type { InferenceServerFormat } from "#testing/servers/inference-server";
 import { EVENT_STREAM, eventFrame, exceptionFrame } from "../support/event-stream.ts";
 import { json, serveWire, type WireServer } from "../support/wire-server.ts";
 import * as anthropic from "./anthropic/messages-server.ts";

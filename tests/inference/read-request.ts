@@ -1,5 +1,5 @@
 /** What a request says, read from its body in the words of its provider: turns with texts, calls and results, and where caching ends. */
-import type { InferenceServerFormat } from "../../src/testing/servers/inference-server.ts";
+import type { InferenceServerFormat } from "#testing/servers/inference-server";
 
 type Json = Record<string, unknown>;
 

@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { AnthropicInferenceClient } from "asimov-agents/anthropic";
+import { BedrockInferenceClient } from "asimov-agents/bedrock";
+import { GoogleGenAIInferenceClient } from "asimov-agents/genai";
+import { OpenAIInferenceClient } from "asimov-agents/openai";
+import { VertexInferenceClient } from "asimov-agents/vertex";
 import { OAuth2Client } from "google-auth-library";
 import { onTestFinished } from "vitest";
-import { AnthropicInferenceClient } from "../../src/anthropic.ts";
-import { BedrockInferenceClient } from "../../src/bedrock.ts";
-import { GoogleGenAIInferenceClient } from "../../src/genai.ts";
-import type { ClientOptions } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import { OpenAIInferenceClient } from "../../src/openai.ts";
-import { VertexInferenceClient } from "../../src/vertex.ts";
+import type { InferenceClient } from "#clients/inference-client";
+import type { ClientOptions } from "#inference/call/call-settings";
 import { type Ended, ROOT, run } from "../support/program.ts";
 import { CLIENT_ROWS, type ClientRow, SECRET } from "./client-rows.ts";
 
@@ -25,7 +25,7 @@ function newFolder(): string {
 /** Runs a program beside the sources, where nothing is installed but what comes with them, and XState. */
 export function runWithoutSdks(program: string): Promise<Ended> {
   const folder = newFolder();
-  for (const name of ["src", "machines", "actors"]) symlinkSync(join(ROOT, name), join(folder, name));
+  for (const name of ["src", "machines", "actors", "package.json"]) symlinkSync(join(ROOT, name), join(folder, name));
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
   for (const name of ["xstate", ...Object.keys(dependencies)]) {
     const link = join(folder, "node_modules", name);
@@ -33,7 +33,12 @@ export function runWithoutSdks(program: string): Promise<Ended> {
     symlinkSync(join(ROOT, "node_modules", name), link);
   }
   writeFileSync(join(folder, "program.ts"), program);
-  return run(process.execPath, ["--preserve-symlinks", "--preserve-symlinks-main", join(folder, "program.ts")]);
+  return run(process.execPath, [
+    "--conditions=asimov-source",
+    "--preserve-symlinks",
+    "--preserve-symlinks-main",
+    join(folder, "program.ts"),
+  ]);
 }
 
 /** The exports of a copy of a package, whose classes are none of the first one's; what it depends on is shared. */

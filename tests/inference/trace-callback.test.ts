@@ -1,10 +1,10 @@
 /** The caller's own record of each call: what was asked, what came back and what it used; told once, whatever the record's reader does. */
 import { afterEach, describe, expect, it } from "vitest";
-import type { CallRecord } from "../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../src/inference/client.ts";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { InferenceClient } from "#clients/inference-client";
+import type { CallRecord } from "#inference/call/call-settings";
+import type { Script } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 import { add, ask, CLIENT_ROWS, errorOf, isolateClients, twice } from "./client-rows.ts";
 
 const open: InferenceServer[] = [];

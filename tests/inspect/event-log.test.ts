@@ -1,6 +1,6 @@
 /** The log behind late viewers: bounded, with every kept actor whole and up to date. */
 import { describe, expect, it } from "vitest";
-import { EventLog, type LoggedEvent } from "../../src/inspect/event-log.ts";
+import { EventLog, type LoggedEvent } from "#inspect/event-log";
 
 describe("event log", () => {
   it("folds what grows old into its actor, so that order and last state are kept", () => {

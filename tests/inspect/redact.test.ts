@@ -1,7 +1,8 @@
 /** What an inspector may see: secrets masked wherever they stand, sizes cut with a mark, and no value that breaks it. */
+
+import { redact } from "asimov-agents/inspect";
 import { describe, expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
-import { redact } from "../../src/inspect.ts";
 
 const canary = "cAnArY0123456789";
 

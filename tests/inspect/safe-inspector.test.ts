@@ -1,7 +1,8 @@
 /** An inspector watches, and changes nothing: neither by throwing nor by what it could leak. */
+
+import { safeInspector } from "asimov-agents/inspect";
 import { describe, expect, it } from "vitest";
 import { type AnyActorRef, assign, createActor, fromPromise, type InspectionEvent, setup, waitFor } from "xstate";
-import { safeInspector } from "../../src/inspect.ts";
 
 const canary = "cAnArY0123456789";
 

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { createInspectorServer } from "@statelyai/inspect/server";
+import { type StatelyInspector, type StatelyInspectorOptions, statelyInspector } from "asimov-agents/inspect";
 import { afterEach, describe, expect, it } from "vitest";
 import { type ActorLogic, assign, createActor, fromPromise, type InspectionEvent, type Snapshot, setup } from "xstate";
-import { type StatelyInspector, type StatelyInspectorOptions, statelyInspector } from "../../src/inspect.ts";
 
 const canary = "cAnArY0123456789";
 

@@ -4,10 +4,10 @@ import { toolLoopMachine } from "asimov-agents/machines";
 import { describe, expect, it } from "vitest";
 import { type AnyMachineSnapshot, transition } from "xstate";
 import { getShortestPaths, getSimplePaths } from "xstate/graph";
-import type { ChatMessage, ContentBlock } from "../../src/contract/chat.ts";
-import type { ToolOrder, ToolOutcome, TurnAnswer } from "../../src/contract/tool-chain.ts";
-import { trimMessages } from "../../src/contract/trim-messages.ts";
-import { addUsage, type Usage } from "../../src/contract/usage.ts";
+import { trimMessages } from "#chain/trim-messages";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { ToolOrder, ToolOutcome, TurnAnswer } from "#contract/chat/tool-chain";
+import { addUsage, type Usage } from "#contract/chat/usage";
 import { endsOf, explore, idle, type ModelEvent, restored, statesOf, textOf } from "./explore.ts";
 
 const machine = toolLoopMachine.provide({ actors: { generate: idle, runTools: idle, trimConversation: idle } as never });

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { type AnyMachineSnapshot, fromPromise, initialTransition, transition } from "xstate";
-import { toolLoopMachine } from "../../machines/tool-loop.ts";
-import type { ToolOutcome, TurnAnswer } from "../../src/contract/tool-chain.ts";
+import type { ToolOutcome, TurnAnswer } from "#contract/chat/tool-chain";
+import { toolLoopMachine } from "#machines/tool-loop";
 
 const never = fromPromise(() => new Promise(() => {}));
 const machine = toolLoopMachine.provide({ actors: { generate: never, runTools: never, trimConversation: never } as never });

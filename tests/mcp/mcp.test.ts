@@ -1,11 +1,11 @@
 /** Tools of a real server process, over its standard input and output. */
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { connectMcp, type McpClient, type McpServer, type McpToolsOptions, mcpTools } from "asimov-agents/mcp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Tool, ToolContext } from "../../src/contract/tool.ts";
-import { ChatRole } from "../../src/contract/vocabulary.ts";
-import { connectMcp, type McpClient, type McpServer, type McpToolsOptions, mcpTools } from "../../src/mcp.ts";
-import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { Tool, ToolContext } from "#contract/chat/tool";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { json, serveWire } from "../support/wire-server.ts";
 
 const server = { command: process.execPath, args: [fileURLToPath(new URL("server-process.ts", import.meta.url))] };

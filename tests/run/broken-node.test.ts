@@ -1,8 +1,8 @@
 import { nodePool } from "asimov-agents/actors";
 import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
-import type { AgentEventBody, NodesHost } from "../../src/contract/host.ts";
-import { defineNode } from "../../src/contract/node-definition.ts";
+import { defineNode } from "#contract/node/definition";
+import type { AgentEventBody, NodesHost } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
 
 describe("supervisor of nodes", () => {

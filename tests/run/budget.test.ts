@@ -2,7 +2,7 @@
 import { Agent, type AgentOptions, Node, type TaskOutcome } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
-import { type CallScope, currentScope } from "../../src/contract/call-scope.ts";
+import { type CallScope, currentScope } from "#contract/chat/call-scope";
 import { moduleOf, newTask, nodeOf, runNodes, success } from "./support.ts";
 
 const ask = [{ role: "USER" as const, content: "Hi" }];

@@ -2,7 +2,7 @@
 import { Agent, Node } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
-import { currentScope } from "../../src/contract/call-scope.ts";
+import { currentScope } from "#contract/chat/call-scope";
 import { deferred, failure, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
 
 const ask = (text = "Hi") => [{ role: "USER" as const, content: text }];

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { FileSnapshotStore } from "../../src/snapshot/file.ts";
-import { MemorySnapshotStore } from "../../src/snapshot/memory.ts";
-import { snapshotStoreLaws } from "../../src/testing/snapshot-suite.ts";
+import { FileSnapshotStore } from "#snapshot/file";
+import { MemorySnapshotStore } from "#snapshot/memory";
+import { snapshotStoreLaws } from "#testing/snapshot-suite";
 
 describe("memory snapshot store", () => {
   const laws = snapshotStoreLaws({

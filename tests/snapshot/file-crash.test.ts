@@ -4,8 +4,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
-import type { SnapshotRef } from "../../src/contract/snapshot.ts";
-import { FileSnapshotStore } from "../../src/snapshot/file.ts";
+import type { SnapshotRef } from "#contract/store/snapshot";
+import { FileSnapshotStore } from "#snapshot/file";
 import { newPlace, snapshotOf } from "./place.ts";
 
 const SCRIPT = join(import.meta.dirname, "file-process.ts");

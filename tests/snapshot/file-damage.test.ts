@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { SnapshotRef } from "../../src/contract/snapshot.ts";
-import { FileSnapshotStore } from "../../src/snapshot/file.ts";
+import type { SnapshotRef } from "#contract/store/snapshot";
+import { FileSnapshotStore } from "#snapshot/file";
 import { newPlace, snapshotOf } from "./place.ts";
 
 const FILES = ["agent.json", "cache.json", "task.json", "manifest.json"];

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { generationOf, snapshotFolderName, taskFolderName } from "../../src/snapshot/file-names.ts";
+import { generationOf, snapshotFolderName, taskFolderName } from "#snapshot/file-names";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const folder = (id: string): string => taskFolderName(id, sha256);

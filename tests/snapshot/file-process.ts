@@ -1,7 +1,7 @@
 /** A process that saves to a file store, for tests that kill it, starve it or run two of it. */
 import { readdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { FileSnapshotStore } from "../../src/snapshot/file.ts";
+import { FileSnapshotStore } from "#snapshot/file";
 
 const [mode, directory, label, count] = process.argv.slice(2) as [string, string, string, string];
 const store = new FileSnapshotStore({ directory });

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { FileSnapshotStore } from "../../src/snapshot/file.ts";
+import { FileSnapshotStore } from "#snapshot/file";
 import { newPlace, snapshotOf } from "./place.ts";
 
 const PARTS = { agent: '{"step":1}', "node/plan": '"WAITING"', "cache/draft": "1", "mailbox/in": "[2]", task: '{"id":"a"}' };
@@ -180,6 +180,7 @@ describe("file snapshot store", () => {
   it("imports no module of Node, and throws snapshot-no-file-system at its first use in a browser", async () => {
     const { outputFiles } = await build({
       entryPoints: [join(import.meta.dirname, "../../src/snapshot/file.ts")],
+      conditions: ["asimov-source"],
       bundle: true,
       format: "iife",
       globalName: "bundle",

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import type { Snapshot } from "../../src/contract/snapshot.ts";
+import type { Snapshot } from "#contract/store/snapshot";
 
 export function newPlace(): () => string {
   const root = mkdtempSync(join(tmpdir(), "asimov-snapshots-"));

@@ -17,8 +17,16 @@ interface Room {
   composes?: boolean;
 }
 
-const CONTRACT = /^src\/contract\//;
 const ANY = /^(?:src|machines|actors)\//;
+const CONTRACT = /^src\/contract\//;
+
+/** The floors of the contract: a domain imports itself and those named, which stand below it. */
+const domain = (name: string, ...below: readonly string[]): Room => ({
+  files: new RegExp(`^src/contract/${name}/`),
+  ours: new RegExp(`^src/contract/(?:${[name, ...below].join("|")})/`),
+  packages: ["zod"],
+  types: ["xstate"],
+});
 
 const driver = (folder: string, packages: readonly string[], types: readonly string[] = []): Room => ({
   files: new RegExp(`^src/${folder}/`),
@@ -27,13 +35,17 @@ const driver = (folder: string, packages: readonly string[], types: readonly str
   types: ["node:*", ...types],
 });
 
-/** What all clients share; each provider's folder may import it, and none imports another's. */
-const INFERENCE = /^src\/inference\/[\w-]+\.ts$/;
+/** The floors that all providers stand on, each importing only what is named. */
+const inference = (folder: string, ...below: readonly string[]): Room => ({
+  files: new RegExp(`^src/inference/${folder}/`),
+  ours: new RegExp(`^src/(?:contract${below.map((name) => `|${name}`).join("")})/`),
+  packages: ["zod", "eventsource-parser"],
+});
 
-/** A provider's SDK is loaded at the first call, never with the client. */
+/** A provider's SDK is loaded at the first call, never with the client; no provider imports another. */
 const provider = (folder: string, ...sdks: string[]): Room => ({
   files: new RegExp(`^src/inference/${folder}/`),
-  ours: /^src\/(?:contract\/|inference\/[\w-]+\.ts$)/,
+  ours: /^src\/(?:contract|inference\/(?:prices|request|faults|transport|call|gemini))\//,
   packages: ["zod"],
   types: [...sdks, "node:*"],
   lazily: [...sdks, "node:*"],
@@ -41,7 +53,12 @@ const provider = (folder: string, ...sdks: string[]): Room => ({
 
 /** The table of the house, from the leaf up. */
 const ROOMS: readonly Room[] = [
-  { files: CONTRACT, ours: CONTRACT, packages: ["zod"], types: ["xstate"] },
+  domain("base"),
+  domain("graph", "base"),
+  domain("store", "base"),
+  domain("chat", "base"),
+  domain("node", "base", "graph", "store", "chat"),
+  domain("run", "base", "graph", "store", "chat", "node"),
   { files: /^machines\//, ours: CONTRACT, packages: ["xstate"] },
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
@@ -49,11 +66,6 @@ const ROOMS: readonly Room[] = [
   driver("condition", ["wasmoon"]),
   driver("telemetry", ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
-  provider("anthropic", "@anthropic-ai/sdk"),
-  provider("bedrock", "@aws-sdk/client-bedrock-runtime", "@smithy/node-http-handler"),
-  provider("genai", "@google/genai"),
-  provider("openai", "openai"),
-  provider("vertex", "@google-cloud/vertexai"),
   {
     files: /^src\/mcp\//,
     ours: CONTRACT,
@@ -61,15 +73,29 @@ const ROOMS: readonly Room[] = [
     types: ["@modelcontextprotocol/client"],
     lazily: ["@modelcontextprotocol/client"],
   },
-  { files: INFERENCE, ours: /^src\/(?:contract|telemetry)\/|^src\/runtime\/tool-chain\.ts$/, packages: ["zod", "eventsource-parser"] },
+  inference("prices"),
+  inference("request"),
+  inference("faults"),
+  inference("transport", "inference/faults"),
+  inference("call", "inference/(?:prices|request|faults|transport)", "telemetry"),
+  inference("gemini", "inference/(?:faults|transport)"),
+  inference("votes"),
+  provider("anthropic", "@anthropic-ai/sdk"),
+  provider("bedrock", "@aws-sdk/client-bedrock-runtime", "@smithy/node-http-handler"),
+  provider("genai", "@google/genai"),
+  provider("openai", "openai"),
+  provider("vertex", "@google-cloud/vertexai"),
+  // The composition roots: of models, of tool chains, of runs.
+  { files: /^src\/clients\//, ours: /^src\/(?:contract|inference|chain|telemetry)\//, packages: ["zod"] },
+  { files: /^src\/chain\//, ours: /^(?:machines|actors|src\/contract)\//, packages: ["xstate", "zod"], composes: true },
   {
     files: /^src\/testing\//,
-    ours: /^src\/(?:contract\/|inference\/[\w-]+\.ts$)/,
+    ours: /^src\/(?:contract|clients|inference)\//,
     packages: ["zod"],
     types: ["xstate", "node:*"],
     lazily: ["node:*"],
   },
-  { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod", "@opentelemetry/api"], composes: true },
+  { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod"], composes: true },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   { files: /^examples\//, ours: /^examples\//, packages: ["asimov-agents", "xstate", "zod", "node:*"], composes: true },
 ];
@@ -86,12 +112,20 @@ const LAZY = /^(?:ioredis|wasmoon|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 
-const resolve = (file: string, specifier: string): string => posix.join(posix.dirname(file), specifier);
+/** Whether the specifier names a file of ours, by its place or by its room (package.json, `imports`). */
+const isOurs = (specifier: string): boolean => /^[.#]/.test(specifier);
+
+function resolve(file: string, specifier: string): string {
+  if (!specifier.startsWith("#")) return posix.join(posix.dirname(file), specifier);
+  const path = `${specifier.slice(1)}.ts`;
+  return /^(?:machines|actors)\//.test(path) ? path : `src/${path}`;
+}
 
 type Scanned = ReadonlyMap<string, ScannedSource>;
 
 function importFaults(file: string, { specifier, kind }: ImportOf, room: Room, scanned: Scanned): string[] {
-  if (!specifier.startsWith(".")) {
+  if (/^\.\./.test(specifier) && !file.startsWith("examples/")) return [`${file} climbs by ${specifier}; name the room: #room/file`];
+  if (!isOurs(specifier)) {
     const name = packageOf(specifier);
     const allowed =
       room.packages.includes(name) ||
@@ -116,11 +150,9 @@ function codeFaults(file: string, code: string, room: Room): string[] {
 }
 
 const loadedBy = (file: string, { imports }: ScannedSource, kinds: readonly ImportOf["kind"][]): string[] =>
-  imports
-    .filter(({ specifier, kind }) => specifier.startsWith(".") && kinds.includes(kind))
-    .map(({ specifier }) => resolve(file, specifier));
+  imports.filter(({ specifier, kind }) => isOurs(specifier) && kinds.includes(kind)).map(({ specifier }) => resolve(file, specifier));
 
-/** Each cycle of imports that exist at run time, once. */
+/** Each cycle of imports once, those of types too. */
 function cycleFaults(scanned: Scanned): string[] {
   const faults: string[] = [];
   const done = new Set<string>();
@@ -134,7 +166,7 @@ function cycleFaults(scanned: Scanned): string[] {
     const source = scanned.get(file);
     if (source === undefined || done.has(file)) return;
     trail.push(file);
-    for (const next of loadedBy(file, source, ["static", "dynamic"])) visit(next);
+    for (const next of loadedBy(file, source, ["static", "type", "dynamic"])) visit(next);
     trail.pop();
     done.add(file);
   }

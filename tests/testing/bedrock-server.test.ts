@@ -2,9 +2,9 @@
 import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, type ConverseStreamOutput } from "@aws-sdk/client-bedrock-runtime";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { Script } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 
 let server: InferenceServer | undefined;
 let client: BedrockRuntimeClient | undefined;

@@ -4,9 +4,9 @@ import { ApiError, type GenerateContentResponse, GoogleGenAI } from "@google/gen
 import { VertexAI } from "@google-cloud/vertexai";
 import { OAuth2Client } from "google-auth-library";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { Script } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 
 let server: InferenceServer | undefined;
 

@@ -2,14 +2,14 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Script } from "../../src/testing/script.ts";
+import type { Script } from "#testing/script";
 import {
   type InferenceServer,
   type InferenceServerFormat,
   type InferenceServerOptions,
   startInferenceServer,
-} from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+} from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 
 const open: InferenceServer[] = [];
 

@@ -1,9 +1,9 @@
 /** The local OpenAI servers answer OpenAI's own SDK as the service does, in Chat Completions as in Responses. */
 import OpenAI, { APIError } from "openai";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Script } from "../../src/testing/script.ts";
-import { type InferenceServer, startInferenceServer } from "../../src/testing/servers/inference-server.ts";
-import type { ServedRequest } from "../../src/testing/servers/served-request.ts";
+import type { Script } from "#testing/script";
+import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
+import type { ServedRequest } from "#testing/servers/served-request";
 
 let server: InferenceServer | undefined;
 

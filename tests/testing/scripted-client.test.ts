@@ -2,17 +2,12 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ChatMessage } from "../../src/contract/chat.ts";
-import { NonRetryableError } from "../../src/contract/errors.ts";
-import type { StreamPart } from "../../src/contract/generation.ts";
-import {
-  ContextLengthExceededError,
-  FinalInferenceError,
-  InferenceError,
-  RetriesExceededError,
-} from "../../src/contract/inference-errors.ts";
-import { defineTool } from "../../src/contract/tool.ts";
-import { ScriptedInferenceClient } from "../../src/testing/scripted-inference-client.ts";
+import { NonRetryableError } from "#contract/base/errors";
+import { ContextLengthExceededError, FinalInferenceError, InferenceError, RetriesExceededError } from "#contract/chat/errors";
+import type { StreamPart } from "#contract/chat/generation";
+import type { ChatMessage } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 
 const ask = (content = "What is 1 + 2?"): ChatMessage[] => [{ role: "USER", content }];
 const atOnce = { retry: { initialDelayMs: 0 } };

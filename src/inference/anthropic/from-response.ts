@@ -1,5 +1,5 @@
 /** A whole message of the Messages API, read block by block as its stream would be. */
-import type { GenerationSink } from "../../contract/wire.ts";
+import type { GenerationSink } from "#contract/chat/wire";
 import { faultOfBody } from "./errors.ts";
 import { startBlock } from "./from-stream.ts";
 import type { RawBlock } from "./kept-block.ts";

@@ -1,5 +1,5 @@
 /** The raw events of a Messages stream, read one by one; only `message_stop` proves that the answer is whole. */
-import type { GenerationSink } from "../../contract/wire.ts";
+import type { GenerationSink } from "#contract/chat/wire";
 import { faultOfBody } from "./errors.ts";
 import { KeptBlock, listOf, type RawBlock, type RawDelta, restOf } from "./kept-block.ts";
 import { finishReasonOf } from "./stop-reason.ts";

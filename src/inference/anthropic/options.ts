@@ -1,7 +1,7 @@
 /** What an Anthropic client is made with. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import { type ClientOptions, clientShape } from "../call-settings.ts";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /**
  * What is used of a client of `@anthropic-ai/sdk`: `Anthropic`, `AnthropicVertex`, `AnthropicBedrock` and `AnthropicBedrockMantle` are such.

@@ -1,5 +1,5 @@
 /** What Anthropic's stop reasons mean. */
-import type { FinishReason } from "../../contract/generation.ts";
+import type { FinishReason } from "#contract/chat/generation";
 
 const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
   end_turn: "stop",

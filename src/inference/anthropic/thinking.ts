@@ -1,6 +1,6 @@
 /** How Claude is told to think; which forms a model takes at all, its capabilities have settled before. */
 import type Anthropic from "@anthropic-ai/sdk";
-import type { Thinking } from "../../contract/generation.ts";
+import type { Thinking } from "#contract/chat/generation";
 
 interface ThinkingFields {
   thinking?: Anthropic.ThinkingConfigParam;

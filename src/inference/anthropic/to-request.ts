@@ -1,12 +1,12 @@
 /** A request as the Messages API takes it: turns that alternate, tool results first in theirs; the same prefix gives the same bytes at every turn. */
 import type Anthropic from "@anthropic-ai/sdk";
-import type { ContentBlock, NativeData, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
-import type { ToolChoice } from "../../contract/generation.ts";
-import { ChatRole } from "../../contract/vocabulary.ts";
-import type { ModelRequest, WireMessage, WireTool } from "../../contract/wire.ts";
-import { outputSchema } from "../output-schema.ts";
-import { placeSystem } from "../place-system.ts";
-import { plainId } from "../plain-id.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ToolChoice } from "#contract/chat/generation";
+import type { ContentBlock, NativeData, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { outputSchema } from "#inference/request/output-schema";
+import { placeSystem } from "#inference/request/place-system";
+import { plainId } from "#inference/request/plain-id";
 import { thinkingFields } from "./thinking.ts";
 
 type Block = Anthropic.ContentBlockParam;

@@ -1,5 +1,5 @@
 /** Anthropic counts cached tokens beside the input, and tells figures of a stream again as they grow; here the input holds them, and the last figure counts. */
-import type { Usage } from "../../contract/usage.ts";
+import type { Usage } from "#contract/chat/usage";
 
 export interface RawUsage {
   input_tokens?: number | null;

@@ -1,10 +1,10 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
-import type { ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { attemptOf, carrying } from "../attempt-init.ts";
-import { loadSdk, onceMade } from "../load-sdk.ts";
-import { fetchOf } from "../platform-fetch.ts";
-import { serverOf } from "../server-address.ts";
-import { errorEvent, eventsOf } from "../server-sent-events.ts";
+import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { attemptOf, carrying } from "#inference/transport/attempt-init";
+import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { fetchOf } from "#inference/transport/platform-fetch";
+import { serverOf } from "#inference/transport/server-address";
+import { errorEvent, eventsOf } from "#inference/transport/server-sent-events";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";

@@ -1,5 +1,5 @@
 /** What one command takes with it into the SDK's own stack of middlewares: the watch over its response, and the end of its retries. */
-import type { WireCall } from "../../contract/wire.ts";
+import type { WireCall } from "#contract/chat/wire";
 import { type HttpResponse, type Watch, watchResponse } from "./watch-response.ts";
 
 interface Result {

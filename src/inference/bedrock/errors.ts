@@ -1,9 +1,9 @@
 /** What the errors of the SDK are, told by their names and statuses: it may be installed twice. */
-import { messageOf } from "../../contract/errors.ts";
-import type { Fault } from "../../contract/wire.ts";
-import { isContextOverflow } from "../context-overflow.ts";
-import { frameFault } from "../frame-law.ts";
-import { retryAfterOf } from "../retry.ts";
+import { messageOf } from "#contract/base/errors";
+import type { Fault } from "#contract/chat/wire";
+import { isContextOverflow } from "#inference/faults/context-overflow";
+import { retryAfterOf } from "#inference/faults/retry";
+import { frameFault } from "#inference/transport/frame-law";
 
 /** The subset of a smithy exception that is read. */
 interface SdkError {

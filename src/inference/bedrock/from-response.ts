@@ -1,6 +1,6 @@
 /** A whole answer of Converse, read block by block. */
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
-import type { GenerationSink } from "../../contract/wire.ts";
+import type { GenerationSink } from "#contract/chat/wire";
 import { toBase64 } from "./base64.ts";
 import { keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";

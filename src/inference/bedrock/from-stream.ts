@@ -5,7 +5,7 @@ import type {
   ConverseStreamOutput,
   ReasoningContentBlockDelta,
 } from "@aws-sdk/client-bedrock-runtime";
-import type { Fault, GenerationSink } from "../../contract/wire.ts";
+import type { Fault, GenerationSink } from "#contract/chat/wire";
 import { toBase64 } from "./base64.ts";
 import { KeptBlock, keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";

@@ -1,7 +1,7 @@
 /** What a Bedrock client is made with. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import { type ClientOptions, clientShape } from "../call-settings.ts";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /** Keys of AWS; those that end are best given as a function, which is asked again when they have ended. */
 export interface BedrockCredentials {

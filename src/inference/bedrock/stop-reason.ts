@@ -1,6 +1,6 @@
 /** What the stop reasons of Converse mean, and which of them are no end but a failure. */
-import type { FinishReason } from "../../contract/generation.ts";
-import type { Fault } from "../../contract/wire.ts";
+import type { FinishReason } from "#contract/chat/generation";
+import type { Fault } from "#contract/chat/wire";
 
 const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
   end_turn: "stop",

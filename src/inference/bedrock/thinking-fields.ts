@@ -1,6 +1,6 @@
 /** How Converse is told to think: Claude's own field goes beside the request, the effort within it. */
 import type { ConverseRequest } from "@aws-sdk/client-bedrock-runtime";
-import type { Thinking } from "../../contract/generation.ts";
+import type { Thinking } from "#contract/chat/generation";
 
 export interface ThinkingFields {
   effort?: string;

@@ -11,13 +11,13 @@ import type {
   Tool,
   ToolConfiguration,
 } from "@aws-sdk/client-bedrock-runtime";
-import type { ContentBlock, ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock } from "../../contract/chat.ts";
-import { ChatRole } from "../../contract/vocabulary.ts";
-import type { ModelRequest, WireMessage } from "../../contract/wire.ts";
-import { WireFault } from "../../contract/wire-fault.ts";
-import { outputSchema } from "../output-schema.ts";
-import { placeSystem } from "../place-system.ts";
-import { plainId } from "../plain-id.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ContentBlock, ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireMessage } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { outputSchema } from "#inference/request/output-schema";
+import { placeSystem } from "#inference/request/place-system";
+import { plainId } from "#inference/request/plain-id";
 import { fromBase64 } from "./base64.ts";
 import { keptBlock, unkeep } from "./kept-block.ts";
 import { thinkingFields } from "./thinking-fields.ts";

@@ -1,6 +1,6 @@
 /** Converse counts cached tokens beside the input; here the input holds them. */
 import type { TokenUsage } from "@aws-sdk/client-bedrock-runtime";
-import type { Usage } from "../../contract/usage.ts";
+import type { Usage } from "#contract/chat/usage";
 
 export function readUsage({ inputTokens, outputTokens, cacheReadInputTokens, cacheWriteInputTokens, cacheDetails }: TokenUsage): Usage {
   const cacheReadTokens = cacheReadInputTokens ?? 0;

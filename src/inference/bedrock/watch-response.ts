@@ -1,10 +1,10 @@
 /** Watches the bytes of one call beneath the SDK: counts and bounds them, refuses what is no answer of this API, and can close the socket. */
-import type { WireCall } from "../../contract/wire.ts";
-import { WireFault } from "../../contract/wire-fault.ts";
-import { ByteLaw } from "../byte-law.ts";
-import { FrameLaw } from "../frame-law.ts";
-import type { Law } from "../guarded-body.ts";
-import { FRAMES, JSON_TYPE, MAX_ERROR_BYTES, mediaType, VAGUE_TYPES } from "../media-type.ts";
+import type { WireCall } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { ByteLaw } from "#inference/transport/byte-law";
+import { FrameLaw } from "#inference/transport/frame-law";
+import type { Law } from "#inference/transport/guarded-body";
+import { FRAMES, JSON_TYPE, MAX_ERROR_BYTES, mediaType, VAGUE_TYPES } from "#inference/transport/media-type";
 import { headersOf, toldFault } from "./errors.ts";
 
 /** What both HTTP handlers of the SDK answer with. */

@@ -1,10 +1,10 @@
 /** Bedrock's Converse API behind the port of a wire: one SDK client, loaded and made at the first call. */
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { WireFault } from "../../contract/wire-fault.ts";
-import { MAX_RESPONSE_BYTES } from "../call-settings.ts";
-import { loadSdk, onceMade } from "../load-sdk.ts";
-import { serverOf } from "../server-address.ts";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
+import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { serverOf } from "#inference/transport/server-address";
 import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";

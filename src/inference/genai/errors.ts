@@ -1,7 +1,7 @@
 /** What the errors of `@google/genai` are, told by their fields: it may be installed twice, and its classes with it. */
-import { messageOf } from "../../contract/errors.ts";
-import type { Fault } from "../../contract/wire.ts";
-import { authFault, faultOfBody, jsonIn } from "../gemini-faults.ts";
+import { messageOf } from "#contract/base/errors";
+import type { Fault } from "#contract/chat/wire";
+import { authFault, faultOfBody, jsonIn } from "#inference/gemini/faults";
 
 /** Its text holds a piece of the answer. */
 const UNREADABLE = /^exception parsing stream chunk/;

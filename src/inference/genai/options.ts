@@ -1,7 +1,7 @@
 /** What a client on Google's Gen AI SDK is made with. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import { type ClientOptions, clientShape } from "../call-settings.ts";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /** What is used of a client of `@google/genai`. Its retries and its time limit are off for the calls of ours. */
 export interface GoogleGenAIClientLike {

@@ -1,15 +1,15 @@
 /** Gemini behind the port of a wire, by `@google/genai`: one SDK client, loaded at the first call, each of whose requests goes by the fetch of its attempt. */
 import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { WireFault } from "../../contract/wire-fault.ts";
-import { generationOf, toolConfigOf } from "../gemini-config.ts";
-import { contentsOf, systemOf } from "../gemini-contents.ts";
-import { eventsFetch } from "../gemini-events.ts";
-import { faultingFetch } from "../gemini-faults.ts";
-import { readChunks } from "../gemini-parts.ts";
-import { loadSdk, onceMade } from "../load-sdk.ts";
-import { fetchOf } from "../platform-fetch.ts";
-import { serverOf } from "../server-address.ts";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { generationOf, toolConfigOf } from "#inference/gemini/config";
+import { contentsOf, systemOf } from "#inference/gemini/contents";
+import { eventsFetch } from "#inference/gemini/events";
+import { faultingFetch } from "#inference/gemini/faults";
+import { readChunks } from "#inference/gemini/parts";
+import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { fetchOf } from "#inference/transport/platform-fetch";
+import { serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
 import type { GoogleGenAIClientLike, GoogleGenAIClientOptions } from "./options.ts";
 

@@ -1,5 +1,5 @@
 /** How hard a model thinks, in OpenAI's scale: what a model has no word for becomes the nearest that it has. */
-import type { Thinking } from "../../contract/generation.ts";
+import type { Thinking } from "#contract/chat/generation";
 
 const SCALE = ["minimal", "low", "medium", "high", "xhigh", "max"] as const;
 type Step = (typeof SCALE)[number];

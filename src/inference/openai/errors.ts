@@ -1,8 +1,8 @@
 /** What the SDK's errors are, told by their fields: it may be installed twice, and its classes with it. */
-import { messageOf } from "../../contract/errors.ts";
-import type { Fault } from "../../contract/wire.ts";
-import { isContextOverflow } from "../context-overflow.ts";
-import { retryAfterOf } from "../retry.ts";
+import { messageOf } from "#contract/base/errors";
+import type { Fault } from "#contract/chat/wire";
+import { isContextOverflow } from "#inference/faults/context-overflow";
+import { retryAfterOf } from "#inference/faults/retry";
 
 /** What is read of an APIError of the SDK. */
 interface SdkError {

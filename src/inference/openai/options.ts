@@ -1,7 +1,7 @@
 /** What an OpenAI client is made with, and what follows from where it goes. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import { type ClientOptions, clientShape } from "../call-settings.ts";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /**
  * What is used of a client of `openai`: `OpenAI` and `AzureOpenAI` are such.

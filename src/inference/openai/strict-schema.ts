@@ -1,5 +1,5 @@
 /** A schema as OpenAI enforces it to the letter: each object names all its keys, needs each, and has no others. */
-import type { JsonSchema } from "../../contract/schema.ts";
+import type { JsonSchema } from "#contract/chat/schema";
 
 /** What is told beside a schema's own children. */
 const PLAIN: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 /** OpenAI counts cached tokens within the input and thoughts within the output, as we do; its two APIs differ in words alone. */
-import type { Usage } from "../../contract/usage.ts";
+import type { Usage } from "#contract/chat/usage";
 
 type Count = number | null;
 

@@ -1,11 +1,11 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { attemptOf, carrying } from "../attempt-init.ts";
-import type { Capabilities } from "../capabilities.ts";
-import { loadSdk, onceMade } from "../load-sdk.ts";
-import { fetchOf } from "../platform-fetch.ts";
-import { serverOf } from "../server-address.ts";
-import { errorEvent, eventsOf, STREAM_END } from "../server-sent-events.ts";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import type { Capabilities } from "#inference/request/capabilities";
+import { attemptOf, carrying } from "#inference/transport/attempt-init";
+import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { fetchOf } from "#inference/transport/platform-fetch";
+import { serverOf } from "#inference/transport/server-address";
+import { errorEvent, eventsOf, STREAM_END } from "#inference/transport/server-sent-events";
 import { readChatResponse } from "./chat/from-response.ts";
 import { readChatEvents, streamEnd } from "./chat/from-stream.ts";
 import { toChatRequest } from "./chat/to-request.ts";

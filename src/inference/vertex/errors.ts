@@ -1,7 +1,7 @@
 /** What the errors of `@google-cloud/vertexai` are, told by their names and words: only some of them hold a status. */
-import { messageOf } from "../../contract/errors.ts";
-import type { Fault } from "../../contract/wire.ts";
-import { authFault, faultOfBody, jsonIn } from "../gemini-faults.ts";
+import { messageOf } from "#contract/base/errors";
+import type { Fault } from "#contract/chat/wire";
+import { authFault, faultOfBody, jsonIn } from "#inference/gemini/faults";
 
 /** What is read of an error of the SDK, and of what it keeps as its origin. */
 interface SdkError {

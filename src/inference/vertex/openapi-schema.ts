@@ -1,5 +1,5 @@
 /** A JSON Schema in the words of OpenAPI 3.0 that Vertex knows; what it has no word for is left out, and checked by us all the same. */
-import type { JsonSchema } from "../../contract/schema.ts";
+import type { JsonSchema } from "#contract/chat/schema";
 
 const KEPT: ReadonlySet<string> = new Set([
   ...["title", "description", "default", "nullable", "required", "propertyOrdering", "pattern"],

@@ -1,7 +1,7 @@
 /** What a client on the Vertex AI SDK is made with. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import { type ClientOptions, clientShape } from "../call-settings.ts";
+import { parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 export interface VertexModelLike {
   generateContent(request: unknown): PromiseLike<unknown>;

@@ -2,7 +2,7 @@
  * The Vertex SDK knows neither a fetch nor a signal: it calls the global fetch. So while calls of ours are on their way to it,
  * and only then, the global fetch is one that takes those calls out by a private header; all others pass through unchanged.
  */
-import { patient } from "../platform-fetch.ts";
+import { patient } from "#inference/transport/platform-fetch";
 
 /** Never sent. */
 const HEADER = "x-asimov-call";

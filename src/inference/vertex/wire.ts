@@ -1,12 +1,12 @@
 /** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
 import type { VertexInit } from "@google-cloud/vertexai";
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "../../contract/wire.ts";
-import { generationOf, toolConfigOf } from "../gemini-config.ts";
-import { contentsOf, systemOf } from "../gemini-contents.ts";
-import { eventsFetch } from "../gemini-events.ts";
-import { faultingFetch } from "../gemini-faults.ts";
-import { readChunks } from "../gemini-parts.ts";
-import { loadSdk, onceMade } from "../load-sdk.ts";
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { generationOf, toolConfigOf } from "#inference/gemini/config";
+import { contentsOf, systemOf } from "#inference/gemini/contents";
+import { eventsFetch } from "#inference/gemini/events";
+import { faultingFetch } from "#inference/gemini/faults";
+import { readChunks } from "#inference/gemini/parts";
+import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { toFault } from "./errors.ts";
 import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
 import type { VertexClientLike, VertexClientOptions, VertexModelLike } from "./options.ts";

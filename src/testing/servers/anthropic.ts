@@ -1,7 +1,7 @@
 /** Anthropic's Messages API as a script answers it; its input tokens leave out the cached ones, its usage on streams is cumulative. */
-import type { Usage } from "../../contract/usage.ts";
-import type { Answer, AnswerBlock, AnswerStep } from "../answer.ts";
-import type { ScriptedError } from "../script.ts";
+import type { Usage } from "#contract/chat/usage";
+import type { Answer, AnswerBlock, AnswerStep } from "#testing/answer";
+import type { ScriptedError } from "#testing/script";
 import { CONTEXT_LENGTH, type Json, lastMessageIn, messageOfError, retryAfterHeaders, serverSentEvent, type WireFormat } from "./format.ts";
 
 const STOP_REASONS = { stop: "end_turn", length: "max_tokens", "tool-calls": "tool_use", "content-filter": "refusal", other: "other" };

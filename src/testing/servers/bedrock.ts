@@ -1,7 +1,7 @@
 /** Bedrock's Converse as a script answers it: JSON when whole, binary frames when streamed; input tokens leave out the cached ones. */
-import type { Usage } from "../../contract/usage.ts";
-import type { Answer, AnswerBlock, AnswerStep } from "../answer.ts";
-import type { ScriptedError } from "../script.ts";
+import type { Usage } from "#contract/chat/usage";
+import type { Answer, AnswerBlock, AnswerStep } from "#testing/answer";
+import type { ScriptedError } from "#testing/script";
 import { eventOf, exceptionOf } from "./event-stream.ts";
 import { CONTEXT_LENGTH, type Json, lastMessageIn, messageOfError, type WireFormat } from "./format.ts";
 

@@ -1,9 +1,9 @@
 /** One request to a local server and its answer, as the script gives it and no faster than the client reads. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { messageOf, NonRetryableError } from "../../contract/errors.ts";
-import { type Answer, pacedSteps, untilAnswer } from "../answer.ts";
-import type { ScriptedError } from "../script.ts";
-import type { ScriptReader } from "../script-reader.ts";
+import { messageOf, NonRetryableError } from "#contract/base/errors";
+import { type Answer, pacedSteps, untilAnswer } from "#testing/answer";
+import type { ScriptedError } from "#testing/script";
+import type { ScriptReader } from "#testing/script-reader";
 import type { Json, ModelQuestion, WireFormat } from "./format.ts";
 import type { ServedRequest } from "./served-request.ts";
 

@@ -1,6 +1,6 @@
 /** What a local server has to know of a provider's wire format. */
-import type { Answer, AnswerStep } from "../answer.ts";
-import type { ScriptedError, ScriptRequest } from "../script.ts";
+import type { Answer, AnswerStep } from "#testing/answer";
+import type { ScriptedError, ScriptRequest } from "#testing/script";
 
 export type Json = { readonly [key: string]: unknown };
 

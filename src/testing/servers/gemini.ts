@@ -1,7 +1,7 @@
 /** Gemini's API as a script answers it, by the paths of the Gemini API and of Vertex; thoughts are not among its candidates' tokens. */
-import type { Usage } from "../../contract/usage.ts";
-import type { Answer, AnswerBlock, AnswerStep } from "../answer.ts";
-import type { ScriptedError } from "../script.ts";
+import type { Usage } from "#contract/chat/usage";
+import type { Answer, AnswerBlock, AnswerStep } from "#testing/answer";
+import type { ScriptedError } from "#testing/script";
 import { CONTEXT_LENGTH, type Json, lastMessageIn, messageOfError, type WireFormat } from "./format.ts";
 
 /** There is no word for tool calls: they end as an answer does. */

@@ -1,8 +1,8 @@
 /** A server on loopback that answers a provider's SDK from a script, in the provider's own wire format. */
 import { z } from "zod";
-import { parseOptions } from "../../contract/options.ts";
-import type { Script } from "../script.ts";
-import { ScriptReader } from "../script-reader.ts";
+import { parseOptions } from "#contract/base/options";
+import type { Script } from "#testing/script";
+import { ScriptReader } from "#testing/script-reader";
 import { anthropicFormat } from "./anthropic.ts";
 import { bedrockFormat } from "./bedrock.ts";
 import { Exchange } from "./exchange.ts";

@@ -1,7 +1,7 @@
 /** An HTTP server on loopback whose one port speaks both versions: who speaks the second says so in its first bytes. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { AsimovError } from "../../contract/errors.ts";
+import { AsimovError } from "#contract/base/errors";
 
 type Handler = (incoming: IncomingMessage, response: ServerResponse) => void;
 

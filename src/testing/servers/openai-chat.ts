@@ -1,6 +1,6 @@
 /** OpenAI's Chat Completions as a script answers it; thoughts come as `reasoning_content`, as compatible servers send them. */
-import type { Usage } from "../../contract/usage.ts";
-import type { Answer, AnswerBlock, AnswerStep } from "../answer.ts";
+import type { Usage } from "#contract/chat/usage";
+import type { Answer, AnswerBlock, AnswerStep } from "#testing/answer";
 import { type Json, lastMessageIn, serverSentEvent, type WireFormat } from "./format.ts";
 import { openaiError, openaiErrorAnswer } from "./openai-errors.ts";
 

@@ -1,5 +1,5 @@
 /** The errors of OpenAI's APIs, which both of its formats share. */
-import type { ScriptedError } from "../script.ts";
+import type { ScriptedError } from "#testing/script";
 import { CONTEXT_LENGTH, type Json, messageOfError, retryAfterHeaders } from "./format.ts";
 
 const TYPES: Record<number, string> = {

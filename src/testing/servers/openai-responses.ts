@@ -1,6 +1,6 @@
 /** OpenAI's Responses API as a script answers it: items of output, each with an end of its own, and thoughts as a reasoning item. */
-import type { Usage } from "../../contract/usage.ts";
-import type { Answer, AnswerBlock, AnswerStep } from "../answer.ts";
+import type { Usage } from "#contract/chat/usage";
+import type { Answer, AnswerBlock, AnswerStep } from "#testing/answer";
 import { type Json, lastMessageIn, serverSentEvent, type WireFormat } from "./format.ts";
 import { openaiError, openaiErrorAnswer } from "./openai-errors.ts";
 

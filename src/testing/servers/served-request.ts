@@ -1,5 +1,5 @@
 /** What a local server records of a request; as a type it is the user's, so that it needs none of Node's. */
-import type { ScriptRequest } from "../script.ts";
+import type { ScriptRequest } from "#testing/script";
 
 /** One request that asked for an answer. */
 export interface ServedRequest extends ScriptRequest {

@@ -1,8 +1,8 @@
 import Anthropic from "@anthropic-ai/sdk";
+import { type AnthropicClientLike, type AnthropicClientOptions, AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { describe, expect, it, vi } from "vitest";
-import { type AnthropicClientLike, type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ChatMessage } from "#contract/chat/message";
 import { recorder } from "../../telemetry/recorder.ts";
 import {
   answer,

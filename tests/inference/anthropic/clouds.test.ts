@@ -1,7 +1,7 @@
 /** Claude on Vertex and on Bedrock, by ready-made clients: they keep their place and their keys, and are bounded, watched and ended as any other. */
 import type { ServerResponse } from "node:http";
+import { type AnthropicClientOptions, AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { describe, expect, it } from "vitest";
-import { type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
 import { EVENT_STREAM, exceptionFrame, frame } from "../../support/event-stream.ts";
 import { json, type WireServer } from "../../support/wire-server.ts";
 import { BedrockLike, VertexLike } from "./cloud-clients.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toFault } from "../../../src/inference/anthropic/errors.ts";
+import { toFault } from "#inference/anthropic/errors";
 import { json } from "../../support/wire-server.ts";
 import { clientOf, HELLO, KEY, MODEL, PATIENT, refuse, serve } from "./messages-server.ts";
 

@@ -1,7 +1,7 @@
 /** What an answer holds beside text, thoughts and the user's tools goes back byte for byte, whole or streamed, and to nobody else. */
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import { json } from "../../support/wire-server.ts";
 import {
   answer,

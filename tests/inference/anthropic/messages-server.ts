@@ -1,7 +1,7 @@
 /** An Anthropic API of a test's own on loopback, a client that asks it, and answers as they were seen on the wire. */
 import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { type AnthropicClientOptions, AnthropicInferenceClient } from "../../../src/anthropic.ts";
+import { type AnthropicClientOptions, AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { json, type WireServer } from "../../support/wire-server.ts";
 import { forget } from "../provider-fixture.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ContentBlock, ToolUseBlock } from "../../../src/contract/chat.ts";
-import { compileSchema, type JsonSchema } from "../../../src/contract/schema.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
-import type { ModelRequest, WireMessage, WireTool } from "../../../src/contract/wire.ts";
-import { WireFault } from "../../../src/contract/wire-fault.ts";
-import { toRequest } from "../../../src/inference/anthropic/to-request.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ContentBlock, ToolUseBlock } from "#contract/chat/message";
+import { compileSchema, type JsonSchema } from "#contract/chat/schema";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { toRequest } from "#inference/anthropic/to-request";
 import { MODEL } from "./messages-server.ts";
 
 const says = (role: ChatRole, ...blocks: ContentBlock[]): WireMessage => ({ role, blocks, cacheMarker: false });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import type { WireServer } from "../../support/wire-server.ts";
 import {
   blockStart,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ChatMessage } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ChatMessage } from "#contract/chat/message";
 import { answer, answerOf, bodyOf, clientOf, HELLO, MODEL, serve, USAGE } from "./converse-server.ts";
 
 const whole = (content: unknown[], stopReason = "end_turn", usage: unknown = USAGE): unknown => ({

@@ -1,7 +1,7 @@
 import { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
+import { type BedrockClientLike, type BedrockClientOptions, BedrockInferenceClient } from "asimov-agents/bedrock";
 import { describe, expect, it, vi } from "vitest";
-import { type BedrockClientLike, type BedrockClientOptions, BedrockInferenceClient } from "../../../src/bedrock.ts";
 import {
   answer,
   CREDENTIALS,

@@ -2,8 +2,8 @@
 import type { ServerResponse } from "node:http";
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { type BedrockClientOptions, BedrockInferenceClient } from "asimov-agents/bedrock";
 import { onTestFinished } from "vitest";
-import { type BedrockClientOptions, BedrockInferenceClient } from "../../../src/bedrock.ts";
 import { EVENT_STREAM, eventFrame } from "../../support/event-stream.ts";
 import { json, type WireServer } from "../../support/wire-server.ts";
 import { forget } from "../provider-fixture.ts";

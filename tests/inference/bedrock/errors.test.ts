@@ -1,6 +1,6 @@
+import { BedrockInferenceClient } from "asimov-agents/bedrock";
 import { describe, expect, it } from "vitest";
-import { BedrockInferenceClient } from "../../../src/bedrock.ts";
-import { ContextLengthExceededError, RetriesExceededError } from "../../../src/contract/inference-errors.ts";
+import { ContextLengthExceededError, RetriesExceededError } from "#contract/chat/errors";
 import { answer, CREDENTIALS, clientOf, forgetEnvironment, HELLO, MODEL, refuse, serve } from "./converse-server.ts";
 
 const PATIENT = { retry: { maxAttempts: 3, initialDelayMs: 0 } };

@@ -1,7 +1,7 @@
 /** What an answer of Converse holds beside text, thoughts and the user's tools goes back as it came, whole or streamed, and to nobody else. */
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import { eventFrame } from "../../support/event-stream.ts";
 import { answer, bodyOf, clientOf, endFrames, HELLO, START, sendAll, serve, stopFrame, textFrame, USAGE } from "./converse-server.ts";
 

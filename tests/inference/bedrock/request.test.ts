@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
-import type { GenerateOptions } from "../../../src/contract/generation.ts";
-import { defineTool } from "../../../src/contract/tool.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { GenerateOptions } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
 import { answer, answerOf, bodyOf, clientOf, HELLO, MODEL, serve } from "./converse-server.ts";
 
 type Json = Record<string, unknown>;

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import type { ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
-import type { InferenceStream } from "../../../src/contract/generation.ts";
+import type { InferenceStream } from "#contract/chat/generation";
 import { EVENT_STREAM, eventFrame, frame } from "../../support/event-stream.ts";
 import {
   answer,

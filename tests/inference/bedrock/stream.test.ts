@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { StreamPart } from "../../../src/contract/generation.ts";
-import { ContextLengthExceededError } from "../../../src/contract/inference-errors.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import { ContextLengthExceededError } from "#contract/chat/errors";
+import type { StreamPart } from "#contract/chat/generation";
 import { eventFrame, exceptionFrame } from "../../support/event-stream.ts";
 import { json, type WireServer } from "../../support/wire-server.ts";
 import { answer, bodyOf, clientOf, endFrames, HELLO, MODEL, START, send, sendAll, serve, stopFrame, textFrame } from "./converse-server.ts";

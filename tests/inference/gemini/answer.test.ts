@@ -1,6 +1,6 @@
 import { FinishReason as SdkReason } from "@google/genai";
 import { describe, expect, it } from "vitest";
-import type { FinishReason } from "../../../src/contract/generation.ts";
+import type { FinishReason } from "#contract/chat/generation";
 import { json } from "../../support/wire-server.ts";
 import { bodyOf, CLIENTS, chunk, end, HELLO, type Json, MODEL, PATIENT, partsOf, sendAll, serve } from "./gemini-server.ts";
 

@@ -1,11 +1,11 @@
 /** A Gemini API of a test's own on loopback, both clients that ask it, and answers as they were seen on the wire. */
 import type { ServerResponse } from "node:http";
+import { type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "asimov-agents/genai";
+import { type VertexClientOptions, VertexInferenceClient } from "asimov-agents/vertex";
 import { OAuth2Client } from "google-auth-library";
 import { onTestFinished, vi } from "vitest";
-import { type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "../../../src/genai.ts";
-import type { ClientOptions } from "../../../src/inference/call-settings.ts";
-import type { InferenceClient } from "../../../src/inference/client.ts";
-import { type VertexClientOptions, VertexInferenceClient } from "../../../src/vertex.ts";
+import type { InferenceClient } from "#clients/inference-client";
+import type { ClientOptions } from "#inference/call/call-settings";
 import { json, type WireServer } from "../../support/wire-server.ts";
 import { forget } from "../provider-fixture.ts";
 

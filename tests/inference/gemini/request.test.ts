@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
-import type { GenerateOptions } from "../../../src/contract/generation.ts";
-import { defineTool } from "../../../src/contract/tool.ts";
+import type { GenerateOptions } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
 import { answer, bodyOf, CLIENTS, HELLO, type Json, MODEL, type SentBody, serve } from "./gemini-server.ts";
 
 const add = defineTool({ name: "add", description: "Adds", input: z.object({ a: z.number() }), run: () => 0 });

@@ -1,9 +1,9 @@
 import { GoogleGenAI } from "@google/genai";
+import { type GoogleGenAIClientLike, type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "asimov-agents/genai";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../../src/contract/tool.ts";
-import { type GoogleGenAIClientLike, type GoogleGenAIClientOptions, GoogleGenAIInferenceClient } from "../../../src/genai.ts";
-import { toFault } from "../../../src/inference/genai/errors.ts";
+import { defineTool } from "#contract/chat/tool";
+import { toFault } from "#inference/genai/errors";
 import { json } from "../../support/wire-server.ts";
 import {
   answer,

@@ -1,6 +1,6 @@
+import { type OpenAIClientLike, type OpenAIClientOptions, OpenAIInferenceClient } from "asimov-agents/openai";
 import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it, vi } from "vitest";
-import { type OpenAIClientLike, type OpenAIClientOptions, OpenAIInferenceClient } from "../../../src/openai.ts";
 import { recorder } from "../../telemetry/recorder.ts";
 import {
   APIS,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { toFault } from "../../../src/inference/openai/errors.ts";
+import { toFault } from "#inference/openai/errors";
 import { json } from "../../support/wire-server.ts";
 import { APIS, type Api, chunk, clientOf, completed, HELLO, type Json, KEY, refuse, resultOf, serve, text } from "./openai-server.ts";
 

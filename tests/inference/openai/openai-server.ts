@@ -1,6 +1,6 @@
 /** An OpenAI API of a test's own on loopback, a client that asks it, and answers as they are seen on the wire. */
 import type { ServerResponse } from "node:http";
-import { type OpenAIClientOptions, OpenAIInferenceClient } from "../../../src/openai.ts";
+import { type OpenAIClientOptions, OpenAIInferenceClient } from "asimov-agents/openai";
 import { json, sse, type WireServer } from "../../support/wire-server.ts";
 import { forget, HELLO, serve } from "../provider-fixture.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ChatMessage, ContentBlock } from "../../../src/contract/chat.ts";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import { json } from "../../support/wire-server.ts";
 import { bodyOf, call, chunk, clientOf, completed, end, HELLO, hiAnswer, type Json, sendAll, serve, text, tools } from "./openai-server.ts";
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "../../../src/contract/chat.ts";
-import { compileSchema } from "../../../src/contract/schema.ts";
-import { ChatRole } from "../../../src/contract/vocabulary.ts";
-import type { ModelRequest, WireMessage, WireTool } from "../../../src/contract/wire.ts";
-import { WireFault } from "../../../src/contract/wire-fault.ts";
-import { toChatRequest } from "../../../src/inference/openai/chat/to-request.ts";
-import { dialectOf } from "../../../src/inference/openai/options.ts";
-import { toResponsesRequest } from "../../../src/inference/openai/responses/to-request.ts";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import { compileSchema } from "#contract/chat/schema";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { toChatRequest } from "#inference/openai/chat/to-request";
+import { dialectOf } from "#inference/openai/options";
+import { toResponsesRequest } from "#inference/openai/responses/to-request";
 import { type Json, MODEL } from "./openai-server.ts";
 
 const OPENAI = dialectOf({ model: MODEL }, "https://api.openai.com/v1");

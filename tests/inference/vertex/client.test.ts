@@ -1,9 +1,9 @@
 import { VertexAI } from "@google-cloud/vertexai";
+import { type VertexClientLike, type VertexClientOptions, VertexInferenceClient } from "asimov-agents/vertex";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../../src/contract/tool.ts";
-import { toFault } from "../../../src/inference/vertex/errors.ts";
-import { type VertexClientLike, type VertexClientOptions, VertexInferenceClient } from "../../../src/vertex.ts";
+import { defineTool } from "#contract/chat/tool";
+import { toFault } from "#inference/vertex/errors";
 import { answer, bodyOf, end, HELLO, type Json, KEY, MODEL, PATIENT, sendAll, serve, signedIn, vertexOf } from "../gemini/gemini-server.ts";
 
 describe("a client of the Vertex SDK", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { compileSchema, type JsonSchema } from "../../../src/contract/schema.ts";
-import { openApiParameters, openApiSchema } from "../../../src/inference/vertex/openapi-schema.ts";
+import { compileSchema, type JsonSchema } from "#contract/chat/schema";
+import { openApiParameters, openApiSchema } from "#inference/vertex/openapi-schema";
 
 const told = (schema: z.ZodType): unknown => openApiSchema(compileSchema(schema, "test").json);
 

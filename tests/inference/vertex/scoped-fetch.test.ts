@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { platformFetch, withRoutedFetch } from "../../../src/inference/vertex/scoped-fetch.ts";
+import { platformFetch, withRoutedFetch } from "#inference/vertex/scoped-fetch";
 
 /** What a fetch was asked for. */
 interface Seen {

@@ -1,5 +1,5 @@
 /** What the reasons of Chat Completions mean, and the fault that stands where one should. */
-import type { FinishReason } from "../../../contract/generation.ts";
+import type { FinishReason } from "#contract/chat/generation";
 
 const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
   stop: "stop",

@@ -1,6 +1,6 @@
 /** A whole answer of Chat Completions, read as the one chunk of a stream would be. */
-import type { GenerationSink } from "../../../contract/wire.ts";
-import { faultOfBody } from "../errors.ts";
+import type { GenerationSink } from "#contract/chat/wire";
+import { faultOfBody } from "#inference/openai/errors";
 import { type RawChoice, type RawChunk, readChatEvents, streamEnd } from "./from-stream.ts";
 
 type RawCompletion = Omit<RawChunk, "choices"> & { choices?: (RawChoice & { message?: RawChoice["delta"] })[] | null };

@@ -1,8 +1,8 @@
 /** The chunks of a Chat Completions stream, read one by one; only a reason for the end proves that the answer is whole. */
-import type { FinishReason } from "../../../contract/generation.ts";
-import type { GenerationSink } from "../../../contract/wire.ts";
-import { faultOfBody } from "../errors.ts";
-import { type RawUsage, usageOf } from "../usage.ts";
+import type { FinishReason } from "#contract/chat/generation";
+import type { GenerationSink } from "#contract/chat/wire";
+import { faultOfBody } from "#inference/openai/errors";
+import { type RawUsage, usageOf } from "#inference/openai/usage";
 import { finishReasonOf } from "./finish-reason.ts";
 import { type RawCall, ToolSlots } from "./tool-slots.ts";
 

@@ -1,11 +1,12 @@
 /** A request as Chat Completions takes it: results directly after the calls that they answer; the same prefix gives the same bytes at every turn. */
-import type { ContentBlock, ToolUseBlock } from "../../../contract/chat.ts";
-import type { Thinking, ToolChoice } from "../../../contract/generation.ts";
-import { ChatRole } from "../../../contract/vocabulary.ts";
-import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire.ts";
-import { effortOf } from "../effort.ts";
-import type { Dialect } from "../options.ts";
-import { outputFormat } from "../strict-schema.ts";
+
+import { ChatRole } from "#contract/base/vocabulary";
+import type { Thinking, ToolChoice } from "#contract/chat/generation";
+import type { ContentBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { effortOf } from "#inference/openai/effort";
+import type { Dialect } from "#inference/openai/options";
+import { outputFormat } from "#inference/openai/strict-schema";
 
 type Json = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 /** Which call a piece of a tool's input belongs to: servers tell it by id, by index, by position, by the name alone, or wrongly. */
-import type { GenerationSink } from "../../../contract/wire.ts";
+import type { GenerationSink } from "#contract/chat/wire";
 
 /** A call, or a piece of one. */
 export interface RawCall {

@@ -1,5 +1,5 @@
 /** A whole answer of the Responses API, read item by item as its stream would be. */
-import type { GenerationSink } from "../../../contract/wire.ts";
+import type { GenerationSink } from "#contract/chat/wire";
 import { endItem, finishResponse, type RawResponse, startItem } from "./items.ts";
 
 export function readResponsesResponse(response: unknown, into: GenerationSink): void {

@@ -1,6 +1,6 @@
 /** The events of a Responses stream, read one by one; only `completed`, `incomplete` or `failed` ends the answer. */
-import type { GenerationSink } from "../../../contract/wire.ts";
-import { faultOfBody } from "../errors.ts";
+import type { GenerationSink } from "#contract/chat/wire";
+import { faultOfBody } from "#inference/openai/errors";
 import { endItem, finishResponse, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
 
 /** What is read of an event; any of it may be missing at a compatible server. */

@@ -1,8 +1,8 @@
 /** The items of an answer of the Responses API, and its end: what a whole answer and the events of a stream have in common. */
-import type { FinishReason } from "../../../contract/generation.ts";
-import type { GenerationSink } from "../../../contract/wire.ts";
-import { faultOfBody } from "../errors.ts";
-import { type RawUsage, usageOf } from "../usage.ts";
+import type { FinishReason } from "#contract/chat/generation";
+import type { GenerationSink } from "#contract/chat/wire";
+import { faultOfBody } from "#inference/openai/errors";
+import { type RawUsage, usageOf } from "#inference/openai/usage";
 
 /** What is read of an item; any of it may be missing at a compatible server. */
 export interface RawItem {

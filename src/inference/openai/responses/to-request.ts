@@ -1,12 +1,13 @@
 /** A request as the Responses API takes it: the whole conversation as items, nothing of which is stored there. */
-import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "../../../contract/chat.ts";
-import type { Thinking, ToolChoice } from "../../../contract/generation.ts";
-import { ChatRole } from "../../../contract/vocabulary.ts";
-import type { ModelRequest, WireMessage, WireTool } from "../../../contract/wire.ts";
-import { WireFault } from "../../../contract/wire-fault.ts";
-import { effortOf } from "../effort.ts";
-import type { Dialect } from "../options.ts";
-import { outputFormat } from "../strict-schema.ts";
+
+import { ChatRole } from "#contract/base/vocabulary";
+import type { Thinking, ToolChoice } from "#contract/chat/generation";
+import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { effortOf } from "#inference/openai/effort";
+import type { Dialect } from "#inference/openai/options";
+import { outputFormat } from "#inference/openai/strict-schema";
 
 type Json = Record<string, unknown>;
 

@@ -1,0 +1,295 @@
+/** What the actors of one chain need: the model and its answers as plain data, the tools, and the conversation. */
+
+import type { Span } from "#contract/base/telemetry";
+import { ChatRole } from "#contract/base/vocabulary";
+import { bindScope, type CallScope } from "#contract/chat/call-scope";
+import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
+import type { GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
+import { type ChatMessage, type ContentBlock, textOf } from "#contract/chat/message";
+import type { Tool } from "#contract/chat/tool";
+import type {
+  ChatModel,
+  ToolChainHost,
+  ToolChainOptions,
+  ToolChainResult,
+  ToolOrder,
+  ToolOutcome,
+  TurnAnswer,
+} from "#contract/chat/tool-chain";
+import { NO_USAGE, type Usage } from "#contract/chat/usage";
+import { inText, ParsedMessages } from "./conversation.ts";
+import { type Modes, modesOf, SWITCH_MODE } from "./modes.ts";
+import { askScope } from "./places.ts";
+import { runTool } from "./tools.ts";
+import { trimMessages, withoutThinking } from "./trim-messages.ts";
+
+/** A conversation that fills so much of the window is trimmed before the provider refuses it. */
+const FULL = 0.95;
+
+type Answered = Extract<TurnAnswer, { kind: "answered" }>;
+
+export interface ChainParts {
+  model: ChatModel;
+  tools: readonly Tool[];
+  own: ToolChainOptions;
+  call: GenerateOptions;
+  scope: CallScope | undefined;
+  given: readonly ChatMessage[];
+}
+
+export class ChainHost implements ToolChainHost {
+  readonly model: ChatModel;
+  readonly maxParallelTools: number;
+  readonly span: Span;
+  /** The conversation that was given, as the chain's state holds it. */
+  readonly texts: readonly string[];
+  readonly initialMode: string | null;
+  /** Why the chain failed; an error is no plain data. */
+  failure: unknown;
+  keep: () => Promise<void> | undefined = () => undefined;
+  readonly #parts: ChainParts;
+  readonly #modes: Modes;
+  readonly #messages: ParsedMessages;
+  readonly #prompts = new Map<string, ChatMessage>();
+  readonly #asking: CallScope | undefined;
+  readonly #middlewares: NonNullable<ToolChainOptions["middlewares"]>;
+  #told: Promise<void> = Promise.resolve();
+  /** Of the latest request, as the provider counted. */
+  #filled = 0;
+
+  constructor(parts: ChainParts) {
+    const { model, tools, own, scope, given } = parts;
+    this.model = model;
+    this.maxParallelTools = own.maxParallelTools ?? 8;
+    this.texts = given.map((message) => JSON.stringify(message));
+    this.#parts = parts;
+    this.#middlewares = own.middlewares ?? [];
+    this.#modes = modesOf(tools, own.modeSwap, model.boundThinking);
+    this.initialMode = this.#modes.initial;
+    this.#messages = new ParsedMessages(given, this.texts);
+    // After all that may throw: a span that was started must be ended.
+    this.span = model.traceChain();
+    this.#asking = scope === undefined ? undefined : askScope(scope, this.span);
+  }
+
+  /** @throws SnapshotError `snapshot-other-chain` */
+  requireMode(mode: string | null): void {
+    this.#modes.require(mode);
+  }
+
+  async ask(texts: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer> {
+    const window = this.#parts.own.contextWindow ?? this.model.contextWindow;
+    if (this.#parts.own.fifoRatio !== undefined && window !== undefined && this.#filled > window * FULL) {
+      this.#filled = 0;
+      return { kind: "context-full", usage: NO_USAGE };
+    }
+    try {
+      const messages = this.#request(texts, mode);
+      const options = this.#options(mode, signal);
+      const isWatched = this.#middlewares.length > 0;
+      const generation = await this.span.run(() =>
+        isWatched ? this.#watch(this.model.stream(messages, options)) : this.model.answer(messages, options),
+      );
+      this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
+      return await this.#showCalls(this.#answer(generation));
+    } catch (error) {
+      if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage: error.usage ?? NO_USAGE };
+      if (error instanceof InferenceError && error.code === "invalid-output" && error.partial !== undefined) {
+        const answer = this.#answer(asGeneration(error, error.partial));
+        if (answer.calls.length > 0) return this.#showCalls(answer);
+        this.failure = error;
+        return invalidOutput(error, error.partial, error.usage ?? NO_USAGE);
+      }
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  async runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome> {
+    const { own, scope } = this.#parts;
+    const tools = this.#modes.toolsOf(mode);
+    const input = order.inputError === undefined ? JSON.parse(order.input) : order.input;
+    const { name, id } = order;
+    const description = tools.get(name)?.description;
+    const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
+    const runner = { tools, scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
+    try {
+      const ran = await span.run(() => runTool(order, runner, signal));
+      const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
+      const outcome = isSwitch ? this.#announce(ran, (input as { mode: string }).mode) : ran;
+      if (this.#middlewares.length > 0) {
+        const { content, isError } = outcome;
+        await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
+      }
+      span.end(outcome.isError ? "the tool gave an error" : undefined);
+      return outcome;
+    } catch (error) {
+      span.end("the chain failed");
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  trim(texts: readonly string[]): readonly string[] | undefined {
+    const { fifoRatio } = this.#parts.own;
+    if (fifoRatio === undefined) return undefined;
+    const trimmed = trimMessages(this.#messages.of(texts), fifoRatio);
+    if (trimmed === undefined) return undefined;
+    return (this.model.boundThinking ? withoutThinking(trimmed) : trimmed).map((message) => JSON.stringify(message));
+  }
+
+  resultOf(end: {
+    stopReason: ToolChainResult["stopReason"];
+    messages: readonly string[];
+    text: string;
+    output?: string;
+    usage: Usage;
+    iterations: number;
+  }): ToolChainResult {
+    const { messages, output, ...rest } = end;
+    return { ...rest, messages: [...this.#messages.of(messages)], ...(output === undefined ? {} : { output: JSON.parse(output) }) };
+  }
+
+  /** The mode's prompt stands where it changes nothing before it: first, or where the whole prefix must stay, last. */
+  #request(texts: readonly string[], mode: string | null): ChatMessage[] {
+    const { toolParser } = this.#parts.own;
+    const messages = this.#messages.of(texts);
+    const told = toolParser === undefined ? undefined : toolParser.describe(this.#modes.toolsTold(mode));
+    const firstMode = this.model.boundThinking ? this.initialMode : mode;
+    const prompts = [this.#modes.systemOf(firstMode), told].filter((text) => text !== undefined);
+    if (prompts.length === 0 && toolParser === undefined) return messages as ChatMessage[];
+    const leading = messages.findIndex(({ role }) => role !== ChatRole.SYSTEM);
+    const head = messages.slice(0, Math.max(0, leading));
+    const rest = messages.slice(Math.max(0, leading));
+    const system = prompts.map((content) => this.#prompt(content));
+    const said = toolParser === undefined ? rest : inText(rest, toolParser);
+    return [...head, ...system, ...said];
+  }
+
+  /** The same message for the same prompt: what was converted for one turn holds for the next. */
+  #prompt(content: string): ChatMessage {
+    const prompt = this.#prompts.get(content) ?? { role: ChatRole.SYSTEM, content };
+    this.#prompts.set(content, prompt);
+    return prompt;
+  }
+
+  /** Where the whole prefix must stay, a mode's prompt is said once, in the result of the switch, and stays in the conversation. */
+  #announce(outcome: ToolOutcome, mode: string): ToolOutcome {
+    if (!this.model.boundThinking) return { ...outcome, mode };
+    const tools = [...this.#modes.toolsOf(mode).keys()].join(", ");
+    const prompt = this.#modes.systemOf(mode) ?? "";
+    return { ...outcome, mode, content: `${outcome.content} Only these tools work in it: ${tools}. ${prompt}`.trim() };
+  }
+
+  #options(mode: string | null, signal: AbortSignal): GenerateOptions {
+    const { call, own } = this.#parts;
+    if (this.#asking !== undefined) bindScope(signal, this.#asking);
+    const tools = own.toolParser === undefined ? [...this.#modes.toolsTold(mode)] : [];
+    return { caching: "auto", ...call, ...(tools.length === 0 ? {} : { tools }), signal };
+  }
+
+  async #watch(stream: InferenceStream): Promise<Generation> {
+    const texts = new Map<string, string>();
+    for await (const part of stream) {
+      switch (part.type) {
+        case "text-delta":
+        case "thinking-delta":
+          texts.set(part.id, (texts.get(part.id) ?? "") + part.text);
+          break;
+        case "text-end":
+        case "thinking-end":
+          await this.#tell({ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" });
+          break;
+        case "tool-call": {
+          const { id, name, input, inputError } = part;
+          await this.#tell({ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) });
+          break;
+        }
+      }
+    }
+    return stream.result;
+  }
+
+  /** Calls that a parser read in a text were no part of the stream. */
+  async #showCalls(answer: Answered): Promise<Answered> {
+    if (this.#parts.own.toolParser === undefined) return answer;
+    for (const { id, name, input, inputError } of answer.calls) {
+      const use = { type: "tool-use" as const, id, name };
+      await this.#tell(inputError === undefined ? { ...use, input: JSON.parse(input) } : { ...use, input, inputError });
+    }
+    return answer;
+  }
+
+  /** One block at a time, also when tools end while a middleware still has an earlier block. */
+  #tell(block: ContentBlock): Promise<void> {
+    const told = this.#told.then(async () => {
+      try {
+        for (const middleware of this.#middlewares) await this.span.run(() => middleware(block));
+      } catch (error) {
+        this.failure = error;
+        throw error;
+      }
+    });
+    this.#told = told.catch(() => {});
+    return told;
+  }
+
+  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">): Answered {
+    const { toolParser } = this.#parts.own;
+    const { usage, finishReason, output } = generation;
+    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser);
+    const calls = blocks.flatMap((block) => {
+      if (block.type !== "tool-use") return [];
+      const { id, name, input, inputError } = block;
+      return [
+        {
+          id,
+          name,
+          input: inputError === undefined ? JSON.stringify(input) : String(input),
+          ...(inputError === undefined ? {} : { inputError }),
+        },
+      ];
+    });
+    return {
+      kind: "answered",
+      message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
+      text: textOf(blocks),
+      calls,
+      isCut: finishReason.unified === "length",
+      usage,
+      ...(output === undefined ? {} : { output: JSON.stringify(output) }),
+    };
+  }
+}
+
+/** The calls that a model without tools wrote into its text. */
+function parsed(
+  { blocks, text }: Pick<Generation, "blocks" | "text">,
+  parser: NonNullable<ToolChainOptions["toolParser"]>,
+): ContentBlock[] {
+  const { text: rest, calls } = parser.parse(text);
+  const uses = calls.map(({ name, input, inputError }): ContentBlock => {
+    const id = `call_${crypto.randomUUID().slice(0, 8)}`;
+    return { type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) };
+  });
+  const thoughts = blocks.filter(({ type }) => type === "thinking");
+  return [...thoughts, ...(rest === "" ? [] : [{ type: "text" as const, text: rest }]), ...uses];
+}
+
+/** An answer that was judged as output, although it may call tools: in its text, or cut off in the middle of a call. */
+function asGeneration({ usage = NO_USAGE }: InferenceError, partial: readonly ContentBlock[]) {
+  const isCut = partial.some(({ type }) => type === "tool-use");
+  const finishReason = { unified: isCut ? ("length" as const) : ("stop" as const), raw: null };
+  return { blocks: [...partial], text: textOf(partial), usage, finishReason };
+}
+
+function invalidOutput({ cause }: InferenceError, blocks: readonly ContentBlock[], usage: Usage): TurnAnswer {
+  const faults = cause instanceof Error ? cause.message : "it does not fit";
+  const repair = `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
+  return {
+    kind: "invalid-output",
+    message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
+    repair: JSON.stringify({ role: ChatRole.USER, content: repair }),
+    usage,
+  };
+}

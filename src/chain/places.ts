@@ -1,0 +1,67 @@
+/** Chains of one module share its checkpoint: each has a place of its own there, the same when the module runs again. */
+
+import type { Span } from "#contract/base/telemetry";
+import type { CallScope, Checkpoint } from "#contract/chat/call-scope";
+import type { ToolOrder } from "#contract/chat/tool-chain";
+
+interface Places {
+  checkpoint: Checkpoint | undefined;
+  /** What each chain has saved, by its key. */
+  states: Promise<Record<string, unknown>>;
+  /** Chains that were started, by the key of whoever started them. */
+  counts: Map<string, number>;
+}
+
+/** With the key that the scope had then: a generator's scope lives on from visit to visit, each with places of its own. */
+const known = new WeakMap<CallScope, { key: string; places: Places }>();
+
+function placesOf(scope: CallScope): Places {
+  const { idempotencyKey: key, chains: checkpoint } = scope;
+  const last = known.get(scope);
+  if (last?.key === key) return last.places;
+  const places = { checkpoint, states: checkpoint?.load().then(statesIn) ?? Promise.resolve({}), counts: new Map() };
+  known.set(scope, { key, places });
+  return places;
+}
+
+const statesIn = (kept: unknown): Record<string, unknown> => (typeof kept === "object" && kept !== null ? { ...kept } : {});
+
+/** The place of the next chain of a scope: a module that runs again starts its chains in the same order. */
+export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpoint } {
+  const { checkpoint, states, counts } = placesOf(scope);
+  const count = counts.get(scope.idempotencyKey) ?? 0;
+  counts.set(scope.idempotencyKey, count + 1);
+  const key = count === 0 ? scope.idempotencyKey : `${scope.idempotencyKey}/chain.${count + 1}`;
+  if (checkpoint === undefined) return { key };
+  return {
+    key,
+    checkpoint: {
+      load: async () => (await states)[key],
+      async save(state) {
+        const all = await states;
+        all[key] = state;
+        await checkpoint.save(all);
+      },
+    },
+  };
+}
+
+/** The scope of what a chain asks: the same run, within the chain's span. */
+export const askScope = (scope: CallScope, span: Span): CallScope => ({
+  agentName: scope.agentName,
+  get signal() {
+    return scope.signal;
+  },
+  span,
+  idempotencyKey: scope.idempotencyKey,
+  chains: scope.chains,
+  admit: (estimate) => scope.admit(estimate),
+});
+
+/** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
+export function toolScope(scope: CallScope, tool: Pick<ToolOrder, "name" | "idempotencyKey">, signal: AbortSignal, span: Span): CallScope {
+  const { name: agentName, idempotencyKey } = tool;
+  const own: CallScope = { agentName, signal, span, idempotencyKey, chains: scope.chains, admit: (estimate) => scope.admit(estimate) };
+  known.set(own, { key: idempotencyKey, places: placesOf(scope) });
+  return own;
+}

@@ -1,0 +1,260 @@
+/** The base of every client: it checks what is asked, calls the model through its wire, and counts what that costs. */
+
+import { runToolChain } from "#chain/tool-chain";
+import { AsimovError } from "#contract/base/errors";
+import type { Telemetry } from "#contract/base/telemetry";
+import { ChatRole } from "#contract/base/vocabulary";
+import { currentScope, followCalls } from "#contract/chat/call-scope";
+import { InferenceError } from "#contract/chat/errors";
+import type { GenerateOptions, Generation, InferenceStream, Thinking } from "#contract/chat/generation";
+import { type ChatMessage, textOf } from "#contract/chat/message";
+import type { CompiledSchema } from "#contract/chat/schema";
+import type { Tool } from "#contract/chat/tool";
+import type { ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
+import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
+import type { Wire } from "#contract/chat/wire";
+import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
+import { CallStream } from "#inference/call/call-stream";
+import { ModelCall } from "#inference/call/model-call";
+import { RateLimiter } from "#inference/call/rate-limiter";
+import { aborted } from "#inference/faults/fault-error";
+import { RETRY_DEFAULTS } from "#inference/faults/retry";
+import { priceLookup } from "#inference/prices/prices";
+import { type Capabilities, capabilitiesOf } from "#inference/request/capabilities";
+import { prepareRequest } from "#inference/request/prepare-request";
+import { ConversationReader } from "#inference/request/wire-messages";
+import { fetchOf } from "#inference/transport/platform-fetch";
+import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent } from "#telemetry/gen-ai";
+import { openTelemetry } from "#telemetry/open-telemetry";
+
+export interface ClientInit {
+  model: string;
+  wire: Wire;
+  /** Parsed already. */
+  options: ClientOptions;
+  /** Default the platform's own. */
+  fetch?: typeof fetch | undefined;
+  /** Keys, never to be shown in an error. */
+  secrets?: readonly (string | undefined)[];
+}
+
+const STREAM_IDLE_MS = 120_000;
+const WHOLE_IDLE_MS = 600_000;
+/** A line holds one event; the longest hold an image or a whole answer. */
+const MAX_LINE_BYTES = 33_554_432;
+
+interface Prepared {
+  call(isStreamed: boolean): ModelCall;
+  output: CompiledSchema | undefined;
+}
+
+/**
+ * A model of a provider. Each provider's client is a subclass in an entry of its own, such as `asimov-agents/anthropic`.
+ *
+ * @example
+ * const { text, usage } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
+ */
+export abstract class InferenceClient {
+  readonly model: string;
+  /** OpenTelemetry's name of the provider. */
+  readonly provider: string;
+  readonly #settings: CallSettings;
+  readonly #capabilities: Capabilities;
+  readonly #defaults: { maxTokens?: number; thinking?: Thinking };
+  readonly #unsupported: "warn" | "error";
+  readonly #telemetry: Telemetry = openTelemetry();
+  #usage: Usage = NO_USAGE;
+
+  /** For clients of a wire of one's own; see `Wire`. */
+  constructor({ model, wire, options, fetch: given, secrets }: ClientInit) {
+    if (typeof model !== "string" || model === "") {
+      throw new AsimovError("A client needs a model: the provider's id of it, a string that is not empty.", { code: "invalid-options" });
+    }
+    followCalls();
+    const { maxTokens, thinking, retry, limits, prices, capabilities, unsupported, timeoutMs, maxResponseBytes, onTrace, captureContent } =
+      options;
+    const maxBytes = maxResponseBytes ?? MAX_RESPONSE_BYTES;
+    this.model = model;
+    this.provider = wire.provider;
+    this.#capabilities = capabilitiesOf(wire.provider, model, capabilities);
+    this.#defaults = { ...(maxTokens === undefined ? {} : { maxTokens }), ...(thinking === undefined ? {} : { thinking }) };
+    this.#unsupported = unsupported ?? "warn";
+    this.#settings = {
+      wire,
+      model,
+      fetch: fetchOf(given),
+      retry: { ...RETRY_DEFAULTS, ...retry },
+      rateLimiter: new RateLimiter(limits ?? {}),
+      prices: priceLookup(prices),
+      timeoutMs: timeoutMs ?? 3_600_000,
+      limits: { maxBytes, maxLineBytes: Math.min(maxBytes, MAX_LINE_BYTES) },
+      telemetry: this.#telemetry,
+      captureContent: captureContent ?? false,
+      onTrace,
+      secrets: (secrets ?? []).filter((secret) => secret !== undefined),
+      count: (usage) => {
+        this.#usage = addUsage(this.#usage, usage);
+      },
+    };
+  }
+
+  /** The running total of this client's calls, failed ones too; `cost` is absent once a call's price was not known. */
+  get usage(): Usage {
+    return this.#usage;
+  }
+
+  /**
+   * Asks for one whole answer.
+   *
+   * With `output`, an answer that does not fit the schema is sent back once, with what is wrong.
+   * @throws InferenceError and its kinds, AsimovError `invalid-options` for misuse
+   */
+  async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
+    const reader = this.#reader();
+    const { call, output } = this.#prepare(messages, options, reader);
+    const first = await call(false).generate();
+    if (output === undefined) return first;
+    const judged = await judge(first, output);
+    if ("generation" in judged) return judged.generation;
+    if (first.finishReason.unified !== "stop") throw this.#invalidOutput(first, judged.faults);
+    const repair: ChatMessage[] = [
+      ...messages,
+      { role: ChatRole.ASSISTANT, content: first.blocks },
+      { role: ChatRole.USER, content: repairRequest(judged.faults) },
+    ];
+    const second = await this.#prepare(repair, options, reader).call(false).generate();
+    const usage = addUsage(first.usage, second.usage);
+    const rejudged = await judge({ ...second, usage }, output);
+    if ("generation" in rejudged) return rejudged.generation;
+    throw this.#invalidOutput({ ...second, usage }, rejudged.faults);
+  }
+
+  /** Asks for an answer in parts. The call starts when somebody reads. @throws AsimovError `invalid-options` for misuse */
+  stream(messages: ChatMessage[], options: GenerateOptions = {}): InferenceStream {
+    return this.#stream(messages, options, this.#reader());
+  }
+
+  /**
+   * Asks, runs the tools that the model calls, and asks again, until it has finished or a limit is reached.
+   *
+   * What a tool throws is told to the model, and throws nothing here.
+   * @throws InferenceError and its kinds, SnapshotError for a checkpoint that cannot be gone on from, what a middleware or a
+   * reducer throws, AsimovError `invalid-options` for misuse
+   * @example
+   * const { text, usage } = await client.toolChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add], { maxIterations: 5 });
+   */
+  toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
+    const reader = this.#reader();
+    return runToolChain(
+      {
+        provider: this.provider,
+        model: this.model,
+        boundThinking: this.#capabilities.boundThinking,
+        contextWindow: this.#capabilities.contextWindow,
+        stream: (asked, given) => this.#stream(asked, given, reader),
+        answer: async (asked, given) => {
+          const { call, output } = this.#prepare(asked, given, reader);
+          return this.#judged(await call(true).answer(), output);
+        },
+        traceChain: () => {
+          const { agentName: name, span } = currentScope(options.signal) ?? {};
+          const title = name === undefined ? INVOKE_AGENT : `${INVOKE_AGENT} ${name}`;
+          return this.#telemetry.startSpan(title, () => agentAttributes(name), span);
+        },
+        traceTool: (tool, parent) => {
+          const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
+          if (this.#settings.captureContent) span.set(() => toolContent(tool.input));
+          return span;
+        },
+      },
+      messages,
+      tools,
+      options,
+    );
+  }
+
+  /** Of one conversation. */
+  #reader(): ConversationReader {
+    return new ConversationReader({ provider: this.provider, model: this.model, ...this.#capabilities });
+  }
+
+  #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): InferenceStream {
+    const { call, output } = this.#prepare(messages, options, reader);
+    return new CallStream(
+      () => call(true),
+      (generation) => this.#judged(generation, output),
+      (reason) => aborted(reason, { provider: this.provider, model: this.model }),
+    );
+  }
+
+  #prepare(messages: ChatMessage[], options: GenerateOptions, conversation: ConversationReader): Prepared {
+    const about = {
+      provider: this.provider,
+      model: this.model,
+      capabilities: this.#capabilities,
+      defaults: this.#defaults,
+      unsupported: this.#unsupported,
+      conversation,
+    };
+    const { output, ...prepared } = prepareRequest(messages, options, about);
+    const { signal, idleTimeoutMs } = options;
+    return {
+      output,
+      call: (isStreamed) =>
+        new ModelCall(this.#settings, {
+          ...prepared,
+          signal,
+          idleTimeoutMs: idleTimeoutMs ?? (isStreamed ? STREAM_IDLE_MS : WHOLE_IDLE_MS),
+          isStreamed,
+          scope: currentScope(signal),
+        }),
+    };
+  }
+
+  /** @throws InferenceError `invalid-output` */
+  async #judged(generation: Generation, output: CompiledSchema | undefined): Promise<Generation> {
+    if (output === undefined) return generation;
+    const judged = await judge(generation, output);
+    if ("generation" in judged) return judged.generation;
+    throw this.#invalidOutput(generation, judged.faults);
+  }
+
+  #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string): InferenceError {
+    const why = finishReason.unified === "stop" ? "" : ` (it ended by "${finishReason.raw ?? finishReason.unified}")`;
+    const message = `${this.provider} ${this.model}: the answer does not fit the schema of \`output\`${why}. Simplify the schema, or raise maxTokens.`;
+    return new InferenceError(message, {
+      code: "invalid-output",
+      retryable: true,
+      provider: this.provider,
+      model: this.model,
+      usage,
+      partial: blocks,
+      cause: new Error(faults.length > 300 ? `${faults.slice(0, 300)}…` : faults),
+    });
+  }
+}
+
+/** What the model is told of an answer that does not fit. */
+const repairRequest = (faults: string): string =>
+  `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
+
+/** The answer with its parsed output, or what is wrong with it. */
+async function judge(generation: Generation, output: CompiledSchema): Promise<{ generation: Generation } | { faults: string }> {
+  // A turn that calls tools is not the answer yet.
+  if (generation.finishReason.unified === "tool-calls") return { generation };
+  let value: unknown;
+  try {
+    value = JSON.parse(withoutFence(textOf(generation.blocks)));
+  } catch {
+    // The parser's own message holds a piece of the answer.
+    return { faults: "it is no JSON" };
+  }
+  const checked = await output.check(value);
+  return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };
+}
+
+/** Models without native structured output like to wrap JSON as Markdown does code. */
+function withoutFence(text: string): string {
+  const trimmed = text.trim();
+  return /^```(?:json)?\s([\s\S]*)```$/.exec(trimmed)?.[1] ?? trimmed;
+}

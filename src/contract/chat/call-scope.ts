@@ -1,0 +1,65 @@
+/** Where a model is called from: the run that pays for the call, ends it, and traces it. Found by the module's signal, or by where it runs. */
+import type { Span } from "#contract/base/telemetry";
+import type { Usage } from "./usage.ts";
+
+/** What a call may cost at most, told before it is made. Unknown prices are `undefined`. */
+export interface CallEstimate {
+  model: string;
+  tokens: number;
+  cost: number | undefined;
+}
+
+/** Where a module keeps what it has reached, within its own persisted state. */
+export interface Checkpoint {
+  /** What was saved last, also before a restore; `undefined` at first. */
+  load(): Promise<unknown>;
+  /** Keeps a JSON value; settles when it would survive the end of the process, as far as the node's snapshots do. */
+  save(state: unknown): Promise<void>;
+}
+
+/** One attempt of one module, as far as calls of models concern it. */
+export interface CallScope {
+  /** The module's, or the tool's that runs within it: what a chain there is called in traces. */
+  readonly agentName: string;
+  readonly signal: AbortSignal;
+  readonly span: Span;
+  readonly idempotencyKey: string;
+  /** Where chains are kept; absent where nothing goes on from it, such as a later visit of a generator. */
+  readonly chains: Checkpoint | undefined;
+  /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */
+  admit(estimate: CallEstimate): (usage: Usage) => void;
+}
+
+/** The part of Node's `AsyncLocalStorage` that is used. */
+interface Storage {
+  run<T>(store: CallScope, work: () => T): T;
+  getStore(): CallScope | undefined;
+}
+
+const scopes = new WeakMap<AbortSignal, CallScope>();
+let storage: Storage | undefined;
+
+/** Called by the first client: runs without models do not pay for it. In a browser a call is found by its signal alone. */
+export function followCalls(): void {
+  if (storage !== undefined) return;
+  const hooks = (
+    globalThis as { process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: new () => Storage } } }
+  ).process?.getBuiltinModule?.("node:async_hooks");
+  if (hooks !== undefined) storage = new hooks.AsyncLocalStorage();
+}
+
+/** Whether somebody may call a model. */
+export const areCallsFollowed = (): boolean => storage !== undefined;
+
+export function runInScope<T>(scope: CallScope, work: () => T): T {
+  return storage === undefined ? work() : storage.run(scope, work);
+}
+
+/** Makes the calls that are given this signal calls of the scope. */
+export function bindScope(signal: AbortSignal, scope: CallScope): void {
+  scopes.set(signal, scope);
+}
+
+export function currentScope(signal?: AbortSignal): CallScope | undefined {
+  return (signal === undefined ? undefined : scopes.get(signal)) ?? storage?.getStore();
+}

@@ -1,0 +1,101 @@
+/** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
+import type { ContentBlock } from "./message.ts";
+import type { Schema } from "./schema.ts";
+import type { Tool } from "./tool.ts";
+import type { Usage } from "./usage.ts";
+
+/** `false` asks for none; `true` for what the model does by itself. */
+export type Thinking =
+  | boolean
+  | {
+      /** How hard the model thinks, in the provider's own scale. */
+      effort?: "minimal" | "low" | "medium" | "high" | "max";
+      /** Tokens at most, at least 1,024, for models that take a budget. */
+      budgetTokens?: number;
+      /** Whether the thoughts are shown in summary. Default: as the provider does. */
+      display?: "summarized" | "omitted";
+    };
+
+export type ToolChoice = "auto" | "any" | "none" | { name: string };
+
+export interface GenerateOptions {
+  /** Tokens that the answer may have at most. Default: the client's, else what the provider does. */
+  maxTokens?: number;
+  temperature?: number;
+  topP?: number;
+  stopSequences?: string[];
+  /** Told to the model; the caller runs them. `toolChain` runs them itself. */
+  tools?: Tool[];
+  /** Default `"auto"`. */
+  toolChoice?: ToolChoice;
+  thinking?: Thinking;
+  /** The answer is JSON of this schema, parsed into `output`. */
+  output?: Schema;
+  /** Ends the call; it rejects with an InferenceError of code `aborted` and the name `AbortError`. */
+  signal?: AbortSignal;
+  /** Milliseconds without a byte from the provider. Default 120,000 for a stream, 600,000 without. */
+  idleTimeoutMs?: number;
+  /**
+   * Where the provider caches what it reads: `"auto"` puts markers at the end of tools and system, and at the last two tails
+   * of the conversation; `"manual"` only where a message has `cacheMarker`. Default `"manual"`, in a tool chain `"auto"`.
+   */
+  caching?: "auto" | "manual";
+}
+
+export interface FinishReason {
+  unified: "stop" | "length" | "tool-calls" | "content-filter" | "other";
+  /** The provider's own word. */
+  raw: string | null;
+}
+
+export interface Generation {
+  /** The text blocks, put together. */
+  text: string;
+  blocks: ContentBlock[];
+  /** With the option `output`: the parsed answer. */
+  output?: unknown;
+  usage: Usage;
+  /** The model that answered, as the provider names it. */
+  model: string;
+  finishReason: FinishReason;
+  /** What was asked for and left out, since the model cannot do it. */
+  warnings: string[];
+  /** The provider's own answer; of a stream, its last event. */
+  raw: unknown;
+}
+
+/** A piece of a tool's input as it streams. */
+export interface ToolInputDelta {
+  readonly type: "tool-input-delta";
+  readonly id: string;
+  /** The next piece of JSON text. */
+  readonly delta: string;
+  /** The input as far as it can be read: never to be acted on. Parsed when it is asked for. */
+  readonly preview: unknown;
+}
+
+/** `id` tells the blocks of one stream apart; for a tool it is the tool use's id. */
+export type StreamPart =
+  | { readonly type: "text-start"; readonly id: string }
+  | { readonly type: "text-delta"; readonly id: string; readonly text: string }
+  | { readonly type: "text-end"; readonly id: string }
+  | { readonly type: "thinking-start"; readonly id: string }
+  | { readonly type: "thinking-delta"; readonly id: string; readonly text: string }
+  | { readonly type: "thinking-end"; readonly id: string }
+  | { readonly type: "tool-input-start"; readonly id: string; readonly name: string }
+  | ToolInputDelta
+  | { readonly type: "tool-call"; readonly id: string; readonly name: string; readonly input: unknown; readonly inputError?: string }
+  | { readonly type: "finish"; readonly finishReason: FinishReason; readonly usage: Usage };
+
+/**
+ * One streamed call. Read either its parts, or `text`, or `result` alone; whoever stops reading ends the call.
+ *
+ * @example
+ * for await (const text of client.stream(messages).text) process.stdout.write(text);
+ */
+export interface InferenceStream extends AsyncIterable<StreamPart> {
+  /** The text deltas. */
+  readonly text: AsyncIterable<string>;
+  /** The whole answer; when nobody reads the parts, it reads them itself. */
+  readonly result: Promise<Generation>;
+}

@@ -1,0 +1,109 @@
+/** What is said to a model and what it answers: plain JSON, the same for every provider. */
+import { z } from "zod";
+import { parseOptions } from "#contract/base/options";
+import { ChatRole } from "#contract/base/vocabulary";
+
+/**
+ * What a provider gave with a block, to be handed back unchanged: signatures, encrypted reasoning, ids.
+ * It goes back only to the same model of the same provider; for another one it is left out.
+ */
+export interface NativeData {
+  provider: string;
+  model: string;
+  data?: Record<string, unknown>;
+}
+
+export interface TextBlock {
+  type: "text";
+  text: string;
+  native?: NativeData;
+}
+
+/** The model's thoughts, as far as the provider shows them; an empty text with a signature is one too. */
+export interface ThinkingBlock {
+  type: "thinking";
+  text: string;
+  /** Proves to the provider that the thought is its own; goes back byte for byte. */
+  signature?: string;
+  native?: NativeData;
+}
+
+/** Either base64 data with its media type, or an address that the provider fetches. */
+export type ImageBlock = { type: "image"; mediaType: string; data: string } | { type: "image"; url: string };
+
+export interface ToolUseBlock {
+  type: "tool-use";
+  id: string;
+  name: string;
+  /** JSON; when the model's text was no JSON, that text, and `inputError` says why. */
+  input: unknown;
+  inputError?: string;
+  native?: NativeData;
+}
+
+export interface ToolResultBlock {
+  type: "tool-result";
+  toolUseId: string;
+  content: string;
+  /** Default false. */
+  isError?: boolean;
+}
+
+export type ContentBlock = TextBlock | ThinkingBlock | ImageBlock | ToolUseBlock | ToolResultBlock;
+
+export interface ChatMessage {
+  role: ChatRole;
+  content: string | ContentBlock[];
+  /** Asks the provider to cache the conversation up to the end of this message. Default false. */
+  cacheMarker?: boolean;
+  /** Says the message only to models whose id contains one of these, such as `"claude"`; absent says it to all. */
+  modelFamilies?: string[];
+}
+
+const native = z.strictObject({ provider: z.string(), model: z.string(), data: z.record(z.string(), z.unknown()).optional() }).optional();
+const block = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text"), text: z.string(), native }),
+  z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.string().optional(), native }),
+  z
+    .strictObject({ type: z.literal("image"), mediaType: z.string().optional(), data: z.string().optional(), url: z.string().optional() })
+    .refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {
+      message: "expected mediaType with data, or url",
+    }),
+  z.strictObject({
+    type: z.literal("tool-use"),
+    id: z.string().min(1),
+    name: z.string().min(1),
+    input: z.unknown(),
+    inputError: z.string().optional(),
+    native,
+  }),
+  z.strictObject({ type: z.literal("tool-result"), toolUseId: z.string().min(1), content: z.string(), isError: z.boolean().optional() }),
+]);
+const messageSchema = z.strictObject({
+  role: z.enum(ChatRole),
+  content: z.union([z.string(), z.array(block)]),
+  cacheMarker: z.boolean().optional(),
+  modelFamilies: z.array(z.string().min(1)).optional(),
+});
+const messagesSchema = z.array(messageSchema).min(1, { message: "expected at least one message" });
+
+/** @param from the first that is not known to be right. @throws AsimovError `invalid-options`, naming the place, never the content */
+export function requireMessages(messages: readonly ChatMessage[], from = 0): void {
+  const isFaulty = (): boolean => {
+    // By index, which also comes to the holes of an array.
+    for (let at = from; at < messages.length; at++) if (!messageSchema.safeParse(messages[at]).success) return true;
+    return false;
+  };
+  if (Array.isArray(messages) && messages.length > 0 && !isFaulty()) return;
+  // Now for the words: every fault, with its place in the whole.
+  parseOptions(messagesSchema, messages, "messages");
+}
+
+export function blocksOf({ content }: ChatMessage): readonly ContentBlock[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+}
+
+/** The text blocks of an answer, put together. */
+export function textOf(blocks: readonly ContentBlock[]): string {
+  return blocks.map((entry) => (entry.type === "text" ? entry.text : "")).join("");
+}

@@ -1,0 +1,84 @@
+/** Schemas as users write them: zod, any Standard Schema, or JSON Schema; told to models as JSON Schema, and checked on the way in. */
+import { z } from "zod";
+import { AsimovError, messageOf } from "#contract/base/errors";
+
+export type JsonSchema = { readonly [key: string]: unknown };
+
+/** The interface that zod, Valibot, ArkType and others share; see standardschema.dev. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+      }[];
+    };
+
+export type Schema = StandardSchema | JsonSchema;
+
+/** What a checked value is, as TypeScript sees it; `unknown` for JSON Schema. */
+export type Checked<S extends Schema> = S extends StandardSchema<unknown, infer Output> ? Output : unknown;
+
+/** A schema in both of its uses. */
+export interface CompiledSchema {
+  readonly json: JsonSchema;
+  /** The value with defaults filled in, or every fault as one sentence that a model can act on. */
+  check(value: unknown): Promise<{ value: unknown } | { faults: string }>;
+}
+
+const isStandard = (schema: Schema): schema is StandardSchema =>
+  (typeof schema === "object" || typeof schema === "function") && schema !== null && "~standard" in schema;
+
+/** @throws AsimovError `invalid-schema` for what cannot be told to a model */
+export function compileSchema(schema: Schema, what: string): CompiledSchema {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) {
+    throw invalid(what, `expected zod, a Standard Schema or JSON Schema, got ${schema === null ? "null" : typeof schema}`);
+  }
+  const standard = isStandard(schema) ? schema : fromJsonSchema(schema, what);
+  return { json: isStandard(schema) ? toJsonSchema(schema, what) : schema, check: (value) => check(standard, value) };
+}
+
+async function check(schema: StandardSchema, value: unknown): Promise<{ value: unknown } | { faults: string }> {
+  const result = await schema["~standard"].validate(value);
+  if (result.issues === undefined) return { value: result.value };
+  const faults = result.issues.map(({ message, path }) => {
+    const place = (path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+    return place === "" ? message : `${place}: ${message}`;
+  });
+  return { faults: faults.join("; ") };
+}
+
+function fromJsonSchema(schema: JsonSchema, what: string): StandardSchema {
+  try {
+    return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]) as unknown as StandardSchema;
+  } catch (error) {
+    throw invalid(what, `this JSON Schema cannot be checked (${messageOf(error)})`, error);
+  }
+}
+
+function toJsonSchema(schema: StandardSchema, what: string): JsonSchema {
+  try {
+    const own = (schema["~standard"] as { jsonSchema?: { input(options: { target: string }): JsonSchema } }).jsonSchema;
+    // What the model writes is the schema's input: fields with a default are optional there.
+    const json: JsonSchema | undefined =
+      schema["~standard"].vendor === "zod"
+        ? (z.toJSONSchema(schema as unknown as z.ZodType, { io: "input" }) as JsonSchema)
+        : own?.input({ target: "draft-2020-12" });
+    if (json === undefined) throw new Error("its library tells no JSON Schema of it; give JSON Schema instead");
+    const { $schema: _dialect, ...rest } = json;
+    return rest;
+  } catch (error) {
+    throw invalid(what, `this schema cannot be told to a model (${messageOf(error)})`, error);
+  }
+}
+
+const invalid = (what: string, fault: string, cause?: unknown): AsimovError =>
+  new AsimovError(`${what}: ${fault}.`, { code: "invalid-schema", cause });

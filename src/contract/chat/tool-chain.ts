@@ -1,0 +1,136 @@
+/** Chains of tool calls: what may be asked of one, and what it gives. */
+
+import type { Span } from "#contract/base/telemetry";
+import type { Checkpoint } from "./call-scope.ts";
+import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
+import type { ChatMessage, ContentBlock } from "./message.ts";
+import type { Tool } from "./tool.ts";
+import type { Usage } from "./usage.ts";
+
+/** A prompt and tools that go together; the model changes modes by its tool `switch_mode`. */
+export interface ToolMode {
+  /** What the mode is for, for the model that chooses. */
+  description: string;
+  /** Instructions that hold in this mode. */
+  system?: string;
+  /** Besides the chain's own tools, which every mode has. */
+  tools: Tool[];
+}
+
+/** For models without tools of their own. */
+export interface ToolParser {
+  /** What the model is told of its tools, once, in the system's part. */
+  describe(tools: readonly Tool[]): string;
+  /** The calls in an answer, and what is left of its text. A call whose text is broken has `inputError`. */
+  parse(text: string): { text: string; calls: { name: string; input: unknown; inputError?: string }[] };
+  /** How a call looks in an answer, so that the conversation reads as it was written. */
+  render(call: { name: string; input: unknown }): string;
+}
+
+export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
+  /** Calls of the model; at least 1. Default 10. */
+  maxIterations?: number;
+  /** Tools of one turn that run at a time; at least 1. Default 8. */
+  maxParallelTools?: number;
+  /**
+   * Called with each block when it ends, one at a time: the model's while its answer still streams, then the tools' results in the
+   * order in which the tools end. A `toolParser`'s calls come after the text that it reads them in. What one throws is what the
+   * chain fails with: the answer and the tools that still run are aborted, and a chain that goes on from its checkpoint does again
+   * what was refused, tools under the same key. While one waits, the block is not done.
+   */
+  middlewares?: ((block: ContentBlock) => void | Promise<void>)[];
+  modeSwap?: { modes: Record<string, ToolMode>; initial: string };
+  /**
+   * When the context is full, the oldest messages are dropped until this part of their size is left, between 0 and 1.
+   * SYSTEM messages at the start and the first USER message stay; calls and results stay together. Where a model's thoughts are
+   * bound to the conversation before them, all of them are left out, too. Default: the chain ends.
+   */
+  fifoRatio?: number;
+  /** Tokens that the model reads at most. Default: as the library knows it. */
+  contextWindow?: number;
+  toolParser?: ToolParser;
+  /** Shortens what a tool gave, or threw, before it is told to the model. What this throws is what the chain fails with. */
+  toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
+  /** Characters of one result; what is longer is cut, and says so. Default 100,000. */
+  maxToolResultChars?: number;
+  /**
+   * Where the chain keeps what it has reached, and goes on from: then the conversation that was kept counts, whatever is given, and
+   * a chain that had ended gives its result again. Each chain needs one of its own. Default, in an agent's run: beside the module's.
+   */
+  checkpoint?: Checkpoint;
+  /** The start of every tool call's key. Default: the module's own, else a random one. */
+  idempotencyKey?: string;
+}
+
+export interface ToolChainResult {
+  /** The whole conversation, what was given first. */
+  messages: ChatMessage[];
+  /** Of the last answer. */
+  text: string;
+  /** With the option `output`: the parsed answer, when the chain has finished. */
+  output?: unknown;
+  /** Of all calls together. */
+  usage: Usage;
+  /** Calls of the model. */
+  iterations: number;
+  stopReason: "finished" | "max-iterations" | "stopped" | "context-length";
+}
+
+/** What a chain needs of a model. */
+export interface ChatModel {
+  readonly provider: string;
+  readonly model: string;
+  /** See `Capabilities`. */
+  readonly boundThinking: boolean;
+  readonly contextWindow: number | undefined;
+  stream(messages: ChatMessage[], options: GenerateOptions): InferenceStream;
+  /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
+  answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;
+  traceChain(): Span;
+  traceTool(tool: { name: string; id: string; description?: string; input: unknown }, parent: Span): Span;
+}
+
+/** One tool call of the turn, as plain data. */
+export interface ToolOrder {
+  id: string;
+  name: string;
+  /** JSON text: what a model wrote is never walked. */
+  input: string;
+  inputError?: string;
+  idempotencyKey: string;
+}
+
+export interface ToolOutcome {
+  id: string;
+  content: string;
+  isError: boolean;
+  /** The tool ends the chain. */
+  stops?: true;
+  /** The tool changed the mode. */
+  mode?: string;
+}
+
+/** What asking the model gave. Messages are JSON texts. */
+export type TurnAnswer =
+  | {
+      kind: "answered";
+      message: string;
+      text: string;
+      calls: Omit<ToolOrder, "idempotencyKey">[];
+      isCut: boolean;
+      usage: Usage;
+      output?: string;
+    }
+  | { kind: "invalid-output"; message: string; repair: string; usage: Usage }
+  | { kind: "context-full"; usage: Usage };
+
+/** What the actors of a chain ask of whoever runs it. */
+export interface ToolChainHost {
+  readonly maxParallelTools: number;
+  ask(messages: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer>;
+  runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome>;
+  /** The conversation with its oldest part left out; `undefined` when nothing can be left out. */
+  trim(messages: readonly string[]): readonly string[] | undefined;
+  /** Something was finished that must not be done again: settles when it is kept. */
+  keep(): Promise<void> | undefined;
+}

@@ -1,0 +1,76 @@
+/** A tool: what a model is told of it, how its input is checked, and what runs. */
+import { z } from "zod";
+import { AsimovError } from "#contract/base/errors";
+import { type Checked, type CompiledSchema, compileSchema, type JsonSchema, type Schema } from "./schema.ts";
+
+export interface ToolContext {
+  /** Aborted when the chain is, or when its module times out. */
+  readonly signal: AbortSignal;
+  readonly toolUseId: string;
+  /** The same for the same tool call, also after a restore: hand it to services that take one. */
+  readonly idempotencyKey: string;
+  /** Ends the chain when the tools of this turn have ended, before the model is asked again. */
+  stop(): void;
+}
+
+/** Made by `defineTool`. */
+export interface Tool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema, as the model is told. */
+  readonly inputSchema: JsonSchema;
+  /** The input as `run` gets it, or what is wrong with it. */
+  check(input: unknown): Promise<{ value: unknown } | { faults: string }>;
+  run(input: unknown, context: ToolContext): unknown;
+}
+
+function isTool(value: unknown): value is Tool {
+  const tool = value as Partial<Tool> | null | undefined;
+  return typeof tool?.name === "string" && typeof tool.inputSchema === "object" && typeof tool.run === "function";
+}
+
+export const toolsSchema = z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" }));
+
+/** What every provider takes as a name. */
+const NAME = /^[A-Za-z_][\w-]{0,63}$/;
+
+export interface ToolInit<S extends Schema> {
+  /** Letters, digits, `_` and `-`; 64 at most, and a letter or `_` first. */
+  name: string;
+  /** What the tool does and when to use it, for the model. */
+  description: string;
+  input: S;
+  /** Its result is told to the model: a string as it is, anything else as JSON. What it throws is told as an error. */
+  run(input: Checked<S>, context: ToolContext): unknown;
+}
+
+/**
+ * @throws AsimovError `invalid-name`, `invalid-options`, `invalid-schema`
+ * @example
+ * const add = defineTool({
+ *   name: "add",
+ *   description: "Adds two numbers",
+ *   input: z.object({ a: z.number(), b: z.number() }),
+ *   run: ({ a, b }) => a + b,
+ * });
+ */
+export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
+  const { name, description, input, run } = init;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new AsimovError(
+      `The name of a tool must be 1 to 64 letters, digits, "_" and "-", and start with a letter or "_"; got ${JSON.stringify(name)}.`,
+      { code: "invalid-name" },
+    );
+  }
+  if (typeof description !== "string" || typeof run !== "function") {
+    throw new AsimovError(`Tool "${name}": expected a description (a string) and run (a function).`, { code: "invalid-options" });
+  }
+  const schema: CompiledSchema = compileSchema(input, `Tool "${name}": input`);
+  return {
+    name,
+    description,
+    inputSchema: schema.json,
+    check: (value) => schema.check(value),
+    run: (value, context) => run(value as Checked<S>, context),
+  };
+}

@@ -1,0 +1,111 @@
+/** What the node machine knows of a node: plain data, with every default filled in. */
+
+import { ModuleType } from "#contract/base/vocabulary";
+import type { GraphNode } from "#contract/graph/graph";
+import { FlowControlModule } from "./flow-control.ts";
+import type { Node } from "./node.ts";
+
+export interface ModuleDefinition {
+  name: string;
+  /** Names of modules of the same node that succeed first. */
+  dependencies: readonly string[];
+  /** Its success ends the attempt. */
+  stops: boolean;
+  outputMailbox?: string;
+}
+
+export interface NodeDefinition {
+  name: string;
+  /** How it runs: its modules in order or at once, the graph of a SUBGRAPH, or nothing. */
+  mode: "ordered" | "parallel" | "nested" | "empty";
+  modules: readonly ModuleDefinition[];
+  /** One success is enough: in order, later modules are fallbacks; in parallel, the first wins. */
+  stopOnSuccess: boolean;
+  /** It has a condition or inputs, to check before it runs. */
+  checks: boolean;
+  /** It has outputs, to check after it ran. */
+  verifies: boolean;
+  /** Attempts in all, at least 1. */
+  attempts: number;
+  /** 0 is no limit. */
+  maxVisits: number;
+  /** Milliseconds for one attempt; 0 is no limit. */
+  timeoutMs: number;
+  /** Milliseconds before the second attempt; 0 starts it at once. */
+  backoff: { initialMs: number; factor: number; maxMs: number };
+  outputMailbox?: string;
+}
+
+const DEFAULT_ATTEMPTS = 3;
+const DEFAULT_MAX_VISITS = 5;
+
+const definitions = new WeakMap<Node, NodeDefinition>();
+
+export function defineNode(node: Node): NodeDefinition {
+  let definition = definitions.get(node);
+  if (definition === undefined) {
+    definition = toDefinition(node);
+    definitions.set(node, definition);
+  }
+  return definition;
+}
+
+function toDefinition(node: Node): NodeDefinition {
+  const { nodeConfig, config } = node;
+  const isGraph = node.type === ModuleType.SUBGRAPH;
+  const timeoutMs = config.timeoutMs ?? 0;
+  return {
+    name: node.name,
+    mode: isGraph ? "nested" : node.modules.length === 0 ? "empty" : nodeConfig.parallel === true ? "parallel" : "ordered",
+    modules: isGraph
+      ? [{ name: node.name, dependencies: [], stops: false }]
+      : node.modules.map((module) => ({
+          name: module.name,
+          dependencies: module.dependencies,
+          stops: module.config.stopOnSuccess === true,
+          ...(module.outputMailbox === undefined ? {} : { outputMailbox: module.outputMailbox }),
+        })),
+    stopOnSuccess: config.stopOnSuccess ?? false,
+    checks: nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
+    verifies: (nodeConfig.outputs?.length ?? 0) > 0,
+    attempts: nodeConfig.retryOnFailure === false ? 1 : Math.max(1, nodeConfig.maxRetries ?? DEFAULT_ATTEMPTS),
+    maxVisits: nodeConfig.maxVisits ?? DEFAULT_MAX_VISITS,
+    timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
+    backoff: {
+      initialMs: nodeConfig.backoff?.initialMs ?? 0,
+      factor: nodeConfig.backoff?.factor ?? 2,
+      maxMs: nodeConfig.backoff?.maxMs ?? 30_000,
+    },
+    ...(node.outputMailbox === undefined ? {} : { outputMailbox: node.outputMailbox }),
+  };
+}
+
+function partsOf({ modules, nodes }: Node): string[] {
+  const nested = nodes.flatMap((node) => {
+    const { name, dependencies } = node;
+    const own = dependencies.length === 0 ? name : `${name} after ${dependencies.join(", ")}`;
+    return [own, ...partsOf(node).map((part) => `${name}/${part}`)];
+  });
+  return [...modules.map(({ name }) => name), ...nested];
+}
+
+/** What the plan knows of a node. */
+export function graphNodeOf(node: Node): GraphNode {
+  const targets = node.modules.flatMap((module) =>
+    module instanceof FlowControlModule
+      ? [...module.flowConfig.decisions.map(({ nextNode }) => nextNode), module.flowConfig.default ?? []].flat()
+      : [],
+  );
+  return {
+    name: node.name,
+    dependencies: node.dependencies,
+    snapshot: node.snapshot,
+    parts: partsOf(node),
+    targets: [...new Set(targets)],
+  };
+}
+
+/** Milliseconds to wait after a failed attempt. Exponential, as AWS's builders' library describes it, without jitter: a node has no rivals. */
+export function backoffMs({ initialMs, factor, maxMs }: NodeDefinition["backoff"], attempt: number): number {
+  return Math.min(maxMs, initialMs * factor ** (attempt - 1));
+}

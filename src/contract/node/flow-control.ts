@@ -1,0 +1,93 @@
+/** Flow control: a module that decides, by conditions tried in order, which node runs next. */
+import { z } from "zod";
+import { parseOptions } from "#contract/base/options";
+import { ModuleType } from "#contract/base/vocabulary";
+import { AgentModule, type AgentModuleInit, type ModuleContext, type ModuleResult } from "./module.ts";
+
+export interface FlowDecision {
+  nextNode: string;
+  /** A Lua expression; absent always holds. */
+  condition?: string;
+  /** Cache keys that are deleted when this decision is taken. */
+  conditionVariables?: string[];
+  /** Whether the jump closes the generators of the nodes that run again. Default false. */
+  cleanupOnJump?: boolean;
+  metadata?: Record<string, unknown>;
+}
+
+export interface FlowControlConfig {
+  /** Tried in order; the first whose condition holds is taken. */
+  decisions: FlowDecision[];
+  /** Taken when no decision holds; absent falls through to the rest of the plan. */
+  default?: string;
+  /** Default true. */
+  cleanupOnDefault?: boolean;
+}
+
+const flowSchema = z.strictObject({
+  decisions: z.array(
+    z.strictObject({
+      nextNode: z.string().min(1),
+      condition: z.string().min(1).optional(),
+      conditionVariables: z.array(z.string().min(1)).optional(),
+      cleanupOnJump: z.boolean().optional(),
+      metadata: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+  default: z.string().min(1).optional(),
+  cleanupOnDefault: z.boolean().optional(),
+});
+
+/**
+ * Jumps by the first decision that holds, else to the default, else not at all.
+ *
+ * @example
+ * new FlowControlModule({ name: "again?", flowConfig: { decisions: [{ nextNode: "draft", condition: "score < 0.8" }], default: "publish" } });
+ */
+export class FlowControlModule extends AgentModule {
+  readonly flowConfig: Readonly<FlowControlConfig>;
+
+  constructor(init: AgentModuleInit & { flowConfig: FlowControlConfig }) {
+    const { flowConfig, ...rest } = init;
+    super({ type: ModuleType.FLOW_CONTROL, ...rest });
+    this.flowConfig = parseOptions(flowSchema, flowConfig, `Module "${this.name}": flowConfig`) as FlowControlConfig;
+  }
+
+  override async process(context: ModuleContext): Promise<ModuleResult> {
+    for (const decision of this.flowConfig.decisions) {
+      if (await this.holds(decision, context)) return this.jump(decision, context);
+    }
+    return this.fallBack();
+  }
+
+  protected async holds({ condition }: FlowDecision, context: ModuleContext): Promise<boolean> {
+    return condition === undefined || context.evaluate(condition);
+  }
+
+  protected async jump(decision: FlowDecision, context: ModuleContext): Promise<ModuleResult> {
+    await this.take(decision, context);
+    return {
+      status: "success",
+      result: decision.nextNode,
+      decision: decision.nextNode,
+      cleanup: decision.cleanupOnJump ?? false,
+      ...(decision.metadata === undefined ? {} : { metadata: decision.metadata }),
+    };
+  }
+
+  /** To the default, or on with the plan. */
+  protected fallBack(): ModuleResult {
+    const fallback = this.flowConfig.default ?? null;
+    return {
+      status: "success",
+      result: fallback,
+      decision: fallback,
+      cleanup: fallback !== null && (this.flowConfig.cleanupOnDefault ?? true),
+    };
+  }
+
+  /** What follows from taking a decision. */
+  protected async take(decision: FlowDecision, context: ModuleContext): Promise<void> {
+    for (const key of decision.conditionVariables ?? []) await context.cache.delete(key);
+  }
+}

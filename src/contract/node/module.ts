@@ -1,0 +1,221 @@
+/** A module: the smallest piece of work; it gets a context and gives a result, and everything it touches comes in through the context. */
+import { z } from "zod";
+import { AsimovError } from "#contract/base/errors";
+import { MAX_RESULT_DEPTH, toJsonText } from "#contract/base/json";
+import { requireName } from "#contract/base/names";
+import { parseOptions } from "#contract/base/options";
+import type { Task } from "#contract/base/task";
+import { ModuleType } from "#contract/base/vocabulary";
+import type { Checkpoint } from "#contract/chat/call-scope";
+import type { Cache } from "#contract/store/cache";
+
+/** What modules know of a `Node`: a node is made of modules, and a module may add nodes. */
+export interface NodeLike {
+  readonly name: string;
+  readonly type: ModuleType;
+  readonly modules: readonly AgentModule[];
+  readonly nodes: readonly NodeLike[];
+  readonly dependencies: readonly string[];
+}
+
+/** What a module gives for one run. Everything but `newNodes` is JSON; further properties are kept. */
+export interface ModuleResult {
+  status: "success" | "error";
+  result?: unknown;
+  /** What went wrong, when `status` is `"error"`. */
+  error?: string;
+  /** Nodes to add to the graph; each depends on the node that adds it. */
+  newNodes?: NodeLike[];
+  /** The node to jump to; `null` or absent falls through. */
+  decision?: string | null;
+  /** Whether the jump closes the generators of the nodes that run again. Default false. */
+  cleanup?: boolean;
+  metadata?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/** What `context.emit` takes: an event of the user's own, told to whoever reads `run.events()`. */
+export interface EmittedEvent {
+  type: string;
+  [key: string]: unknown;
+}
+
+export interface ModuleContext {
+  /** The run's cache, under the run's prefix. */
+  readonly cache: Cache;
+  readonly task: Task;
+  /** Aborted when the module times out, a sibling fails, or the run is cancelled; its reason is an error. */
+  readonly signal: AbortSignal;
+  /** `visit` and `attempt` count from 1. */
+  readonly node: { readonly name: string; readonly visit: number; readonly attempt: number };
+  /** The same for the same run, node, visit, attempt and module, also after a restore: hand it to services that take one. */
+  readonly idempotencyKey: string;
+  /** The module's config; `context` holds the node's, overlaid by the module's own. */
+  readonly config: ModuleConfig;
+  /** What a module has reached, kept in its own persisted state, so that after a restore the same attempt goes on from there. */
+  readonly checkpoint: Checkpoint;
+  emit(event: EmittedEvent): void;
+  /** Evaluates a Lua condition over the cache and the task, as a node's `condition` is. @throws ConditionError */
+  evaluate(condition: string): Promise<boolean>;
+}
+
+export interface MiddlewareContext {
+  readonly task: Task;
+  readonly signal: AbortSignal;
+  readonly node: ModuleContext["node"];
+}
+
+/** Changes or checks a module's result before anyone else sees it. A middleware that throws fails the module. */
+export abstract class Middleware {
+  abstract process(data: ModuleResult, cache: Cache, context: MiddlewareContext): Promise<ModuleResult>;
+}
+
+export interface ModuleConfig {
+  /** On a node: stop after the first module that succeeds. On a module: stop after this one, when it succeeds. Default false. */
+  stopOnSuccess?: boolean;
+  /** Run in order. A module's come before its node's. */
+  middlewares?: Middleware[];
+  /** Milliseconds for one run with its middlewares, at least 1; `Infinity` for no limit. Default 60,000 for a module, no limit for a node's attempt. */
+  timeoutMs?: number;
+  /** Anything the module needs to know. */
+  context?: Record<string, unknown>;
+}
+
+export interface AgentModuleInit {
+  name: string;
+  /** Default EXECUTOR. */
+  type?: ModuleType;
+  config?: ModuleConfig;
+  /** Modules of the same node that succeed before this one starts. */
+  dependencies?: string[];
+  /** The mailboxes that the module reads; for people and tools, `context.cache.getMessage` does the reading. */
+  inputMailboxes?: string[];
+  /** Where the result is published, once, after all middlewares. */
+  outputMailbox?: string;
+  /** Record a span for each run. Default false. */
+  trace?: boolean;
+}
+
+export type ModuleProcess = (context: ModuleContext) => Promise<ModuleResult> | AsyncGenerator<ModuleResult> | ModuleResult;
+
+export const DEFAULT_MODULE_TIMEOUT_MS = 60_000;
+
+/** `z.array` would copy the instances; this keeps them as they are. */
+const middleware = z.custom<Middleware>((value) => typeof (value as Middleware | null)?.process === "function", {
+  message: "expected a Middleware, with a `process` method",
+});
+const plainRecord = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
+  message: "expected an object",
+});
+
+export const moduleConfigSchema = z.strictObject({
+  stopOnSuccess: z.boolean().optional(),
+  middlewares: z.array(middleware).optional(),
+  timeoutMs: z
+    .union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected milliseconds, at least 1, or Infinity" })
+    .optional(),
+  context: plainRecord.optional(),
+});
+
+const moduleSchema = z.strictObject({
+  name: z.unknown(),
+  type: z.enum(ModuleType).optional(),
+  config: moduleConfigSchema.optional(),
+  dependencies: z.array(z.string()).optional(),
+  inputMailboxes: z.array(z.string().min(1)).optional(),
+  outputMailbox: z.string().min(1).optional(),
+  trace: z.boolean().optional(),
+});
+
+/**
+ * The base of every module.
+ *
+ * @example
+ * class Greeter extends AgentModule {
+ *   async process({ task }: ModuleContext): Promise<ModuleResult> {
+ *     return { status: "success", result: `Hello, ${task.objective}` };
+ *   }
+ * }
+ */
+export abstract class AgentModule {
+  readonly name: string;
+  readonly type: ModuleType;
+  readonly config: Readonly<ModuleConfig>;
+  readonly dependencies: readonly string[];
+  readonly inputMailboxes: readonly string[];
+  readonly outputMailbox: string | undefined;
+  readonly trace: boolean;
+
+  /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */
+  constructor(init: AgentModuleInit) {
+    const name = requireName((init as AgentModuleInit | undefined)?.name, "module");
+    const options = parseOptions(moduleSchema, init, `Module "${name}"`);
+    this.name = name;
+    this.type = options.type ?? ModuleType.EXECUTOR;
+    this.config = (options.config ?? {}) as ModuleConfig;
+    this.dependencies = options.dependencies ?? [];
+    this.inputMailboxes = options.inputMailboxes ?? [];
+    this.outputMailbox = options.outputMailbox;
+    this.trace = options.trace ?? false;
+  }
+
+  /**
+   * Does the work. An async generator gives one yield for each visit of its node.
+   * What it throws is a failed attempt; a `NonRetryableError` fails the node at once.
+   */
+  abstract process(context: ModuleContext): Promise<ModuleResult> | AsyncGenerator<ModuleResult>;
+}
+
+class FunctionModule extends AgentModule {
+  readonly #process: ModuleProcess;
+  constructor(init: AgentModuleInit, process: ModuleProcess) {
+    super(init);
+    this.#process = process;
+  }
+  override process(context: ModuleContext): Promise<ModuleResult> | AsyncGenerator<ModuleResult> {
+    return this.#process(context) as Promise<ModuleResult>;
+  }
+}
+
+/**
+ * A module from a function.
+ *
+ * @example
+ * const greet = defineModule({ name: "greet", process: async ({ task }) => ({ status: "success", result: task.objective }) });
+ */
+export function defineModule(init: AgentModuleInit & { process: ModuleProcess }): AgentModule {
+  const { process, ...rest } = init;
+  if (typeof process !== "function") {
+    throw new AsimovError(`Module "${String(init.name)}": process: expected a function, got ${typeof process}.`, {
+      code: "invalid-options",
+    });
+  }
+  return new FunctionModule(rest, process);
+}
+
+/** A result that was checked: its JSON text, where added nodes stay by name, and the nodes. */
+export interface CheckedResult {
+  result: ModuleResult;
+  json: string;
+  newNodes: readonly NodeLike[];
+}
+
+/** @throws AsimovError `not-json`, with the path of the value, or `invalid-result` */
+export function checkResult(value: unknown, module: string): CheckedResult {
+  const refuse = (expected: string, got: unknown): never => {
+    const shown = typeof got === "string" ? JSON.stringify(got) : String(got);
+    throw new AsimovError(`Module "${module}" must give ${expected}; it gave ${shown}.`, { code: "invalid-result" });
+  };
+  if (typeof value !== "object" || value === null) return refuse('{ status: "success" | "error", … }', value);
+  const result = value as ModuleResult;
+  if (result.status !== "success" && result.status !== "error")
+    refuse('{ status: "success" | "error", … }', `status ${String(result.status)}`);
+  if (result.decision !== undefined && result.decision !== null && typeof result.decision !== "string") {
+    refuse("a decision that is the name of a node, or null", typeof result.decision);
+  }
+  const { newNodes, ...rest } = result;
+  if (newNodes === undefined) return { result, json: toJsonText(rest, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes: [] };
+  if (!Array.isArray(newNodes)) return refuse("newNodes as an array of Node", typeof newNodes);
+  const names = newNodes.map((node) => node?.name);
+  return { result, json: toJsonText({ ...rest, newNodes: names }, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes };
+}

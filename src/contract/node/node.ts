@@ -1,0 +1,160 @@
+/** A node: modules that run as one step of the graph, or a graph of its own, with conditions and limits. */
+import { z } from "zod";
+import { AsimovError } from "#contract/base/errors";
+import { requireName } from "#contract/base/names";
+import { parseOptions } from "#contract/base/options";
+import { ModuleType, SnapshotControl } from "#contract/base/vocabulary";
+import { levelsOf } from "#contract/graph/graph";
+import { AgentModule, type ModuleConfig, moduleConfigSchema, type NodeLike } from "./module.ts";
+
+/** How long to wait before the next attempt: `initialMs * factor ** (attempt - 1)`, at most `maxMs`. */
+export interface Backoff {
+  /** Milliseconds before the second attempt. */
+  initialMs: number;
+  /** Default 2. */
+  factor?: number;
+  /** Default 30,000. */
+  maxMs?: number;
+}
+
+export interface NodeConfig {
+  /** Run the modules at once, not in order. Default false. */
+  parallel?: boolean;
+  /** A Lua expression; when it is false the node is skipped, with what depends only on it. */
+  condition?: string;
+  /** Default true. */
+  retryOnFailure?: boolean;
+  /** Attempts in all. Default 3; 0 is one attempt. */
+  maxRetries?: number;
+  /** Visits in one run; 0 is no limit. Default 5. */
+  maxVisits?: number;
+  /** Cache keys that must exist before the node runs. */
+  inputs?: string[];
+  /** Cache keys that must exist after the node ran. */
+  outputs?: string[];
+  /** None by default: the next attempt starts at once. */
+  backoff?: Backoff;
+  /** Of a SUBGRAPH: its own limit of iterations. Default: the agent's. */
+  maxTotalIterations?: number;
+}
+
+export interface NodeInit {
+  name: string;
+  /** Default EXECUTOR, or SUBGRAPH when `nodes` are given. */
+  type?: ModuleType;
+  modules?: AgentModule[];
+  /** The nodes of a SUBGRAPH. */
+  nodes?: Node[];
+  /** Nodes that end before this one starts. */
+  dependencies?: string[];
+  nodeConfig?: NodeConfig;
+  /** Middlewares, time limit and context for all modules of the node. */
+  config?: ModuleConfig;
+  /** When to store a snapshot before this node. Default NEVER. */
+  snapshot?: SnapshotControl;
+  /** The mailboxes that the node's modules read, so that `run.send` knows them. */
+  inputMailboxes?: string[];
+  /** Where the node's result is published, once. */
+  outputMailbox?: string;
+  /** Record a span for each visit. Default false. */
+  trace?: boolean;
+}
+
+const count = z.int().min(0);
+const names = z.array(z.string().min(1));
+
+const nodeConfigSchema = z.strictObject({
+  parallel: z.boolean().optional(),
+  condition: z.string().min(1).optional(),
+  retryOnFailure: z.boolean().optional(),
+  maxRetries: count.optional(),
+  maxVisits: count.optional(),
+  inputs: names.optional(),
+  outputs: names.optional(),
+  backoff: z
+    .strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() })
+    .optional(),
+  maxTotalIterations: z.int().min(1).optional(),
+});
+
+const nodeSchema = z.strictObject({
+  name: z.unknown(),
+  type: z.enum(ModuleType).optional(),
+  modules: z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" })).optional(),
+  nodes: z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" })).optional(),
+  dependencies: z.array(z.string()).optional(),
+  nodeConfig: nodeConfigSchema.optional(),
+  config: moduleConfigSchema.optional(),
+  snapshot: z.enum(SnapshotControl).optional(),
+  inputMailboxes: names.optional(),
+  outputMailbox: z.string().min(1).optional(),
+  trace: z.boolean().optional(),
+});
+
+/**
+ * One step of the graph.
+ *
+ * @example
+ * new Node({ name: "write", modules: [draft, check], dependencies: ["plan"], nodeConfig: { maxRetries: 2 }, snapshot: "ALWAYS" });
+ */
+export class Node implements NodeLike {
+  readonly name: string;
+  readonly type: ModuleType;
+  readonly modules: readonly AgentModule[];
+  readonly nodes: readonly Node[];
+  readonly dependencies: readonly string[];
+  readonly nodeConfig: Readonly<NodeConfig>;
+  readonly config: Readonly<ModuleConfig>;
+  readonly snapshot: SnapshotControl;
+  readonly inputMailboxes: readonly string[];
+  readonly outputMailbox: string | undefined;
+  readonly trace: boolean;
+
+  /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */
+  constructor(init: NodeInit) {
+    const name = requireName((init as NodeInit | undefined)?.name, "node");
+    const what = `Node "${name}"`;
+    const options = parseOptions(nodeSchema, init, what);
+    const hasNodes = options.nodes !== undefined && options.nodes.length > 0;
+    const type = options.type ?? (hasNodes ? ModuleType.SUBGRAPH : ModuleType.EXECUTOR);
+    if ((type === ModuleType.SUBGRAPH) !== hasNodes || (hasNodes && (options.modules?.length ?? 0) > 0)) {
+      throw new AsimovError(
+        `${what}: a SUBGRAPH has \`nodes\` and no \`modules\`; an EXECUTOR or FLOW_CONTROL has \`modules\` and no \`nodes\`.`,
+        {
+          code: "invalid-options",
+        },
+      );
+    }
+    this.name = name;
+    this.type = type;
+    this.modules = orderModules(what, options.modules ?? []);
+    this.nodes = options.nodes ?? [];
+    this.dependencies = [...new Set(options.dependencies ?? [])];
+    this.nodeConfig = (options.nodeConfig ?? {}) as NodeConfig;
+    this.config = (options.config ?? {}) as ModuleConfig;
+    this.snapshot = options.snapshot ?? SnapshotControl.NEVER;
+    this.inputMailboxes = options.inputMailboxes ?? [];
+    this.outputMailbox = options.outputMailbox;
+    this.trace = options.trace ?? false;
+  }
+}
+
+/** Declaration order, but dependencies first. @throws AsimovError `invalid-options` */
+function orderModules(what: string, modules: readonly AgentModule[]): readonly AgentModule[] {
+  const refuse = (fault: string): never => {
+    throw new AsimovError(`${what}: ${fault}.`, { code: "invalid-options" });
+  };
+  const byName = new Map<string, AgentModule>();
+  for (const module of modules) {
+    if (byName.has(module.name)) refuse(`two modules are named "${module.name}"`);
+    byName.set(module.name, module);
+  }
+  for (const module of modules) {
+    for (const name of module.dependencies) {
+      if (!byName.has(name)) refuse(`module "${module.name}" depends on "${name}", which is no module of this node`);
+    }
+  }
+  const { levels, circular } = levelsOf(modules);
+  if (circular.length > 0) refuse(`its modules depend on each other in a circle: ${circular.join(", ")}`);
+  return levels.flat().map((name) => byName.get(name) as AgentModule);
+}

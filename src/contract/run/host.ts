@@ -1,0 +1,80 @@
+/** The ports of a run: what the actors ask of whoever hosts them. One for each instance of a graph, nested ones too. */
+import type { AnyActorRef } from "xstate";
+import type { Task } from "#contract/base/task";
+import type { Span } from "#contract/base/telemetry";
+import type { CallEstimate } from "#contract/chat/call-scope";
+import type { Usage } from "#contract/chat/usage";
+import type { GraphNode } from "#contract/graph/graph";
+import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import type { NodeDefinition } from "#contract/node/definition";
+import type { AgentModule, NodeLike } from "#contract/node/module";
+import type { Node } from "#contract/node/node";
+import type { Permits } from "#contract/node/permits";
+import type { Cache } from "#contract/store/cache";
+import type { AgentEvent } from "./events.ts";
+
+/** An event before the graph that tells it is named. */
+export type AgentEventBody = WithoutGraph<AgentEvent>;
+type WithoutGraph<T> = T extends unknown ? Omit<T, "graph"> : never;
+
+/** A generator that gives one yield a visit, and the context that it was started with. */
+export interface RunningGenerator<TContext> {
+  generator: AsyncGenerator;
+  context: TContext;
+}
+
+/** Finds the host of the graph that an actor belongs to; one set of machines serves every run. */
+export type HostOf<T> = (self: AnyActorRef) => T;
+
+/** Whoever has a module run: what is told of it, and what it had saved before a restore. */
+export interface ModuleKeeper {
+  /** JSON text. */
+  readonly checkpoint: string | undefined;
+  saved(checkpoint: string): void;
+  /** Told once, whatever the module does. */
+  ended(outcome: ModuleOutcome): void;
+}
+
+export interface RunningModule {
+  /** Asks the module to end; it has ended when its keeper is told. */
+  abort(reason: string, code: string): void;
+}
+
+/** What the actor of a module asks for. */
+export interface ModuleRunner {
+  readonly permits: Permits;
+  startModule(order: ModuleOrder, keeper: ModuleKeeper): RunningModule;
+}
+
+/** What running a module needs. */
+export interface ModuleHost {
+  readonly cache: Cache;
+  readonly task: Task;
+  /** Milliseconds that an aborted module gets to end by itself. */
+  readonly abortGraceMs: number;
+  /** Generators by module; they live as long as the run, or until a jump cleans up. */
+  readonly generators: Map<string, RunningGenerator<unknown>>;
+  resolve(order: ModuleOrder): { node: Node; module: AgentModule };
+  evaluate(condition: string): Promise<boolean>;
+  /** Makes nodes known that a module's result adds. @throws GraphError */
+  define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];
+  tell(event: AgentEventBody): void;
+  /** Told when a generator starts, to say so when it had a position before a restore. */
+  generatorStarted(order: ModuleOrder, module: string): void;
+  /** The span that what happens within a node belongs to. */
+  spanOf(node: string): Span;
+  startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
+  /** See `CallScope.admit`; what the node's modules call. */
+  admit(node: string, estimate: CallEstimate): (usage: Usage) => void;
+  /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
+  saveProgress(node: string): Promise<void>;
+}
+
+/** What supervising nodes needs. */
+export interface NodesHost {
+  readonly nodeNames: readonly string[];
+  definition(node: string): NodeDefinition;
+  tell(event: AgentEventBody): void;
+  nodeStarted(node: string, visit: number): void;
+  nodeEnded(node: string, status: string, durationMs: number, error: string | undefined): void;
+}

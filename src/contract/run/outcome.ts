@@ -1,0 +1,27 @@
+/** What a run ends with; plain JSON but for the task. */
+import type { Task, TaskJSON } from "#contract/base/task";
+import type { TaskStatus } from "#contract/base/vocabulary";
+import type { Usage } from "#contract/chat/usage";
+import type { ErrorReport, NodeResult } from "#contract/node/result";
+
+/** How a run ended. `status` narrows nothing that is absent: partial results are in `results` whatever it is. */
+export interface TaskOutcome {
+  task: Task;
+  status: TaskStatus;
+  /** By node: the nodes that ran. */
+  results: Record<string, NodeResult>;
+  /** For each failed node: itself and everything that depends on it. */
+  failedChains: string[][];
+  /** The newest 1,000. */
+  errors: ErrorReport[];
+  /** By node: its visits. */
+  executions: Record<string, number>;
+  totalIterations: number;
+  /** What the whole run spent on models, before restores too. */
+  usage: Usage;
+}
+
+/** The outcome as the agent machine gives it. */
+export interface TaskOutcomeJSON extends Omit<TaskOutcome, "task"> {
+  task: TaskJSON;
+}

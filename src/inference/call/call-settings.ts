@@ -1,0 +1,102 @@
+/** What a client is made with, as users write it and as its calls read it. */
+import { z } from "zod";
+import type { Telemetry } from "#contract/base/telemetry";
+import type { Generation, Thinking } from "#contract/chat/generation";
+import type { Usage } from "#contract/chat/usage";
+import type { ModelRequest, Wire } from "#contract/chat/wire";
+import { type RetryPolicy, retrySchema } from "#inference/faults/retry";
+import type { ModelPrice } from "#inference/prices/model-price";
+import type { Prices } from "#inference/prices/prices";
+import type { Capabilities } from "#inference/request/capabilities";
+import type { RateLimiter } from "./rate-limiter.ts";
+
+/** One call as it went, for logs of one's own; it holds what was said. */
+export interface CallRecord {
+  provider: string;
+  model: string;
+  request: ModelRequest;
+  response?: Generation;
+  error?: Error;
+  usage: Usage;
+  /** All attempts, with the waits between them. */
+  durationMs: number;
+  attempts: number;
+}
+
+/** Of one answer, where the options do not say. */
+export const MAX_RESPONSE_BYTES = 134_217_728;
+
+/** What every client takes, besides its provider's own. */
+export interface ClientOptions {
+  /** Tokens that an answer may have at most, where a call does not say. */
+  maxTokens?: number;
+  /** Where a call does not say. */
+  thinking?: Thinking;
+  retry?: RetryPolicy;
+  /** Calls wait so that they stay under these; none by default. */
+  limits?: { requestsPerMinute?: number; tokensPerMinute?: number };
+  /** Dollars per million tokens, in place of the table that comes with the library: a model that is not there has no known price. */
+  prices?: Prices;
+  /** What the model can do, where the table that comes with the library is wrong. */
+  capabilities?: Partial<Capabilities>;
+  /** What becomes of an option that the model does not know: left out with a warning, or an error. Default `"warn"`. */
+  unsupported?: "warn" | "error";
+  /** Milliseconds that a whole call may take, with its retries and the reading of its stream. Default 3,600,000, an hour. */
+  timeoutMs?: number;
+  /** Bytes of one answer, at least 1. Default 134,217,728 (128 MiB). */
+  maxResponseBytes?: number;
+  /** Called when a call has ended. One that throws breaks nothing. */
+  onTrace?: (record: CallRecord) => void;
+  /** Whether spans hold what was said. Default false. */
+  captureContent?: boolean;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+const limit = z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a number, at least 1, or Infinity" });
+
+/** To be spread into a provider's own `z.strictObject({ ...clientShape, apiKey: … })`. */
+export const clientShape = {
+  maxTokens: z.int().min(1).optional(),
+  thinking: z.custom<Thinking>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null)).optional(),
+  retry: retrySchema.optional(),
+  limits: z
+    .strictObject({ requestsPerMinute: z.number().positive().optional(), tokensPerMinute: z.number().positive().optional() })
+    .optional(),
+  prices: z
+    .union([
+      z.custom<Exclude<Prices, object>>(isFunction),
+      z.record(
+        z.string(),
+        z.custom<ModelPrice>((value) => typeof (value as ModelPrice | null)?.input === "number", {
+          message: "expected a price: { input, output, … }",
+        }),
+      ),
+    ])
+    .optional(),
+  capabilities: z.custom<Partial<Capabilities>>((value) => typeof value === "object" && value !== null).optional(),
+  unsupported: z.enum(["warn", "error"]).optional(),
+  timeoutMs: limit.optional(),
+  maxResponseBytes: limit.optional(),
+  onTrace: z.custom<(record: CallRecord) => void>(isFunction, { message: "expected a function" }).optional(),
+  captureContent: z.boolean().optional(),
+};
+
+/** What the calls of one client share. */
+export interface CallSettings {
+  readonly wire: Wire;
+  readonly model: string;
+  readonly fetch: typeof fetch;
+  readonly retry: Required<RetryPolicy>;
+  readonly rateLimiter: RateLimiter;
+  readonly prices: (provider: string, model: string) => ModelPrice | undefined;
+  readonly timeoutMs: number;
+  readonly limits: { maxBytes: number; maxLineBytes: number };
+  readonly telemetry: Telemetry;
+  readonly captureContent: boolean;
+  readonly onTrace: ((record: CallRecord) => void) | undefined;
+  /** Never to be shown, whoever says them. */
+  readonly secrets: readonly string[];
+  /** Adds to the client's running total. */
+  count(usage: Usage): void;
+}

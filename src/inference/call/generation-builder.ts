@@ -1,0 +1,219 @@
+/** Puts one answer together from what a wire tells: the parts of a stream as they come, and the blocks that they add up to. */
+
+import { messageOf } from "#contract/base/errors";
+import type { FinishReason, StreamPart } from "#contract/chat/generation";
+import { type ContentBlock, type NativeData, textOf } from "#contract/chat/message";
+import type { Usage } from "#contract/chat/usage";
+import type { Fault, GenerationSink } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { ToolInputPiece } from "./tool-input-delta.ts";
+
+interface Draft {
+  kind: "text" | "thinking" | "tool-use";
+  id: string;
+  text: string;
+  name?: string;
+  signature?: string;
+  data?: Record<string, unknown>;
+  /** Where the provider gave a value and no text. */
+  value?: { input: unknown };
+  inputError?: string;
+  isOpen: boolean;
+}
+
+/** What an answer adds up to, before it is priced and checked. */
+export interface BuiltAnswer {
+  text: string;
+  blocks: ContentBlock[];
+  finishReason: FinishReason;
+  model: string;
+}
+
+export class GenerationBuilder implements GenerationSink {
+  /** Parts that nobody has taken yet. */
+  parts: StreamPart[] = [];
+  readonly warnings: string[] = [];
+  /** What the call used as far as it is known. */
+  used: Partial<Usage> = {};
+  /** Whether the provider told anything at all. */
+  isEmpty = true;
+  id: string | undefined;
+  readonly #about: { provider: string; model: string; takenIds: ReadonlySet<string> };
+  readonly #drafts: Draft[] = [];
+  readonly #open = new Map<string | number, Draft>();
+  #model: string | undefined;
+  #finish: FinishReason | undefined;
+  #toolCount = 0;
+
+  /** @param about `takenIds` are ids of tool uses earlier in the conversation: one that repeats is replaced */
+  constructor(about: { provider: string; model: string; takenIds: ReadonlySet<string> }) {
+    this.#about = about;
+  }
+
+  text(key: string | number, delta: string): void {
+    if (delta === "") return;
+    const draft = this.#draft(key, "text");
+    draft.text += delta;
+    this.parts.push({ type: "text-delta", id: draft.id, text: delta });
+  }
+
+  thinking(key: string | number, delta: string): void {
+    const draft = this.#draft(key, "thinking");
+    if (delta === "") return;
+    draft.text += delta;
+    this.parts.push({ type: "thinking-delta", id: draft.id, text: delta });
+  }
+
+  toolStart(key: string | number, { id, name }: { id?: string; name: string }): void {
+    this.end(key);
+    this.#begin(key, { kind: "tool-use", id: this.#toolId(id), text: "", name, isOpen: true });
+  }
+
+  toolInput(key: string | number, delta: string): void {
+    const draft = this.#open.get(key);
+    if (delta === "" || draft?.kind !== "tool-use") return;
+    draft.text += delta;
+    this.parts.push(new ToolInputPiece(draft.id, delta, draft.text));
+  }
+
+  toolValue(key: string | number, input: unknown): void {
+    const draft = this.#open.get(key);
+    if (draft?.kind !== "tool-use") return;
+    this.toolInput(key, JSON.stringify(input ?? {}));
+    draft.value = { input: input ?? {} };
+  }
+
+  native(key: string | number, kind: Draft["kind"], data: Record<string, unknown>): void {
+    const draft = kind === "tool-use" ? this.#open.get(key) : this.#draft(key, kind);
+    if (draft !== undefined) draft.data = { ...draft.data, ...data };
+  }
+
+  signature(key: string | number, delta: string): void {
+    const draft = this.#draft(key, "thinking");
+    draft.signature = (draft.signature ?? "") + delta;
+  }
+
+  end(key: string | number): void {
+    const draft = this.#open.get(key);
+    if (draft === undefined) return;
+    this.#open.delete(key);
+    this.#close(draft);
+  }
+
+  usage(usage: Partial<Usage>): void {
+    this.isEmpty = false;
+    for (const [key, value] of Object.entries(usage)) {
+      if (typeof value === "number" && Number.isFinite(value)) this.used[key as keyof Usage] = value;
+    }
+  }
+
+  model(model: string): void {
+    if (model !== "") this.#model = model;
+  }
+
+  responseId(id: string): void {
+    this.id = id;
+  }
+
+  finish(reason: FinishReason): void {
+    this.isEmpty = false;
+    this.#finish = reason;
+  }
+
+  warn(warning: string): void {
+    if (!this.warnings.includes(warning)) this.warnings.push(warning);
+  }
+
+  fail(fault: Fault): never {
+    throw new WireFault(fault);
+  }
+
+  /** The whole answer; closes what the provider left open. @throws WireFault `stream-truncated` or `empty-response` */
+  complete(): BuiltAnswer {
+    const finish = this.#finish;
+    if (finish === undefined) {
+      throw new WireFault({ kind: "retryable", code: this.isEmpty && this.#drafts.length === 0 ? "empty-response" : "stream-truncated" });
+    }
+    for (const key of [...this.#open.keys()]) this.end(key);
+    const blocks = this.blocks();
+    // Some servers say "stop" although tools are called.
+    const callsTools = finish.unified === "stop" && blocks.some(({ type }) => type === "tool-use");
+    return {
+      text: textOf(blocks),
+      blocks,
+      model: this.#model ?? this.#about.model,
+      finishReason: callsTools ? { unified: "tool-calls", raw: finish.raw } : finish,
+    };
+  }
+
+  /** The blocks as far as they are. */
+  blocks(): ContentBlock[] {
+    return this.#drafts.flatMap((draft) => this.#blockOf(draft) ?? []);
+  }
+
+  #draft(key: string | number, kind: "text" | "thinking"): Draft {
+    const open = this.#open.get(key);
+    if (open?.kind === kind) return open;
+    this.end(key);
+    return this.#begin(key, { kind, id: String(this.#drafts.length), text: "", isOpen: true });
+  }
+
+  #begin(key: string | number, draft: Draft): Draft {
+    this.isEmpty = false;
+    this.#drafts.push(draft);
+    this.#open.set(key, draft);
+    if (draft.kind === "tool-use") this.parts.push({ type: "tool-input-start", id: draft.id, name: draft.name as string });
+    else this.parts.push({ type: `${draft.kind}-start`, id: draft.id });
+    return draft;
+  }
+
+  #close(draft: Draft): void {
+    draft.isOpen = false;
+    if (draft.kind !== "tool-use") {
+      this.parts.push({ type: `${draft.kind}-end`, id: draft.id });
+      return;
+    }
+    if (draft.value === undefined) {
+      try {
+        // No text at all is how several providers call a tool without arguments.
+        draft.value = { input: draft.text.trim() === "" ? {} : JSON.parse(draft.text) };
+      } catch (error) {
+        draft.value = { input: draft.text };
+        draft.inputError = `the input is no JSON: ${messageOf(error).slice(0, 60)}`;
+      }
+    }
+    const { id, value, inputError } = draft;
+    const name = draft.name as string;
+    this.parts.push({ type: "tool-call", id, name, input: value.input, ...(inputError === undefined ? {} : { inputError }) });
+  }
+
+  #toolId(given: string | undefined): string {
+    const used = (id: string): boolean => this.#drafts.some((draft) => draft.id === id) || this.#about.takenIds.has(id);
+    this.#toolCount += 1;
+    if (given !== undefined && given !== "" && !used(given)) return given;
+    return `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
+  }
+
+  #blockOf({ kind, id, text, name, signature, data, value, inputError, isOpen }: Draft): ContentBlock | undefined {
+    const { provider, model } = this.#about;
+    const about: NativeData = { provider, model };
+    const native = data === undefined ? {} : { native: { ...about, data } };
+    switch (kind) {
+      case "text":
+        return text === "" && data === undefined ? undefined : { type: "text", text, ...native };
+      case "thinking":
+        return { type: "thinking", text, ...(signature === undefined ? {} : { signature }), native: { ...about, ...native.native } };
+      case "tool-use":
+        // Of an answer that broke off: a call is only what was told to its end.
+        if (isOpen || value === undefined) return undefined;
+        return {
+          type: "tool-use",
+          id,
+          name: name as string,
+          input: value.input,
+          ...(inputError === undefined ? {} : { inputError }),
+          ...native,
+        };
+    }
+  }
+}

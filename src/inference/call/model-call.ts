@@ -1,0 +1,297 @@
+/** One logical call of a model: attempts until one answers, never another after something was yielded; booked, traced and ended once. */
+
+import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
+import { InferenceError, type RetriesExceededError } from "#contract/chat/errors";
+import type { Generation, StreamPart } from "#contract/chat/generation";
+import { addUsage, NO_USAGE, totalTokens, type Usage } from "#contract/chat/usage";
+import { aborted, errorOf, exhausted, wireFaultIn } from "#inference/faults/fault-error";
+import { networkFault } from "#inference/faults/network-fault";
+import { delayBeforeRetry, pause } from "#inference/faults/retry";
+import { costOf } from "#inference/prices/prices";
+import { Attempt } from "./attempt.ts";
+import { endsOf } from "./call-ends.ts";
+import type { CallOrder } from "./call-order.ts";
+import type { CallSettings } from "./call-settings.ts";
+import { CallTrace } from "./call-trace.ts";
+import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
+
+/** A server that tells no usage leaves the price unknown. */
+const UNTOLD_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+
+export class ModelCall {
+  readonly #settings: CallSettings;
+  readonly #order: CallOrder;
+  readonly #trace: CallTrace;
+  /** Why the call was ended from outside. */
+  #stopped: { reason: unknown } | undefined;
+  /** Made when somebody waits: a controller for each call would be felt. */
+  #stopper: AbortController | undefined;
+  #attempt: Attempt | undefined;
+  #builder: GenerationBuilder;
+  #attempts = 0;
+  /** Tokens that the rate limiter was told of, over all attempts. */
+  #booked = 0;
+  /** What ended attempts used. */
+  #spent: Usage | undefined;
+  #settle: ((usage: Usage) => void) | undefined;
+  #unlink: () => void = () => {};
+  #hasYielded = false;
+  #hasStarted = false;
+  /** Nobody is shown what came: it may be asked for again. */
+  #isUnread = false;
+  #isEnded = false;
+  #lastEvent: unknown;
+  /** What ends the attempt, as soon as the parts before it are taken. */
+  #held: { error: unknown } | undefined;
+  #requestId: string | undefined;
+  #resolve: (pulled: StreamPart[] | Generation) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(settings: CallSettings, order: CallOrder) {
+    this.#settings = settings;
+    this.#order = order;
+    this.#builder = this.#newBuilder();
+    this.#trace = new CallTrace(settings, order);
+    this.#unlink = endsOf(settings.timeoutMs, [order.signal, order.scope?.signal], (reason) => void this.stop(reason));
+  }
+
+  /** A whole answer by one request. @throws InferenceError and its kinds */
+  async generate(): Promise<Generation> {
+    for (;;) {
+      try {
+        const attempt = await this.#begin();
+        const raw = await attempt.send(this.#order.request);
+        return this.#succeed(this.#builder.complete(), raw);
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  /** A whole answer by a stream whose parts nobody reads. @throws InferenceError and its kinds */
+  answer(): Promise<Generation> {
+    this.#isUnread = true;
+    return new Promise((resolve, reject) => this.pull((whole) => resolve(whole as Generation), reject));
+  }
+
+  /** Tells the parts that came next, at least one, or the answer at the end; else an InferenceError. */
+  pull(onPulled: (pulled: StreamPart[] | Generation) => void, onError: (error: unknown) => void): void {
+    this.#resolve = onPulled;
+    this.#reject = onError;
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      return this.#onError(held.error);
+    }
+    const attempt = this.#attempt;
+    if (attempt !== undefined) return attempt.next(this.#onEvent, this.#onError);
+    this.#open().then(() => this.#readOn(), this.#onError);
+  }
+
+  async #open(): Promise<void> {
+    const attempt = await this.#begin();
+    await attempt.open(this.#order.request);
+  }
+
+  readonly #onEvent = ({ done, value }: IteratorResult<unknown>): void => {
+    try {
+      if (done === true) {
+        const answer = this.#builder.complete();
+        if (this.#builder.parts.length > 0) this.#started();
+        return this.#resolve(this.#succeed(answer, this.#lastEvent));
+      }
+      this.#lastEvent = this.#attempt?.read(value);
+    } catch (error) {
+      if (this.#builder.parts.length === 0) return this.#onError(error);
+      // What came before the error is told before it, however they were cut into chunks.
+      this.#held = { error };
+    }
+    if (this.#builder.parts.length === 0) return this.#readOn();
+    if (!this.#isUnread) return this.#resolve(this.take());
+    this.#builder.parts = [];
+    this.#started();
+    this.#readOn();
+  };
+
+  readonly #onError = (thrown: unknown): void => {
+    this.#recover(thrown).then(
+      () => this.#readOn(),
+      (error: unknown) => this.#reject(error),
+    );
+  };
+
+  /** The parts that nobody has taken yet. */
+  take(): StreamPart[] {
+    const { parts } = this.#builder;
+    if (parts.length > 0) {
+      this.#builder.parts = [];
+      this.#yielded();
+    }
+    return parts;
+  }
+
+  /** Ends the call since nobody reads on; also while it waits. */
+  stop(reason: unknown): AsimovError | undefined {
+    if (this.#isEnded) return undefined;
+    this.#stopped = { reason };
+    this.#stopper?.abort(reason);
+    this.#attempt?.abort(reason);
+    const error = this.#errorOf(reason);
+    this.#spent = this.#usage();
+    this.#builder.used = {};
+    return this.#fail(error);
+  }
+
+  #yielded(): void {
+    this.#hasYielded = true;
+    this.#started();
+  }
+
+  #started(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#trace.firstPart();
+  }
+
+  #signal(): AbortSignal {
+    this.#stopper ??= new AbortController();
+    if (this.#stopped !== undefined) this.#stopper.abort(this.#stopped.reason);
+    return this.#stopper.signal;
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped !== undefined) throw this.#stopped.reason;
+  }
+
+  async #begin(): Promise<Attempt> {
+    const { wire, rateLimiter, prices, model, limits } = this.#settings;
+    const { request, estimate, scope, isStreamed, idleTimeoutMs } = this.#order;
+    this.#throwIfStopped();
+    if (this.#settle === undefined) {
+      const price = prices(wire.provider, model);
+      const tokens = estimate + (request.maxTokens ?? 0);
+      const worst: Usage = { ...NO_USAGE, inputTokens: estimate, outputTokens: request.maxTokens ?? 0 };
+      this.#settle = scope?.admit({ model, tokens, cost: price === undefined ? undefined : costOf(worst, price) }) ?? (() => {});
+    }
+    if (!rateLimiter.tryAdmit(estimate)) await rateLimiter.admit(estimate, this.#signal());
+    this.#booked += estimate;
+    this.#throwIfStopped();
+    this.#attempts += 1;
+    this.#requestId = undefined;
+    this.#builder = this.#newBuilder();
+    this.#attempt = this.#trace.run(
+      () =>
+        new Attempt(wire, this.#builder, {
+          fetch: this.#settings.fetch,
+          limits: { ...limits, idleTimeoutMs },
+          streaming: isStreamed,
+          onHeaders: (_status, headers) => {
+            this.#requestId = headers.get("request-id") ?? headers.get("x-request-id") ?? undefined;
+            rateLimiter.observe(headers);
+          },
+        }),
+    );
+    return this.#attempt;
+  }
+
+  #newBuilder(): GenerationBuilder {
+    const { wire, model } = this.#settings;
+    return new GenerationBuilder({ provider: wire.provider, model, takenIds: this.#order.toolUseIds });
+  }
+
+  #succeed(answer: BuiltAnswer, raw: unknown): Generation {
+    const usage = this.#usage() ?? UNTOLD_USAGE;
+    const { id, warnings } = this.#builder;
+    const generation: Generation = { ...answer, usage, warnings: [...this.#order.warnings, ...warnings], raw };
+    this.#end(usage);
+    this.#trace.succeed(generation, id, this.#attempts);
+    return generation;
+  }
+
+  /** Returns when another attempt may start. @throws the error that the call ends with */
+  async #recover(thrown: unknown): Promise<void> {
+    const { retry } = this.#settings;
+    const error = this.#errorOf(thrown);
+    this.#attempt?.close();
+    this.#attempt = undefined;
+    this.#spent = this.#usage();
+    this.#builder.used = {};
+    const isLast = !error.retryable || this.#hasYielded || this.#stopped !== undefined;
+    if (isLast || !(error instanceof InferenceError)) throw this.#fail(error);
+    const { retryAfter } = error;
+    if (this.#attempts >= retry.maxAttempts) throw this.#fail(this.#attempts === 1 ? error : this.#exhausted(error, ""));
+    const delay = delayBeforeRetry(this.#attempts, retry, retryAfter, Math.random);
+    if (delay === "too-long") {
+      const why = `; the provider asks to wait ${retryAfter} ms, which is over maxRetryAfterMs (${retry.maxRetryAfterMs})`;
+      throw this.#fail(this.#exhausted(error, why));
+    }
+    this.#trace.retry(error, delay);
+    try {
+      await pause(delay, this.#signal());
+    } catch (reason) {
+      throw this.#fail(this.#errorOf(reason));
+    }
+  }
+
+  #exhausted(cause: InferenceError, why: string): RetriesExceededError {
+    return exhausted(cause, { attempts: this.#attempts, why, usage: this.#spent });
+  }
+
+  #errorOf(thrown: unknown): AsimovError {
+    const { wire, model, secrets } = this.#settings;
+    const usage = this.#usage();
+    const partial = this.#builder.blocks();
+    const about = {
+      provider: wire.provider,
+      model,
+      request: this.#order.request,
+      secrets: [...secrets, ...(this.#attempt?.secrets ?? [])],
+      ...(usage === undefined ? {} : { usage }),
+      ...(partial.length === 0 ? {} : { partial }),
+    };
+    const stopped = this.#stopped === undefined ? undefined : wireFaultIn(this.#stopped.reason);
+    // A budget that is exceeded stops the run, and so this call, before it says so.
+    if (thrown instanceof NonRetryableError && thrown.code === "budget-exceeded") return thrown;
+    if (this.#stopped !== undefined && stopped === undefined) return aborted(this.#stopped.reason, about);
+    const own = stopped ?? wireFaultIn(thrown);
+    if (own === undefined && thrown instanceof AsimovError) return thrown;
+    const fault = own?.fault ?? wire.toFault(thrown) ?? networkFault(thrown);
+    const told = fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) };
+    return errorOf(this.#requestId === undefined ? told : { requestId: this.#requestId, ...told }, about);
+  }
+
+  /** All that the call has used so far, priced; `undefined` as long as the provider has told nothing. */
+  #usage(): Usage | undefined {
+    const { used } = this.#builder;
+    if (Object.keys(used).length === 0) return this.#spent;
+    const tokens: Usage = { ...UNTOLD_USAGE, ...used };
+    const { prices, wire, model } = this.#settings;
+    const price = prices(wire.provider, model);
+    const cost = used.cost ?? (price === undefined ? undefined : costOf(tokens, price));
+    const usage = cost === undefined ? tokens : { ...tokens, cost };
+    return this.#spent === undefined ? usage : addUsage(this.#spent, usage);
+  }
+
+  #fail(error: AsimovError): AsimovError {
+    if (!this.#isEnded) {
+      this.#end(this.#spent ?? NO_USAGE);
+      this.#trace.fail(error, this.#spent ?? NO_USAGE, this.#attempts);
+    }
+    return error;
+  }
+
+  #end(usage: Usage): void {
+    this.#isEnded = true;
+    this.#unlink();
+    this.#attempt?.close();
+    this.#attempt = undefined;
+    // An answer whose provider tells no usage counts as estimated: else no limit would hold there.
+    this.#settings.rateLimiter.settle(this.#booked, usage === UNTOLD_USAGE ? this.#booked : totalTokens(usage));
+    this.#settings.count(usage);
+    this.#settle?.(usage);
+  }
+}

@@ -1,0 +1,83 @@
+/** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
+import { z } from "zod";
+import { setLongTimeout } from "#contract/base/long-timer";
+
+const MOST_DOUBLINGS = 50;
+
+/** How often a call is made again, after what may succeed later. */
+export interface RetryPolicy {
+  /** All attempts, the first one too; at least 1. Default 3. */
+  maxAttempts?: number;
+  /** Milliseconds before the second attempt at most; doubles from attempt to attempt. Default 500. */
+  initialDelayMs?: number;
+  /** Milliseconds that the doubling ends at. Default 30,000. */
+  maxDelayMs?: number;
+  /** Milliseconds that a provider may ask to wait; the call fails at once when it asks for more. Default 120,000. */
+  maxRetryAfterMs?: number;
+}
+
+export const RETRY_DEFAULTS: Required<RetryPolicy> = { maxAttempts: 3, initialDelayMs: 500, maxDelayMs: 30_000, maxRetryAfterMs: 120_000 };
+
+export const retrySchema = z.strictObject({
+  maxAttempts: z.int().min(1).optional(),
+  initialDelayMs: z.number().min(0).optional(),
+  maxDelayMs: z.number().min(0).optional(),
+  maxRetryAfterMs: z.number().min(0).optional(),
+});
+
+/**
+ * @param failedAttempts at least 1
+ * @param retryAfterMs what the provider asked for; 0 and what is no duration count as nothing
+ * @param random from 0 up to, not with, 1
+ * @returns milliseconds, or that the provider asks for more than the policy allows
+ */
+export function delayBeforeRetry(
+  failedAttempts: number,
+  policy: RetryPolicy,
+  retryAfterMs: number | undefined,
+  random: () => number,
+): number | "too-long" {
+  const { initialDelayMs, maxDelayMs, maxRetryAfterMs } = { ...RETRY_DEFAULTS, ...policy };
+  if (retryAfterMs !== undefined && retryAfterMs > 0) return retryAfterMs > maxRetryAfterMs ? "too-long" : retryAfterMs;
+  // Nothing doubled for ever would be no number.
+  return Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failedAttempts - 1, MOST_DOUBLINGS)) * random();
+}
+
+/**
+ * What `retry-after-ms` or `retry-after`, in seconds or as a date, asks for.
+ *
+ * @param now milliseconds since 1970
+ * @returns milliseconds, never negative; `undefined` where nothing readable is asked
+ */
+export function retryAfterOf(headers: Headers, now: number): number | undefined {
+  const asked = headers.get("retry-after")?.trim();
+  const candidates = [numberIn(headers.get("retry-after-ms")), numberIn(asked, 1000), dateIn(asked, now)];
+  return candidates.find((ms) => ms !== undefined && ms >= 0);
+}
+
+function numberIn(text: string | null | undefined, unitMs = 1): number | undefined {
+  // `Number` alone would take "", "0x10" and "Infinity".
+  return text != null && /^-?\d+(?:\.\d+)?$/.test(text.trim()) ? Number(text) * unitMs : undefined;
+}
+
+/** `Date.parse` takes almost anything with a number in it: only what starts as an HTTP date does, by its weekday, is read. */
+function dateIn(text: string | undefined, now: number): number | undefined {
+  const at = text !== undefined && /^(?:mon|tue|wed|thu|fri|sat|sun)/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** Waits. Rejects with the signal's reason once that is aborted, at once when it is already. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal.reason);
+    };
+    const cancel = setLongTimeout(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,153 @@
+/** A conversation as Gemini takes it: turns that alternate, all results of a turn in one content, each part with the signature it came with. */
+
+import { ChatRole } from "#contract/base/vocabulary";
+import type { ContentBlock, ImageBlock, ToolResultBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireMessage } from "#contract/chat/wire";
+
+/** Of the parts that are sent, as both SDKs hand them on. */
+export interface GeminiPart {
+  text?: string;
+  thought?: true;
+  thoughtSignature?: string;
+  inlineData?: { mimeType: string; data: string };
+  fileData?: { mimeType: string; fileUri: string };
+  functionCall?: { id?: string; name: string; args: Record<string, unknown> };
+  functionResponse?: { id?: string; name: string; response: Record<string, unknown> };
+  executableCode?: unknown;
+  codeExecutionResult?: unknown;
+}
+
+export interface GeminiContent {
+  role: "user" | "model";
+  parts: GeminiPart[];
+}
+
+/** Which models want a signature with a call, and what they take in its place for one that another model made. */
+const SIGNS_CALLS = /gemini-(?:[3-9]|\d\d)/;
+const NO_SIGNATURE = "skip_thought_signature_validator";
+
+const IMAGE_TYPES: Readonly<Record<string, string>> = {
+  png: "image/png",
+  webp: "image/webp",
+  gif: "image/gif",
+  heic: "image/heic",
+  heif: "image/heif",
+};
+
+export function systemOf({ system }: ModelRequest): { parts: GeminiPart[] } | undefined {
+  const parts = system.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "text" ? [{ text: block.text }] : [])));
+  return parts.length === 0 ? undefined : { parts };
+}
+
+interface Turn {
+  role: GeminiContent["role"];
+  /** All of them come before anything else, in the order of their calls. */
+  results: ToolResultBlock[];
+  parts: GeminiPart[];
+}
+
+interface Call {
+  name: string;
+  id?: string;
+  order: number;
+}
+
+export function contentsOf({ model, messages }: ModelRequest): GeminiContent[] {
+  const calls = callsIn(messages);
+  const orderOf = ({ toolUseId }: ToolResultBlock): number => calls.get(toolUseId)?.order ?? calls.size;
+  const turns: Turn[] = [];
+  for (const { role: speaker, blocks } of messages) {
+    const role = speaker === ChatRole.ASSISTANT ? "model" : "user";
+    let turn = turns.at(-1);
+    if (turn?.role !== role) {
+      turn = { role, results: [], parts: [] };
+      turns.push(turn);
+    }
+    for (const block of blocks) {
+      if (block.type === "tool-result") turn.results.push(block);
+      else turn.parts.push(...partsOf(block));
+    }
+  }
+  if (SIGNS_CALLS.test(model)) for (const { parts } of turns) excuseSignature(parts);
+  return turns.flatMap(({ role, results, parts }) => {
+    const told = results.sort((a, b) => orderOf(a) - orderOf(b)).map((result) => responseOf(result, calls.get(result.toolUseId)));
+    return told.length + parts.length === 0 ? [] : [{ role, parts: [...told, ...parts] }];
+  });
+}
+
+function callsIn(messages: readonly WireMessage[]): Map<string, Call> {
+  const calls = new Map<string, Call>();
+  for (const { blocks } of messages) {
+    for (const block of blocks) {
+      if (block.type === "tool-use") calls.set(block.id, { name: block.name, ...ownId(block), order: calls.size });
+    }
+  }
+  return calls;
+}
+
+/** Only an id that the provider gave: one that was made up for it means nothing to it. */
+function ownId({ native }: ToolUseBlock): { id?: string } {
+  const id = native?.data?.id;
+  return typeof id === "string" ? { id } : {};
+}
+
+function partsOf(block: Exclude<ContentBlock, ToolResultBlock>): GeminiPart[] {
+  const signed = signatureOf(block);
+  switch (block.type) {
+    case "text": {
+      const kept = block.native?.data?.part;
+      if (typeof kept === "object" && kept !== null) return keptPart(kept);
+      return block.text === "" && signed === undefined ? [] : [{ text: block.text, ...signed }];
+    }
+    case "thinking":
+      // A summary that proves nothing is nothing to the model.
+      return signed === undefined ? [] : [{ text: block.text, thought: true, ...signed }];
+    case "image":
+      return [imageOf(block)];
+    case "tool-use":
+      return [{ functionCall: { ...ownId(block), name: block.name, args: argsOf(block) }, ...signed }];
+  }
+}
+
+/** Of an answer's parts that are not read, those that both SDKs hand on; of others they would make a part of nothing. */
+const HANDED_ON = ["inlineData", "fileData", "executableCode", "codeExecutionResult"];
+const BESIDE = ["thought", "thoughtSignature"];
+
+function keptPart(part: object): GeminiPart[] {
+  const known = Object.entries(part).filter(([key]) => HANDED_ON.includes(key) || BESIDE.includes(key));
+  return known.some(([key]) => HANDED_ON.includes(key)) ? [Object.fromEntries(known)] : [];
+}
+
+function signatureOf(block: Exclude<ContentBlock, ToolResultBlock>): { thoughtSignature: string } | undefined {
+  const thoughtSignature = "native" in block ? block.native?.data?.thoughtSignature : undefined;
+  return typeof thoughtSignature === "string" ? { thoughtSignature } : undefined;
+}
+
+/** Of parallel calls only the first one is signed. */
+function excuseSignature(parts: GeminiPart[]): void {
+  const first = parts.find(({ functionCall }) => functionCall !== undefined);
+  if (first !== undefined) first.thoughtSignature ??= NO_SIGNATURE;
+}
+
+function responseOf({ toolUseId, content, isError }: ToolResultBlock, call: Call | undefined): GeminiPart {
+  const id = call?.id === undefined ? {} : { id: call.id };
+  return {
+    functionResponse: { ...id, name: call?.name ?? toolUseId, response: isError === true ? { error: content } : { output: content } },
+  };
+}
+
+/** The API takes objects alone; what the model wrote amiss is told back to it within one. */
+function argsOf({ input, inputError }: ToolUseBlock): Record<string, unknown> {
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  if (inputError === undefined && isObject) return input as Record<string, unknown>;
+  return { invalid_json: typeof input === "string" ? input : JSON.stringify(input) };
+}
+
+function imageOf(block: ImageBlock): GeminiPart {
+  if (!("url" in block)) return { inlineData: { mimeType: block.mediaType, data: block.data } };
+  const [, mimeType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(block.url) ?? [];
+  if (mimeType !== undefined && data !== undefined) return { inlineData: { mimeType, data } };
+  const extension = /\.(\w+)(?:[?#]|$)/.exec(block.url)?.[1]?.toLowerCase() ?? "";
+  // The API wants a type, and looks at the image itself.
+  return { fileData: { mimeType: IMAGE_TYPES[extension] ?? "image/jpeg", fileUri: block.url } };
+}

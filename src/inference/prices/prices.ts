@@ -1,0 +1,63 @@
+/** What tokens cost: a table by model, or a function; a model that is in neither has no known price, which is not 0. */
+import type { Usage } from "#contract/chat/usage";
+import type { ModelPrice, PriceTable, TokenPrice } from "./model-price.ts";
+import { DEFAULT_PRICES, REGIONAL_PRICES } from "./price-table.ts";
+
+export type Prices = PriceTable | ((provider: string, model: string) => ModelPrice | undefined);
+
+/** The same model has other ids on other clouds. */
+function plainModelId(model: string): string {
+  return (model.split("/").at(-1) as string)
+    .replace(/^(?:[a-z-]+\.)?(?:anthropic|amazon|meta|openai)\./, "")
+    .replace(/[:@].*$/, "")
+    .replace(/-v\d+$/, "")
+    .replace(/-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$/, "");
+}
+
+function priceOf(provider: string, model: string, table: PriceTable): ModelPrice | undefined {
+  const plain = plainModelId(model);
+  const key = [`${provider}/${model}`, model, `${provider}/${plain}`, plain].find((name) => Object.hasOwn(table, name));
+  return key === undefined ? undefined : priceToday(table[key] as ModelPrice);
+}
+
+function priceToday(price: ModelPrice): ModelPrice {
+  return price.later !== undefined && Date.now() >= Date.parse(price.later.from) ? price.later : price;
+}
+
+/** Whose prices the table holds; a server of one's own costs what its owner says. */
+const PRICED = /^(?:anthropic|openai|aws\.bedrock|gcp\..+)$/;
+
+/** Claude on Bedrock also goes by Anthropic's client, under the ids that Bedrock has for it. */
+const BEDROCK_CLAUDE = /^(?:arn:aws|(?:[a-z-]+\.)?anthropic\.)/;
+
+/** Bedrock prices ids of a region, or of none, apart from those that start with `global.`. */
+const isRegional = (provider: string, model: string): boolean =>
+  (provider === "aws.bedrock" || (provider === "anthropic" && BEDROCK_CLAUDE.test(model))) && !/^(?:arn:.*\/)?global\./.test(model);
+
+export function priceLookup(prices: Prices | undefined): (provider: string, model: string) => ModelPrice | undefined {
+  if (typeof prices === "function") return prices;
+  if (prices !== undefined) return (provider, model) => priceOf(provider, model, prices);
+  return (provider, model) => {
+    if (!PRICED.test(provider)) return undefined;
+    const regional = isRegional(provider, model) ? priceOf(provider, model, REGIONAL_PRICES) : undefined;
+    return regional ?? priceOf(provider, model, DEFAULT_PRICES);
+  };
+}
+
+/** Dollars. */
+export function costOf(usage: Usage, price: ModelPrice): number {
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, cacheWriteLongTokens = 0 } = usage;
+  const { longContext } = price;
+  const {
+    input,
+    output,
+    cacheRead = input,
+    cacheWrite = input,
+    cacheWriteLong = cacheWrite,
+  }: TokenPrice = longContext !== undefined && inputTokens > longContext.above ? longContext : price;
+  const fresh = Math.max(0, inputTokens - cacheReadTokens - cacheWriteTokens);
+  const short = Math.max(0, cacheWriteTokens - cacheWriteLongTokens);
+  const dollars =
+    fresh * input + cacheReadTokens * cacheRead + short * cacheWrite + cacheWriteLongTokens * cacheWriteLong + outputTokens * output;
+  return dollars / 1_000_000;
+}

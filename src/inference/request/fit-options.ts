@@ -1,0 +1,74 @@
+/** Tool choice, lengths, sampling and schemas as they are asked for, as far as the model takes them. */
+import type { ToolChoice } from "#contract/chat/generation";
+import type { CompiledSchema } from "#contract/chat/schema";
+import type { Tool } from "#contract/chat/tool";
+import type { Capabilities } from "./capabilities.ts";
+import type { Limits } from "./limits.ts";
+
+interface FittedChoice {
+  choice: ToolChoice;
+  instruction?: string;
+}
+
+export function fitToolChoice(
+  choice: ToolChoice,
+  thinks: boolean,
+  { forcedToolChoice, noToolChoice }: Capabilities,
+  limits: Limits,
+): FittedChoice {
+  if (choice === "auto" || (choice === "none" && noToolChoice)) return { choice };
+  if (choice === "none") {
+    limits.exceed('toolChoice "none"', "it is told not to use tools");
+    return { choice: "auto", instruction: "Do not call any tool now; answer in text." };
+  }
+  if (forcedToolChoice === true || (forcedToolChoice === "without-thinking" && !thinks)) return { choice };
+  const name = typeof choice === "object" ? choice.name : undefined;
+  const option = name === undefined ? 'toolChoice "any"' : `toolChoice { name: "${name}" }`;
+  const mayBeForced = forcedToolChoice === "without-thinking";
+  limits.exceed(
+    mayBeForced ? `${option} while it thinks` : option,
+    mayBeForced ? "it is told to call a tool; with thinking: false it can be forced" : "it is told to call a tool",
+  );
+  return {
+    choice: "auto",
+    instruction: name === undefined ? "You must call one of your tools now." : `You must call the tool "${name}" now.`,
+  };
+}
+
+export function fitMaxTokens(asked: number | undefined, { maxOutputTokens }: Capabilities, limits: Limits): number | undefined {
+  if (asked === undefined || maxOutputTokens === undefined || asked <= maxOutputTokens) return asked;
+  limits.exceed(`maxTokens of ${asked}`, `${maxOutputTokens} take their place`);
+  return maxOutputTokens;
+}
+
+interface Sampling {
+  temperature?: number;
+  topP?: number;
+}
+
+export function fitSampling(
+  { temperature, topP }: { temperature: number | undefined; topP: number | undefined },
+  thinks: boolean,
+  { sampling }: Capabilities,
+  limits: Limits,
+): Sampling {
+  const asked: Sampling = { ...(temperature === undefined ? {} : { temperature }), ...(topP === undefined ? {} : { topP }) };
+  const names = Object.keys(asked);
+  if (names.length === 0 || sampling === true || (sampling === "without-thinking" && !thinks)) return asked;
+  const what = names.join(" and ");
+  limits.exceed(sampling === false ? what : `${what} while it thinks`, `${names.length > 1 ? "they were" : "it was"} left out`);
+  return {};
+}
+
+/** Whether the provider itself sees to it that the answer fits. */
+export function isHeldToSchema(
+  schema: CompiledSchema | undefined,
+  tools: readonly Tool[],
+  { structuredOutput }: Capabilities,
+  limits: Limits,
+): boolean {
+  if (schema === undefined) return false;
+  if (structuredOutput === true || (structuredOutput === "without-tools" && tools.length === 0)) return true;
+  limits.exceed(structuredOutput === false ? "output" : "output beside tools", "it is told to answer with JSON of the schema");
+  return false;
+}

@@ -1,0 +1,42 @@
+/** A schema as the structured output of Anthropic and of Bedrock takes it: what they cannot enforce is told in the description, and checked by us all the same. */
+import type { JsonSchema } from "#contract/chat/schema";
+import { WireFault } from "#contract/chat/wire-fault";
+
+const KEPT: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "$ref", "required"]);
+const NESTED: Readonly<Record<string, string>> = { anyOf: "anyOf", oneOf: "anyOf", allOf: "allOf" };
+const MAPS: ReadonlySet<string> = new Set(["properties", "$defs", "definitions"]);
+const FORMATS: ReadonlySet<unknown> = new Set([
+  ...["date-time", "time", "date", "duration", "email"],
+  ...["hostname", "uri", "ipv4", "ipv6", "uuid"],
+]);
+
+/** @throws WireFault `unsupported` for objects whose keys are not named */
+export function outputSchema(schema: JsonSchema): Record<string, unknown> {
+  const told: Record<string, unknown> = {};
+  const beside: string[] = [];
+  for (const [key, value] of Object.entries(schema)) {
+    const nested = NESTED[key];
+    if (KEPT.has(key)) told[key] = value;
+    else if (nested !== undefined && Array.isArray(value)) told[nested] = value.map(nestedSchema);
+    else if (MAPS.has(key)) told[key] = Object.fromEntries(Object.entries(value as object).map(([name, of]) => [name, nestedSchema(of)]));
+    else if (key === "items") told[key] = nestedSchema(value);
+    else if (key === "format" && FORMATS.has(value)) told[key] = value;
+    else if (key === "minItems" && (value === 0 || value === 1)) told[key] = value;
+    else if (key === "additionalProperties") refuseFreeKeys(schema);
+    else if (key !== "description" && key !== "$schema") beside.push(`${key}: ${JSON.stringify(value)}`);
+  }
+  if (schema.type === "object" || schema.properties !== undefined) told.additionalProperties = false;
+  const description = [schema.description, beside.length === 0 ? undefined : `(${beside.join(", ")})`].filter(Boolean).join(" ");
+  if (description !== "") told.description = description;
+  return told;
+}
+
+const nestedSchema = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? outputSchema(value as JsonSchema) : value;
+
+/** An object without named keys would always come out empty. */
+function refuseFreeKeys({ additionalProperties, properties }: JsonSchema): void {
+  if (additionalProperties === false || properties !== undefined) return;
+  const detail = "structured output knows no objects with free keys, such as z.record; name the keys, or give a list of entries";
+  throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
+}

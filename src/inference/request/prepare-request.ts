@@ -1,0 +1,158 @@
+/** What is asked of a model becomes a request that the model can take; what it cannot do becomes a warning or an error, never silence. */
+import { z } from "zod";
+import { AsimovError } from "#contract/base/errors";
+import { parseOptions, signalSchema } from "#contract/base/options";
+import { ChatRole } from "#contract/base/vocabulary";
+import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
+import type { ChatMessage } from "#contract/chat/message";
+import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
+import { type Tool, toolsSchema } from "#contract/chat/tool";
+import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { placeMarkers } from "./cache-markers.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { tokensBeside, tokensOfMessage } from "./estimate-tokens.ts";
+import { fitMaxTokens, fitSampling, fitToolChoice, isHeldToSchema } from "./fit-options.ts";
+import { fitThinking, willThink } from "./fit-thinking.ts";
+import { Limits, type LimitsAbout } from "./limits.ts";
+import type { ConversationReader } from "./wire-messages.ts";
+
+export interface RequestAbout extends LimitsAbout {
+  capabilities: Capabilities;
+  defaults: { maxTokens?: number; thinking?: Thinking };
+  conversation: ConversationReader;
+}
+
+export interface PreparedRequest {
+  request: ModelRequest;
+  warnings: string[];
+  /** About as many tokens as go in. */
+  estimate: number;
+  /** Of the calls in the conversation. */
+  toolUseIds: ReadonlySet<string>;
+  output?: CompiledSchema;
+}
+
+const thinkingSchema = z.union([
+  z.boolean(),
+  z.strictObject({
+    effort: z.enum(["minimal", "low", "medium", "high", "max"]).optional(),
+    budgetTokens: z.int().min(1_024).optional(),
+    display: z.enum(["summarized", "omitted"]).optional(),
+  }),
+]);
+
+const generateShape = {
+  maxTokens: z.int().min(1).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  topP: z.number().min(0).max(1).optional(),
+  stopSequences: z.array(z.string().min(1)).optional(),
+  tools: toolsSchema.optional(),
+  toolChoice: z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: z.string().min(1) })]).optional(),
+  thinking: thinkingSchema.optional(),
+  output: z
+    .custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
+      message: "expected zod, a Standard Schema or JSON Schema",
+    })
+    .optional(),
+  signal: signalSchema.optional(),
+  idleTimeoutMs: z.number().min(1).optional(),
+  caching: z.enum(["auto", "manual"]).optional(),
+};
+const optionsSchema = z.strictObject(generateShape);
+
+const compiled = new WeakMap<object, CompiledSchema>();
+
+function compiledOnce(schema: Schema): CompiledSchema {
+  let known = compiled.get(schema);
+  if (known === undefined) {
+    known = compileSchema(schema, "output");
+    compiled.set(schema, known);
+  }
+  return known;
+}
+
+const wireTools = new WeakMap<Tool, WireTool>();
+
+function wireTool(tool: Tool): WireTool {
+  let known = wireTools.get(tool);
+  if (known === undefined) {
+    const { name, description, inputSchema } = tool;
+    known = { name, description, inputSchema };
+    wireTools.set(tool, known);
+  }
+  return known;
+}
+
+const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });
+
+function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
+  const names = new Set<string>();
+  for (const { name } of tools) {
+    if (names.has(name)) throw misuse(`two tools have the name "${name}"; give each its own`);
+    names.add(name);
+  }
+  if (typeof choice === "object" && !names.has(choice.name)) throw misuse(`toolChoice names "${choice.name}", which is none of the tools`);
+  if (choice === "any" && tools.length === 0) throw misuse('toolChoice "any" needs tools');
+}
+
+/** @throws AsimovError `invalid-options`, `invalid-schema`; FinalInferenceError `unsupported` */
+export function prepareRequest(given: readonly ChatMessage[], options: GenerateOptions, about: RequestAbout): PreparedRequest {
+  const { system, messages, asked: askedMarkers, lacksImages, tokens, toolUseIds } = about.conversation.read(given);
+  const asked = parseOptions(optionsSchema, options, "generate") as GenerateOptions;
+  const { model, capabilities, defaults } = about;
+  const { tools = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
+  requireTools(tools, toolChoice);
+  const limits = new Limits(about);
+  if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
+  if (lacksImages) limits.exceed("images", "a text stands in their place");
+  const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
+  const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities, limits);
+  const thinks = willThink(thinking, capabilities.thinking);
+  const { choice, instruction } = fitToolChoice(toolChoice, thinks, capabilities, limits);
+  const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);
+  const schema = output === undefined ? undefined : compiledOnce(output);
+  const isHeld = isHeldToSchema(schema, tools, capabilities, limits);
+  const said = schema === undefined || isHeld ? [] : [`Answer with nothing but JSON of this schema: ${JSON.stringify(schema.json)}`];
+  const instructions = [...said, ...(instruction === undefined ? [] : [instruction])];
+  const last = instructions.length === 0 ? [] : [instructionMessage(instructions)];
+  const whole = [...system, ...last];
+  const told = tools.map(wireTool);
+  const markers = placeMarkers({ system: whole, messages, tools: told, asked: askedMarkers }, capabilities.cacheMarkers, caching);
+  if (markers.leftOut > 0) {
+    const most = capabilities.cacheMarkers === 0 ? "no cache markers" : `${capabilities.cacheMarkers} cache markers at most`;
+    limits.warnings.push(`${about.provider} ${model} takes ${most}; ${markers.leftOut} of those asked for were left out.`);
+  }
+  const request: ModelRequest = {
+    model,
+    system: marked(whole, askedMarkers.system, markers.system),
+    messages: marked(messages, askedMarkers.messages, markers.messages),
+    tools: told,
+    toolsMarker: markers.tools,
+    toolChoice: choice,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...sampling,
+    ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stopSequences }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
+  };
+  const estimate = last.reduce((sum, message) => sum + tokensOfMessage(message), tokens) + tokensBeside(request);
+  return { request, warnings: limits.warnings, estimate, toolUseIds, ...(schema === undefined ? {} : { output: schema }) };
+}
+
+const instructionMessage = (instructions: readonly string[]): WireMessage => ({
+  role: ChatRole.SYSTEM,
+  blocks: [{ type: "text", text: instructions.join("\n\n") }],
+  cacheMarker: false,
+});
+
+/** A copy: the conversation goes on. */
+function marked(messages: readonly WireMessage[], asked: readonly number[], placed: readonly number[]): readonly WireMessage[] {
+  const copy = messages.slice();
+  const mark = (at: number, cacheMarker: boolean): void => {
+    const message = copy[at] as WireMessage;
+    if (message.cacheMarker !== cacheMarker) copy[at] = { ...message, cacheMarker };
+  };
+  for (const at of asked) if (!placed.includes(at)) mark(at, false);
+  for (const at of placed) mark(at, true);
+  return copy;
+}

@@ -1,0 +1,144 @@
+/** Messages as users write them to messages as converters get them: nothing empty, nothing of another model's, system first. */
+
+import { ChatRole } from "#contract/base/vocabulary";
+import { blocksOf, type ChatMessage, type ContentBlock, requireMessages } from "#contract/chat/message";
+import type { WireMessage } from "#contract/chat/wire";
+import { tokensOfMessage } from "./estimate-tokens.ts";
+
+export interface Audience {
+  provider: string;
+  model: string;
+  images: boolean;
+  systemAnywhere: boolean;
+}
+
+/** What a converter gets of one message. */
+interface Kept {
+  source: ChatMessage;
+  message: WireMessage | undefined;
+  lacksImages: boolean;
+  tokens: number;
+  /** As the message was: one that its owner has changed since is converted again. */
+  role: ChatRole;
+  content: ChatMessage["content"];
+  length: number;
+  cacheMarker: boolean | undefined;
+  modelFamilies: readonly string[] | undefined;
+}
+
+function isCurrent(kept: Kept, message: ChatMessage | undefined): boolean {
+  return (
+    message === kept.source &&
+    message.content === kept.content &&
+    (typeof kept.content === "string" || kept.content.length === kept.length) &&
+    message.role === kept.role &&
+    message.cacheMarker === kept.cacheMarker &&
+    message.modelFamilies === kept.modelFamilies
+  );
+}
+
+function blocksFor(block: ContentBlock, { provider, model, images }: Audience): ContentBlock[] {
+  const { native } = block as { native?: { provider: string; model: string } };
+  const isForeign = native !== undefined && (native.provider !== provider || native.model !== model);
+  switch (block.type) {
+    case "thinking":
+      return isForeign ? [] : [block];
+    case "text": {
+      const { native: own, ...plain } = block;
+      if (block.text === "" && (own === undefined || isForeign)) return [];
+      return [isForeign ? plain : block];
+    }
+    case "tool-use": {
+      const { native: _native, ...plain } = block;
+      return [isForeign ? plain : block];
+    }
+    case "tool-result":
+      // Providers refuse a result without text.
+      return [block.content === "" ? { ...block, content: "(no output)" } : block];
+    case "image":
+      return [images ? block : { type: "text", text: "(an image that this model cannot see)" }];
+  }
+}
+
+function convert(source: ChatMessage, audience: Audience, isLeading: boolean): Kept {
+  const { cacheMarker = false, modelFamilies, role } = source;
+  const isMeant =
+    modelFamilies === undefined || modelFamilies.some((family) => audience.model.toLowerCase().includes(family.toLowerCase()));
+  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, audience)) : [];
+  const plain = { role, blocks, cacheMarker };
+  const isMoved = role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere;
+  const message = blocks.length === 0 ? undefined : isMoved ? asInstruction(plain) : plain;
+  return {
+    source,
+    message,
+    lacksImages: isMeant && !audience.images && blocksOf(source).some(({ type }) => type === "image"),
+    tokens: message === undefined ? 0 : tokensOfMessage(message),
+    role,
+    content: source.content,
+    length: source.content.length,
+    cacheMarker: source.cacheMarker,
+    modelFamilies,
+  };
+}
+
+/** SYSTEM as the user says it, where nobody else can. */
+export function asInstruction(message: WireMessage): WireMessage {
+  return { ...message, role: ChatRole.USER, blocks: [{ type: "text", text: "[Instruction of the system]" }, ...message.blocks] };
+}
+
+/** A conversation so far. */
+class WireConversation {
+  readonly kept: Kept[] = [];
+  readonly system: WireMessage[] = [];
+  readonly messages: WireMessage[] = [];
+  readonly toolUseIds = new Set<string>();
+  /** Where the caller wants caching to end. */
+  readonly asked = { system: [] as number[], messages: [] as number[] };
+  lacksImages = false;
+  /** About as many as it has. */
+  tokens = 0;
+
+  add(source: ChatMessage, audience: Audience): void {
+    const kept = convert(source, audience, this.messages.length === 0);
+    this.kept.push(kept);
+    this.lacksImages ||= kept.lacksImages;
+    this.tokens += kept.tokens;
+    const { message } = kept;
+    if (message === undefined) return;
+    const place = message.role === ChatRole.SYSTEM && this.messages.length === 0 ? "system" : "messages";
+    if (message.cacheMarker) this.asked[place].push(this[place].length);
+    this[place].push(message);
+    for (const block of message.blocks) if (block.type === "tool-use") this.toolUseIds.add(block.id);
+  }
+}
+
+/** Reads one conversation again and again as it grows by its end: only what is new is checked and converted. */
+export class ConversationReader {
+  readonly #audience: Audience;
+  #latest = new WireConversation();
+  #array: readonly ChatMessage[] | undefined;
+
+  constructor(audience: Audience) {
+    this.#audience = audience;
+  }
+
+  /**
+   * @param messages given as the same array again, they have only grown, or are others from the first change on
+   * @returns good until the next call: it may grow then. @throws AsimovError `invalid-options`
+   */
+  read(messages: readonly ChatMessage[]): WireConversation {
+    if (!this.#isContinued(messages)) this.#latest = new WireConversation();
+    const from = this.#latest.kept.length;
+    requireMessages(messages, from);
+    for (let at = from; at < messages.length; at++) this.#latest.add(messages[at] as ChatMessage, this.#audience);
+    this.#array = messages;
+    return this.#latest;
+  }
+
+  #isContinued(messages: readonly ChatMessage[]): boolean {
+    const { kept } = this.#latest;
+    if (!Array.isArray(messages) || messages.length < kept.length) return false;
+    if (messages === this.#array) return messages[kept.length - 1] === kept.at(-1)?.source;
+    return kept.every((one, at) => isCurrent(one, messages[at]));
+  }
+}

@@ -1,0 +1,119 @@
+/** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
+
+import { toJsonText } from "#contract/base/json";
+import type { Task } from "#contract/base/task";
+import type { Span } from "#contract/base/telemetry";
+import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "#contract/chat/call-scope";
+import type { Usage } from "#contract/chat/usage";
+import { idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
+import type { CheckpointPart } from "#contract/node/checkpoint-parts";
+import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
+import type { Node } from "#contract/node/node";
+import type { ModuleHost } from "#contract/run/host";
+import type { Cache } from "#contract/store/cache";
+
+/** What differs from one visit to the next. */
+export interface ContextVisit {
+  readonly order: ModuleOrder;
+  readonly within: Span;
+  /** JSON text of what was saved last. */
+  saved(part: CheckpointPart): string | undefined;
+  save(part: CheckpointPart, text: string): Promise<void>;
+}
+
+/** A generator keeps the one it was started with, renewed at each visit. */
+export class Context implements ModuleContext, CallScope {
+  readonly #host: ModuleHost;
+  readonly #module: AgentModule;
+  readonly config: ModuleConfig;
+  node!: { readonly name: string; readonly visit: number; readonly attempt: number };
+  #visit!: ContextVisit;
+  #visits = 0;
+  /** Made when somebody asks for the signal: most modules never do. */
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(host: ModuleHost, node: Node, module: AgentModule) {
+    this.#host = host;
+    this.#module = module;
+    const shared = node.config.context;
+    this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
+  }
+
+  renew(visit: ContextVisit): this {
+    this.#visit = visit;
+    this.#visits += 1;
+    const { order } = visit;
+    this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
+    this.#controller = undefined;
+    this.#reason = undefined;
+    return this;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#visit.order, this.#module.name);
+  }
+
+  get cache(): Cache {
+    return this.#host.cache;
+  }
+
+  get task(): Task {
+    return this.#host.task;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      bindScope(this.#controller.signal, this);
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
+  get emit(): ModuleContext["emit"] {
+    return (event) => this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+  }
+
+  get evaluate(): ModuleContext["evaluate"] {
+    return (condition) => this.#host.evaluate(condition);
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#checkpointOf("own");
+  }
+
+  /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */
+  get chains(): Checkpoint | undefined {
+    return this.#visits === 1 ? this.#checkpointOf("chains") : undefined;
+  }
+
+  #checkpointOf(part: CheckpointPart): Checkpoint {
+    const visit = this.#visit;
+    return {
+      async load() {
+        const text = visit.saved(part);
+        return text === undefined ? undefined : JSON.parse(text);
+      },
+      save: async (state) => visit.save(part, toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
+    };
+  }
+
+  get span(): Span {
+    return this.#visit.within;
+  }
+
+  get agentName(): string {
+    return this.#module.name;
+  }
+
+  admit(estimate: CallEstimate): (usage: Usage) => void {
+    return this.#host.admit(this.#visit.order.node, estimate);
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}

@@ -1,0 +1,243 @@
+/** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
+
+import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "#contract/base/errors";
+import { setLongTimeout } from "#contract/base/long-timer";
+import type { Span } from "#contract/base/telemetry";
+import { areCallsFollowed, runInScope } from "#contract/chat/call-scope";
+import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import { type CheckpointPart, type CheckpointParts, joinParts, splitParts } from "#contract/node/checkpoint-parts";
+import { closeGenerator } from "#contract/node/close-generator";
+import {
+  type AgentModule,
+  type CheckedResult,
+  checkResult,
+  DEFAULT_MODULE_TIMEOUT_MS,
+  type Middleware,
+  type ModuleResult,
+} from "#contract/node/module";
+import type { Node } from "#contract/node/node";
+import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
+import { Context, type ContextVisit } from "./module-context.ts";
+
+const NOTHING: CheckpointParts = {};
+const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
+
+function isGenerator(value: unknown): value is AsyncGenerator {
+  return (
+    typeof value === "object" && value !== null && Symbol.asyncIterator in value && typeof (value as AsyncGenerator).next === "function"
+  );
+}
+
+export class ModuleJob implements ContextVisit, RunningModule {
+  readonly order: ModuleOrder;
+  readonly #host: ModuleHost;
+  readonly #keeper: ModuleKeeper;
+  readonly #node: Node;
+  readonly #module: AgentModule;
+  readonly #timeoutMs: number;
+  #checkpoint: CheckpointParts;
+  #context: Context | undefined;
+  #span: Span | undefined;
+  #clearTimer: () => void = () => {};
+  /** Why the job was stopped from outside; what its module still gives is then late. */
+  #stop: { status: "error" | "aborted"; error: AsimovError } | undefined;
+  #isEnded = false;
+
+  constructor(host: ModuleHost, order: ModuleOrder, keeper: ModuleKeeper) {
+    this.#host = host;
+    this.order = order;
+    this.#keeper = keeper;
+    this.#checkpoint = keeper.checkpoint === undefined ? NOTHING : splitParts(keeper.checkpoint);
+    const { node, module } = host.resolve(order);
+    this.#node = node;
+    this.#module = module;
+    this.#timeoutMs = module.config.timeoutMs ?? DEFAULT_MODULE_TIMEOUT_MS;
+  }
+
+  start(): void {
+    if (Number.isFinite(this.#timeoutMs)) {
+      this.#clearTimer = setLongTimeout(this.#timeoutMs, () => {
+        this.#halt(
+          "error",
+          new AsimovError(`Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`, { code: "timeout", retryable: true }),
+        );
+      });
+    }
+    let work: Promise<unknown>;
+    try {
+      if (this.#module.trace) this.#span = this.#startSpan();
+      // What the user's module starts itself belongs to this run, whoever's module left the permit.
+      const context = this.#renewContext();
+      work = this.within.run(() => (areCallsFollowed() ? runInScope(context, () => this.#process()) : this.#process()));
+    } catch (error) {
+      work = Promise.reject(error);
+    }
+    work.then(
+      (value) => this.#succeed(value),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** What the module's own spans belong to. */
+  get within(): Span {
+    return this.#span ?? this.#host.spanOf(this.order.node);
+  }
+
+  saved(part: CheckpointPart): string | undefined {
+    return this.#checkpoint[part];
+  }
+
+  save(part: CheckpointPart, text: string): Promise<void> {
+    // Nobody goes on from what comes after the end.
+    if (this.#isEnded) return Promise.resolve();
+    this.#checkpoint = { ...this.#checkpoint, [part]: text };
+    this.#keeper.saved(joinParts(this.#checkpoint));
+    return this.#host.saveProgress(this.order.node);
+  }
+
+  /** Asks the module to end. The job ends when it has, or after the grace time. */
+  abort(reason: string, code: string): void {
+    this.#halt("aborted", new AsimovError(reason, { code }));
+  }
+
+  #halt(status: "error" | "aborted", error: AsimovError): void {
+    if (this.#isEnded || this.#stop !== undefined) return;
+    this.#stop = { status, error };
+    this.#clearTimer();
+    this.#clearTimer = setLongTimeout(this.#host.abortGraceMs, () => {
+      this.#host.tell({ type: "module.abandoned", node: this.#node.name, module: this.#module.name });
+      this.#fail(error);
+    });
+    this.#context?.abort(error);
+  }
+
+  #startSpan(): Span {
+    const { name } = this.#module;
+    const { node, visit, attempt } = this.order;
+    return this.#host.startSpan(`module ${name}`, node, {
+      "asimov.module.name": name,
+      "asimov.node.name": node,
+      "asimov.node.visit": visit,
+      "asimov.node.attempt": attempt,
+      "asimov.module.timeout_ms": this.#timeoutMs,
+    });
+  }
+
+  /** No async function of its own: most modules have no middleware, and each promise more is felt in a graph of no-ops. */
+  #process(): Promise<unknown> {
+    const inner = this.#module.config.middlewares;
+    const outer = this.#node.config.middlewares;
+    const produced = Promise.resolve(this.#produce());
+    return inner === undefined && outer === undefined ? produced : this.#filter(produced, [...(inner ?? []), ...(outer ?? [])]);
+  }
+
+  async #filter(produced: Promise<unknown>, middlewares: readonly Middleware[]): Promise<unknown> {
+    const { name } = this.#module;
+    let value = await produced;
+    const { cache, task, signal, node } = this.#context as Context;
+    for (const middleware of middlewares) {
+      const { result } = checkResult(value, name);
+      value = await middleware.process(result, cache, { task, signal, node });
+    }
+    return value;
+  }
+
+  get #key(): string {
+    return `${this.#node.name}/${this.order.module}`;
+  }
+
+  #renewContext(): Context {
+    const running = this.#host.generators.get(this.#key);
+    const context = running === undefined ? new Context(this.#host, this.#node, this.#module) : (running.context as Context);
+    this.#context = context.renew(this);
+    return context;
+  }
+
+  /** One result: of the module's promise, or the next yield of its generator. */
+  #produce(): unknown {
+    const { generators } = this.#host;
+    const running = generators.get(this.#key);
+    if (running !== undefined) return this.#next(this.#key, running.generator);
+    const context = this.#context as Context;
+    const started: unknown = this.#module.process(context);
+    if (!isGenerator(started)) return started;
+    this.#host.generatorStarted(this.order, this.#module.name);
+    generators.set(this.#key, { generator: started, context });
+    return this.#next(this.#key, started);
+  }
+
+  async #next(key: string, generator: AsyncGenerator): Promise<unknown> {
+    try {
+      const { done, value } = await generator.next();
+      return done === true ? GENERATOR_EXHAUSTED : value;
+    } catch (error) {
+      this.#host.generators.delete(key);
+      throw error;
+    }
+  }
+
+  #succeed(value: unknown): void {
+    if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
+    let checked: CheckedResult;
+    let added: ModuleOutcome["added"] = [];
+    try {
+      checked = checkResult(value, this.#module.name);
+      const { newNodes, result } = checked;
+      if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.order);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    const { result, json } = checked;
+    const isError = result.status === "error";
+    this.#end({
+      module: this.order.module,
+      status: isError ? "error" : "success",
+      json,
+      ...(isError
+        ? { error: typeof result.error === "string" ? result.error : `Module ${this.#module.name} gave the status "error"` }
+        : {}),
+      retryable: true,
+      ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),
+      ...(added.length === 0 ? {} : { added }),
+      endedAt: Date.now(),
+    });
+  }
+
+  #fail(thrown: unknown): void {
+    const { module } = this.order;
+    const stop = this.#stop;
+    const error: unknown = stop?.error ?? thrown;
+    // A generator that was stopped is in an unknown place: the next attempt starts another.
+    if (stop !== undefined) this.#dropGenerator();
+    const text = messageOf(error);
+    const known = asimovErrorOf(error);
+    this.#end({
+      module,
+      status: stop?.status ?? "error",
+      ...(stop?.status === "aborted" ? {} : { json: JSON.stringify({ status: "error", error: text }) }),
+      error: text,
+      ...(known === undefined ? {} : { code: known.code }),
+      retryable: known === undefined || !(known instanceof NonRetryableError || FINAL_CODES.has(known.code)),
+      endedAt: Date.now(),
+    });
+  }
+
+  #dropGenerator(): void {
+    const key = this.#key;
+    const running = this.#host.generators.get(key);
+    if (running === undefined) return;
+    this.#host.generators.delete(key);
+    void closeGenerator(running.generator, this.#host.abortGraceMs);
+  }
+
+  #end(outcome: ModuleOutcome): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#clearTimer();
+    this.#span?.end(outcome.status === "success" ? undefined : outcome.error);
+    this.#keeper.ended(outcome);
+  }
+}
+
+/** Another attempt would give the same. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result"]);

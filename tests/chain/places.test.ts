@@ -1,0 +1,69 @@
+/** Chains of one module, and chains within tools, are kept apart, and each goes on from its own place. */
+import { describe, expect, it } from "vitest";
+import { Agent } from "#agent";
+import { Task } from "#contract/base/task";
+import { ChatRole, SnapshotControl } from "#contract/base/vocabulary";
+import { defineTool } from "#contract/chat/tool";
+import { defineModule } from "#contract/node/module";
+import { Node } from "#contract/node/node";
+import { MemorySnapshotStore } from "#snapshot/memory";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
+
+const ask = (content: string) => [{ role: ChatRole.USER, content }];
+const schema = { type: "object" };
+
+function agentOf(client: ScriptedInferenceClient, keys: string[], store: MemorySnapshotStore, hold?: () => Promise<void>) {
+  const inner = defineTool({
+    name: "inner",
+    description: "Asks again",
+    input: schema,
+    run: async (_input, { idempotencyKey, signal }) => {
+      keys.push(idempotencyKey);
+      return (await client.toolChain(ask("inner"), [], { signal })).text;
+    },
+  });
+  const work = defineModule({
+    name: "work",
+    process: async ({ signal }) => {
+      const first = await client.toolChain(ask("first"), [inner], { signal });
+      await hold?.();
+      const second = await client.toolChain(ask("second"), [inner], { signal });
+      return { status: "success", result: [first.text, second.text] };
+    },
+  });
+  return new Agent({ snapshotStore: store, nodes: [new Node({ name: "work", modules: [work], snapshot: SnapshotControl.ALWAYS })] });
+}
+
+const call = (id: string) => ({ toolCalls: [{ name: "inner", input: {}, id }] });
+
+describe("chains of one module", () => {
+  it("give each its own answer, and tools keys of their own, though their ids repeat", async () => {
+    const keys: string[] = [];
+    const client = new ScriptedInferenceClient([call("a"), "in 1", "one", call("a"), "in 2", "two"]);
+    const { results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(new Task({ type: "t", objective: "o" }));
+    expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
+    expect(new Set(keys).size).toBe(2);
+    expect(usage).toEqual(client.usage);
+    client.assertDone();
+  });
+
+  it("go on from where each was, in another agent", async () => {
+    const store = new MemorySnapshotStore();
+    const keys: string[] = [];
+    const held = Promise.withResolvers<void>();
+    const first = agentOf(new ScriptedInferenceClient([call("a"), "in 1", "one"]), keys, store, () => {
+      held.resolve();
+      return new Promise(() => {});
+    });
+    const task = new Task({ type: "t", objective: "o" });
+    const run = first.start(task);
+    await held.promise;
+    const rest = new ScriptedInferenceClient([call("a"), "in 2", "two"]);
+    const ref = (await store.list(task.id)).at(-1);
+    if (ref === undefined) throw new Error("no snapshot was stored");
+    const { results } = await agentOf(rest, keys, store).runFromSnapshot(ref);
+    expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
+    rest.assertDone();
+    await run.cancel();
+  });
+});

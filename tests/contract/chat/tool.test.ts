@@ -1,0 +1,118 @@
+/** A tool is checked when it is defined: its name and schema suit every provider, and its input is what its schema says. */
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { AsimovError } from "#contract/base/errors";
+import type { Schema, StandardSchema } from "#contract/chat/schema";
+import { defineTool, type ToolContext } from "#contract/chat/tool";
+
+const context: ToolContext = { signal: new AbortController().signal, toolUseId: "1", idempotencyKey: "k/1", stop: () => {} };
+const toolOf = (input: Schema, run: (input: never) => unknown = () => null) =>
+  defineTool({ name: "add", description: "Adds", input, run: run as (input: unknown) => unknown });
+
+function refusal(define: () => unknown): string {
+  try {
+    define();
+  } catch (error) {
+    expect(error).toBeInstanceOf(AsimovError);
+    return `${(error as AsimovError).code}: ${(error as Error).message}`;
+  }
+  return "taken";
+}
+
+/** A library of schemas of its own, which tells JSON Schema where `json` is given. */
+function own(validate: StandardSchema["~standard"]["validate"], json?: object): StandardSchema {
+  const told = json === undefined ? {} : { jsonSchema: { input: () => json } };
+  return { "~standard": { version: 1, vendor: "own", validate, ...told } } as StandardSchema;
+}
+
+describe("a tool of zod", () => {
+  const input = z.object({ a: z.number(), times: z.number().default(2), by: z.object({ unit: z.string() }).optional() });
+
+  it("is told as the JSON Schema of what a model writes, where what has a default may be left out", () => {
+    expect(toolOf(input).inputSchema).toEqual({
+      type: "object",
+      properties: {
+        a: { type: "number" },
+        times: { default: 2, type: "number" },
+        by: { type: "object", properties: { unit: { type: "string" } }, required: ["unit"] },
+      },
+      required: ["a"],
+    });
+  });
+
+  it("runs with its input as the schema makes it, and with its context", async () => {
+    const tool = defineTool({ name: "add", description: "Adds", input, run: ({ a, times }, own) => [a * times, own] });
+    const checked = await tool.check({ a: 3 });
+    expect(checked).toEqual({ value: { a: 3, times: 2 } });
+    expect(tool.run((checked as { value: unknown }).value, context)).toEqual([6, context]);
+  });
+
+  it("tells every fault with its place", async () => {
+    expect(await toolOf(input).check({ a: "three", by: { unit: 1 } })).toEqual({
+      faults: expect.stringMatching(/^a: .*number.*; by\.unit: .*string/),
+    });
+    expect(await toolOf(input).check("three")).toEqual({ faults: expect.not.stringMatching(/^:/) });
+  });
+
+  it("is refused where no JSON Schema says what it says", () => {
+    expect(refusal(() => toolOf(z.object({ at: z.date() })))).toMatch(
+      /^invalid-schema: Tool "add": input: this schema cannot be told to a model/,
+    );
+  });
+});
+
+describe("a tool of JSON Schema", () => {
+  const input = { type: "object", properties: { a: { type: "integer", minimum: 1 } }, required: ["a"], additionalProperties: false };
+
+  it("is told as it is, and checked", async () => {
+    const tool = toolOf(input);
+    expect(tool.inputSchema).toBe(input);
+    expect(await tool.check({ a: 1 })).toEqual({ value: { a: 1 } });
+    for (const wrong of [{}, { a: 0 }, { a: 1.5 }, { a: 1, b: 2 }, null]) expect(await tool.check(wrong)).toHaveProperty("faults");
+  });
+
+  it("is refused where it cannot be checked", () => {
+    expect(refusal(() => toolOf({ $ref: "https://example.com/schema" }))).toMatch(/^invalid-schema: .*this JSON Schema cannot be checked/);
+  });
+});
+
+describe("a tool of any other Standard Schema", () => {
+  it("is told and checked by its library, which may take its time, and may be a function", async () => {
+    const json = { $schema: "https://json-schema.org/draft/2020-12/schema", type: "object", properties: {} };
+    const validate = async (value: unknown) =>
+      value === 1 ? { value: "one" } : { issues: [{ message: "not one", path: ["a", { key: 0 }] }, { message: "at all" }] };
+    const tool = toolOf(Object.assign(() => {}, own(validate, json)) as unknown as Schema);
+    expect(tool.inputSchema).toEqual({ type: "object", properties: {} });
+    expect(await tool.check(1)).toEqual({ value: "one" });
+    expect(await tool.check(2)).toEqual({ faults: "a.0: not one; at all" });
+  });
+
+  it("is refused where its library tells no JSON Schema", () => {
+    expect(refusal(() => toolOf(own(() => ({ value: 1 }))))).toContain("its library tells no JSON Schema of it; give JSON Schema instead");
+  });
+});
+
+describe("defineTool", () => {
+  it.each(["", "1st", "-x", "a b", "ä", "x".repeat(65), 7, undefined])("refuses the name %j", (name) => {
+    const define = () => defineTool({ name: name as string, description: "", input: {}, run: () => null });
+    expect(refusal(define)).toMatch(/^invalid-name: .*letters, digits/);
+  });
+
+  it.each(["a", "_x", "read-file_2", "x".repeat(64)])("takes the name %j", (name) => {
+    expect(defineTool({ name, description: "", input: {}, run: () => null })).toMatchObject({ name, description: "" });
+  });
+
+  it.each<[string, object]>([
+    ["no description", { description: undefined }],
+    ["no function", { run: undefined }],
+  ])("refuses %s", (_, wrong) => {
+    const init = { name: "add", description: "Adds", input: {}, run: () => null, ...wrong };
+    expect(refusal(() => defineTool(init as never))).toMatch(/^invalid-options: Tool "add": expected a description/);
+  });
+
+  it.each([undefined, null, 7, "object"])("refuses the schema %j", (input) => {
+    expect(refusal(() => toolOf(input as never))).toMatch(
+      /^invalid-schema: Tool "add": input: expected zod, a Standard Schema or JSON Schema, got/,
+    );
+  });
+});

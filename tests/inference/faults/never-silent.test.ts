@@ -1,0 +1,118 @@
+/** Whatever is asked of a model is sent, or said to be left out, or refused: on every client, for models of every kind, nothing goes silently. */
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { OpenAIInferenceClient } from "#clients/openai";
+import { AsimovError } from "#contract/base/errors";
+import type { GenerateOptions } from "#contract/chat/generation";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { ClientOptions } from "#inference/call/call-settings";
+import { capabilitiesOf } from "#inference/request/capabilities";
+import { scripted } from "../checklist-calls.ts";
+import { add, ask, type ClientRow, isolateClients, once, CLIENT_ROWS as ROWS, SECRET } from "../client-rows.ts";
+
+isolateClients();
+
+const MODELS: Readonly<Record<ClientRow["format"], readonly string[]>> = {
+  anthropic: ["claude-sonnet-4-6", "claude-opus-5-5", "claude-3-5-haiku-20241022", "claude-of-tomorrow"],
+  bedrock: [
+    "global.anthropic.claude-sonnet-4-6",
+    "global.anthropic.claude-opus-5-5-v1:0",
+    "amazon.nova-pro-v1:0",
+    "meta.llama3-3-70b-instruct-v1:0",
+    "openai.gpt-oss-120b-1:0",
+  ],
+  "openai-responses": ["gpt-5.6", "gpt-4.1", "o3"],
+  "openai-chat": ["gpt-5.6", "gpt-4.1", "qwen3"],
+  gemini: ["gemini-3-pro-preview", "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.0-flash"],
+};
+
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const user = (...content: ContentBlock[]): ChatMessage[] => [{ role: "USER", content }];
+const question: ContentBlock = { type: "text", text: "What is 1 + 2?" };
+
+/** What is asked, and what makes no difference to it where it is lost. */
+const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
+  ["maxTokens", { maxTokens: 77 }],
+  ["temperature", { temperature: 0.3 }],
+  ["topP", { topP: 0.4 }],
+  ["stopSequences", { stopSequences: ["END"] }],
+  ["tools", { tools: [add] }],
+  ["toolChoice any", { tools: [add], toolChoice: "any" }, { tools: [add] }],
+  ["toolChoice none", { tools: [add], toolChoice: "none" }, { tools: [add] }],
+  ["toolChoice by name", { tools: [add], toolChoice: { name: "add" } }, { tools: [add] }],
+  ...(["minimal", "low", "medium", "high", "max"] as const).map((effort): [string, GenerateOptions] => [
+    `thinking with effort ${effort}`,
+    { thinking: { effort } },
+  ]),
+  ["thinking with a budget", { thinking: { budgetTokens: 2048 } }, { thinking: true }],
+  ["thoughts summarized", { thinking: { display: "summarized" } }, { thinking: { display: "omitted" } }],
+  ["thoughts omitted", { thinking: { display: "omitted" } }, { thinking: { display: "summarized" } }],
+  ["output", { output: z.object({ answer: z.number() }) }],
+  ["a cache marker", {}, {}, ask().map((message) => ({ ...message, cacheMarker: true }))],
+  ["an image as data", {}, {}, user(question, { type: "image", mediaType: "image/png", data: PIXEL })],
+  ["an image by address", {}, {}, user(question, { type: "image", url: "https://example.com/a.png" })],
+  [
+    "SYSTEM in the middle",
+    {},
+    {},
+    [...ask(), { role: "ASSISTANT", content: "3" }, { role: "SYSTEM", content: "Be brief." }, ...ask("And 2 + 2?")],
+  ],
+];
+
+/** The answers of a provider itself, which loopback is not. */
+const OPENAI = ROWS.filter(({ format }) => format.startsWith("openai")).map((row) => ({
+  ...row,
+  name: `${row.name} of OpenAI itself`,
+  make: (baseURL: string, options: ClientOptions & { model?: string }) =>
+    new OpenAIInferenceClient({
+      model: "gpt-5.6",
+      provider: "openai",
+      api: row.format === "openai-chat" ? "chat" : "responses",
+      apiKey: SECRET,
+      baseURL,
+      ...options,
+    }),
+}));
+const ASKED = [...ROWS, ...OPENAI].flatMap((row) => MODELS[row.format].map((model) => ({ ...row, model })));
+
+const providerOf = ({ make }: Pick<ClientRow, "make">, model: string): string => make("http://127.0.0.1:1", { model }).provider;
+
+describe.each(ASKED)("what is asked of $model by $name", ({ model, ...row }) => {
+  /** The request, without what was said before it; or what was told in its place. */
+  async function outcomeOf(options: GenerateOptions, messages: ChatMessage[]) {
+    const answer = JSON.stringify({ answer: 3 });
+    const { server, client } = await scripted(row, [{ text: answer }], { ...once, model });
+    try {
+      const { warnings } = await client.generate(messages, options);
+      return { sent: JSON.stringify(server.requests[0]?.body), warnings };
+    } catch (error) {
+      if (!(error instanceof AsimovError)) throw error;
+      return { error };
+    }
+  }
+
+  it.each(CASES)("is sent, warned of or refused: %s", async (_what, options, rest = {}, messages = ask()) => {
+    const { sent, warnings = [], error } = await outcomeOf(options, messages);
+    if (error !== undefined) return expect(["unsupported", "invalid-options"]).toContain(error.code);
+    const isSent = sent !== (await outcomeOf(rest, ask())).sent;
+    expect({ isSent, warnings }).not.toEqual({ isSent: false, warnings: [] });
+    for (const warning of warnings) expect(warning).toContain(model);
+  });
+
+  it("thinks as it does by itself, or not at all, or is warned of", async () => {
+    const [plain, thinking, none] = [
+      await outcomeOf({}, ask()),
+      await outcomeOf({ thinking: true }, ask()),
+      await outcomeOf({ thinking: false }, ask()),
+    ];
+    for (const { error } of [plain, thinking, none]) expect(error).toBeUndefined();
+    expect(plain.warnings).toEqual([]);
+    const { thinking: forms } = capabilitiesOf(providerOf(row, model), model);
+    // Nothing is to be said where it is so anyhow.
+    if (forms.length > 0 && !forms.includes("by-default") && row.format !== "openai-chat") expect(thinking.sent).not.toBe(plain.sent);
+    if (forms.length === 0) expect(thinking.warnings).toEqual([expect.stringContaining("thinking")]);
+    if (forms.includes("off")) expect(none).toMatchObject({ warnings: [] });
+    else if (forms.length > 0) expect(none.warnings).toEqual([expect.stringContaining("thinking: false")]);
+    else expect(none).toEqual(plain);
+  });
+});
