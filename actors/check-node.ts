@@ -3,18 +3,20 @@ import { fromPromise, type PromiseActorLogic } from "xstate";
 import { AsimovError } from "#contract/base/errors";
 import type { Node } from "#contract/node/node";
 import type { HostOf } from "#contract/run/host";
-import type { Cache } from "#contract/store/cache";
 
 export interface NodeChecks {
-  readonly cache: Cache;
   node(name: string): Node;
+  /** @throws ConditionError */
   evaluate(condition: string): Promise<boolean>;
+  /** Those of the keys that the run's values do not hold. */
+  missingKeys(keys: readonly string[]): Promise<string[]>;
+  /** Settles when timers and I/O had their turn; absent where none is due. */
+  turn(): Promise<void> | undefined;
 }
 
-async function requireKeys(cache: Cache, keys: readonly string[] | undefined, node: string, kind: "input" | "output"): Promise<void> {
+async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined, node: string, kind: "input" | "output"): Promise<void> {
   if (keys === undefined || keys.length === 0) return;
-  const found = await cache.getMany(keys);
-  const missing = keys.filter((key) => !Object.hasOwn(found, key));
+  const missing = await host.missingKeys(keys);
   if (missing.length === 0) return;
   const when = kind === "input" ? "before it runs" : "after it ran";
   throw new AsimovError(
@@ -29,9 +31,11 @@ async function requireKeys(cache: Cache, keys: readonly string[] | undefined, no
 export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, { node: string }> {
   return fromPromise(async ({ input, self }) => {
     const host = hostOf(self);
+    // Nodes that are skipped run no module, which would ask.
+    await host.turn();
     const { inputs, condition } = host.node(input.node).nodeConfig;
     if (condition !== undefined && !(await host.evaluate(condition))) return false;
-    await requireKeys(host.cache, inputs, input.node, "input");
+    await requireKeys(host, inputs, input.node, "input");
     return true;
   });
 }
@@ -40,6 +44,6 @@ export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean
 export function verifyOutputs(hostOf: HostOf<NodeChecks>): PromiseActorLogic<void, { node: string }> {
   return fromPromise(({ input, self }) => {
     const host = hostOf(self);
-    return requireKeys(host.cache, host.node(input.node).nodeConfig.outputs, input.node, "output");
+    return requireKeys(host, host.node(input.node).nodeConfig.outputs, input.node, "output");
   });
 }

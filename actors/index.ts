@@ -8,3 +8,4 @@ export { closeGenerators, closeNodes, closeRun, openRun, type RunEffects, saveSn
 export { type RunModuleSnapshot, runModule } from "./run-module.ts";
 export { type RunToolsSnapshot, runTools } from "./run-tools.ts";
 export { sleepUntil } from "./sleep-until.ts";
+export { type TimeLimitSnapshot, timeLimit } from "./time-limit.ts";

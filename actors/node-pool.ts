@@ -5,18 +5,18 @@
  */
 import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { messageOf } from "#contract/base/errors";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
-import type { Attempt } from "#contract/node/attempt";
-import type { NodeReport } from "#contract/node/result";
+import type { Attempt, GraphKeys } from "#contract/node/attempt";
+import { type Failure, type NodeReport, withoutFinality } from "#contract/node/result";
 import type { HostOf, NodesHost } from "#contract/run/host";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
   visits: number;
   modules: Attempt;
-  failure?: { error: string; code?: string };
+  failure?: Failure;
 }
 
 type NodeRef = Actor<AnyActorLogic>;
@@ -32,7 +32,7 @@ type PoolEvent =
   | { type: "xstate.stop" };
 
 export type PoolSnapshot = Snapshot<never> & {
-  input: { scope: string };
+  input: { keys: GraphKeys };
   /** Every node of the graph that was spawned; the same map over the pool's life. */
   nodes: Map<string, NodeRef>;
   /** The nodes of the step, in order. */
@@ -85,7 +85,7 @@ export function nodePool(
     return createActor(nodeLogic(), {
       parent: scope.self,
       id: name,
-      input: { definition, scope: input.scope },
+      input: { definition, keys: input.keys },
       ...restored,
     } as never) as NodeRef;
   };
@@ -93,7 +93,8 @@ export function nodePool(
   const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[], iteration: number): PoolSnapshot => {
     const host = hostOf(scope.self);
     host.tell({ type: "step.started", nodes, iteration });
-    const waiting = new Map(nodes.map((name) => [name, performance.now()]));
+    const now = host.clock.now();
+    const waiting = new Map(nodes.map((name) => [name, now]));
     for (const name of nodes) {
       let ref = snapshot.nodes.get(name);
       if (ref === undefined) {
@@ -102,7 +103,7 @@ export function nodePool(
         ref.start();
       }
       host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1);
-      relay(scope, ref, { type: "node.execute", at: Date.now() });
+      relay(scope, ref, { type: "node.execute", at: host.clock.now() });
     }
     return { ...snapshot, step: nodes, waiting, reports: new Map() };
   };
@@ -114,10 +115,11 @@ export function nodePool(
     if (startedAt === undefined) return snapshot;
     snapshot.waiting.delete(report.node);
     snapshot.reports.set(report.node, report);
-    host.nodeEnded(report.node, report.status, performance.now() - startedAt, report.error);
+    host.nodeEnded(report.node, report.status, host.clock.now() - startedAt, report.failure);
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
     if (report.status === "FAILED" || report.status === "PARTIAL") {
-      host.tell({ type: "node.failed", node: report.node, status: report.status, error: report.error ?? "failed" });
+      const failure = report.failure ?? { error: "failed", code: "failed" };
+      host.tell({ type: "node.failed", node: report.node, status: report.status, ...withoutFinality(failure) });
       relayToParent(scope, { type: "node.failed", report });
     } else {
       host.tell({ type: report.status === "COMPLETE" ? "node.completed" : "node.skipped", node: report.node });
@@ -166,15 +168,17 @@ export function nodePool(
         case "node.refuse": {
           const ref = snapshot.nodes.get(event.node);
           if (ref !== undefined) relay(scope, ref, event);
-          hostOf(scope.self).tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error });
+          hostOf(scope.self).tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error, code: event.code });
           return snapshot;
         }
-        case "nodes.abort":
+        case "nodes.abort": {
+          const at = hostOf(scope.self).clock.now();
           for (const name of snapshot.waiting.keys()) {
             const ref = snapshot.nodes.get(name) as NodeRef;
-            relay(scope, ref, { type: "node.abort", reason: event.reason, at: Date.now() });
+            relay(scope, ref, { type: "node.abort", reason: event.reason, at });
           }
           return snapshot;
+        }
         case "xstate.stop":
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
@@ -183,7 +187,11 @@ export function nodePool(
           snapshot.nodes.delete(event.actorId);
           return settle(snapshot, scope, {
             type: "node.settled",
-            report: { node: event.actorId, status: "FAILED", error: messageOf(event.error), code: "actor-failed" },
+            report: {
+              node: event.actorId,
+              status: "FAILED",
+              failure: { error: shownMessageOf(event.error), code: "actor-failed", ...errorDetailsOf(event.error) },
+            },
             messages: [],
           });
       }
@@ -201,7 +209,7 @@ export function nodePool(
 
     restoreSnapshot(snapshot, scope) {
       const { step, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
-      const now = performance.now();
+      const now = hostOf(scope.self).clock.now();
       const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
         name,
         spawn(scope, input, name, node as { context: object }),

@@ -1,25 +1,25 @@
 /** The effects around a run as actors: opening, snapshots, cleaning up and closing. */
 import { fromPromise, type PromiseActorLogic } from "xstate";
 import type { TaskJSON } from "#contract/base/task";
-import type { ErrorReport, NodeResult } from "#contract/node/result";
+import type { Failure, Fault, NodeResult } from "#contract/node/result";
 import type { HostOf } from "#contract/run/host";
 import type { SnapshotRef } from "#contract/store/snapshot";
 
 /** What a run's host does for the agent machine; see the machine's own declarations for what each means. */
 export interface RunEffects {
-  open(task: TaskJSON): Promise<{ failure?: { error: string; code: string } }>;
-  save(cut: string, nodes: string[]): Promise<{ ref?: SnapshotRef; error?: ErrorReport }>;
+  open(task: TaskJSON): Promise<{ failure?: Failure }>;
+  save(cut: string, nodes: string[]): Promise<{ ref?: SnapshotRef; fault?: Fault }>;
   closeGenerators(nodes?: string[]): Promise<void>;
-  close(task: TaskJSON, message: unknown): Promise<void>;
+  close(task: TaskJSON, message: unknown): Promise<{ faults: Fault[] }>;
   readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> };
 }
 
-export const openRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ failure?: { error: string; code: string } }, { task: TaskJSON }> =>
+export const openRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ failure?: Failure }, { task: TaskJSON }> =>
   fromPromise(({ input, self }) => hostOf(self).open(input.task));
 
 export const saveSnapshot = (
   hostOf: HostOf<RunEffects>,
-): PromiseActorLogic<{ ref?: SnapshotRef; error?: ErrorReport }, { cut: string; nodes: string[] }> =>
+): PromiseActorLogic<{ ref?: SnapshotRef; fault?: Fault }, { cut: string; nodes: string[] }> =>
   fromPromise(({ input, self }) => hostOf(self).save(input.cut, input.nodes));
 
 export const closeGenerators = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { nodes: string[] }> =>
@@ -32,5 +32,5 @@ export const closeNodes = (hostOf: HostOf<RunEffects>): PromiseActorLogic<Return
     return host.readNodes();
   });
 
-export const closeRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { task: TaskJSON; message: unknown }> =>
+export const closeRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ faults: Fault[] }, { task: TaskJSON; message: unknown }> =>
   fromPromise(({ input, self }) => hostOf(self).close(input.task, input.message));

@@ -3,7 +3,8 @@ import type { Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { relay } from "#contract/base/relay";
 import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
-import type { HostOf, ModuleRunner, RunningModule } from "#contract/run/host";
+import type { Permit } from "#contract/node/permits";
+import type { HostOf, ModuleKeeper, ModuleRunner, RunningModule } from "#contract/run/host";
 
 export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
@@ -34,7 +35,7 @@ type RunModuleEvent =
  * Logic with input `ModuleOrder` and output `ModuleOutcome`. It starts the module when a permit is free, and starts it again on restore.
  *
  * @example
- * nodeMachine.provide({ actors: { runModule: runModule(() => host) as never } });
+ * const logic = runModule(() => host);
  */
 export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder, ModuleOutcome, RunModuleEvent, RunModuleSnapshot> {
   return {
@@ -47,27 +48,27 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
         if (!live.isStopped) relay(scope, scope.self, { type: "module.ended", outcome });
       };
       const endAborted = (reason: string, code: string): void => {
-        end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: Date.now() });
+        end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: host.clock.now() });
       };
-      if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
       const host = hostOf(scope.self);
-      const { permits } = host;
-      const begin = (): void => {
-        live.job = host.startModule(order, {
+      if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
+      const begin = (permit: Permit): void => {
+        const keeper: ModuleKeeper = {
           checkpoint,
           saved(text) {
             if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", checkpoint: text });
           },
           ended(outcome) {
-            permits.release();
+            permit.release();
             end(outcome);
           },
-        });
+        };
+        live.job = host.startModule(order, keeper, permit);
       };
-      const leave = permits.acquire(begin);
+      const permit = host.permits.acquire(host.line, begin);
       live.job ??= {
         abort(reason, code) {
-          leave();
+          permit.release();
           endAborted(reason, code);
         },
       };

@@ -14,7 +14,16 @@ import type { TaskEnd, TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, type Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
-import { type ErrorReport, type NodeReport, type NodeResult, toErrorReport } from "#contract/node/result";
+import type { GraphKeys } from "#contract/node/attempt";
+import {
+  type ErrorReport,
+  type Failure,
+  type Fault,
+  faultOf,
+  type NodeReport,
+  type NodeResult,
+  withoutFinality,
+} from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { endMessage, endOfRun, outcomeOfRun } from "#contract/run/end";
 import type { AgentEvent } from "#contract/run/events";
@@ -28,8 +37,7 @@ export interface AgentMachineInput {
   runId: string;
   task: TaskJSON;
   graph: Graph;
-  /** See `ModuleOrder`. */
-  scope: string;
+  keys: GraphKeys;
   /** The path of nodes whose nested graph this is; empty for a whole run. */
   path: string[];
   maxTotalIterations: number;
@@ -43,7 +51,7 @@ export interface AgentMachineInput {
 export interface AgentMachineContext extends Omit<AgentMachineInput, "graph"> {
   state: RunState;
   /** Why the whole run fails, whatever its nodes did. */
-  failure?: { error: string; code: string };
+  failure?: Failure;
   /** Messages on their way. */
   unpublished: number;
   /** Nodes whose generators a jump closes before the next step. */
@@ -74,7 +82,9 @@ export type AgentMachineEvent =
   | { type: "message.failed"; mailbox: string; error: string }
   /** `spent` is the run's whole spending by now. */
   | { type: "usage.recorded"; node: string; usage: Usage; spent: Spending }
-  | { type: "snapshot.failed"; report: ErrorReport };
+  | { type: "snapshot.failed"; fault: Fault }
+  /** A graph nested in this one tells what it has told; it is published already. */
+  | { type: "nested.reported"; report: ErrorReport };
 
 /** What the agent asks of its nodes' supervisor. */
 export type NodesCommand =
@@ -117,13 +127,22 @@ function isQuiet(context: AgentMachineContext, reports: readonly NodeReport[]): 
   return !isPlanFinished(state) && !isOverIterations(context, state) && !wantsSnapshot(context, state);
 }
 
-/** Returns how many messages are on their way for it. */
-function tellErrors(enqueue: Enqueue, { errorMailbox, path }: AgentMachineContext, errors: readonly ErrorReport[]): number {
-  for (const report of errors) {
+/** Keeps, tells and publishes what went wrong: the context that follows from it. */
+function tellFaults(
+  enqueue: Enqueue,
+  context: AgentMachineContext,
+  faults: readonly Fault[],
+  before: RunState = context.state,
+): Pick<AgentMachineContext, "state" | "unpublished"> {
+  const { errorMailbox, path, task, unpublished } = context;
+  const reports = faults.map(
+    ({ node, ...fault }): ErrorReport => ({ taskId: task.id, ...(node === undefined ? {} : { node, path: [...path, node] }), ...fault }),
+  );
+  for (const report of reports) {
     enqueue.emit({ type: "error.reported", report, graph: path });
     if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: errorMailbox, message: report });
   }
-  return errorMailbox === null ? 0 : errors.length;
+  return { state: withErrors(before, reports), unpublished: unpublished + (errorMailbox === null ? 0 : reports.length) };
 }
 
 /**
@@ -143,18 +162,18 @@ export const agentMachine = setup({
   actors: {
     task: taskMachine,
     /** Spawns the node machines and tells the agent when a step's nodes have all settled. */
-    nodes: {} as EffectLogic<{ scope: string }, never, NodesCommand>,
+    nodes: {} as EffectLogic<{ keys: GraphKeys }, never, NodesCommand>,
     /** Publishes messages in the order they came; tells the agent of each. */
     outbox: {} as EffectLogic<undefined, never, PublishEvent>,
     /** Fails for misuse; what may go wrong in a sound program is its output. */
-    openRun: {} as EffectLogic<{ task: TaskJSON }, { failure?: { error: string; code: string } }>,
+    openRun: {} as EffectLogic<{ task: TaskJSON }, { failure?: Failure }>,
     /** Stores a snapshot before a step; the same `cut` is stored once, also after a restore. */
-    saveSnapshot: {} as EffectLogic<{ cut: string; nodes: string[] }, { ref?: SnapshotRef; error?: ErrorReport }>,
+    saveSnapshot: {} as EffectLogic<{ cut: string; nodes: string[] }, { ref?: SnapshotRef; fault?: Fault }>,
     closeGenerators: {} as EffectLogic<{ nodes: string[] }, void>,
     /** Closes what the nodes hold, and gives what they did. */
     closeNodes: {} as EffectLogic<undefined, { results: Record<string, NodeResult>; executions: Record<string, number> }>,
-    /** Stores the ended task, then publishes the end. */
-    closeRun: {} as EffectLogic<{ task: TaskJSON; message: unknown }, void>,
+    /** Stores the ended task, then publishes the end; gives what it could not do. */
+    closeRun: {} as EffectLogic<{ task: TaskJSON; message: unknown }, { faults: Fault[] }>,
   },
   guards: {
     isFailed: ({ context }) => context.failure !== undefined,
@@ -197,20 +216,21 @@ export const agentMachine = setup({
       for (const { node, error, code } of effects.refused) enqueue.sendTo("nodes", { type: "node.refuse", node, error, code });
       if (effects.added.length > 0) enqueue.emit({ type: "nodes.added", nodes: effects.added, graph: context.path });
       if (effects.jump !== undefined) enqueue.emit({ type: "jump.taken", ...effects.jump, graph: context.path });
-      enqueue.assign({ state, cleanup: effects.cleanup, unpublished: context.unpublished + tellErrors(enqueue, context, effects.errors) });
+      enqueue.assign({ cleanup: effects.cleanup, ...tellFaults(enqueue, context, effects.errors, state) });
     }),
     /** Keeps, tells and publishes reports. */
-    reportErrors: enqueueActions(({ context, enqueue }, { errors }: { errors: ErrorReport[] }) => {
-      enqueue.assign({ state: withErrors(context.state, errors), unpublished: context.unpublished + tellErrors(enqueue, context, errors) });
+    report: enqueueActions(({ context, enqueue }, { faults }: { faults: Fault[] }) => {
+      enqueue.assign(tellFaults(enqueue, context, faults));
     }),
-    recordSnapshot: enqueueActions(({ context, enqueue }, { ref, error }: { ref?: SnapshotRef; error?: ErrorReport }) => {
+    /** Nobody publishes any more. */
+    reportUnpublished: enqueueActions(({ context, enqueue }, { faults }: { faults: Fault[] }) => {
+      enqueue.assign(tellFaults(enqueue, { ...context, errorMailbox: null }, faults));
+    }),
+    keepReport: assign(({ context }, { report }: { report: ErrorReport }) => ({ state: withErrors(context.state, [report]) })),
+    recordSnapshot: enqueueActions(({ context, enqueue }, { ref, fault }: { ref?: SnapshotRef; fault?: Fault }) => {
       const nodes = nodesToSave(context.state);
-      const errors = error === undefined ? [] : [error];
       if (ref !== undefined) enqueue.emit({ type: "snapshot.saved", ref, nodes, graph: context.path });
-      enqueue.assign({
-        state: withErrors(markSaved(context.state, nodes), errors),
-        unpublished: context.unpublished + tellErrors(enqueue, context, errors),
-      });
+      enqueue.assign(tellFaults(enqueue, context, fault === undefined ? [] : [fault], markSaved(context.state, nodes)));
     }),
     publish: enqueueActions(({ context, enqueue }, { mailbox, message, id }: Omit<PublishEvent, "type">) => {
       enqueue.assign({ unpublished: context.unpublished + 1 });
@@ -222,13 +242,11 @@ export const agentMachine = setup({
     }),
     countPublished: assign({ unpublished: ({ context }) => context.unpublished - 1 }),
     /** The run fails whatever its nodes did; a nested graph that is aborted leaves it to whoever aborts it to say so. */
-    recordFailure: enqueueActions(({ context, enqueue }, failure: { error: string; code: string }) => {
+    recordFailure: enqueueActions(({ context, enqueue }, failure: Failure) => {
       const isAborted = context.path.length > 0 && failure.code !== "max-iterations";
-      const errors: ErrorReport[] = isAborted ? [] : [{ status: "error", ...failure }];
       enqueue.assign({
         failure,
-        state: withErrors(context.state, errors),
-        unpublished: context.unpublished + tellErrors(enqueue, context, errors),
+        ...tellFaults(enqueue, context, isAborted ? [] : [{ status: "error", ...withoutFinality(failure) }]),
       });
     }),
     recordNodes: assign((_, done: { results: Record<string, NodeResult>; executions: Record<string, number> }) => done),
@@ -249,7 +267,7 @@ export const agentMachine = setup({
   }),
   invoke: [
     { src: "task", id: "task", input: ({ context }) => ({ task: context.task }) },
-    { src: "nodes", id: "nodes", input: ({ context }) => ({ scope: context.scope }) },
+    { src: "nodes", id: "nodes", input: ({ context }) => ({ keys: context.keys }) },
     { src: "outbox", id: "outbox" },
   ],
   on: {
@@ -261,16 +279,17 @@ export const agentMachine = setup({
         actions: [
           "countPublished",
           {
-            type: "reportErrors",
+            type: "report",
             params: ({ event }) => ({
-              errors: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
+              faults: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
             }),
           },
         ],
       },
     ],
-    "node.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [toErrorReport(event.report)] }) } },
-    "snapshot.failed": { actions: { type: "reportErrors", params: ({ event }) => ({ errors: [event.report] }) } },
+    "node.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) } },
+    "snapshot.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [event.fault] }) } },
+    "nested.reported": { actions: { type: "keepReport", params: ({ event }) => event } },
     "usage.recorded": { actions: { type: "recordUsage", params: ({ event }) => event } },
   },
   initial: "running",
@@ -292,10 +311,7 @@ export const agentMachine = setup({
               {
                 guard: ({ event }) => event.output.failure !== undefined,
                 target: "deciding",
-                actions: [
-                  "startTask",
-                  { type: "recordFailure", params: ({ event }) => event.output.failure as { error: string; code: string } },
-                ],
+                actions: ["startTask", { type: "recordFailure", params: ({ event }) => event.output.failure as Failure }],
               },
               { target: "deciding", actions: ["startTask", "tellStarted"] },
             ],
@@ -314,6 +330,7 @@ export const agentMachine = setup({
                 params: ({ context }) => ({
                   error: `The run is over its limit of ${context.maxTotalIterations} iterations (maxTotalIterations).`,
                   code: "max-iterations",
+                  final: true,
                 }),
               },
               target: "#agent.closing",
@@ -334,7 +351,10 @@ export const agentMachine = setup({
         saving: {
           invoke: {
             src: "saveSnapshot",
-            input: ({ context }) => ({ cut: `${context.scope}#${context.state.totalIterations}`, nodes: nodesToSave(context.state) }),
+            input: ({ context }) => ({
+              cut: `${context.keys.attempt}#${context.state.totalIterations}`,
+              nodes: nodesToSave(context.state),
+            }),
             onDone: [
               { guard: "isFailed", target: "deciding", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
               { target: "executing", actions: { type: "recordSnapshot", params: ({ event }) => event.output } },
@@ -391,9 +411,13 @@ export const agentMachine = setup({
             src: "closeRun",
             input: (parts) => ({ task: outcomeOfRun(parts.context).task, message: endMessage(parts.context) }),
             onDone: [
-              { guard: "isComplete", target: "#agent.COMPLETE" },
-              { guard: "isPartial", target: "#agent.PARTIAL" },
-              { target: "#agent.FAILED" },
+              {
+                guard: "isComplete",
+                target: "#agent.COMPLETE",
+                actions: { type: "reportUnpublished", params: ({ event }) => event.output },
+              },
+              { guard: "isPartial", target: "#agent.PARTIAL", actions: { type: "reportUnpublished", params: ({ event }) => event.output } },
+              { target: "#agent.FAILED", actions: { type: "reportUnpublished", params: ({ event }) => event.output } },
             ],
           },
         },

@@ -20,10 +20,12 @@ import {
   stopChild,
 } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { asimovErrorOf, messageOf } from "#contract/base/errors";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
+import { asimovErrorOf } from "#contract/base/errors";
 import {
   type Attempt,
   failureOf,
+  type GraphKeys,
   isPartial,
   judge,
   type ModuleCommand,
@@ -35,12 +37,11 @@ import {
 } from "#contract/node/attempt";
 import { backoffMs, type NodeDefinition } from "#contract/node/definition";
 import { type MailboxMessage, messagesOf, reportOf } from "#contract/node/report";
-import type { NodeReport } from "#contract/node/result";
+import type { Failure, NodeReport } from "#contract/node/result";
 
 export interface NodeMachineInput {
   definition: NodeDefinition;
-  /** See `ModuleOrder`. */
-  scope: string;
+  keys: GraphKeys;
 }
 
 export interface NodeMachineContext extends NodeMachineInput {
@@ -52,7 +53,7 @@ export interface NodeMachineContext extends NodeMachineInput {
   /** The modules of this attempt. */
   modules: Attempt;
   /** Why the visit failed; set on the way to FAILED and PARTIAL. */
-  failure?: { error: string; code?: string } | undefined;
+  failure?: Failure | undefined;
 }
 
 export type NodeMachineEvent =
@@ -75,7 +76,8 @@ function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
   if (event.type === "node.abort") return outside(event.reason, "cancelled", event.at, false);
   const error = "error" in event ? event.error : event.type;
-  return outside(messageOf(error), asimovErrorOf(error)?.code ?? "actor-failed", context.now, true);
+  const code = asimovErrorOf(error)?.code ?? "actor-failed";
+  return { ...outside(shownMessageOf(error), code, context.now, true), details: errorDetailsOf(error) };
 }
 
 function outside(error: string, code: string, endedAt: number, retryable: boolean): ModuleOutcome {
@@ -97,8 +99,8 @@ function withNext(definition: NodeDefinition, attempt: Attempt): Attempt {
 
 const childOf = (module: number): string => `module.${module}`;
 
-const orderOf = ({ definition, scope, visits: visit, attempt }: NodeMachineContext, module: number): ModuleOrder => ({
-  scope,
+const orderOf = ({ definition, keys, visits: visit, attempt }: NodeMachineContext, module: number): ModuleOrder => ({
+  keys,
   node: definition.name,
   visit,
   attempt,
@@ -108,7 +110,8 @@ const orderOf = ({ definition, scope, visits: visit, attempt }: NodeMachineConte
 const hasVisitsLeft = ({ definition, visits }: NodeMachineContext): boolean => definition.maxVisits === 0 || visits < definition.maxVisits;
 
 const hasAttemptsLeft = (parts: Parts): boolean =>
-  parts.context.attempt < parts.context.definition.attempts && failureOf(verdictAfter(parts).attempt).retryable;
+  parts.context.attempt < parts.context.definition.attempts &&
+  failureOf(verdictAfter(parts).attempt, parts.context.definition).final !== true;
 
 /** A node that runs on its own tells itself, and does not listen. */
 const parentOf = ({ self }: { self: AnyActorRef }): AnyActorRef => self._parent ?? self;
@@ -130,6 +133,8 @@ const machine = setup({
     verifyOutputs: {} as EffectLogic<{ node: string }, void>,
     /** Ends at `input.deadline`, milliseconds since 1970, with that moment as output. */
     sleepUntil: {} as EffectLogic<{ deadline: number }, number>,
+    /** Ends when something in the node has worked for `input.ms`, with that moment as output; what ran before a restore counts. */
+    timeLimit: {} as EffectLogic<{ node: string; ms: number }, number, { type: "xstate.stop" }>,
   },
   guards: {
     isPlain: ({ context }) => {
@@ -152,6 +157,10 @@ const machine = setup({
       return verdict === "success" && attempt.active.length === 0;
     },
     isUndecided: (parts) => verdictAfter(parts).verdict === "undecided",
+    isUnfiltered: (parts) => {
+      const { verdict, attempt } = verdictAfter(parts);
+      return parts.context.definition.filters && verdict === "success" && attempt.active.length === 0;
+    },
     hasActiveModules: (parts) => verdictAfter(parts).attempt.active.length > 0,
     hasAttemptsLeft: (parts) => hasAttemptsLeft(parts),
     hasAttemptsAndBackoff: (parts) => parts.context.definition.backoff.initialMs > 0 && hasAttemptsLeft(parts),
@@ -181,13 +190,14 @@ const machine = setup({
     markNext: assign(({ context: { definition, modules } }) => ({ modules: withNext(definition, modules) })),
     /** An ended child would stay among the children, and in every snapshot. */
     dropModule: stopChild(({ event }) => (event as DoneActorEvent<ModuleOutcome>).actorId),
-    recordFailure: assign((parts) => {
-      const { error, code } = failureOf(parts.context.modules);
-      return { failure: { error, ...(code === undefined ? {} : { code }) } };
-    }),
+    recordFailure: assign(({ context }) => ({ failure: failureOf(context.modules, context.definition) })),
     recordOverVisits: assign(({ context: { definition } }) => ({
       modules: NOTHING,
-      failure: { error: `Node "${definition.name}" is over its limit of ${definition.maxVisits} visits (maxVisits).`, code: "max-visits" },
+      failure: {
+        error: `Node "${definition.name}" is over its limit of ${definition.maxVisits} visits (maxVisits).`,
+        code: "max-visits",
+        final: true,
+      },
     })),
     recordRefusal: assign(({ event }) => (event.type === "node.refuse" ? { failure: { error: event.error, code: event.code } } : {})),
     recordTimeout: assign(({ context: { definition, modules, now } }) => ({
@@ -212,23 +222,28 @@ const machine = setup({
       enqueue.assign({ modules: withNext(definition, modules) });
     }),
     startGraph: spawnChild("runSubgraph", { id: childOf(0), input: ({ context }) => orderOf(context, 0) }),
-    startTimeLimit: enqueueActions(({ context: { definition, now }, enqueue }) => {
-      if (definition.timeoutMs > 0) enqueue.spawnChild("sleepUntil", { id: TIME_LIMIT, input: { deadline: now + definition.timeoutMs } });
+    startFilter: spawnChild("runModule", {
+      id: childOf(0),
+      input: ({ context, event }) => ({ ...orderOf(context, 0), given: (event as DoneActorEvent<ModuleOutcome>).output.json as string }),
+    }),
+    startTimeLimit: enqueueActions(({ context: { definition }, enqueue }) => {
+      if (definition.timeoutMs > 0) {
+        enqueue.spawnChild("timeLimit", { id: TIME_LIMIT, input: { node: definition.name, ms: definition.timeoutMs } });
+      }
     }),
     dropTimeLimit: enqueueActions(({ context, enqueue }) => {
       if (context.definition.timeoutMs > 0) enqueue.stopChild(TIME_LIMIT);
     }),
     abortModules: enqueueActions(({ context, enqueue }) => {
-      const { error, code } = failureOf(context.modules);
+      const { error, code } = failureOf(context.modules, context.definition);
       const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";
-      for (const module of context.modules.active)
-        enqueue.sendTo(childOf(module), { type: "module.abort", reason, code: code ?? "aborted" });
+      for (const module of context.modules.active) enqueue.sendTo(childOf(module), { type: "module.abort", reason, code });
     }),
     tellRetry: sendTo(parentOf, ({ context: { definition, attempt, modules } }) => ({
       type: "node.retrying",
       node: definition.name,
       attempt,
-      error: failureOf(modules).error,
+      error: failureOf(modules, definition).error,
     })),
     tellSkipped: sendTo(parentOf, ({ context }) => ({
       type: "node.settled",
@@ -322,7 +337,19 @@ export const nodeMachine = machine.createMachine({
         },
         ordered: { entry: "startNext", exit: "dropTimeLimit", on: whileRunning(["markNext", "startNext"]) },
         parallel: { entry: "startAll", exit: "dropTimeLimit", on: whileRunning(["startReady"]) },
-        nested: { entry: "startGraph", exit: "dropTimeLimit", on: whileRunning([]) },
+        /** The graph, then what its middlewares make of its result: a run of a module that is given that result. */
+        nested: {
+          initial: "graph",
+          exit: "dropTimeLimit",
+          on: whileRunning([]),
+          states: {
+            graph: {
+              entry: "startGraph",
+              on: { "xstate.done.actor.module.0": { guard: "isUnfiltered", target: "filtering", actions: ["dropModule", "startFilter"] } },
+            },
+            filtering: {},
+          },
+        },
         stopping: {
           entry: "abortModules",
           on: {

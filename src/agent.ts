@@ -5,7 +5,11 @@ import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { parseOptions } from "./contract/base/options.ts";
+import type { RedactOptions } from "./contract/base/redact.ts";
+import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
+import { Turns } from "./contract/base/turns.ts";
+import { currentScope, followCalls } from "./contract/chat/call-scope.ts";
 import { type Graph, withDescendants } from "./contract/graph/graph.ts";
 import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/graph/plan.ts";
 import { Node } from "./contract/node/node.ts";
@@ -16,10 +20,10 @@ import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { type RunState, toExecutionState } from "./contract/run/state.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
-import type { RedactOptions } from "./inspect/redact.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
-import { type GraphScope, isSameDefinition } from "./runtime/graph-scope.ts";
+import { isSameDefinition } from "./runtime/graph-nodes.ts";
+import type { GraphScope } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, runLogic } from "./runtime/run-logic.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
@@ -51,6 +55,15 @@ export interface AgentOptions {
   redact?: RedactOptions | false;
   /** Milliseconds that an aborted module gets to end by itself, before it is left behind. Default 1,000. */
   abortGraceMs?: number;
+  /**
+   * Milliseconds for one read or write of the cache or the store that a run itself does, at least 1; the run goes on without it, and says so.
+   * A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
+   */
+  effectTimeoutMs?: number;
+  /** Time for all runs, such as XState's `SimulatedClock`. Default the system's. */
+  clock?: Clock;
+  /** Makes ids, each unlike any other. Default UUIDs. */
+  ids?: () => string;
   /**
    * What one run may spend on models, nested graphs and restores included; no limit by default. A call that might go beyond is refused
    * with a NonRetryableError `budget-exceeded`, and the run ends as FAILED.
@@ -92,6 +105,9 @@ const agentSchema = z.strictObject({
     .optional(),
   redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
   abortGraceMs: z.number().min(0).optional(),
+  effectTimeoutMs: z.number().min(1).optional(),
+  clock: method<Clock>("now", "a Clock").optional(),
+  ids: z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" }).optional(),
   budget: budgetSchema.optional(),
 });
 
@@ -125,6 +141,8 @@ export class Agent {
   /** @throws AsimovError `invalid-options`, GraphError `graph-duplicate-node` */
   constructor(options: AgentOptions = {}) {
     const parsed = parseOptions(agentSchema, options, "Agent");
+    // A run that a module starts finds that module.
+    followCalls();
     this.cache = parsed.cache ?? new MemoryCache();
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
     this.#store = parsed.snapshotStore;
@@ -132,9 +150,15 @@ export class Agent {
       parsed.inspect === undefined
         ? undefined
         : safeInspector(parsed.inspect, parsed.redact === undefined ? {} : { redact: parsed.redact });
+    const turns = new Turns();
     this.#services = {
+      ...systemServices,
+      ...(parsed.clock === undefined ? {} : { clock: parsed.clock }),
+      ...(parsed.ids === undefined ? {} : { ids: parsed.ids }),
       cache: this.cache,
-      permits: new Permits(() => this.#maxConcurrentTasks),
+      turns,
+      permits: new Permits(() => this.#maxConcurrentTasks, turns),
+      effectTimeoutMs: parsed.effectTimeoutMs ?? 30_000,
       conditions: luaConditions(),
       telemetry: openTelemetry(),
       abortGraceMs: parsed.abortGraceMs ?? 1_000,
@@ -214,7 +238,7 @@ export class Agent {
       );
     }
     const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
-    const { run, begin } = this.#launch({ input });
+    const { run, begin } = this.#launch({ input }, signal);
     // In a microtask, so that whoever subscribes to the run's events at once misses nothing.
     queueMicrotask(begin);
     return run;
@@ -235,10 +259,11 @@ export class Agent {
     const { agent, cache: state, cut } = readSnapshot(stored);
     if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
     // Restoring the actor checks the graph; the cache is touched only when it fits.
-    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
-    const keptForeignKeys = scope.cache.shared && clear !== true;
+    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>, signal);
+    const { cache } = scope.run;
+    const keptForeignKeys = cache.shared && clear !== true;
     try {
-      await scope.cache.importState(state, { exclusive: !keptForeignKeys });
+      await scope.run.limited("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
     } catch (error) {
       scope.run.finish(messageOf(error));
       throw error;
@@ -246,7 +271,7 @@ export class Agent {
     scope.run.restoredCut = cut;
     // In a task of its own: the caller's subscription comes some microtasks later.
     setTimeout(() => {
-      scope.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
+      scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
       scope.run.listen(signal);
       begin();
     }, 0);
@@ -267,7 +292,7 @@ export class Agent {
 
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
-    return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.readNodes().results ?? {});
+    return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.effects.readNodes().results ?? {});
   }
 
   #validGraph(): Graph {
@@ -275,16 +300,23 @@ export class Agent {
     return this.#graph;
   }
 
-  #relaunch(snapshot: Snapshot<unknown>): ReturnType<typeof launch> {
+  #relaunch(snapshot: Snapshot<unknown>, signal: AbortSignal | undefined): ReturnType<typeof launch> {
     try {
-      return this.#launch({ snapshot });
+      return this.#launch({ snapshot }, signal);
     } catch (error) {
       throw error instanceof SnapshotError ? error : damaged(messageOf(error), error);
     }
   }
 
-  #launch(from: Launch["from"]): ReturnType<typeof launch> {
-    const launched = launch({ logic: this.logic, scopeOf: (actor) => this.#scopes.get(actor), inspect: this.#inspect, from });
+  #launch(from: Launch["from"], signal: AbortSignal | undefined): ReturnType<typeof launch> {
+    const around = currentScope(signal);
+    const launched = launch({
+      logic: this.logic,
+      scopeOf: (actor) => this.#scopes.get(actor),
+      inspect: this.#inspect,
+      within: around?.permits === this.#services.permits ? around : undefined,
+      from,
+    });
     this.#latest = launched.run;
     return launched;
   }

@@ -12,6 +12,7 @@ export {
   NonRetryableError,
   SnapshotError,
 } from "./contract/base/errors.ts";
+export type { RedactOptions } from "./contract/base/redact.ts";
 export { Task, type TaskEnd, type TaskJSON } from "./contract/base/task.ts";
 export { ChatRole, ModuleType, SnapshotControl, TaskStatus } from "./contract/base/vocabulary.ts";
 export type { CallScope, Checkpoint } from "./contract/chat/call-scope.ts";
@@ -89,7 +90,6 @@ export {
   type VotingClient,
 } from "./inference/votes/agent-directed-flow-control.ts";
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
-export type { RedactOptions } from "./inspect/redact.ts";
 export type { AgentRun } from "./runtime/agent-run.ts";
 export type { AgentLogic, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";

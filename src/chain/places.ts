@@ -55,13 +55,15 @@ export const askScope = (scope: CallScope, span: Span): CallScope => ({
   span,
   idempotencyKey: scope.idempotencyKey,
   chains: scope.chains,
+  permits: scope.permits,
+  wait: (work) => scope.wait(work),
   admit: (estimate) => scope.admit(estimate),
 });
 
 /** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
 export function toolScope(scope: CallScope, tool: Pick<ToolOrder, "name" | "idempotencyKey">, signal: AbortSignal, span: Span): CallScope {
   const { name: agentName, idempotencyKey } = tool;
-  const own: CallScope = { agentName, signal, span, idempotencyKey, chains: scope.chains, admit: (estimate) => scope.admit(estimate) };
+  const own: CallScope = { ...askScope(scope, span), agentName, signal, idempotencyKey };
   known.set(own, { key: idempotencyKey, places: placesOf(scope) });
   return own;
 }

@@ -12,6 +12,7 @@ import { type ChatMessage, requireMessages } from "#contract/chat/message";
 import { type Tool, toolsSchema } from "#contract/chat/tool";
 import type { ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { type ToolLoopOutput, toolLoopMachine } from "#machines/tool-loop";
+import { supply } from "#runtime/supply";
 import { ChainHost } from "./host.ts";
 import { ChainKeeper, type KeptChain, readKeptChain } from "./keeper.ts";
 import { nextPlace } from "./places.ts";
@@ -27,9 +28,11 @@ function hostOf(self: AnyActorRef): ChainHost {
 }
 
 /** One machine for every chain: binding a machine costs more than a turn. */
-const boundLoop = toolLoopMachine.provide({
-  actors: { generate: generate(hostOf), runTools: runTools(hostOf), trimConversation: trimConversation(hostOf) } as never,
-}) as AnyActorLogic;
+const boundLoop: AnyActorLogic = supply(toolLoopMachine, {
+  generate: generate(hostOf),
+  runTools: runTools(hostOf),
+  trimConversation: trimConversation(hostOf),
+});
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const callable = z.custom<never>(isFunction, { message: "expected a function" });

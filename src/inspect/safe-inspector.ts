@@ -1,6 +1,6 @@
 /** A wall between a run and whoever watches it: an inspector that throws changes nothing, and it sees no secrets. */
 import type { InspectionEvent } from "xstate";
-import { type RedactOptions, redactor } from "./redact.ts";
+import { type RedactOptions, redactor } from "#contract/base/redact";
 
 export interface SafeInspectorOptions {
   /** Masks secrets and cuts sizes in the events and snapshots that the inspector reads. Default true; `false` hands them over as they are. */

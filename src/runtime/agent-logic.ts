@@ -6,16 +6,25 @@ import { publishMessages } from "#actors/publish-messages";
 import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "#actors/run-effects";
 import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
+import { timeLimit } from "#actors/time-limit";
+import type { EffectLogic } from "#contract/base/effect-logic";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { requireRestored } from "#contract/base/require-restored";
 import { requireGraph } from "#contract/graph/graph";
-import { type ModuleOrder, type ModuleOutcome, scopeOf as nestedScope } from "#contract/node/attempt";
+import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import type { ErrorReport } from "#contract/node/result";
+import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import type { RunState } from "#contract/run/state";
 import { type AgentMachineInput, agentMachine } from "#machines/agent";
 import { type NodeMachineInput, nodeMachine } from "#machines/node";
+import { taskMachine } from "#machines/task";
+import type { GraphEffects } from "./graph-effects.ts";
 import { GraphScope } from "./graph-scope.ts";
+import type { GraphWork } from "./graph-work.ts";
+import { settingsOf } from "./run-host.ts";
 import { type PersistedAgent, pendingAdditions } from "./snapshot-parts.ts";
+import { supply } from "./supply.ts";
 import { graphOf } from "./valid-graph.ts";
 
 const scopes = new WeakMap<object, GraphScope>();
@@ -34,14 +43,16 @@ function scopeOf(self: AnyActorRef): GraphScope {
   throw new AsimovError("This actor runs outside an agent: supply the machine with actors of your own.", { code: "no-agent" });
 }
 
-const boundNode = nodeMachine.provide({
-  actors: {
-    runModule: runModule(scopeOf),
-    runSubgraph: subgraphLogic(),
-    checkNode: checkNode(scopeOf),
-    verifyOutputs: verifyOutputs(scopeOf),
-    sleepUntil: sleepUntil(),
-  } as never,
+const workOf = (self: AnyActorRef): GraphWork => scopeOf(self).work;
+const effectsOf = (self: AnyActorRef): GraphEffects => scopeOf(self).effects;
+
+const boundNode = supply(nodeMachine, {
+  runModule: runModule(workOf),
+  runSubgraph: subgraphLogic(),
+  checkNode: checkNode(effectsOf),
+  verifyOutputs: verifyOutputs(effectsOf),
+  sleepUntil: sleepUntil((self) => workOf(self).clock),
+  timeLimit: timeLimit(workOf),
 });
 
 /** Every node starts as the same snapshot but for its context: WAITING has no entry actions, so that nothing is left out. */
@@ -54,16 +65,15 @@ const freshNode: AnyActorLogic = Object.assign(Object.create(boundNode), {
 });
 
 /** One machine for every run of every agent: binding a machine costs more than running a small graph. */
-const boundAgent = agentMachine.provide({
-  actors: {
-    nodes: nodePool(scopeOf, () => freshNode),
-    outbox: publishMessages((self) => scopeOf(self).run),
-    openRun: openRun(scopeOf),
-    saveSnapshot: saveSnapshot(scopeOf),
-    closeGenerators: closeGenerators(scopeOf),
-    closeNodes: closeNodes(scopeOf),
-    closeRun: closeRun(scopeOf),
-  } as never,
+const boundAgent = supply(agentMachine, {
+  task: taskMachine,
+  nodes: nodePool(workOf, () => freshNode),
+  outbox: publishMessages((self) => scopeOf(self).run),
+  openRun: openRun(effectsOf),
+  saveSnapshot: saveSnapshot(effectsOf),
+  closeGenerators: closeGenerators(effectsOf),
+  closeNodes: closeNodes(effectsOf),
+  closeRun: closeRun(effectsOf),
 }) as AnyActorLogic;
 
 /** What differs between a whole run and a nested one. */
@@ -77,6 +87,8 @@ export interface Binding<TOutput> {
   /** The actor is active no more. */
   onEnd?(scope: GraphScope, error: string | undefined): void;
   onTask?(scope: GraphScope, task: TaskOutcomeJSON["task"]): void;
+  /** Something went wrong, as the agent keeps it. */
+  onReport?(scope: GraphScope, report: ErrorReport): void;
 }
 
 /**
@@ -94,7 +106,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       return { ...after, output: binding.outputOf(outcome, scope) } as AnyMachineSnapshot;
     }
     const error = after.status === "error" ? messageOf(after.error) : "the run was stopped";
-    scope.leave(error);
+    scope.work.leave(error);
     binding.onEnd?.(scope, error);
     return after;
   };
@@ -125,7 +137,9 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
       try {
-        const next = boundAgent.transition(snapshot, binding.eventOf?.(event) ?? event, actorScope);
+        const asked = binding.eventOf?.(event) ?? event;
+        if (asked.type === "run.cancel" && binding.eventOf === undefined) scopes.get(actorScope.self)?.run.hasten();
+        const next = boundAgent.transition(snapshot, asked, actorScope);
         return settle(snapshot, next, actorScope);
       } catch (error) {
         binding.onEnd?.(scopes.get(actorScope.self) as GraphScope, messageOf(error));
@@ -140,7 +154,11 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
       if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = scopes.get(actorScope.self) as GraphScope;
-      actorScope.self.on("*", (event: unknown) => scope.run.events.tell(event as never));
+      actorScope.self.on("*", (event: unknown) => {
+        const told = event as AgentEvent;
+        if (told.type === "error.reported") binding.onReport?.(scope, told.report);
+        scope.run.events.tell(told);
+      });
       const { task } = snapshot.children as Record<
         string,
         { subscribe(next: (state: { context: { task: never } }) => void): unknown } | undefined
@@ -153,16 +171,14 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
 }
 
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
-function subgraphLogic(): AnyActorLogic {
-  const scopeFor = (parent: GraphScope, name: string): GraphScope => {
-    const { nodes } = parent.node(name);
-    return new GraphScope(parent.run, { path: [...parent.path, name], nodes, outputMailbox: null, parentSpan: parent.spanOf(name) });
-  };
+function subgraphLogic(): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
+  const scopeFor = (parent: GraphScope, name: string): GraphScope =>
+    new GraphScope(parent.run, [...parent.path, name], parent.nodes.get(name).nodes, parent);
   return boundAgentLogic<ModuleOutcome>({
     create(self, input) {
       const order = input as ModuleOrder;
       const parent = scopeOf(self);
-      const node = parent.node(order.node);
+      const node = parent.nodes.get(order.node);
       const scope = scopeFor(parent, order.node);
       const { run } = parent;
       return {
@@ -171,33 +187,39 @@ function subgraphLogic(): AnyActorLogic {
           runId: run.runId,
           task: { ...run.task.toJSON(), status: "WAITING" },
           graph: requireGraph(graphOf(node.nodes).nodes),
-          scope: nestedScope(order),
+          keys: keysWithin(order),
           path: [...scope.path],
-          maxTotalIterations: node.nodeConfig.maxTotalIterations ?? run.services.maxTotalIterations,
-          autoSnapshot: run.services.autoSnapshot,
-          outputMailbox: null,
-          errorMailbox: run.services.errorMailbox,
+          ...settingsOf(run.services, node),
         },
       };
     },
     restore(self, persisted) {
       const path = persisted.context.path as string[];
-      const scope = scopeFor(scopeOf(self), path.at(-1) as string);
-      scope.restoreGraph((persisted.context.state as RunState).graph, pendingAdditions(persisted));
-      return { scope, persisted };
+      const parent = scopeOf(self);
+      const name = path.at(-1) as string;
+      const scope = scopeFor(parent, name);
+      const { services } = parent.run;
+      scope.nodes.restore((persisted.context.state as RunState).graph, pendingAdditions(persisted), services.dynamicNodes);
+      return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(services, parent.nodes.get(name)) } } };
     },
     eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
-    outputOf({ status, results, failedChains, task }) {
-      const isError = status !== "COMPLETE";
-      const error = task.error ?? `the nested graph ended as ${status}`;
+    outputOf({ status, results, failedChains, failure }, { run }) {
+      const about = { module: 0, endedAt: run.services.clock.now() };
+      if (status === "COMPLETE") {
+        return { ...about, status: "success", json: JSON.stringify({ status: "success", result: results }), retryable: true };
+      }
+      const { error, code, final, ...details } = failure ?? { error: `the nested graph ended as ${status}`, code: "failed" };
       return {
-        module: 0,
-        status: isError ? "error" : "success",
-        json: JSON.stringify({ status: isError ? "error" : "success", result: results, ...(isError ? { error, failedChains } : {}) }),
-        ...(isError ? { error, partial: status === "PARTIAL" } : {}),
-        retryable: true,
-        endedAt: Date.now(),
+        ...about,
+        status: "error",
+        json: JSON.stringify({ status: "error", result: results, error, failedChains }),
+        error,
+        code,
+        details,
+        partial: status === "PARTIAL",
+        retryable: final !== true,
       };
     },
-  });
+    onReport: (scope, report) => scope.run.root?.send({ type: "nested.reported", report }),
+  }) as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>;
 }

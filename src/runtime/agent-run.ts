@@ -4,6 +4,7 @@ import { AsimovError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import type { Task } from "#contract/base/task";
+import type { CallScope } from "#contract/chat/call-scope";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { SnapshotRef } from "#contract/store/snapshot";
@@ -32,12 +33,14 @@ export interface Launch {
   logic: AgentLogic;
   scopeOf(actor: object): GraphScope | undefined;
   inspect: ((event: InspectionEvent) => void) | undefined;
+  /** The module that the run is started in, of the same agent: it waits without its permit. */
+  within: CallScope | undefined;
   /** A task to start, or a stored run to go on with. */
   from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };
 }
 
 /** A run whose actor has not started yet. @throws what creating or restoring it threw, such as a GraphError */
-export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
+export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
   const actor = createActor(logic, { id: "agent", ...from, ...(inspect === undefined ? {} : { inspect }) } as never) as Actor<AgentLogic>;
   const scope = scopeOf(actor);
   const initial = actor.getSnapshot();
@@ -46,7 +49,7 @@ export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentR
     throw initial.error;
   }
   const { run } = scope;
-  const outcome = new Promise<TaskOutcome>((resolve, reject) => {
+  const ended = new Promise<TaskOutcome>((resolve, reject) => {
     actor.subscribe({
       error: reject,
       complete() {
@@ -56,6 +59,7 @@ export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentR
       },
     });
   });
+  const outcome = within === undefined ? ended : within.wait(() => ended);
   // Whoever listens to events alone must not lose the process to an unhandled rejection.
   outcome.catch(() => {});
   const handle: AgentRun = {

@@ -5,12 +5,14 @@ import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
-import { idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
+import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
 import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { ModuleHost } from "#contract/run/host";
 import type { Cache } from "#contract/store/cache";
+import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
+import { AttemptGate } from "./attempt-gate.ts";
 
 /** What differs from one visit to the next. */
 export interface ContextVisit {
@@ -19,25 +21,30 @@ export interface ContextVisit {
   /** JSON text of what was saved last. */
   saved(part: CheckpointPart): string | undefined;
   save(part: CheckpointPart, text: string): Promise<void>;
+  wait<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
-export class Context implements ModuleContext, CallScope {
+export class Context implements ModuleContext, CallScope, AttemptWaits {
   readonly #host: ModuleHost;
   readonly #module: AgentModule;
   readonly config: ModuleConfig;
+  readonly gate = new AttemptGate();
   node!: { readonly name: string; readonly visit: number; readonly attempt: number };
   #visit!: ContextVisit;
   #visits = 0;
   /** Made when somebody asks for the signal: most modules never do. */
   #controller: AbortController | undefined;
   #reason: Error | undefined;
+  #cache: Cache | undefined;
 
   constructor(host: ModuleHost, node: Node, module: AgentModule) {
     this.#host = host;
     this.#module = module;
-    const shared = node.config.context;
-    this.config = shared === undefined ? module.config : { ...module.config, context: { ...shared, ...module.config.context } };
+    const around = host.context;
+    const own = node.config.context;
+    const isPlain = around === undefined && own === undefined;
+    this.config = isPlain ? module.config : { ...module.config, context: { ...around, ...own, ...module.config.context } };
   }
 
   renew(visit: ContextVisit): this {
@@ -47,6 +54,7 @@ export class Context implements ModuleContext, CallScope {
     this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
     this.#controller = undefined;
     this.#reason = undefined;
+    if (this.#visits > 1) this.gate.reopen();
     return this;
   }
 
@@ -54,8 +62,13 @@ export class Context implements ModuleContext, CallScope {
     return idempotencyKeyOf(this.#visit.order, this.#module.name);
   }
 
+  get attemptKey(): string {
+    return attemptKeyOf(this.#visit.order, this.#module.name);
+  }
+
   get cache(): Cache {
-    return this.#host.cache;
+    this.#cache ??= new AttemptCache(this.#host.cache, this);
+    return this.#cache;
   }
 
   get task(): Task {
@@ -73,7 +86,9 @@ export class Context implements ModuleContext, CallScope {
 
   /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
   get emit(): ModuleContext["emit"] {
-    return (event) => this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+    return (event) => {
+      if (this.gate.isOpen) this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+    };
   }
 
   get evaluate(): ModuleContext["evaluate"] {
@@ -96,7 +111,10 @@ export class Context implements ModuleContext, CallScope {
         const text = visit.saved(part);
         return text === undefined ? undefined : JSON.parse(text);
       },
-      save: async (state) => visit.save(part, toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
+      save: (state) =>
+        this.gate.through("saving a checkpoint", async () =>
+          visit.save(part, toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
+        ),
     };
   }
 
@@ -108,8 +126,17 @@ export class Context implements ModuleContext, CallScope {
     return this.#module.name;
   }
 
+  get permits(): object {
+    return this.#host.permits;
+  }
+
   admit(estimate: CallEstimate): (usage: Usage) => void {
+    this.gate.pass("calling a model");
     return this.#host.admit(this.#visit.order.node, estimate);
+  }
+
+  wait<T>(work: () => Promise<T>): Promise<T> {
+    return this.#visit.wait(work);
   }
 
   abort(reason: Error): void {

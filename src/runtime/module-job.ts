@@ -1,9 +1,11 @@
 /** One run of one module: it always ends by an outcome, and when it has ended nothing of it runs any more, or it says so. */
 
-import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "#contract/base/errors";
+import { Countdown } from "#contract/base/countdown";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
+import { AsimovError, asimovErrorOf, NonRetryableError } from "#contract/base/errors";
 import { setLongTimeout } from "#contract/base/long-timer";
 import type { Span } from "#contract/base/telemetry";
-import { areCallsFollowed, runInScope } from "#contract/chat/call-scope";
+import { runInScope } from "#contract/chat/call-scope";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import { type CheckpointPart, type CheckpointParts, joinParts, splitParts } from "#contract/node/checkpoint-parts";
 import { closeGenerator } from "#contract/node/close-generator";
@@ -16,11 +18,15 @@ import {
   type ModuleResult,
 } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
+import type { Permit } from "#contract/node/permits";
 import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
 import { Context, type ContextVisit } from "./module-context.ts";
 
 const NOTHING: CheckpointParts = {};
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
+
+/** Another attempt would give the same. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result"]);
 
 function isGenerator(value: unknown): value is AsyncGenerator {
   return (
@@ -32,21 +38,27 @@ export class ModuleJob implements ContextVisit, RunningModule {
   readonly order: ModuleOrder;
   readonly #host: ModuleHost;
   readonly #keeper: ModuleKeeper;
+  readonly #permit: Permit;
   readonly #node: Node;
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
   #checkpoint: CheckpointParts;
   #context: Context | undefined;
   #span: Span | undefined;
-  #clearTimer: () => void = () => {};
+  #countdown: Countdown | undefined;
+  #clearGrace: () => void = () => {};
+  /** Waits that are open; the module rests while one is. */
+  #waits = 0;
+  #isResting = false;
   /** Why the job was stopped from outside; what its module still gives is then late. */
   #stop: { status: "error" | "aborted"; error: AsimovError } | undefined;
   #isEnded = false;
 
-  constructor(host: ModuleHost, order: ModuleOrder, keeper: ModuleKeeper) {
+  constructor(host: ModuleHost, order: ModuleOrder, keeper: ModuleKeeper, permit: Permit) {
     this.#host = host;
     this.order = order;
     this.#keeper = keeper;
+    this.#permit = permit;
     this.#checkpoint = keeper.checkpoint === undefined ? NOTHING : splitParts(keeper.checkpoint);
     const { node, module } = host.resolve(order);
     this.#node = node;
@@ -55,20 +67,20 @@ export class ModuleJob implements ContextVisit, RunningModule {
   }
 
   start(): void {
+    this.#host.working(this.order.node, 1);
     if (Number.isFinite(this.#timeoutMs)) {
-      this.#clearTimer = setLongTimeout(this.#timeoutMs, () => {
-        this.#halt(
-          "error",
-          new AsimovError(`Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`, { code: "timeout", retryable: true }),
-        );
+      this.#countdown = new Countdown(this.#host.clock, this.#timeoutMs, () => {
+        const message = `Module ${this.#module.name} timed out after ${this.#timeoutMs} ms`;
+        this.#halt("error", new AsimovError(message, { code: "timeout", retryable: true }));
       });
+      this.#countdown.run();
     }
     let work: Promise<unknown>;
     try {
       if (this.#module.trace) this.#span = this.#startSpan();
       // What the user's module starts itself belongs to this run, whoever's module left the permit.
       const context = this.#renewContext();
-      work = this.within.run(() => (areCallsFollowed() ? runInScope(context, () => this.#process()) : this.#process()));
+      work = this.within.run(() => runInScope(context, () => this.#process()));
     } catch (error) {
       work = Promise.reject(error);
     }
@@ -88,26 +100,61 @@ export class ModuleJob implements ContextVisit, RunningModule {
   }
 
   save(part: CheckpointPart, text: string): Promise<void> {
-    // Nobody goes on from what comes after the end.
-    if (this.#isEnded) return Promise.resolve();
     this.#checkpoint = { ...this.#checkpoint, [part]: text };
     this.#keeper.saved(joinParts(this.#checkpoint));
     return this.#host.saveProgress(this.order.node);
   }
 
+  /** While the work waits, others may work, and no time limit counts. Settles when the module may go on. */
+  async wait<T>(work: () => Promise<T>): Promise<T> {
+    this.#waits++;
+    this.#rest();
+    try {
+      return await work();
+    } finally {
+      this.#waits--;
+      await this.#wake();
+    }
+  }
+
+  #rest(): void {
+    if (this.#isResting || this.#isEnded || this.#stop !== undefined) return;
+    this.#isResting = true;
+    this.#countdown?.pause();
+    this.#host.working(this.order.node, -1);
+    this.#permit.pause();
+  }
+
+  async #wake(): Promise<void> {
+    if (!this.#isResting || this.#waits > 0) return;
+    await this.#permit.resume();
+    // Ended or stopped meanwhile, or waiting again: then somebody else wakes it, or nobody.
+    if (!this.#isResting || this.#isEnded || this.#stop !== undefined) return;
+    if (this.#waits > 0) return this.#permit.pause();
+    this.#isResting = false;
+    this.#host.working(this.order.node, 1);
+    this.#countdown?.run();
+  }
+
   /** Asks the module to end. The job ends when it has, or after the grace time. */
   abort(reason: string, code: string): void {
-    this.#halt("aborted", new AsimovError(reason, { code }));
+    this.#halt("aborted", new AsimovError(reason, { code, cause: this.#host.thrownIn(this.order) }));
   }
 
   #halt(status: "error" | "aborted", error: AsimovError): void {
     if (this.#isEnded || this.#stop !== undefined) return;
     this.#stop = { status, error };
-    this.#clearTimer();
-    this.#clearTimer = setLongTimeout(this.#host.abortGraceMs, () => {
-      this.#host.tell({ type: "module.abandoned", node: this.#node.name, module: this.#module.name });
-      this.#fail(error);
-    });
+    this.#countdown?.pause();
+    this.#clearGrace = setLongTimeout(
+      this.#host.abortGraceMs,
+      () => {
+        this.#host.tell({ type: "module.abandoned", node: this.#node.name, module: this.#module.name });
+        this.#fail(error);
+      },
+      this.#host.clock,
+    );
+    // One that rests need not queue up to hear that it was stopped.
+    if (this.#isResting) this.#permit.release();
     this.#context?.abort(error);
   }
 
@@ -155,28 +202,42 @@ export class ModuleJob implements ContextVisit, RunningModule {
 
   /** One result: of the module's promise, or the next yield of its generator. */
   #produce(): unknown {
-    const { generators } = this.#host;
+    const { generators, abortGraceMs } = this.#host;
     const running = generators.get(this.#key);
-    if (running !== undefined) return this.#next(this.#key, running.generator);
+    if (running !== undefined) return this.#next(running.generator);
     const context = this.#context as Context;
     const started: unknown = this.#module.process(context);
     if (!isGenerator(started)) return started;
     this.#host.generatorStarted(this.order, this.#module.name);
-    generators.set(this.#key, { generator: started, context });
-    return this.#next(this.#key, started);
+    const close = (): Promise<void> => {
+      // What it does last is in time.
+      context.gate.reopen();
+      return closeGenerator(started, abortGraceMs).finally(() => context.gate.close());
+    };
+    generators.set(this.#key, { generator: started, context, close });
+    return this.#next(started);
   }
 
-  async #next(key: string, generator: AsyncGenerator): Promise<unknown> {
+  async #next(generator: AsyncGenerator): Promise<unknown> {
     try {
       const { done, value } = await generator.next();
       return done === true ? GENERATOR_EXHAUSTED : value;
     } catch (error) {
-      this.#host.generators.delete(key);
+      this.#forgetGenerator();
       throw error;
     }
   }
 
+  /** Once the job has ended, the generator of this place may be another attempt's. */
+  #forgetGenerator(): AsyncGenerator | undefined {
+    if (this.#isEnded) return undefined;
+    const running = this.#host.generators.get(this.#key);
+    this.#host.generators.delete(this.#key);
+    return running?.generator;
+  }
+
   #succeed(value: unknown): void {
+    if (this.#isEnded) return;
     if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
     let checked: CheckedResult;
     let added: ModuleOutcome["added"] = [];
@@ -199,45 +260,39 @@ export class ModuleJob implements ContextVisit, RunningModule {
       retryable: true,
       ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),
       ...(added.length === 0 ? {} : { added }),
-      endedAt: Date.now(),
+      endedAt: this.#host.clock.now(),
     });
   }
 
   #fail(thrown: unknown): void {
-    const { module } = this.order;
+    if (this.#isEnded) return;
     const stop = this.#stop;
     const error: unknown = stop?.error ?? thrown;
     // A generator that was stopped is in an unknown place: the next attempt starts another.
-    if (stop !== undefined) this.#dropGenerator();
-    const text = messageOf(error);
+    const generator = stop === undefined ? undefined : this.#forgetGenerator();
+    if (generator !== undefined) void closeGenerator(generator, this.#host.abortGraceMs);
+    if (stop === undefined) this.#host.threw(this.order, thrown);
+    const text = shownMessageOf(error);
     const known = asimovErrorOf(error);
     this.#end({
-      module,
+      module: this.order.module,
       status: stop?.status ?? "error",
       ...(stop?.status === "aborted" ? {} : { json: JSON.stringify({ status: "error", error: text }) }),
       error: text,
       ...(known === undefined ? {} : { code: known.code }),
+      ...(stop === undefined ? { details: errorDetailsOf(error) } : {}),
       retryable: known === undefined || !(known instanceof NonRetryableError || FINAL_CODES.has(known.code)),
-      endedAt: Date.now(),
+      endedAt: this.#host.clock.now(),
     });
   }
 
-  #dropGenerator(): void {
-    const key = this.#key;
-    const running = this.#host.generators.get(key);
-    if (running === undefined) return;
-    this.#host.generators.delete(key);
-    void closeGenerator(running.generator, this.#host.abortGraceMs);
-  }
-
   #end(outcome: ModuleOutcome): void {
-    if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#clearTimer();
-    this.#span?.end(outcome.status === "success" ? undefined : outcome.error);
+    this.#countdown?.pause();
+    this.#clearGrace();
+    this.#context?.gate.close();
+    if (!this.#isResting) this.#host.working(this.order.node, -1);
+    this.#span?.end(outcome.status === "success" ? undefined : outcome.error, outcome.details);
     this.#keeper.ended(outcome);
   }
 }
-
-/** Another attempt would give the same. */
-const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result"]);

@@ -2,24 +2,30 @@
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
 import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
+import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, Telemetry } from "#contract/base/telemetry";
+import type { Turns } from "#contract/base/turns";
 import type { CallEstimate } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { ConditionEngine } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
 import type { Permits } from "#contract/node/permits";
-import type { ErrorReport } from "#contract/node/result";
+import type { Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { RunState } from "#contract/run/state";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import { CallLedger } from "./call-ledger.ts";
+import { EffectLimits } from "./effect-limits.ts";
 import { EventHub } from "./event-hub.ts";
 import { takeSnapshot } from "./snapshot-parts.ts";
 
 /** What an agent gives to all its runs. */
-export interface AgentServices {
+export interface AgentServices extends Services {
+  readonly turns: Turns;
+  /** Milliseconds for one read or write of the cache or the store that the run itself does. */
+  readonly effectTimeoutMs: number;
   readonly cache: Cache;
   readonly permits: Permits;
   readonly conditions: ConditionEngine;
@@ -33,6 +39,25 @@ export interface AgentServices {
   /** Of each run. */
   readonly budget: Budget;
   snapshotStore(): SnapshotStore;
+}
+
+/** What a graph takes from the agent that runs it: the same at its start and at every restore, for whole runs and nested ones. */
+export interface GraphSettings {
+  maxTotalIterations: number;
+  autoSnapshot: boolean;
+  outputMailbox: string | null;
+  errorMailbox: string | null;
+}
+
+/** @param composite the node that the graph is nested in */
+export function settingsOf(services: AgentServices, composite?: Node): GraphSettings {
+  const { autoSnapshot, errorMailbox, outputMailbox } = services;
+  return {
+    maxTotalIterations: composite?.nodeConfig.maxTotalIterations ?? services.maxTotalIterations,
+    autoSnapshot,
+    outputMailbox: composite === undefined ? outputMailbox : null,
+    errorMailbox,
+  };
 }
 
 export class RunHost implements Outbox {
@@ -51,6 +76,7 @@ export class RunHost implements Outbox {
   /** The publishes that have not settled, nested graphs' too. */
   readonly #publishing = new Set<Promise<void>>();
   readonly #ledger: CallLedger;
+  readonly #limits: EffectLimits;
   /** The progress that is stored now or was last, and the one that waits for it: whoever comes meanwhile shares that. */
   #storing: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
@@ -66,6 +92,8 @@ export class RunHost implements Outbox {
     this.runId = run.runId;
     this.task = run.task;
     this.isRestored = run.restored !== undefined;
+    const { clock, effectTimeoutMs, abortGraceMs } = services;
+    this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
     this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
       if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason, code });
     });
@@ -92,11 +120,21 @@ export class RunHost implements Outbox {
     this.root?.send({ type: "run.cancel", reason: `The run was cancelled${why}` });
   }
 
+  /** See `EffectLimits`. */
+  limited<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#limits.run(what, work);
+  }
+
+  /** The run's actor was told to cancel. */
+  hasten(): void {
+    this.#limits.hasten();
+  }
+
   async evaluate(source: string): Promise<boolean> {
     // The engine keeps what it compiled, and comes back here after a crash.
     const condition = await this.services.conditions.compile(source);
     const names = condition.names.filter((name) => name !== "task");
-    const values = names.length === 0 ? {} : await this.cache.getMany(names);
+    const values = names.length === 0 ? {} : await this.limited("reading the cache", () => this.cache.getMany(names));
     return condition.evaluate({ ...values, task: this.task.toJSON() });
   }
 
@@ -121,7 +159,7 @@ export class RunHost implements Outbox {
 
   async #deliver(mailbox: string, message: unknown): Promise<string | undefined> {
     try {
-      await this.cache.publishToMailbox(mailbox, message);
+      await this.limited(`publishing to mailbox "${mailbox}"`, () => this.cache.publishToMailbox(mailbox, message));
       return undefined;
     } catch (error) {
       return messageOf(error);
@@ -138,14 +176,12 @@ export class RunHost implements Outbox {
     await Promise.resolve();
     while (this.#publishing.size > 0) await Promise.all(this.#publishing);
     if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
-    const parts = await takeSnapshot(this.root, this.cache, about.cut);
+    const { root } = this;
     const { nodes, hint } = about;
-    return this.services.snapshotStore().save({
-      taskId: this.task.id,
-      nodes,
-      createdAt: Date.now(),
-      parts,
-      ...(hint === undefined ? {} : { hint }),
+    return this.limited("storing a snapshot", async () => {
+      const parts = await takeSnapshot(root, this.cache, about.cut);
+      const createdAt = this.services.clock.now();
+      return this.services.snapshotStore().save({ taskId: this.task.id, nodes, createdAt, parts, ...(hint === undefined ? {} : { hint }) });
     });
   }
 
@@ -200,8 +236,8 @@ export class RunHost implements Outbox {
     } catch (error) {
       if (this.#isFinished) return;
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-      const report: ErrorReport = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${messageOf(error)}`, code };
-      this.root?.send({ type: "snapshot.failed", report });
+      const fault: Fault = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${messageOf(error)}`, code };
+      this.root?.send({ type: "snapshot.failed", fault });
     }
   }
 

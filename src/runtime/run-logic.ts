@@ -11,7 +11,7 @@ import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunState } from "#contract/run/state";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
-import { type AgentServices, RunHost } from "./run-host.ts";
+import { type AgentServices, RunHost, settingsOf } from "./run-host.ts";
 import { pendingAdditions } from "./snapshot-parts.ts";
 
 /** What an agent's logic starts with. */
@@ -48,8 +48,7 @@ export function runLogic(
 ): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
     run.root = self;
-    const { outputMailbox } = source.services;
-    const scope = new GraphScope(run, { path: [], nodes: source.nodes(), outputMailbox, parentSpan: run.span });
+    const scope = new GraphScope(run, [], source.nodes());
     onCreate(self, scope);
     return scope;
   };
@@ -59,25 +58,22 @@ export function runLogic(
       const task = given instanceof Task ? given : Task.fromJSON(given);
       requireWaiting(task);
       const graph = source.graph();
-      taken.add(task);
       const { services } = source;
-      const runId = crypto.randomUUID();
+      const runId = services.ids();
       const run = new RunHost(services, { runId, task, cachePrefix });
       const scope = scopeOf(self, run);
       run.listen(signal);
-      const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = services;
+      // Last: a start that is refused leaves the task as it was.
+      taken.add(task);
       return {
         scope,
         input: {
           runId,
           task: task.toJSON(),
           graph,
-          scope: runId,
+          keys: { visit: runId, attempt: runId },
           path: [],
-          maxTotalIterations,
-          autoSnapshot,
-          outputMailbox,
-          errorMailbox,
+          ...settingsOf(services),
           ...(cachePrefix === undefined ? {} : { cachePrefix }),
         },
       };
@@ -93,18 +89,14 @@ export function runLogic(
       const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
       const scope = scopeOf(self, run);
       try {
-        scope.restoreGraph(state.graph, pendingAdditions(persisted));
+        scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
       } catch (error) {
         run.finish(messageOf(error));
         throw error;
       }
-      const { maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } = source.services;
-      return {
-        scope,
-        persisted: { ...persisted, context: { ...persisted.context, maxTotalIterations, autoSnapshot, outputMailbox, errorMailbox } },
-      };
+      return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
     },
-    outputOf: (outcome, { task }) => ({ ...outcome, task }),
+    outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
     failsAtStart: (self) => self._parent !== undefined,
     onTask: (scope, task) => scope.run.followTask(task),
     onEnd(scope, error) {

@@ -12,6 +12,7 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
+import type { ErrorDetails } from "#contract/base/error-details";
 import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "#contract/base/telemetry";
 
 /** The instrumentation scope, and the start of every name. */
@@ -27,6 +28,17 @@ function isUntraced(): boolean {
 }
 
 const UNTRACED: Span = { run: (work) => work(), set: () => {}, event: () => {}, end: () => {} };
+
+/** The names are those of OpenTelemetry's semantic conventions for exceptions, as far as they go. */
+function exceptionAttributes(message: string, { name = "Error", stack, cause, properties }: ErrorDetails = {}): SpanAttributes {
+  return {
+    "exception.type": name,
+    "exception.message": message,
+    ...(stack === undefined ? {} : { "exception.stacktrace": stack }),
+    ...(cause === undefined ? {} : { "asimov.error.cause": JSON.stringify(cause) }),
+    ...(properties === undefined ? {} : { "asimov.error.properties": JSON.stringify(properties) }),
+  };
+}
 
 class ApiSpan implements Span {
   readonly context: Context;
@@ -47,11 +59,11 @@ class ApiSpan implements Span {
     trace.getSpan(this.context)?.addEvent(name, attributes as SpanAttributes);
   }
 
-  end(error?: string): void {
+  end(error?: string, details?: ErrorDetails): void {
     const span = trace.getSpan(this.context);
     if (span === undefined || !span.isRecording()) return;
     if (error !== undefined) {
-      span.recordException({ name: "Error", message: error });
+      span.addEvent("exception", exceptionAttributes(error, details));
       span.setStatus({ code: SpanStatusCode.ERROR, message: error });
     }
     span.end();

@@ -6,6 +6,11 @@ import { aborted, gate, newTask, succeeding, waiting } from "./fixture.ts";
 
 const DAY = 24 * 3_600_000;
 
+/** Time alone: turns of the event loop stay the platform's. */
+const useFakeTimers = (): void => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] });
+};
+
 describe("time", () => {
   afterEach(() => vi.useRealTimers());
 
@@ -14,7 +19,7 @@ describe("time", () => {
       { module: { timeoutMs: 30 * DAY } },
       { module: { timeoutMs: Number.POSITIVE_INFINITY }, node: { timeoutMs: 30 * DAY } },
     ]) {
-      vi.useFakeTimers();
+      useFakeTimers();
       const entered = gate<unknown>();
       const run = new Agent({
         nodes: [
@@ -42,7 +47,7 @@ describe("time", () => {
   });
 
   it("waits 30 days before the next attempt where it is told to", async () => {
-    vi.useFakeTimers();
+    useFakeTimers();
     const attempts: number[] = [];
     const failed = gate<unknown>();
     const run = new Agent({
@@ -74,7 +79,7 @@ describe("time", () => {
   });
 
   it("lets a module wait 30 days for a message", async () => {
-    vi.useFakeTimers();
+    useFakeTimers();
     const entered = gate<unknown>();
     const run = new Agent({
       nodes: [
@@ -102,7 +107,7 @@ describe("time", () => {
   });
 
   it("leaves no timer when a run ends in any way", async () => {
-    vi.useFakeTimers();
+    useFakeTimers();
     const slow = (name: string) => waiting(name, () => {}, { config: { timeoutMs: 50 } });
     const agent = new Agent({
       nodes: [

@@ -18,7 +18,7 @@ const input: AgentMachineInput = {
       { name: "c", dependencies: ["a"], snapshot: "NEVER", parts: [], targets: [] },
     ],
   },
-  scope: "run",
+  keys: { visit: "run", attempt: "run" },
   path: [],
   maxTotalIterations: 3,
   autoSnapshot: true,
@@ -26,13 +26,15 @@ const input: AgentMachineInput = {
   errorMailbox: "errors",
 };
 
-type Report = { node: string; status: string; error?: string; decision?: string; cleanup?: boolean };
+const broken = { error: "broken", code: "broken" };
+
+type Report = { node: string; status: string; failure?: object; decision?: string; cleanup?: boolean };
 
 /** The ways in which the step's nodes may settle. */
 function reportsOf({ state: { levels, index } }: AgentMachineContext): Report[][] {
   const names = levels[index] ?? [];
   const all = (init: Omit<Report, "node">): Report[] => names.map((node) => ({ node, ...init }));
-  const ways = [all({ status: "COMPLETE" }), all({ status: "SKIPPED" }), all({ status: "FAILED", error: "broken" })];
+  const ways = [all({ status: "COMPLETE" }), all({ status: "SKIPPED" }), all({ status: "FAILED", failure: broken })];
   if (names.includes("b")) {
     const jump = (to: string, cleanup: boolean): Report[] => [
       { node: "b", status: "COMPLETE", decision: to, cleanup },
@@ -40,7 +42,7 @@ function reportsOf({ state: { levels, index } }: AgentMachineContext): Report[][
     ];
     ways.push(jump("a", true), jump("a", false), jump("nowhere", false), [
       { node: "b", status: "COMPLETE" },
-      ...all({ status: "PARTIAL", error: "in part" }).filter(({ node }) => node !== "b"),
+      ...all({ status: "PARTIAL", failure: broken }).filter(({ node }) => node !== "b"),
     ]);
   }
   return ways;
@@ -53,7 +55,7 @@ function eventsOf(snapshot: AnyMachineSnapshot): ModelEvent[] {
   if (isExecuting) events.push(...reportsOf(context).map((reports) => ({ type: "step.completed", reports })));
   // Bounded, as the walk must end: each makes the state grow.
   if (isExecuting && context.state.errors.length < 1)
-    events.push({ type: "node.failed", report: { node: "a", status: "FAILED", error: "broken" } });
+    events.push({ type: "node.failed", report: { node: "a", status: "FAILED", failure: broken } });
   if (context.unpublished < 1) events.push({ type: "message.publish", mailbox: "inbox", message: 1 });
   if (context.unpublished > 0) events.push({ type: "message.published" });
   if (context.unpublished > 0 && context.state.errors.length < 1)
@@ -62,11 +64,11 @@ function eventsOf(snapshot: AnyMachineSnapshot): ModelEvent[] {
     openRun: [{}, { failure: { error: "no cache", code: "cache-failed" } }],
     saveSnapshot: [
       { ref: { taskId: "task", generation: 0, location: "there" } },
-      ...(context.state.errors.length < 1 ? [{ error: { status: "error", error: "disk full" } }] : []),
+      ...(context.state.errors.length < 1 ? [{ fault: { status: "error", error: "disk full", code: "snapshot-write-failed" } }] : []),
     ],
     closeGenerators: [undefined],
     closeNodes: [{ results: { a: { status: "success", results: [] } }, executions: { a: 1 } }],
-    closeRun: [undefined],
+    closeRun: [{ faults: [] }, ...(context.state.errors.length < 1 ? [{ faults: [{ status: "error", ...broken }] }] : [])],
   };
   return [...events, ...endsOf(snapshot, outputs)];
 }
@@ -140,7 +142,7 @@ describe("agent machine", () => {
                   reports: (context.state.levels[context.state.index] ?? []).map((node) => ({
                     node,
                     status: "FAILED",
-                    error: "cancelled",
+                    failure: { error: "cancelled", code: "cancelled" },
                   })),
                 }
               : endsOf(snapshot, {
@@ -148,7 +150,7 @@ describe("agent machine", () => {
                   saveSnapshot: [{}],
                   closeGenerators: [undefined],
                   closeNodes: [{ results: {}, executions: {} }],
-                  closeRun: [undefined],
+                  closeRun: [{ faults: [] }],
                 })[0];
         [snapshot] = transition(machine, snapshot as never, next as never);
       }

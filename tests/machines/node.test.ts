@@ -1,24 +1,25 @@
 import { TaskStatus } from "asimov-agents";
 import { type NodeMachineInput, nodeMachine } from "asimov-agents/machines";
 import { describe, expect, it } from "vitest";
-import { type AnyMachineSnapshot, createActor, fromPromise, transition } from "xstate";
+import { type AnyMachineSnapshot, createActor, fromPromise, type StateValue, transition } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 import { endsOf, explore, idle, type ModelEvent, restored, statesOf, textOf } from "./explore.ts";
 
 type Definition = NodeMachineInput["definition"];
 
 const machine = nodeMachine.provide({
-  actors: { runModule: idle, runSubgraph: idle, checkNode: idle, verifyOutputs: idle, sleepUntil: idle } as never,
+  actors: { runModule: idle, runSubgraph: idle, checkNode: idle, verifyOutputs: idle, sleepUntil: idle, timeLimit: idle } as never,
 });
 
 const define = (init: Partial<Definition>): NodeMachineInput => ({
-  scope: "run",
+  keys: { visit: "run", attempt: "run" },
   definition: {
     name: "node",
     mode: "ordered",
     modules: ["a", "b"].map((name) => ({ name, dependencies: [], stops: false })),
     stopOnSuccess: false,
     checks: false,
+    filters: false,
     verifies: false,
     attempts: 2,
     maxVisits: 1,
@@ -50,6 +51,11 @@ const nodes: Record<string, NodeMachineInput> = {
   }),
   "parallel, first wins": define({ mode: "parallel", stopOnSuccess: true, attempts: 1 }),
   nested: define({ mode: "nested", modules: [{ name: "node", dependencies: [], stops: false }], timeoutMs: 5, verifies: true }),
+  "nested, with middlewares": define({
+    mode: "nested",
+    modules: [{ name: "node", dependencies: [], stops: false }],
+    filters: true,
+  }),
   empty: define({ mode: "empty", modules: [], checks: true, verifies: true }),
 };
 
@@ -68,7 +74,7 @@ const eventsOf = (snapshot: AnyMachineSnapshot): ModelEvent[] => [
   { type: "node.refuse", error: "refused", code: "target-failed" },
   ...endsOf(
     snapshot,
-    { runModule: outcomes, runSubgraph: outcomes, checkNode: [true, false], verifyOutputs: [undefined], sleepUntil: [6] },
+    { runModule: outcomes, runSubgraph: outcomes, checkNode: [true, false], verifyOutputs: [undefined], sleepUntil: [6], timeLimit: [6] },
     { checkNode: [{ message: "no" }], verifyOutputs: [{ message: "missing" }] },
   ),
 ];
@@ -78,6 +84,11 @@ const bounded = (snapshot: AnyMachineSnapshot): ModelEvent[] => {
   const events = eventsOf(snapshot);
   return ended.some(({ module }) => module < 0) ? events.filter(({ type }) => type !== "node.abort") : events;
 };
+
+const nameOf = (value: StateValue): string =>
+  typeof value === "string"
+    ? value
+    : (Object.entries(value).map(([outer, inner]) => `${outer}.${nameOf(inner as StateValue)}`)[0] as string);
 
 describe("node machine", () => {
   it("has the five statuses of a task as its states", () => {
@@ -97,7 +108,8 @@ describe("node machine", () => {
       "COMPLETE",
       "EXECUTING.backingOff",
       "EXECUTING.checking",
-      "EXECUTING.nested",
+      "EXECUTING.nested.filtering",
+      "EXECUTING.nested.graph",
       "EXECUTING.ordered",
       "EXECUTING.parallel",
       "EXECUTING.starting",
@@ -120,7 +132,7 @@ describe("node machine", () => {
         serializeState: (state) => textOf(machine, state),
       });
       for (const { steps, state } of paths) {
-        values.add(typeof state.value === "string" ? state.value : `EXECUTING.${Object.values(state.value)[0]}`);
+        values.add(nameOf(state.value));
         let snapshot: AnyMachineSnapshot = (steps[0] as (typeof steps)[number]).state;
         for (const { event } of steps.slice(1))
           [snapshot] = transition(machine, restored(machine, textOf(machine, snapshot)) as never, event);

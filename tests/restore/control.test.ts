@@ -107,7 +107,12 @@ describe("snapshot control", () => {
     const log: string[] = [];
     const agent = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS), snapshotStore });
     const outcome = await agent.runTask(newTask());
-    const report = { status: "error", error: "No snapshot before work: The disk is full.", code: "snapshot-write-failed" };
+    const report = {
+      taskId: outcome.task.id,
+      status: "error",
+      error: "No snapshot before work: The disk is full.",
+      code: "snapshot-write-failed",
+    };
     expect(outcome.status).toBe("COMPLETE");
     expect(outcome.errors).toEqual([report, report, report]);
     expect(log).toEqual(["start.1.1", "work.1.1", "work.2.1", "work.3.1"]);

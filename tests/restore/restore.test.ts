@@ -185,7 +185,7 @@ describe("a snapshot in the middle of a step", () => {
     expect((await run.outcome).totalIterations).toBe(1);
     const restored = await new Agent({ nodes, snapshotStore }).runFromSnapshot(ref);
     expect(restored).toMatchObject({ status: "COMPLETE", totalIterations: 1, executions: { once: 1 } });
-    expect(keys).toEqual([`${run.id}/once.1.2/once`, `${run.id}/once.1.2/once`]);
+    expect(keys).toEqual([`${run.id}/once.1/once`, `${run.id}/once.1/once`]);
   });
 
   it("goes on with a retry whose time to wait had begun", async () => {

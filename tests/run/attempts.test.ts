@@ -78,7 +78,9 @@ describe("attempts of a node", () => {
   it("tells of each retry, and reports the node once", async () => {
     const { events, outcome } = await runWithEvents([nodeOf("a", [], giveError)]);
     expect(events.flatMap((event) => (event.type === "node.retrying" ? [event.attempt] : []))).toEqual([1, 2]);
-    expect(outcome.errors).toEqual([{ status: "error", node: "a", error: "no" }]);
+    expect(outcome.errors).toEqual([
+      { taskId: outcome.task.id, status: "error", node: "a", path: ["a"], module: "a", error: "no", code: "module-failed" },
+    ]);
   });
 
   it("keeps the last attempt's own error text", async () => {
@@ -87,15 +89,17 @@ describe("attempts of a node", () => {
     expect(task.error).toBe("attempt 3");
   });
 
-  it("gives each attempt and module a key of its own, and the same run the same prefix", async () => {
+  it("gives each module one key for all attempts of a visit, and each attempt one of its own; the same run the same prefix", async () => {
     const keys: string[] = [];
-    const note = ({ idempotencyKey, node }: ModuleContext) => {
+    const attempts: string[] = [];
+    const note = ({ idempotencyKey, attemptKey, node }: ModuleContext) => {
       keys.push(idempotencyKey);
+      attempts.push(attemptKey);
       return node.attempt === 1 ? failure("again") : success();
     };
     await runNodes([new Node({ name: "a", modules: [moduleOf("x", note), moduleOf("y", note)], nodeConfig: { parallel: true } })]);
-    expect(new Set(keys).size).toBe(keys.length);
-    expect(new Set(keys.map((key) => key.split("/")[0])).size).toBe(1);
+    expect([keys.length, new Set(keys).size, new Set(attempts).size]).toEqual([4, 2, 4]);
+    expect(new Set([...keys, ...attempts].map((key) => key.split("/")[0])).size).toBe(1);
   });
 
   it("waits before the next attempt by the backoff, not before the first, and a cancel ends the wait", async () => {
@@ -143,7 +147,7 @@ describe("modules in order", () => {
     const { results, status } = await runNodes([new Node({ name: "n", modules, nodeConfig: { retryOnFailure: false } })]);
     expect(log).toEqual([]);
     expect(status).toBe("FAILED");
-    expect(results.n).toEqual({ status: "error", error: "no", results: [success("a"), failure("no")] });
+    expect(results.n).toEqual({ status: "error", error: "no", code: "module-failed", module: "b", results: [success("a"), failure("no")] });
   });
 
   it("run after the modules they depend on, whatever the order of declaration", async () => {
@@ -234,7 +238,13 @@ describe("parallel modules", () => {
       nodeOf("dependent", ["n"]),
       nodeOf("free"),
     ]);
-    expect(outcome.results.n).toEqual({ status: "error", error: "lost", results: [success("kept"), failure("lost")] });
+    expect(outcome.results.n).toEqual({
+      status: "error",
+      error: "lost",
+      code: "module-failed",
+      module: "bad",
+      results: [success("kept"), failure("lost")],
+    });
     expect(outcome.failedChains).toEqual([["n", "dependent"]]);
     expect(Object.hasOwn(outcome.results, "dependent")).toBe(false);
     expect(outcome.status).toBe("PARTIAL");
@@ -378,9 +388,9 @@ describe("time limit", () => {
   });
 
   it("that a module's signal passes on ends what the module waits for", async () => {
-    const module = moduleOf("m", async ({ cache, signal }) => success(await cache.getMessage("never", { signal })), {
-      config: { timeoutMs: 5 },
-    });
+    const never = (signal: AbortSignal) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    const module = moduleOf("m", async ({ signal }) => success(await never(signal)), { config: { timeoutMs: 5 } });
     const { results } = await runNodes([new Node({ name: "n", modules: [module], nodeConfig: { maxRetries: 1 } })]);
     expect(results.n).toMatchObject({ error: "Module m timed out after 5 ms" });
   });

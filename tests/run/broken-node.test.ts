@@ -1,6 +1,7 @@
 import { nodePool } from "asimov-agents/actors";
 import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
+import { systemClock } from "#contract/base/services";
 import { defineNode } from "#contract/node/definition";
 import type { AgentEventBody, NodesHost } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
@@ -9,6 +10,7 @@ describe("supervisor of nodes", () => {
   it("tells of a node whose own actor breaks down: the step is completed, and so is the next with that node", async () => {
     const told: AgentEventBody[] = [];
     const host: NodesHost = {
+      clock: systemClock,
       nodeNames: ["n"],
       definition: () => defineNode(nodeOf("n")),
       tell: (event) => told.push(event),
@@ -31,7 +33,7 @@ describe("supervisor of nodes", () => {
           ),
         },
       }).createMachine({
-        invoke: { id: "nodes", src: "pool", input: { scope: "run" } },
+        invoke: { id: "nodes", src: "pool", input: { keys: { visit: "run", attempt: "run" } } },
         on: { "*": { actions: ({ event }) => received.push(event) } },
       }),
     ).start();
@@ -40,7 +42,7 @@ describe("supervisor of nodes", () => {
       parent.getSnapshot().children.nodes?.send({ type: "step.execute", nodes: ["n"], iteration });
       expect(received).toContainEqual({
         type: "step.completed",
-        reports: [{ node: "n", status: "FAILED", error: "broken", code: "actor-failed" }],
+        reports: [{ node: "n", status: "FAILED", failure: expect.objectContaining({ error: "broken", code: "actor-failed" }) }],
       });
     }
     expect(told.filter(({ type }) => type === "node.failed")).toHaveLength(2);

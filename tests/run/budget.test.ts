@@ -25,7 +25,7 @@ const errorOf = (work: () => unknown): { code?: string; message?: string } => {
 const expectExceeded = ({ task, status, errors }: TaskOutcome, text: string): void => {
   expect(status).toBe("FAILED");
   expect(task.error).toContain(text);
-  expect(errors).toContainEqual({ status: "error", error: task.error, code: "budget-exceeded" });
+  expect(errors).toContainEqual({ taskId: task.id, status: "error", error: task.error, code: "budget-exceeded" });
 };
 
 describe("a budget of calls", () => {

@@ -48,7 +48,7 @@ describe("end of a task", () => {
       nodeOf("again?", ["start"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "start" : null })),
     ]);
     expect([status, failedChains, log]).toEqual(["COMPLETE", [], ["after"]]);
-    expect(errors).toEqual([{ status: "error", node: "flaky", error: "first visit" }]);
+    expect(errors).toMatchObject([{ status: "error", node: "flaky", module: "flaky", error: "first visit" }]);
     expect(results.flaky).toEqual({ status: "success", results: [success("second")] });
   });
 
@@ -162,8 +162,12 @@ describe("mailboxes of a run", () => {
         nodeOf("ok"),
       ],
     });
-    const { results, status } = await agent.runTask(newTask());
-    expect(results.looks?.results[0]?.result).toEqual({ errors: [{ status: "error", node: "bad", error: "bad failed" }], ends: [] });
+    const task = newTask();
+    const { results, status } = await agent.runTask(task);
+    expect(results.looks?.results[0]?.result).toEqual({
+      errors: [{ taskId: task.id, status: "error", node: "bad", path: ["bad"], module: "bad", error: "bad failed", code: "module-failed" }],
+      ends: [],
+    });
     expect(await agent.cache.peekMailbox("agent_output")).toEqual([
       { status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
     ]);

@@ -93,7 +93,7 @@ describe("usage of a run", () => {
     });
     const back = nodeOf("back", ["twice"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "twice" : null }));
     await runNodes([twice, back]);
-    expect(keys.map((key) => key?.split("/").slice(1).join("/"))).toEqual(["twice.1.1/steps", "twice.2.1/steps", "twice.2.1/steps"]);
+    expect(keys.map((key) => key?.split("/").slice(1).join("/"))).toEqual(["twice.1/steps", "twice.2/steps", "twice.2/steps"]);
   });
 });
 

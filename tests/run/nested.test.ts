@@ -133,11 +133,14 @@ describe("nested graph that fails", () => {
 
   it("reports the inner node to the error mailbox, then the node", async () => {
     const agent = new Agent({ nodes: [graph("graph", [failing("in", [], "inner")], [], once)] });
-    await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("agent_error")).toEqual([
-      { status: "error", node: "in", error: "inner" },
-      { status: "error", node: "graph", error: "inner" },
-    ]);
+    const { task, errors } = await agent.runTask(newTask());
+    const why = { taskId: task.id, status: "error", module: "in", error: "inner", code: "module-failed" };
+    const told = [
+      { ...why, node: "in", path: ["graph", "in"] },
+      { ...why, node: "graph", path: ["graph"] },
+    ];
+    expect(await agent.cache.peekMailbox("agent_error")).toEqual(told);
+    expect(errors).toEqual(told);
     expect(await agent.cache.peekMailbox("agent_output")).toHaveLength(1);
   });
 });

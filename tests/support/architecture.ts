@@ -87,7 +87,12 @@ const ROOMS: readonly Room[] = [
   provider("vertex", "@google-cloud/vertexai"),
   // The composition roots: of models, of tool chains, of runs.
   { files: /^src\/clients\//, ours: /^src\/(?:contract|inference|chain|telemetry)\//, packages: ["zod"] },
-  { files: /^src\/chain\//, ours: /^(?:machines|actors|src\/contract)\//, packages: ["xstate", "zod"], composes: true },
+  {
+    files: /^src\/chain\//,
+    ours: /^(?:machines|actors|src\/contract)\/|^src\/runtime\/supply\.ts$/,
+    packages: ["xstate", "zod"],
+    composes: true,
+  },
   {
     files: /^src\/testing\//,
     ours: /^src\/(?:contract|clients|inference)\//,

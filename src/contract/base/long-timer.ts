@@ -1,4 +1,5 @@
 /** A timer that keeps its time for any duration: the platform's own fires at once past 24.8 days. */
+import { type Clock, systemClock } from "./services.ts";
 
 /** The longest delay that `setTimeout` honours: 2^31 - 1 milliseconds. */
 const LONGEST_STEP_MS = 2_147_483_647;
@@ -10,14 +11,14 @@ const LONGEST_STEP_MS = 2_147_483_647;
  * @example
  * const cancel = setLongTimeout(30 * 24 * 3_600_000, () => remind());
  */
-export function setLongTimeout(ms: number, fire: () => void): () => void {
+export function setLongTimeout(ms: number, fire: () => void, clock: Clock = systemClock): () => void {
   let left = ms;
-  let timer: ReturnType<typeof setTimeout>;
+  let timer: unknown;
   const arm = (): void => {
     const step = Math.min(left, LONGEST_STEP_MS);
     left -= step;
-    timer = setTimeout(() => (left > 0 ? arm() : fire()), step);
+    timer = clock.setTimeout(() => (left > 0 ? arm() : fire()), step);
   };
   arm();
-  return () => clearTimeout(timer);
+  return () => clock.clearTimeout(timer);
 }

@@ -1,4 +1,5 @@
 /** The telemetry port: spans and figures of a run, recorded nowhere unless the user installs an OpenTelemetry SDK. */
+import type { ErrorDetails } from "./error-details.ts";
 
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
@@ -11,7 +12,7 @@ export interface Span {
   set(attributes: LazyAttributes): void;
   event(name: string, attributes: Attributes): void;
   /** Ends it; with an error, as failed. Ending twice changes nothing. */
-  end(error?: string): void;
+  end(error?: string, details?: ErrorDetails): void;
 }
 
 /** A figure's name, what it counts, and in which unit; `bounds` for a histogram. */

@@ -26,6 +26,10 @@ export interface CallScope {
   readonly idempotencyKey: string;
   /** Where chains are kept; absent where nothing goes on from it, such as a later visit of a generator. */
   readonly chains: Checkpoint | undefined;
+  /** The agent's: a run of the same agent is waited for without one. */
+  readonly permits: object;
+  /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */
   admit(estimate: CallEstimate): (usage: Usage) => void;
 }
@@ -47,9 +51,6 @@ export function followCalls(): void {
   ).process?.getBuiltinModule?.("node:async_hooks");
   if (hooks !== undefined) storage = new hooks.AsyncLocalStorage();
 }
-
-/** Whether somebody may call a model. */
-export const areCallsFollowed = (): boolean => storage !== undefined;
 
 export function runInScope<T>(scope: CallScope, work: () => T): T {
   return storage === undefined ? work() : storage.run(scope, work);

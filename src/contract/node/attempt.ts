@@ -1,28 +1,44 @@
 /** One attempt of a node: which modules start next, and what the ended ones add up to. */
+import type { ErrorDetails } from "#contract/base/error-details";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleDefinition, NodeDefinition } from "./definition.ts";
 import type { ModuleResult } from "./module.ts";
-import type { NodeResult } from "./result.ts";
+import type { Failure, NodeResult } from "./result.ts";
+
+/** Where an instance of a graph is: the run, and for a nested one the nodes around it. */
+export interface GraphKeys {
+  /** With the visit of each node around it: the same for all their attempts. */
+  visit: string;
+  /** With the attempt of each node around it too: unique to this instance. */
+  attempt: string;
+}
 
 /** What is asked of whoever runs a module; plain data, so that it may be another process. */
 export interface ModuleOrder {
-  /** The run, and for a nested graph the node, visit and attempt that it runs in: unique to one instance of a graph. */
-  scope: string;
+  keys: GraphKeys;
   node: string;
   visit: number;
   attempt: number;
   /** Position in the node's definition. */
   module: number;
+  /** Of a composite: what its graph gave, as JSON text, to go through its middlewares. */
+  given?: string;
 }
 
-/** The same for the same order, also after a restore. */
-export function idempotencyKeyOf({ scope, node, visit, attempt }: ModuleOrder, module: string): string {
-  return `${scopeOf({ scope, node, visit, attempt })}/${encodeURIComponent(module)}`;
+/** The same for each attempt of a visit, and after a restore. */
+export function idempotencyKeyOf(order: ModuleOrder, module: string): string {
+  return `${keysWithin(order).visit}/${encodeURIComponent(module)}`;
 }
 
-/** The scope of the graph that a node's attempt runs. */
-export function scopeOf({ scope, node, visit, attempt }: Omit<ModuleOrder, "module">): string {
-  return `${scope}/${encodeURIComponent(node)}.${visit}.${attempt}`;
+/** The same for one attempt alone, also after a restore. */
+export function attemptKeyOf(order: ModuleOrder, module: string): string {
+  return `${keysWithin(order).attempt}/${encodeURIComponent(module)}`;
+}
+
+/** The keys of the graph that a node's attempt runs. */
+export function keysWithin({ keys, node, visit, attempt }: Omit<ModuleOrder, "module">): GraphKeys {
+  const name = encodeURIComponent(node);
+  return { visit: `${keys.visit}/${name}.${visit}`, attempt: `${keys.attempt}/${name}.${visit}.${attempt}` };
 }
 
 /** Told to whoever runs a module: end soon. It ends by an outcome, so that whoever asked knows that nothing runs any more. */
@@ -41,6 +57,8 @@ export interface ModuleOutcome {
   json?: string;
   error?: string;
   code?: string;
+  /** What else is known of the error. */
+  details?: ErrorDetails;
   /** Whether another attempt may help. */
   retryable: boolean;
   /** A nested graph ended with some of its chains failed. */
@@ -93,13 +111,16 @@ export function judge(definition: NodeDefinition, attempt: Attempt): Verdict {
 }
 
 /** The first failure's error decides; one that says that another attempt cannot help ends them all. */
-export function failureOf({ ended }: Attempt): { error: string; code?: string; retryable: boolean } {
+export function failureOf({ ended }: Attempt, { mode, modules }: Pick<NodeDefinition, "mode" | "modules">): Failure {
   const failures = ended.filter(({ status }) => status === "error");
   const [first] = failures;
+  const module = mode === "nested" ? undefined : modules[first?.module ?? -1]?.name;
   return {
     error: first?.error ?? "failed",
-    ...(first?.code === undefined ? {} : { code: first.code }),
-    retryable: failures.every(({ retryable }) => retryable),
+    code: first?.code ?? "module-failed",
+    ...(module === undefined ? {} : { module }),
+    ...first?.details,
+    ...(failures.every(({ retryable }) => retryable) ? {} : { final: true }),
   };
 }
 
@@ -114,8 +135,9 @@ function resultsOf({ ended }: Attempt): ModuleResult[] {
     .flatMap(({ json }) => (json === undefined ? [] : [JSON.parse(json) as ModuleResult]));
 }
 
-export function nodeResultOf(attempt: Attempt, end: { status: "success" } | { status: "error"; error: string; code?: string }): NodeResult {
-  return { ...end, results: resultsOf(attempt) };
+export function nodeResultOf(attempt: Attempt, failure: Failure | undefined): NodeResult {
+  const results = resultsOf(attempt);
+  return failure === undefined ? { status: "success", results } : { status: "error", ...failure, results };
 }
 
 /** The last module in the order of the definition that succeeded and decided decides for the node. */

@@ -23,6 +23,8 @@ export interface NodeDefinition {
   stopOnSuccess: boolean;
   /** It has a condition or inputs, to check before it runs. */
   checks: boolean;
+  /** Its nested graph's result goes through middlewares. */
+  filters: boolean;
   /** It has outputs, to check after it ran. */
   verifies: boolean;
   /** Attempts in all, at least 1. */
@@ -67,6 +69,7 @@ function toDefinition(node: Node): NodeDefinition {
         })),
     stopOnSuccess: config.stopOnSuccess ?? false,
     checks: nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
+    filters: isGraph && (config.middlewares?.length ?? 0) > 0,
     verifies: (nodeConfig.outputs?.length ?? 0) > 0,
     attempts: nodeConfig.retryOnFailure === false ? 1 : Math.max(1, nodeConfig.maxRetries ?? DEFAULT_ATTEMPTS),
     maxVisits: nodeConfig.maxVisits ?? DEFAULT_MAX_VISITS,

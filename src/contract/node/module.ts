@@ -48,8 +48,10 @@ export interface ModuleContext {
   readonly signal: AbortSignal;
   /** `visit` and `attempt` count from 1. */
   readonly node: { readonly name: string; readonly visit: number; readonly attempt: number };
-  /** The same for the same run, node, visit, attempt and module, also after a restore: hand it to services that take one. */
+  /** The same for each attempt of the same run, node, visit and module, also after a restore: hand it to services that take one. */
   readonly idempotencyKey: string;
+  /** The same for one attempt alone, also after a restore. */
+  readonly attemptKey: string;
   /** The module's config; `context` holds the node's, overlaid by the module's own. */
   readonly config: ModuleConfig;
   /** What a module has reached, kept in its own persisted state, so that after a restore the same attempt goes on from there. */

@@ -34,7 +34,7 @@ export interface NodeConfig {
   outputs?: string[];
   /** None by default: the next attempt starts at once. */
   backoff?: Backoff;
-  /** Of a SUBGRAPH: its own limit of iterations. Default: the agent's. */
+  /** Of a SUBGRAPH alone: its own limit of iterations, at least 1; `Infinity` for none. Default: the agent's. */
   maxTotalIterations?: number;
 }
 
@@ -74,7 +74,7 @@ const nodeConfigSchema = z.strictObject({
   backoff: z
     .strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() })
     .optional(),
-  maxTotalIterations: z.int().min(1).optional(),
+  maxTotalIterations: z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)]).optional(),
 });
 
 const nodeSchema = z.strictObject({
@@ -125,6 +125,7 @@ export class Node implements NodeLike {
         },
       );
     }
+    requireEffect(what, type, options);
     this.name = name;
     this.type = type;
     this.modules = orderModules(what, options.modules ?? []);
@@ -137,6 +138,20 @@ export class Node implements NodeLike {
     this.outputMailbox = options.outputMailbox;
     this.trace = options.trace ?? false;
   }
+}
+
+/** Refuses what would have no effect. @throws AsimovError `invalid-options` */
+function requireEffect(what: string, type: ModuleType, { nodeConfig, config }: z.infer<typeof nodeSchema>): void {
+  const isGraph = type === ModuleType.SUBGRAPH;
+  const idle = [
+    ...(isGraph && nodeConfig?.parallel === true ? ["nodeConfig.parallel (nodes run at once where their dependencies let them)"] : []),
+    ...(isGraph && config?.stopOnSuccess === true ? ["config.stopOnSuccess"] : []),
+    ...(!isGraph && nodeConfig?.maxTotalIterations !== undefined ? ["nodeConfig.maxTotalIterations"] : []),
+  ];
+  if (idle.length === 0) return;
+  throw new AsimovError(`${what}: ${idle.join(" and ")} would have no effect on ${isGraph ? "a SUBGRAPH" : "a node without `nodes`"}.`, {
+    code: "invalid-options",
+  });
 }
 
 /** Declaration order, but dependencies first. @throws AsimovError `invalid-options` */

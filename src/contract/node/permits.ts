@@ -1,71 +1,129 @@
-/** A counting semaphore, first come first served, that lets the event loop turn; its limit is read whenever somebody wants in. */
+/** A counting semaphore that is shared fairly between lines, and lets the event loop turn; its limit is read whenever somebody wants in. */
+import { Turns } from "#contract/base/turns";
 
-/** Milliseconds for which modules may follow each other before timers and I/O get a turn: promises alone never give them one. */
-const LONGEST_TURN_MS = 20;
+/** The right of one holder to work; it waits in its line until there is room. */
+export class Permit {
+  readonly #permits: Permits;
+  readonly #line: object;
+  /** What to call once it is held; present while it waits. */
+  #enter: ((permit: Permit) => void) | undefined;
+  /** Settles `resume`, while that waits. */
+  #resumed: (() => void) | undefined;
+  #isReleased = false;
 
-/** Node's way takes microseconds; a timer, for browsers, a millisecond or more. */
-function nextTurn(work: () => void): void {
-  const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
-  if (setImmediate === undefined) setTimeout(work, 0);
-  else setImmediate(work);
+  /** @internal by `Permits.acquire` */
+  constructor(permits: Permits, line: object, enter: (permit: Permit) => void) {
+    this.#permits = permits;
+    this.#line = line;
+    this.#enter = enter;
+  }
+
+  /** @internal */
+  enter(): void {
+    const enter = this.#enter as (permit: Permit) => void;
+    this.#enter = undefined;
+    enter(this);
+  }
+
+  /** Gives it back while its holder waits for something; others work meanwhile. */
+  pause(): void {
+    if (this.#isReleased || this.#enter !== undefined) return;
+    this.#enter = () => {};
+    this.#permits.free();
+  }
+
+  /** Settles when it is held again, or was released meanwhile. */
+  resume(): Promise<void> {
+    if (this.#isReleased) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resumed = resolve;
+      this.#enter = () => resolve();
+      this.#permits.enqueue(this.#line, this);
+    });
+  }
+
+  /** Gives it back for good, or leaves the line. May be called twice. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    const waiting = this.#enter;
+    this.#enter = undefined;
+    if (waiting === undefined) this.#permits.free();
+    else this.#permits.leave(this.#line, this);
+    this.#resumed?.();
+  }
 }
 
 export class Permits {
   readonly #limit: () => number;
+  readonly #turns: Turns;
+  /** Lines with somebody in them; the first is served next, then goes to the end. */
+  readonly #lines = new Map<object, Set<Permit>>();
   #used = 0;
-  readonly #waiting = new Set<() => void>();
-  #turnStartedAt = 0;
-  #enteredAt = Number.NEGATIVE_INFINITY;
   #isYielding = false;
 
-  constructor(limit: () => number) {
+  constructor(limit: () => number, turns: Turns = new Turns()) {
     this.#limit = limit;
+    this.#turns = turns;
   }
 
-  /** Calls `enter` once there is room, maybe at once; whoever entered calls `release`. Returns how to stop waiting. */
-  acquire(enter: () => void): () => void {
-    if (this.#waiting.size === 0 && this.#hasRoom()) {
+  /**
+   * Calls `enter` once there is room, maybe at once; whoever entered releases the permit.
+   *
+   * @param line whose turn it is: lines are served in turns, and within a line first come first served
+   */
+  acquire(line: object, enter: (permit: Permit) => void): Permit {
+    const permit = new Permit(this, line, enter);
+    this.enqueue(line, permit);
+    return permit;
+  }
+
+  /** @internal */
+  enqueue(line: object, permit: Permit): void {
+    if (this.#lines.size === 0 && this.#hasRoom()) {
       this.#used++;
-      enter();
-      return () => {};
+      permit.enter();
+      return;
     }
-    this.#waiting.add(enter);
-    return () => this.#waiting.delete(enter);
+    const waiting = this.#lines.get(line);
+    if (waiting === undefined) this.#lines.set(line, new Set([permit]));
+    else waiting.add(permit);
   }
 
-  release(): void {
+  /** @internal */
+  leave(line: object, permit: Permit): void {
+    const waiting = this.#lines.get(line);
+    if (waiting?.delete(permit) === true && waiting.size === 0) this.#lines.delete(line);
+  }
+
+  /** @internal */
+  free(): void {
     this.#used--;
     this.admit();
   }
 
   /** Lets in whom there is room for, also after the limit was raised. */
   admit(): void {
-    for (const enter of this.#waiting) {
+    for (const [line, waiting] of this.#lines) {
       if (!this.#hasRoom()) return;
-      this.#waiting.delete(enter);
+      const [permit] = waiting as Set<Permit> & Iterable<Permit>;
+      waiting.delete(permit as Permit);
+      this.#lines.delete(line);
+      // A Map goes on to what is added while it is walked: the line has its next turn after the others.
+      if (waiting.size > 0) this.#lines.set(line, waiting);
       this.#used++;
-      enter();
+      (permit as Permit).enter();
     }
   }
 
   #hasRoom(): boolean {
-    return this.#used < this.#limit() && !this.#isTurnOver();
-  }
-
-  #isTurnOver(): boolean {
-    if (this.#isYielding) return true;
-    const now = performance.now();
-    // Nobody came for so long that the loop has turned by itself.
-    if (now - this.#enteredAt > LONGEST_TURN_MS) this.#turnStartedAt = now;
-    this.#enteredAt = now;
-    if (now - this.#turnStartedAt <= LONGEST_TURN_MS) return false;
+    if (this.#isYielding || this.#used >= this.#limit()) return false;
+    if (!this.#turns.isOver()) return true;
     this.#isYielding = true;
-    nextTurn(() => {
+    this.#turns.next(() => {
       this.#isYielding = false;
-      this.#turnStartedAt = performance.now();
-      this.#enteredAt = this.#turnStartedAt;
       this.admit();
     });
-    return true;
+    return false;
   }
 }

@@ -2,12 +2,12 @@
 
 import { type Attempt, decisionOf, nodeResultOf } from "./attempt.ts";
 import type { NodeDefinition } from "./definition.ts";
-import type { NodeReport } from "./result.ts";
+import type { Failure, NodeReport } from "./result.ts";
 
 export interface EndedVisit {
   definition: NodeDefinition;
   modules: Attempt;
-  failure?: { error: string; code?: string } | undefined;
+  failure?: Failure | undefined;
 }
 
 export interface MailboxMessage {
@@ -18,7 +18,7 @@ export interface MailboxMessage {
 
 /** How the visit ended, for the agent. */
 export function reportOf({ definition, modules, failure }: EndedVisit, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
-  if (status !== "COMPLETE") return { node: definition.name, status, ...(failure ?? { error: "failed" }) };
+  if (status !== "COMPLETE") return { node: definition.name, status, failure: failure ?? { error: "failed", code: "failed" } };
   const decided = decisionOf(modules);
   const added = modules.ended.flatMap((outcome) => outcome.added ?? []);
   return {
@@ -39,7 +39,7 @@ export function messagesOf({ definition, modules, failure }: EndedVisit): Mailbo
     }
   }
   if (definition.outputMailbox !== undefined) {
-    const message = nodeResultOf(modules, failure === undefined ? { status: "success" } : { status: "error", ...failure });
+    const message = nodeResultOf(modules, failure);
     messages.push({ mailbox: definition.outputMailbox, message });
   }
   return messages;

@@ -1,4 +1,5 @@
 /** What a node gave, and the reports on the way there; plain JSON. */
+import type { ErrorDetails } from "#contract/base/error-details";
 import type { Usage } from "#contract/chat/usage";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleResult } from "./module.ts";
@@ -9,36 +10,49 @@ export type NodeResult = NodeEnd & {
   usage?: Usage;
 };
 
-type NodeEnd =
-  | { status: "success"; results: ModuleResult[] }
-  | {
-      status: "error";
-      error: string;
-      /** Stable and kebab-case, where the failure has one. */
-      code?: string;
-      results: ModuleResult[];
-    };
+type NodeEnd = { status: "success"; results: ModuleResult[] } | (Failure & { status: "error"; results: ModuleResult[] });
 
-/** One thing that went wrong; published to the error mailbox as it happens. */
-export interface ErrorReport {
+/** Why something failed. */
+export interface Failure extends ErrorDetails {
+  error: string;
+  /** Stable and kebab-case; `"module-failed"` for an error of a module's own. */
+  code: string;
+  /** The module that failed first. */
+  module?: string;
+  /** No attempt more can help, of whatever is around it. */
+  final?: boolean;
+}
+
+/** One thing that went wrong, before it is told where. */
+export interface Fault extends Omit<Failure, "final"> {
   status: "error";
   node?: string;
-  error: string;
-  code?: string;
+}
+
+/** One thing that went wrong; published to the error mailbox as it happens. */
+export interface ErrorReport extends Fault {
+  taskId: string;
+  /** The names of the node and of the nodes around it, outermost first; where there is a `node`. */
+  path?: string[];
 }
 
 /** How a node's visit ended, as it tells the agent. */
 export interface NodeReport {
   node: string;
   status: "COMPLETE" | "FAILED" | "PARTIAL" | "SKIPPED";
-  error?: string;
-  code?: string;
+  /** Of FAILED and PARTIAL. */
+  failure?: Failure;
   /** The jump that its last deciding module asked for. */
   decision?: string;
   cleanup?: boolean;
   added?: GraphNode[];
 }
 
-export function toErrorReport({ node, error, code }: NodeReport): ErrorReport {
-  return { status: "error", node, error: error ?? "failed", ...(code === undefined ? {} : { code }) };
+export function withoutFinality({ final: _final, ...failure }: Failure): Omit<Failure, "final"> {
+  return failure;
+}
+
+export function faultOf({ node, failure }: NodeReport): Fault {
+  const { error, code, ...rest } = withoutFinality(failure ?? { error: "failed", code: "failed" });
+  return { status: "error", node, error, code, ...rest };
 }

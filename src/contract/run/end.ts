@@ -3,8 +3,8 @@
 import { endTask, type TaskEnd, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { sumUsage, type Usage } from "#contract/chat/usage";
-import type { Graph } from "#contract/graph/graph";
-import type { NodeResult } from "#contract/node/result";
+import { type Graph, indexOf } from "#contract/graph/graph";
+import type { Failure, NodeResult } from "#contract/node/result";
 import type { TaskOutcomeJSON } from "./outcome.ts";
 import { failedChains, type RunState, statusOf } from "./state.ts";
 
@@ -13,18 +13,33 @@ export interface EndedRun {
   task: TaskJSON;
   state: RunState;
   /** Why the whole run fails, whatever its nodes did. */
-  failure?: { error: string; code: string };
+  failure?: Failure;
   results: Record<string, NodeResult>;
   executions: Record<string, number>;
   usage: Record<string, Usage>;
 }
 
-export function endOfRun({ failure, state, results }: EndedRun): TaskEnd {
+export function endOfRun(run: EndedRun): TaskEnd {
+  const { failure, state, results } = run;
   const status = failure === undefined ? statusOf(state) : TaskStatus.FAILED;
-  // Of the first failed node, not the latest report: which of a step's nodes reports last is chance.
-  const [first] = state.failed;
-  const error = failure?.error ?? (first === undefined ? undefined : state.errors.findLast(({ node }) => node === first)?.error);
+  const error = failureOfRun(run)?.error;
   return { status, result: lastResults(state.graph, results), ...(error === undefined ? {} : { error }) };
+}
+
+/** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
+export function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
+  if (failure !== undefined) return failure;
+  const { position } = indexOf(state.graph);
+  const failed = [...state.failed].sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0));
+  const failures = failed.flatMap((name): Failure[] => {
+    const result = Object.hasOwn(results, name) ? results[name] : undefined;
+    if (result?.status !== "error") return [];
+    const { status: _status, results: _results, usage: _usage, ...failure } = result;
+    return [failure];
+  });
+  const [first] = failures;
+  if (first === undefined) return failed.length === 0 ? undefined : { error: "failed", code: "failed" };
+  return failures.some(({ final }) => final === true) ? { ...first, final: true } : first;
 }
 
 /** The results of the graph's last nodes, by name. */
@@ -37,6 +52,7 @@ function lastResults(graph: Graph, results: Record<string, NodeResult>): Record<
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
   const { task, state, results, executions, usage } = run;
   const end = endOfRun(run);
+  const failure = failureOfRun(run);
   return {
     task: endTask(task, end),
     status: end.status,
@@ -46,6 +62,7 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
     executions,
     totalIterations: state.totalIterations,
     usage: sumUsage(Object.values(usage)),
+    ...(failure === undefined ? {} : { failure }),
   };
 }
 

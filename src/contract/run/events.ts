@@ -3,7 +3,7 @@
 import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
-import type { ErrorReport } from "#contract/node/result";
+import type { ErrorReport, Failure } from "#contract/node/result";
 import type { SnapshotRef } from "#contract/store/snapshot";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
@@ -16,7 +16,7 @@ export type AgentEvent = Told<
   | { type: "node.started"; node: string; visit: number }
   | { type: "node.completed"; node: string }
   | { type: "node.skipped"; node: string }
-  | { type: "node.failed"; node: string; status: "FAILED" | "PARTIAL"; error: string }
+  | ({ type: "node.failed"; node: string; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
   | { type: "node.retrying"; node: string; attempt: number; error: string }
   | { type: "module.emitted"; node: string; module: string; event: EmittedEvent }
   | { type: "generator.restarted"; node: string; module: string }

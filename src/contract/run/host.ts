@@ -1,5 +1,7 @@
 /** The ports of a run: what the actors ask of whoever hosts them. One for each instance of a graph, nested ones too. */
 import type { AnyActorRef } from "xstate";
+import type { Countdown } from "#contract/base/countdown";
+import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import type { CallEstimate } from "#contract/chat/call-scope";
@@ -9,7 +11,8 @@ import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
-import type { Permits } from "#contract/node/permits";
+import type { Permit, Permits } from "#contract/node/permits";
+import type { Failure } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
 import type { AgentEvent } from "./events.ts";
 
@@ -18,9 +21,11 @@ export type AgentEventBody = WithoutGraph<AgentEvent>;
 type WithoutGraph<T> = T extends unknown ? Omit<T, "graph"> : never;
 
 /** A generator that gives one yield a visit, and the context that it was started with. */
-export interface RunningGenerator<TContext> {
-  generator: AsyncGenerator;
-  context: TContext;
+export interface RunningGenerator {
+  readonly generator: AsyncGenerator;
+  readonly context: unknown;
+  /** Ends it, or leaves it behind after the grace time; never rejects. */
+  close(): Promise<void>;
 }
 
 /** Finds the host of the graph that an actor belongs to; one set of machines serves every run. */
@@ -42,23 +47,43 @@ export interface RunningModule {
 
 /** What the actor of a module asks for. */
 export interface ModuleRunner {
+  readonly clock: Clock;
   readonly permits: Permits;
-  startModule(order: ModuleOrder, keeper: ModuleKeeper): RunningModule;
+  /** Of those that share the permits, who waits in turns: the run. */
+  readonly line: object;
+  /** @param permit given back while the module waits; released by whoever had the module run, when it has ended */
+  startModule(order: ModuleOrder, keeper: ModuleKeeper, permit: Permit): RunningModule;
+}
+
+/** What the time limit of a node asks for. */
+export interface LimitHost {
+  readonly clock: Clock;
+  /** Runs the countdown while something in the node works. Returns how to stop that. */
+  limit(node: string, countdown: Countdown): () => void;
 }
 
 /** What running a module needs. */
 export interface ModuleHost {
+  readonly clock: Clock;
+  readonly permits: Permits;
+  /** What the composites around the graph say to each module in it. */
+  readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly cache: Cache;
   readonly task: Task;
   /** Milliseconds that an aborted module gets to end by itself. */
   readonly abortGraceMs: number;
   /** Generators by module; they live as long as the run, or until a jump cleans up. */
-  readonly generators: Map<string, RunningGenerator<unknown>>;
+  readonly generators: Map<string, RunningGenerator>;
   resolve(order: ModuleOrder): { node: Node; module: AgentModule };
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];
   tell(event: AgentEventBody): void;
+  /** A module of the node works from now on, or no longer. */
+  working(node: string, change: 1 | -1): void;
+  /** Keeps what a module threw, for its siblings to see as the cause of their end. */
+  threw(order: ModuleOrder, error: unknown): void;
+  thrownIn(order: ModuleOrder): unknown;
   /** Told when a generator starts, to say so when it had a position before a restore. */
   generatorStarted(order: ModuleOrder, module: string): void;
   /** The span that what happens within a node belongs to. */
@@ -72,9 +97,10 @@ export interface ModuleHost {
 
 /** What supervising nodes needs. */
 export interface NodesHost {
+  readonly clock: Clock;
   readonly nodeNames: readonly string[];
   definition(node: string): NodeDefinition;
   tell(event: AgentEventBody): void;
   nodeStarted(node: string, visit: number): void;
-  nodeEnded(node: string, status: string, durationMs: number, error: string | undefined): void;
+  nodeEnded(node: string, status: string, durationMs: number, failure: Failure | undefined): void;
 }

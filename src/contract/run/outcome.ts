@@ -2,7 +2,7 @@
 import type { Task, TaskJSON } from "#contract/base/task";
 import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
-import type { ErrorReport, NodeResult } from "#contract/node/result";
+import type { ErrorReport, Failure, NodeResult } from "#contract/node/result";
 
 /** How a run ended. `status` narrows nothing that is absent: partial results are in `results` whatever it is. */
 export interface TaskOutcome {
@@ -24,4 +24,6 @@ export interface TaskOutcome {
 /** The outcome as the agent machine gives it. */
 export interface TaskOutcomeJSON extends Omit<TaskOutcome, "task"> {
   task: TaskJSON;
+  /** Why it did not complete; for the node whose nested graph this is. */
+  failure?: Failure;
 }

@@ -3,7 +3,7 @@ import { asimovErrorOf, messageOf } from "#contract/base/errors";
 import { SnapshotControl, type TaskStatus } from "#contract/base/vocabulary";
 import { extendGraph, type Graph, indexOf, withDescendants } from "#contract/graph/graph";
 import { type ExecutionState, type Levels, planOf, planOfJump, toExecutionPlan } from "#contract/graph/plan";
-import type { ErrorReport, NodeReport } from "#contract/node/result";
+import type { ErrorReport, Fault, NodeReport } from "#contract/node/result";
 
 /** Plans that are remembered: a loop of 100,000 jumps must not eat the memory. */
 export const HISTORY_LIMIT = 100;
@@ -157,8 +157,8 @@ export function withErrors(state: RunState, errors: readonly ErrorReport[]): Run
 
 /** What follows from a step, besides the state. */
 export interface StepEffects {
-  /** New reports, for the error mailbox; a failed node was reported when it failed. */
-  errors: ErrorReport[];
+  /** What is to be reported; a failed node was when it failed. */
+  errors: Fault[];
   /** Deciding nodes whose jump was refused: they have failed. */
   refused: { node: string; error: string; code: string }[];
   added: string[];
@@ -200,7 +200,7 @@ export function settleStep(before: RunState, reports: readonly NodeReport[]): { 
   } else if (isReplanned) {
     state = replan(state, planOf(state.graph, new Set(pendingOf(state, effects))));
   }
-  return { state: passBlocked(withErrors(state, effects.errors)), effects };
+  return { state: passBlocked(state), effects };
 }
 
 const pendingOf = ({ levels, index }: RunState, { added }: StepEffects): string[] => [...levels.slice(index).flat(), ...added];

@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
 import {
   type Attempt,
+  attemptKeyOf,
   decisionOf,
   failureOf,
   idempotencyKeyOf,
   judge,
+  keysWithin,
   type ModuleOutcome,
   modulesToStart,
   nodeResultOf,
-  scopeOf,
   withOutcome,
 } from "#contract/node/attempt";
 import { backoffMs, defineNode } from "#contract/node/definition";
@@ -70,12 +71,12 @@ describe("attempt", () => {
 
   it("fails by its first failure's text, and is not tried again when any of them says so", () => {
     const failures = [ended(1, "aborted"), ended(0, "error", { error: "first", code: "x" }), ended(2, "error", { retryable: false })];
-    expect(failureOf(attempt(failures))).toEqual({ error: "first", code: "x", retryable: false });
+    expect(failureOf(attempt(failures), define({ a: [], b: [], c: [] }))).toEqual({ error: "first", code: "x", module: "a", final: true });
   });
 
   it("gives results in the node's order, without those of aborted modules", () => {
     const outcomes = [ended(2, "success", { json: '{"n":2}' }), ended(1, "aborted"), ended(0, "success", { json: '{"n":0}' })];
-    expect(nodeResultOf(attempt(outcomes), { status: "success" })).toEqual({ status: "success", results: [{ n: 0 }, { n: 2 }] });
+    expect(nodeResultOf(attempt(outcomes), undefined)).toEqual({ status: "success", results: [{ n: 0 }, { n: 2 }] });
   });
 
   it("decides by the last module in the node's order that succeeded and decided", () => {
@@ -89,22 +90,42 @@ describe("attempt", () => {
   });
 });
 
-describe("idempotency key", () => {
-  const order = { scope: "run", node: "n", visit: 1, attempt: 2, module: 0 };
+describe("keys of a module's run", () => {
+  const keys = { visit: "run", attempt: "run" };
+  const order = { keys, node: "n", visit: 1, attempt: 2, module: 0 };
+  const others = [
+    { ...order, keys: { visit: "run-2", attempt: "run-2" } },
+    { ...order, node: "m" },
+    { ...order, visit: 2 },
+  ];
 
-  it("is the same for the same order, and another for any other", () => {
-    const keys = [order, { ...order, scope: "run-2" }, { ...order, node: "m" }, { ...order, visit: 2 }, { ...order, attempt: 1 }].map(
-      (one) => idempotencyKeyOf(one, "module"),
-    );
-    keys.push(idempotencyKeyOf(order, "other"));
-    expect(new Set(keys).size).toBe(6);
-    expect(idempotencyKeyOf({ ...order }, "module")).toBe(keys[0]);
+  it("name the visit and the module: the same for all attempts, and after a restore", () => {
+    const made = [order, ...others].map((one) => idempotencyKeyOf(one, "module"));
+    made.push(idempotencyKeyOf(order, "other"));
+    expect(new Set(made).size).toBe(5);
+    for (const attempt of [1, 2, 3]) expect(idempotencyKeyOf({ ...order, attempt }, "module")).toBe(made[0]);
   });
 
-  it("cannot be forged by names that look like parts of it", () => {
-    const a = idempotencyKeyOf({ ...order, node: "n.1.2/m" }, "x");
-    const b = idempotencyKeyOf({ ...order, scope: scopeOf({ ...order, node: "n" }), node: "m" }, "x");
-    expect(a).not.toBe(b);
+  it("name the attempt, as the key of an attempt", () => {
+    const made = [order, ...others, { ...order, attempt: 1 }].map((one) => attemptKeyOf(one, "module"));
+    made.push(attemptKeyOf(order, "other"));
+    expect(new Set(made).size).toBe(6);
+    expect(attemptKeyOf({ ...order }, "module")).toBe(made[0]);
+  });
+
+  it("are those of the node's visit in a nested graph, whichever attempt runs it", () => {
+    const inner = (attempt: number) => ({ ...order, keys: keysWithin({ ...order, attempt }), node: "inner", attempt: 1 });
+    expect(idempotencyKeyOf(inner(1), "module")).toBe(idempotencyKeyOf(inner(2), "module"));
+    expect(attemptKeyOf(inner(1), "module")).not.toBe(attemptKeyOf(inner(2), "module"));
+  });
+
+  it("cannot be forged by names that look like parts of them", () => {
+    for (const keyOf of [idempotencyKeyOf, attemptKeyOf]) {
+      for (const node of ["n.1/m", "n.1.2/m"]) {
+        const forged = keyOf({ ...order, node }, "x");
+        expect(forged).not.toBe(keyOf({ ...order, keys: keysWithin({ ...order, node: "n" }), node: "m" }, "x"));
+      }
+    }
   });
 });
 
@@ -116,39 +137,86 @@ describe("backoff", () => {
 });
 
 describe("permits", () => {
-  const entering = (permits: Permits, log: string[]) => (name: string) => permits.acquire(() => log.push(name));
+  const line = {};
+  const entering =
+    (permits: Permits, log: string[]) =>
+    (name: string, within: object = line) =>
+      permits.acquire(within, () => log.push(name));
 
   it("let in as many as the limit says, first come first served", () => {
     const log: string[] = [];
     const permits = new Permits(() => 2);
-    for (const name of ["a", "b", "c", "d"]) entering(permits, log)(name);
+    const [first] = ["a", "b", "c", "d"].map((name) => entering(permits, log)(name));
     expect(log).toEqual(["a", "b"]);
-    permits.release();
+    first?.release();
+    first?.release();
     expect(log).toEqual(["a", "b", "c"]);
   });
 
   it("pass over whoever left while it waited", () => {
     const log: string[] = [];
-    const permits = new Permits(() => 1);
-    const enter = entering(permits, log);
-    enter("a");
-    const leave = enter("b");
+    const enter = entering(new Permits(() => 1), log);
+    const first = enter("a");
+    const second = enter("b");
     enter("c");
-    leave();
-    permits.release();
+    second.release();
+    first.release();
     expect(log).toEqual(["a", "c"]);
+  });
+
+  it("serve lines in turns, however many stand in one", () => {
+    const log: string[] = [];
+    const enter = entering(new Permits(() => 1), log);
+    const first = enter("a1");
+    const later = [enter("a2"), enter("a3"), enter("b1", { name: "b" }), enter("a4")];
+    first.release();
+    for (const permit of [later[0], later[2], later[1]]) permit?.release();
+    expect(log).toEqual(["a1", "a2", "b1", "a3", "a4"]);
+  });
+
+  it("are given back by whoever waits, and come again in turn", async () => {
+    const log: string[] = [];
+    const enter = entering(new Permits(() => 1), log);
+    const first = enter("a");
+    const second = enter("b");
+    first.pause();
+    first.pause();
+    expect(log).toEqual(["a", "b"]);
+    const resumed = first.resume().then(() => log.push("a again"));
+    expect(log).toEqual(["a", "b"]);
+    second.release();
+    await resumed;
+    enter("c");
+    expect(log).toEqual(["a", "b", "a again"]);
+    first.release();
+    expect(log).toEqual(["a", "b", "a again", "c"]);
+  });
+
+  it("come at once for whoever is released while it waits to go on", async () => {
+    const log: string[] = [];
+    const enter = entering(new Permits(() => 1), log);
+    const first = enter("a");
+    const second = enter("b");
+    first.pause();
+    const resumed = first.resume();
+    first.release();
+    await resumed;
+    await first.resume();
+    second.release();
+    enter("c");
+    expect(log).toEqual(["a", "b", "c"]);
   });
 
   it("admit at once when the limit was raised, and nobody when it was lowered", () => {
     const log: string[] = [];
     let limit = 1;
     const permits = new Permits(() => limit);
-    for (const name of ["a", "b", "c"]) entering(permits, log)(name);
+    const [first] = ["a", "b", "c"].map((name) => entering(permits, log)(name));
     limit = 2;
     permits.admit();
     expect(log).toEqual(["a", "b"]);
     limit = 1;
-    permits.release();
+    first?.release();
     expect(log).toEqual(["a", "b"]);
   });
 });

@@ -1,7 +1,7 @@
 /** Copies of values that are safe to show: secrets are masked, sizes are cut, whatever is odd becomes a visible mark. */
 import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
-import { isSecretUnder, maskText, REDACTED } from "#contract/base/secrets";
+import { parseOptions } from "./options.ts";
+import { isSecretUnder, maskText, REDACTED } from "./secrets.ts";
 
 /** How much of a value is shown. What is cut leaves a mark that says how much it was. */
 export interface RedactOptions {

@@ -1,0 +1,32 @@
+/** What the library takes from its surroundings: time, ids and chance; whoever hands in others runs everything on simulated time. */
+
+/** A source of time. XState's `SimulatedClock` is one. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls `fire` once, after `ms` milliseconds, at most 2^31 - 1. Returns what `clearTimeout` takes. */
+  setTimeout(fire: () => void, ms: number): unknown;
+  /** Harmless after the timer fired. */
+  clearTimeout(timer: unknown): void;
+}
+
+export interface Services {
+  readonly clock: Clock;
+  /** A new id, unlike any other anywhere. */
+  ids(): string;
+  /** A number from 0 up to, not with, 1. */
+  random(): number;
+}
+
+/** The platform's own. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (fire, ms) => setTimeout(fire, ms),
+  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+};
+
+export const systemServices: Services = {
+  clock: systemClock,
+  ids: () => crypto.randomUUID(),
+  random: () => Math.random(),
+};

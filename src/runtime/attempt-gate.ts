@@ -1,0 +1,55 @@
+/**
+ * Late means nothing: once an attempt has ended, well, badly or given up, whatever its module still does through its context is refused or
+ * dropped. Writes, messages, saves and calls of models ask here; events are dropped; results are never looked at (`ModuleJob`).
+ */
+import { AsimovError } from "#contract/base/errors";
+
+export class AttemptGate {
+  #isOpen = true;
+  #controller: AbortController | undefined;
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Aborted when the attempt ends; made when somebody asks. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (!this.#isOpen) this.#controller.abort(this.#error("waiting"));
+    }
+    return this.#controller.signal;
+  }
+
+  /** @throws AsimovError `attempt-ended` */
+  pass(what: string): void {
+    if (!this.#isOpen) throw this.#error(what);
+  }
+
+  /** Does the work of a caller that is in time; rejects otherwise, and ends no process where nobody listens. */
+  through<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#isOpen) return work();
+    const refused = Promise.reject<T>(this.#error(what));
+    refused.catch(() => {});
+    return refused;
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#controller?.abort(this.#error("waiting"));
+  }
+
+  /** The next visit of a generator, which keeps what it was given at its first. */
+  reopen(): void {
+    this.#isOpen = true;
+    this.#controller = undefined;
+  }
+
+  #error(what: string): AsimovError {
+    return new AsimovError(
+      `Refused: ${what}. The attempt that asks for it has ended; a module must have done all it does when it gives its result.`,
+      { code: "attempt-ended" },
+    );
+  }
+}

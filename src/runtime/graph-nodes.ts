@@ -1,0 +1,127 @@
+/** The nodes that one instance of a graph knows: those that it was made with, and those that a run adds. */
+
+import { AsimovError, GraphError, SnapshotError } from "#contract/base/errors";
+import { graphDifferences } from "#contract/graph/difference";
+import { addedNames, type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
+import type { ModuleOrder } from "#contract/node/attempt";
+import { defineNode, graphNodeOf, type NodeDefinition } from "#contract/node/definition";
+import type { NodeLike } from "#contract/node/module";
+import { Node } from "#contract/node/node";
+import { graphOf, validGraph } from "./valid-graph.ts";
+
+/** How far the graph is, as its agent and pool stand. */
+export interface GraphView {
+  graph: Graph | undefined;
+  /** Whether the node has part in the step that runs, and did not fail in it. */
+  mayAdd(node: string): boolean;
+}
+
+export class GraphNodes {
+  readonly #path: readonly string[];
+  readonly #nodes: Map<string, Node>;
+  readonly #view: () => GraphView;
+  /** Who added a node last, by name; it is in the graph once the step has settled. */
+  readonly #proposed = new Map<string, ModuleOrder>();
+
+  constructor(path: readonly string[], nodes: Iterable<Node>, view: () => GraphView) {
+    this.#path = path;
+    this.#view = view;
+    this.#nodes = new Map([...nodes].map((node) => [node.name, node]));
+  }
+
+  /** In declaration order. */
+  get names(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  get all(): Iterable<Node> {
+    return this.#nodes.values();
+  }
+
+  /** @throws AsimovError `unknown-node` */
+  get(name: string): Node {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new AsimovError(`The graph holds no node "${name}".`, { code: "unknown-node" });
+    return node;
+  }
+
+  definition(name: string): NodeDefinition {
+    return defineNode(this.get(name));
+  }
+
+  /**
+   * Makes nodes known that a module's result adds. A node of the same definition replaces the one before, since its modules may hold
+   * newer values.
+   *
+   * @throws GraphError
+   */
+  define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[] {
+    const given = new Map<string, Node>();
+    for (const node of nodes) {
+      if (!(node instanceof Node)) {
+        const shown = node === null ? "null" : typeof node === "object" ? "an object" : typeof node;
+        throw new GraphError([`Node "${order.node}" added ${shown} that is no Node.`], "invalid-addition");
+      }
+      if (node.nodes.length > 0) validGraph(node.nodes, [...this.#path, node.name]);
+      const known = given.get(node.name) ?? this.#rivalOf(node.name, order);
+      if (known !== undefined && !isSameDefinition(known, node)) {
+        throw new GraphError(
+          [`Node "${order.node}" added a node "${node.name}" that differs from the one of that name.`],
+          "graph-duplicate-node",
+        );
+      }
+      given.set(node.name, node);
+    }
+    for (const [name, node] of given) {
+      this.#nodes.set(name, node);
+      this.#proposed.set(name, order);
+    }
+    return [...given.values()].map(graphNodeOf);
+  }
+
+  /** The node of that name that is in the graph, or that a node of this step added before; not what a failed attempt gave. */
+  #rivalOf(name: string, { node: creator, visit, attempt }: ModuleOrder): Node | undefined {
+    const { graph, mayAdd } = this.#view();
+    const node = this.#nodes.get(name);
+    if (graph !== undefined && indexOf(graph).byName.has(name)) return node;
+    const other = this.#proposed.get(name);
+    if (other === undefined) return undefined;
+    if (other.node === creator) return other.visit === visit && other.attempt === attempt ? node : undefined;
+    return mayAdd(other.node) ? node : undefined;
+  }
+
+  /**
+   * Makes the nodes known that a stored run added, and checks that the rest of its graph is this one.
+   *
+   * @param pending names of nodes that the step which was running had been asked to add
+   * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
+   */
+  restore(stored: Graph, pending: readonly string[], dynamicNodes: readonly Node[]): void {
+    const added = addedNames(stored);
+    const own = [...this.#nodes.values()].filter(({ name }) => !added.has(name));
+    const differences = graphDifferences(stored, graphOf(own));
+    if (differences.length > 0) {
+      throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
+    }
+    const missing = [...new Set([...added, ...pending])].filter((name) => {
+      const node = this.#nodes.get(name) ?? dynamicNodes.find((known) => known.name === name);
+      if (node !== undefined) this.#nodes.set(name, node);
+      return node === undefined;
+    });
+    if (missing.length === 0) return;
+    const names = missing.map((name) => `"${name}"`).join(", ");
+    throw new SnapshotError(
+      `The run had added the nodes ${names} itself; give them to the agent that restores it, as the option \`dynamicNodes\`.`,
+      {
+        code: "snapshot-unknown-node",
+      },
+    );
+  }
+}
+
+/** Functions cannot be compared: two nodes are the same when everything that is written down of them is. */
+export function isSameDefinition(a: Node, b: Node): boolean {
+  if (a === b) return true;
+  const written = (node: Node): string => JSON.stringify([defineNode(node), graphNodeOf(node), node.nodeConfig, node.inputMailboxes]);
+  return written(a) === written(b) && a.nodes.every((node, index) => isSameDefinition(node, b.nodes[index] as Node));
+}
