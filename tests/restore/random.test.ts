@@ -7,7 +7,10 @@ import { type NodePlan, nodesOf, plans } from "./random-graph.ts";
 const agentOf = (graph: readonly NodePlan[], snapshotStore: MemorySnapshotStore): Agent =>
   new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 25, maxConcurrentTasks: Number.POSITIVE_INFINITY });
 
-const sorted = (all: readonly unknown[]): string[] => all.map((each) => JSON.stringify(each)).sort();
+/** Where on the stack an error was thrown is chance. */
+const withoutStacks = (key: string, value: unknown): unknown => (key === "stack" ? undefined : value);
+
+const sorted = (all: readonly unknown[]): string[] => all.map((each) => JSON.stringify(each, withoutStacks)).sort();
 
 /** The outcome, and everything that is in the cache and its mailboxes at the end. Nodes of one step report in any order. */
 async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> {
@@ -15,7 +18,8 @@ async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> 
   const mailboxes: [string, string[]][] = [];
   for (const name of [...(await cache.mailboxes())].sort()) mailboxes.push([name, sorted(await cache.peekMailbox(name))]);
   const end = endOf(agent, outcome) as { errors: unknown[] };
-  return { end: { ...end, errors: sorted(end.errors) }, cache: await cache.getAll(), mailboxes };
+  const whole = { end: { ...end, errors: sorted(end.errors) }, cache: await cache.getAll(), mailboxes };
+  return JSON.parse(JSON.stringify(whole, withoutStacks));
 }
 
 /** How many snapshots were restored. */
