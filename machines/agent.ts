@@ -309,7 +309,7 @@ export const agentMachine = setup({
             input: ({ context }) => ({ task: { ...context.task, status: TaskStatus.EXECUTING } }),
             onDone: [
               {
-                guard: ({ event }) => event.output.failure !== undefined,
+                guard: ({ context, event }) => context.failure === undefined && event.output.failure !== undefined,
                 target: "deciding",
                 actions: ["startTask", { type: "recordFailure", params: ({ event }) => event.output.failure as Failure }],
               },

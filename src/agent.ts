@@ -22,6 +22,7 @@ import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
+import { EffectLimits } from "./runtime/effect-limits.ts";
 import { isSameDefinition } from "./runtime/graph-nodes.ts";
 import type { GraphScope } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
@@ -255,7 +256,9 @@ export class Agent {
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RestoreOptions = {}): Promise<AgentRun> {
     const { signal, cachePrefix, clear } = parseOptions(runSchema, options, "startFromSnapshot");
-    const stored = await this.#services.snapshotStore().load(snapshot);
+    const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
+    const limits = new EffectLimits(clock, { limitMs, graceMs });
+    const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
     const { agent, cache: state, cut } = readSnapshot(stored);
     if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
     // Restoring the actor checks the graph; the cache is touched only when it fits.

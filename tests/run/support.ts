@@ -111,3 +111,16 @@ export async function unhandledDuring(work: () => Promise<unknown>): Promise<unk
   }
   return seen;
 }
+
+/** The node itself, or within so many graphs, each a node named `around N`, the outermost with the lowest number. */
+export function within(depth: number, node: Node, init: Partial<NodeInit> = {}): Node {
+  let outer = node;
+  for (let level = depth; level > 0; level--) outer = new Node({ name: `around ${level}`, nodes: [outer], ...init });
+  return outer;
+}
+
+/** The path of a node within so many graphs. */
+export const pathWithin = (depth: number, name: string): string[] => [
+  ...Array.from({ length: depth }, (_, level) => `around ${level + 1}`),
+  name,
+];

@@ -1,0 +1,172 @@
+/** Nothing hangs: a cache or store that never answers ends by the run's own limit or by a cancel, and an end that was not told is told. */
+import { Agent, MemoryCache, MemorySnapshotStore, type SnapshotStore } from "asimov-agents";
+import { describe, expect, it } from "vitest";
+import { newTask, nodeOf, success, within } from "./support.ts";
+
+const never = <T>(): Promise<T> => new Promise<T>(() => {});
+
+/** A cache that answers until it is told to stop. */
+class SilentCache extends MemoryCache {
+  isSilent = false;
+  override set(...args: Parameters<MemoryCache["set"]>): Promise<void> {
+    return this.isSilent ? never() : super.set(...args);
+  }
+  override getMany(keys: readonly string[]): Promise<Record<string, unknown>> {
+    return this.isSilent ? never() : super.getMany(keys);
+  }
+  override publishToMailbox(mailbox: string, message: unknown): Promise<void> {
+    return this.isSilent ? never() : super.publishToMailbox(mailbox, message);
+  }
+}
+
+const SILENT_STORE: SnapshotStore = { save: never, load: never, list: never };
+
+const going = { effectTimeoutMs: 20 };
+const silencing = (cache: SilentCache, dependencies: string[] = []) =>
+  nodeOf("silences", dependencies, () => {
+    cache.isSilent = true;
+    return success();
+  });
+
+describe("a cache that never answers", () => {
+  it("fails a run that cannot begin", async () => {
+    const cache = new SilentCache();
+    cache.isSilent = true;
+    const { status, errors } = await new Agent({ cache, ...going, nodes: [nodeOf("a")] }).runTask(newTask());
+    expect(status).toBe("FAILED");
+    expect(errors).toMatchObject([{ code: "effect-timeout" }, { code: "effect-timeout" }]);
+    expect(errors[0]?.error).toMatch(/task.*no answer.*20 ms.*effectTimeoutMs/s);
+  });
+
+  it.each([0, 2])("fails a node whose inputs, outputs or condition it should tell (within %i graphs)", async (depth) => {
+    for (const nodeConfig of [{ inputs: ["key"] }, { outputs: ["key"] }, { condition: "key == 1" }]) {
+      const cache = new SilentCache();
+      const asks = nodeOf("asks", ["silences"], undefined, { nodeConfig: { ...nodeConfig, maxRetries: 1 } });
+      const run = new Agent({
+        cache,
+        ...going,
+        nodes:
+          depth === 0
+            ? [silencing(cache), asks]
+            : [
+                silencing(cache),
+                within(depth, nodeOf("asks", [], undefined, { nodeConfig: { ...nodeConfig, maxRetries: 1 } }), {
+                  nodeConfig: { maxRetries: 1 },
+                }),
+              ],
+      });
+      const { errors } = await run.runTask(newTask());
+      expect(errors.filter(({ node }) => node === "asks")).toMatchObject([{ code: "effect-timeout" }]);
+    }
+  });
+
+  it("holds up no publishing, and is told of the end that was not published", async () => {
+    const cache = new SilentCache();
+    const publishes = nodeOf("publishes", ["silences"], undefined, { outputMailbox: "out" });
+    const { status, errors } = await new Agent({ cache, ...going, nodes: [silencing(cache), publishes] }).runTask(newTask());
+    expect(status).toBe("COMPLETE");
+    expect(errors.map(({ code, error }) => [code, error])).toEqual(
+      [
+        ["publish-failed", expect.stringContaining("out")],
+        ["publish-failed", expect.stringContaining("agent_error")].slice(0, 0),
+        ["effect-timeout", expect.stringContaining("The end was not published")],
+      ].filter((entry) => entry.length > 0),
+    );
+  });
+
+  it("ends by a cancel, long before its limit", async () => {
+    const cache = new SilentCache();
+    cache.isSilent = true;
+    const run = new Agent({ cache, effectTimeoutMs: 3_600_000, abortGraceMs: 5, nodes: [nodeOf("a")] }).start(newTask());
+    queueMicrotask(() => void run.cancel("enough"));
+    const { status, task } = await run.outcome;
+    expect([status, task.error]).toEqual(["FAILED", expect.stringContaining("enough")]);
+  });
+
+  it("rejects a message that is sent to it, and a snapshot that is restored into it", async () => {
+    const cache = new SilentCache();
+    const agent = new Agent({
+      cache,
+      ...going,
+      nodes: [nodeOf("a", [], async ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", reject)))],
+    });
+    const run = agent.start(newTask());
+    await new Promise((resolve) => setImmediate(resolve));
+    cache.isSilent = true;
+    await expect(run.send("box", 1)).rejects.toMatchObject({ code: "publish-failed" });
+    await run.cancel();
+  });
+});
+
+describe("a store that never answers", () => {
+  it("is reported for each snapshot that it should have kept, and the run goes on", async () => {
+    const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
+    const { status, errors } = await new Agent({ snapshotStore: SILENT_STORE, ...going, nodes: [node] }).runTask(newTask());
+    expect(status).toBe("COMPLETE");
+    expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("No snapshot before a") }]);
+  });
+
+  it("rejects a snapshot that is asked for or loaded", async () => {
+    const agent = new Agent({
+      snapshotStore: SILENT_STORE,
+      ...going,
+      nodes: [nodeOf("a", [], () => new Promise(() => {}))],
+      abortGraceMs: 1,
+    });
+    const run = agent.start(newTask());
+    await expect(run.snapshot()).rejects.toMatchObject({ code: "effect-timeout" });
+    await run.cancel();
+    await expect(agent.runFromSnapshot("somewhere")).rejects.toMatchObject({ code: "effect-timeout" });
+  });
+
+  it("ends by a cancel", async () => {
+    const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
+    const run = new Agent({ snapshotStore: SILENT_STORE, abortGraceMs: 5, nodes: [node] }).start(newTask());
+    const reason = new Promise<void>((resolve) => setImmediate(resolve));
+    await reason;
+    expect((await run.cancel("enough")).task.error).toContain("enough");
+  });
+});
+
+describe("an end", () => {
+  it("that could not be published is in the outcome and in the events", async () => {
+    class Full extends MemoryCache {
+      override async publishToMailbox(mailbox: string, message: unknown): Promise<void> {
+        if (mailbox === "agent_output") throw new Error("the mailbox is full");
+        return super.publishToMailbox(mailbox, message);
+      }
+    }
+    const run = new Agent({ cache: new Full(), nodes: [nodeOf("a")] }).start(newTask());
+    const told: string[] = [];
+    for await (const event of run.events()) if (event.type === "error.reported") told.push(event.report.error);
+    const { status, errors } = await run.outcome;
+    expect(status).toBe("COMPLETE");
+    expect(errors.map(({ error }) => error)).toEqual(["The end was not published: the mailbox is full"]);
+    expect(told).toEqual(errors.map(({ error }) => error));
+  });
+});
+
+describe("a start that is refused", () => {
+  it("leaves its task as it was", async () => {
+    const agent = new Agent({ nodes: [nodeOf("a")] });
+    const task = newTask();
+    expect(() => agent.start(task, { cachePrefix: "\ud800" })).toThrow(expect.objectContaining({ code: "invalid-prefix" }));
+    expect(() => new Agent().start(task)).toThrow(expect.objectContaining({ code: "graph-empty" }));
+    await expect(
+      new Agent({ nodes: [nodeOf("a", [], undefined, { nodeConfig: { condition: "(" } })] }).runTask(task),
+    ).rejects.toMatchObject({
+      code: "condition-syntax",
+    });
+    expect(task.status).toBe("WAITING");
+    expect((await agent.runTask(task)).status).toBe("COMPLETE");
+  });
+});
+
+describe("snapshots of a store that answers", () => {
+  it("are kept in spite of a short limit", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const task = newTask();
+    await new Agent({ snapshotStore, effectTimeoutMs: 1_000, nodes: [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })] }).runTask(task);
+    expect(await snapshotStore.list(task.id)).toHaveLength(1);
+  });
+});

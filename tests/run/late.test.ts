@@ -1,0 +1,277 @@
+/** Late means nothing: what an attempt does after it has ended is refused or dropped, whether it was given up or gave its result. */
+import {
+  Agent,
+  type AgentEvent,
+  type Cache,
+  defineModule,
+  MemoryCache,
+  MemorySnapshotStore,
+  type ModuleContext,
+  Node,
+} from "asimov-agents";
+import { ScriptedInferenceClient } from "asimov-agents/testing";
+import { describe, expect, it } from "vitest";
+import { deferred, failure, moduleOf, newTask, nodeOf, success, unhandledDuring, within } from "./support.ts";
+
+/** How an attempt may end while its module holds on to its context. */
+const ENDS = {
+  "given up after its time limit": { config: { timeoutMs: 5 }, end: () => new Promise(() => {}) },
+  "that gave its result": { config: {}, end: async () => success() },
+  "that threw": { config: {}, end: () => Promise.reject(new Error("over")) },
+} as const;
+
+/** The context of an attempt that has ended, in a run that goes on until `finish`. */
+async function lateContext(
+  { config, end }: (typeof ENDS)[keyof typeof ENDS],
+  depth: number,
+  use: (context: ModuleContext, cache: Cache, events: AgentEvent[]) => Promise<void>,
+): Promise<void> {
+  const cache = new MemoryCache();
+  const kept = deferred<ModuleContext>();
+  const finish = deferred();
+  const keeper = new Node({
+    name: "keeper",
+    nodeConfig: { maxRetries: 1 },
+    modules: [
+      defineModule({
+        name: "keeper",
+        config,
+        process: (context) => {
+          // Made in time, as a module does that takes its context apart.
+          void context.signal;
+          kept.resolve(context);
+          return end() as never;
+        },
+      }),
+    ],
+  });
+  const holding = nodeOf("holding", [], async () => {
+    await finish.promise;
+    return success();
+  });
+  const agent = new Agent({ cache, abortGraceMs: 5, nodes: [within(depth, keeper, { nodeConfig: { maxRetries: 1 } }), holding] });
+  const run = agent.start(newTask());
+  const events: AgentEvent[] = [];
+  const ended = deferred();
+  const collecting = (async () => {
+    for await (const event of run.events()) {
+      events.push(event);
+      if ((event.type === "node.completed" || event.type === "node.failed") && event.node === "keeper") ended.resolve();
+    }
+  })();
+  const context = await kept.promise;
+  await ended.promise;
+  await use(context, cache, events);
+  finish.resolve();
+  await run.outcome;
+  await collecting;
+}
+
+const refused = { code: "attempt-ended", message: expect.stringContaining("has ended") };
+
+describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
+  it.each([0, 2])("writes, publishes, receives and saves nothing more (within %i graphs)", async (depth) => {
+    await lateContext(end, depth, async ({ cache: own, checkpoint }, cache) => {
+      await cache.set("kept", 1);
+      await cache.publishToMailbox("box", "kept");
+      const before = await cache.getAll();
+      const writes: (() => Promise<unknown>)[] = [
+        () => own.set("late", 1),
+        () => own.setMany({ late: 1 }),
+        () => own.delete("kept"),
+        () => own.clear(),
+        () => own.update("kept", () => 2),
+        () => own.increment("kept"),
+        () => own.publishToMailbox("box", "late"),
+        () => own.getMessage("box"),
+        () => own.getMessage("box", { timeoutMs: 0 }),
+        () => own.withPrefix("p").set("late", 1),
+        () => own.withSuffix("s").set("late", 1),
+        () => own.importState({ values: new Map(), mailboxes: new Map() }, { exclusive: true }),
+        () => own.close(),
+        () => checkpoint.save({ late: true }),
+      ];
+      for (const write of writes) await expect(write(), String(write)).rejects.toMatchObject(refused);
+      expect(await cache.getAll()).toEqual(before);
+      expect(await cache.peekMailbox("box")).toEqual(["kept"]);
+    });
+  });
+
+  it("may still read", async () => {
+    await lateContext(end, 0, async ({ cache: own, task }, cache) => {
+      await cache.set("kept", 1);
+      expect(await own.get("kept")).toBe(1);
+      expect(await own.getMany(["kept"])).toEqual({ kept: 1 });
+      expect((await own.keys()).has("kept")).toBe(true);
+      expect(await own.peekMailbox("box")).toEqual([]);
+      expect(await own.mailboxes()).toEqual(await cache.mailboxes());
+      expect(task.status).toBe("EXECUTING");
+    });
+  });
+
+  it("tells nothing, and calls no model", async () => {
+    const client = new ScriptedInferenceClient(["never"]);
+    await lateContext(end, 0, async ({ emit, signal }, _cache, events) => {
+      const count = events.length;
+      emit({ type: "late" });
+      const rejected = client.generate([{ role: "USER", content: "Hello" }], { signal });
+      await expect(rejected).rejects.toThrow();
+      expect(events.slice(count).filter(({ type }) => type === "module.emitted")).toEqual([]);
+      expect(client.remaining).toBe(1);
+    });
+  });
+
+  it("ends no process by what nobody waits for", async () => {
+    const unhandled = await unhandledDuring(() =>
+      lateContext(end, 0, async ({ cache: own, emit, checkpoint }) => {
+        void own.set("late", 1);
+        void own.update("late", () => 1);
+        void own.getMessage("box");
+        void checkpoint.save(1);
+        emit({ type: "late" });
+      }),
+    );
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe("a change of a value", () => {
+  it("that is decided after its attempt has ended does not take place", async () => {
+    const cache = new MemoryCache();
+    const entered = deferred();
+    const slow = new (class extends MemoryCache {
+      override async update<T>(key: string, change: (current: T | undefined) => T): Promise<T> {
+        entered.resolve();
+        await goOn.promise;
+        return cache.update(key, change);
+      }
+    })();
+    const goOn = deferred();
+    let changed: Promise<unknown> | undefined;
+    const node = nodeOf("updates", [], async ({ cache: own }) => {
+      changed = own.update("n", () => 1);
+      await entered.promise;
+      return success();
+    });
+    await new Agent({ cache: slow, nodes: [node] }).runTask(newTask());
+    goOn.resolve();
+    await expect(changed).rejects.toMatchObject(refused);
+    expect(await cache.keys()).toEqual(new Set());
+  });
+});
+
+describe("a message", () => {
+  it("that comes after its receiver's attempt has ended goes to somebody else", async () => {
+    const cache = new MemoryCache();
+    const received = deferred<unknown>();
+    const waits = nodeOf("waits", [], async ({ cache: own }) => {
+      own.getMessage("box").then(received.resolve, received.resolve);
+      return success();
+    });
+    await new Agent({ cache, nodes: [waits] }).runTask(newTask());
+    expect(await received.promise).toMatchObject(refused);
+    await cache.publishToMailbox("box", "for the next");
+    expect(await cache.getMessage("box", { timeoutMs: 0 })).toBe("for the next");
+  });
+});
+
+describe("nodes", () => {
+  it.each([0, 2])("that an attempt gives after it was given up are not added (within %i graphs)", async (depth) => {
+    const first = deferred();
+    const late = deferred();
+    const extra = (text: string) => nodeOf("extra", [], () => success(text));
+    const adds = moduleOf("adds", async ({ node }) => {
+      if (node.attempt > 1) return { ...success(), newNodes: [extra("of the attempt that counts")] };
+      first.resolve();
+      await late.promise;
+      return { ...success(), newNodes: [extra("of the attempt that was given up")] };
+    });
+    const fails = moduleOf("fails", async ({ node }) => {
+      if (node.attempt > 1) return success();
+      await first.promise;
+      return failure("first attempt");
+    });
+    const creator = new Node({ name: "creator", modules: [adds, fails], nodeConfig: { parallel: true, maxRetries: 2 } });
+    const holds = nodeOf("holds", ["creator"], async () => {
+      late.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      return success();
+    });
+    const nodes = depth === 0 ? [creator, holds] : [within(depth - 1, new Node({ name: "around", nodes: [creator, holds] }))];
+    const { status, results } = await new Agent({ abortGraceMs: 5, nodes }).runTask(newTask());
+    expect(status).toBe("COMPLETE");
+    expect(JSON.stringify(results)).toContain("of the attempt that counts");
+    expect(JSON.stringify(results)).not.toContain("given up");
+  });
+});
+
+describe("a generator", () => {
+  it("goes on with what it was given at its first visit, and may write while it is cleaned up", async () => {
+    const cache = new MemoryCache();
+    const steps = moduleOf("steps", async function* ({ cache: own }: ModuleContext) {
+      try {
+        for (let visit = 1; ; visit++) {
+          await own.set("visit", visit);
+          yield success(visit);
+        }
+      } finally {
+        await own.set("closed", true);
+      }
+    } as never);
+    const again = nodeOf("again", ["steps"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "steps" : null }));
+    await new Agent({ cache, nodes: [new Node({ name: "steps", modules: [steps] }), again] }).runTask(newTask());
+    expect(await cache.getMany(["visit", "closed"])).toEqual({ visit: 2, closed: true });
+  });
+
+  it("that was given up does not drop the one that came after it", async () => {
+    const released = deferred();
+    let started = 0;
+    const module = moduleOf(
+      "steps",
+      async function* ({ node }: ModuleContext) {
+        started++;
+        if (node.attempt === 1) {
+          await released.promise;
+          throw new Error("late");
+        }
+        yield success(1);
+        yield success(2);
+      } as never,
+      { config: { timeoutMs: 5 } },
+    );
+    const again = nodeOf("again", ["steps"], async ({ node }) => {
+      released.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      return { ...success(), decision: node.visit === 1 ? "steps" : null };
+    });
+    const agent = new Agent({ abortGraceMs: 1, nodes: [new Node({ name: "steps", modules: [module] }), again] });
+    const { results } = await agent.runTask(newTask());
+    expect(results.steps?.results[0]?.result).toBe(2);
+    expect(started).toBe(2);
+  });
+});
+
+describe("a snapshot of progress", () => {
+  it("is not taken for an attempt that has ended", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const kept = deferred<ModuleContext>();
+    const task = newTask();
+    const node = nodeOf(
+      "saves",
+      [],
+      async (context) => {
+        await context.checkpoint.save({ at: 1 });
+        kept.resolve(context);
+        return success();
+      },
+      { snapshot: "ALWAYS" },
+    );
+    const last = nodeOf("last", ["saves"], async () => {
+      const { checkpoint } = await kept.promise;
+      return success(await checkpoint.save({ at: 2 }).catch((error) => error.code));
+    });
+    const { results } = await new Agent({ snapshotStore, nodes: [node, last] }).runTask(task);
+    expect(results.last?.results[0]?.result).toBe("attempt-ended");
+    expect(await snapshotStore.list(task.id)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,397 @@
+/** Waiting is no work: whoever waits gives the permit back and is under no time limit; permits are shared fairly; nobody is starved. */
+import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task } from "asimov-agents";
+import { describe, expect, it } from "vitest";
+import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
+
+const once = { nodeConfig: { maxRetries: 1 } };
+
+/** A node that waits for a message. */
+const asking = (name: string, mailbox: string, config = {}): Node =>
+  new Node({ name, modules: [moduleOf(name, async ({ cache }) => success(await cache.getMessage(mailbox)), { config })], ...once });
+
+/** Time that only a test moves. */
+class ManualClock {
+  #now = 1_000;
+  readonly #timers = new Map<object, { at: number; fire: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimeout(fire: () => void, ms: number): object {
+    const timer = {};
+    this.#timers.set(timer, { at: this.#now + ms, fire });
+    return timer;
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as object);
+  }
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  pass(ms: number): void {
+    this.#now += ms;
+    for (const [timer, { at, fire }] of this.#timers) {
+      if (at > this.#now) continue;
+      this.#timers.delete(timer);
+      fire();
+    }
+  }
+}
+
+/** Settles when what can go on without time or messages has gone on. */
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe("a module that waits for a message", () => {
+  it.each([0, 2])("lets others work, whatever the limit (within %i graphs)", async (depth) => {
+    const consumers = [1, 2, 3].map((number) => within(depth, asking(`consumer ${number}`, "work")));
+    const producer = nodeOf("producer", [], async ({ cache }) => {
+      for (let message = 1; message <= 3; message++) await cache.publishToMailbox("work", message);
+      return success();
+    });
+    const { status } = await new Agent({ maxConcurrentTasks: 1, nodes: [...named(consumers), producer] }).runTask(newTask());
+    expect(status).toBe("COMPLETE");
+  });
+
+  it("holds up no other run of the agent", async () => {
+    const agent = new Agent({ maxConcurrentTasks: 2, nodes: [asking("asks", "answer")] });
+    const waiting = [1, 2, 3].map((number) => agent.start(newTask(), { cachePrefix: `w${number}` }));
+    await settled();
+    const answered = agent.start(newTask(), { cachePrefix: "answered" });
+    await answered.send("answer", "yes");
+    expect((await answered.outcome).status).toBe("COMPLETE");
+    await Promise.all(waiting.map((run) => run.cancel()));
+  });
+
+  it("goes on only when it has its permit again", async () => {
+    const log: string[] = [];
+    const busy = deferred();
+    const waits = nodeOf("waits", [], async ({ cache }) => {
+      await cache.getMessage("box");
+      log.push("goes on");
+      return success();
+    });
+    const works = nodeOf("works", [], async ({ cache }) => {
+      await cache.publishToMailbox("box", 1);
+      await settled();
+      log.push("has worked");
+      busy.resolve();
+      return success();
+    });
+    await new Agent({ maxConcurrentTasks: 1, nodes: [waits, works] }).runTask(newTask());
+    expect(log).toEqual(["has worked", "goes on"]);
+  });
+
+  it("keeps its permit for a message that is there", async () => {
+    const log: string[] = [];
+    const takes = (name: string) =>
+      nodeOf(name, [], async ({ cache }) => {
+        log.push(`${name} begins`);
+        await cache.getMessage("box");
+        await cache.getMessage("box", { timeoutMs: 0 });
+        log.push(`${name} ends`);
+        return success();
+      });
+    const cache = new MemoryCache();
+    for (let message = 0; message < 4; message++) await cache.publishToMailbox("box", message);
+    await new Agent({ cache, maxConcurrentTasks: 1, nodes: [takes("a"), takes("b")] }).runTask(newTask());
+    expect(log).toEqual(["a begins", "a ends", "b begins", "b ends"]);
+  });
+
+  it("hears at once that it is aborted, without a permit", async () => {
+    const seen = deferred<unknown>();
+    const waits = nodeOf("waits", [], async ({ cache, signal }) => {
+      await cache.getMessage("box", { signal }).catch(seen.resolve);
+      throw new Error("aborted");
+    });
+    const holds = nodeOf("holds", [], async ({ signal }) => {
+      await aborted(signal);
+      return success();
+    });
+    const run = new Agent({ maxConcurrentTasks: 1, nodes: [waits, holds] }).start(newTask());
+    await settled();
+    await run.cancel("enough");
+    expect(await seen.promise).toMatchObject({ message: expect.stringContaining("enough") });
+  });
+
+  it("may wait for several at once", async () => {
+    const both = nodeOf("both", [], async ({ cache }) => success(await Promise.all([cache.getMessage("a"), cache.getMessage("b")])));
+    const gives = nodeOf("gives", [], async ({ cache }) => {
+      await cache.publishToMailbox("b", 2);
+      await settled();
+      await cache.publishToMailbox("a", 1);
+      return success();
+    });
+    const { results } = await new Agent({ maxConcurrentTasks: 1, nodes: [both, gives] }).runTask(newTask());
+    expect(results.both?.results[0]?.result).toEqual([1, 2]);
+  });
+});
+
+/** Nodes that are nested stand under one name in each graph: here each gets its own. */
+function named(nodes: Node[]): Node[] {
+  return nodes.map((node, index) => (node.nodes.length === 0 ? node : new Node({ name: `graph ${index}`, nodes: [...node.nodes] })));
+}
+
+describe("a run of the same agent that a module waits for", () => {
+  it.each([true, false])("needs no permit of the module, however deep (with its signal: %s)", async (withSignal) => {
+    const agent: Agent = new Agent({
+      maxConcurrentTasks: 1,
+      nodes: [
+        nodeOf("a", [], async ({ task, signal }) => {
+          const deep = task.params.deep as number;
+          if (deep === 0) return success("bottom");
+          const inner = new Task({ type: "t", objective: "o", params: { deep: deep - 1 } });
+          const { results } = await agent.runTask(inner, withSignal ? { signal } : {});
+          return success(results.a?.results[0]?.result);
+        }),
+      ],
+    });
+    const { results } = await agent.runTask(newTask({ deep: 4 }));
+    expect(results.a?.results[0]?.result).toBe("bottom");
+  });
+
+  it("counts for no time limit of the module", async () => {
+    const clock = new ManualClock();
+    const inside = deferred();
+    const goOn = deferred();
+    const agent: Agent = new Agent({
+      clock,
+      nodes: [
+        new Node({
+          name: "a",
+          ...once,
+          modules: [
+            moduleOf(
+              "a",
+              async ({ task }) => {
+                if (task.params.inner !== true) return success((await agent.runTask(newTask({ inner: true }))).status);
+                inside.resolve();
+                await goOn.promise;
+                return success();
+              },
+              { config: { timeoutMs: 100 } },
+            ),
+          ],
+        }),
+      ],
+    });
+    const run = agent.start(newTask());
+    await inside.promise;
+    clock.pass(90);
+    goOn.resolve();
+    await settled();
+    clock.pass(90);
+    expect((await run.outcome).status).toBe("COMPLETE");
+  });
+});
+
+describe("time limits", () => {
+  it.each([0, 1, 3])("stand still while all that works under them waits (within %i graphs)", async (depth) => {
+    const clock = new ManualClock();
+    const config = { timeoutMs: 100 };
+    const received = deferred();
+    const finish = deferred();
+    const node = new Node({
+      name: "waits",
+      ...once,
+      config,
+      modules: [
+        moduleOf(
+          "waits",
+          async ({ cache }) => {
+            await cache.getMessage("box");
+            received.resolve();
+            await finish.promise;
+            return success();
+          },
+          { config },
+        ),
+      ],
+    });
+    const run = new Agent({ clock, abortGraceMs: 1, nodes: [within(depth, node, { ...once, config })] }).start(newTask());
+    await settled();
+    clock.pass(10_000);
+    await run.send("box", 1);
+    await received.promise;
+    clock.pass(99);
+    await settled();
+    finish.resolve();
+    expect((await run.outcome).status).toBe("COMPLETE");
+  });
+
+  it.each([0, 1, 3])("count what was worked before the wait (within %i graphs)", async (depth) => {
+    const clock = new ManualClock();
+    const begun = deferred();
+    const worked = deferred();
+    const received = deferred();
+    const node = new Node({
+      name: "waits",
+      ...once,
+      config: { timeoutMs: 100 },
+      modules: [
+        moduleOf("waits", async ({ cache, signal }: ModuleContext) => {
+          begun.resolve();
+          await worked.promise;
+          await cache.getMessage("box");
+          received.resolve();
+          await aborted(signal);
+          throw signal.reason;
+        }),
+      ],
+    });
+    const run = new Agent({ clock, abortGraceMs: 1, nodes: [within(depth, node, once)] }).start(newTask());
+    await begun.promise;
+    clock.pass(60);
+    worked.resolve();
+    await settled();
+    clock.pass(10_000);
+    await run.send("box", 1);
+    await received.promise;
+    clock.pass(39);
+    await settled();
+    expect(run.task.status).toBe("EXECUTING");
+    clock.pass(1);
+    expect((await run.outcome).task.error).toBe('Node "waits" timed out after 100 ms');
+    expect(clock.timers).toBe(0);
+  });
+
+  it.each([0, 1, 3])("do not count the time that the process was down (within %i graphs)", async (depth) => {
+    const snapshotStore = new MemorySnapshotStore();
+    const config = { timeoutMs: 100 };
+    const agentOf = (clock: ManualClock, log: string[]): { agent: Agent; entered: Promise<void>; finish: () => void } => {
+      const entered = deferred();
+      const finish = deferred();
+      const inner = [
+        nodeOf("pay", [], () => {
+          log.push("pay");
+          return success();
+        }),
+        nodeOf(
+          "mail",
+          ["pay"],
+          async () => {
+            entered.resolve();
+            await finish.promise;
+            return success();
+          },
+          { snapshot: "ALWAYS" },
+        ),
+      ];
+      const graph = new Node({ name: "graph", nodes: inner, ...once, config });
+      return {
+        agent: new Agent({ clock, snapshotStore, nodes: [within(depth, graph, { ...once, config })] }),
+        entered: entered.promise,
+        finish: finish.resolve,
+      };
+    };
+    const clock = new ManualClock();
+    const first = agentOf(clock, []);
+    const run = first.agent.start(newTask());
+    await first.entered;
+    clock.pass(60);
+    const ref = await run.snapshot();
+    first.finish();
+    await run.outcome;
+    clock.pass(100_000);
+    const log: string[] = [];
+    const second = agentOf(clock, log);
+    const restored = await second.agent.startFromSnapshot(ref);
+    await second.entered;
+    clock.pass(39);
+    await settled();
+    second.finish();
+    expect([(await restored.outcome).status, log]).toEqual(["COMPLETE", []]);
+    // What was worked before the restore counts.
+    const third = agentOf(clock, []);
+    const late = await third.agent.startFromSnapshot(ref);
+    await third.entered;
+    clock.pass(41);
+    await settled();
+    for (let graph = 0; graph <= depth; graph++) {
+      clock.pass(1_000);
+      await settled();
+    }
+    expect((await late.outcome).task.error).toContain("timed out after 100 ms");
+  });
+});
+
+describe("permits", () => {
+  it("are shared fairly between the runs of an agent", async () => {
+    const ends: string[] = [];
+    const gates: (() => void)[] = [];
+    const work = nodeOf("gate", [], async ({ task }) => {
+      ends.push(task.type);
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return success();
+    });
+    const many = Array.from(
+      { length: 20 },
+      (_, index) => new Node({ name: `n${index}`, modules: [...work.modules], nodeConfig: { condition: 'task.type == "large"' } }),
+    );
+    const agent = new Agent({ maxConcurrentTasks: 2, nodes: [work, ...many] });
+    const large = agent.start(new Task({ type: "large", objective: "o" }), { cachePrefix: "l" });
+    await settled();
+    const small = agent.start(new Task({ type: "small", objective: "o" }), { cachePrefix: "s" });
+    let isOver = false;
+    void Promise.all([large.outcome, small.outcome]).then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await settled();
+      gates.shift()?.();
+    }
+    expect(ends.indexOf("small")).toBeLessThan(6);
+  });
+});
+
+describe("the event loop", () => {
+  const hold = (ms: number): void => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  };
+
+  it.each([1, 15, 25, 40])("turns between modules that hold the thread for %i ms each", async (ms) => {
+    let isCancelled = false;
+    let after = 0;
+    const busy = nodeOf(
+      "busy",
+      [],
+      () => {
+        hold(ms);
+        if (isCancelled) after++;
+        return { ...success(), decision: "busy" };
+      },
+      { nodeConfig: { maxVisits: 0 } },
+    );
+    const run = new Agent({ maxTotalIterations: Number.POSITIVE_INFINITY, nodes: [busy] }).start(newTask());
+    setTimeout(() => {
+      isCancelled = true;
+      void run.cancel("enough");
+    }, 10);
+    expect((await run.outcome).task.error).toContain("enough");
+    expect(after).toBeLessThanOrEqual(1);
+  });
+
+  it("turns between nodes that are only skipped", async () => {
+    const again = nodeOf("again", [], () => ({ ...success(), decision: "skipped" }), { nodeConfig: { maxVisits: 0 } });
+    const skipped = Array.from({ length: 50 }, (_, index) =>
+      nodeOf(index === 0 ? "skipped" : `skipped ${index}`, index === 0 ? [] : ["skipped"], undefined, {
+        nodeConfig: { condition: "false" },
+      }),
+    );
+    const run = new Agent({
+      maxTotalIterations: Number.POSITIVE_INFINITY,
+      nodes: [
+        ...skipped,
+        nodeOf("start"),
+        new Node({ name: "loop", modules: again.modules as never, dependencies: ["start"], nodeConfig: { maxVisits: 0 } }),
+      ],
+    }).start(newTask(), { signal: AbortSignal.timeout(50) });
+    expect(["FAILED", "COMPLETE"]).toContain((await run.outcome).status);
+  });
+});
