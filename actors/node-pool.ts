@@ -118,7 +118,7 @@ export function nodePool(
     host.nodeEnded(report.node, report.status, host.clock.now() - startedAt, report.failure);
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
     if (report.status === "FAILED" || report.status === "PARTIAL") {
-      const failure = report.failure ?? { error: "failed", code: "failed" };
+      const failure = report.failure ?? { error: "failed", code: "module-failed" };
       host.tell({ type: "node.failed", node: report.node, status: report.status, ...withoutFinality(failure) });
       relayToParent(scope, { type: "node.failed", report });
     } else {

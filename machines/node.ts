@@ -300,7 +300,7 @@ const failed = { target: "#node.FAILED", actions: ["recordOutcome", "recordFailu
 
 /**
  * @example
- * const actor = createActor(nodeMachine.provide({ actors: { runModule: myRunner } }), { input: { definition: defineNode(node), scope: "run-1" } });
+ * const actor = createActor(nodeMachine.provide({ actors: { runModule: myRunner } }), { input: { definition: defineNode(node), keys: { visit: "run-1", attempt: "run-1" } } });
  * actor.start();
  * actor.send({ type: "node.execute", at: Date.now() });
  */

@@ -208,7 +208,7 @@ function subgraphLogic(): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>
       if (status === "COMPLETE") {
         return { ...about, status: "success", json: JSON.stringify({ status: "success", result: results }), retryable: true };
       }
-      const { error, code, final, ...details } = failure ?? { error: `the nested graph ended as ${status}`, code: "failed" };
+      const { error, code, final, ...details } = failure ?? { error: `the nested graph ended as ${status}`, code: "module-failed" };
       return {
         ...about,
         status: "error",

@@ -102,9 +102,9 @@ describe("examples", () => {
   it("06 goes on in a second process, and runs again only what was not finished", async () => {
     expect(await linesOf("06-resume-after-kill.ts")).toEqual([
       "first process: collects, which is slow and costs money",
-      "first process: writes, with the key RUN/write.1.1/write",
+      "first process: writes, with the key RUN/write.1/write",
       "second process: the first one ended by SIGKILL",
-      "second process: writes, with the key RUN/write.1.1/write",
+      "second process: writes, with the key RUN/write.1/write",
       "second process: COMPLETE: Found Ganymede and Callisto.",
     ]);
   });

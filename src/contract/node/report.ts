@@ -18,7 +18,7 @@ export interface MailboxMessage {
 
 /** How the visit ended, for the agent. */
 export function reportOf({ definition, modules, failure }: EndedVisit, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
-  if (status !== "COMPLETE") return { node: definition.name, status, failure: failure ?? { error: "failed", code: "failed" } };
+  if (status !== "COMPLETE") return { node: definition.name, status, failure: failure ?? { error: "failed", code: "module-failed" } };
   const decided = decisionOf(modules);
   const added = modules.ended.flatMap((outcome) => outcome.added ?? []);
   return {

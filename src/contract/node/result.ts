@@ -53,6 +53,6 @@ export function withoutFinality({ final: _final, ...failure }: Failure): Omit<Fa
 }
 
 export function faultOf({ node, failure }: NodeReport): Fault {
-  const { error, code, ...rest } = withoutFinality(failure ?? { error: "failed", code: "failed" });
+  const { error, code, ...rest } = withoutFinality(failure ?? { error: "failed", code: "module-failed" });
   return { status: "error", node, error, code, ...rest };
 }

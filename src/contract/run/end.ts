@@ -38,7 +38,7 @@ export function failureOfRun({ failure, state, results }: EndedRun): Failure | u
     return [failure];
   });
   const [first] = failures;
-  if (first === undefined) return failed.length === 0 ? undefined : { error: "failed", code: "failed" };
+  if (first === undefined) return failed.length === 0 ? undefined : { error: "failed", code: "module-failed" };
   return failures.some(({ final }) => final === true) ? { ...first, final: true } : first;
 }
 
