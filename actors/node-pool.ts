@@ -8,6 +8,7 @@ import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
+import { monotonicOf } from "#contract/base/services";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
 import { type Failure, type NodeReport, withoutFinality } from "#contract/node/result";
 import type { HostOf, NodesHost } from "#contract/run/host";
@@ -93,7 +94,7 @@ export function nodePool(
   const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[], iteration: number): PoolSnapshot => {
     const host = hostOf(scope.self);
     host.tell({ type: "step.started", nodes, iteration });
-    const now = host.clock.now();
+    const now = monotonicOf(host.clock);
     const waiting = new Map(nodes.map((name) => [name, now]));
     for (const name of nodes) {
       let ref = snapshot.nodes.get(name);
@@ -115,7 +116,7 @@ export function nodePool(
     if (startedAt === undefined) return snapshot;
     snapshot.waiting.delete(report.node);
     snapshot.reports.set(report.node, report);
-    host.nodeEnded(report.node, report.status, host.clock.now() - startedAt, report.failure);
+    host.nodeEnded(report.node, report.status, monotonicOf(host.clock) - startedAt, report.failure);
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
     if (report.status === "FAILED" || report.status === "PARTIAL") {
       const failure = report.failure ?? { error: "failed", code: "module-failed" };
@@ -209,7 +210,7 @@ export function nodePool(
 
     restoreSnapshot(snapshot, scope) {
       const { step, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
-      const now = hostOf(scope.self).clock.now();
+      const now = monotonicOf(hostOf(scope.self).clock);
       const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
         name,
         spawn(scope, input, name, node as { context: object }),

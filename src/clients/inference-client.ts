@@ -2,6 +2,7 @@
 
 import { runToolChain } from "#chain/tool-chain";
 import { AsimovError } from "#contract/base/errors";
+import { type Services, systemServices } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
 import { currentScope, followCalls } from "#contract/chat/call-scope";
@@ -79,12 +80,14 @@ export abstract class InferenceClient {
     this.#capabilities = capabilitiesOf(wire.provider, model, capabilities);
     this.#defaults = { ...(maxTokens === undefined ? {} : { maxTokens }), ...(thinking === undefined ? {} : { thinking }) };
     this.#unsupported = unsupported ?? "warn";
+    const services: Services = { ...systemServices, ...options.services };
     this.#settings = {
+      services,
       wire,
       model,
       fetch: fetchOf(given),
       retry: { ...RETRY_DEFAULTS, ...retry },
-      rateLimiter: new RateLimiter(limits ?? {}),
+      rateLimiter: new RateLimiter(limits ?? {}, services.clock),
       prices: priceLookup(prices),
       timeoutMs: timeoutMs ?? 3_600_000,
       limits: { maxBytes, maxLineBytes: Math.min(maxBytes, MAX_LINE_BYTES) },

@@ -1,6 +1,7 @@
 /** Waiting is no work: whoever waits gives the permit back and is under no time limit; permits are shared fairly; nobody is starved. */
 import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { ManualClock } from "../support/manual-clock.ts";
 import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
 
 const once = { nodeConfig: { maxRetries: 1 } };
@@ -8,39 +9,6 @@ const once = { nodeConfig: { maxRetries: 1 } };
 /** A node that waits for a message. */
 const asking = (name: string, mailbox: string, config = {}): Node =>
   new Node({ name, modules: [moduleOf(name, async ({ cache }) => success(await cache.getMessage(mailbox)), { config })], ...once });
-
-/** Time that only a test moves. */
-class ManualClock {
-  #now = 1_000;
-  readonly #timers = new Map<object, { at: number; fire: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-
-  setTimeout(fire: () => void, ms: number): object {
-    const timer = {};
-    this.#timers.set(timer, { at: this.#now + ms, fire });
-    return timer;
-  }
-
-  clearTimeout(timer: unknown): void {
-    this.#timers.delete(timer as object);
-  }
-
-  get timers(): number {
-    return this.#timers.size;
-  }
-
-  pass(ms: number): void {
-    this.#now += ms;
-    for (const [timer, { at, fire }] of this.#timers) {
-      if (at > this.#now) continue;
-      this.#timers.delete(timer);
-      fire();
-    }
-  }
-}
 
 /** Settles when what can go on without time or messages has gone on. */
 const settled = async (): Promise<void> => {
@@ -182,10 +150,10 @@ describe("a run of the same agent that a module waits for", () => {
     });
     const run = agent.start(newTask());
     await inside.promise;
-    clock.pass(90);
+    await clock.pass(90);
     goOn.resolve();
     await settled();
-    clock.pass(90);
+    await clock.pass(90);
     expect((await run.outcome).status).toBe("COMPLETE");
   });
 });
@@ -215,10 +183,10 @@ describe("time limits", () => {
     });
     const run = new Agent({ clock, abortGraceMs: 1, nodes: [within(depth, node, { ...once, config })] }).start(newTask());
     await settled();
-    clock.pass(10_000);
+    await clock.pass(10_000);
     await run.send("box", 1);
     await received.promise;
-    clock.pass(99);
+    await clock.pass(99);
     await settled();
     finish.resolve();
     expect((await run.outcome).status).toBe("COMPLETE");
@@ -246,18 +214,18 @@ describe("time limits", () => {
     });
     const run = new Agent({ clock, abortGraceMs: 1, nodes: [within(depth, node, once)] }).start(newTask());
     await begun.promise;
-    clock.pass(60);
+    await clock.pass(60);
     worked.resolve();
     await settled();
-    clock.pass(10_000);
+    await clock.pass(10_000);
     await run.send("box", 1);
     await received.promise;
-    clock.pass(39);
+    await clock.pass(39);
     await settled();
     expect(run.task.status).toBe("EXECUTING");
-    clock.pass(1);
+    await clock.pass(1);
     expect((await run.outcome).task.error).toBe('Node "waits" timed out after 100 ms');
-    expect(clock.timers).toBe(0);
+    expect(clock.armed).toBe(0);
   });
 
   it.each([0, 1, 3])("do not count the time that the process was down (within %i graphs)", async (depth) => {
@@ -293,16 +261,16 @@ describe("time limits", () => {
     const first = agentOf(clock, []);
     const run = first.agent.start(newTask());
     await first.entered;
-    clock.pass(60);
+    await clock.pass(60);
     const ref = await run.snapshot();
     first.finish();
     await run.outcome;
-    clock.pass(100_000);
+    await clock.pass(100_000);
     const log: string[] = [];
     const second = agentOf(clock, log);
     const restored = await second.agent.startFromSnapshot(ref);
     await second.entered;
-    clock.pass(39);
+    await clock.pass(39);
     await settled();
     second.finish();
     expect([(await restored.outcome).status, log]).toEqual(["COMPLETE", []]);
@@ -310,10 +278,10 @@ describe("time limits", () => {
     const third = agentOf(clock, []);
     const late = await third.agent.startFromSnapshot(ref);
     await third.entered;
-    clock.pass(41);
+    await clock.pass(41);
     await settled();
     for (let graph = 0; graph <= depth; graph++) {
-      clock.pass(1_000);
+      await clock.pass(1_000);
       await settled();
     }
     expect((await late.outcome).task.error).toContain("timed out after 100 ms");

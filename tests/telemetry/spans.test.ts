@@ -131,6 +131,35 @@ describe("spans", () => {
     }
   });
 
+  it("tell what a module threw: its class, stack, causes and properties", async () => {
+    const thrown = Object.assign(new RangeError("too far", { cause: new Error("why") }), { at: 7, apiKey: "sk-abcdefghijklmnop" });
+    const module = defineModule({
+      name: "throws",
+      trace: true,
+      process: async () => {
+        throw thrown;
+      },
+    });
+    await new Agent({ nodes: [new Node({ name: "throws", trace: true, nodeConfig: { maxRetries: 1 }, modules: [module] })] }).runTask(
+      newTask(),
+    );
+    for (const name of ["module throws", "node throws"]) {
+      const [span] = recorded.ended().filter((each) => each.name === name);
+      expect(span?.events).toEqual([
+        expect.objectContaining({
+          name: "exception",
+          attributes: {
+            "exception.type": "RangeError",
+            "exception.message": "too far",
+            "exception.stacktrace": expect.stringContaining("spans.test.ts"),
+            "asimov.error.cause": expect.stringContaining('"message":"why"'),
+            "asimov.error.properties": '{"at":7,"apiKey":"[redacted]"}',
+          },
+        }),
+      ]);
+    }
+  });
+
   it("of a node that a condition skips end without an error", async () => {
     await new Agent({
       nodes: [new Node({ name: "skipped", trace: true, nodeConfig: { condition: "false" }, modules: [withSpan("never")] })],

@@ -1,7 +1,7 @@
 /** Machines get their actors by type: one that is missing, misnamed or wrong does not compile. */
 import { checkNode, publishMessages, runModule, sleepUntil, timeLimit, verifyOutputs } from "asimov-agents/actors";
 import { nodeMachine } from "asimov-agents/machines";
-import { fromPromise, fromTransition, setup } from "xstate";
+import { fromPromise, setup } from "xstate";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import { supply } from "#runtime/supply";
 

@@ -1,6 +1,6 @@
 /** A time limit that can stand still: only the time while it runs counts. */
 import { setLongTimeout } from "./long-timer.ts";
-import type { Clock } from "./services.ts";
+import { type Clock, monotonicOf } from "./services.ts";
 
 export class Countdown {
   readonly #clock: Clock;
@@ -18,12 +18,12 @@ export class Countdown {
 
   /** Milliseconds that are left. */
   get leftMs(): number {
-    return this.#startedAt === undefined ? this.#leftMs : Math.max(0, this.#leftMs - (this.#clock.now() - this.#startedAt));
+    return this.#startedAt === undefined ? this.#leftMs : Math.max(0, this.#leftMs - (monotonicOf(this.#clock) - this.#startedAt));
   }
 
   run(): void {
     if (this.#startedAt !== undefined || this.#leftMs === Number.POSITIVE_INFINITY) return;
-    this.#startedAt = this.#clock.now();
+    this.#startedAt = monotonicOf(this.#clock);
     this.#clear = setLongTimeout(this.#leftMs, this.#fire, this.#clock);
   }
 

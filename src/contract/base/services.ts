@@ -4,6 +4,8 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since some moment, which no change of the date moves. Default `now`. */
+  monotonic?(): number;
   /** Calls `fire` once, after `ms` milliseconds, at most 2^31 - 1. Returns what `clearTimeout` takes. */
   setTimeout(fire: () => void, ms: number): unknown;
   /** Harmless after the timer fired. */
@@ -21,9 +23,13 @@ export interface Services {
 /** The platform's own. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   setTimeout: (fire, ms) => setTimeout(fire, ms),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 };
+
+/** For how long something took. */
+export const monotonicOf = (clock: Clock): number => clock.monotonic?.() ?? clock.now();
 
 export const systemServices: Services = {
   clock: systemClock,

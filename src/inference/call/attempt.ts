@@ -1,5 +1,6 @@
 /** One request to a provider: its own abort controller, its watch over silence, and its way to end whatever the SDK does. */
 import { setLongTimeout } from "#contract/base/long-timer";
+import { type Clock, monotonicOf } from "#contract/base/services";
 import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { secretsIn } from "#inference/faults/sent-secrets";
@@ -19,6 +20,7 @@ CLOSED.name = "AbortError";
 const NOTHING = (): void => {};
 
 export interface AttemptAbout {
+  clock: Clock;
   fetch: typeof fetch;
   limits: AttemptLimits;
   streaming: boolean;
@@ -38,7 +40,7 @@ export class Attempt implements WireCall {
   #interrupt: (reason: unknown) => void = NOTHING;
   #isWaiting = false;
   #onEvent: (result: IteratorResult<unknown>) => void = NOTHING;
-  #activeAt = performance.now();
+  #activeAt: number;
   #unwatch: () => void = NOTHING;
   #events: AsyncIterator<unknown> | undefined;
   /** What its request was sent with. */
@@ -49,6 +51,7 @@ export class Attempt implements WireCall {
     this.#wire = wire;
     this.#builder = builder;
     this.#about = about;
+    this.#activeAt = monotonicOf(about.clock);
     this.#watch(about.limits.idleTimeoutMs);
   }
 
@@ -70,7 +73,7 @@ export class Attempt implements WireCall {
   };
 
   readonly onByte = (): void => {
-    this.#activeAt = performance.now();
+    this.#activeAt = monotonicOf(this.#about.clock);
   };
 
   readonly onHeaders = (status: number, headers: Headers): void => this.#about.onHeaders(status, headers);
@@ -149,7 +152,7 @@ export class Attempt implements WireCall {
 
   #begin(): void {
     this.#isWaiting = true;
-    this.#activeAt = performance.now();
+    this.#activeAt = monotonicOf(this.#about.clock);
   }
 
   /** @returns whether the wait was still on: an abort ends it, and there is none after that */
@@ -161,11 +164,13 @@ export class Attempt implements WireCall {
 
   /** Time in which nobody waits for the provider is the reader's own. */
   #watch(ms: number): void {
-    this.#unwatch = setLongTimeout(ms, () => {
-      const silent = this.#isWaiting ? performance.now() - this.#activeAt : 0;
-      if (silent < this.#about.limits.idleTimeoutMs) return this.#watch(this.#about.limits.idleTimeoutMs - silent);
-      const detail = `no byte for ${this.#about.limits.idleTimeoutMs} ms`;
+    const { clock, limits } = this.#about;
+    const fire = (): void => {
+      const silent = this.#isWaiting ? monotonicOf(clock) - this.#activeAt : 0;
+      if (silent < limits.idleTimeoutMs) return this.#watch(limits.idleTimeoutMs - silent);
+      const detail = `no byte for ${limits.idleTimeoutMs} ms`;
       this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail, isOwnDetail: true }));
-    });
+    };
+    this.#unwatch = setLongTimeout(ms, fire, clock);
   }
 }

@@ -1,5 +1,6 @@
 /** What a client is made with, as users write it and as its calls read it. */
 import { z } from "zod";
+import type { Clock, Services } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
 import type { Generation, Thinking } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
@@ -49,6 +50,8 @@ export interface ClientOptions {
   onTrace?: (record: CallRecord) => void;
   /** Whether spans hold what was said. Default false. */
   captureContent?: boolean;
+  /** Time, ids and chance, each in place of the system's: for tests on simulated time. */
+  services?: Partial<Services>;
 }
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
@@ -80,10 +83,18 @@ export const clientShape = {
   maxResponseBytes: limit.optional(),
   onTrace: z.custom<(record: CallRecord) => void>(isFunction, { message: "expected a function" }).optional(),
   captureContent: z.boolean().optional(),
+  services: z
+    .strictObject({
+      clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", { message: "expected a Clock" }).optional(),
+      ids: z.custom<() => string>(isFunction, { message: "expected a function" }).optional(),
+      random: z.custom<() => number>(isFunction, { message: "expected a function" }).optional(),
+    })
+    .optional(),
 };
 
 /** What the calls of one client share. */
 export interface CallSettings {
+  readonly services: Services;
   readonly wire: Wire;
   readonly model: string;
   readonly fetch: typeof fetch;

@@ -1,5 +1,6 @@
 /** What is told of one call: its span, its figures and the caller's own record; ended once, on every way out. */
 import type { AsimovError } from "#contract/base/errors";
+import { monotonicOf } from "#contract/base/services";
 import type { Attributes, Span } from "#contract/base/telemetry";
 import type { InferenceError } from "#contract/chat/errors";
 import type { Generation } from "#contract/chat/generation";
@@ -25,11 +26,12 @@ import type { CallSettings } from "./call-settings.ts";
 export class CallTrace {
   readonly #settings: CallSettings;
   readonly #order: CallOrder;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   readonly #span: Span;
 
   constructor(settings: CallSettings, order: CallOrder) {
     this.#settings = settings;
+    this.#startedAt = monotonicOf(settings.services.clock);
     this.#order = order;
     const { model, telemetry, captureContent } = settings;
     const { request, isStreamed, scope } = order;
@@ -43,7 +45,7 @@ export class CallTrace {
   }
 
   firstPart(): void {
-    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    const seconds = this.#elapsedMs() / 1_000;
     this.#span.set(() => firstChunkAttributes(seconds));
     this.#settings.telemetry.record(TIME_TO_FIRST_CHUNK, seconds, this.#about);
   }
@@ -84,7 +86,7 @@ export class CallTrace {
   }
 
   #elapsedMs(): number {
-    return performance.now() - this.#startedAt;
+    return monotonicOf(this.#settings.services.clock) - this.#startedAt;
   }
 
   #record(end: { response?: Generation; error?: Error; usage: Usage; attempts: number }): void {

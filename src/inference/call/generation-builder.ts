@@ -29,6 +29,15 @@ export interface BuiltAnswer {
   model: string;
 }
 
+interface BuilderAbout {
+  provider: string;
+  model: string;
+  /** Ids of tool uses earlier in the conversation: one that repeats is replaced. */
+  takenIds: ReadonlySet<string>;
+  /** Makes an id where the provider gave none. */
+  ids(): string;
+}
+
 export class GenerationBuilder implements GenerationSink {
   /** Parts that nobody has taken yet. */
   parts: StreamPart[] = [];
@@ -38,15 +47,14 @@ export class GenerationBuilder implements GenerationSink {
   /** Whether the provider told anything at all. */
   isEmpty = true;
   id: string | undefined;
-  readonly #about: { provider: string; model: string; takenIds: ReadonlySet<string> };
+  readonly #about: BuilderAbout;
   readonly #drafts: Draft[] = [];
   readonly #open = new Map<string | number, Draft>();
   #model: string | undefined;
   #finish: FinishReason | undefined;
   #toolCount = 0;
 
-  /** @param about `takenIds` are ids of tool uses earlier in the conversation: one that repeats is replaced */
-  constructor(about: { provider: string; model: string; takenIds: ReadonlySet<string> }) {
+  constructor(about: BuilderAbout) {
     this.#about = about;
   }
 
@@ -191,7 +199,7 @@ export class GenerationBuilder implements GenerationSink {
     const used = (id: string): boolean => this.#drafts.some((draft) => draft.id === id) || this.#about.takenIds.has(id);
     this.#toolCount += 1;
     if (given !== undefined && given !== "" && !used(given)) return given;
-    return `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
+    return `call_${this.#about.ids().replaceAll("-", "").slice(0, 24)}`;
   }
 
   #blockOf({ kind, id, text, name, signature, data, value, inputError, isOpen }: Draft): ContentBlock | undefined {

@@ -52,7 +52,12 @@ export class ModelCall {
     this.#order = order;
     this.#builder = this.#newBuilder();
     this.#trace = new CallTrace(settings, order);
-    this.#unlink = endsOf(settings.timeoutMs, [order.signal, order.scope?.signal], (reason) => void this.stop(reason));
+    this.#unlink = endsOf(
+      settings.timeoutMs,
+      [order.signal, order.scope?.signal],
+      (reason) => void this.stop(reason),
+      settings.services.clock,
+    );
   }
 
   /** A whole answer by one request. @throws InferenceError and its kinds */
@@ -187,6 +192,7 @@ export class ModelCall {
       () =>
         new Attempt(wire, this.#builder, {
           fetch: this.#settings.fetch,
+          clock: this.#settings.services.clock,
           limits: { ...limits, idleTimeoutMs },
           streaming: isStreamed,
           onHeaders: (_status, headers) => {
@@ -199,8 +205,8 @@ export class ModelCall {
   }
 
   #newBuilder(): GenerationBuilder {
-    const { wire, model } = this.#settings;
-    return new GenerationBuilder({ provider: wire.provider, model, takenIds: this.#order.toolUseIds });
+    const { wire, model, services } = this.#settings;
+    return new GenerationBuilder({ provider: wire.provider, model, takenIds: this.#order.toolUseIds, ids: services.ids });
   }
 
   #succeed(answer: BuiltAnswer, raw: unknown): Generation {
@@ -214,7 +220,7 @@ export class ModelCall {
 
   /** Returns when another attempt may start. @throws the error that the call ends with */
   async #recover(thrown: unknown): Promise<void> {
-    const { retry } = this.#settings;
+    const { retry, services } = this.#settings;
     const error = this.#errorOf(thrown);
     this.#attempt?.close();
     this.#attempt = undefined;
@@ -224,14 +230,14 @@ export class ModelCall {
     if (isLast || !(error instanceof InferenceError)) throw this.#fail(error);
     const { retryAfter } = error;
     if (this.#attempts >= retry.maxAttempts) throw this.#fail(this.#attempts === 1 ? error : this.#exhausted(error, ""));
-    const delay = delayBeforeRetry(this.#attempts, retry, retryAfter, Math.random);
+    const delay = delayBeforeRetry(this.#attempts, retry, retryAfter, services.random);
     if (delay === "too-long") {
       const why = `; the provider asks to wait ${retryAfter} ms, which is over maxRetryAfterMs (${retry.maxRetryAfterMs})`;
       throw this.#fail(this.#exhausted(error, why));
     }
     this.#trace.retry(error, delay);
     try {
-      await pause(delay, this.#signal());
+      await pause(delay, this.#signal(), services.clock);
     } catch (reason) {
       throw this.#fail(this.#errorOf(reason));
     }

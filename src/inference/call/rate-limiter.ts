@@ -1,23 +1,14 @@
 /** Keeps calls under limits of requests and tokens a minute: they wait in line until both buckets, and what the provider tells, let them pass. */
 import { setLongTimeout } from "#contract/base/long-timer";
+import { type Clock, systemClock } from "#contract/base/services";
 import { type Budget, rateReport } from "./rate-headers.ts";
 
-export interface PacerLimits {
+export interface RateLimits {
   /** Requests that may start a minute, over 0; the first minute's worth at once. None by default. */
   requestsPerMinute?: number;
   /** Tokens, in and out, a minute, over 0. None by default. */
   tokensPerMinute?: number;
 }
-
-/** Time, as the rate limiter sees it. */
-export interface PacerClock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** @returns what cancels it */
-  after(ms: number, fire: () => void): () => void;
-}
-
-const SYSTEM_CLOCK: PacerClock = { now: () => Date.now(), after: setLongTimeout };
 
 const MINUTE_MS = 60_000;
 /** The part of a provider's budget at which the rest is spread. */
@@ -33,14 +24,14 @@ interface Waiter {
 }
 
 export class RateLimiter {
-  readonly #clock: PacerClock;
+  readonly #clock: Clock;
   readonly #requests: Bucket | undefined;
   readonly #tokens: Bucket | undefined;
   readonly #told = new Map<Budget, ToldBudget>();
   readonly #line: Waiter[] = [];
   #cancelTimer: () => void = NO_TIMER;
 
-  constructor({ requestsPerMinute, tokensPerMinute }: PacerLimits, clock: PacerClock = SYSTEM_CLOCK) {
+  constructor({ requestsPerMinute, tokensPerMinute }: RateLimits, clock: Clock = systemClock) {
     this.#clock = clock;
     if (requestsPerMinute !== undefined) this.#requests = new Bucket(requestsPerMinute, clock.now());
     if (tokensPerMinute !== undefined) this.#tokens = new Bucket(tokensPerMinute, clock.now());
@@ -100,7 +91,7 @@ export class RateLimiter {
     for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
       const ms = this.#waitFor(first.tokens);
       if (ms > 0) {
-        this.#cancelTimer = this.#clock.after(ms, () => this.#advance());
+        this.#cancelTimer = setLongTimeout(ms, () => this.#advance(), this.#clock);
         return;
       }
       this.#take(first.tokens);

@@ -1,6 +1,7 @@
 /** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
 import { z } from "zod";
 import { setLongTimeout } from "#contract/base/long-timer";
+import { type Clock, systemClock } from "#contract/base/services";
 
 const MOST_DOUBLINGS = 50;
 
@@ -67,17 +68,18 @@ function dateIn(text: string | undefined, now: number): number | undefined {
 }
 
 /** Waits. Rejects with the signal's reason once that is aborted, at once when it is already. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const onAbort = (): void => {
       cancel();
       reject(signal.reason);
     };
-    const cancel = setLongTimeout(ms, () => {
+    const fire = (): void => {
       signal.removeEventListener("abort", onAbort);
       resolve();
-    });
+    };
+    const cancel = setLongTimeout(ms, fire, clock);
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }

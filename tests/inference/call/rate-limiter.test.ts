@@ -1,52 +1,11 @@
 /** Calls start in order, under the limits of the user and of the provider, and nobody waits who does not have to. */
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { type PacerClock, type PacerLimits, RateLimiter } from "#inference/call/rate-limiter";
+import { RateLimiter, type RateLimits } from "#inference/call/rate-limiter";
+import { ManualClock, turned } from "../../support/manual-clock.ts";
 
-/** Time that passes only when the test says so. */
-class TestClock implements PacerClock {
-  readonly #timers = new Set<{ at: number; fire: () => void }>();
-  #now: number;
-
-  constructor(now = Date.parse("2026-11-23T12:00:00Z")) {
-    this.#now = now;
-  }
-
-  get armed(): number {
-    return this.#timers.size;
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  after(ms: number, fire: () => void): () => void {
-    const timer = { at: this.#now + ms, fire };
-    this.#timers.add(timer);
-    return () => void this.#timers.delete(timer);
-  }
-
-  async pass(ms: number): Promise<void> {
-    await settled();
-    const end = this.#now + ms;
-    for (;;) {
-      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.fire();
-      await settled();
-    }
-    this.#now = end;
-    await settled();
-  }
-}
-
-/** All that was resolved has been told by then. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function pace(limits: PacerLimits) {
-  const clock = new TestClock();
+function pace(limits: RateLimits) {
+  const clock = new ManualClock();
   const rateLimiter = new RateLimiter(limits, clock);
   const start = clock.now();
   const started: [name: string, at: number][] = [];
@@ -120,10 +79,10 @@ describe("rate limiter", () => {
     const { clock, rateLimiter, started, ask } = pace({ tokensPerMinute: 600 });
     await ask("a", 600);
     void ask("b", 300);
-    await settled();
+    await turned();
     expect(started).toHaveLength(1);
     rateLimiter.settle(600, 100);
-    await settled();
+    await turned();
     expect(started).toEqual([
       ["a", 0],
       ["b", 0],
@@ -220,10 +179,10 @@ describe("rate limiter that is told the provider's limits", () => {
     const { rateLimiter, started, ask } = pace({});
     rateLimiter.observe(report(100, 0, "2026-11-23T12:01:00Z"));
     void ask("a");
-    await settled();
+    await turned();
     expect(started).toEqual([]);
     rateLimiter.observe(report(100, 100, "2026-11-23T12:01:00Z"));
-    await settled();
+    await turned();
     expect(started).toEqual([["a", 0]]);
   });
 
