@@ -10,8 +10,6 @@ export interface NodeChecks {
   evaluate(condition: string): Promise<boolean>;
   /** Those of the keys that the run's values do not hold. */
   missingKeys(keys: readonly string[]): Promise<string[]>;
-  /** Settles when timers and I/O had their turn; absent where none is due. */
-  turn(): Promise<void> | undefined;
 }
 
 async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined, node: string, kind: "input" | "output"): Promise<void> {
@@ -31,8 +29,6 @@ async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined
 export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, { node: string }> {
   return fromPromise(async ({ input, self }) => {
     const host = hostOf(self);
-    // Nodes that are skipped run no module, which would ask.
-    await host.turn();
     const { inputs, condition } = host.node(input.node).nodeConfig;
     if (condition !== undefined && !(await host.evaluate(condition))) return false;
     await requireKeys(host, inputs, input.node, "input");

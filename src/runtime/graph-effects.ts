@@ -62,11 +62,6 @@ export class GraphEffects implements RunEffects, NodeChecks {
     return keys.filter((key) => !Object.hasOwn(found, key));
   }
 
-  turn(): Promise<void> | undefined {
-    const { turns } = this.#run.services;
-    return turns.isOver() ? new Promise((resolve) => turns.next(resolve)) : undefined;
-  }
-
   async open(task: TaskJSON): Promise<{ failure?: Failure }> {
     if (this.#isNested) return {};
     for (const condition of conditionsOf(this.#scope.nodes.all)) await this.#run.services.conditions.compile(condition);

@@ -135,6 +135,9 @@ export class RunHost implements Outbox {
     const condition = await this.services.conditions.compile(source);
     const names = condition.names.filter((name) => name !== "task");
     const values = names.length === 0 ? {} : await this.limited("reading the cache", () => this.cache.getMany(names));
+    // Nodes that are skipped run no module, which would ask.
+    const { turns } = this.services;
+    while (turns.isOver()) await new Promise<void>((resolve) => turns.next(resolve));
     return condition.evaluate({ ...values, task: this.task.toJSON() });
   }
 
