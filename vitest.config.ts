@@ -1,13 +1,34 @@
 import { defineConfig } from "vitest/config";
 
+/** Waits for real time, starts processes, or tries thousands of cases. */
+const SLOW = "tests/**/*.slow.test.ts";
+/** Speaks of a process in which nothing has run before. */
+const ALONE = "tests/**/*.alone.test.ts";
+
 export default defineConfig({
   resolve: { conditions: ["asimov-source"] },
   ssr: { resolve: { conditions: ["asimov-source"] } },
   test: {
-    include: ["tests/**/*.test.ts"],
     environment: "node",
-    setupFiles: ["tests/support/seed.ts"],
+    setupFiles: ["tests/support/seed.ts", "tests/support/leave-nothing.ts"],
     globalSetup: ["tests/support/redis-server.ts"],
     testTimeout: 30_000,
+    maxWorkers: "100%",
+    // A file's name says where it belongs; what is slow does not hold up what is fast.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "fast",
+          include: ["tests/**/*.test.ts"],
+          exclude: [SLOW, ALONE],
+          // A process for each file would take longer than the tests.
+          isolate: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: "alone", include: [ALONE], sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: "slow", include: [SLOW], sequence: { groupOrder: 2 } } },
+    ],
   },
 });

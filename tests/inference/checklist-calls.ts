@@ -1,5 +1,5 @@
 /** Calls as the checklist makes them: a row's client on plays or on a script, and the little that is asked of both. */
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import type { InferenceClient } from "#clients/inference-client";
 import type { GenerateOptions, StreamPart } from "#contract/chat/generation";
 import type { ChatMessage, ContentBlock } from "#contract/chat/message";
@@ -35,6 +35,17 @@ export async function scripted(
 export const resultOf = async (row: ClientRow, ...frames: Frame[]) => (await played(row, once, frames)).client.stream(ask()).result;
 /** Of Chat Completions. */
 export const chatOf = (...chunks: Json[]) => resultOf(rowOf("openai-chat"), ...chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`));
+
+/** To the end of the test, timers and the clock of silence move only when the test says so. */
+export function simulateTime(): void {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Client and server share one loop: what was written has been read by then. */
+export async function untilRead(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 export async function firstText(client: InferenceClient, options: GenerateOptions = {}): Promise<string | undefined> {
   for await (const text of client.stream(ask(), options).text) return text;

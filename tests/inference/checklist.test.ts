@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { inspect } from "node:util";
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import fc from "fast-check";
-import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { Agent } from "#agent";
 import { NonRetryableError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
@@ -32,7 +32,9 @@ import {
   rowOf,
   saidAfter,
   scripted,
+  simulateTime,
   toolOf,
+  untilRead,
 } from "./checklist-calls.ts";
 import { ask, type ClientRow, errorOf, isolateClients, MARKING_ROWS, once, CLIENT_ROWS as ROWS, SECRET, twice } from "./client-rows.ts";
 import { OVERFLOW_SAMPLES } from "./faults/overflow-samples.ts";
@@ -51,6 +53,8 @@ const OPENAI = ROWS.filter(({ format }) => format.startsWith("openai"));
 const GEMINI = ROWS.filter(({ format }) => format === "gemini");
 const TEXT_EVENTS = ROWS.filter(({ format }) => format !== "bedrock");
 
+/** As long as simulated time lets it be. */
+const SILENCE = { idleTimeoutMs: 60_000 };
 const PARTIAL = [{ type: "text", text: "Hel" }];
 
 describe("1 an error in the middle of status 200", () => {
@@ -145,30 +149,38 @@ describe("4 silence", () => {
   );
 
   it.each(ROWS)("4a: before the headers it ends the call and frees the socket, whole or streamed: $name", async (row) => {
-    const { server, client } = await played(row, once, () => {});
-    for (const asked of [client.generate(ask(), { idleTimeoutMs: 100 }), client.stream(ask(), { idleTimeoutMs: 100 }).result]) {
+    const { server, client } = await played(row, once, () => void vi.advanceTimersByTime(60_000));
+    simulateTime();
+    for (const asked of [client.generate(ask(), SILENCE), client.stream(ask(), SILENCE).result]) {
       expect(await errorOf(asked)).toMatchObject({ code: "stream-idle", retryable: true });
     }
     for (const { closed } of server.requests) await closed;
   });
 
   it.each(ROWS)("4b: after the headers it does too: $name", async (row) => {
-    const raw = RAW[row.format];
-    const headed = Promise.withResolvers<void>();
-    const { server, client } = await played(row, once, (response) => {
-      begin(response, raw);
-      headed.resolve();
+    const { server, client } = await played(row, once, async (response) => {
+      begin(response, RAW[row.format]);
+      await untilRead();
+      vi.advanceTimersByTime(60_000);
     });
-    expect(await errorOf(client.stream(ask(), { idleTimeoutMs: 500 }).result)).toMatchObject({ code: "stream-idle", retryable: true });
-    await headed.promise;
+    simulateTime();
+    expect(await errorOf(firstText(client, SILENCE))).toMatchObject({ code: "stream-idle", retryable: true });
     await server.requests[0]?.closed;
   });
 
   it.each(ROWS)("4c: after content it ends the call with what had come: $name", async (row) => {
     const raw = RAW[row.format];
     const { server, client } = await played(row, twice, (response) => begin(response, raw, [...raw.open, raw.text("Hel")]));
-    const error = await errorOf(client.stream(ask(), { idleTimeoutMs: 500 }).result);
-    expect(error).toMatchObject({ code: "stream-idle", retryable: true, partial: PARTIAL });
+    simulateTime();
+    const { text, result } = client.stream(ask(), SILENCE);
+    const reading = errorOf(
+      (async () => {
+        for await (const _ of text) setImmediate(() => vi.advanceTimersByTime(60_000));
+      })(),
+    );
+    for (const ended of [reading, errorOf(result)]) {
+      expect(await ended).toMatchObject({ code: "stream-idle", retryable: true, partial: PARTIAL });
+    }
     await server.requests[0]?.closed;
     expect(server.requests).toHaveLength(1);
   });
@@ -186,9 +198,8 @@ describe("4 what is no silence", () => {
       }
       response.end(bytesOf(raw.end()));
     });
-    const pieces = client.stream(ask(), { idleTimeoutMs: 60_000 }).text[Symbol.asyncIterator]();
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    onTestFinished(() => void vi.useRealTimers());
+    const pieces = client.stream(ask(), SILENCE).text[Symbol.asyncIterator]();
+    simulateTime();
     const said = [(await pieces.next()).value];
     for (const { resolve } of gates) {
       const waiting = pieces.next();
@@ -209,14 +220,12 @@ describe("4 what is no silence", () => {
       for (let at = 0; at < text.length; at += quarter) {
         if (at > 0) vi.advanceTimersByTime(40_000);
         await new Promise((written) => response.write(text.slice(at, at + quarter), written));
-        // Client and server share one loop: it has read by then.
-        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+        await untilRead();
       }
       response.end();
     });
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    onTestFinished(() => void vi.useRealTimers());
-    expect((await client.generate(ask(), { idleTimeoutMs: 60_000 })).text).toBe("Hi");
+    simulateTime();
+    expect((await client.generate(ask(), SILENCE)).text).toBe("Hi");
   });
 });
 
@@ -275,8 +284,7 @@ describe("5 an abort", () => {
       const answered = server.requests[n]?.closed;
       await refuse(response, n);
       await answered;
-      // The client has read the answer by then, and waits.
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await untilRead();
       controller.abort();
     });
     const refuse = refuseAs(raw, 503, { "retry-after": "60" }) as Extract<Play, (...given: never[]) => unknown>;
