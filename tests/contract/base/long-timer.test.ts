@@ -8,6 +8,8 @@ describe("long timer", () => {
     vi.useFakeTimers();
   });
   afterEach(() => {
+    // The spy first, which would put the simulated timer back.
+    vi.restoreAllMocks();
     vi.useRealTimers();
   });
 
