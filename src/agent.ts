@@ -3,6 +3,7 @@ import type { InspectionEvent, Snapshot } from "xstate";
 import { z } from "zod";
 import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
+import { brand } from "./contract/base/brand.ts";
 import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { parseOptions } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
@@ -324,3 +325,5 @@ export class Agent {
     return launched;
   }
 }
+
+brand(Agent, "Agent");

@@ -1,5 +1,6 @@
 /** The cache in this process: every operation takes effect at the call, before anything is awaited. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { CacheKeyError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { parseOptions } from "#contract/base/options";
@@ -213,6 +214,8 @@ export class MemoryCache extends Cache {
     return found?.kind === "value" ? [spaceOf(found), found.name] : [UNNAMED, key];
   }
 }
+
+brand(MemoryCache, "MemoryCache");
 
 function affixesOf(options: MemoryCacheOptions | Affixes): Affixes {
   const { defaultPrefix = "", defaultSuffix = "" } = parseOptions(schema, options, "MemoryCache options");

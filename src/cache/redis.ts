@@ -1,5 +1,6 @@
 /** The cache in Redis: plain JSON strings and lists, which every process and any other client shares. */
 
+import { brand } from "#contract/base/brand";
 import { CacheKeyError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
@@ -184,3 +185,5 @@ export class RedisCache extends Cache {
     return Object.fromEntries(texts.map(([key, text]) => [key, parseStored(text, valueKey(this, key))]));
   }
 }
+
+brand(RedisCache, "RedisCache");

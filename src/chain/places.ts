@@ -1,5 +1,6 @@
 /** Chains of one module share its checkpoint: each has a place of its own there, the same when the module runs again. */
 
+import { inCommon } from "#contract/base/brand";
 import type { Span } from "#contract/base/telemetry";
 import type { CallScope, Checkpoint } from "#contract/chat/call-scope";
 import type { ToolOrder } from "#contract/chat/tool-chain";
@@ -7,24 +8,28 @@ import type { ToolOrder } from "#contract/chat/tool-chain";
 interface Places {
   checkpoint: Checkpoint | undefined;
   /** What each chain has saved, by its key. */
-  states: Promise<Record<string, unknown>>;
+  states: Promise<Map<string, unknown>>;
   /** Chains that were started, by the key of whoever started them. */
   counts: Map<string, number>;
 }
 
 /** With the key that the scope had then: a generator's scope lives on from visit to visit, each with places of its own. */
-const known = new WeakMap<CallScope, { key: string; places: Places }>();
+const known = inCommon("places of chains", () => new WeakMap<CallScope, { key: string; places: Places }>());
 
 function placesOf(scope: CallScope): Places {
   const { idempotencyKey: key, chains: checkpoint } = scope;
   const last = known.get(scope);
   if (last?.key === key) return last.places;
-  const places = { checkpoint, states: checkpoint?.load().then(statesIn) ?? Promise.resolve({}), counts: new Map() };
+  const places = {
+    checkpoint,
+    states: checkpoint?.load().then(statesIn) ?? Promise.resolve(new Map<string, unknown>()),
+    counts: new Map(),
+  };
   known.set(scope, { key, places });
   return places;
 }
 
-const statesIn = (kept: unknown): Record<string, unknown> => (typeof kept === "object" && kept !== null ? { ...kept } : {});
+const statesIn = (kept: unknown): Map<string, unknown> => new Map(typeof kept === "object" && kept !== null ? Object.entries(kept) : []);
 
 /** The place of the next chain of a scope: a module that runs again starts its chains in the same order. */
 export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpoint } {
@@ -36,11 +41,11 @@ export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpo
   return {
     key,
     checkpoint: {
-      load: async () => (await states)[key],
+      load: async () => (await states).get(key),
       async save(state) {
         const all = await states;
-        all[key] = state;
-        await checkpoint.save(all);
+        all.set(key, state);
+        await checkpoint.save(Object.fromEntries(all));
       },
     },
   };

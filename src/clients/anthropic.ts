@@ -1,5 +1,6 @@
 /** The client of Claude, by Anthropic's Messages API. */
 
+import { brand } from "#contract/base/brand";
 import { type AnthropicClientOptions, parseAnthropicOptions } from "#inference/anthropic/options";
 import { AnthropicWire } from "#inference/anthropic/wire";
 import { InferenceClient } from "./inference-client.ts";
@@ -25,3 +26,5 @@ export class AnthropicInferenceClient extends InferenceClient {
     super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch, secrets: [parsed.apiKey] });
   }
 }
+
+brand(AnthropicInferenceClient, "AnthropicInferenceClient");

@@ -1,5 +1,6 @@
 /** The client of models on Amazon Bedrock, by the Converse API. */
 
+import { brand } from "#contract/base/brand";
 import { type BedrockClientOptions, parseBedrockOptions } from "#inference/bedrock/options";
 import { BedrockWire } from "#inference/bedrock/wire";
 import { InferenceClient } from "./inference-client.ts";
@@ -31,3 +32,5 @@ export class BedrockInferenceClient extends InferenceClient {
     });
   }
 }
+
+brand(BedrockInferenceClient, "BedrockInferenceClient");

@@ -1,5 +1,6 @@
 /** The client of Gemini by Google's Gen AI SDK: the Gemini API, or Vertex AI with a project. */
 
+import { brand } from "#contract/base/brand";
 import { type GoogleGenAIClientOptions, parseGenAIOptions } from "#inference/genai/options";
 import { GoogleGenAIWire } from "#inference/genai/wire";
 import { InferenceClient } from "./inference-client.ts";
@@ -23,3 +24,5 @@ export class GoogleGenAIInferenceClient extends InferenceClient {
     super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch, secrets: [parsed.apiKey] });
   }
 }
+
+brand(GoogleGenAIInferenceClient, "GoogleGenAIInferenceClient");

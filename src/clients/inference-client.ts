@@ -1,6 +1,7 @@
 /** The base of every client: it checks what is asked, calls the model through its wire, and counts what that costs. */
 
 import { runToolChain } from "#chain/tool-chain";
+import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { type Services, systemServices } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
@@ -236,6 +237,8 @@ export abstract class InferenceClient {
     });
   }
 }
+
+brand(InferenceClient, "InferenceClient");
 
 /** What the model is told of an answer that does not fit. */
 const repairRequest = (faults: string): string =>

@@ -1,5 +1,6 @@
 /** The client of OpenAI's models, and of servers that speak as OpenAI does. */
 
+import { brand } from "#contract/base/brand";
 import { type OpenAIClientOptions, parseOpenAIOptions } from "#inference/openai/options";
 import { OpenAIWire } from "#inference/openai/wire";
 import { InferenceClient } from "./inference-client.ts";
@@ -26,3 +27,5 @@ export class OpenAIInferenceClient extends InferenceClient {
     super({ model: parsed.model, wire, options: { ...parsed, capabilities }, fetch: wire.fetch, secrets: [parsed.apiKey] });
   }
 }
+
+brand(OpenAIInferenceClient, "OpenAIInferenceClient");

@@ -1,5 +1,6 @@
 /** The client of Gemini by the Vertex AI SDK, for those who are bound to it. */
 
+import { brand } from "#contract/base/brand";
 import { parseVertexOptions, type VertexClientOptions } from "#inference/vertex/options";
 import { VertexWire } from "#inference/vertex/wire";
 import { InferenceClient } from "./inference-client.ts";
@@ -25,3 +26,5 @@ export class VertexInferenceClient extends InferenceClient {
     super({ model: parsed.model, wire, options: parsed, fetch: wire.fetch });
   }
 }
+
+brand(VertexInferenceClient, "VertexInferenceClient");

@@ -1,5 +1,6 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
 import type { AnyActorRef, EventObject } from "xstate";
+import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
@@ -27,7 +28,7 @@ export interface AgentLogicInput {
 export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
 
 /** Tasks whose run has begun, also before they say so. */
-const taken = new WeakSet<Task>();
+const taken = inCommon("tasks that run", () => new WeakSet<Task>());
 
 /** @throws AsimovError `task-not-waiting` */
 function requireWaiting(task: Task): void {

@@ -1,5 +1,6 @@
 /** Keeps each snapshot as a folder of JSON files that appears whole, by one rename, or not at all. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { messageOf, SnapshotError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
@@ -218,6 +219,8 @@ export class FileSnapshotStore implements SnapshotStore {
     return task;
   }
 }
+
+brand(FileSnapshotStore, "FileSnapshotStore");
 
 function encode(parts: ReadonlyMap<string, string>, { crypto }: Host): Encoded[] {
   return [...groupParts(parts)].map(([name, group]) => {

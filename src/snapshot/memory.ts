@@ -1,5 +1,6 @@
 /** Keeps snapshots in this process, sharing the texts of parts that did not change between generations. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { SnapshotError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
@@ -66,6 +67,8 @@ export class MemorySnapshotStore implements SnapshotStore {
     return (this.#histories.get(taskId)?.snapshots ?? []).map(refTo);
   }
 }
+
+brand(MemorySnapshotStore, "MemorySnapshotStore");
 
 function refTo({ taskId, generation }: Snapshot): SnapshotRef {
   return { taskId, generation, location: `memory/snapshot/${generation}/${taskId}` };

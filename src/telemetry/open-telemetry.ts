@@ -12,6 +12,7 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
+import { brand } from "#contract/base/brand";
 import type { ErrorDetails } from "#contract/base/error-details";
 import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "#contract/base/telemetry";
 
@@ -69,6 +70,8 @@ class ApiSpan implements Span {
     span.end();
   }
 }
+
+brand(ApiSpan, "ApiSpan");
 
 /** Figures: `asimov.node.visits`, a counter, and `asimov.node.duration`, a histogram in seconds, both by `asimov.node.status`. */
 export function openTelemetry(): Telemetry {

@@ -1,6 +1,7 @@
 /** A client whose model is a script: offline, the same at every run, and strict about what it is asked. */
 import { z } from "zod";
 import { InferenceClient } from "#clients/inference-client";
+import { brand } from "#contract/base/brand";
 import { parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 import type { Script } from "./script.ts";
@@ -66,3 +67,5 @@ export class ScriptedInferenceClient extends InferenceClient {
     this.#reader.assertDone();
   }
 }
+
+brand(ScriptedInferenceClient, "ScriptedInferenceClient");

@@ -1,5 +1,7 @@
 /** The errors of the library: each has a stable code and says what was expected, what came and what to do. */
 
+import { brand } from "./brand.ts";
+
 export interface AsimovErrorOptions {
   /** Stable, kebab-case; safe to switch on. */
   code: string;
@@ -28,12 +30,16 @@ export class AsimovError extends Error {
   }
 }
 
+brand(AsimovError, "AsimovError");
+
 /** Thrown by a module to say that another attempt cannot help: the node fails at once, whatever `maxRetries` says. */
 export class NonRetryableError extends AsimovError {
   constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
     super(message, { code: options.code ?? "non-retryable", cause: options.cause });
   }
 }
+
+brand(NonRetryableError, "NonRetryableError");
 
 /** A key was read that the cache does not hold, without a default value. Code `cache-key-missing`. */
 export class CacheKeyError extends AsimovError {
@@ -46,6 +52,8 @@ export class CacheKeyError extends AsimovError {
   }
 }
 
+brand(CacheKeyError, "CacheKeyError");
+
 /** A graph that cannot run; the message names every fault found. Codes start with `graph-` or `invalid-`. */
 export class GraphError extends AsimovError {
   /** One sentence for each fault. */
@@ -55,6 +63,8 @@ export class GraphError extends AsimovError {
     this.faults = faults;
   }
 }
+
+brand(GraphError, "GraphError");
 
 /** A Lua condition that does not compile (`condition-syntax`), fails (`condition-runtime`) or exceeds its budget (`condition-budget`). */
 export class ConditionError extends AsimovError {
@@ -69,8 +79,12 @@ export class ConditionError extends AsimovError {
   }
 }
 
+brand(ConditionError, "ConditionError");
+
 /** A snapshot that cannot be written or restored. Codes start with `snapshot-`. */
 export class SnapshotError extends AsimovError {}
+
+brand(SnapshotError, "SnapshotError");
 
 /** The message of anything that was thrown; always a string, never throws itself. */
 export function messageOf(error: unknown): string {

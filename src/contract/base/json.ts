@@ -79,3 +79,16 @@ export function toJsonText(value: unknown, path: string, maxDepth: number = MAX_
 export function copyJson<T>(value: T, path: string): T {
   return JSON.parse(toJsonText(value, path)) as T;
 }
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}
+
+/** A deep copy that nobody can change, at any depth. @throws AsimovError `not-json` */
+export const frozenJson = <T>(value: T, path: string): T => freeze(copyJson(value, path));
+
+/** @throws AsimovError `not-json`, with the path of the value that JSON cannot hold */
+export function requireJson(value: unknown, path: string): void {
+  check(value, path, [], MAX_DEPTH);
+}

@@ -1,7 +1,8 @@
 /** A task: one objective, and where it stands; its status moves only along the transitions of the task machine. */
 import { z } from "zod";
+import { brand } from "./brand.ts";
 import { AsimovError } from "./errors.ts";
-import { copyJson } from "./json.ts";
+import { copyJson, frozenJson } from "./json.ts";
 import { requireName } from "./names.ts";
 import { parseOptions } from "./options.ts";
 import { TaskStatus } from "./vocabulary.ts";
@@ -59,7 +60,8 @@ export function endTask(task: TaskJSON, end: TaskEnd): TaskJSON {
   };
 }
 
-let move: (task: Task, next: TaskJSON) => void;
+/** By this name a task of another copy of the package is moved, too. */
+const MOVE = Symbol.for("asimov-agents/Task.move");
 
 /**
  * What an agent is asked to do.
@@ -73,22 +75,23 @@ export class Task<P = Record<string, unknown>> {
   readonly id: string;
   readonly type: string;
   readonly objective: string;
-  /** A copy of what was given; JSON. Default `{}`. */
+  /** A copy of what was given, frozen throughout; JSON. Default `{}`. */
   readonly params: P;
   #status: TaskStatus = TaskStatus.WAITING;
   #result: unknown;
   #error: string | undefined;
 
   static {
-    move = (task, next) => {
-      if (task.#status === next.status) return;
-      if (!TASK_TRANSITIONS[task.#status].includes(next.status)) {
-        throw new AsimovError(`A task in ${task.#status} cannot go to ${next.status}.`, { code: "task-transition" });
+    const move = function (this: Task, next: TaskJSON): void {
+      if (this.#status === next.status) return;
+      if (!TASK_TRANSITIONS[this.#status].includes(next.status)) {
+        throw new AsimovError(`A task in ${this.#status} cannot go to ${next.status}.`, { code: "task-transition" });
       }
-      task.#status = next.status;
-      task.#result = next.result;
-      task.#error = next.error;
+      this.#status = next.status;
+      this.#result = next.result;
+      this.#error = next.error;
     };
+    Object.defineProperty(Task.prototype, MOVE, { value: move });
   }
 
   /** @throws AsimovError `invalid-options`, `invalid-name` or `not-json`, naming the property */
@@ -97,7 +100,7 @@ export class Task<P = Record<string, unknown>> {
     this.id = id === undefined ? crypto.randomUUID() : requireName(id, "task");
     this.type = type;
     this.objective = objective;
-    this.params = copyJson(params ?? {}, "Task params") as P;
+    this.params = frozenJson(params ?? {}, "Task params") as P;
   }
 
   get status(): TaskStatus {
@@ -137,7 +140,9 @@ export class Task<P = Record<string, unknown>> {
   }
 }
 
+brand(Task, "Task");
+
 /** Lets a task follow its machine; for the runtime alone. @throws AsimovError `task-transition` */
 export function moveTask(task: Task, next: TaskJSON): void {
-  move(task, next);
+  (task as unknown as Record<typeof MOVE, (next: TaskJSON) => void>)[MOVE](next);
 }

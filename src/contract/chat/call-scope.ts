@@ -1,4 +1,5 @@
 /** Where a model is called from: the run that pays for the call, ends it, and traces it. Found by the module's signal, or by where it runs. */
+import { inCommon } from "#contract/base/brand";
 import type { Span } from "#contract/base/telemetry";
 import type { Usage } from "./usage.ts";
 
@@ -40,27 +41,32 @@ interface Storage {
   getStore(): CallScope | undefined;
 }
 
-const scopes = new WeakMap<AbortSignal, CallScope>();
-let storage: Storage | undefined;
+interface Calls {
+  readonly scopes: WeakMap<AbortSignal, CallScope>;
+  storage?: Storage;
+}
+
+/** In common, since a client of one copy of the package may be called in a run of another. */
+const calls = inCommon("calls", (): Calls => ({ scopes: new WeakMap() }));
 
 /** Called by the first client: runs without models do not pay for it. In a browser a call is found by its signal alone. */
 export function followCalls(): void {
-  if (storage !== undefined) return;
+  if (calls.storage !== undefined) return;
   const hooks = (
     globalThis as { process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: new () => Storage } } }
   ).process?.getBuiltinModule?.("node:async_hooks");
-  if (hooks !== undefined) storage = new hooks.AsyncLocalStorage();
+  if (hooks !== undefined) calls.storage = new hooks.AsyncLocalStorage();
 }
 
 export function runInScope<T>(scope: CallScope, work: () => T): T {
-  return storage === undefined ? work() : storage.run(scope, work);
+  return calls.storage === undefined ? work() : calls.storage.run(scope, work);
 }
 
 /** Makes the calls that are given this signal calls of the scope. */
 export function bindScope(signal: AbortSignal, scope: CallScope): void {
-  scopes.set(signal, scope);
+  calls.scopes.set(signal, scope);
 }
 
 export function currentScope(signal?: AbortSignal): CallScope | undefined {
-  return (signal === undefined ? undefined : scopes.get(signal)) ?? storage?.getStore();
+  return (signal === undefined ? undefined : calls.scopes.get(signal)) ?? calls.storage?.getStore();
 }

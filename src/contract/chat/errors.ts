@@ -1,5 +1,6 @@
 /** The errors of calling models: they name provider, model, status and what to change, and hold no key, header or prompt. */
 
+import { brand } from "#contract/base/brand";
 import { AsimovError, type AsimovErrorOptions, NonRetryableError } from "#contract/base/errors";
 import type { ContentBlock } from "./message.ts";
 import type { Usage } from "./usage.ts";
@@ -29,8 +30,6 @@ function takeFacts(error: object, { provider, model, status, retryAfter, request
   if (partial !== undefined) Object.defineProperty(error, "partial", { value: partial, enumerable: false });
 }
 
-const isOf = (kind: unknown, value: unknown): boolean => Function.prototype[Symbol.hasInstance].call(kind, value);
-
 /**
  * A call of a model that failed. `retryable` says whether the same call may succeed later.
  * Codes: `inference-failed`, `stream-truncated`, `stream-idle`, `empty-response`, `hostile-response`, `rate-limited`, `overloaded`,
@@ -54,13 +53,9 @@ export class InferenceError extends AsimovError implements InferenceFacts {
     super(message, options);
     takeFacts(this, options);
   }
-
-  /** A call that no retry can help is a `NonRetryableError`, for whoever retries; it counts as an InferenceError too. */
-  static override [Symbol.hasInstance]<T>(this: abstract new (...given: never[]) => T, value: unknown): value is T {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this, and means itself
-    return isOf(this, value) || ((this as unknown) === InferenceError && isOf(FinalInferenceError, value));
-  }
 }
+
+brand(InferenceError, "InferenceError");
 
 /** A call that cannot succeed as it is: a `NonRetryableError`, so that its node fails at once. Codes: `invalid-request`, `unauthorized`, `model-not-found`, `quota-exceeded`, `unsupported`. */
 export class FinalInferenceError extends NonRetryableError implements InferenceFacts {
@@ -78,8 +73,13 @@ export class FinalInferenceError extends NonRetryableError implements InferenceF
   }
 }
 
+// Whoever retries takes it for a NonRetryableError; whoever asks for errors of models finds it, too.
+brand(FinalInferenceError, "FinalInferenceError", "InferenceError");
+
 /** The conversation is longer than the model reads. Code `context-length-exceeded`. */
 export class ContextLengthExceededError extends FinalInferenceError {}
+
+brand(ContextLengthExceededError, "ContextLengthExceededError");
 
 /** Every attempt failed, or the provider asks for a longer wait than is allowed; `cause` is the last error. Code `retries-exceeded`. */
 export class RetriesExceededError extends InferenceError {
@@ -90,3 +90,5 @@ export class RetriesExceededError extends InferenceError {
     this.attempts = options.attempts;
   }
 }
+
+brand(RetriesExceededError, "RetriesExceededError");

@@ -1,5 +1,6 @@
 /** Flow control: a module that decides, by conditions tried in order, which node runs next. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { parseOptions } from "#contract/base/options";
 import { ModuleType } from "#contract/base/vocabulary";
 import { AgentModule, type AgentModuleInit, type ModuleContext, type ModuleResult } from "./module.ts";
@@ -91,3 +92,5 @@ export class FlowControlModule extends AgentModule {
     for (const key of decision.conditionVariables ?? []) await context.cache.delete(key);
   }
 }
+
+brand(FlowControlModule, "FlowControlModule");

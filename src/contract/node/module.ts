@@ -1,5 +1,6 @@
 /** A module: the smallest piece of work; it gets a context and gives a result, and everything it touches comes in through the context. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { MAX_RESULT_DEPTH, toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
@@ -71,6 +72,8 @@ export interface MiddlewareContext {
 export abstract class Middleware {
   abstract process(data: ModuleResult, cache: Cache, context: MiddlewareContext): Promise<ModuleResult>;
 }
+
+brand(Middleware, "Middleware");
 
 export interface ModuleConfig {
   /** On a node: stop after the first module that succeeds. On a module: stop after this one, when it succeeds. Default false. */
@@ -167,6 +170,8 @@ export abstract class AgentModule {
    */
   abstract process(context: ModuleContext): Promise<ModuleResult> | AsyncGenerator<ModuleResult>;
 }
+
+brand(AgentModule, "AgentModule");
 
 class FunctionModule extends AgentModule {
   readonly #process: ModuleProcess;

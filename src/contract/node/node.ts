@@ -1,5 +1,6 @@
 /** A node: modules that run as one step of the graph, or a graph of its own, with conditions and limits. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { requireName } from "#contract/base/names";
 import { parseOptions } from "#contract/base/options";
@@ -139,6 +140,8 @@ export class Node implements NodeLike {
     this.trace = options.trace ?? false;
   }
 }
+
+brand(Node, "Node");
 
 /** Refuses what would have no effect. @throws AsimovError `invalid-options` */
 function requireEffect(what: string, type: ModuleType, { nodeConfig, config }: z.infer<typeof nodeSchema>): void {

@@ -1,4 +1,5 @@
 /** The cache port: JSON values and mailboxes under a prefix and a suffix; drivers in `cache/` pass one contract suite. */
+import { brand } from "#contract/base/brand";
 
 export interface CacheReadOptions {
   /** Take the key as it stands in the store, without prefix, suffix or escaping. Default false. */
@@ -96,3 +97,5 @@ export abstract class Cache {
   /** Wakes every waiting receiver with a `cache-closed` error, and frees the connections. May be called twice. */
   abstract close(): Promise<void>;
 }
+
+brand(Cache, "Cache");

@@ -1,5 +1,6 @@
 /** Flow control by vote: language models, or calls, choose among the decisions whose condition holds; the module keeps no vote for later. */
 import { z } from "zod";
+import { brand } from "#contract/base/brand";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
@@ -109,6 +110,8 @@ export class AgentDirectedFlowControl extends FlowControlModule {
     return { ...result, ballots, tally };
   }
 }
+
+brand(AgentDirectedFlowControl, "AgentDirectedFlowControl");
 
 const descriptionOf = (metadata: Record<string, unknown> | undefined): string =>
   typeof metadata?.description === "string" ? metadata.description : "";
