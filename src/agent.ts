@@ -4,14 +4,14 @@ import { z } from "zod";
 import { MemoryCache } from "./cache/memory.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
-import { AsimovError, GraphError, messageOf, SnapshotError } from "./contract/base/errors.ts";
-import { parseOptions } from "./contract/base/options.ts";
+import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
+import { parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
 import { Turns } from "./contract/base/turns.ts";
 import { currentScope, followCalls } from "./contract/chat/call-scope.ts";
-import { type Graph, withDescendants } from "./contract/graph/graph.ts";
+import { type Graph, requireDistinctNames, withDescendants } from "./contract/graph/graph.ts";
 import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/graph/plan.ts";
 import { Node } from "./contract/node/node.ts";
 import { Permits } from "./contract/node/permits.ts";
@@ -24,7 +24,6 @@ import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
-import { isSameDefinition } from "./runtime/graph-nodes.ts";
 import type { GraphScope } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, runLogic } from "./runtime/run-logic.ts";
@@ -114,7 +113,7 @@ const agentSchema = z.strictObject({
 });
 
 const runSchema = z.strictObject({
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, { message: "expected an AbortSignal" }).optional(),
+  signal: signalSchema.optional(),
   cachePrefix: z.string().min(1).optional(),
   clear: z.boolean().optional(),
 });
@@ -143,6 +142,7 @@ export class Agent {
   /** @throws AsimovError `invalid-options`, GraphError `graph-duplicate-node` */
   constructor(options: AgentOptions = {}) {
     const parsed = parseOptions(agentSchema, options, "Agent");
+    requireDistinctNames(parsed.dynamicNodes ?? []);
     // A run that a module starts finds that module.
     followCalls();
     this.cache = parsed.cache ?? new MemoryCache();
@@ -192,22 +192,20 @@ export class Agent {
     return this.#maxConcurrentTasks;
   }
 
-  /** For the runs that start from now on. @throws GraphError `graph-duplicate-node`, unless it is the same definition */
+  /** For the runs that start from now on. @throws GraphError `graph-duplicate-node`, also for a node of the same shape */
   addNode(node: Node): this {
-    if (!(node instanceof Node)) {
-      throw new AsimovError(`addNode: expected a Node, got ${node === null ? "null" : typeof node}.`, { code: "invalid-options" });
-    }
-    const known = this.#nodes.get(node.name);
-    if (known !== undefined && !isSameDefinition(known, node)) {
-      throw new GraphError([`Two nodes are named "${node.name}"; give each a name of its own.`], "graph-duplicate-node");
-    }
-    this.#nodes.set(node.name, node);
-    this.#graph = undefined;
-    return this;
+    return this.addNodes([node]);
   }
 
+  /** All of them, or none. @throws GraphError `graph-duplicate-node`, also for a node of the same shape */
   addNodes(nodes: Node[]): this {
-    for (const node of nodes) this.addNode(node);
+    for (const node of nodes) {
+      if (node instanceof Node) continue;
+      throw new AsimovError(`addNode: expected a Node, got ${node === null ? "null" : typeof node}.`, { code: "invalid-options" });
+    }
+    requireDistinctNames([...this.#nodes.values(), ...nodes]);
+    for (const node of nodes) this.#nodes.set(node.name, node);
+    this.#graph = undefined;
     return this;
   }
 

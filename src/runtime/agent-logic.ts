@@ -29,6 +29,12 @@ import { graphOf } from "./valid-graph.ts";
 
 const scopes = new WeakMap<object, GraphScope>();
 
+function enter(self: AnyActorRef, scope: GraphScope): void {
+  scope.actor = self;
+  scopes.set(self, scope);
+  scope.run.inputMailboxes.add(scope);
+}
+
 /** Why an embedded agent could not be restored. */
 const faults = new WeakMap<object, unknown>();
 
@@ -99,6 +105,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
   const settle = (before: AnyMachineSnapshot, after: AnyMachineSnapshot, { self, defer }: AnyActorScope): AnyMachineSnapshot => {
     if (after.status === "active" || before.status !== "active") return after;
     const scope = scopes.get(self) as GraphScope;
+    scope.run.inputMailboxes.delete(scope);
     if (after.status === "done") {
       const outcome = after.output as TaskOutcomeJSON;
       // After what the last transition tells.
@@ -114,16 +121,14 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
   const logic = {
     getInitialSnapshot(actorScope: AnyActorScope, input: unknown) {
       const { scope, input: machineInput } = binding.create(actorScope.self, input);
-      scope.actor = actorScope.self;
-      scopes.set(actorScope.self, scope);
+      enter(actorScope.self, scope);
       return boundAgent.getInitialSnapshot(actorScope, machineInput);
     },
     restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
       const { self } = actorScope;
       try {
         const { scope, persisted } = binding.restore(self, stored as unknown as PersistedAgent);
-        scope.actor = self;
-        scopes.set(self, scope);
+        enter(self, scope);
         const restored = boundAgent.restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
         requireRestored(Object.values(restored.children));
         return restored;
@@ -142,7 +147,9 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
         const next = boundAgent.transition(snapshot, asked, actorScope);
         return settle(snapshot, next, actorScope);
       } catch (error) {
-        binding.onEnd?.(scopes.get(actorScope.self) as GraphScope, messageOf(error));
+        const scope = scopes.get(actorScope.self) as GraphScope;
+        scope.run.inputMailboxes.delete(scope);
+        binding.onEnd?.(scope, messageOf(error));
         throw error;
       }
     },

@@ -21,7 +21,10 @@ export interface AgentRun {
   readonly outcome: Promise<TaskOutcome>;
   /** Events from now on; ends with the run. */
   events(): AsyncIterable<AgentEvent>;
-  /** Publishes a message; settles when it is in its mailbox. @throws AsimovError `run-ended`, `not-json`, `publish-failed` */
+  /**
+   * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.
+   * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`
+   */
   send(mailbox: string, message: unknown): Promise<void>;
   /** Aborts what runs, waits for it, and ends the run as FAILED. */
   cancel(reason?: string): Promise<TaskOutcome>;
@@ -70,6 +73,7 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
     events: () => run.events.subscribe(),
     async send(mailbox, message) {
       requireName(mailbox, "mailbox");
+      run.inputMailboxes.require(mailbox);
       await run.send(mailbox, JSON.parse(toJsonText(message, `message to mailbox "${mailbox}"`)));
     },
     cancel(reason) {

@@ -1,4 +1,5 @@
 /** A run's events, to whoever iterates over them; costs nothing while nobody does. */
+import { copyJson } from "#contract/base/json";
 import type { AgentEvent } from "#contract/run/events";
 
 class Subscription implements AsyncIterableIterator<AgentEvent> {
@@ -54,7 +55,9 @@ export class EventHub {
   }
 
   tell(event: AgentEvent): void {
-    for (const subscription of this.#subscriptions) subscription.push(event);
+    // Here, where somebody listens, since a module may go on with what it emitted.
+    const told = event.type === "module.emitted" ? { ...event, event: copyJson(event.event, "event") } : event;
+    for (const subscription of this.#subscriptions) subscription.push(told);
   }
 
   /** Events from now on. Leaving the loop ends the subscription. */

@@ -62,8 +62,15 @@ export class GraphNodes {
         const shown = node === null ? "null" : typeof node === "object" ? "an object" : typeof node;
         throw new GraphError([`Node "${order.node}" added ${shown} that is no Node.`], "invalid-addition");
       }
+      // Of two that look the same the functions may differ, and one would be lost.
+      if (given.has(node.name) && given.get(node.name) !== node) {
+        throw new GraphError(
+          [`Node "${order.node}" added two nodes named "${node.name}"; give each a name of its own.`],
+          "graph-duplicate-node",
+        );
+      }
       if (node.nodes.length > 0) validGraph(node.nodes, [...this.#path, node.name]);
-      const known = given.get(node.name) ?? this.#rivalOf(node.name, order);
+      const known = this.#rivalOf(node.name, order);
       if (known !== undefined && !isSameDefinition(known, node)) {
         throw new GraphError(
           [`Node "${order.node}" added a node "${node.name}" that differs from the one of that name.`],
@@ -120,7 +127,7 @@ export class GraphNodes {
 }
 
 /** Functions cannot be compared: two nodes are the same when everything that is written down of them is. */
-export function isSameDefinition(a: Node, b: Node): boolean {
+function isSameDefinition(a: Node, b: Node): boolean {
   if (a === b) return true;
   const written = (node: Node): string => JSON.stringify([defineNode(node), graphNodeOf(node), node.nodeConfig, node.inputMailboxes]);
   return written(a) === written(b) && a.nodes.every((node, index) => isSameDefinition(node, b.nodes[index] as Node));

@@ -1,6 +1,6 @@
 /** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
 
-import { toJsonText } from "#contract/base/json";
+import { requireJson, toJsonText } from "#contract/base/json";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "#contract/chat/call-scope";
@@ -87,7 +87,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   /** Bound, since modules take their context apart; made when it is asked for, as most never do. */
   get emit(): ModuleContext["emit"] {
     return (event) => {
-      if (this.gate.isOpen) this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+      if (!this.gate.isOpen) return;
+      requireJson(event, `event of module "${this.#module.name}"`);
+      this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
     };
   }
 

@@ -19,6 +19,7 @@ import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import { CallLedger } from "./call-ledger.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { EventHub } from "./event-hub.ts";
+import { InputMailboxes } from "./input-mailboxes.ts";
 import { takeSnapshot } from "./snapshot-parts.ts";
 
 /** What an agent gives to all its runs. */
@@ -66,6 +67,7 @@ export class RunHost implements Outbox {
   readonly task: Task;
   readonly cache: Cache;
   readonly events = new EventHub();
+  readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;

@@ -103,12 +103,24 @@ describe("graph that cannot run", () => {
     expect(faultOf([nodeOf("self", ["self"])]).message).toContain('"self" → "self"');
   });
 
-  it("names a duplicate when it is added, and takes the same definition twice", () => {
-    expect(
-      () => new Agent({ nodes: [nodeOf("twin"), nodeOf("twin", [], undefined, { trace: true, nodeConfig: { maxVisits: 9 } })] }),
-    ).toThrow(expect.objectContaining({ code: "graph-duplicate-node", message: expect.stringContaining('"twin"') }));
+  it("names every duplicate, also one of the same shape and the very same node", () => {
+    const duplicate = expect.objectContaining({ code: "graph-duplicate-node", message: expect.stringContaining('"twin"') });
     const twin = nodeOf("twin");
-    expect(namesOf(new Agent({ nodes: [twin, twin] }).compileExecutionPlan())).toEqual([["twin"]]);
+    for (const other of [nodeOf("twin", [], undefined, { trace: true, nodeConfig: { maxVisits: 9 } }), nodeOf("twin"), twin]) {
+      expect(() => new Agent({ nodes: [twin, other] })).toThrow(duplicate);
+      expect(() => new Agent({ nodes: [twin] }).addNode(other)).toThrow(duplicate);
+      expect(() => new Agent({ nodes: [nodeOf("n")], dynamicNodes: [twin, other] })).toThrow(duplicate);
+      expect(faultOf([new Node({ name: "outer", nodes: [twin, other] })]).message).toMatch(/"outer".*"twin"/);
+    }
+    expect(() => new Agent({ nodes: [twin, twin, twin, nodeOf("b"), nodeOf("b")] })).toThrow(
+      expect.objectContaining({ faults: [expect.stringContaining('"twin"'), expect.stringContaining('"b"')] }),
+    );
+  });
+
+  it("takes none of the nodes that are added with a duplicate", () => {
+    const agent = new Agent({ nodes: [nodeOf("a")] });
+    expect(() => agent.addNodes([nodeOf("b"), nodeOf("a")])).toThrow();
+    expect(namesOf(agent.compileExecutionPlan())).toEqual([["a"]]);
   });
 
   it("names the target of a decision and of a default that the graph does not hold", () => {

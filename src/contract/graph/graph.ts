@@ -122,15 +122,31 @@ function findCircle(nodes: readonly Dependent[], circular: readonly string[]): s
 
 const quote = (name: string): string => `"${name}"`;
 
+interface GraphFault {
+  code: string;
+  message: string;
+}
+
+/** A sentence for each name that several nodes have. */
+function duplicateFaults(nodes: readonly Pick<Dependent, "name">[]): GraphFault[] {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  for (const { name } of nodes) (seen.has(name) ? twice : seen).add(name);
+  return [...twice].map((name) => ({
+    code: "graph-duplicate-node",
+    message: `Two nodes are named ${quote(name)}; give each a name of its own.`,
+  }));
+}
+
+/** @throws GraphError `graph-duplicate-node`, naming every name that several nodes have */
+export function requireDistinctNames(nodes: readonly Pick<Dependent, "name">[]): void {
+  requireFaultless(duplicateFaults(nodes));
+}
+
 /** Every fault of a graph, one sentence each, with the code of the first. */
-export function graphFaults(nodes: readonly GraphNode[]): { code: string; message: string }[] {
-  const faults: { code: string; message: string }[] = [];
-  const names = new Set<string>();
-  for (const { name } of nodes) {
-    if (names.has(name))
-      faults.push({ code: "graph-duplicate-node", message: `Two nodes are named ${quote(name)}; give each a name of its own.` });
-    names.add(name);
-  }
+export function graphFaults(nodes: readonly GraphNode[]): GraphFault[] {
+  const faults = duplicateFaults(nodes);
+  const names = new Set(nodes.map(({ name }) => name));
   for (const node of nodes) {
     for (const dependency of node.dependencies) {
       if (!names.has(dependency)) {
@@ -162,14 +178,17 @@ export function graphFaults(nodes: readonly GraphNode[]): { code: string; messag
 
 /** @throws GraphError with every fault at once, and the code of the first */
 export function requireGraph(nodes: readonly GraphNode[]): Graph {
-  const faults = graphFaults(nodes);
-  if (faults.length > 0) {
-    throw new GraphError(
-      faults.map((fault) => fault.message),
-      (faults[0] as { code: string }).code,
-    );
-  }
+  requireFaultless(graphFaults(nodes));
   return { nodes };
+}
+
+function requireFaultless(faults: readonly GraphFault[]): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  throw new GraphError(
+    faults.map(({ message }) => message),
+    first.code,
+  );
 }
 
 /** Two modules of a node may add the same one; two that differ both stay, as the fault they are. */

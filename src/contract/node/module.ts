@@ -57,6 +57,7 @@ export interface ModuleContext {
   readonly config: ModuleConfig;
   /** What a module has reached, kept in its own persisted state, so that after a restore the same attempt goes on from there. */
   readonly checkpoint: Checkpoint;
+  /** Tells whoever reads `run.events()`, who gets a copy. @throws AsimovError `not-json` */
   emit(event: EmittedEvent): void;
   /** Evaluates a Lua condition over the cache and the task, as a node's `condition` is. @throws ConditionError */
   evaluate(condition: string): Promise<boolean>;
@@ -93,7 +94,7 @@ export interface AgentModuleInit {
   config?: ModuleConfig;
   /** Modules of the same node that succeed before this one starts. */
   dependencies?: string[];
-  /** The mailboxes that the module reads; for people and tools, `context.cache.getMessage` does the reading. */
+  /** The mailboxes that the module reads, by `context.cache.getMessage`. Where any node or module of a run names some, `run.send` refuses all others; default none. */
   inputMailboxes?: string[];
   /** Where the result is published, once, after all middlewares. */
   outputMailbox?: string;

@@ -53,7 +53,7 @@ export interface NodeInit {
   config?: ModuleConfig;
   /** When to store a snapshot before this node. Default NEVER. */
   snapshot?: SnapshotControl;
-  /** The mailboxes that the node's modules read, so that `run.send` knows them. */
+  /** The mailboxes that the node's modules read. Where any node or module of a run names some, `run.send` refuses all others; default none. */
   inputMailboxes?: string[];
   /** Where the node's result is published, once. */
   outputMailbox?: string;

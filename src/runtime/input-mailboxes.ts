@@ -1,0 +1,46 @@
+/** The mailboxes that a run's nodes say they read: of each graph that runs now, with what was added to it. */
+import { AsimovError } from "#contract/base/errors";
+import type { Graph } from "#contract/graph/graph";
+import type { Node } from "#contract/node/node";
+
+/** One instance of a graph, the agent's own or a nested one. */
+interface LiveGraph {
+  /** Its agent, once there is one. */
+  readonly actor: { getSnapshot(): unknown } | undefined;
+  readonly nodes: { get(name: string): Node };
+}
+
+export class InputMailboxes {
+  readonly #graphs = new Set<LiveGraph>();
+
+  add(graph: LiveGraph): void {
+    this.#graphs.add(graph);
+  }
+
+  delete(graph: LiveGraph): void {
+    this.#graphs.delete(graph);
+  }
+
+  /** Where no node says what it reads, every mailbox may be one. @throws AsimovError `unknown-mailbox` */
+  require(mailbox: string): void {
+    const declared = new Set([...this.#graphs].flatMap((graph) => nodesIn(graph).flatMap((node) => [...declaredBy(node)])));
+    if (declared.size === 0 || declared.has(mailbox)) return;
+    const names = [...declared].map((name) => `"${name}"`).join(", ");
+    throw new AsimovError(
+      `No node of this run reads the mailbox "${mailbox}"; those that its nodes declare as \`inputMailboxes\` are ${names}. Send to one of them, or declare this one.`,
+      { code: "unknown-mailbox" },
+    );
+  }
+}
+
+/** Those that are in the graph by now: a node that was added is there once its creator has settled. */
+function nodesIn(graph: LiveGraph): Node[] {
+  const agent = graph.actor?.getSnapshot() as { context: { state: { graph: Graph } } } | undefined;
+  return agent === undefined ? [] : agent.context.state.graph.nodes.map(({ name }) => graph.nodes.get(name));
+}
+
+function* declaredBy({ inputMailboxes, modules, nodes }: Node): Generator<string> {
+  yield* inputMailboxes;
+  for (const module of modules) yield* module.inputMailboxes;
+  for (const node of nodes) yield* declaredBy(node);
+}
