@@ -237,7 +237,7 @@ export const agentMachine = setup({
       enqueue.sendTo("outbox", { type: "message.publish", mailbox, message, ...(id === undefined ? {} : { id }) });
     }),
     recordUsage: assign(({ context }, { node, usage, spent }: { node: string; usage: Usage; spent: Spending }) => {
-      const before = context.usage[node];
+      const before = Object.hasOwn(context.usage, node) ? context.usage[node] : undefined;
       return { usage: { ...context.usage, [node]: before === undefined ? usage : addUsage(before, usage) }, spent };
     }),
     countPublished: assign({ unpublished: ({ context }) => context.unpublished - 1 }),

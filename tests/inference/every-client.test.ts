@@ -109,6 +109,14 @@ describe.each(CLIENT_ROWS)("every client: $name", ({ format, make, signs, tellsR
     expect([whole.finishReason.unified, streamed.finishReason.unified]).toEqual(["tool-calls", "tool-calls"]);
   });
 
+  it.each(["constructor", "toString", "__proto__"])(
+    "takes no reason of the provider's for a member of every object: %s",
+    async (finishReason) => {
+      const { whole, streamed } = await both({ text: "Too lo", finishReason });
+      for (const answer of [whole, streamed]) expect(answer.finishReason).toEqual({ unified: "other", raw: finishReason });
+    },
+  );
+
   it("counts tokens alike: all that went in, all that came out", async () => {
     const cacheWriteTokens = tellsCacheWrites ? 30 : 0;
     const usage = { inputTokens: 100, outputTokens: 20, cacheReadTokens: 60, cacheWriteTokens, reasoningTokens: 5 };

@@ -23,11 +23,11 @@ export interface RawDelta {
 }
 
 /** Fields that have places of their own. */
-const READ: Readonly<Record<string, ReadonlySet<string>>> = {
-  text: new Set(["type", "text"]),
-  thinking: new Set(["type", "thinking", "signature"]),
-  tool_use: new Set(["type", "id", "name", "input"]),
-};
+const READ: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["text", new Set(["type", "text"])],
+  ["thinking", new Set(["type", "thinking", "signature"])],
+  ["tool_use", new Set(["type", "id", "name", "input"])],
+]);
 
 /** What says no more than its absence does; a tool's caller is the model itself where none is named. */
 const saysNothing = (value: unknown): boolean =>
@@ -38,7 +38,7 @@ const saysNothing = (value: unknown): boolean =>
 
 /** The fields of a block of a known kind that are not read, such as its citations. */
 export function restOf(block: RawBlock): Record<string, unknown> | undefined {
-  const read = READ[block.type ?? ""];
+  const read = READ.get(block.type ?? "");
   const rest = Object.entries(block).filter(([key, value]) => read?.has(key) === false && !saysNothing(value));
   return rest.length === 0 ? undefined : Object.fromEntries(rest);
 }

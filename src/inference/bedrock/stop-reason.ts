@@ -2,18 +2,18 @@
 import type { FinishReason } from "#contract/chat/generation";
 import type { Fault } from "#contract/chat/wire";
 
-const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
-  end_turn: "stop",
-  stop_sequence: "stop",
-  tool_use: "tool-calls",
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  content_filtered: "content-filter",
-  guardrail_intervened: "content-filter",
-};
+const UNIFIED = new Map<string, FinishReason["unified"]>([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["tool_use", "tool-calls"],
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["content_filtered", "content-filter"],
+  ["guardrail_intervened", "content-filter"],
+]);
 
 export const finishReasonOf = (raw: string | undefined): FinishReason => ({
-  unified: UNIFIED[raw ?? ""] ?? "other",
+  unified: UNIFIED.get(raw ?? "") ?? "other",
   raw: raw ?? null,
 });
 

@@ -26,13 +26,13 @@ type Document = NonNullable<ConverseRequest["additionalModelRequestFields"]>;
 
 const CACHE_POINT = { cachePoint: { type: "default" } } as const;
 const NO_TOOLS = "Answer without calling a tool.";
-const IMAGE_FORMATS: Readonly<Record<string, ImageFormat>> = {
-  "image/png": "png",
-  "image/jpeg": "jpeg",
-  "image/jpg": "jpeg",
-  "image/gif": "gif",
-  "image/webp": "webp",
-};
+const IMAGE_FORMATS: ReadonlyMap<string, ImageFormat> = new Map([
+  ["image/png", "png"],
+  ["image/jpeg", "jpeg"],
+  ["image/jpg", "jpeg"],
+  ["image/gif", "gif"],
+  ["image/webp", "webp"],
+]);
 
 /** @throws WireFault `unsupported` or `invalid-request` for images that Converse does not take */
 export function toRequest(request: ModelRequest): ConverseRequest {
@@ -161,7 +161,7 @@ function imageOf(block: ImageBlock): ConverseBlock {
   if ("url" in block) {
     throw unsupported("Converse fetches no images: give the image as base64 data with its media type instead of a url");
   }
-  const format = IMAGE_FORMATS[block.mediaType];
+  const format = IMAGE_FORMATS.get(block.mediaType);
   if (format === undefined) throw unsupported(`an image of type ${block.mediaType}: Converse takes PNG, JPEG, GIF and WebP`);
   try {
     return { image: { format, source: { bytes: fromBase64(block.data) } } };

@@ -43,16 +43,19 @@ interface Story {
 }
 
 /** Where each provider's client takes its key from. */
-const KEYS: Readonly<Record<string, string>> = {
-  anthropic: "the option apiKey or ANTHROPIC_API_KEY",
-  openai: "the option apiKey or OPENAI_API_KEY",
-  "aws.bedrock": "the option credentials, or AWS_BEARER_TOKEN_BEDROCK, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY or AWS_PROFILE",
-  "gcp.vertex_ai": "GOOGLE_APPLICATION_CREDENTIALS, and the options project and location",
-  "gcp.gemini": "the option apiKey, or GEMINI_API_KEY or GOOGLE_API_KEY",
-  "gcp.gen_ai": "the option apiKey, or GEMINI_API_KEY or GOOGLE_API_KEY",
-};
+const KEYS: ReadonlyMap<string, string> = new Map([
+  ["anthropic", "the option apiKey or ANTHROPIC_API_KEY"],
+  ["openai", "the option apiKey or OPENAI_API_KEY"],
+  ["aws.bedrock", "the option credentials, or AWS_BEARER_TOKEN_BEDROCK, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY or AWS_PROFILE"],
+  ["gcp.vertex_ai", "GOOGLE_APPLICATION_CREDENTIALS, and the options project and location"],
+  ["gcp.gemini", "the option apiKey, or GEMINI_API_KEY or GOOGLE_API_KEY"],
+  ["gcp.gen_ai", "the option apiKey, or GEMINI_API_KEY or GOOGLE_API_KEY"],
+]);
 /** What the option for another address is called. */
-const ADDRESSES: Readonly<Record<string, string>> = { "aws.bedrock": "endpoint", "gcp.vertex_ai": "apiEndpoint" };
+const ADDRESSES: ReadonlyMap<string, string> = new Map([
+  ["aws.bedrock", "endpoint"],
+  ["gcp.vertex_ai", "apiEndpoint"],
+]);
 
 /** @returns an error that may be logged: it holds no key, header or prompt */
 export function errorOf(fault: Fault, about: FaultContext): InferenceError | FinalInferenceError | ContextLengthExceededError {
@@ -112,8 +115,8 @@ function codeOf({ kind, code, status, reason = "" }: Fault): string {
 }
 
 function storyOf(code: string, { status, retryAfterMs }: Fault, { provider, model }: FaultContext): Story {
-  const key = KEYS[provider] ?? "the client's key";
-  const address = ADDRESSES[provider] ?? "baseURL";
+  const key = KEYS.get(provider) ?? "the client's key";
+  const address = ADDRESSES.get(provider) ?? "baseURL";
   const later = retryAfterMs === undefined ? "Try later" : `Try again in ${Math.ceil(retryAfterMs / 1000)} s`;
   switch (code) {
     case "context-length-exceeded":

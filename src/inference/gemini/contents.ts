@@ -26,13 +26,13 @@ export interface GeminiContent {
 const SIGNS_CALLS = /gemini-(?:[3-9]|\d\d)/;
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-const IMAGE_TYPES: Readonly<Record<string, string>> = {
-  png: "image/png",
-  webp: "image/webp",
-  gif: "image/gif",
-  heic: "image/heic",
-  heif: "image/heif",
-};
+const IMAGE_TYPES: ReadonlyMap<string, string> = new Map([
+  ["png", "image/png"],
+  ["webp", "image/webp"],
+  ["gif", "image/gif"],
+  ["heic", "image/heic"],
+  ["heif", "image/heif"],
+]);
 
 export function systemOf({ system }: ModelRequest): { parts: GeminiPart[] } | undefined {
   const parts = system.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "text" ? [{ text: block.text }] : [])));
@@ -149,5 +149,5 @@ function imageOf(block: ImageBlock): GeminiPart {
   if (mimeType !== undefined && data !== undefined) return { inlineData: { mimeType, data } };
   const extension = /\.(\w+)(?:[?#]|$)/.exec(block.url)?.[1]?.toLowerCase() ?? "";
   // The API wants a type, and looks at the image itself.
-  return { fileData: { mimeType: IMAGE_TYPES[extension] ?? "image/jpeg", fileUri: block.url } };
+  return { fileData: { mimeType: IMAGE_TYPES.get(extension) ?? "image/jpeg", fileUri: block.url } };
 }

@@ -22,23 +22,23 @@ interface Chunk {
   error?: unknown;
 }
 
-const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
+const UNIFIED = new Map<string, FinishReason["unified"]>([
   // There is no word for tool calls.
-  STOP: "stop",
-  MAX_TOKENS: "length",
+  ["STOP", "stop"],
+  ["MAX_TOKENS", "length"],
   // Cut off by a limit of the service; what would go on is another request.
-  CONTINUATION: "length",
-  SAFETY: "content-filter",
-  RECITATION: "content-filter",
-  BLOCKLIST: "content-filter",
-  PROHIBITED_CONTENT: "content-filter",
-  SPII: "content-filter",
-  LANGUAGE: "content-filter",
-  MODEL_ARMOR: "content-filter",
-  IMAGE_SAFETY: "content-filter",
-  IMAGE_PROHIBITED_CONTENT: "content-filter",
-  IMAGE_RECITATION: "content-filter",
-};
+  ["CONTINUATION", "length"],
+  ["SAFETY", "content-filter"],
+  ["RECITATION", "content-filter"],
+  ["BLOCKLIST", "content-filter"],
+  ["PROHIBITED_CONTENT", "content-filter"],
+  ["SPII", "content-filter"],
+  ["LANGUAGE", "content-filter"],
+  ["MODEL_ARMOR", "content-filter"],
+  ["IMAGE_SAFETY", "content-filter"],
+  ["IMAGE_PROHIBITED_CONTENT", "content-filter"],
+  ["IMAGE_RECITATION", "content-filter"],
+]);
 /** The model wrote what is no answer; another attempt may give one. */
 const MALFORMED = /^(?:MALFORMED_|UNEXPECTED_TOOL_CALL)/;
 
@@ -98,7 +98,7 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
     const raw = candidate?.finishReason;
     if (typeof raw === "string" && raw !== "" && raw !== "FINISH_REASON_UNSPECIFIED") {
       if (MALFORMED.test(raw)) into.fail({ kind: "retryable", reason: raw });
-      into.finish({ unified: UNIFIED[raw] ?? "other", raw });
+      into.finish({ unified: UNIFIED.get(raw) ?? "other", raw });
     } else if (promptFeedback?.blockReason && promptFeedback.blockReason !== "BLOCKED_REASON_UNSPECIFIED") {
       into.finish({ unified: "content-filter", raw: promptFeedback.blockReason });
     }

@@ -3,7 +3,7 @@ import type { JsonSchema } from "#contract/chat/schema";
 import { WireFault } from "#contract/chat/wire-fault";
 
 const KEPT: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "$ref", "required"]);
-const NESTED: Readonly<Record<string, string>> = { anyOf: "anyOf", oneOf: "anyOf", allOf: "allOf" };
+const CHOICES: ReadonlySet<string> = new Set(["anyOf", "oneOf"]);
 const MAPS: ReadonlySet<string> = new Set(["properties", "$defs", "definitions"]);
 const FORMATS: ReadonlySet<unknown> = new Set([
   ...["date-time", "time", "date", "duration", "email"],
@@ -15,9 +15,9 @@ export function outputSchema(schema: JsonSchema): Record<string, unknown> {
   const told: Record<string, unknown> = {};
   const beside: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
-    const nested = NESTED[key];
     if (KEPT.has(key)) told[key] = value;
-    else if (nested !== undefined && Array.isArray(value)) told[nested] = value.map(nestedSchema);
+    else if (CHOICES.has(key) && Array.isArray(value)) told.anyOf = value.map(nestedSchema);
+    else if (key === "allOf" && Array.isArray(value)) told.allOf = value.map(nestedSchema);
     else if (MAPS.has(key)) told[key] = Object.fromEntries(Object.entries(value as object).map(([name, of]) => [name, nestedSchema(of)]));
     else if (key === "items") told[key] = nestedSchema(value);
     else if (key === "format" && FORMATS.has(value)) told[key] = value;

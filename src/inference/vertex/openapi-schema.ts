@@ -108,7 +108,7 @@ function targetOf(ref: string, root: JsonSchema): unknown {
 
 /** There is no word for all of several schemas: they become one. */
 function merged(all: readonly Told[]): Told {
-  const properties = Object.assign({}, ...all.map((part) => part.properties));
+  const properties = Object.fromEntries(all.flatMap((part) => Object.entries(record(part.properties))));
   const required = [...new Set(all.flatMap((part) => (Array.isArray(part.required) ? part.required : [])))];
   return {
     ...Object.assign({}, ...all),

@@ -1,16 +1,16 @@
 /** What the reasons of Chat Completions mean, and the fault that stands where one should. */
 import type { FinishReason } from "#contract/chat/generation";
 
-const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = {
-  stop: "stop",
-  length: "length",
-  tool_calls: "tool-calls",
-  function_call: "tool-calls",
-  content_filter: "content-filter",
-};
+const UNIFIED = new Map<string, FinishReason["unified"]>([
+  ["stop", "stop"],
+  ["length", "length"],
+  ["tool_calls", "tool-calls"],
+  ["function_call", "tool-calls"],
+  ["content_filter", "content-filter"],
+]);
 
 /** @param refused whether the model said so in place of an answer */
 export function finishReasonOf(raw: string, refused: boolean): FinishReason {
-  const unified = UNIFIED[raw] ?? "other";
+  const unified = UNIFIED.get(raw) ?? "other";
   return { unified: refused && unified === "stop" ? "content-filter" : unified, raw };
 }

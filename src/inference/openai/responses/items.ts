@@ -85,7 +85,10 @@ function reasoningData({ id, summary, encrypted_content: encrypted }: RawItem): 
   };
 }
 
-const UNIFIED: Readonly<Record<string, FinishReason["unified"]>> = { max_output_tokens: "length", content_filter: "content-filter" };
+const UNIFIED = new Map<string, FinishReason["unified"]>([
+  ["max_output_tokens", "length"],
+  ["content_filter", "content-filter"],
+]);
 
 /** @param refused whether the model said so in place of an answer */
 export function finishResponse(response: RawResponse, into: GenerationSink, refused: boolean): void {
@@ -96,7 +99,7 @@ export function finishResponse(response: RawResponse, into: GenerationSink, refu
   if (status === "failed" || (error !== undefined && error !== null)) into.fail(faultOfBody(error ?? { code: status }));
   if (status === "incomplete") {
     const raw = details?.reason ?? status;
-    into.finish({ unified: UNIFIED[raw] ?? "other", raw });
+    into.finish({ unified: UNIFIED.get(raw) ?? "other", raw });
     return;
   }
   const isWhole = status === undefined || status === "completed";
