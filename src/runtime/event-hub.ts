@@ -1,9 +1,10 @@
 /** A run's events, to whoever iterates over them; costs nothing while nobody does. */
-import { copyJson } from "#contract/base/json";
 import type { AgentEvent } from "#contract/run/events";
 
 class Subscription implements AsyncIterableIterator<AgentEvent> {
-  readonly #queue: AgentEvent[] = [];
+  /** The oldest last: taking the first of a long list would move all others. */
+  #next: AgentEvent[] = [];
+  #later: AgentEvent[] = [];
   readonly #leave: (subscription: Subscription) => void;
   #wake: ((result: IteratorResult<AgentEvent>) => void) | undefined;
   #isEnded = false;
@@ -16,7 +17,7 @@ class Subscription implements AsyncIterableIterator<AgentEvent> {
     const wake = this.#wake;
     this.#wake = undefined;
     if (wake !== undefined) wake({ done: false, value: event });
-    else this.#queue.push(event);
+    else this.#later.push(event);
   }
 
   end(): void {
@@ -26,7 +27,11 @@ class Subscription implements AsyncIterableIterator<AgentEvent> {
   }
 
   next(): Promise<IteratorResult<AgentEvent>> {
-    const value = this.#queue.shift();
+    if (this.#next.length === 0) {
+      this.#next = this.#later.reverse();
+      this.#later = [];
+    }
+    const value = this.#next.pop();
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#isEnded) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => {
@@ -35,7 +40,8 @@ class Subscription implements AsyncIterableIterator<AgentEvent> {
   }
 
   return(): Promise<IteratorResult<AgentEvent>> {
-    this.#queue.length = 0;
+    this.#next = [];
+    this.#later = [];
     this.end();
     this.#leave(this);
     return Promise.resolve({ done: true, value: undefined });
@@ -55,8 +61,8 @@ export class EventHub {
   }
 
   tell(event: AgentEvent): void {
-    // Here, where somebody listens, since a module may go on with what it emitted.
-    const told = event.type === "module.emitted" ? { ...event, event: copyJson(event.event, "event") } : event;
+    // A module may go on with what it emitted, which is JSON by now.
+    const told = event.type === "module.emitted" ? { ...event, event: JSON.parse(JSON.stringify(event.event)) } : event;
     for (const subscription of this.#subscriptions) subscription.push(told);
   }
 

@@ -1,7 +1,7 @@
 /** What was given to the package stays as it was given: params are frozen, events are copied. */
-import { Agent, type AgentEvent, Task } from "asimov-agents";
+import { Agent, type AgentEvent, type ModuleContext, Task } from "asimov-agents";
 import { describe, expect, it } from "vitest";
-import { newTask, nodeOf, runNodes, runWithEvents, success } from "../run/support.ts";
+import { deferred, newTask, nodeOf, runNodes, runWithEvents, success } from "../run/support.ts";
 
 const attempt = (work: () => unknown): unknown => {
   try {
@@ -61,6 +61,22 @@ describe("event that a module emits", () => {
       { type: "progress", steps: ["read"] },
       { type: "progress", steps: ["read", "write"] },
     ]);
+  });
+
+  it("comes in the order of its telling, however late it is read", async () => {
+    const { promise, resolve } = deferred();
+    const tell = (emit: ModuleContext["emit"], numbers: number[]) => numbers.map((number) => emit({ type: "progress", number }));
+    const node = nodeOf("n", [], async ({ emit }) => {
+      tell(emit, [1, 2, 3]);
+      await promise;
+      tell(emit, [4, 5]);
+      return success();
+    });
+    const seen: unknown[] = [];
+    for await (const event of new Agent({ nodes: [node] }).start(newTask()).events()) {
+      if (event.type === "module.emitted" && seen.push(event.event.number) === 2) resolve();
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
   });
 
   it.each([
