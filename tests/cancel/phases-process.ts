@@ -13,8 +13,8 @@ for (const [phase, prepare] of Object.entries(phases)) {
   const run = new Agent(options).start(newTask());
   await arrived;
   await run.cancel("enough");
-  // Once around the loop, so that what was closed is gone.
-  await new Promise((resolve) => setImmediate(resolve));
+  // Twice around the loop, so that what was closed is gone, and what that had begun has seen it.
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   left[phase] = process.getActiveResourcesInfo().filter((kind) => kind !== "PipeWrap");
 }
 console.log(JSON.stringify(left));
