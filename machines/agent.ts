@@ -26,7 +26,7 @@ import {
 } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { endMessage, endOfRun, outcomeOfRun } from "#contract/run/end";
-import type { AgentEvent } from "#contract/run/events";
+import type { RunEvent } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { beginStep, markSaved, nodesToSave, type RunState, runnable, settleStep, startState, withErrors } from "#contract/run/state";
 import type { SnapshotRef } from "#contract/store/snapshot";
@@ -97,7 +97,7 @@ type Parts = { context: AgentMachineContext };
 const endOf = ({ context }: Parts): TaskEnd => endOfRun(context);
 
 interface Enqueue {
-  emit(event: AgentEvent): void;
+  emit(event: RunEvent): void;
   sendTo(target: "outbox", event: PublishEvent): void;
 }
 
@@ -157,7 +157,7 @@ export const agentMachine = setup({
     input: {} as AgentMachineInput,
     events: {} as AgentMachineEvent,
     output: {} as TaskOutcomeJSON,
-    emitted: {} as AgentEvent,
+    emitted: {} as RunEvent,
   },
   actors: {
     task: taskMachine,
@@ -194,7 +194,7 @@ export const agentMachine = setup({
   actions: {
     startTask: sendTo("task", { type: "task.start" }),
     endTask: sendTo("task", (parts) => ({ type: "task.end", end: endOf(parts) })),
-    tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, taskId: context.task.id, graph: context.path })),
+    tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, graph: context.path })),
     tellEnded: emit((parts) => ({ type: "run.ended", status: endOf(parts).status, graph: parts.context.path })),
     beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
     /** What `settleStep` and `beginStep` do, at once: most steps of a run end so. */

@@ -258,7 +258,7 @@ export class Agent {
     const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
     const limits = new EffectLimits(clock, { limitMs, graceMs });
     const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-    const { agent, cache: state, cut } = readSnapshot(stored);
+    const { agent, cache: state, cut, told } = readSnapshot(stored);
     if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
     // Restoring the actor checks the graph; the cache is touched only when it fits.
     const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>, signal);
@@ -271,6 +271,7 @@ export class Agent {
       throw error;
     }
     scope.run.restoredCut = cut;
+    scope.run.events.told = told;
     // In a task of its own: the caller's subscription comes some microtasks later.
     setTimeout(() => {
       scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });

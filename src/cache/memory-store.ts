@@ -1,8 +1,9 @@
 /** What all views of one memory cache share: JSON texts and mailboxes by prefix and suffix, dropped when they are empty. */
+
+import { Queue } from "#contract/base/queue";
 import type { CacheEntry } from "#contract/store/cache";
 import { cacheClosed } from "./failures.ts";
 import type { Affixes } from "./keys.ts";
-import { Queue } from "./queue.ts";
 import { Waiters } from "./waiters.ts";
 
 export interface Inbox {

@@ -1,8 +1,8 @@
 /** The receivers that wait at one mailbox: served in the order they came, and gone without a trace when they leave. */
 
 import { setLongTimeout } from "#contract/base/long-timer";
+import { Queue } from "#contract/base/queue";
 import type { ReceiveOptions } from "#contract/store/cache";
-import { Queue } from "./queue.ts";
 
 interface Waiter {
   /** Asks only for what is there. */

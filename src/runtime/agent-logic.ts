@@ -13,7 +13,7 @@ import { requireRestored } from "#contract/base/require-restored";
 import { requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import type { ErrorReport } from "#contract/node/result";
-import type { AgentEvent } from "#contract/run/events";
+import type { RunEvent } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import type { RunState } from "#contract/run/state";
 import { type AgentMachineInput, agentMachine } from "#machines/agent";
@@ -162,9 +162,9 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = scopes.get(actorScope.self) as GraphScope;
       actorScope.self.on("*", (event: unknown) => {
-        const told = event as AgentEvent;
+        const told = event as RunEvent;
         if (told.type === "error.reported") binding.onReport?.(scope, told.report);
-        scope.run.events.tell(told);
+        scope.run.events.tell(told, scope.path);
       });
       const { task } = snapshot.children as Record<
         string,

@@ -1,8 +1,10 @@
 /** One run as whoever started it sees it: events, messages, cancelling and snapshots; its outcome always settles. */
 import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xstate";
+import { z } from "zod";
 import { AsimovError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
+import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import type { CallScope } from "#contract/chat/call-scope";
 import type { AgentEvent } from "#contract/run/events";
@@ -10,6 +12,17 @@ import type { TaskOutcome } from "#contract/run/outcome";
 import type { SnapshotRef } from "#contract/store/snapshot";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
+
+export interface EventsOptions {
+  /** Events that wait for their reader; at least 1, `Infinity` for no limit. Default 10,000. */
+  maxBuffered?: number;
+}
+
+const eventsSchema = z.strictObject({
+  maxBuffered: z
+    .union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a whole number, at least 1, or Infinity" })
+    .default(10_000),
+});
 
 export interface AgentRun {
   /** Stable over restores. */
@@ -19,8 +32,11 @@ export interface AgentRun {
   readonly actor: Actor<AgentLogic>;
   /** Rejects only for misuse, such as a condition with a syntax error; what fails inside the run is in the outcome. */
   readonly outcome: Promise<TaskOutcome>;
-  /** Events from now on; ends with the run. */
-  events(): AsyncIterable<AgentEvent>;
+  /**
+   * Events from now on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
+   * place. @throws AsimovError `invalid-options`
+   */
+  events(options?: EventsOptions): AsyncIterable<AgentEvent>;
   /**
    * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.
    * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`
@@ -70,7 +86,7 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
     task: run.task,
     actor,
     outcome,
-    events: () => run.events.subscribe(),
+    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema, options, "events").maxBuffered),
     async send(mailbox, message) {
       requireName(mailbox, "mailbox");
       run.inputMailboxes.require(mailbox);

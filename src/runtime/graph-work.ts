@@ -15,12 +15,12 @@ import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
 import type { Failure } from "#contract/node/result";
 import type {
-  AgentEventBody,
   LimitHost,
   ModuleHost,
   ModuleKeeper,
   ModuleRunner,
   NodesHost,
+  RunEventBody,
   RunningGenerator,
   RunningModule,
 } from "#contract/run/host";
@@ -118,8 +118,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return job;
   }
 
-  tell(event: AgentEventBody): void {
-    if (this.run.events.isHeard) this.run.events.tell({ ...event, graph: this.#path });
+  tell(event: RunEventBody): void {
+    this.run.events.tell(event, this.#path);
   }
 
   generatorStarted({ node, visit }: ModuleOrder, module: string): void {

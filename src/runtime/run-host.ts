@@ -66,7 +66,7 @@ export class RunHost implements Outbox {
   readonly runId: string;
   readonly task: Task;
   readonly cache: Cache;
-  readonly events = new EventHub();
+  readonly events: EventHub;
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** The agent actor of the whole run. */
@@ -93,6 +93,7 @@ export class RunHost implements Outbox {
     this.services = services;
     this.runId = run.runId;
     this.task = run.task;
+    this.events = new EventHub(run.task.id, services.clock);
     this.isRestored = run.restored !== undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
@@ -184,7 +185,7 @@ export class RunHost implements Outbox {
     const { root } = this;
     const { nodes, hint } = about;
     return this.limited("storing a snapshot", async () => {
-      const parts = await takeSnapshot(root, this.cache, about.cut);
+      const parts = await takeSnapshot(root, this.cache, { cut: about.cut, told: this.events.told });
       const createdAt = this.services.clock.now();
       return this.services.snapshotStore().save({ taskId: this.task.id, nodes, createdAt, parts, ...(hint === undefined ? {} : { hint }) });
     });
@@ -237,7 +238,7 @@ export class RunHost implements Outbox {
     const nodes = this.currentNodes;
     try {
       const ref = await this.snapshot({ nodes });
-      this.events.tell({ type: "snapshot.saved", ref, nodes, graph: [] });
+      this.events.tell({ type: "snapshot.saved", ref, nodes }, []);
     } catch (error) {
       if (this.#isFinished) return;
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";

@@ -30,6 +30,8 @@ export function pendingAdditions({ children }: PersistedAgent): string[] {
 
 interface AgentPart {
   cut?: string;
+  /** Events that the run had told: it goes on to number them from there. */
+  told: number;
   agent: PersistedAgent;
 }
 
@@ -50,7 +52,11 @@ function textOf(state: object): string {
 }
 
 /** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string | undefined): Promise<Map<string, string>> {
+export async function takeSnapshot(
+  root: AnyActorRef,
+  cache: Cache,
+  { cut, told }: { cut: string | undefined; told: number },
+): Promise<Map<string, string>> {
   const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
   const { task, state, ...context } = persisted.context;
@@ -61,6 +67,7 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string 
   const parts = new Map<string, string>();
   const part: AgentPart = {
     ...(cut === undefined ? {} : { cut }),
+    told,
     agent: {
       ...persisted,
       context: { ...context, state: progress } as PersistedAgent["context"],
@@ -91,6 +98,7 @@ export interface RestoredState {
   task: TaskJSON;
   cache: CacheState;
   cut: string | undefined;
+  told: number;
 }
 
 const record = z.record(z.string(), z.unknown());
@@ -98,6 +106,7 @@ const child = z.looseObject({ snapshot: record });
 const SHAPES = {
   agent: z.looseObject({
     cut: z.string().optional(),
+    told: z.int().min(0),
     agent: z.looseObject({
       context: z.looseObject({ runId: z.string(), state: record }),
       children: z.looseObject({ nodes: child, task: child }),
@@ -126,7 +135,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, cut } = part<AgentPart>("agent", SHAPES.agent);
+  const { agent, cut, told } = part<AgentPart>("agent", SHAPES.agent);
   const task = part<TaskJSON>("task", SHAPES.task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
@@ -148,7 +157,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   Object.assign(agent.context.state, { graph: part("graph", SHAPES.graph), levels: part("levels", SHAPES.levels) });
   taskChild.snapshot.context = { task };
   pool.snapshot.nodes = Object.fromEntries(nodes);
-  return { agent, task, cache: { values, mailboxes }, cut };
+  return { agent, task, cache: { values, mailboxes }, cut, told };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
 import { systemClock } from "#contract/base/services";
 import { defineNode } from "#contract/node/definition";
-import type { AgentEventBody, NodesHost } from "#contract/run/host";
+import type { NodesHost, RunEventBody } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
 
 describe("supervisor of nodes", () => {
   it("tells of a node whose own actor breaks down: the step is completed, and so is the next with that node", async () => {
-    const told: AgentEventBody[] = [];
+    const told: RunEventBody[] = [];
     const host: NodesHost = {
       clock: systemClock,
       nodeNames: ["n"],

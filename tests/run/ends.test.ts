@@ -458,48 +458,6 @@ describe("state of the latest run", () => {
   });
 });
 
-describe("events of a run", () => {
-  it("come in the order in which things happen, and end with the run", async () => {
-    const { events } = await runWithEvents([
-      nodeOf("a", [], ({ emit }) => {
-        emit({ type: "progress", done: 0.5 });
-        return success();
-      }),
-      failing("b", ["a"]),
-    ]);
-    expect(events.map(({ type }) => type)).toEqual([
-      "run.started",
-      "step.started",
-      "node.started",
-      "module.emitted",
-      "node.completed",
-      "step.started",
-      "node.started",
-      "node.failed",
-      "error.reported",
-      "run.ended",
-    ]);
-    expect(events[3]).toEqual({ type: "module.emitted", node: "a", module: "a", event: { type: "progress", done: 0.5 }, graph: [] });
-    expect(events.at(-1)).toEqual({ type: "run.ended", status: "PARTIAL", graph: [] });
-  });
-
-  it("name the nested graph that they are of", async () => {
-    const { events } = await runWithEvents([new Node({ name: "outer", nodes: [new Node({ name: "inner", nodes: [nodeOf("leaf")] })] })]);
-    expect(events).toContainEqual({ type: "node.completed", node: "leaf", graph: ["outer", "inner"] });
-    expect(events).toContainEqual({ type: "node.completed", node: "outer", graph: [] });
-  });
-
-  it("end also for whoever comes after the end, or leaves before", async () => {
-    const run = new Agent({ nodes: [nodeOf("a"), nodeOf("b", ["a"])] }).start(newTask());
-    for await (const event of run.events()) {
-      expect(event.type).toBe("run.started");
-      break;
-    }
-    await run.outcome;
-    for await (const event of run.events()) expect.unreachable(event.type);
-  });
-});
-
 describe("run that is stopped from outside", () => {
   it("rejects its outcome with `run-stopped`", async () => {
     const started = deferred();

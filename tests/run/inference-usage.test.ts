@@ -53,7 +53,7 @@ describe("usage of a run", () => {
     const client = new ScriptedInferenceClient([answer(1, 2)]);
     const inner = nodeOf("inner", [], calling(client));
     const { events } = await runWithEvents([new Node({ name: "outer", nodes: [inner] })]);
-    expect(events.filter(({ type }) => type === "usage.recorded")).toEqual([
+    expect(events.filter(({ type }) => type === "usage.recorded")).toMatchObject([
       { type: "usage.recorded", node: "inner", graph: ["outer"], usage: used(1, 2) },
     ]);
   });

@@ -9,8 +9,17 @@ import type { SnapshotRef } from "#contract/store/snapshot";
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
 type Told<T> = T & { graph: readonly string[] };
 
-export type AgentEvent = Told<
-  | { type: "run.started"; runId: string; taskId: string }
+interface Numbered {
+  /** 1, 2, 3 … of its run, the same for every subscriber; what is told while nobody listens counts too. */
+  seq: number;
+  /** Milliseconds since 1970. */
+  at: number;
+  taskId: string;
+}
+
+/** What happens in a run, before it is numbered. */
+export type RunEvent = Told<
+  | { type: "run.started"; runId: string }
   | { type: "run.restored"; runId: string; generation: number; keptForeignKeys: boolean }
   | { type: "step.started"; nodes: readonly string[]; iteration: number }
   | { type: "node.started"; node: string; visit: number }
@@ -30,3 +39,8 @@ export type AgentEvent = Told<
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
   | { type: "run.ended"; status: TaskStatus }
 >;
+
+/** In the place of the `count` events that one subscriber did not read in time; `seq` and `at` are those of the last of them. */
+type EventsDropped = Told<{ type: "events.dropped"; count: number }>;
+
+export type AgentEvent = Numbered & (RunEvent | EventsDropped);

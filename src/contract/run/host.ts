@@ -14,10 +14,10 @@ import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
 import type { Failure } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
-import type { AgentEvent } from "./events.ts";
+import type { RunEvent } from "./events.ts";
 
 /** An event before the graph that tells it is named. */
-export type AgentEventBody = WithoutGraph<AgentEvent>;
+export type RunEventBody = WithoutGraph<RunEvent>;
 type WithoutGraph<T> = T extends unknown ? Omit<T, "graph"> : never;
 
 /** A generator that gives one yield a visit, and the context that it was started with. */
@@ -78,7 +78,7 @@ export interface ModuleHost {
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];
-  tell(event: AgentEventBody): void;
+  tell(event: RunEventBody): void;
   /** A module of the node works from now on, or no longer. */
   working(node: string, change: 1 | -1): void;
   /** Keeps what a module threw, for its siblings to see as the cause of their end. */
@@ -100,7 +100,7 @@ export interface NodesHost {
   readonly clock: Clock;
   readonly nodeNames: readonly string[];
   definition(node: string): NodeDefinition;
-  tell(event: AgentEventBody): void;
+  tell(event: RunEventBody): void;
   nodeStarted(node: string, visit: number): void;
   nodeEnded(node: string, status: string, durationMs: number, failure: Failure | undefined): void;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Queue, type QueueItem } from "#cache/queue";
+import { Queue, type QueueItem } from "#contract/base/queue";
 
 describe("queue", () => {
   it("behaves as an array does, whatever leaves from its middle", () => {

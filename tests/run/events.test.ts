@@ -1,0 +1,233 @@
+import { Agent, type AgentEvent, MemorySnapshotStore, Node } from "asimov-agents";
+import { describe, expect, it } from "vitest";
+import { deferred, failing, newTask, nodeOf, runWithEvents, success } from "./support.ts";
+
+/** A run of one node that emits so many events at once, when it is told to. */
+function emitting(count: number) {
+  const go = deferred();
+  const work = nodeOf("a", [], async ({ emit }) => {
+    await go.promise;
+    for (let index = 0; index < count; index++) emit({ type: "tick", index });
+    return success();
+  });
+  return { run: new Agent({ nodes: [work] }).start(newTask()), go: () => go.resolve() };
+}
+
+async function allOf(events: AsyncIterable<AgentEvent>): Promise<AgentEvent[]> {
+  const all: AgentEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+const numbersOf = (events: readonly AgentEvent[]): number[] => events.map(({ seq }) => seq);
+const upTo = (last: number, first = 1): number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+describe("events of a run", () => {
+  it("come in the order in which things happen, and end with the run", async () => {
+    const { events } = await runWithEvents([
+      nodeOf("a", [], ({ emit }) => {
+        emit({ type: "progress", done: 0.5 });
+        return success();
+      }),
+      failing("b", ["a"]),
+    ]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "run.started",
+      "step.started",
+      "node.started",
+      "module.emitted",
+      "node.completed",
+      "step.started",
+      "node.started",
+      "node.failed",
+      "error.reported",
+      "run.ended",
+    ]);
+    expect(events[3]).toMatchObject({ type: "module.emitted", node: "a", module: "a", event: { type: "progress", done: 0.5 }, graph: [] });
+    expect(events.at(-1)).toMatchObject({ type: "run.ended", status: "PARTIAL", graph: [] });
+  });
+
+  it("name the nested graph that they are of", async () => {
+    const { events } = await runWithEvents([new Node({ name: "outer", nodes: [new Node({ name: "inner", nodes: [nodeOf("leaf")] })] })]);
+    expect(events).toContainEqual(expect.objectContaining({ type: "node.completed", node: "leaf", graph: ["outer", "inner"] }));
+    expect(events).toContainEqual(expect.objectContaining({ type: "node.completed", node: "outer", graph: [] }));
+  });
+
+  it("end also for whoever comes after the end, or leaves before", async () => {
+    const run = new Agent({ nodes: [nodeOf("a"), nodeOf("b", ["a"])] }).start(newTask());
+    for await (const event of run.events()) {
+      expect(event.type).toBe("run.started");
+      break;
+    }
+    await run.outcome;
+    for await (const event of run.events()) expect.unreachable(event.type);
+  });
+});
+
+describe("an event", () => {
+  it("has its number, the moment and the task, in nested graphs too", async () => {
+    const before = Date.now();
+    const { events, outcome } = await runWithEvents([nodeOf("a"), new Node({ name: "outer", nodes: [nodeOf("leaf"), failing("broken")] })]);
+    expect(numbersOf(events)).toEqual(upTo(events.length));
+    const moments = [before, ...events.map(({ at }) => at), Date.now()];
+    expect(moments).toEqual(moments.toSorted((a, b) => a - b));
+    expect(new Set(events.map(({ taskId }) => taskId))).toEqual(new Set([outcome.task.id]));
+  });
+
+  it("has the same number for every subscriber, and counts while nobody listens", async () => {
+    const ready = deferred();
+    const late = deferred();
+    const nodes = [
+      nodeOf("a", [], async () => {
+        ready.resolve();
+        await late.promise;
+        return success();
+      }),
+    ];
+    const run = new Agent({ nodes }).start(newTask());
+    await ready.promise;
+    const [first, second] = [run.events(), run.events()];
+    late.resolve();
+    const [one, two] = await Promise.all([allOf(first), allOf(second)]);
+    expect(one).toEqual(two);
+    // Before: run.started, step.started, node.started.
+    expect(one[0]).toMatchObject({ type: "node.completed", seq: 4 });
+  });
+
+  it("of another run is numbered from 1", async () => {
+    const agent = new Agent({ nodes: [nodeOf("a")] });
+    for (let run = 0; run < 2; run++) expect((await allOf(agent.start(newTask()).events()))[0]).toMatchObject({ seq: 1 });
+  });
+
+  it("of a restored run goes on from the number that its snapshot holds", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = () => [nodeOf("a"), nodeOf("b", ["a"], undefined, { snapshot: "ALWAYS" })];
+    const run = new Agent({ nodes: nodes(), snapshotStore }).start(newTask());
+    const first = await allOf(run.events());
+    const [ref] = await snapshotStore.list(run.task.id);
+    const restored = await allOf((await new Agent({ nodes: nodes(), snapshotStore }).startFromSnapshot(ref ?? "")).events());
+    const saved = first.find(({ type }) => type === "snapshot.saved")?.seq ?? 0;
+    expect(saved).toBeGreaterThan(1);
+    expect(restored[0]).toMatchObject({ type: "run.restored", seq: saved });
+    expect(numbersOf(restored)).toEqual(upTo(saved + restored.length - 1, saved));
+  });
+});
+
+describe("a subscription to a run's events", () => {
+  it("keeps what is unread up to its bound, and tells in the place of the oldest how many were dropped", async () => {
+    const { run, go } = emitting(10);
+    const events = run.events({ maxBuffered: 4 });
+    go();
+    await run.outcome;
+    const all = await allOf(events);
+    // 3 before the ticks, 10 ticks, node.completed, run.ended.
+    expect(all[0]).toMatchObject({ type: "events.dropped", count: 11, seq: 11, graph: [], taskId: run.task.id });
+    expect(numbersOf(all)).toEqual(upTo(15, 11));
+    expect(all.at(-1)).toMatchObject({ type: "run.ended" });
+  });
+
+  it("drops nothing at its bound, and nothing that is read in time", async () => {
+    const { run, go } = emitting(10);
+    const [unread, read] = [run.events({ maxBuffered: 15 }), run.events({ maxBuffered: 1 })];
+    const inTime: AgentEvent[] = [];
+    const reader = read[Symbol.asyncIterator]();
+    // As many readers as events: each waits before its event comes.
+    const reading = Promise.all(
+      upTo(16).map(async () => {
+        const { value } = await reader.next();
+        if (value !== undefined) inTime.push(value);
+      }),
+    );
+    go();
+    await run.outcome;
+    await reading;
+    expect(numbersOf(inTime)).toEqual(upTo(15));
+    expect(numbersOf(await allOf(unread))).toEqual(upTo(15));
+  });
+
+  it("counts anew what is dropped after the count was read", async () => {
+    const halves = [deferred(), deferred()];
+    const between = deferred();
+    const work = nodeOf("a", [], async ({ emit }) => {
+      await halves[0]?.promise;
+      for (let index = 0; index < 5; index++) emit({ type: "tick", index });
+      between.resolve();
+      await halves[1]?.promise;
+      for (let index = 0; index < 5; index++) emit({ type: "tick", index });
+      return success();
+    });
+    const run = new Agent({ nodes: [work] }).start(newTask());
+    const events = run.events({ maxBuffered: 2 })[Symbol.asyncIterator]();
+    halves[0]?.resolve();
+    await between.promise;
+    expect((await events.next()).value).toMatchObject({ type: "events.dropped", count: 6, seq: 6 });
+    expect((await events.next()).value).toMatchObject({ type: "module.emitted", seq: 7 });
+    halves[1]?.resolve();
+    await run.outcome;
+    // 8 was unread; 9 to 13 are the second ticks, then the two ends.
+    expect((await events.next()).value).toMatchObject({ type: "events.dropped", count: 6, seq: 13 });
+    expect((await events.next()).value).toMatchObject({ type: "node.completed", seq: 14 });
+    expect((await events.next()).value).toMatchObject({ type: "run.ended", seq: 15 });
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("holds 10,000 events by default, and any number when it is told so", async () => {
+    const { run, go } = emitting(10_100);
+    const [bounded, unbounded] = [run.events(), run.events({ maxBuffered: Number.POSITIVE_INFINITY })];
+    go();
+    await run.outcome;
+    const kept = await allOf(bounded);
+    expect(kept[0]).toMatchObject({ type: "events.dropped", count: 105 });
+    expect(kept).toHaveLength(10_001);
+    expect(await allOf(unbounded)).toHaveLength(10_105);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, "many"])("refuses a bound of %s", async (maxBuffered) => {
+    const { run, go } = emitting(0);
+    expect(() => run.events({ maxBuffered: maxBuffered as number })).toThrow(expect.objectContaining({ code: "invalid-options" }));
+    expect(() => run.events({ most: 1 } as never)).toThrow(/events: Unrecognized key: "most"/);
+    go();
+    await run.outcome;
+  });
+
+  it("answers calls of `next` that do not wait for each other in order, and all of them at the end", async () => {
+    const { run, go } = emitting(0);
+    const events = run.events()[Symbol.asyncIterator]();
+    const asked = upTo(8).map(() => events.next());
+    go();
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ value }) => value?.type)).toEqual([
+      "run.started",
+      "step.started",
+      "node.started",
+      "node.completed",
+      "run.ended",
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(answers.map(({ done }) => done)).toEqual([...Array(5).fill(false), ...Array(3).fill(true)]);
+  });
+
+  it("answers every waiting `next` when it is left, and gives nothing more", async () => {
+    const { run, go } = emitting(3);
+    const events = run.events()[Symbol.asyncIterator]();
+    for (let index = 0; index < 3; index++) await events.next();
+    const waiting = [events.next(), events.next()];
+    const done = { done: true, value: undefined };
+    expect(await events.return?.()).toEqual(done);
+    expect(await Promise.all(waiting)).toEqual([done, done]);
+    go();
+    await run.outcome;
+    expect(await events.next()).toEqual(done);
+  });
+
+  it("is left with events unread: they are gone", async () => {
+    const { run, go } = emitting(3);
+    const events = run.events({ maxBuffered: 2 })[Symbol.asyncIterator]();
+    go();
+    await run.outcome;
+    await events.return?.();
+    expect(await events.next()).toEqual({ done: true, value: undefined });
+  });
+});
