@@ -86,12 +86,16 @@ export class SnapshotError extends AsimovError {}
 
 brand(SnapshotError, "SnapshotError");
 
+/** Characters of a thrown object that is no error. */
+const MAX_SHOWN = 1_000;
+
 /** The message of anything that was thrown; always a string, never throws itself. */
 export function messageOf(error: unknown): string {
   try {
     const message: unknown = typeof error === "object" && error !== null ? (error as { message?: unknown }).message : undefined;
     if (typeof message === "string" && message !== "") return message;
-    return error instanceof Error ? String(error.name) : String(error);
+    if (error instanceof Error) return String(error.name);
+    return typeof error === "object" && error !== null ? JSON.stringify(error).slice(0, MAX_SHOWN) : String(error);
   } catch {
     return "a value that cannot be shown was thrown";
   }
