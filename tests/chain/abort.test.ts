@@ -225,22 +225,26 @@ describe.each(Object.entries(models))("a chain on %s, aborted", (_name, open) =>
 });
 
 describe("a checkpoint that never answers", () => {
-  const never = (): Promise<never> => new Promise(() => {});
-  const silent: Record<string, Checkpoint> = {
-    "when it is loaded": { load: never, save: async () => {} },
-    "when it saves what leads to the ask": { load: async () => undefined, save: never },
-    "when it saves the end": {
+  const silent: Record<string, (never: () => Promise<never>) => Checkpoint> = {
+    "when it is loaded": (never) => ({ load: never, save: async () => {} }),
+    "when it saves what leads to the ask": (never) => ({ load: async () => undefined, save: never }),
+    "when it saves the end": (never) => ({
       load: async () => undefined,
       save: (state) => ((state as { snapshot: { status: string } }).snapshot.status === "done" ? never() : Promise.resolve()),
-    },
+    }),
   };
 
-  it.each(Object.entries(silent))("%s, holds a chain no longer than until its abort", async (_, checkpoint) => {
+  it.each(Object.entries(silent))("%s, holds a chain no longer than until its abort", async (_, checkpointOf) => {
     const controller = new AbortController();
     const client = new ScriptedInferenceClient(["Done."]);
     const { signal } = controller;
+    const asked = Promise.withResolvers<void>();
+    const checkpoint = checkpointOf(() => {
+      asked.resolve();
+      return new Promise(() => {});
+    });
     const ended = client.toolChain(ask, [], { checkpoint, signal }).catch((error: unknown) => error);
-    await new Promise((resolve) => setImmediate(resolve));
+    await asked.promise;
     controller.abort(REASON);
     expect(await ended).toMatchObject({ name: "AbortError", code: "aborted", cause: REASON });
     expect(getEventListeners(signal, "abort")).toEqual([]);
@@ -263,6 +267,7 @@ describe("a checkpoint that never answers", () => {
   });
 
   it("holds no chain that was aborted before", async () => {
+    const never = (): Promise<never> => new Promise(() => {});
     const checkpoint = { load: never, save: never };
     const chain = new ScriptedInferenceClient([]).toolChain(ask, [], { checkpoint, signal: AbortSignal.abort(REASON) });
     await expect(chain).rejects.toMatchObject({ name: "AbortError", cause: REASON });
