@@ -1,5 +1,6 @@
 /** Refuses what is not one Lua expression, and says where Lua stops to understand it. */
 import { ConditionError } from "#contract/base/errors";
+import { libraryAsValue } from "./lua-names.ts";
 import { type LuaToken, luaTokens } from "./lua-tokens.ts";
 
 const MAX_SOURCE_BYTES = 4096;
@@ -34,6 +35,21 @@ function refuse(source: string, reason: string): never {
     code: "condition-syntax",
     condition: source,
   });
+}
+
+/** @throws ConditionError `condition-name` for a value under the name of a function of Lua, which is never read */
+export function checkNames(source: string): void {
+  const found = libraryAsValue(source);
+  if (found === undefined) return;
+  const { name, isFunction, start } = found;
+  const use = isFunction
+    ? `is Lua's function, and is there to be called: \`${name}(…)\``
+    : "is Lua's library, and is there for its functions";
+  throw new ConditionError(
+    `The condition ${shown(source)} takes \`${name}\` for a value at ${position(source, start)}; in a condition \`${name}\` ${use}. ` +
+      "Keep the value under another key, and use that name.",
+    { code: "condition-name", condition: source },
+  );
 }
 
 /** @throws ConditionError `condition-syntax` for what need not, or must not, be given to the compiler */

@@ -4,7 +4,7 @@
  * Runs with the whole libraries as globals; afterwards there are no globals, and the result is the metatable of every environment.
  * A library is an empty table that looks its functions up in a table which no expression can name, so that no expression changes it.
  *
- * Left out, since C code is not interrupted by the instruction hook: `string.rep`, `format`, patterns and their functions, and the
+ * Left out, since C code goes on when its steps are spent, until it gives back: `string.rep`, `format`, patterns and their functions, and the
  * functions of `table` that trust a length (`insert`, `remove`, `move`, `sort`: `#t` may be 2^62). Left out, since the next evaluation
  * would see it, or a resumed run would decide otherwise: `math.random`, `math.randomseed`.
  */
@@ -18,7 +18,7 @@ local kept = {
 }
 local error, len, max, search, sub = error, string.len, math.max, string.find, string.sub
 
--- Naive search takes time proportional to both lengths, so a long one is cut into windows, between which the budget is checked.
+-- Naive search takes time proportional to both lengths, so a long one is cut into windows, between which spent steps stop it.
 local function find(text, needle, init)
   local whole, part = len(text), len(needle)
   if whole * part <= 65536 then return search(text, needle, init, true) end

@@ -1,20 +1,10 @@
 /** The free names of a Lua condition, found by a lexer that knows Lua's scopes: each name is at most one key to read. */
 import { type LuaToken, luaTokens } from "./lua-tokens.ts";
 
+const TABLES: ReadonlySet<string> = new Set(["math", "string", "table", "utf8"]);
+const FUNCTIONS: ReadonlySet<string> = new Set(["ipairs", "next", "pairs", "select", "tonumber", "tostring", "type"]);
 /** What a condition finds besides the names of its scope; these are never read from the cache. */
-export const CONDITION_LIBRARIES: ReadonlySet<string> = new Set([
-  "ipairs",
-  "math",
-  "next",
-  "pairs",
-  "select",
-  "string",
-  "table",
-  "tonumber",
-  "tostring",
-  "type",
-  "utf8",
-]);
+export const CONDITION_LIBRARIES: ReadonlySet<string> = new Set([...TABLES, ...FUNCTIONS]);
 
 /** An open bracket, or an open block with the names that are local to it. */
 interface Frame {
@@ -42,10 +32,10 @@ function endsExpression(token: LuaToken | undefined): boolean {
   return true;
 }
 
-/** Every name that is read from, or written to, the environment: the libraries are included. Sorted, without repetition. */
-export function environmentNames(source: string): string[] {
+/** Every use of a name that is read from, or written to, the environment, with the token after it: the libraries are included. */
+function environmentUses(source: string): { name: LuaToken; after: LuaToken | undefined }[] {
   const tokens = luaTokens(source);
-  const names = new Set<string>();
+  const uses: { name: LuaToken; after: LuaToken | undefined }[] = [];
   const frames: Frame[] = [frame("")];
   const depths = new Map<string, number>();
   let at = 0;
@@ -101,7 +91,7 @@ export function environmentNames(source: string): string[] {
       const isField = before?.kind === "symbol" && (before.text === "." || before.text === ":");
       const isLabel = before?.text === "goto" || (before?.text === "::" && text() === "::");
       const isKey = top().closing === "}" && text() === "=" && (before?.text === "{" || before?.text === "," || before?.text === ";");
-      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0) names.add(token.text);
+      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0) uses.push({ name: token, after: tokens[at] });
       continue;
     }
     if (token.kind !== "keyword" && token.kind !== "symbol") continue;
@@ -114,7 +104,7 @@ export function environmentNames(source: string): string[] {
       case "function": {
         let implicit: string[] = [];
         if (isName()) {
-          if ((depths.get(text() as string) ?? 0) === 0) names.add(text() as string);
+          if ((depths.get(text() as string) ?? 0) === 0) uses.push({ name: tokens[at] as LuaToken, after: undefined });
           at += 1;
           while ((text() === "." || text() === ":") && tokens[at + 1]?.kind === "name") {
             if (text() === ":") implicit = ["self"];
@@ -166,7 +156,28 @@ export function environmentNames(source: string): string[] {
         break;
     }
   }
-  return [...names].sort();
+  return uses;
+}
+
+/** Every name that is read from, or written to, the environment: the libraries are included. Sorted, without repetition. */
+export function environmentNames(source: string): string[] {
+  return [...new Set(environmentUses(source).map(({ name }) => name.text))].sort();
+}
+
+/**
+ * The first use of a library's name that is neither a call of the function nor a look into the table: whoever wrote it means a value of
+ * that name, which is never read.
+ */
+export function libraryAsValue(source: string): { name: string; isFunction: boolean; start: number } | undefined {
+  for (const { name, after } of environmentUses(source)) {
+    if (!CONDITION_LIBRARIES.has(name.text)) continue;
+    const isFunction = FUNCTIONS.has(name.text);
+    const isMeant = isFunction
+      ? after?.kind === "string" || after?.text === "(" || after?.text === "{"
+      : after?.text === "." || after?.text === "[";
+    if (!isMeant) return { name: name.text, isFunction, start: name.start };
+  }
+  return undefined;
 }
 
 /**

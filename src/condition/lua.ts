@@ -2,7 +2,7 @@
 
 import { ConditionError } from "#contract/base/errors";
 import type { CompiledCondition, ConditionEngine, ConditionScope } from "#contract/node/condition";
-import { checkSource, functionText, plainMessage, shown, syntaxError } from "./check-source.ts";
+import { checkNames, checkSource, functionText, plainMessage, shown, syntaxError } from "./check-source.ts";
 import { CONDITION_LIBRARIES, environmentNames } from "./lua-names.ts";
 import { ScopeRefusal } from "./push-value.ts";
 import { type Outcome, Sandbox } from "./sandbox.ts";
@@ -118,12 +118,13 @@ function conditionOf(source: string): CompiledCondition {
 }
 
 /**
- * The engine for Lua conditions. wasmoon is loaded at the first `compile`, once for the whole process.
+ * The engine for Lua conditions. It travels with the package, and is compiled at the first `compile`, once for the whole process.
  *
  * A condition is one Lua 5.4 expression of at most 4,096 bytes. Beside its scope it finds `math` (without `random`), `type`, `tostring`,
  * `tonumber`, `pairs`, `ipairs`, `next`, `select`, `string.byte char find len lower reverse sub upper` (also as methods; `find` takes its
- * needle literally), `table.concat pack unpack` and `utf8.char codepoint codes len offset`. An evaluation may take a million
- * instructions, 40 ms and 1 MiB of memory; its scope may hold 100,000 values, 1,000,000 bytes of text and 64 levels.
+ * needle literally), `table.concat pack unpack` and `utf8.char codepoint codes len offset`. An evaluation may take
+ * 4,000,000 steps (a plain Lua instruction takes two, and what reads a text or a table about one for each byte or entry) and 1 MiB of
+ * memory, never so much time; its scope may hold 100,000 values, 1,000,000 bytes of text and 64 levels.
  *
  * @example
  * const condition = await luaConditions().compile("n > 2 and task.params.ready == true");
@@ -146,6 +147,7 @@ export function luaConditions(): ConditionEngine {
       while (sandbox !== current) sandbox = await loadSandbox();
       const engine = sandbox;
       guarded(source, () => referenceTo(condition, engine));
+      checkNames(source);
       return condition;
     },
   };

@@ -1,5 +1,5 @@
 /** Copies JSON values onto the Lua stack as plain Lua values, within limits that hold before the engine could be harmed. */
-import type { LuaApi, Pointer } from "./lua-api.ts";
+import type { LuaEngine, Pointer } from "./lua-engine.ts";
 
 const MAX_DEPTH = 64;
 const MAX_VALUES = 100_000;
@@ -32,8 +32,8 @@ export interface ValuePusher {
   pushText(text: string): void;
 }
 
-export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
-  const scratch = lua._malloc(SCRATCH_BYTES);
+export function valuePusher(lua: LuaEngine, state: Pointer): ValuePusher {
+  const scratch = lua.malloc(SCRATCH_BYTES);
   const encoder = new TextEncoder();
   let variable = "";
   let values = 0;
@@ -51,23 +51,24 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
     bytes += size;
     if (values > MAX_VALUES) refuse(`brings the condition's scope over ${MAX_VALUES} values`);
     if (bytes > MAX_BYTES) refuse(`brings the text in the condition's scope over ${MAX_BYTES} bytes`);
+    if (lua.isSpent.value !== 0) refuse("takes too many steps to copy, since its keys collide");
   };
 
   const pushEncoded = (text: string): void => {
     if (text.length * 3 <= SCRATCH_BYTES) {
-      const { written } = encoder.encodeInto(text, lua.HEAPU8.subarray(scratch, scratch + SCRATCH_BYTES));
+      const { written } = encoder.encodeInto(text, lua.bytes().subarray(scratch, scratch + SCRATCH_BYTES));
       spend(0, written);
-      lua._lua_pushlstring(state, scratch, written);
+      lua.lua_pushlstring(state, scratch, written);
       return;
     }
     spend(0, text.length);
     const encoded = encoder.encode(text);
     spend(0, encoded.length - text.length);
-    const buffer = lua._malloc(encoded.length);
+    const buffer = lua.malloc(encoded.length);
     if (buffer === 0) refuse("does not fit into the memory that is left");
-    lua.HEAPU8.set(encoded, buffer);
-    lua._lua_pushlstring(state, buffer, encoded.length);
-    lua._free(buffer);
+    lua.bytes().set(encoded, buffer);
+    lua.lua_pushlstring(state, buffer, encoded.length);
+    lua.free(buffer);
   };
 
   const pushText = (text: string): void => {
@@ -76,7 +77,7 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
       pushEncoded(text);
       return;
     }
-    const heap = lua.HEAPU8;
+    const heap = lua.bytes();
     for (let index = 0; index < length; index += 1) {
       const unit = text.charCodeAt(index);
       if (unit > 0x7f) {
@@ -86,44 +87,44 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
       heap[scratch + index] = unit;
     }
     spend(0, length);
-    lua._lua_pushlstring(state, scratch, length);
+    lua.lua_pushlstring(state, scratch, length);
   };
 
   const pushArray = (array: readonly unknown[], depth: number): void => {
     spend(array.length, 0);
-    lua._lua_createtable(state, array.length, 0);
+    lua.lua_createtable(state, array.length, 0);
     for (let index = 0; index < array.length; index += 1) {
       const value = array[index];
       if (value === null || value === undefined) continue;
       push(value, depth + 1);
-      lua._lua_rawseti(state, -2, integer(index + 1));
+      lua.lua_rawseti(state, -2, integer(index + 1));
     }
   };
 
   const pushObject = (object: Readonly<Record<string, unknown>>, depth: number): void => {
     const keys = Object.keys(object);
     spend(keys.length, 0);
-    lua._lua_createtable(state, 0, keys.length);
+    lua.lua_createtable(state, 0, keys.length);
     for (const key of keys) {
       const value = object[key];
       if (value === null || value === undefined) continue;
       pushText(key);
       push(value, depth + 1);
-      lua._lua_rawset(state, -3);
+      lua.lua_rawset(state, -3);
     }
   };
 
   const push = (value: unknown, depth: number): void => {
     switch (typeof value) {
       case "number":
-        if (Number.isInteger(value) && Math.abs(value) <= INTEGER_LIMIT) lua._lua_pushinteger(state, integer(value));
-        else lua._lua_pushnumber(state, value);
+        if (Number.isInteger(value) && Math.abs(value) <= INTEGER_LIMIT) lua.lua_pushinteger(state, integer(value));
+        else lua.lua_pushnumber(state, value);
         return;
       case "string":
         pushText(value);
         return;
       case "boolean":
-        lua._lua_pushboolean(state, value ? 1 : 0);
+        lua.lua_pushboolean(state, value ? 1 : 0);
         return;
       case "object":
         if (depth > MAX_DEPTH) refuse(`is nested deeper than ${MAX_DEPTH} levels`);
@@ -140,7 +141,7 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
     pushScope(names, scope) {
       values = 0;
       bytes = 0;
-      lua._lua_createtable(state, 0, names.length);
+      lua.lua_createtable(state, 0, names.length);
       for (const name of names) {
         const value = Object.hasOwn(scope, name) ? scope[name] : undefined;
         if (value === null || value === undefined) continue;
@@ -148,7 +149,7 @@ export function valuePusher(lua: LuaApi, state: Pointer): ValuePusher {
         spend(1, 0);
         pushText(name);
         push(value, 1);
-        lua._lua_rawset(state, -3);
+        lua.lua_rawset(state, -3);
       }
     },
   };

@@ -19,7 +19,7 @@ describe("a crash of the Lua engine", () => {
     expect(condition.evaluate(scope)).toBe(true);
 
     const [loaded] = instantiate.mock.results;
-    const { instance } = (await (loaded as { value: unknown }).value) as WebAssembly.WebAssemblyInstantiatedSource;
+    const instance = (await (loaded as { value: unknown }).value) as unknown as WebAssembly.Instance;
     instantiate.mockRestore();
     new Uint8Array((instance.exports.memory as WebAssembly.Memory).buffer).fill(0xff);
     expect(() => condition.evaluate(scope)).toThrow(/engine crashed/);

@@ -212,7 +212,7 @@ describe("ways out of the Lua sandbox", () => {
     };
     const scope = { n: 3, name: "Zoë", items: [1, 2, 3], task: { id: "t", params: { ready: true } } };
     const engine = luaConditions();
-    const seen = { true: 0, false: 0, "condition-syntax": 0, "condition-runtime": 0, "condition-budget": 0 };
+    const seen = { true: 0, false: 0, "condition-syntax": 0, "condition-name": 0, "condition-runtime": 0, "condition-budget": 0 };
     for (let round = 0; round < 4000; round += 1) {
       let source = seeds[below(seeds.length)] as string;
       for (let change = below(3); change >= 0; change -= 1) {

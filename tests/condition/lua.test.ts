@@ -84,6 +84,38 @@ describe("lua conditions", () => {
   });
 });
 
+describe("a value under the name of a function of Lua", () => {
+  it.each([
+    ["type == 'urgent'", "takes `type` for a value at line 1, column 1; in a condition `type` is Lua's function"],
+    ["n > 1 and\n next", "takes `next` for a value at line 2, column 2"],
+    ["math > 3", "takes `math` for a value at line 1, column 1; in a condition `math` is Lua's library"],
+    ["#table > 0", "takes `table` for a value"],
+    ["tostring(select)", "takes `select` for a value"],
+    [body("type = 1 return true"), "takes `type` for a value"],
+    [body("function next() end return true"), "takes `next` for a value"],
+  ])("is refused at the start: %s", async (source, reason) => {
+    await expect(luaConditions().compile(source)).rejects.toMatchObject({
+      code: "condition-name",
+      condition: source,
+      message: expect.stringContaining(reason) as string,
+    });
+  });
+
+  it.each([
+    "type(n) == 'number' and type'x' == 'string' and type{} == 'table' and type -- a comment\n (n) == 'number'",
+    "math.max(1, n) == 1 and math['min'](1, n) == 1",
+    "task.type == 'demo' and ({ type = 1 }).type == 1",
+    body("local type = n return type == 1"),
+    "(function(next) return next end)(n) == 1",
+  ])("is none where the name means something else: %s", async (source) => {
+    expect(await evaluate(source, { n: 1, task: { type: "demo" } })).toBe(true);
+  });
+
+  it("comes after what does not compile at all", async () => {
+    expect((await failure("type == == 1")).code).toBe("condition-syntax");
+  });
+});
+
 describe("the functions of a condition", () => {
   it.each([
     "math.abs(-1) == 1 and math.floor(1.5) == 1 and math.ceil(1.5) == 2 and math.fmod(7, 3) == 1 and math.sqrt(4) == 2",
@@ -141,7 +173,7 @@ describe("isolation of conditions", () => {
   ];
   const clean =
     "leak == nil and math.floor(1.5) == 1 and ('x'):upper() == 'X' and string.upper('x') == 'X' and ('ab'):find('b') == 2 and table.concat({ 1 }) == '1' " +
-    "and utf8.len('x') == 1 and type(1) == 'number' and tostring(1) == '1' and tonumber('1') == 1 and pairs and ipairs and next and select and shared.list[1] == 1";
+    "and utf8.len('x') == 1 and type(1) == 'number' and tostring(1) == '1' and tonumber('1') == 1 and pairs({}) and ipairs({}) and next({}) == nil and select(1, 2) == 2 and shared.list[1] == 1";
 
   it.each(attempts)("%s changes nothing that another evaluation sees", async (attempt) => {
     const shared = { list: [1] };

@@ -63,7 +63,7 @@ const ROOMS: readonly Room[] = [
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
   driver("snapshot", []),
-  driver("condition", ["wasmoon"]),
+  driver("condition", []),
   driver("telemetry", ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
   {
@@ -112,7 +112,7 @@ const SUPERVISOR = "actors/node-pool.ts";
 const IMPURE = /\b(?:Date\.now|Math\.random|randomUUID|process\.|performance\.|crypto\.|setTimeout|setInterval|fetch\()|\bnew Date\(/;
 
 /** What the core must load without. */
-const LAZY = /^(?:ioredis|wasmoon|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+const LAZY = /^(?:ioredis|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
@@ -121,6 +121,8 @@ const packageOf = (specifier: string): string =>
 const isOurs = (specifier: string): boolean => /^[.#]/.test(specifier);
 
 function resolve(file: string, specifier: string): string {
+  // What the build writes is declared in a file of ours.
+  if (specifier.endsWith(".wasm")) return posix.join(posix.dirname(file), specifier.replace(/wasm$/, "d.wasm.ts"));
   if (!specifier.startsWith("#")) return posix.join(posix.dirname(file), specifier);
   const path = `${specifier.slice(1)}.ts`;
   return /^(?:machines|actors)\//.test(path) ? path : `src/${path}`;

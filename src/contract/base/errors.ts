@@ -72,7 +72,7 @@ export class ConditionError extends AsimovError {
   readonly condition: string;
   constructor(
     message: string,
-    options: { code: "condition-syntax" | "condition-runtime" | "condition-budget"; condition: string; cause?: unknown },
+    options: { code: "condition-syntax" | "condition-name" | "condition-runtime" | "condition-budget"; condition: string; cause?: unknown },
   ) {
     super(message, options);
     this.condition = options.condition;
