@@ -222,12 +222,12 @@ export class Agent {
   }
 
   /** Runs a task to its end. Rejects for misuse alone; see `start`. */
-  async runTask(task: Task, options?: RunOptions): Promise<TaskOutcome> {
+  async runTask(task: Task<unknown>, options?: RunOptions): Promise<TaskOutcome> {
     return this.start(task, options).outcome;
   }
 
   /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
-  start(task: Task, options: RunOptions = {}): AgentRun {
+  start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
     const { signal, cachePrefix } = parseOptions(runSchema, options, "start");
     if (!(task instanceof Task)) {
       throw new AsimovError(

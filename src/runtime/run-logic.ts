@@ -17,7 +17,7 @@ import { pendingAdditions } from "./snapshot-parts.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
-  task: Task | TaskJSON;
+  task: Task<unknown> | TaskJSON;
   /** Cancels the run. */
   signal?: AbortSignal;
   /** Gives the run a cache of its own. */
@@ -56,7 +56,7 @@ export function runLogic(
   return boundAgentLogic<TaskOutcome>({
     create(self, input) {
       const { task: given, signal, cachePrefix } = input as AgentLogicInput;
-      const task = given instanceof Task ? given : Task.fromJSON(given);
+      const task = given instanceof Task ? (given as Task) : Task.fromJSON(given);
       requireWaiting(task);
       const graph = source.graph();
       const { services } = source;

@@ -71,12 +71,11 @@ const MOVE = Symbol.for("asimov-agents/Task.move");
  * const { status } = await agent.runTask(task);
  */
 export class Task<P = Record<string, unknown>> {
-  /** A UUID, unless another id was given. */
-  readonly id: string;
   readonly type: string;
   readonly objective: string;
   /** A copy of what was given, frozen throughout; JSON. Default `{}`. */
   readonly params: P;
+  #id: string | undefined;
   #status: TaskStatus = TaskStatus.WAITING;
   #result: unknown;
   #error: string | undefined;
@@ -97,10 +96,16 @@ export class Task<P = Record<string, unknown>> {
   /** @throws AsimovError `invalid-options`, `invalid-name` or `not-json`, naming the property */
   constructor(init: { type: string; objective: string; params?: P; id?: string }) {
     const { type, objective, params, id } = parseOptions(initSchema, init, "Task");
-    this.id = id === undefined ? crypto.randomUUID() : requireName(id, "task");
+    this.#id = id === undefined ? undefined : requireName(id, "task");
     this.type = type;
     this.objective = objective;
     this.params = frozenJson(params ?? {}, "Task params") as P;
+  }
+
+  /** A UUID, unless another id was given; drawn when it is first asked for, since a Worker has no chance at the scope of its module. */
+  get id(): string {
+    this.#id ??= crypto.randomUUID();
+    return this.#id;
   }
 
   get status(): TaskStatus {

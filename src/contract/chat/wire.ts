@@ -39,6 +39,9 @@ export interface ModelRequest {
   output?: JsonSchema;
 }
 
+/** What a request is sent with: the platform's type, by a name that is there without the DOM library too. */
+export type SentHeaders = RequestInit["headers"];
+
 export interface WireCall {
   /** Of this attempt alone. Once aborted, the wire frees its socket. */
   signal: AbortSignal;
@@ -48,7 +51,7 @@ export interface WireCall {
    */
   fetch: typeof fetch;
   /** Told of a request's headers before it is sent: no error shows the keys among them. */
-  onRequest(headers: HeadersInit | undefined): void;
+  onRequest(headers: SentHeaders): void;
   onByte(): void;
   onHeaders(status: number, headers: Headers): void;
 }

@@ -1,7 +1,7 @@
 /** One request to a provider: its own abort controller, its watch over silence, and its way to end whatever the SDK does. */
 import { setLongTimeout } from "#contract/base/long-timer";
 import { type Clock, monotonicOf } from "#contract/base/services";
-import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import type { ModelRequest, Wire, WireCall, SentHeaders } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { secretsIn } from "#inference/faults/sent-secrets";
 import { guardedFetch } from "#inference/transport/guarded-fetch";
@@ -44,7 +44,7 @@ export class Attempt implements WireCall {
   #unwatch: () => void = NOTHING;
   #events: AsyncIterator<unknown> | undefined;
   /** What its request was sent with. */
-  #sent: HeadersInit | undefined;
+  #sent: SentHeaders;
   #read: (event: unknown) => void = NOTHING;
 
   constructor(wire: Wire, builder: GenerationBuilder, about: AttemptAbout) {
@@ -68,7 +68,7 @@ export class Attempt implements WireCall {
     return this.#fetch;
   }
 
-  readonly onRequest = (headers: HeadersInit | undefined): void => {
+  readonly onRequest = (headers: SentHeaders): void => {
     this.#sent = headers;
   };
 

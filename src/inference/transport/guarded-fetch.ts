@@ -1,5 +1,5 @@
 /** The fetch that an SDK gets for one attempt: bounded, abortable whatever the SDK does, and deaf to who would lead the key elsewhere. */
-import type { Fault } from "#contract/chat/wire";
+import type { Fault, SentHeaders } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { isContextOverflow } from "#inference/faults/context-overflow";
 import { retryAfterOf } from "#inference/faults/retry";
@@ -18,7 +18,7 @@ export interface FetchGuard {
   /** Bytes of one line of a stream. */
   maxLineBytes: number;
   /** Called with what each request is sent with. */
-  onRequest?(headers: HeadersInit | undefined): void;
+  onRequest?(headers: SentHeaders): void;
   /** Called for each chunk. */
   onByte(): void;
   onHeaders(status: number, headers: Headers): void;
