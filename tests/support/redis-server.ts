@@ -1,10 +1,11 @@
 /** One redis-server for the whole test run: the one REDIS_URL names, or a private one that ends with the run. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { requireProgram } from "./debian-program.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -13,38 +14,6 @@ declare module "vitest" {
 }
 
 const ATTEMPTS = 5;
-
-function isOnPath(program: string): boolean {
-  try {
-    execFileSync(program, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Installs Debian's package; the runlevel asks its scripts not to start the service. */
-function install(): void {
-  const quiet = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } } as const;
-  execFileSync("apt-get", ["update"], quiet);
-  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", "redis-server"], quiet);
-}
-
-function requireServer(): void {
-  if (isOnPath("redis-server")) return;
-  const command = "apt-get update && apt-get install -y redis-server";
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot && isOnPath("apt-get")) {
-    try {
-      install();
-    } catch (cause) {
-      throw new Error(`Installing redis-server failed. Install it by hand, then run the tests again:\n  ${command}`, { cause });
-    }
-    if (isOnPath("redis-server")) return;
-  }
-  const line = process.platform === "darwin" ? "brew install redis" : `${isRoot ? "" : "sudo "}sh -c '${command}'`;
-  throw new Error(`These tests need a redis-server. Install it, or name a running one in REDIS_URL:\n  ${line}`);
-}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -99,7 +68,7 @@ function launch(port: number, extra: readonly string[]): Promise<RedisServer | u
 
 /** Starts a private server without persistence. The port may be given, to start one again where one was. */
 export async function startRedisServer(port?: number, extra: readonly string[] = []): Promise<RedisServer> {
-  requireServer();
+  requireProgram("redis-server", { brew: "redis", alternative: ", or name a running one in REDIS_URL" });
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const server = await launch(port ?? (await freePort()), extra);
     if (server !== undefined) return server;

@@ -1,7 +1,7 @@
 /** One request to a provider: its own abort controller, its watch over silence, and its way to end whatever the SDK does. */
 import { setLongTimeout } from "#contract/base/long-timer";
 import { type Clock, monotonicOf } from "#contract/base/services";
-import type { ModelRequest, Wire, WireCall, SentHeaders } from "#contract/chat/wire";
+import type { ModelRequest, SentHeaders, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { secretsIn } from "#inference/faults/sent-secrets";
 import { guardedFetch } from "#inference/transport/guarded-fetch";

@@ -1,0 +1,93 @@
+/** The bundles that tools for servers make of the package, with nothing left outside, each run by Node away from `node_modules`. */
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { build as esbuild } from "esbuild";
+import { rollup } from "rollup";
+import { build as vite } from "vite";
+import { describe, expect, it } from "vitest";
+import webpack from "webpack";
+import { run } from "./installed.ts";
+import { EXPECTED, PRINTING, programIn } from "./program.ts";
+
+/** Makes a bundle in `out`. @returns the file to run */
+type Bundle = (entry: string, out: string) => Promise<string>;
+
+const byEsbuild =
+  (format: "esm" | "cjs"): Bundle =>
+  async (entry, out) => {
+    const file = join(out, format === "esm" ? "main.mjs" : "main.cjs");
+    await esbuild({ entryPoints: [entry], bundle: true, platform: "node", format, outfile: file, logLevel: "silent" });
+    return file;
+  };
+
+const byRollup =
+  (isOneFile: boolean): Bundle =>
+  async (entry, out) => {
+    const bundle = await rollup({ input: entry, plugins: [nodeResolve()], onLog: () => {} });
+    await bundle.write({
+      format: "es",
+      dir: out,
+      entryFileNames: "main.mjs",
+      chunkFileNames: "[name]-[hash].mjs",
+      inlineDynamicImports: isOneFile,
+    });
+    await bundle.close();
+    return join(out, "main.mjs");
+  };
+
+const byWebpack =
+  (isModule: boolean): Bundle =>
+  (entry, out) => {
+    const filename = isModule ? "main.mjs" : "main.cjs";
+    const compiler = webpack({
+      entry,
+      mode: "production",
+      target: "node22",
+      output: { path: out, filename, chunkFilename: isModule ? "[id].mjs" : "[id].cjs", module: isModule },
+      experiments: { outputModule: isModule },
+    });
+    return new Promise((resolve, reject) => {
+      compiler?.run((error, stats) => {
+        if (error !== null || stats === undefined || stats.hasErrors()) reject(error ?? new Error(stats?.toString("errors-only")));
+        else compiler.close(() => resolve(join(out, filename)));
+      });
+    });
+  };
+
+const byVite: Bundle = async (entry, out) => {
+  await vite({
+    configFile: false,
+    root: join(entry, ".."),
+    mode: "production",
+    logLevel: "silent",
+    ssr: { noExternal: true },
+    build: { ssr: entry, outDir: out, rollupOptions: { output: { entryFileNames: "main.mjs" } } },
+  });
+  return join(out, "main.mjs");
+};
+
+describe("bundles for servers", () => {
+  it.each<[string, Bundle]>([
+    ["esbuild, ESM", byEsbuild("esm")],
+    ["esbuild, CJS", byEsbuild("cjs")],
+    ["Rollup, one file", byRollup(true)],
+    ["Rollup, chunks", byRollup(false)],
+    ["webpack, ESM", byWebpack(true)],
+    ["webpack, CJS", byWebpack(false)],
+    ["Vite, SSR", byVite],
+  ])("run conditions: %s", async (name, bundle) => {
+    const folder = await programIn(name.replace(/\W+/g, "-"), { "main.js": PRINTING });
+    const file = await bundle(join(folder, "main.js"), join(folder, "out"));
+    // Where no package can be found.
+    const away = await mkdtemp(join(tmpdir(), "asimov-bundle-"));
+    try {
+      await cp(join(folder, "out"), away, { recursive: true });
+      const printed = await run(process.execPath, [file.replace(join(folder, "out"), away)], away);
+      expect(JSON.parse(printed)).toEqual(EXPECTED);
+    } finally {
+      await rm(away, { recursive: true, force: true });
+    }
+  });
+});

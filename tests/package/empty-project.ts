@@ -1,0 +1,92 @@
+/** The package installed into an empty project without any optional peer, and used there. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ENTRIES, manifest, project, runModule } from "./installed.ts";
+
+const optionalPeers = Object.keys(manifest.peerDependenciesMeta);
+
+async function sizeOf(folder: string): Promise<number> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+describe("package in an empty project", () => {
+  it("installs no optional peer, and little else", async () => {
+    const folders = await readdir(join(project, "node_modules"));
+    expect(folders).toEqual(expect.arrayContaining(["asimov-agents", "xstate", "zod"]));
+    for (const peer of optionalPeers) expect(folders).not.toContain(peer.split("/")[0]);
+    expect(await sizeOf(join(project, "node_modules"))).toBeLessThan(15_000_000);
+  });
+
+  it("holds what it promises, and no tests", async () => {
+    const files = await readdir(join(project, "node_modules", manifest.name), { recursive: true });
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    expect(files.filter((file) => /test|bench|\.tsbuildinfo/.test(file.replace(/(?:src|dist\/src)\/testing/, "")))).toEqual([]);
+  });
+
+  it.each(ENTRIES)("imports %s", async (entry) => {
+    const names = await runModule("import", `console.log(JSON.stringify(Object.keys(await import("${entry}"))));`);
+    expect(names).not.toEqual([]);
+  });
+
+  it("keeps what is inside to itself", async () => {
+    const inside = `await import("asimov-agents/dist/src/index.js").catch((error) => console.log(JSON.stringify(error.code)));`;
+    expect(await runModule("inside", inside)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");
+  });
+
+  it("runs a graph", async () => {
+    const outcome = await runModule(
+      "graph",
+      `import { Agent, defineModule, Node, Task } from "asimov-agents";
+      const step = (name, work) => defineModule({ name, process: async (context) => ({ status: "success", result: await work(context) }) });
+      const agent = new Agent({
+        nodes: [
+          new Node({ name: "plan", modules: [step("plan", ({ cache }) => cache.increment("planned", 2))] }),
+          new Node({
+            name: "write",
+            dependencies: ["plan"],
+            nodeConfig: { condition: "planned == 2 and task.params.ready" },
+            modules: [step("write", ({ task }) => task.objective.length)],
+          }),
+        ],
+      });
+      const { status, results } = await agent.runTask(new Task({ type: "demo", objective: "four", params: { ready: true } }));
+      console.log(JSON.stringify({ status, written: results.write.results[0].result }));`,
+    );
+    expect(outcome).toEqual({ status: "COMPLETE", written: 4 });
+  });
+
+  it("loads no client library, no Lua engine and no built-in module with the core", async () => {
+    const loaded = (await runModule(
+      "loaded",
+      `import { registerHooks } from "node:module";
+      const loaded = [];
+      registerHooks({
+        resolve(specifier, context, next) {
+          const found = next(specifier, context);
+          loaded.push({ url: found.url, from: context.parentURL });
+          return found;
+        },
+      });
+      await import("asimov-agents");
+      console.log(JSON.stringify(loaded));`,
+    )) as { url: string; from: string }[];
+    const urls = loaded.map(({ url }) => url);
+    expect(urls.some((url) => url.includes("/asimov-agents/dist/src/index.js"))).toBe(true);
+    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai)/.test(url))).toEqual([]);
+    expect(loaded.filter(({ url, from }) => url.startsWith("node:") && from.includes("/asimov-agents/"))).toEqual([]);
+  });
+
+  it.each([
+    ["Redis", "ioredis", `const { RedisCache } = await import("asimov-agents/redis"); await new RedisCache().get("key", null);`],
+    ["the inspector", "@statelyai/inspect", `const { statelyInspector } = await import("asimov-agents/inspect"); statelyInspector();`],
+  ])("says what to install when %s is asked for", async (_, peer, source) => {
+    const error = await runModule(
+      "missing",
+      `try { ${source} console.log("null"); } catch ({ name, code, message }) { console.log(JSON.stringify({ name, code, message })); }`,
+    );
+    expect(error).toMatchObject({ name: "AsimovError", code: "missing-package", message: expect.stringContaining(`npm install ${peer}`) });
+  });
+});

@@ -1,0 +1,36 @@
+/** The program that every bundle runs: a graph without conditions, then one whose Lua conditions hold and do not hold. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { project } from "./installed.ts";
+
+/** The task stands at the scope of the module, where a Worker has neither chance nor time. */
+const SOURCE = `import { Agent, defineModule, Node, Task } from "asimov-agents";
+const task = new Task({ type: "demo", objective: "Run" });
+const node = (name, dependencies, condition) => new Node({
+  name,
+  dependencies,
+  nodeConfig: condition === undefined ? {} : { condition },
+  modules: [defineModule({ name, process: async ({ cache }) => ({ status: "success", result: await cache.increment("count") }) })],
+});
+export async function report() {
+  const plain = await new Agent({ nodes: [node("a", [])] }).runTask(task);
+  const nodes = [node("a", []), node("b", ["a"], "count == 1 and task.params.ready == true"), node("c", ["b"], "count > 9")];
+  const outcome = await new Agent({ nodes }).runTask(new Task({ type: "demo", objective: "Run", params: { ready: true } }));
+  return { statuses: [plain.status, outcome.status], results: Object.keys(outcome.results), errors: outcome.errors, named: /^[0-9a-f-]{36}$/.test(task.id) };
+}
+`;
+
+export const EXPECTED = { statuses: ["COMPLETE", "COMPLETE"], results: ["a", "b"], errors: [], named: true };
+
+/** Writes the program and one more file that imports it. @returns the folder */
+export async function programIn(name: string, main: Readonly<Record<string, string>>): Promise<string> {
+  const folder = join(project, name);
+  await mkdir(folder, { recursive: true });
+  await Promise.all(Object.entries({ "program.js": SOURCE, ...main }).map(([file, source]) => writeFile(join(folder, file), source)));
+  return folder;
+}
+
+/** Prints the report. */
+export const PRINTING = `import { report } from "./program.js";
+report().then((told) => console.log(JSON.stringify(told)));
+`;
