@@ -1,6 +1,8 @@
 /** A provider's own words, made fit to be shown: short, without keys, and without anything that was said to the model. */
 import { maskText, REDACTED } from "#contract/base/secrets";
+import type { ContentBlock } from "#contract/chat/message";
 import type { ModelRequest } from "#contract/chat/wire";
+import { saidLengths } from "./said-lengths.ts";
 
 const MAX_DETAIL = 300;
 /** Long enough to find a key that the cut would go through; a server may send megabytes. */
@@ -31,17 +33,18 @@ const literal = (text: string): RegExp => new RegExp(text.replace(/[.*+?^${}()|[
 
 /** Replaces each word that the request holds, and longer pieces of it whatever they are made of. */
 function withoutEcho(text: string, request: ModelRequest): string {
-  const said = wordsSaid(request);
+  if (text.length < MIN_WORD) return text;
   const lower = text.toLowerCase();
   // A few letters grow when they are lower-cased; places would no longer fit then.
   if (lower.length !== text.length) return ELLIPSIS;
-  const wasSaid = (from: number, to: number): boolean => said.some((piece) => piece.includes(lower.slice(from, to)));
+  const lengths = saidLengths(lower, wordsSaid(request));
   const hidden = new Uint8Array(text.length);
   for (const { 0: word, index } of text.matchAll(/[\p{L}\p{M}\p{N}_]+/gu)) {
-    if (word.length >= MIN_WORD && wasSaid(index, index + word.length)) hidden.fill(1, index, index + word.length);
+    const end = index + word.length;
+    if (word.length >= MIN_WORD && (lengths[end - 1] as number) >= word.length) hidden.fill(1, index, end);
   }
-  for (let at = 0; at + MIN_ECHO <= text.length; at++) {
-    if (wasSaid(at, at + MIN_ECHO)) hidden.fill(1, at, at + MIN_ECHO);
+  for (const [at, length] of lengths.entries()) {
+    if (length >= MIN_ECHO) hidden.fill(1, at + 1 - length, at + 1);
   }
   let shown = "";
   for (let at = 0; at < text.length; at++) {
@@ -52,18 +55,20 @@ function withoutEcho(text: string, request: ModelRequest): string {
 }
 
 /** All text of a request, as it is and as JSON writes it. */
-function wordsSaid({ system, messages }: ModelRequest): string[] {
-  const texts = [...system, ...messages].flatMap(({ blocks }) =>
-    blocks.flatMap((block) => {
-      if (block.type === "text" || block.type === "thinking") return [block.text];
-      if (block.type === "tool-result") return [block.content];
-      if (block.type === "tool-use") return [JSON.stringify(block.input) ?? ""];
-      return "url" in block ? [block.url] : [];
-    }),
-  );
-  return texts.flatMap((text) => {
-    const lower = text.toLowerCase();
-    const escaped = JSON.stringify(lower).slice(1, -1);
-    return escaped === lower ? [lower] : [lower, escaped];
-  });
+function* wordsSaid({ system, messages }: ModelRequest): Generator<string> {
+  for (const { blocks } of [...system, ...messages]) {
+    for (const block of blocks) {
+      const lower = textOf(block).toLowerCase();
+      yield lower;
+      const escaped = JSON.stringify(lower).slice(1, -1);
+      if (escaped !== lower) yield escaped;
+    }
+  }
+}
+
+function textOf(block: ContentBlock): string {
+  if (block.type === "text" || block.type === "thinking") return block.text;
+  if (block.type === "tool-result") return block.content;
+  if (block.type === "tool-use") return JSON.stringify(block.input) ?? "";
+  return "url" in block ? block.url : "";
 }
