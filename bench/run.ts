@@ -10,7 +10,7 @@ import { benchmarkTable, describeMachine, machineLine, verdictTable, withFigures
 const USAGE = `npm run bench -- [--quick] [--only NAME,NAME] [--json FILE] [--docs]
 
   --quick        fewer samples and sizes: a look, not a measurement
-  --only NAMES   some of: chain, fan, layers, tasks, loop, snapshots, cache, heap, stream, toolchain, streammemory, package
+  --only NAMES   some of: chain, fan, layers, tasks, loop, growth, snapshots, cache, heap, stream, toolchain, streammemory, package
   --json FILE    where the figures go (default bench/results.json)
   --docs         also put the tables into docs/benchmarks.md`;
 
@@ -27,6 +27,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
   const [
     { graphBenchmarks },
     { loopBenchmark },
+    { growthBenchmark },
     { snapshotBenchmark },
     { cacheBenchmark },
     { heapBenchmark },
@@ -36,6 +37,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
   ] = await Promise.all([
     import("./shapes/graphs.ts"),
     import("./shapes/loop.ts"),
+    import("./shapes/growth.ts"),
     import("./shapes/snapshots.ts"),
     import("./shapes/cache-operations.ts"),
     import("./shapes/heap.ts"),
@@ -44,7 +46,16 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     import("./shapes/package-cost.ts"),
   ]);
   const models = [streamBenchmark, chainBenchmark, streamMemoryBenchmark];
-  return [...graphBenchmarks, loopBenchmark, snapshotBenchmark, cacheBenchmark, heapBenchmark, ...models, packageBenchmark];
+  return [
+    ...graphBenchmarks,
+    loopBenchmark,
+    growthBenchmark,
+    snapshotBenchmark,
+    cacheBenchmark,
+    heapBenchmark,
+    ...models,
+    packageBenchmark,
+  ];
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {

@@ -3,6 +3,7 @@ import { AI_SDKS } from "./contenders/ai-sdk.ts";
 import { LANGGRAPH } from "./contenders/langgraph.ts";
 import { OURS } from "./contenders/ours.ts";
 import type { Figure } from "./figure.ts";
+import { GROWING } from "./shapes/growth.ts";
 import { RAW } from "./shapes/model-streams.ts";
 import { IN_MEMORY } from "./shapes/snapshots.ts";
 
@@ -74,6 +75,12 @@ function later(read: Read, shape: string): number | undefined {
   return ours === undefined || raw === undefined ? undefined : (ours - raw) / 1_000;
 }
 
+/** The larger of two sizes by the smaller. */
+function growthOf(read: Read, [small = "", large = ""]: readonly string[]): number | undefined {
+  const [first, last] = [read("growth", small), read("growth", large)];
+  return first === undefined || last === undefined ? undefined : last / first;
+}
+
 function growth(read: Read): number | undefined {
   const first = read("toolchain", "turns 1 to 50 of 500");
   const last = read("toolchain", "turns 450 to 500 of 500");
@@ -94,6 +101,9 @@ export function verdictsOn(figures: readonly Figure[]): Verdict[] {
     ),
     ...judge("chains of 100 to 10,000: dearest node by cheapest", unevenness(read, "chain", CHAINS), { aim: 1.5, show: asFactor }),
     ...judge("fan-outs of 100 to 10,000: dearest node by cheapest", unevenness(read, "fan", FANS), { aim: 1.5, show: asFactor }),
+    ...Object.values(GROWING).flatMap((shapes) =>
+      judge(`${shapes[1]}: cost, of that of a tenth of them`, growthOf(read, shapes), { aim: 1.5, show: asFactor }),
+    ),
     ...PREDECESSOR.flatMap(([group, shape, contender, aim, per]) =>
       judge(`${group === "snapshots" ? "snapshots on a " : ""}${shape}: Python predecessor`, read(group, shape, contender), {
         aim,

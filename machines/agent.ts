@@ -10,7 +10,7 @@
  */
 import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import type { TaskEnd, TaskJSON } from "#contract/base/task";
+import { endTask, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, type Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
@@ -25,8 +25,9 @@ import {
   withoutFinality,
 } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
-import { endMessage, endOfRun, outcomeOfRun } from "#contract/run/end";
+import { endMessage, endOfRun, endStatusOf, outcomeOfRun } from "#contract/run/end";
 import type { RunEvent } from "#contract/run/events";
+import { isOverIterations, iterationLimit } from "#contract/run/limit";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { beginStep, markSaved, nodesToSave, type RunState, runnable, settleStep, startState, withErrors } from "#contract/run/state";
 import type { SnapshotRef } from "#contract/store/snapshot";
@@ -40,7 +41,8 @@ export interface AgentMachineInput {
   keys: GraphKeys;
   /** The path of nodes whose nested graph this is; empty for a whole run. */
   path: string[];
-  maxTotalIterations: number;
+  /** See `iterationLimit`; null for the default. */
+  maxTotalIterations: number | null;
   autoSnapshot: boolean;
   outputMailbox: string | null;
   errorMailbox: string | null;
@@ -92,10 +94,6 @@ export type NodesCommand =
   | { type: "nodes.abort"; reason: string }
   | { type: "node.refuse"; node: string; error: string; code: string };
 
-type Parts = { context: AgentMachineContext };
-
-const endOf = ({ context }: Parts): TaskEnd => endOfRun(context);
-
 interface Enqueue {
   emit(event: RunEvent): void;
   sendTo(target: "outbox", event: PublishEvent): void;
@@ -116,15 +114,13 @@ function takeSettled(before: RunState, reports: readonly NodeReport[]): ReturnTy
 }
 
 const isPlanFinished = ({ index, levels }: RunState): boolean => index >= levels.length;
-const isOverIterations = ({ maxTotalIterations }: AgentMachineContext, state: RunState): boolean =>
-  state.totalIterations >= maxTotalIterations;
 const wantsSnapshot = ({ autoSnapshot }: AgentMachineContext, state: RunState): boolean => autoSnapshot && nodesToSave(state).length > 0;
 
 /** Nothing follows from the step but the next one, be it by a jump. */
 function isQuiet(context: AgentMachineContext, reports: readonly NodeReport[]): boolean {
   const { state, effects } = askSettled(context.state, reports);
   if (effects.errors.length + effects.added.length + effects.cleanup.length + context.unpublished > 0) return false;
-  return !isPlanFinished(state) && !isOverIterations(context, state) && !wantsSnapshot(context, state);
+  return !isPlanFinished(state) && !isOverIterations(state, context.maxTotalIterations) && !wantsSnapshot(context, state);
 }
 
 /** Keeps, tells and publishes what went wrong: the context that follows from it. */
@@ -183,19 +179,19 @@ export const agentMachine = setup({
     hasUnpublished: ({ context }) => context.unpublished > 0,
     isPublished: ({ context }) => context.unpublished === 0,
     isPlanFinished: ({ context }) => isPlanFinished(context.state),
-    isOverIterations: ({ context }) => isOverIterations(context, context.state),
+    isOverIterations: ({ context }) => isOverIterations(context.state, context.maxTotalIterations),
     wantsSnapshot: ({ context }) => wantsSnapshot(context, context.state),
     isPlainStep: ({ context }, { reports }: { reports: NodeReport[] }) =>
       isQuiet(context, reports) && askSettled(context.state, reports).effects.jump === undefined,
     isPlainJump: ({ context }, { reports }: { reports: NodeReport[] }) => isQuiet(context, reports),
-    isComplete: (parts) => endOf(parts).status === TaskStatus.COMPLETE,
-    isPartial: (parts) => endOf(parts).status === TaskStatus.PARTIAL,
+    isComplete: ({ context }) => endStatusOf(context) === TaskStatus.COMPLETE,
+    isPartial: ({ context }) => endStatusOf(context) === TaskStatus.PARTIAL,
   },
   actions: {
     startTask: sendTo("task", { type: "task.start" }),
-    endTask: sendTo("task", (parts) => ({ type: "task.end", end: endOf(parts) })),
+    endTask: sendTo("task", ({ context }) => ({ type: "task.end", end: endOfRun(context) })),
     tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, graph: context.path })),
-    tellEnded: emit((parts) => ({ type: "run.ended", status: endOf(parts).status, graph: parts.context.path })),
+    tellEnded: emit(({ context }) => ({ type: "run.ended", status: endStatusOf(context), graph: context.path })),
     beginStep: assign(({ context }) => ({ state: beginStep(context.state) })),
     /** What `settleStep` and `beginStep` do, at once: most steps of a run end so. */
     beginNextStep: assign(({ context }, { reports }: { reports: NodeReport[] }) => ({
@@ -328,7 +324,7 @@ export const agentMachine = setup({
               actions: {
                 type: "recordFailure",
                 params: ({ context }) => ({
-                  error: `The run is over its limit of ${context.maxTotalIterations} iterations (maxTotalIterations).`,
+                  error: `The run is over its limit of ${iterationLimit(context.state, context.maxTotalIterations)} iterations (maxTotalIterations).`,
                   code: "max-iterations",
                   final: true,
                 }),
@@ -409,7 +405,10 @@ export const agentMachine = setup({
           entry: "endTask",
           invoke: {
             src: "closeRun",
-            input: (parts) => ({ task: outcomeOfRun(parts.context).task, message: endMessage(parts.context) }),
+            input: ({ context }) => ({
+              task: endTask(context.task, endOfRun(context)),
+              message: context.outputMailbox === null ? null : endMessage(context),
+            }),
             onDone: [
               {
                 guard: "isComplete",

@@ -40,7 +40,10 @@ export interface AgentOptions {
   dynamicNodes?: Node[];
   /** Modules that run at a time, over all runs of this agent; at least 1, `Infinity` for no limit. Default 5. */
   maxConcurrentTasks?: number;
-  /** Steps of one run; at least 1, `Infinity` for no limit. Default 100. */
+  /**
+   * Iterations of one run; at least 1, `Infinity` for no limit. Default 100 more than the graph, with the nodes that the run added, has levels,
+   * so that a graph without jumps never meets it.
+   */
   maxTotalIterations?: number;
   /** Where a run's end is published; `null` publishes none. Default `"agent_output"`. */
   outputMailbox?: string | null;
@@ -164,7 +167,7 @@ export class Agent {
       conditions: luaConditions(),
       telemetry: openTelemetry(),
       abortGraceMs: parsed.abortGraceMs ?? 1_000,
-      maxTotalIterations: parsed.maxTotalIterations ?? 100,
+      ...(parsed.maxTotalIterations === undefined ? {} : { maxTotalIterations: parsed.maxTotalIterations }),
       autoSnapshot: parsed.autoSnapshot ?? true,
       outputMailbox: parsed.outputMailbox === undefined ? "agent_output" : parsed.outputMailbox,
       errorMailbox: parsed.errorMailbox === undefined ? "agent_error" : parsed.errorMailbox,

@@ -13,6 +13,7 @@ import type { Node } from "#contract/node/node";
 import type { Permits } from "#contract/node/permits";
 import type { Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
+import { iterationLimitOf } from "#contract/run/limit";
 import type { RunState } from "#contract/run/state";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
@@ -32,7 +33,8 @@ export interface AgentServices extends Services {
   readonly conditions: ConditionEngine;
   readonly telemetry: Telemetry;
   readonly abortGraceMs: number;
-  readonly maxTotalIterations: number;
+  /** Absent for the default. */
+  readonly maxTotalIterations?: number;
   readonly autoSnapshot: boolean;
   readonly outputMailbox: string | null;
   readonly errorMailbox: string | null;
@@ -44,7 +46,7 @@ export interface AgentServices extends Services {
 
 /** What a graph takes from the agent that runs it: the same at its start and at every restore, for whole runs and nested ones. */
 export interface GraphSettings {
-  maxTotalIterations: number;
+  maxTotalIterations: number | null;
   autoSnapshot: boolean;
   outputMailbox: string | null;
   errorMailbox: string | null;
@@ -54,7 +56,7 @@ export interface GraphSettings {
 export function settingsOf(services: AgentServices, composite?: Node): GraphSettings {
   const { autoSnapshot, errorMailbox, outputMailbox } = services;
   return {
-    maxTotalIterations: composite?.nodeConfig.maxTotalIterations ?? services.maxTotalIterations,
+    maxTotalIterations: iterationLimitOf(composite?.nodeConfig.maxTotalIterations ?? services.maxTotalIterations),
     autoSnapshot,
     outputMailbox: composite === undefined ? outputMailbox : null,
     errorMailbox,

@@ -6,6 +6,7 @@ import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
 import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
+import type { PastPlan } from "#contract/run/history";
 import type { RunState } from "#contract/run/state";
 import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
@@ -36,6 +37,7 @@ interface AgentPart {
 }
 
 const NODE = "node/";
+const PLAN = "plan/";
 const CACHE = "cache/";
 const MAILBOX = "mailbox/";
 
@@ -60,7 +62,7 @@ export async function takeSnapshot(
   const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
   const { task, state, ...context } = persisted.context;
-  const { graph, levels, ...progress } = state as RunState;
+  const { graph, levels, history, ...progress } = state as RunState;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
   const taskState = taskChild.snapshot as { context: { task: TaskJSON } };
   const { nodes, ...poolState } = pool.snapshot as { nodes: Record<string, object> };
@@ -70,7 +72,7 @@ export async function takeSnapshot(
     told,
     agent: {
       ...persisted,
-      context: { ...context, state: progress } as PersistedAgent["context"],
+      context: { ...context, state: { ...progress, history: history.order } } as PersistedAgent["context"],
       children: {
         ...children,
         nodes: { ...pool, snapshot: poolState },
@@ -81,6 +83,7 @@ export async function takeSnapshot(
   parts.set("agent", JSON.stringify(part));
   parts.set("graph", textOf(graph));
   parts.set("levels", textOf(levels));
+  for (const plan of history.plans) parts.set(PLAN + plan.id, textOf(plan));
   parts.set("task", JSON.stringify(taskState.context.task ?? task));
   for (const [name, state] of Object.entries(nodes)) parts.set(NODE + name, textOf(state));
   const { values, mailboxes } = await reading;
@@ -108,12 +111,13 @@ const SHAPES = {
     cut: z.string().optional(),
     told: z.int().min(0),
     agent: z.looseObject({
-      context: z.looseObject({ runId: z.string(), state: record }),
+      context: z.looseObject({ runId: z.string(), state: z.looseObject({ history: z.array(z.int()) }) }),
       children: z.looseObject({ nodes: child, task: child }),
     }),
   }),
   graph: z.looseObject({ nodes: z.array(record) }),
   levels: z.array(z.array(z.string())),
+  plan: z.looseObject({ id: z.int(), levels: z.array(z.array(z.string())) }),
   task: record,
   node: z.looseObject({ context: record }),
   value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.number().optional() }),
@@ -153,8 +157,14 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       );
     }
   }
+  const order = (agent.context.state as { history: number[] }).history;
+  const plans = [...new Set(order)].sort((a, b) => a - b).map((id): PastPlan => part(PLAN + id, SHAPES.plan));
   agent.context.task = task;
-  Object.assign(agent.context.state, { graph: part("graph", SHAPES.graph), levels: part("levels", SHAPES.levels) });
+  Object.assign(agent.context.state, {
+    graph: part("graph", SHAPES.graph),
+    levels: part("levels", SHAPES.levels),
+    history: { order, plans },
+  });
   taskChild.snapshot.context = { task };
   pool.snapshot.nodes = Object.fromEntries(nodes);
   return { agent, task, cache: { values, mailboxes }, cut, told };

@@ -75,7 +75,7 @@ describe("an agent in a user's machine", () => {
       status: "COMPLETE",
       totalIterations: 3,
       executions: { before: 1, nested: 1, after: 1 },
-      task: { status: "COMPLETE", result: { after: true } },
+      task: { status: "COMPLETE", result: true },
     });
   });
 

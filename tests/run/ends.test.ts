@@ -1,4 +1,4 @@
-import { Agent, type ExecutionState, MemoryCache, Node, Task, type TaskStatus } from "asimov-agents";
+import { Agent, type ExecutionState, FlowControlModule, MemoryCache, Node, type NodeInit, Task, type TaskStatus } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deciding, deferred, failing, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
 
@@ -7,7 +7,7 @@ describe("end of a task", () => {
     const { status, failedChains, errors, task } = await runNodes([nodeOf("a"), nodeOf("b", ["a"])]);
     expect([status, failedChains, errors, task.status]).toEqual(["COMPLETE", [], [], "COMPLETE"]);
     expect(task.error).toBeUndefined();
-    expect(task.result).toEqual({ b: "b" });
+    expect(task.result).toBe("b");
   });
 
   it("is FAILED when every node is in a failed chain", async () => {
@@ -62,9 +62,50 @@ describe("end of a task", () => {
     expect(results.flaky).toMatchObject({ status: "error", error: "second visit" });
   });
 
+  it("gives failed chains and the error in declaration order, whatever failed first", async () => {
+    const { failedChains, task } = await runNodes([
+      nodeOf("behind", ["early"]),
+      failing("late", ["ok"]),
+      failing("early"),
+      nodeOf("ok"),
+      nodeOf("last", ["behind"]),
+    ]);
+    expect(failedChains).toEqual([["late"], ["early", "behind", "last"]]);
+    expect(task.error).toBe("late failed");
+  });
+
   it("does not block what depends on a node beside a failed one", async () => {
     const { executions } = await runNodes([failing("a"), nodeOf("b"), nodeOf("c", ["b"]), nodeOf("d", ["a", "b"])]);
     expect(executions).toEqual({ a: 1, b: 1, c: 1 });
+  });
+});
+
+describe("result of a task", () => {
+  const flow = (name: string, init: Partial<NodeInit>): Node =>
+    new Node({ name, modules: [new FlowControlModule({ name: "flow", flowConfig: { decisions: [] } })], ...init });
+
+  it("is that of the last node alone, where there is one", async () => {
+    const { task } = await runNodes([nodeOf("a"), nodeOf("b", ["a"], () => success({ n: 1 }))]);
+    expect(task.result).toEqual({ n: 1 });
+  });
+
+  it("is by name where there are several last nodes, without those that gave nothing", async () => {
+    const { task } = await runNodes([nodeOf("a"), nodeOf("b", ["a"]), nodeOf("c", ["a"]), failing("d", ["a"])]);
+    expect(task.result).toEqual({ b: "b", c: "c" });
+    expect((await runNodes([nodeOf("a"), failing("b")])).task.result).toEqual({ a: "a" });
+  });
+
+  it("is of the last module that does more than to decide", async () => {
+    const modules = [moduleOf("first"), moduleOf("work", () => success("done")), ...flow("any", {}).modules];
+    expect((await runNodes([new Node({ name: "a", modules })])).task.result).toBe("done");
+    const decided = nodeOf("b", [], () => ({ ...success("mine"), decision: null }));
+    expect((await runNodes([decided])).task.result).toBe("mine");
+    expect((await runNodes([nodeOf("a"), flow("decide", {})])).task.result).toEqual({ a: "a" });
+  });
+
+  it("is absent where the last node failed, and where it only decides", async () => {
+    expect((await runNodes([nodeOf("a"), failing("b", ["a"])])).task.toJSON()).not.toHaveProperty("result");
+    expect((await runNodes([nodeOf("a"), flow("decide", { dependencies: ["a"] })])).task.toJSON()).not.toHaveProperty("result");
   });
 });
 
@@ -135,9 +176,34 @@ describe("limit of iterations", () => {
     expect(await agent.cache.peekMailbox("agent_error")).toEqual(errors);
   });
 
-  it("is 100 by default", async () => {
-    expect((await runNodes(chain(100))).status).toBe("COMPLETE");
-    expect((await runNodes(chain(101))).status).toBe("FAILED");
+  it("is by default none that a graph without jumps meets", async () => {
+    const { status, totalIterations } = await runNodes(chain(300));
+    expect([status, totalIterations]).toEqual(["COMPLETE", 300]);
+  });
+
+  it("is by default none that a graph meets by adding nodes without jumps", async () => {
+    const adding = (left: number): Node =>
+      nodeOf(`n${left}`, [], () => ({ ...success(), ...(left === 0 ? {} : { newNodes: [adding(left - 1)] }) }));
+    const { status, totalIterations } = await runNodes([adding(250), nodeOf("tail", ["n250"])]);
+    expect([status, totalIterations]).toEqual(["COMPLETE", 252]);
+  });
+
+  it("is by default 100 more than the graph has levels", async () => {
+    const unlimited = { nodeConfig: { maxVisits: 0 } };
+    const { status, totalIterations, task } = await runNodes([
+      nodeOf("a", [], undefined, unlimited),
+      nodeOf("b", ["a"], undefined, unlimited),
+      deciding("again", ["b"], () => "a"),
+    ]);
+    expect([status, totalIterations]).toEqual(["FAILED", 103]);
+    expect(task.error).toMatch(/103 iterations/);
+  });
+
+  it("is none for Infinity", async () => {
+    let round = 0;
+    const nodes = [deciding("a", [], () => (++round < 500 ? "a" : null))];
+    const { status, executions } = await runNodes(nodes, { maxTotalIterations: Number.POSITIVE_INFINITY });
+    expect([status, executions.a]).toEqual(["COMPLETE", 500]);
   });
 
   it("does not count the steps of which nothing may run", async () => {
@@ -147,7 +213,7 @@ describe("limit of iterations", () => {
 
   it("ends an endless loop", async () => {
     const { status, totalIterations } = await runNodes([deciding("a", [], () => "a")]);
-    expect([status, totalIterations]).toEqual(["FAILED", 100]);
+    expect([status, totalIterations]).toEqual(["FAILED", 101]);
   });
 });
 
@@ -169,14 +235,14 @@ describe("mailboxes of a run", () => {
       ends: [],
     });
     expect(await agent.cache.peekMailbox("agent_output")).toEqual([
-      { status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
+      { taskId: task.id, status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
     ]);
   });
 
   it("say the end without failed chains where there are none", async () => {
     const agent = new Agent({ nodes: [nodeOf("a", [], () => success({ n: 1 }))] });
-    await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ status: "COMPLETE", result: { a: { n: 1 } } }]);
+    const { task } = await agent.runTask(newTask());
+    expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ taskId: task.id, status: "COMPLETE", result: { n: 1 } }]);
   });
 
   it("are those of the options, and none for null", async () => {
@@ -322,7 +388,7 @@ describe("task in the cache", () => {
       objective: "Be run",
       params: { n: 1 },
       status: "COMPLETE",
-      result: { a: "done" },
+      result: "done",
     });
   });
 
@@ -396,7 +462,7 @@ describe("task that is run", () => {
       {},
       Task.fromJSON(newTask({ n: 1 }).toJSON()),
     );
-    expect(task.result).toEqual({ a: { n: 1 } });
+    expect(task.result).toEqual({ n: 1 });
   });
 });
 

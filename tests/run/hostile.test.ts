@@ -90,7 +90,7 @@ describe("result that is none", () => {
     expect(status).toBe("COMPLETE");
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     expect(results.n?.results[0]?.polluted).toBeUndefined();
-    expect((task.result as { n: Record<string, unknown> }).n.polluted).toBeUndefined();
+    expect((task.result as Record<string, unknown>).polluted).toBeUndefined();
     expect(Object.keys(results.n?.results[0]?.result as object)).toEqual(["__proto__"]);
   });
 

@@ -160,6 +160,11 @@ describe("nested graph by its own limits", () => {
     expect((await runNodes([graph("graph", chain(4), [], once)], { maxTotalIterations: 3 })).status).toBe("FAILED");
   });
 
+  it("has by default a limit of its own, which it does not meet without jumps", async () => {
+    const { status } = await runNodes([graph("graph", chain(150), [], once)]);
+    expect(status).toBe("COMPLETE");
+  });
+
   it("counts visits of its own at each visit of its node", async () => {
     const { executions, status } = await runNodes([
       graph("graph", [nodeOf("in", [], undefined, { nodeConfig: { maxVisits: 1 } })]),

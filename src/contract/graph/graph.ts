@@ -19,7 +19,7 @@ export interface GraphNode extends Dependent {
   readonly addedBy?: string;
 }
 
-/** Never changed in place; an index is kept for each. */
+/** Never changed in place; an index is kept for the newest of a line of graphs that extend each other. */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
 }
@@ -31,23 +31,47 @@ export interface GraphIndex {
   readonly dependents: ReadonlyMap<string, readonly string[]>;
 }
 
-const indexes = new WeakMap<Graph, GraphIndex>();
+interface GrowingIndex extends GraphIndex {
+  readonly byName: Map<string, GraphNode>;
+  readonly position: Map<string, number>;
+  readonly dependents: Map<string, string[]>;
+}
+
+const indexes = new WeakMap<Graph, GrowingIndex>();
 
 export function indexOf(graph: Graph): GraphIndex {
-  const known = indexes.get(graph);
-  if (known !== undefined) return known;
-  const byName = new Map<string, GraphNode>();
-  const position = new Map<string, number>();
-  const dependents = new Map<string, string[]>();
-  graph.nodes.forEach((node, index) => {
-    byName.set(node.name, node);
-    position.set(node.name, index);
-    dependents.set(node.name, []);
-  });
-  for (const node of graph.nodes) for (const dependency of node.dependencies) dependents.get(dependency)?.push(node.name);
-  const index = { byName, position, dependents };
-  indexes.set(graph, index);
+  let index = indexes.get(graph);
+  if (index === undefined) {
+    index = { byName: new Map(), position: new Map(), dependents: new Map() };
+    for (const [position, node] of graph.nodes.entries()) {
+      index.byName.set(node.name, node);
+      index.position.set(node.name, position);
+      index.dependents.set(node.name, []);
+    }
+    for (const node of graph.nodes) for (const dependency of node.dependencies) index.dependents.get(dependency)?.push(node.name);
+    indexes.set(graph, index);
+  }
   return index;
+}
+
+/**
+ * Hands the index of a graph on to one that extends it, at the cost of what was added; the shorter one gets a new index if anybody still asks.
+ *
+ * @param widened nodes that depend on all of `fresh` now
+ * @param fresh nodes at the end of `longer`
+ */
+export function passIndexOn(shorter: Graph, longer: Graph, widened: readonly GraphNode[], fresh: readonly GraphNode[]): void {
+  const index = indexOf(shorter) as GrowingIndex;
+  indexes.delete(shorter);
+  indexes.set(longer, index);
+  const widenedNames = widened.map(({ name }) => name);
+  for (const node of widened) index.byName.set(node.name, node);
+  for (const node of fresh) {
+    index.position.set(node.name, index.byName.size);
+    index.byName.set(node.name, node);
+    index.dependents.set(node.name, [...widenedNames]);
+  }
+  for (const { name, dependencies } of fresh) for (const dependency of dependencies) index.dependents.get(dependency)?.push(name);
 }
 
 /** The nodes that a run added itself. */
@@ -57,10 +81,22 @@ export function addedNames({ nodes }: Graph): Set<string> {
 
 /** The nodes themselves and everything that depends on them, however far. */
 export function withDescendants(graph: Graph, roots: Iterable<string>): Set<string> {
-  const { dependents } = indexOf(graph);
-  const found = new Set<string>(roots);
-  for (const name of found) for (const dependent of dependents.get(name) ?? []) found.add(dependent);
+  const found = new Set<string>();
+  addDescendants(graph, found, roots);
   return found;
+}
+
+/** Adds nodes and everything that depends on them to a set that holds the descendants of all that it holds; costs what is new there. */
+export function addDescendants(graph: Graph, found: Set<string>, roots: Iterable<string>): void {
+  const { dependents } = indexOf(graph);
+  const queue: string[] = [];
+  const find = (name: string): void => {
+    if (found.has(name)) return;
+    found.add(name);
+    queue.push(name);
+  };
+  for (const root of roots) find(root);
+  for (const name of queue) for (const dependent of dependents.get(name) ?? []) find(dependent);
 }
 
 /**
@@ -189,27 +225,4 @@ function requireFaultless(faults: readonly GraphFault[]): void {
     faults.map(({ message }) => message),
     first.code,
   );
-}
-
-/** Two modules of a node may add the same one; two that differ both stay, as the fault they are. */
-function withoutRepetition(nodes: readonly GraphNode[]): GraphNode[] {
-  return [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()];
-}
-
-/**
- * The graph with nodes that `creator` added: each depends on its creator and on what it declares,
- * what depended on the creator depends on the new nodes too.
- *
- * @throws GraphError when the new graph would have a fault
- */
-export function extendGraph(graph: Graph, creator: string, added: readonly GraphNode[]): Graph {
-  const { byName } = indexOf(graph);
-  const fresh = withoutRepetition(added.filter((node) => !byName.has(node.name)));
-  if (fresh.length === 0) return graph;
-  const freshNames = fresh.map(({ name }) => name);
-  const widened = graph.nodes.map((node) =>
-    node.dependencies.includes(creator) ? { ...node, dependencies: [...node.dependencies, ...freshNames] } : node,
-  );
-  const attached = fresh.map((node) => ({ ...node, dependencies: [...new Set([creator, ...node.dependencies])], addedBy: creator }));
-  return requireGraph([...widened, ...attached]);
 }

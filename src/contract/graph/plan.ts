@@ -1,6 +1,6 @@
 /** The plan: the graph's levels, one level a step, and the new plans that jumps and added nodes make of it. */
 import { AsimovError } from "#contract/base/errors";
-import { type Graph, indexOf, levelsOf, withDescendants } from "./graph.ts";
+import { type Graph, type GraphNode, indexOf, levelsOf, withDescendants } from "./graph.ts";
 
 export interface ExecutionStep {
   nodes: string[];
@@ -29,18 +29,73 @@ const plans = new WeakMap<Graph, Levels>();
 
 /** The plan of some of the nodes, which keep their order; dependencies outside count as done. */
 export function planOf(graph: Graph, names?: ReadonlySet<string>): Levels {
-  if (names !== undefined) return levelsOf(graph.nodes.filter(({ name }) => names.has(name))).levels;
+  if (names !== undefined) return levelsOf(nodesOf(graph, names)).levels;
   const known = plans.get(graph) ?? levelsOf(graph.nodes).levels;
   plans.set(graph, known);
   return known;
 }
 
+/** In declaration order; few nodes of a large graph cost what they are. */
+function nodesOf(graph: Graph, names: ReadonlySet<string>): GraphNode[] {
+  if (names.size > graph.nodes.length / 8) return graph.nodes.filter(({ name }) => names.has(name));
+  const { byName } = indexOf(graph);
+  return inOrder(graph, names).map((name) => byName.get(name) as GraphNode);
+}
+
+/** Names in declaration order. */
+export function inOrder(graph: Graph, names: Iterable<string>): string[] {
+  const { position } = indexOf(graph);
+  const positions = Uint32Array.from(names, (name) => position.get(name) as number).sort();
+  return Array.from(positions, (place) => (graph.nodes[place] as GraphNode).name);
+}
+
+const plansOfJumps = new WeakMap<Graph, Map<string, Levels>>();
+
 /** A jump: the target and its descendants, and what is pending and does not descend from the node that decided. */
 export function planOfJump(graph: Graph, pending: readonly string[], from: string, to: string): Levels {
-  const dropped = withDescendants(graph, [from]);
+  const known = plansOfJumps.get(graph) ?? new Map<string, Levels>();
+  const plan = pending.length > 0 ? undefined : known.get(to);
+  if (plan !== undefined) return plan;
   const names = withDescendants(graph, [to]);
+  if (pending.length === 0) {
+    const levels = planOf(graph, names);
+    plansOfJumps.set(graph, known.set(to, levels));
+    return levels;
+  }
+  const dropped = withDescendants(graph, [from]);
   for (const name of pending) if (!dropped.has(name)) names.add(name);
   return planOf(graph, names);
+}
+
+/**
+ * The plan of what is pending and of what was added to the graph since: the longest-path levels of both, as `planOf` gives them.
+ * It looks at no level behind the one from which all that follows stands as far from its place before: what runs next is all that it costs.
+ */
+export function extendPlan(graph: Graph, pending: Levels, added: readonly string[]): Levels {
+  const { byName } = indexOf(graph);
+  const fresh = added.map((name) => byName.get(name) as GraphNode);
+  const freshNames = new Set(added);
+  const isFree = ({ dependencies, addedBy }: GraphNode): boolean => dependencies.every((name) => name === addedBy || freshNames.has(name));
+  // What waits for a pending node has its place behind it, wherever that is.
+  if (!fresh.every(isFree)) return planOf(graph, new Set([...pending.flat(), ...added]));
+  const { levels } = levelsOf(fresh);
+  const placed = new Map(levels.flatMap((names, level) => names.map((name) => [name, level] as const)));
+  for (const [level, names] of pending.entries()) {
+    const shifts = new Set<number>();
+    for (const name of names) {
+      const { dependencies } = byName.get(name) as GraphNode;
+      const place = dependencies.reduce((deepest, before) => Math.max(deepest, placed.get(before) ?? -1), -1) + 1;
+      placed.set(name, place);
+      shifts.add(place - level);
+      while (levels.length <= place) levels.push([]);
+      (levels[place] as string[]).push(name);
+    }
+    const [shift = 0] = shifts;
+    if (shifts.size === 1 && levels.length === level + shift + 1) {
+      return [...levels.map((each) => inOrder(graph, each)), ...pending.slice(level + 1)];
+    }
+  }
+  return levels.map((names) => inOrder(graph, names));
 }
 
 /** @throws AsimovError `unknown-node` */

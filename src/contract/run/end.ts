@@ -4,9 +4,13 @@ import { endTask, type TaskEnd, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { sumUsage, type Usage } from "#contract/chat/usage";
 import { type Graph, indexOf } from "#contract/graph/graph";
+import { inOrder } from "#contract/graph/plan";
+import type { ModuleResult } from "#contract/node/module";
 import type { Failure, NodeResult } from "#contract/node/result";
+import { failedChains } from "./chains.ts";
+import { setOf } from "./name-list.ts";
 import type { TaskOutcomeJSON } from "./outcome.ts";
-import { failedChains, type RunState, statusOf } from "./state.ts";
+import { type RunState, statusOf } from "./state.ts";
 
 /** What is known of a run when its nodes have been read. */
 export interface EndedRun {
@@ -19,18 +23,22 @@ export interface EndedRun {
   usage: Record<string, Usage>;
 }
 
+export function endStatusOf({ failure, state }: Pick<EndedRun, "failure" | "state">): TaskEnd["status"] {
+  return failure === undefined ? statusOf(state) : TaskStatus.FAILED;
+}
+
 export function endOfRun(run: EndedRun): TaskEnd {
-  const { failure, state, results } = run;
-  const status = failure === undefined ? statusOf(state) : TaskStatus.FAILED;
+  const { state, results } = run;
+  const status = endStatusOf(run);
   const error = failureOfRun(run)?.error;
-  return { status, result: lastResults(state.graph, results), ...(error === undefined ? {} : { error }) };
+  const result = resultOf(state.graph, results);
+  return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
 export function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
   if (failure !== undefined) return failure;
-  const { position } = indexOf(state.graph);
-  const failed = [...state.failed].sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0));
+  const failed = inOrder(state.graph, setOf(state.failed));
   const failures = failed.flatMap((name): Failure[] => {
     const result = Object.hasOwn(results, name) ? results[name] : undefined;
     if (result?.status !== "error") return [];
@@ -42,11 +50,25 @@ export function failureOfRun({ failure, state, results }: EndedRun): Failure | u
   return failures.some(({ final }) => final === true) ? { ...first, final: true } : first;
 }
 
-/** The results of the graph's last nodes, by name. */
-function lastResults(graph: Graph, results: Record<string, NodeResult>): Record<string, unknown> {
-  const inner = new Set(graph.nodes.flatMap(({ dependencies }) => dependencies));
-  const last = graph.nodes.filter(({ name }) => !inner.has(name) && Object.hasOwn(results, name) && results[name]?.status === "success");
-  return Object.fromEntries(last.map(({ name }) => [name, results[name]?.results.at(-1)?.result ?? null]));
+/** What the graph's last nodes gave, by name; of a graph with one such node, what it gave alone. */
+function resultOf(graph: Graph, results: Record<string, NodeResult>): unknown {
+  const { dependents } = indexOf(graph);
+  const last = graph.nodes.filter(({ name }) => dependents.get(name)?.length === 0);
+  const given = last.flatMap(({ name }) => {
+    const found = Object.hasOwn(results, name) ? resultOfNode(results[name] as NodeResult) : undefined;
+    return found === undefined ? [] : [[name, found.result ?? null] as const];
+  });
+  return last.length === 1 ? given[0]?.[1] : Object.fromEntries(given);
+}
+
+/** The result of the node's last module that did more than to decide. */
+function resultOfNode({ status, results }: NodeResult): ModuleResult | undefined {
+  return status === "success" ? results.findLast((result) => !decidesAlone(result)) : undefined;
+}
+
+/** A flow control gives its decision as its result. */
+function decidesAlone({ decision, result }: ModuleResult): boolean {
+  return decision !== undefined && (result === undefined || result === decision);
 }
 
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
@@ -68,7 +90,7 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
 
 /** The message of the end, for the output mailbox. */
 export function endMessage(run: EndedRun): unknown {
-  const { status, result } = endOfRun(run);
+  const { status, result = null } = endOfRun(run);
   const chains = failedChains(run.state);
-  return { status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };
+  return { taskId: run.task.id, status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };
 }

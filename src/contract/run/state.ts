@@ -1,20 +1,15 @@
 /** Where a run stands: plan, history, failed chains and limits, moved on by pure functions that the agent machine calls. */
 import { asimovErrorOf, messageOf } from "#contract/base/errors";
 import { SnapshotControl, type TaskStatus } from "#contract/base/vocabulary";
-import { extendGraph, type Graph, indexOf, withDescendants } from "#contract/graph/graph";
-import { type ExecutionState, type Levels, planOf, planOfJump, toExecutionPlan } from "#contract/graph/plan";
+import { extendGraph } from "#contract/graph/extend";
+import { type Graph, indexOf, withDescendants } from "#contract/graph/graph";
+import { type ExecutionState, extendPlan, type Levels, planOf, planOfJump, toExecutionPlan } from "#contract/graph/plan";
 import type { ErrorReport, Fault, NodeReport } from "#contract/node/result";
+import { inFailedChain, passChainsOn, withFailed } from "./chains.ts";
+import { type History, NO_HISTORY, pastPlans, withPlan } from "./history.ts";
+import { type NameList, setOf, withNames, withoutNames } from "./name-list.ts";
 
-/** Plans that are remembered: a loop of 100,000 jumps must not eat the memory. */
-export const HISTORY_LIMIT = 100;
 const ERROR_LIMIT = 1_000;
-
-/** A plan and how far it came. */
-export interface PastPlan {
-  levels: Levels;
-  index: number;
-  skipped: readonly string[];
-}
 
 export interface RunState {
   graph: Graph;
@@ -22,16 +17,16 @@ export interface RunState {
   /** The step that runs now, or next. */
   index: number;
   /** Of the current plan: skipped by a condition, or since what they depend on was skipped or failed. */
-  skipped: readonly string[];
+  skipped: NameList;
   /** What jumps asked for and did not run yet: it runs also when all it depends on was skipped. */
   asked: readonly string[];
-  /** The plans that were replaced, oldest first, bounded. */
-  history: readonly PastPlan[];
+  /** The plans that were replaced, bounded. */
+  history: History;
   totalIterations: number;
   /** The nodes whose latest visit failed: the roots of the failed chains. */
-  failed: readonly string[];
+  failed: NameList;
   /** The nodes with snapshot ONCE that had theirs. */
-  saved: readonly string[];
+  saved: NameList;
   errors: readonly ErrorReport[];
 }
 
@@ -42,7 +37,7 @@ export function startState(graph: Graph): RunState {
     index: 0,
     skipped: [],
     asked: [],
-    history: [],
+    history: NO_HISTORY,
     totalIterations: 0,
     failed: [],
     saved: [],
@@ -50,90 +45,49 @@ export function startState(graph: Graph): RunState {
   };
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const hasNothingToPass = ({ failed, skipped }: RunState): boolean => failed.length === 0 && skipped.length === 0;
 
-/** The chains are asked for several times a step, and change at a failure alone. */
-const chains = new WeakMap<readonly string[], { graph: Graph; names: ReadonlySet<string> }>();
-
-/** Every node in a failed chain. */
-export function inFailedChain({ graph, failed }: RunState): ReadonlySet<string> {
-  if (failed.length === 0) return NONE;
-  const known = chains.get(failed);
-  if (known?.graph === graph) return known.names;
-  const names = withDescendants(graph, failed);
-  chains.set(failed, { graph, names });
-  return names;
-}
-
-const skippedSets = new WeakMap<readonly string[], Set<string>>();
-
-function skippedSetOf(skipped: readonly string[]): Set<string> {
-  const set = skippedSets.get(skipped) ?? new Set(skipped);
-  skippedSets.set(skipped, set);
-  return set;
-}
-
-/** The longer list takes over the set of the shorter one: a new set a step would be quadratic in a long blocked chain. */
-function withSkipped(skipped: readonly string[], names: readonly string[]): readonly string[] {
-  if (names.length === 0) return skipped;
-  const set = skippedSetOf(skipped);
-  skippedSets.delete(skipped);
-  for (const name of names) set.add(name);
-  const longer = [...skipped, ...names];
-  skippedSets.set(longer, set);
-  return longer;
-}
-
-/** For each failed node itself and its descendants, in declaration order. */
-export function failedChains({ graph, failed }: RunState): string[][] {
-  const { position } = indexOf(graph);
-  const place = (name: string): number => position.get(name) as number;
-  return failed.map((root) => [
-    root,
-    ...[...withDescendants(graph, [root])].filter((name) => name !== root).sort((a, b) => place(a) - place(b)),
-  ]);
-}
-
-/** A node whose dependency is in a failed chain is blocked; one whose dependencies were all skipped is skipped. */
-function splitStep(state: RunState, blocked: ReadonlySet<string>, skipped: ReadonlySet<string>): { run: string[]; skip: string[] } {
-  const { byName } = indexOf(state.graph);
-  const run: string[] = [];
-  const skip: string[] = [];
-  for (const name of state.levels[state.index] ?? []) {
+/** Whether a node of the step is passed over: its dependency is in a failed chain, or all its dependencies were skipped. */
+function passing({ graph, failed, skipped, asked }: RunState): (name: string) => boolean {
+  const { byName } = indexOf(graph);
+  const blocked = inFailedChain({ graph, failed });
+  const left = setOf(skipped);
+  const isBlocked = (name: string): boolean => blocked.has(name);
+  const isLeft = (name: string): boolean => left.has(name);
+  return (name) => {
     const dependencies = byName.get(name)?.dependencies ?? [];
-    const isBlocked = dependencies.some((dependency) => blocked.has(dependency));
-    const isSkipped = dependencies.length > 0 && skipped.size > 0 && dependencies.every((dependency) => skipped.has(dependency));
-    (isBlocked || (isSkipped && !state.asked.includes(name)) ? skip : run).push(name);
-  }
-  return { run, skip };
+    if (dependencies.length === 0) return false;
+    if (blocked.size > 0 && dependencies.some(isBlocked)) return true;
+    return left.size > 0 && dependencies.every(isLeft) && !asked.includes(name);
+  };
 }
 
 /** The nodes of the step that may run. */
 export function runnable(state: RunState): readonly string[] {
-  if (state.failed.length === 0 && state.skipped.length === 0) return state.levels[state.index] ?? [];
-  return splitStep(state, inFailedChain(state), skippedSetOf(state.skipped)).run;
+  const step = state.levels[state.index] ?? [];
+  if (hasNothingToPass(state)) return step;
+  const isPassed = passing(state);
+  return step.filter((name) => !isPassed(name));
 }
 
 /** Passes over the steps of which nothing may run. */
 function passBlocked(state: RunState): RunState {
-  if (state.failed.length === 0 && state.skipped.length === 0) return state;
-  const blocked = inFailedChain(state);
-  let { index, skipped } = state;
-  while (index < state.levels.length) {
-    const { run, skip } = splitStep({ ...state, index }, blocked, skippedSetOf(skipped));
-    if (run.length > 0) break;
-    skipped = withSkipped(skipped, skip);
-    index++;
+  if (hasNothingToPass(state)) return state;
+  let { index } = state;
+  function* passed(): Generator<string> {
+    const isPassed = passing(state);
+    for (let step = state.levels[index]; step?.every(isPassed); step = state.levels[++index]) yield* step;
   }
+  const skipped = withNames(state.skipped, passed());
   return index === state.index ? state : { ...state, index, skipped };
 }
 
 /** Starts the step: it counts as an iteration, and what may not run is marked. */
 export function beginStep(state: RunState): RunState {
   const totalIterations = state.totalIterations + 1;
-  if (state.failed.length === 0 && state.skipped.length === 0) return { ...state, totalIterations };
-  const { skip } = splitStep(state, inFailedChain(state), skippedSetOf(state.skipped));
-  return { ...state, skipped: withSkipped(state.skipped, skip), totalIterations };
+  if (hasNothingToPass(state)) return { ...state, totalIterations };
+  const passed = (state.levels[state.index] ?? []).filter(passing(state));
+  return { ...state, skipped: withNames(state.skipped, passed), totalIterations };
 }
 
 /** The nodes before which a snapshot is due. */
@@ -141,14 +95,14 @@ export function nodesToSave(state: RunState): string[] {
   const { byName } = indexOf(state.graph);
   return runnable(state).filter((name) => {
     const control = byName.get(name)?.snapshot;
-    return control === SnapshotControl.ALWAYS || (control === SnapshotControl.ONCE && !state.saved.includes(name));
+    return control === SnapshotControl.ALWAYS || (control === SnapshotControl.ONCE && !setOf(state.saved).has(name));
   });
 }
 
 export function markSaved(state: RunState, nodes: readonly string[]): RunState {
   const { byName } = indexOf(state.graph);
   const once = nodes.filter((name) => byName.get(name)?.snapshot === SnapshotControl.ONCE);
-  return once.length === 0 ? state : { ...state, saved: [...state.saved, ...once] };
+  return once.length === 0 ? state : { ...state, saved: withNames(state.saved, once) };
 }
 
 export function withErrors(state: RunState, errors: readonly ErrorReport[]): RunState {
@@ -176,50 +130,66 @@ export function settleStep(before: RunState, reports: readonly NodeReport[]): { 
     return { state: passBlocked(passReports(before, reports)), effects: NO_EFFECTS };
   }
   const effects: StepEffects = { errors: [], refused: [], added: [], cleanup: [] };
-  let state = passReports(before, reports);
-  let isReplanned = false;
+  let state = addNodes(passReports(before, reports), reports, effects);
+  const jump = chooseJump(state, reports, effects);
+  if (effects.refused.length > 0) state = withRoots(state, new Set(effects.refused.map(({ node }) => node)));
+  const pending = state.levels.slice(state.index);
+  if (jump !== undefined) {
+    const { node: from, decision } = jump;
+    const to = decision as string;
+    const levels = planOfJump(state.graph, [...pending.flat(), ...effects.added], from, to);
+    effects.jump = { from, to };
+    if (jump.cleanup === true) effects.cleanup = levels.flat();
+    state = { ...replan(state, levels), asked: [...state.asked.filter((name) => name !== to), to] };
+  } else if (effects.added.length > 0) {
+    state = replan(state, extendPlan(state.graph, pending, effects.added));
+  }
+  return { state: passBlocked(state), effects };
+}
+
+function addNodes(before: RunState, reports: readonly NodeReport[], effects: StepEffects): RunState {
+  let state = before;
   for (const report of reports) {
     if (report.status !== "COMPLETE" || report.added === undefined || report.added.length === 0) continue;
     try {
       const graph = extendGraph(state.graph, report.node, report.added);
       if (graph === state.graph) continue;
+      passChainsOn(state, graph);
       effects.added.push(...graph.nodes.slice(state.graph.nodes.length).map(({ name }) => name));
       state = { ...state, graph };
-      isReplanned = true;
     } catch (error) {
       refuse(effects, report.node, messageOf(error), asimovErrorOf(error)?.code ?? "graph-invalid-addition");
     }
   }
-  const jump = chooseJump(state, reports, effects);
-  if (effects.refused.length > 0) state = { ...state, failed: [...new Set([...state.failed, ...effects.refused.map(({ node }) => node)])] };
-  if (jump !== undefined) {
-    const levels = planOfJump(state.graph, pendingOf(state, effects), jump.node, jump.decision as string);
-    effects.jump = { from: jump.node, to: jump.decision as string };
-    if (jump.cleanup === true) effects.cleanup = levels.flat();
-    state = { ...replan(state, levels), asked: [...state.asked.filter((name) => name !== jump.decision), jump.decision as string] };
-  } else if (isReplanned) {
-    state = replan(state, planOf(state.graph, new Set(pendingOf(state, effects))));
-  }
-  return { state: passBlocked(state), effects };
+  return state;
 }
 
-const pendingOf = ({ levels, index }: RunState, { added }: StepEffects): string[] => [...levels.slice(index).flat(), ...added];
+const withRoots = (state: RunState, roots: ReadonlySet<string>): RunState => {
+  const known = setOf(state.failed);
+  return {
+    ...state,
+    failed: withFailed(
+      state,
+      [...roots].filter((name) => !known.has(name)),
+    ),
+  };
+};
 
-function passReports(state: RunState, reports: readonly NodeReport[]): RunState {
-  const skipped = reports.filter(({ status }) => status === "SKIPPED").map(({ node }) => node);
-  let failed = state.failed;
-  const hasFailure = reports.some(({ status }) => status === "FAILED" || status === "PARTIAL");
-  if (hasFailure || failed.length > 0) {
-    const roots = new Set(failed);
-    for (const { node, status } of reports) {
-      if (status === "COMPLETE") roots.delete(node);
-      if (status === "FAILED" || status === "PARTIAL") roots.add(node);
-    }
-    const isSame = roots.size === failed.length && failed.every((name) => roots.has(name));
-    if (!isSame) failed = [...roots];
+function passReports(before: RunState, reports: readonly NodeReport[]): RunState {
+  const skipped: string[] = [];
+  const fallen = new Set<string>();
+  const healed = new Set<string>();
+  let { asked } = before;
+  const failed = setOf(before.failed);
+  for (const { node, status } of reports) {
+    if (status === "SKIPPED") skipped.push(node);
+    else if (status !== "COMPLETE") fallen.add(node);
+    else if (failed.has(node)) healed.add(node);
+    if (asked.includes(node)) asked = asked.filter((name) => name !== node);
   }
-  const asked = state.asked.length === 0 ? state.asked : state.asked.filter((name) => !reports.some(({ node }) => node === name));
-  return { ...state, failed, asked, skipped: withSkipped(state.skipped, skipped), index: state.index + 1 };
+  const state = { ...before, asked, skipped: withNames(before.skipped, skipped), index: before.index + 1 };
+  const left = healed.size === 0 ? state : { ...state, failed: withoutNames(state.failed, healed) };
+  return fallen.size === 0 ? left : withRoots(left, fallen);
 }
 
 function refuse(effects: StepEffects, node: string, error: string, code: string): void {
@@ -253,7 +223,7 @@ function chooseJump(state: RunState, reports: readonly NodeReport[], effects: St
 function withoutFailed(state: RunState, asked: readonly NodeReport[], effects: StepEffects): NodeReport[] {
   if (asked.length === 0) return [];
   const refused = effects.refused.map(({ node }) => node);
-  const failed = refused.length === 0 ? inFailedChain(state) : withDescendants(state.graph, [...state.failed, ...refused]);
+  const failed = refused.length === 0 ? inFailedChain(state) : withDescendants(state.graph, [...setOf(state.failed), ...refused]);
   const left = asked.filter(({ node }) => !refused.includes(node));
   const stays = ({ decision }: NodeReport): boolean => !failed.has(decision as string);
   if (left.every(stays)) return left;
@@ -265,10 +235,16 @@ function withoutFailed(state: RunState, asked: readonly NodeReport[], effects: S
 
 /** What was skipped stays so, unless the new plan runs it again. */
 function replan(state: RunState, levels: Levels): RunState {
-  const { index, skipped } = state;
-  const history = [...state.history.slice(1 - HISTORY_LIMIT), { levels: state.levels, index, skipped }];
-  const again = new Set(skipped.length === 0 ? [] : levels.flat());
-  return { ...state, levels, index: 0, skipped: skipped.filter((name) => !again.has(name)), history };
+  const { index, skipped, totalIterations: id } = state;
+  const left = setOf(skipped);
+  const again = new Set(left.size === 0 ? [] : levels.flatMap((names) => names.filter((name) => left.has(name))));
+  return {
+    ...state,
+    levels,
+    index: 0,
+    skipped: again.size === 0 ? skipped : withoutNames(skipped, again),
+    history: withPlan(state.history, { id, levels: state.levels, index, skipped }),
+  };
 }
 
 /** COMPLETE without a failed chain; FAILED when every node is in one; PARTIAL otherwise. */
@@ -278,11 +254,11 @@ export function statusOf(state: RunState): Extract<TaskStatus, "COMPLETE" | "FAI
   return failed.size === state.graph.nodes.length ? "FAILED" : "PARTIAL";
 }
 
-export function toExecutionState(state: RunState): ExecutionState {
+export function toExecutionState({ levels, index, skipped, history, totalIterations }: RunState): ExecutionState {
   return {
-    executionIndex: state.index,
-    currentPlan: toExecutionPlan(state.levels, state.index, state.skipped),
-    executionHistory: state.history.map(({ levels, index, skipped }) => toExecutionPlan(levels, index, skipped)),
-    totalIterations: state.totalIterations,
+    executionIndex: index,
+    currentPlan: toExecutionPlan(levels, index, skipped.flat()),
+    executionHistory: pastPlans(history).map((plan) => toExecutionPlan(plan.levels, plan.index, plan.skipped.flat())),
+    totalIterations,
   };
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GraphError } from "#contract/base/errors";
-import { extendGraph, graphFaults, levelsOf, requireGraph, withDescendants } from "#contract/graph/graph";
+import { graphFaults, levelsOf, requireGraph, withDescendants } from "#contract/graph/graph";
 import { anyGraph, graphFrom, graphNode, longestPath, nameIn, reachable } from "./graphs.ts";
 
 describe("levels of a graph", () => {
@@ -105,38 +105,5 @@ describe("faults of a graph", () => {
       expect((error as GraphError).code).toBe("graph-duplicate-node");
       expect((error as GraphError).faults).toHaveLength(4);
     }
-  });
-});
-
-describe("extended graph", () => {
-  it("has each new node depend on its creator and on what it declares, and what depended on the creator depend on the new", () => {
-    const graph = extendGraph(graphFrom({ a: [], creator: ["a"], after: ["creator"], other: ["a"] }), "creator", [
-      graphNode("x", ["other"]),
-      graphNode("y", ["x"]),
-    ]);
-    expect(Object.fromEntries(graph.nodes.map(({ name, dependencies }) => [name, dependencies]))).toEqual({
-      a: [],
-      creator: ["a"],
-      after: ["creator", "x", "y"],
-      other: ["a"],
-      x: ["creator", "other"],
-      y: ["creator", "x"],
-    });
-    expect(graph.nodes.filter(({ addedBy }) => addedBy === "creator").map(({ name }) => name)).toEqual(["x", "y"]);
-  });
-
-  it("is the same graph when nothing is new, and changes none in place", () => {
-    const graph = graphFrom({ a: [], b: ["a"] });
-    const before = structuredClone(graph);
-    expect(extendGraph(graph, "a", [graphNode("b", ["a"])])).toBe(graph);
-    extendGraph(graph, "a", [graphNode("x")]);
-    expect(graph).toEqual(before);
-  });
-
-  it("is a GraphError when it would have a fault", () => {
-    const graph = graphFrom({ a: [], b: ["a"] });
-    expect(() => extendGraph(graph, "a", [graphNode("x", ["ghost"])])).toThrow(GraphError);
-    expect(() => extendGraph(graph, "a", [graphNode("x", ["b"])])).toThrow(/circle/);
-    expect(() => extendGraph(graph, "a", [graphNode("x"), graphNode("x", ["b"])])).toThrow(/named "x"/);
   });
 });

@@ -2,11 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Graph, withDescendants } from "#contract/graph/graph";
 import { planOfJump } from "#contract/graph/plan";
+import { failedChains, inFailedChain } from "#contract/run/chains";
+import { HISTORY_LIMIT, pastPlans } from "#contract/run/history";
 import {
   beginStep,
-  failedChains,
-  HISTORY_LIMIT,
-  inFailedChain,
   markSaved,
   nodesToSave,
   type RunState,
@@ -155,7 +154,9 @@ describe("jump in any graph", () => {
         expect(new Set(after.levels.flat())).toEqual(expected);
         expect(after.index).toBe(0);
         expect(play(after, () => "COMPLETE").ran.sort()).toEqual([...expected].sort());
-        expect(after.history).toEqual([{ levels: state.levels, index: state.index + 1, skipped: [] }]);
+        expect(pastPlans(after.history)).toEqual([
+          { id: 1 + state.totalIterations, levels: state.levels, index: state.index + 1, skipped: [] },
+        ]);
       }),
     );
   });
@@ -210,7 +211,7 @@ describe("run state", () => {
         reportsOf(["decide"], () => ({ decision: "work" })),
       ).state;
     }
-    expect(state.history).toHaveLength(HISTORY_LIMIT);
+    expect(pastPlans(state.history)).toHaveLength(HISTORY_LIMIT);
     expect(state.totalIterations).toBe(2 * (HISTORY_LIMIT + 50));
   });
 

@@ -1,0 +1,105 @@
+/** Times shapes of two checkouts in turns, each sample in a process of its own, so that neither warms up the other: medians and their ratio. */
+import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { QUICK, compare as take } from "./measure.ts";
+import { chain, fanOutAndJoin, type GraphShape, layers, nameOf } from "./shapes/graph-shape.ts";
+
+const USAGE = `node bench/compare.ts OLD NEW [--only NAME,NAME] [--rounds N]
+
+  OLD, NEW       folders of two checkouts, each with its own node_modules
+  --only NAMES   some of: SHAPES (default all)
+  --rounds N     samples of each shape of each checkout (default 7)`;
+
+type Library = typeof import("../src/index.ts");
+
+interface Shape {
+  /** The graph, of no-op nodes but for what `special` says of some. */
+  graph: GraphShape;
+  special?(library: Library, index: number): object;
+  status?: string;
+}
+
+const failing = ({ defineModule }: Library): object => ({
+  modules: [defineModule({ name: "bad", process: async () => ({ status: "error", error: "as it should" }) })],
+  nodeConfig: { maxRetries: 1 },
+});
+
+const jumping = ({ defineModule }: Library): object => ({
+  modules: [
+    defineModule({
+      name: "again",
+      process: async ({ node }) => ({ status: "success", decision: node.visit < 500 ? nameOf(0) : null }),
+    }),
+  ],
+  nodeConfig: { maxVisits: 0 },
+});
+
+const SHAPES: Record<string, Shape> = {
+  "chain-10": { graph: chain(10) },
+  "chain-1000": { graph: chain(1_000) },
+  "fan-1000": { graph: fanOutAndJoin(1_000) },
+  "layers-10x100": { graph: layers(100, 10) },
+  "saved-chain-100": { graph: chain(100), special: () => ({ snapshot: "ALWAYS" }) },
+  "loop-500": { graph: chain(2), special: (library, index) => (index === 1 ? jumping(library) : { nodeConfig: { maxVisits: 0 } }) },
+  "blocked-1000": { graph: chain(1_000), special: (library, index) => (index === 0 ? failing(library) : {}), status: "FAILED" },
+};
+
+/** In the child: milliseconds of one run of a shape by the library of a checkout. */
+async function sampleOf(folder: string, name: string): Promise<number> {
+  const library = (await import(pathToFileURL(resolve(folder, "src/index.ts")).href)) as Library;
+  const { Agent, MemorySnapshotStore, Node, Task, defineModule } = library;
+  const { graph, special = () => ({}), status = "COMPLETE" } = SHAPES[name] as Shape;
+  const modules = [defineModule({ name: "no-op", process: async () => ({ status: "success" }) })];
+  const nodes = graph.dependencies.map(
+    (before, index) => new Node({ name: nameOf(index), modules, dependencies: before.map(nameOf), ...special(library, index) }),
+  );
+  const limits = { maxConcurrentTasks: Number.POSITIVE_INFINITY, maxTotalIterations: Number.POSITIVE_INFINITY };
+  const agent = new Agent({ nodes, ...limits, outputMailbox: null, errorMailbox: null, snapshotStore: new MemorySnapshotStore() });
+  const run = async (): Promise<void> => {
+    const outcome = await agent.runTask(new Task({ type: "bench", objective: "Run" }));
+    if (outcome.status !== status) throw new Error(`${name}: the task ended as ${outcome.status}, expected ${status}.`);
+  };
+  const [spread] = await take([{ contender: folder, run }], { ...QUICK, warmupMs: 400 });
+  return spread?.median ?? Number.NaN;
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return ((sorted[(sorted.length - 1) >> 1] as number) + (sorted[sorted.length >> 1] as number)) / 2;
+}
+
+function sampleApart(folder: string, name: string): number {
+  const args = ["--conditions=asimov-source", "--expose-gc", fileURLToPath(import.meta.url), "--sample", name, folder];
+  return Number(execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }));
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: "string" }, rounds: { type: "string", default: "7" }, sample: { type: "string" } },
+  });
+  const [old, now] = positionals;
+  if (values.sample !== undefined) return console.log(await sampleOf(old as string, values.sample));
+  const rounds = Number(values.rounds);
+  const names = values.only?.split(",") ?? Object.keys(SHAPES);
+  if (old === undefined || now === undefined || !(rounds >= 1) || !names.every((name) => Object.hasOwn(SHAPES, name))) {
+    throw new Error(USAGE.replace("SHAPES", Object.keys(SHAPES).join(", ")));
+  }
+  for (const name of names) {
+    const samples: { old: number; now: number }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      // Who is first changes each round: a machine that gets slower or faster favours neither.
+      const first = round % 2 === 0 ? sampleApart(old, name) : undefined;
+      const second = sampleApart(now, name);
+      samples.push({ old: first ?? sampleApart(old, name), now: second });
+    }
+    // Of ratios of samples that follow each other, which a busy machine disturbs less than the ratio of medians.
+    const ratio = medianOf(samples.map((sample) => sample.now / sample.old)).toFixed(3);
+    const [before, after] = [medianOf(samples.map((sample) => sample.old)), medianOf(samples.map((sample) => sample.now))];
+    console.log(`${name.padEnd(18)} ${before.toFixed(2).padStart(9)} ms → ${after.toFixed(2).padStart(9)} ms, × ${ratio}`);
+  }
+}
+
+await main();
