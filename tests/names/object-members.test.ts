@@ -49,7 +49,7 @@ const expectTold = ({ status, results, executions, task, failedChains }: TaskOut
   expect([status, failedChains]).toEqual(["COMPLETE", []]);
   expect(results).toEqual(each((name) => ({ status: "success", results: [{ status: "success", result: name }], usage })));
   expect(executions).toEqual(each(() => 1));
-  expect(task.result).toEqual({ [NAMES.at(-1) as string]: NAMES.at(-1) });
+  expect(task.result).toBe(NAMES.at(-1));
 };
 
 describe("graph whose names are members of every object", () => {
