@@ -3,6 +3,7 @@ import type { Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { relay } from "#contract/base/relay";
 import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { Permit } from "#contract/node/permits";
 import type { HostOf, ModuleKeeper, ModuleRunner, RunningModule } from "#contract/run/host";
 
@@ -10,8 +11,8 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
   /** Kept, so that a restored run does not start what was being aborted. */
   aborted?: { reason: string; code: string };
-  /** What the module saved last, as JSON text: handed to it again on restore. */
-  checkpoint?: string;
+  /** What the module saved, handed to it again on restore; one map over the run of the module, so that a save costs what it saves. */
+  checkpoint?: Map<CheckpointPart, string>;
   live: Live;
 };
 
@@ -28,7 +29,7 @@ class Live {
 type RunModuleEvent =
   | ModuleCommand
   | { type: "module.ended"; outcome: ModuleOutcome }
-  | { type: "module.saved"; checkpoint: string }
+  | { type: "module.saved"; part: CheckpointPart; text: string }
   | { type: "xstate.stop" };
 
 /**
@@ -55,8 +56,8 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       const begin = (permit: Permit): void => {
         const keeper: ModuleKeeper = {
           checkpoint,
-          saved(text) {
-            if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", checkpoint: text });
+          saved(part, text) {
+            if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", part, text });
           },
           ended(outcome) {
             permit.release();
@@ -79,7 +80,7 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
         case "module.ended":
           return { ...snapshot, status: "done", input: undefined, output: event.outcome, error: undefined } as RunModuleSnapshot;
         case "module.saved":
-          return { ...snapshot, checkpoint: event.checkpoint };
+          return { ...snapshot, checkpoint: (snapshot.checkpoint ?? new Map()).set(event.part, event.text) };
         case "module.abort":
           snapshot.live.job?.abort(event.reason, event.code);
           return { ...snapshot, aborted: { reason: event.reason, code: event.code } };
@@ -92,7 +93,16 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       }
     },
 
-    getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
-    restoreSnapshot: (snapshot) => ({ ...(snapshot as RunModuleSnapshot), live: new Live() }),
+    getPersistedSnapshot: ({ live: _live, checkpoint, ...snapshot }) =>
+      ({
+        ...snapshot,
+        ...(checkpoint === undefined ? {} : { checkpoint: Object.fromEntries(checkpoint) }),
+      }) as unknown as Snapshot<unknown>,
+
+    restoreSnapshot(stored) {
+      const { checkpoint, ...snapshot } = stored as RunModuleSnapshot;
+      const saved = checkpoint === undefined ? {} : { checkpoint: new Map(Object.entries(checkpoint)) as Map<CheckpointPart, string> };
+      return { ...snapshot, ...saved, live: new Live() };
+    },
   };
 }

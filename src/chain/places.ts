@@ -5,50 +5,29 @@ import type { Span } from "#contract/base/telemetry";
 import type { CallScope, Checkpoint } from "#contract/chat/call-scope";
 import type { ToolOrder } from "#contract/chat/tool-chain";
 
-interface Places {
-  checkpoint: Checkpoint | undefined;
-  /** What each chain has saved, by its key. */
-  states: Promise<Map<string, unknown>>;
-  /** Chains that were started, by the key of whoever started them. */
-  counts: Map<string, number>;
-}
+/**
+ * How many chains were started, by the key of whoever started them. With the key that the scope had then: a generator's scope lives on
+ * from visit to visit, each with places of its own.
+ */
+const known = inCommon("places of chains", () => new WeakMap<CallScope, { key: string; counts: Map<string, number> }>());
 
-/** With the key that the scope had then: a generator's scope lives on from visit to visit, each with places of its own. */
-const known = inCommon("places of chains", () => new WeakMap<CallScope, { key: string; places: Places }>());
-
-function placesOf(scope: CallScope): Places {
-  const { idempotencyKey: key, chains: checkpoint } = scope;
+function countsOf(scope: CallScope): Map<string, number> {
+  const { idempotencyKey: key } = scope;
   const last = known.get(scope);
-  if (last?.key === key) return last.places;
-  const places = {
-    checkpoint,
-    states: checkpoint?.load().then(statesIn) ?? Promise.resolve(new Map<string, unknown>()),
-    counts: new Map(),
-  };
-  known.set(scope, { key, places });
-  return places;
+  if (last?.key === key) return last.counts;
+  const counts = new Map<string, number>();
+  known.set(scope, { key, counts });
+  return counts;
 }
-
-const statesIn = (kept: unknown): Map<string, unknown> => new Map(typeof kept === "object" && kept !== null ? Object.entries(kept) : []);
 
 /** The place of the next chain of a scope: a module that runs again starts its chains in the same order. */
 export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpoint } {
-  const { checkpoint, states, counts } = placesOf(scope);
-  const count = counts.get(scope.idempotencyKey) ?? 0;
-  counts.set(scope.idempotencyKey, count + 1);
-  const key = count === 0 ? scope.idempotencyKey : `${scope.idempotencyKey}/chain.${count + 1}`;
-  if (checkpoint === undefined) return { key };
-  return {
-    key,
-    checkpoint: {
-      load: async () => (await states).get(key),
-      async save(state) {
-        const all = await states;
-        all.set(key, state);
-        await checkpoint.save(Object.fromEntries(all));
-      },
-    },
-  };
+  const { idempotencyKey, chains } = scope;
+  const counts = countsOf(scope);
+  const count = counts.get(idempotencyKey) ?? 0;
+  counts.set(idempotencyKey, count + 1);
+  const key = count === 0 ? idempotencyKey : `${idempotencyKey}/chain.${count + 1}`;
+  return chains === undefined ? { key } : { key, checkpoint: chains(key) };
 }
 
 /** The scope of what a chain asks: the same run, within the chain's span. */
@@ -69,6 +48,6 @@ export const askScope = (scope: CallScope, span: Span): CallScope => ({
 export function toolScope(scope: CallScope, tool: Pick<ToolOrder, "name" | "idempotencyKey">, signal: AbortSignal, span: Span): CallScope {
   const { name: agentName, idempotencyKey } = tool;
   const own: CallScope = { ...askScope(scope, span), agentName, signal, idempotencyKey };
-  known.set(own, { key: idempotencyKey, places: placesOf(scope) });
+  known.set(own, { key: idempotencyKey, counts: countsOf(scope) });
   return own;
 }

@@ -102,8 +102,8 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */
-  get chains(): Checkpoint | undefined {
-    return this.#visits === 1 ? this.#checkpointOf("chains") : undefined;
+  get chains(): CallScope["chains"] {
+    return this.#visits === 1 ? (key) => this.#checkpointOf(`chain/${key}`) : undefined;
   }
 
   #checkpointOf(part: CheckpointPart): Checkpoint {

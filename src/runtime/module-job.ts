@@ -7,7 +7,7 @@ import { setLongTimeout } from "#contract/base/long-timer";
 import type { Span } from "#contract/base/telemetry";
 import { runInScope } from "#contract/chat/call-scope";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
-import { type CheckpointPart, type CheckpointParts, joinParts, splitParts } from "#contract/node/checkpoint-parts";
+import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import { closeGenerator } from "#contract/node/close-generator";
 import {
   type AgentModule,
@@ -22,7 +22,6 @@ import type { Permit } from "#contract/node/permits";
 import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
 import { Context, type ContextVisit } from "./module-context.ts";
 
-const NOTHING: CheckpointParts = {};
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 /** Another attempt would give the same. */
@@ -42,7 +41,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
   readonly #node: Node;
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
-  #checkpoint: CheckpointParts;
+  #checkpoint: Map<CheckpointPart, string> | undefined;
   #context: Context | undefined;
   #span: Span | undefined;
   #countdown: Countdown | undefined;
@@ -59,7 +58,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.order = order;
     this.#keeper = keeper;
     this.#permit = permit;
-    this.#checkpoint = keeper.checkpoint === undefined ? NOTHING : splitParts(keeper.checkpoint);
+    this.#checkpoint = keeper.checkpoint && new Map(keeper.checkpoint);
     const { node, module } = host.resolve(order);
     this.#node = node;
     this.#module = module;
@@ -96,12 +95,13 @@ export class ModuleJob implements ContextVisit, RunningModule {
   }
 
   saved(part: CheckpointPart): string | undefined {
-    return this.#checkpoint[part];
+    return this.#checkpoint?.get(part);
   }
 
   save(part: CheckpointPart, text: string): Promise<void> {
-    this.#checkpoint = { ...this.#checkpoint, [part]: text };
-    this.#keeper.saved(joinParts(this.#checkpoint));
+    this.#checkpoint ??= new Map();
+    this.#checkpoint.set(part, text);
+    this.#keeper.saved(part, text);
     return this.#host.saveProgress(this.order.node);
   }
 

@@ -1,5 +1,6 @@
 /** Chains of one module, and chains within tools, are kept apart, and each goes on from its own place. */
 import { describe, expect, it } from "vitest";
+import type { InspectionEvent } from "xstate";
 import { Agent } from "#agent";
 import { Task } from "#contract/base/task";
 import { ChatRole, SnapshotControl } from "#contract/base/vocabulary";
@@ -65,5 +66,36 @@ describe("chains of one module", () => {
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     rest.assertDone();
     await run.cancel();
+  });
+
+  it("hand over what their own chain has reached, however many went before", async () => {
+    const CHAINS = 60;
+    const look = defineTool({ name: "look", description: "Looks", input: schema, run: () => "x".repeat(1_000) });
+    const client = new ScriptedInferenceClient(
+      Array.from({ length: CHAINS }, () => [{ toolCalls: [{ name: "look", input: {} }] }, "seen"]).flat(),
+    );
+    const saved: number[][] = [];
+    const work = defineModule({
+      name: "work",
+      async process({ signal }) {
+        for (let chain = 0; chain < CHAINS; chain++) {
+          saved.push([]);
+          await client.toolChain(ask("Look."), [look], { signal });
+        }
+        return { status: "success" };
+      },
+    });
+    const inspect = (inspected: InspectionEvent): void => {
+      if (inspected.type !== "@xstate.event" || inspected.event.type !== "module.saved") return;
+      saved.at(-1)?.push(JSON.stringify(inspected.event).length);
+    };
+    await new Agent({ nodes: [new Node({ name: "work", modules: [work] })], inspect, redact: false }).runTask(
+      new Task({ type: "t", objective: "o" }),
+    );
+    const [second = [], last = []] = [saved[1], saved.at(-1)];
+    expect(second.length).toBeGreaterThan(2);
+    expect(last).toHaveLength(second.length);
+    // Keys have a digit more.
+    for (const [at, size] of last.entries()) expect(Math.abs(size - (second[at] ?? 0))).toBeLessThan(30);
   });
 });

@@ -25,8 +25,8 @@ export interface CallScope {
   readonly signal: AbortSignal;
   readonly span: Span;
   readonly idempotencyKey: string;
-  /** Where chains are kept; absent where nothing goes on from it, such as a later visit of a generator. */
-  readonly chains: Checkpoint | undefined;
+  /** Where the chain of a key is kept; absent where nothing goes on from it, such as in a later visit of a generator. */
+  readonly chains: ((key: string) => Checkpoint) | undefined;
   /** The agent's: a run of the same agent is waited for without one. */
   readonly permits: object;
   /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */

@@ -8,6 +8,7 @@ import type { CallEstimate } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import type { CheckpointPart, CheckpointParts } from "#contract/node/checkpoint-parts";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
@@ -33,9 +34,9 @@ export type HostOf<T> = (self: AnyActorRef) => T;
 
 /** Whoever has a module run: what is told of it, and what it had saved before a restore. */
 export interface ModuleKeeper {
-  /** JSON text. */
-  readonly checkpoint: string | undefined;
-  saved(checkpoint: string): void;
+  readonly checkpoint: CheckpointParts | undefined;
+  /** @param text JSON */
+  saved(part: CheckpointPart, text: string): void;
   /** Told once, whatever the module does. */
   ended(outcome: ModuleOutcome): void;
 }
