@@ -1,7 +1,7 @@
 /** The agent: a graph of nodes and what its runs share; every run is an actor of its own. */
 import type { InspectionEvent, Snapshot } from "xstate";
 import { z } from "zod";
-import { MemoryCache } from "./cache/memory.ts";
+import { MemoryCache } from "./cache/memory/cache.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";

@@ -48,10 +48,10 @@ export function requireSummand(by: unknown): asserts by is number {
 export function requireState(state: CacheState): void {
   for (const [key, { json }] of state.values) {
     requireKey(key, "key");
-    parseStored(json, key);
+    parseStored(json, () => key);
   }
   for (const [mailbox, texts] of state.mailboxes) {
     requireKey(mailbox, "mailbox");
-    for (const text of texts) parseStored(text, mailbox);
+    for (const text of texts) parseStored(text, () => mailbox);
   }
 }

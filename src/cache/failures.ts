@@ -16,16 +16,19 @@ export function notANumber(key: string): AsimovError {
   );
 }
 
-/** Decodes what a store holds, which others may have written. @throws AsimovError `cache-value-not-json`; the text itself is not shown */
-export function parseStored<T>(text: string, name: string): T {
+/**
+ * Decodes what a store holds, which others may have written.
+ *
+ * @param nameOf where it is stored
+ * @throws AsimovError `cache-value-not-json`; the text itself is not shown
+ */
+export function parseStored<T>(text: string, nameOf: () => string): T {
   try {
     return JSON.parse(text) as T;
   } catch {
     throw new AsimovError(
-      `What is stored under "${name}" is not JSON. Whoever wrote it must write JSON text; delete it, or take it with another client.`,
-      {
-        code: "cache-value-not-json",
-      },
+      `What is stored under "${nameOf()}" is not JSON; it is left there. Whoever wrote it must write JSON text; delete it, or take it with another client.`,
+      { code: "cache-value-not-json" },
     );
   }
 }

@@ -89,3 +89,24 @@ export function keyOf(affixes: Affixes, stored: string): string | undefined {
 export function mailboxOf(affixes: Affixes, stored: string): string | undefined {
   return nameIn(affixes, stored, "mailbox");
 }
+
+const literal = (text: string): string => text.replace(/[\\*?[\]^-]/g, "\\$&");
+
+/** Stands in for the bare name; neither an affix nor an escape can hold it twice in a row. */
+const ANY = "\u0000\u0000";
+
+/**
+ * The names of a view as a glob, in which the prefix and the suffix stand for themselves.
+ * What it finds still has to pass `keyOf` or `mailboxOf`: `*` also matches the colons of longer prefixes.
+ */
+export function namePattern(affixes: Affixes, kind: StoredName["kind"]): string {
+  const stored = kind === "value" ? valueKey(affixes, ANY) : mailboxKey(affixes, ANY);
+  const at = stored.lastIndexOf(ANY);
+  return `${literal(stored.slice(0, at))}*${literal(stored.slice(at + ANY.length))}`;
+}
+
+/** Where the replies to one cache's calls lie; no view can build this name. */
+export const repliesKey = (cacheId: string): string => `%replies-${cacheId}`;
+
+/** Where the messages lie that one cache took and has not acknowledged; no view can build this name. */
+export const takenKey = (cacheId: string): string => `%taken-${cacheId}`;

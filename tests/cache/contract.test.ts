@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { RedisCache } from "asimov-agents/redis";
 import { Redis } from "ioredis";
 import { afterAll, describe, inject, it } from "vitest";
-import { MemoryCache } from "#cache/memory";
+import { MemoryCache } from "#cache/memory/cache";
 import { cacheLaws } from "#testing/cache-suite";
 import { removeKeys } from "../support/redis-cleanup.ts";
 

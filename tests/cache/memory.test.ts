@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { MemoryCache } from "#cache/memory";
-import { MemoryStore } from "#cache/memory-store";
+import { MemoryCache } from "#cache/memory/cache";
+import { MemoryDriver } from "#cache/memory/driver";
+import { SharedStore } from "#cache/shared-store";
 import { AsimovError } from "#contract/base/errors";
 
 afterEach(() => {
@@ -82,7 +83,7 @@ describe("memory cache", () => {
   });
 
   it("does not keep a process alive by values that expire", () => {
-    const file = JSON.stringify(join(import.meta.dirname, "../../src/cache/memory.ts"));
+    const file = JSON.stringify(join(import.meta.dirname, "../../src/cache/memory/cache.ts"));
     const script = `const { MemoryCache } = await import(${file}); await new MemoryCache().set("key", 1, { ttlMs: 3_600_000 }); console.log("end");`;
     const run = spawnSync(process.execPath, ["--conditions=asimov-source", "--input-type=module", "-e", script], {
       encoding: "utf8",
@@ -92,14 +93,14 @@ describe("memory cache", () => {
   });
 });
 
-describe("memory store", () => {
-  it("drops mailboxes that nobody uses", async () => {
-    const store = new MemoryStore();
-    const cache = new MemoryCache({ prefix: "p", suffix: "" }, store);
-    const space = "1:p";
+describe("memory driver", () => {
+  it("drops mailboxes that nobody uses, and spaces that are empty", async () => {
+    const driver = new MemoryDriver();
+    const cache = new MemoryCache({ prefix: "p", suffix: "" }, new SharedStore(driver));
+    const held = (): number => [...driver.inboxes.all(), ...driver.values.all()].length;
     const controller = new AbortController();
     const cancelled = cache.getMessage("cancelled", { signal: controller.signal });
-    expect(store.findInbox(space, "cancelled")).toBeDefined();
+    expect(held()).toBe(1);
     controller.abort(new Error("stop"));
     await expect(cancelled).rejects.toThrow("stop");
     await cache.publishToMailbox("read", 1);
@@ -107,6 +108,24 @@ describe("memory store", () => {
     const served = cache.getMessage("served");
     await cache.publishToMailbox("served", 1);
     await served;
-    for (const mailbox of ["cancelled", "read", "served"]) expect(store.findInbox(space, mailbox)).toBeUndefined();
+    await cache.set("key", 1);
+    await cache.delete("key");
+    expect(held()).toBe(0);
+  });
+
+  it("lives by the clock it is given", async () => {
+    let now = 1_000;
+    const timers: (() => void)[] = [];
+    const clock = { now: () => now, setTimeout: (fire: () => void) => timers.push(fire), clearTimeout: () => undefined };
+    const cache = new MemoryCache({ prefix: "", suffix: "" }, new SharedStore(new MemoryDriver(clock)));
+    await cache.set("key", 1, { ttlMs: 500 });
+    expect((await cache.exportState()).values.get("key")?.expiresAt).toBe(1_500);
+    now = 1_499;
+    expect(await cache.get("key")).toBe(1);
+    now = 1_500;
+    expect(await cache.get("key", "gone")).toBe("gone");
+    const received = cache.getMessage("box", { timeoutMs: 5 });
+    timers.at(-1)?.();
+    expect(await received).toBeNull();
   });
 });

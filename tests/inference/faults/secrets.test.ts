@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { Agent } from "#agent";
-import { MemoryCache } from "#cache/memory";
+import { MemoryCache } from "#cache/memory/cache";
 import { Task } from "#contract/base/task";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";

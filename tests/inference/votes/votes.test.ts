@@ -1,7 +1,7 @@
 /** Votes count in their visit alone; only what may be decided is offered; without a usable vote the default holds. */
 import { describe, expect, it } from "vitest";
 import { Agent, type AgentOptions } from "#agent";
-import { MemoryCache } from "#cache/memory";
+import { MemoryCache } from "#cache/memory/cache";
 import type { InferenceClient } from "#clients/inference-client";
 import { Task } from "#contract/base/task";
 import { addUsage } from "#contract/chat/usage";

@@ -1,18 +1,17 @@
 /** The connection of a Redis cache: made at the first command, and every command on it settles in bounded time. */
+import { cacheClosed } from "#cache/failures";
 import { AsimovError, messageOf } from "#contract/base/errors";
-import { cacheClosed } from "./failures.ts";
-import { repliesKey } from "./redis-keys.ts";
-import type { RedisClient, RedisSettings } from "./redis-options.ts";
-import type { OnceScript } from "./redis-scripts.ts";
+import type { RedisClient, RedisSettings } from "./options.ts";
+import { refusal } from "./refusals.ts";
+
+export type Command = readonly (string | number)[];
 
 /** How long a command may take, reconnects included. */
-const COMMAND_MS = 5_000;
+export const COMMAND_MS = 5_000;
 /** After a deadline, what arrived while this process was too busy to read is still read. */
 const GRACE_MS = 50;
 /** Reconnects after 50, 100, 200, ... milliseconds; after 7 of them, about 4 seconds, waiting commands are refused. */
 const RETRIES = 7;
-/** Server replies that another attempt may not meet. */
-const PASSING = /^(LOADING|BUSY|MISCONF|OOM|READONLY|TRYAGAIN|MASTERDOWN|NOREPLICAS|ERR max number of clients)/;
 
 const tuning = {
   lazyConnect: true,
@@ -21,16 +20,26 @@ const tuning = {
   retryStrategy: (times: number) => Math.min(50 * 2 ** (times - 1), 1_000),
 };
 
+/** A connection that is made anew when it breaks, by its owner. RESP2 is the protocol in which ioredis hands out invalidations. */
+const brief = {
+  lazyConnect: true,
+  enableOfflineQueue: true,
+  protocol: 2,
+  retryStrategy: () => null,
+  autoResubscribe: false,
+  connectTimeout: COMMAND_MS - 1_000,
+  commandTimeout: undefined,
+  blockingTimeout: undefined,
+  socketTimeout: undefined,
+};
+
 export const isReplyError = (error: unknown): boolean => error instanceof Error && error.name === "ReplyError";
 
 export class RedisConnection {
   readonly #settings: RedisSettings;
   readonly #place: string;
-  readonly #replies = repliesKey(crypto.randomUUID());
   readonly #pending = new Set<(reason: unknown) => void>();
   #client: Promise<RedisClient> | undefined;
-  #acknowledged: string[] = [];
-  #calls = 0;
   #trouble = "";
   #closed = false;
 
@@ -40,25 +49,30 @@ export class RedisConnection {
     this.#place = client !== undefined ? "the given client" : url !== undefined ? new URL(url).host : `${host}:${port}`;
   }
 
-  /** Sends a command in the order of the calls. @throws AsimovError `cache-unavailable`, `cache-refused`, `cache-closed` or `missing-package` */
-  async run<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Sends a command in the order of the calls.
+   *
+   * @param names the stored names that it is about, for its error
+   * @throws AsimovError `cache-unavailable`, `cache-refused`, `cache-closed` or `missing-package`
+   */
+  async run<T>(send: (client: RedisClient) => Promise<unknown>, names: readonly string[] = []): Promise<T> {
     const client = await this.client();
     try {
-      return await this.bounded(send(client), COMMAND_MS);
+      return (await this.bounded(send(client), COMMAND_MS)) as T;
     } catch (error) {
-      throw this.explain(error);
+      throw this.explain(error, names);
     }
   }
 
-  async command<T>(name: string, ...args: (string | number)[]): Promise<T> {
-    return this.run((client) => client.call(name, ...args) as Promise<T>);
-  }
-
   /** All commands or none, without another client's in between. */
-  async transaction(commands: (string | number)[][]): Promise<unknown[]> {
+  async transaction(commands: readonly Command[]): Promise<unknown[]> {
     if (commands.length === 0) return [];
     return this.run(async (client) => {
-      const replies = (await client.multi(commands).exec()) ?? [];
+      const replies = (await client.multi(commands.map((command) => [...command])).exec()) ?? [];
       return replies.map(([error, reply]) => {
         if (error !== null) throw error;
         return reply;
@@ -66,33 +80,9 @@ export class RedisConnection {
     });
   }
 
-  /** A name for one call of `once`. */
-  nextId(): string {
-    this.#calls += 1;
-    return this.#calls.toString(36);
-  }
-
-  /**
-   * Runs a script once. ioredis sends a command again when the connection broke before the reply came; the server then finds its id.
-   * EVAL, not EVALSHA: a flush of the server's scripts must not change the order of calls.
-   */
-  async once(script: OnceScript, key: string, args: (string | number)[], id = this.nextId()): Promise<string> {
-    const reply = await this.run((client) => {
-      const forget = this.#acknowledged.splice(0, 64);
-      return client.call("eval", script.lua, 2, this.#replies, key, id, ...args, ...forget);
-    });
-    this.#acknowledged.push(id);
-    return reply as string;
-  }
-
-  /** A further connection, for a command that blocks; its maker closes it. */
+  /** A further connection; it ends when it breaks, and its maker ends it. */
   async duplicate(): Promise<RedisClient> {
-    const client = (await this.client()).duplicate({
-      lazyConnect: true,
-      commandTimeout: undefined,
-      blockingTimeout: undefined,
-      socketTimeout: undefined,
-    });
+    const client = (await this.client()).duplicate(brief);
     client.on("error", (error) => this.#note(error));
     return client;
   }
@@ -125,32 +115,25 @@ export class RedisConnection {
   }
 
   /** An error of ours. Those of ioredis hold the command's arguments, and its options the password: only their text goes on. */
-  explain(error: unknown): AsimovError {
+  explain(error: unknown, names: readonly string[] = []): AsimovError {
     if (error instanceof AsimovError) return error;
     if (this.#closed) return cacheClosed();
+    const refused = replyOf(error);
+    if (refused !== undefined) return refusal(this.#place, textOf(refused), names);
     const lost = error instanceof Error && error.name === "MaxRetriesPerRequestError";
-    const text = lost ? "no connection" : (messageOf(error).split(", with args", 1)[0] ?? "");
-    if (isReplyError(error) && !PASSING.test(text)) {
-      return new AsimovError(`Redis at ${this.#place} refused a command: ${text}`, { code: "cache-refused" });
-    }
-    const details = [text, this.#trouble].filter((detail) => detail !== "").join("; ");
+    const details = [lost ? "no connection" : textOf(error), this.#trouble].filter((detail) => detail !== "").join("; ");
     return new AsimovError(
       `Redis at ${this.#place} is not available: ${details}. Check that it runs and can be reached. Whether a write took effect is not known.`,
       { code: "cache-unavailable", retryable: true },
     );
   }
 
-  /** Lets commands that were sent finish, then frees what is ours. */
+  /** Rejects what waits for a reply, and frees what is ours. */
   async close(): Promise<void> {
-    if (this.#closed) return;
     this.#closed = true;
-    const client = await this.#client?.catch(() => undefined);
-    if (client === undefined) return;
-    const reachable = ["ready", "connect", "connecting"].includes(client.status);
-    // Replies come in order: when this one is here, so are all others.
-    if (reachable) await this.bounded(client.call("unlink", this.#replies), COMMAND_MS).catch(() => undefined);
-    if (this.#settings.client === undefined) client.disconnect();
     for (const fail of [...this.#pending]) fail(cacheClosed());
+    const client = await this.#client?.catch(() => undefined);
+    if (this.#settings.client === undefined) client?.disconnect();
   }
 
   async #open(): Promise<RedisClient> {
@@ -172,6 +155,16 @@ export class RedisConnection {
     this.#trouble = typeof code === "string" ? code : error.message;
   }
 }
+
+/** What the server replied, if it was the server; a transaction that it discarded holds the reason. */
+function replyOf(error: unknown): unknown {
+  if (!isReplyError(error)) return undefined;
+  const [first] = (error as { previousErrors?: unknown[] }).previousErrors ?? [];
+  return first ?? error;
+}
+
+/** The text of an error without the arguments of its command, and without the place within a script. */
+const textOf = (error: unknown): string => messageOf(error).split(/, with args| script: /, 1)[0] ?? "";
 
 /** Without the properties that are `undefined`, which would hide the defaults of ioredis. */
 function definedOf<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {

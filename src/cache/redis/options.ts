@@ -12,6 +12,8 @@ export interface RedisClient {
   duplicate(override?: object): RedisClient;
   disconnect(): void;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  on(event: "messageBuffer", listener: (channel: unknown, message: unknown) => void): unknown;
 }
 
 export interface RedisCacheOptions {
@@ -27,7 +29,7 @@ export interface RedisCacheOptions {
   url?: string;
   /**
    * An ioredis client of your own, in place of all of the above. The cache sends its commands through it and leaves it open at `close`;
-   * connections for blocking receives are duplicates of it, which the cache closes. It must have no `keyPrefix`.
+   * connections that wake receivers are duplicates of it, which the cache closes. It must have no `keyPrefix`.
    */
   client?: RedisClient;
   /** The prefix of this view. Default: none. */

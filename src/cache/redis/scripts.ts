@@ -1,6 +1,6 @@
 /** The Lua scripts of the Redis cache: each takes effect once, however often a reconnect sends it. */
 
-/** A script that `RedisConnection.once` runs on one key. */
+/** A script that `Calls` runs on one key. */
 export interface OnceScript {
   readonly lua: string;
   /** How many arguments of its own it takes; they start at ARGV[2]. */
@@ -43,22 +43,6 @@ return ''`,
 /** KEYS[2] any key; no arguments. Deletes it. Returns "1" when it was there, "0" when not. */
 export const remove = once(0, "return tostring(redis.call('UNLINK', KEYS[2]))");
 
-/** KEYS[2] mailbox; ARGV[2] how many. Takes the oldest messages. Returns a JSON array of their texts. */
-export const take = once(
-  1,
-  `local texts = redis.call('LPOP', KEYS[2], ARGV[2])
-if not texts or #texts == 0 then return '[]' end
-return cjson.encode(texts)`,
-);
-
-/** KEYS[2] mailbox; ARGV[2] a JSON array of texts. Puts them back to the front, in their order. Returns "". */
-export const giveBack = once(
-  1,
-  `local texts = cjson.decode(ARGV[2])
-for index = #texts, 1, -1 do redis.call('LPUSH', KEYS[2], texts[index]) end
-return ''`,
-);
-
 /**
  * KEYS[2] value; ARGV[2] "1" when it is expected to exist; ARGV[3] the text it is expected to have; ARGV[4] the new text.
  * Replaces the value, with the expiry it has. Returns "done"; or "none" or ":" and the text when another writer was faster.
@@ -98,3 +82,41 @@ end
 redis.call('SET', KEYS[2], result, 'KEEPTTL')
 return result`,
 );
+
+/**
+ * Takes the oldest messages, which are kept until their arrival is acknowledged; asked again under the same id, gives the same ones.
+ *
+ * KEYS[1] hash of taken messages by id, without expiry, KEYS[2] mailbox.
+ * ARGV[1] id of this call, ARGV[2] how many, then ids whose messages have arrived and can be forgotten.
+ * Returns a JSON array of their texts. What is taken is written after it has left, so that a server without memory gives it out.
+ */
+export const take: OnceScript = {
+  argCount: 1,
+  lua: `local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if kept then return kept end
+local texts = redis.call('LPOP', KEYS[2], ARGV[2])
+if #ARGV > 2 then redis.call('HDEL', KEYS[1], unpack(ARGV, 3)) end
+if not texts or #texts == 0 then return '[]' end
+local reply = cjson.encode(texts)
+redis.call('HSET', KEYS[1], ARGV[1], reply)
+return reply`,
+};
+
+/**
+ * Puts what was taken under an id back to the front of its mailbox, in its order; a take under this id that comes later takes nothing.
+ *
+ * KEYS[1] hash of taken messages by id, KEYS[2] mailbox.
+ * ARGV[1] the id, ARGV[2] how many of the oldest were handed over and do not come back, then ids that can be forgotten.
+ * Returns "".
+ */
+export const putBack: OnceScript = {
+  argCount: 1,
+  lua: `local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if kept and kept ~= '[]' then
+  local texts = cjson.decode(kept)
+  for index = #texts, ARGV[2] + 1, -1 do redis.call('LPUSH', KEYS[2], texts[index]) end
+end
+redis.call('HSET', KEYS[1], ARGV[1], '[]')
+if #ARGV > 2 then redis.call('HDEL', KEYS[1], unpack(ARGV, 3)) end
+return ''`,
+};

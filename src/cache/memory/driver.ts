@@ -1,0 +1,179 @@
+/** The store of a memory cache: texts and mailboxes by space and name, dropped when they are empty. */
+import type { CacheDriver, Change, Edit, Space } from "#cache/driver";
+import { cacheClosed } from "#cache/failures";
+import type { Affixes } from "#cache/keys";
+import { Waiters } from "#cache/waiters";
+import { Queue } from "#contract/base/queue";
+import { type Clock, systemClock } from "#contract/base/services";
+import type { CacheEntry, CacheState, ReceiveOptions } from "#contract/store/cache";
+import { Drawers } from "./drawers.ts";
+
+interface Inbox {
+  readonly messages: Queue<string>;
+  readonly waiters: Waiters;
+}
+
+/** How long an expired value that nobody reads may stay. */
+const SWEEP_MS = 30_000;
+
+/** Where names lie that no view would build; no affixes have this as their space. */
+const UNNAMED = "unnamed";
+
+function unref(timer: unknown): void {
+  (timer as { unref?: () => void }).unref?.();
+}
+
+/** A prefix and suffix as one word; the length keeps `a` + `b` and `ab` + `` apart. */
+const wordOf = ({ prefix, suffix }: Affixes): string => `${prefix.length}:${prefix}${suffix}`;
+
+export class MemoryDriver implements CacheDriver {
+  readonly values = new Drawers<CacheEntry>();
+  readonly inboxes = new Drawers<Inbox>();
+  readonly clock: Clock;
+  #sweep: unknown;
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock;
+  }
+
+  space(affixes: Affixes | undefined): Space {
+    return new MemorySpace(affixes === undefined ? UNNAMED : wordOf(affixes), this);
+  }
+
+  isExpired({ expiresAt }: CacheEntry): boolean {
+    return expiresAt !== undefined && expiresAt <= this.clock.now();
+  }
+
+  armSweep(): void {
+    if (this.#sweep !== undefined) return;
+    this.#sweep = this.clock.setTimeout(() => {
+      this.#sweep = undefined;
+      let expiring = false;
+      for (const [space, key, entry] of this.values.all()) {
+        if (this.isExpired(entry)) this.values.delete(space, key);
+        else expiring ||= entry.expiresAt !== undefined;
+      }
+      if (expiring) this.armSweep();
+    }, SWEEP_MS);
+    unref(this.#sweep);
+  }
+
+  close(): void {
+    if (this.#sweep !== undefined) this.clock.clearTimeout(this.#sweep);
+    for (const [, , { waiters }] of [...this.inboxes.all()]) waiters.fail(cacheClosed());
+    this.values.clear();
+    this.inboxes.clear();
+  }
+}
+
+class MemorySpace implements Space {
+  readonly #word: string;
+  readonly #driver: MemoryDriver;
+
+  constructor(word: string, driver: MemoryDriver) {
+    this.#word = word;
+    this.#driver = driver;
+  }
+
+  names(kind: "value" | "mailbox"): string[] {
+    return kind === "value" ? this.#entries().map(([key]) => key) : this.#filled().map(([mailbox]) => mailbox);
+  }
+
+  read(keys: readonly string[]): (string | undefined)[] {
+    return keys.map((key) => this.#entry(key)?.json);
+  }
+
+  peek(mailbox: string): string[] {
+    return [...(this.#inbox(mailbox)?.messages ?? [])];
+  }
+
+  cut(): CacheState {
+    return {
+      values: new Map(this.#entries()),
+      mailboxes: new Map(this.#filled().map(([mailbox, { messages }]) => [mailbox, [...messages]])),
+    };
+  }
+
+  write(changes: readonly Change[]): number {
+    let removed = 0;
+    for (const change of changes) {
+      if ("json" in change) this.#set(change);
+      else if ("removed" in change) removed += this.#remove(change.removed) ? 1 : 0;
+      else this.#refill(change.mailbox, change.texts);
+    }
+    return removed;
+  }
+
+  edit(key: string, { apply }: Edit): string {
+    const entry = this.#entry(key);
+    const json = apply(entry?.json);
+    this.#driver.values.set(this.#word, key, { ...entry, json });
+    return json;
+  }
+
+  push(mailbox: string, text: string): void {
+    const inbox = this.#inbox(mailbox) ?? this.#open(mailbox);
+    if (!inbox.waiters.offer(text)) inbox.messages.push(text);
+  }
+
+  take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): T | null | Promise<T | null> {
+    const inbox = this.#inbox(mailbox);
+    const text = inbox?.messages.first;
+    if (inbox !== undefined && text !== undefined) {
+      const message = parse(text);
+      inbox.messages.shift();
+      this.#dropIfEmpty(mailbox);
+      return message;
+    }
+    if (options.timeoutMs === 0) return null;
+    return (inbox ?? this.#open(mailbox)).waiters.wait(parse, options);
+  }
+
+  #set({ key, json, ttlMs, expiresAt }: Extract<Change, { json: string }>): void {
+    const end = ttlMs === undefined ? expiresAt : this.#driver.clock.now() + ttlMs;
+    this.#driver.values.set(this.#word, key, end === undefined ? { json } : { json, expiresAt: end });
+    if (end !== undefined) this.#driver.armSweep();
+  }
+
+  #entry(key: string): CacheEntry | undefined {
+    const entry = this.#driver.values.get(this.#word, key);
+    if (entry === undefined || !this.#driver.isExpired(entry)) return entry;
+    this.#driver.values.delete(this.#word, key);
+    return undefined;
+  }
+
+  #remove(key: string): boolean {
+    return this.#entry(key) !== undefined && this.#driver.values.delete(this.#word, key);
+  }
+
+  #entries(): [string, CacheEntry][] {
+    return this.#driver.values.in(this.#word).filter(([, entry]) => !this.#driver.isExpired(entry));
+  }
+
+  #inbox(mailbox: string): Inbox | undefined {
+    return this.#driver.inboxes.get(this.#word, mailbox);
+  }
+
+  #open(mailbox: string): Inbox {
+    const inbox = { messages: new Queue<string>(), waiters: new Waiters(() => this.#dropIfEmpty(mailbox), this.#driver.clock) };
+    this.#driver.inboxes.set(this.#word, mailbox, inbox);
+    return inbox;
+  }
+
+  /** Those that hold a message. */
+  #filled(): [string, Inbox][] {
+    return this.#driver.inboxes.in(this.#word).filter(([, { messages }]) => messages.size > 0);
+  }
+
+  #refill(mailbox: string, texts: readonly string[]): void {
+    const inbox = this.#inbox(mailbox);
+    while (inbox?.messages.shift() !== undefined);
+    this.#dropIfEmpty(mailbox);
+    for (const text of texts) this.push(mailbox, text);
+  }
+
+  #dropIfEmpty(mailbox: string): void {
+    const inbox = this.#inbox(mailbox);
+    if (inbox !== undefined && inbox.messages.size === 0 && inbox.waiters.size === 0) this.#driver.inboxes.delete(this.#word, mailbox);
+  }
+}

@@ -1,0 +1,157 @@
+/** What lies under a prefix and a suffix in Redis: plain strings and lists, found by SCAN, changed in one transaction or one script. */
+import type { Change, Edit, Space } from "#cache/driver";
+import { type Affixes, keyOf, mailboxKey, mailboxOf, namePattern, valueKey } from "#cache/keys";
+import type { CacheEntry, CacheState, ReceiveOptions } from "#contract/store/cache";
+import type { Command } from "./connection.ts";
+import type { RedisDriver } from "./driver.ts";
+import { increment, publish, remove, replace } from "./scripts.ts";
+
+const SCAN_COUNT = 1_000;
+/** How many keys or messages one command names. */
+const CHUNK = 500;
+
+export class RedisSpace implements Space {
+  readonly #affixes: Affixes | undefined;
+  readonly #driver: RedisDriver;
+
+  /** @param affixes without them, names as they stand */
+  constructor(affixes: Affixes | undefined, driver: RedisDriver) {
+    this.#affixes = affixes;
+    this.#driver = driver;
+  }
+
+  async names(kind: "value" | "mailbox"): Promise<string[]> {
+    const affixes = this.#affixes ?? { prefix: "", suffix: "" };
+    const nameOf = kind === "value" ? keyOf : mailboxOf;
+    const filter = ["match", namePattern(affixes, kind), "count", SCAN_COUNT, "type", kind === "value" ? "string" : "list"];
+    const found = new Set<string>();
+    let cursor = "0";
+    do {
+      const page = await this.#driver.connection.run<[string, string[]]>((client) => client.call("scan", cursor, ...filter));
+      cursor = page[0];
+      for (const stored of page[1]) {
+        const name = nameOf(affixes, stored);
+        if (name !== undefined) found.add(name);
+      }
+    } while (cursor !== "0");
+    return [...found];
+  }
+
+  async read(keys: readonly string[]): Promise<(string | undefined)[]> {
+    const [key] = keys;
+    if (key !== undefined && keys.length === 1) return [await this.#text(this.#value(key))];
+    const pages = chunked(keys.map((name) => this.#value(name))).map((page) =>
+      this.#driver.connection.run<(string | null)[]>((client) => client.call("mget", ...page)),
+    );
+    return (await Promise.all(pages)).flat().map((text) => text ?? undefined);
+  }
+
+  peek(mailbox: string): Promise<string[]> {
+    const stored = this.#mailbox(mailbox);
+    return this.#driver.connection.run((client) => client.call("lrange", stored, 0, -1), [stored]);
+  }
+
+  async cut(): Promise<CacheState> {
+    const [keys, mailboxes] = await Promise.all([this.names("value"), this.names("mailbox")]);
+    const stored = keys.map((key) => this.#value(key));
+    const pages = chunked(stored);
+    const replies = await this.#driver.connection.transaction([
+      ...pages.map((page) => ["mget", ...page]),
+      ...stored.map((key) => ["pttl", key]),
+      ...mailboxes.map((mailbox) => ["lrange", this.#mailbox(mailbox), 0, -1]),
+    ]);
+    const now = Date.now();
+    const texts = (replies.slice(0, pages.length) as (string | null)[][]).flat();
+    const values = new Map<string, CacheEntry>();
+    keys.forEach((key, index) => {
+      const json = texts[index];
+      const ttlMs = replies[pages.length + index] as number;
+      if (typeof json === "string") values.set(key, ttlMs < 0 ? { json } : { json, expiresAt: now + ttlMs });
+    });
+    const lists = replies.slice(pages.length + stored.length) as string[][];
+    const held = mailboxes.map((mailbox, index): [string, string[]] => [mailbox, lists[index] ?? []]);
+    return { values, mailboxes: new Map(held.filter(([, messages]) => messages.length > 0)) };
+  }
+
+  async write(changes: readonly Change[]): Promise<number> {
+    const [change] = changes;
+    if (change !== undefined && changes.length === 1) {
+      if ("removed" in change) return Number(await this.#driver.calls.once(remove, this.#value(change.removed), []));
+      if ("json" in change) {
+        const [command] = this.#commands(changes);
+        const [name = "", ...args] = command ?? [];
+        await this.#driver.connection.run((client) => client.call(String(name), ...args), [this.#value(change.key)]);
+        return 0;
+      }
+    }
+    const replies = await this.#driver.connection.transaction(this.#commands(changes));
+    return changes.every((each) => "removed" in each) ? replies.reduce<number>((sum, count) => sum + Number(count), 0) : 0;
+  }
+
+  edit(key: string, edit: Edit): Promise<string> {
+    const stored = this.#value(key);
+    return edit.adds === undefined ? this.#driver.inTurn(stored, () => this.#replace(stored, edit)) : this.#add(stored, edit, edit.adds);
+  }
+
+  async push(mailbox: string, text: string): Promise<void> {
+    await this.#driver.calls.once(publish, this.#mailbox(mailbox), [text]);
+  }
+
+  take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): Promise<T | null> {
+    return this.#driver.inboxes.receive(this.#mailbox(mailbox), parse, options);
+  }
+
+  async #add(stored: string, edit: Edit, by: number): Promise<string> {
+    const sum = await this.#driver.calls.once(increment, stored, [String(by)]);
+    return sum === "no" ? this.#replace(stored, edit) : sum;
+  }
+
+  async #replace(stored: string, edit: Edit): Promise<string> {
+    let text = await this.#text(stored);
+    for (;;) {
+      const changed = edit.apply(text);
+      const reply = await this.#driver.calls.once(replace, stored, [text === undefined ? "0" : "1", text ?? "", changed]);
+      if (reply === "done") return changed;
+      text = reply === "none" ? undefined : reply.slice(1);
+    }
+  }
+
+  async #text(stored: string): Promise<string | undefined> {
+    return (await this.#driver.connection.run<string | null>((client) => client.call("get", stored), [stored])) ?? undefined;
+  }
+
+  /** What is removed comes first, many at a time. */
+  #commands(changes: readonly Change[]): Command[] {
+    const removed: string[] = [];
+    const commands: Command[] = [];
+    for (const change of changes) {
+      if ("removed" in change) {
+        removed.push(this.#value(change.removed));
+      } else if ("json" in change) {
+        const { key, json, expiresAt } = change;
+        const stored = this.#value(key);
+        const ttlMs = change.ttlMs ?? (expiresAt === undefined ? undefined : Math.ceil(expiresAt - Date.now()));
+        if (ttlMs === undefined) commands.push(["set", stored, json]);
+        else if (ttlMs > 0) commands.push(["set", stored, json, "PX", ttlMs]);
+        else removed.push(stored);
+      } else {
+        const stored = this.#mailbox(change.mailbox);
+        removed.push(stored);
+        for (const page of chunked(change.texts)) commands.push(["rpush", stored, ...page]);
+      }
+    }
+    return [...chunked(removed).map((page) => ["unlink", ...page]), ...commands];
+  }
+
+  #value(key: string): string {
+    return this.#affixes === undefined ? key : valueKey(this.#affixes, key);
+  }
+
+  #mailbox(mailbox: string): string {
+    return this.#affixes === undefined ? mailbox : mailboxKey(this.#affixes, mailbox);
+  }
+}
+
+function chunked<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, index) => all.slice(index * CHUNK, (index + 1) * CHUNK));
+}
