@@ -87,12 +87,21 @@ export function valueLaws(): CacheLaws {
       }
     },
     "refuses options that it does not have": async (cache) => {
-      await requireCode(cache.set("key", 1, { ttl: 5 } as object), "invalid-options", "set");
+      const unknown = { ttl: 5 };
+      await requireCode(cache.set("key", 1, unknown as object), "invalid-options", "set");
+      await requireCode(cache.setMany({ key: 1 }, unknown as object), "invalid-options", "setMany");
+      await requireCode(cache.setMany({ key: 1 }, { raw: true } as object), "invalid-options", "setMany");
+      await requireCode(cache.get("key", 1, unknown as object), "invalid-options", "get");
+      await requireCode(cache.get("key", 1, { ttlMs: 5 } as object), "invalid-options", "get");
+      await requireCode(cache.delete("key", unknown as object), "invalid-options", "delete");
+      const empty = { values: new Map(), mailboxes: new Map() };
+      await requireCode(cache.importState(empty, { exclusive: true, ...unknown }), "invalid-options", "importState");
       await requireCode(cache.getMessage("box", { timeout: 0 } as object), "invalid-options", "getMessage");
       for (const ttlMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, "5" as unknown as number]) {
         await requireCode(cache.set("key", 1, { ttlMs }), "invalid-options", "set");
         await requireCode(cache.setMany({ key: 1 }, { ttlMs }), "invalid-options", "setMany");
       }
+      requireEqual(await cache.getAll(), {}, "what was stored");
     },
     "sets and reads many, leaving out what is missing": async (cache) => {
       await cache.setMany({ a: 1, b: [2], ["__proto__" as string]: 3 });

@@ -14,7 +14,11 @@ export interface FaultProxy {
   cutAll(): void;
   /** From now on nothing arrives, and nothing is refused: as with a cable pulled out. */
   blackHole(): void;
-  /** Ends the black hole, and its connections. */
+  /** Cuts every connection, and refuses new ones: an outage. */
+  down(): void;
+  /** From now on no reply that contains the text arrives. */
+  dropRepliesWith(text: string): void;
+  /** Ends the outage or the black hole, and its connections. */
   recover(): void;
   close(): Promise<void>;
 }
@@ -31,8 +35,14 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   let rules: Rule[] = [];
   let swallowing = false;
+  let refusing = false;
+  let dropped: string | undefined;
 
   const server = createServer((client) => {
+    if (refusing) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(Number(port || 6379), hostname);
     let cutting: Rule | undefined;
     const end = (): void => {
@@ -51,7 +61,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       upstream.write(request);
     });
     upstream.on("data", (reply) => {
-      if (swallowing) return;
+      if (swallowing || (dropped !== undefined && reply.includes(dropped))) return;
       if (cutting === undefined) {
         client.write(reply);
         return;
@@ -86,8 +96,16 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     blackHole() {
       swallowing = true;
     },
+    down() {
+      refusing = true;
+      cutAll();
+    },
+    dropRepliesWith(text) {
+      dropped = text;
+    },
     recover() {
       swallowing = false;
+      refusing = false;
       cutAll();
     },
     close() {

@@ -23,6 +23,7 @@ interface Pair {
 
 export class RedisWatch {
   readonly #connection: RedisConnection;
+  readonly #checkMs: number;
   readonly #waiting = new Map<string, Wake>();
   readonly #open = new Set<RedisClient>();
   #pair: Promise<Pair> | undefined;
@@ -30,8 +31,9 @@ export class RedisWatch {
   #left = 0;
   #closed = false;
 
-  constructor(connection: RedisConnection) {
+  constructor(connection: RedisConnection, checkMs = CHECK_MS) {
     this.#connection = connection;
+    this.#checkMs = checkMs;
   }
 
   /** @param name the stored name of the mailbox; one wake-up a name */
@@ -80,7 +82,7 @@ export class RedisWatch {
       const told = [listener.call("subscribe", CHANNEL), asker.call("client", "tracking", "on", "redirect", Number(id))];
       await this.#connection.bounded(Promise.all(told), COMMAND_MS);
       ready = true;
-      this.#later(CHECK_MS, () => void this.#check(pair));
+      this.#later(this.#checkMs, () => void this.#check(pair));
       return { asker, listener };
     } catch (error) {
       if (isReplyError(error)) {
@@ -117,7 +119,7 @@ export class RedisWatch {
       const ping = (await pair)?.listener.call("ping") ?? Promise.reject(new Error("There are no connections."));
       await this.#connection.bounded(ping, COMMAND_MS);
       for (const name of this.#waiting.keys()) void this.#ask(name);
-      this.#later(CHECK_MS, () => void this.#check(pair));
+      this.#later(this.#checkMs, () => void this.#check(pair));
     } catch {
       this.#lose(pair);
     }
