@@ -42,7 +42,11 @@ export interface Space {
 export interface CacheDriver {
   /** Without affixes, the names as they stand, which no view builds. */
   space(affixes: Affixes | undefined): Space;
-  /** Rejects every receiver with `cache-closed`, lets what is unfinished finish for a bounded time, and frees all. Called once. */
+  /**
+   * Rejects every receiver with `cache-closed`, lets what was asked before finish for a bounded time, and frees all. Called once.
+   *
+   * @param unfinished what will ask more before it is done
+   */
   close(unfinished: Iterable<Promise<unknown>>): Answer<void>;
 }
 

@@ -1,4 +1,4 @@
-/** What all views of one cache share: its driver, what it has not finished, and whether it is closed. */
+/** What all views of one cache share: its driver, what takes several steps, and whether it is closed. */
 import type { Answer, CacheDriver } from "./driver.ts";
 import { cacheClosed } from "./failures.ts";
 
@@ -16,7 +16,7 @@ export class SharedStore {
     if (this.#closing !== undefined) throw cacheClosed();
   }
 
-  /** Keeps the store open until the answer is there. */
+  /** Keeps the store open until the answer is there, for which it is asked more than once. */
   hold<T>(answer: Answer<T>): Answer<T> {
     if (!(answer instanceof Promise)) return answer;
     this.#unfinished.add(answer);

@@ -13,6 +13,8 @@ const WRITE_OPTIONS = ["raw", "ttlMs"];
 
 const valueText = (key: string, value: unknown): string => toJsonText(value, `the value of key "${key}"`);
 
+const nothing = (): void => undefined;
+
 /** NaN when the text is no number. */
 function sumOf(text: string, by: number): number {
   try {
@@ -38,25 +40,23 @@ export abstract class StoredCache<View extends Cache> extends Cache {
 
   async get<T>(key: string, ...rest: [defaultValue?: T, options?: CacheReadOptions]): Promise<T> {
     const [space, name] = this.#locate(key, rest[1], "get", READ_OPTIONS);
-    return this.#store.hold(
-      onAnswer(space.read([name]), ([text]) => {
-        if (text !== undefined) return this.#parse<T>(key, text, rest[1]);
-        if (rest.length === 0) throw new CacheKeyError(key);
-        return rest[0] as T;
-      }),
-    );
+    return onAnswer(space.read([name]), ([text]) => {
+      if (text !== undefined) return this.#parse<T>(key, text, rest[1]);
+      if (rest.length === 0) throw new CacheKeyError(key);
+      return rest[0] as T;
+    });
   }
 
   async getMany(keys: readonly string[]): Promise<Record<string, unknown>> {
     this.#store.assertOpen();
     for (const key of keys) requireKey(key, "key");
-    return this.#store.hold(this.#readAll(keys));
+    return this.#readAll(keys);
   }
 
   async set(key: string, value: unknown, options?: CacheWriteOptions): Promise<void> {
     const [space, name] = this.#locate(key, options, "set", WRITE_OPTIONS);
     const json = valueText(key, value);
-    await this.#store.hold(space.write([{ key: name, json, ttlMs: requireTtl(options?.ttlMs) }]));
+    return onAnswer(space.write([{ key: name, json, ttlMs: requireTtl(options?.ttlMs) }]), nothing);
   }
 
   async setMany(values: Readonly<Record<string, unknown>>, options?: { ttlMs?: number }): Promise<void> {
@@ -67,12 +67,12 @@ export abstract class StoredCache<View extends Cache> extends Cache {
       requireKey(key, "key");
       return { key, json: valueText(key, value), ttlMs };
     });
-    await this.#store.hold(this.#space.write(changes));
+    return onAnswer(this.#space.write(changes), nothing);
   }
 
   async delete(key: string, options?: CacheReadOptions): Promise<boolean> {
     const [space, name] = this.#locate(key, options, "delete", READ_OPTIONS);
-    return this.#store.hold(onAnswer(space.write([{ removed: name }]), (count) => count > 0));
+    return onAnswer(space.write([{ removed: name }]), (count) => count > 0);
   }
 
   async getAll(): Promise<Record<string, unknown>> {
@@ -88,7 +88,7 @@ export abstract class StoredCache<View extends Cache> extends Cache {
   async clear(): Promise<void> {
     this.#store.assertOpen();
     const remove = (keys: readonly string[]): Answer<number> => this.#space.write(keys.map((removed) => ({ removed })));
-    await this.#store.hold(onAnswer(this.#space.names("value"), remove));
+    return this.#store.hold(onAnswer(onAnswer(this.#space.names("value"), remove), nothing));
   }
 
   async update<T>(key: string, change: (current: T | undefined) => T): Promise<T> {
@@ -125,7 +125,7 @@ export abstract class StoredCache<View extends Cache> extends Cache {
     this.#store.assertOpen();
     requireKey(mailbox, "mailbox");
     const text = toJsonText(message, `the message to mailbox "${mailbox}"`);
-    return this.#store.hold(this.#space.push(mailbox, text));
+    return this.#space.push(mailbox, text);
   }
 
   async getMessage<T>(mailbox: string, options: ReceiveOptions = {}): Promise<T | null> {
@@ -139,7 +139,7 @@ export abstract class StoredCache<View extends Cache> extends Cache {
     this.#store.assertOpen();
     requireKey(mailbox, "mailbox");
     const parse = (text: string): T => this.#parseMessage<T>(mailbox, text);
-    return this.#store.hold(onAnswer(this.#space.peek(mailbox), (texts) => texts.map(parse)));
+    return onAnswer(this.#space.peek(mailbox), (texts) => texts.map(parse));
   }
 
   async mailboxes(): Promise<Set<string>> {
@@ -161,7 +161,7 @@ export abstract class StoredCache<View extends Cache> extends Cache {
       ...Array.from(state.mailboxes, ([mailbox, texts]) => ({ mailbox, texts })),
     ];
     const write = (before: readonly Change[]): Answer<number> => this.#space.write([...before, ...changes]);
-    await this.#store.hold(options.exclusive ? onAnswer(this.#surplusOf(state), write) : write([]));
+    return this.#store.hold(onAnswer(options.exclusive ? onAnswer(this.#surplusOf(state), write) : write([]), nothing));
   }
 
   async close(): Promise<void> {

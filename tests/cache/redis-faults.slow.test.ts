@@ -96,9 +96,13 @@ describe("redis cache behind a connection that is cut in place of the reply", ()
     const controller = new AbortController();
     const received = cache.getMessage("box", { signal: controller.signal });
     await cut;
-    await raw.set(box, "text");
     controller.abort(new Error("stop"));
+    proxy.down();
     await expect(received).rejects.toThrow("stop");
+    await raw.set(box, "text");
+    const tried = proxy.sees("LPUSH");
+    proxy.recover();
+    await tried;
     await expect(cache.getMessage("box")).rejects.toMatchObject({ code: "cache-refused", message: expect.stringContaining("WRONGTYPE") });
     await raw.del(box);
     await expect.poll(() => raw.lrange(box, 0, -1), { timeout: 10_000 }).toEqual(["1"]);

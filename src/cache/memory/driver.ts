@@ -130,9 +130,12 @@ class MemorySpace implements Space {
   }
 
   #set({ key, json, ttlMs, expiresAt }: Extract<Change, { json: string }>): void {
-    const end = ttlMs === undefined ? expiresAt : this.#driver.clock.now() + ttlMs;
-    this.#driver.values.set(this.#word, key, end === undefined ? { json } : { json, expiresAt: end });
-    if (end !== undefined) this.#driver.armSweep();
+    if (ttlMs === undefined && expiresAt === undefined) {
+      this.#driver.values.set(this.#word, key, { json });
+      return;
+    }
+    this.#driver.values.set(this.#word, key, { json, expiresAt: expiresAt ?? this.#driver.clock.now() + (ttlMs ?? 0) });
+    this.#driver.armSweep();
   }
 
   #entry(key: string): CacheEntry | undefined {

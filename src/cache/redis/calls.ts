@@ -53,10 +53,6 @@ export class Calls {
     this.#arrived.push(id);
   }
 
-  get hasArrived(): boolean {
-    return this.#arrived.length > 0;
-  }
-
   /** Tells the server of all that has arrived. */
   async flush(): Promise<void> {
     const forgotten = this.#arrived.splice(0);

@@ -128,6 +128,12 @@ export class RedisConnection {
     );
   }
 
+  /** Removes a key as the last command: replies come in order, so when this one is here, so are all others. */
+  async farewell(name: string): Promise<void> {
+    const client = await this.#client;
+    if (client !== undefined && ["ready", "connect", "connecting"].includes(client.status)) await client.call("unlink", name);
+  }
+
   /** Rejects what waits for a reply, and frees what is ours. */
   async close(): Promise<void> {
     this.#closed = true;

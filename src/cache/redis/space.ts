@@ -2,22 +2,32 @@
 import type { Change, Edit, Space } from "#cache/driver";
 import { type Affixes, keyOf, mailboxKey, mailboxOf, namePattern, valueKey } from "#cache/keys";
 import type { CacheEntry, CacheState, ReceiveOptions } from "#contract/store/cache";
-import type { Command } from "./connection.ts";
-import type { RedisDriver } from "./driver.ts";
+import type { Calls } from "./calls.ts";
+import type { Command, RedisConnection } from "./connection.ts";
+import type { RedisInboxes } from "./inboxes.ts";
 import { increment, publish, remove, replace } from "./scripts.ts";
+import type { Turns } from "./turns.ts";
 
 const SCAN_COUNT = 1_000;
 /** How many keys or messages one command names. */
 const CHUNK = 500;
 
+/** What all spaces of one driver work with. */
+export interface RedisParts {
+  readonly connection: RedisConnection;
+  readonly calls: Calls;
+  readonly inboxes: RedisInboxes;
+  readonly turns: Turns;
+}
+
 export class RedisSpace implements Space {
   readonly #affixes: Affixes | undefined;
-  readonly #driver: RedisDriver;
+  readonly #parts: RedisParts;
 
   /** @param affixes without them, names as they stand */
-  constructor(affixes: Affixes | undefined, driver: RedisDriver) {
+  constructor(affixes: Affixes | undefined, parts: RedisParts) {
     this.#affixes = affixes;
-    this.#driver = driver;
+    this.#parts = parts;
   }
 
   async names(kind: "value" | "mailbox"): Promise<string[]> {
@@ -27,7 +37,7 @@ export class RedisSpace implements Space {
     const found = new Set<string>();
     let cursor = "0";
     do {
-      const page = await this.#driver.connection.run<[string, string[]]>((client) => client.call("scan", cursor, ...filter));
+      const page = await this.#parts.connection.run<[string, string[]]>((client) => client.call("scan", cursor, ...filter));
       cursor = page[0];
       for (const stored of page[1]) {
         const name = nameOf(affixes, stored);
@@ -41,21 +51,21 @@ export class RedisSpace implements Space {
     const [key] = keys;
     if (key !== undefined && keys.length === 1) return [await this.#text(this.#value(key))];
     const pages = chunked(keys.map((name) => this.#value(name))).map((page) =>
-      this.#driver.connection.run<(string | null)[]>((client) => client.call("mget", ...page)),
+      this.#parts.connection.run<(string | null)[]>((client) => client.call("mget", ...page)),
     );
     return (await Promise.all(pages)).flat().map((text) => text ?? undefined);
   }
 
   peek(mailbox: string): Promise<string[]> {
     const stored = this.#mailbox(mailbox);
-    return this.#driver.connection.run((client) => client.call("lrange", stored, 0, -1), [stored]);
+    return this.#parts.connection.run((client) => client.call("lrange", stored, 0, -1), [stored]);
   }
 
   async cut(): Promise<CacheState> {
     const [keys, mailboxes] = await Promise.all([this.names("value"), this.names("mailbox")]);
     const stored = keys.map((key) => this.#value(key));
     const pages = chunked(stored);
-    const replies = await this.#driver.connection.transaction([
+    const replies = await this.#parts.connection.transaction([
       ...pages.map((page) => ["mget", ...page]),
       ...stored.map((key) => ["pttl", key]),
       ...mailboxes.map((mailbox) => ["lrange", this.#mailbox(mailbox), 0, -1]),
@@ -76,33 +86,33 @@ export class RedisSpace implements Space {
   async write(changes: readonly Change[]): Promise<number> {
     const [change] = changes;
     if (change !== undefined && changes.length === 1) {
-      if ("removed" in change) return Number(await this.#driver.calls.once(remove, this.#value(change.removed), []));
+      if ("removed" in change) return Number(await this.#parts.calls.once(remove, this.#value(change.removed), []));
       if ("json" in change) {
         const [command] = this.#commands(changes);
         const [name = "", ...args] = command ?? [];
-        await this.#driver.connection.run((client) => client.call(String(name), ...args), [this.#value(change.key)]);
+        await this.#parts.connection.run((client) => client.call(String(name), ...args), [this.#value(change.key)]);
         return 0;
       }
     }
-    const replies = await this.#driver.connection.transaction(this.#commands(changes));
+    const replies = await this.#parts.connection.transaction(this.#commands(changes));
     return changes.every((each) => "removed" in each) ? replies.reduce<number>((sum, count) => sum + Number(count), 0) : 0;
   }
 
   edit(key: string, edit: Edit): Promise<string> {
     const stored = this.#value(key);
-    return edit.adds === undefined ? this.#driver.inTurn(stored, () => this.#replace(stored, edit)) : this.#add(stored, edit, edit.adds);
+    return edit.adds === undefined ? this.#parts.turns.take(stored, () => this.#replace(stored, edit)) : this.#add(stored, edit, edit.adds);
   }
 
   async push(mailbox: string, text: string): Promise<void> {
-    await this.#driver.calls.once(publish, this.#mailbox(mailbox), [text]);
+    await this.#parts.calls.once(publish, this.#mailbox(mailbox), [text]);
   }
 
   take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): Promise<T | null> {
-    return this.#driver.inboxes.receive(this.#mailbox(mailbox), parse, options);
+    return this.#parts.inboxes.receive(this.#mailbox(mailbox), parse, options);
   }
 
   async #add(stored: string, edit: Edit, by: number): Promise<string> {
-    const sum = await this.#driver.calls.once(increment, stored, [String(by)]);
+    const sum = await this.#parts.calls.once(increment, stored, [String(by)]);
     return sum === "no" ? this.#replace(stored, edit) : sum;
   }
 
@@ -110,14 +120,14 @@ export class RedisSpace implements Space {
     let text = await this.#text(stored);
     for (;;) {
       const changed = edit.apply(text);
-      const reply = await this.#driver.calls.once(replace, stored, [text === undefined ? "0" : "1", text ?? "", changed]);
+      const reply = await this.#parts.calls.once(replace, stored, [text === undefined ? "0" : "1", text ?? "", changed]);
       if (reply === "done") return changed;
       text = reply === "none" ? undefined : reply.slice(1);
     }
   }
 
   async #text(stored: string): Promise<string | undefined> {
-    return (await this.#driver.connection.run<string | null>((client) => client.call("get", stored), [stored])) ?? undefined;
+    return (await this.#parts.connection.run<string | null>((client) => client.call("get", stored), [stored])) ?? undefined;
   }
 
   /** What is removed comes first, many at a time. */
