@@ -36,7 +36,7 @@ export function endOfRun(run: EndedRun): TaskEnd {
 }
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
-export function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
+function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
   if (failure !== undefined) return failure;
   const failed = inOrder(state.graph, setOf(state.failed));
   const failures = failed.flatMap((name): Failure[] => {
