@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { RedisCache } from "asimov-agents/redis";
 import { Redis } from "ioredis";
-import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RedisConnection } from "#cache/redis/connection";
 import { RedisWatch } from "#cache/redis/watch";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { removeKeys } from "../support/redis-cleanup.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+
+// One of its own: connections are counted, ended and limited here.
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
 
 describe("receivers of a redis cache", () => {
   let proxy: FaultProxy;
@@ -15,14 +22,13 @@ describe("receivers of a redis cache", () => {
 
   beforeEach(async () => {
     prefix = `receivers-${randomUUID()}`;
-    proxy = await startFaultProxy(inject("redisUrl"));
+    proxy = await startFaultProxy(server.url);
     cache = new RedisCache({ url: proxy.url, defaultPrefix: prefix });
-    raw = new Redis(inject("redisUrl"));
+    raw = new Redis(server.url);
   });
   afterEach(async () => {
     await cache.close();
     await proxy.close();
-    await removeKeys(raw, prefix);
     await raw.quit();
   });
 
@@ -113,8 +119,8 @@ describe("receivers of a redis cache", () => {
 
 describe("redis watch", () => {
   it("looks again after a while, in case that the server's word was lost", async () => {
-    const proxy = await startFaultProxy(inject("redisUrl"));
-    const raw = new Redis(inject("redisUrl"));
+    const proxy = await startFaultProxy(server.url);
+    const raw = new Redis(server.url);
     const name = `watch-${randomUUID()}`;
     const connection = new RedisConnection({ url: proxy.url });
     const watch = new RedisWatch(connection, 20);
@@ -126,7 +132,6 @@ describe("redis watch", () => {
     expect(await woken).toBeUndefined();
     watch.close();
     await connection.close();
-    await raw.del(name);
     await raw.quit();
     await proxy.close();
   });
