@@ -3,10 +3,16 @@ import {
   Agent,
   type AgentModule,
   type AgentModuleInit,
+  type AgentOptions,
   defineModule,
+  MemoryCache,
   MemorySnapshotStore,
   type ModuleContext,
   Node,
+  type NodeInit,
+  type Snapshot,
+  type SnapshotRef,
+  type SnapshotStore,
   Task,
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
@@ -267,6 +273,105 @@ describe("spans", () => {
       "module slow": "node slow",
       "slow's own": "module slow",
     });
+  });
+});
+
+describe("the span of a run that is restored and refused", () => {
+  const node = (name: string, init: Partial<NodeInit> = {}): Node => new Node({ name, modules: [withSpan(name)], ...init });
+  const graph = (...added: Node[]): Node[] => [node("a"), node("b", { dependencies: ["a"], snapshot: "ALWAYS" }), ...added];
+
+  /** A store that gives what was stored of a run before its node "b", changed. */
+  async function stored(
+    change: (parts: Map<string, string>) => void = () => {},
+  ): Promise<{ ref: SnapshotRef; snapshotStore: SnapshotStore }> {
+    const inner = new MemorySnapshotStore();
+    const task = newTask();
+    await new Agent({ nodes: graph(), snapshotStore: inner }).runTask(task);
+    const [ref] = await inner.list(task.id);
+    const load = async (from: SnapshotRef | string): Promise<Snapshot> => {
+      const snapshot = await inner.load(from);
+      const parts = new Map(snapshot.parts);
+      change(parts);
+      return { ...snapshot, parts };
+    };
+    return { ref: ref as SnapshotRef, snapshotStore: { save: (snapshot) => inner.save(snapshot), list: (id) => inner.list(id), load } };
+  }
+
+  const changed = (part: string, from: string, to: string) => (parts: Map<string, string>) => {
+    const text = parts.get(part) ?? "";
+    expect(text).toContain(from);
+    parts.set(part, text.replace(from, to));
+  };
+  class FailingCache extends MemoryCache {
+    override async importState(): Promise<void> {
+      throw new Error("the cache is gone");
+    }
+  }
+  const refusals: [string, string, AgentOptions, Parameters<typeof stored>[0]?][] = [
+    ["another graph", "snapshot-other-graph", { nodes: graph(node("c")) }],
+    ["an agent in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("agent", '"saving"', '"dreaming"')],
+    ["a node in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("node/a", '"COMPLETE"', '"DREAMING"')],
+    [
+      "a node that the graph does not hold",
+      "snapshot-damaged",
+      { nodes: graph() },
+      (parts) => parts.set("node/z", parts.get("node/a") ?? ""),
+    ],
+    ["a cache that cannot take its state", "the cache is gone", { nodes: graph(), cache: new FailingCache() }],
+  ];
+
+  it.each(refusals)("ends with the error: %s", async (_what, why, options, change) => {
+    const { ref, snapshotStore } = await stored(change);
+    const before = recorded.ended().length;
+    const started = recorded.started();
+    const error = await new Agent({ ...options, snapshotStore }).startFromSnapshot(ref).then(
+      () => expect.unreachable("was restored"),
+      (thrown: unknown) => thrown as Error & { code?: string },
+    );
+    expect([error.code, error.message]).toContain(why);
+    expect(recorded.started()).toBe(started + 1);
+    const [span, ...others] = recorded.ended().slice(before);
+    expect([span?.name, others]).toEqual(["run test", []]);
+    expect(span?.status.code).toBe(SpanStatusCode.ERROR);
+    expect(error.message).toContain(span?.status.message);
+    expect(span?.events).toMatchObject([{ name: "exception" }]);
+  });
+
+  it("is none where the snapshot cannot be read: no run began", async () => {
+    const { ref, snapshotStore } = await stored((parts) => parts.delete("agent"));
+    const started = recorded.started();
+    await expect(new Agent({ nodes: graph(), snapshotStore }).startFromSnapshot(ref)).rejects.toMatchObject({ code: "snapshot-damaged" });
+    expect(recorded.started()).toBe(started);
+  });
+
+  it("ends with the error in a machine that embeds the agent, too", async () => {
+    const host = (nodes: Node[]) =>
+      setup({ actors: { agent: new Agent({ nodes }).logic } }).createMachine({
+        invoke: { src: "agent", input: () => ({ task: newTask() }), onError: { actions: () => failed.open() } },
+      });
+    const failed = gate();
+    const entered = gate();
+    const wait = (): Promise<never> => {
+      entered.open();
+      return new Promise(() => {});
+    };
+    const waiting = (name: string): Node =>
+      new Node({
+        name,
+        modules: [withSpan(name, {}, () => wait())],
+        nodeConfig: { retryOnFailure: false },
+      });
+    const actor = createActor(host([waiting("a")])).start();
+    await entered.opened;
+    const snapshot = actor.getPersistedSnapshot();
+    actor.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = recorded.ended().length;
+    createActor(host([waiting("other")]), { snapshot }).start();
+    await failed.opened;
+    expect(recorded.ended().slice(before)).toMatchObject([
+      { name: "run test", status: { code: SpanStatusCode.ERROR, message: expect.stringContaining("another graph") } },
+    ]);
   });
 });
 

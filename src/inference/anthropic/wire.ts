@@ -3,7 +3,7 @@ import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
-import { serverOf } from "#inference/transport/server-address";
+import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { errorEvent, eventsOf } from "#inference/transport/server-sent-events";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
@@ -16,7 +16,7 @@ const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
 
 export class AnthropicWire implements Wire {
   readonly provider = "anthropic";
-  readonly server?: { address: string; port?: number };
+  readonly server?: ServerAddress;
   /** What the attempts' fetches are made of. */
   readonly fetch: typeof fetch;
   readonly #options: AnthropicClientOptions;

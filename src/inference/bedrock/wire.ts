@@ -4,7 +4,7 @@ import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/cha
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
-import { serverOf } from "#inference/transport/server-address";
+import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
@@ -20,7 +20,7 @@ const PACKAGE = "@aws-sdk/client-bedrock-runtime";
 
 export class BedrockWire implements Wire {
   readonly provider = "aws.bedrock";
-  readonly server?: { address: string; port?: number };
+  readonly server?: ServerAddress;
   readonly #options: BedrockClientOptions;
   readonly #maxBytes: number;
   readonly #load = onceMade(() => this.#connect());

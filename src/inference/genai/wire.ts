@@ -9,7 +9,7 @@ import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
-import { serverOf } from "#inference/transport/server-address";
+import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
 import type { GoogleGenAIClientLike, GoogleGenAIClientOptions } from "./options.ts";
 
@@ -21,7 +21,7 @@ interface OwnSettings {
 
 export class GoogleGenAIWire implements Wire {
   readonly provider: string;
-  readonly server?: { address: string; port: number };
+  readonly server?: ServerAddress;
   /** What the attempts' fetches are made of. */
   readonly fetch: typeof fetch;
   readonly #options: GoogleGenAIClientOptions;

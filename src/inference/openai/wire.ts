@@ -4,7 +4,7 @@ import type { Capabilities } from "#inference/request/capabilities";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
-import { serverOf } from "#inference/transport/server-address";
+import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { errorEvent, eventsOf, STREAM_END } from "#inference/transport/server-sent-events";
 import { readChatResponse } from "./chat/from-response.ts";
 import { readChatEvents, streamEnd } from "./chat/from-stream.ts";
@@ -22,7 +22,7 @@ const NO_KEY = "no-key";
 
 export class OpenAIWire implements Wire {
   readonly provider: string;
-  readonly server?: { address: string; port?: number };
+  readonly server?: ServerAddress;
   /** What the attempts' fetches are made of. */
   readonly fetch: typeof fetch;
   readonly #options: OpenAIClientOptions;

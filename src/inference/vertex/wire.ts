@@ -7,6 +7,7 @@ import { eventsFetch } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
 import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
 import type { VertexClientLike, VertexClientOptions, VertexModelLike } from "./options.ts";
@@ -20,7 +21,7 @@ interface StreamResult {
 
 export class VertexWire implements Wire {
   readonly provider = "gcp.vertex_ai";
-  readonly server?: { address: string; port: number };
+  readonly server?: ServerAddress;
   /** What the attempts' fetches are made of. */
   readonly fetch = platformFetch;
   readonly #options: VertexClientOptions;
@@ -33,10 +34,8 @@ export class VertexWire implements Wire {
     // The SDK would make a host of its name, which is none.
     this.#endpoint = apiEndpoint ?? (location === "global" ? "aiplatform.googleapis.com" : undefined);
     const host = this.#endpoint ?? (location === undefined ? undefined : `${location}-aiplatform.googleapis.com`);
-    if (host !== undefined) {
-      const { hostname, port } = new URL(`https://${host}`);
-      this.server = { address: hostname, port: Number(port) || 443 };
-    }
+    const server = serverOf(host === undefined ? undefined : `https://${host}`);
+    if (server !== undefined) this.server = server;
   }
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
