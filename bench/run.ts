@@ -10,7 +10,7 @@ import { benchmarkTable, describeMachine, machineLine, verdictTable, withFigures
 const USAGE = `npm run bench -- [--quick] [--only NAME,NAME] [--json FILE] [--docs]
 
   --quick        fewer samples and sizes: a look, not a measurement
-  --only NAMES   some of: chain, fan, layers, tasks, loop, growth, snapshots, cache, heap, stream, toolchain, streammemory, package
+  --only NAMES   some of: chain, fan, layers, tasks, loop, growth, history, snapshots, cache, heap, stream, toolchain, streammemory, package
   --json FILE    where the figures go (default bench/results.json)
   --docs         also put the tables into docs/benchmarks.md`;
 
@@ -33,6 +33,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     { heapBenchmark },
     { streamBenchmark, streamMemoryBenchmark },
     { chainBenchmark },
+    { historyBenchmark },
     { packageBenchmark },
   ] = await Promise.all([
     import("./shapes/graphs.ts"),
@@ -43,6 +44,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     import("./shapes/heap.ts"),
     import("./shapes/model-streams.ts"),
     import("./shapes/tool-chains.ts"),
+    import("./shapes/history.ts"),
     import("./shapes/package-cost.ts"),
   ]);
   const models = [streamBenchmark, chainBenchmark, streamMemoryBenchmark];
@@ -50,6 +52,7 @@ async function loadBenchmarks(): Promise<Benchmark[]> {
     ...graphBenchmarks,
     loopBenchmark,
     growthBenchmark,
+    historyBenchmark,
     snapshotBenchmark,
     cacheBenchmark,
     heapBenchmark,

@@ -4,6 +4,7 @@ import { LANGGRAPH } from "./contenders/langgraph.ts";
 import { OURS } from "./contenders/ours.ts";
 import type { Figure } from "./figure.ts";
 import { GROWING } from "./shapes/growth.ts";
+import { answeredCall, EARLY_CHAINS, FEW_UNREAD, LATE_CHAINS, MANY_UNREAD, refusedCall } from "./shapes/history.ts";
 import { RAW } from "./shapes/model-streams.ts";
 import { IN_MEMORY } from "./shapes/snapshots.ts";
 
@@ -81,10 +82,20 @@ function growthOf(read: Read, [small = "", large = ""]: readonly string[]): numb
   return first === undefined || last === undefined ? undefined : last / first;
 }
 
-function growth(read: Read): number | undefined {
-  const first = read("toolchain", "turns 1 to 50 of 500");
-  const last = read("toolchain", "turns 450 to 500 of 500");
+function growth(read: Read, group: string, from: string, to: string): number | undefined {
+  const first = read(group, from);
+  const last = read(group, to);
   return first === undefined || last === undefined ? undefined : last / first;
+}
+
+function refusalGrowth(read: Read): number | undefined {
+  const added = [0.4, 4].flatMap((megabytes) => {
+    const refused = read("history", refusedCall(megabytes));
+    const answered = read("history", answeredCall(megabytes));
+    return refused === undefined || answered === undefined ? [] : [(refused - answered) / megabytes];
+  });
+  const [small, large] = added;
+  return small === undefined || large === undefined ? undefined : large / small;
 }
 
 export function verdictsOn(figures: readonly Figure[]): Verdict[] {
@@ -120,7 +131,26 @@ export function verdictsOn(figures: readonly Figure[]): Verdict[] {
     ...AI_SDKS.flatMap((sdk) =>
       judge(`tool chain: a turn's cost, of the ${sdk}'s`, ratio(read, "toolchain", "100 turns", sdk), { aim: 1 / 5, show: asFraction }),
     ),
-    ...judge("tool chain: turns 450 to 500 by turns 1 to 50", growth(read), { aim: 1.25, show: asFactor }),
+    ...judge(
+      "tool chain: turns 450 to 500 by turns 1 to 50",
+      growth(read, "toolchain", "turns 1 to 50 of 500", "turns 450 to 500 of 500"),
+      {
+        aim: 1.25,
+        show: asFactor,
+      },
+    ),
+    ...judge("events: one among 200,000 unread by one among 10,000", growth(read, "history", FEW_UNREAD, MANY_UNREAD), {
+      aim: 3,
+      show: asFactor,
+    }),
+    ...judge("chains of one module: the last ten of 120 by the first", growth(read, "history", EARLY_CHAINS, LATE_CHAINS), {
+      aim: 1.25,
+      show: asFactor,
+    }),
+    ...judge("what a refusal adds to a call, for a character: with 4 MB of them by with 0.4", refusalGrowth(read), {
+      aim: 1.5,
+      show: asFactor,
+    }),
     ...judge("import, time", read("package", "import"), { aim: 100, show: as("ms") }),
     ...judge("import, memory over bare node", read("package", "memory of the import, over bare node"), { aim: 30, show: as("MB") }),
     ...judge("installed", read("package", "installed, with its dependencies and xstate"), { aim: 15, show: as("MB") }),
