@@ -2,7 +2,7 @@
 import { maskText, REDACTED } from "#contract/base/secrets";
 import type { ContentBlock } from "#contract/chat/message";
 import type { ModelRequest } from "#contract/chat/wire";
-import { saidLengths } from "./said-lengths.ts";
+import { SHORTEST_PIECE, saidLengths } from "./said-lengths.ts";
 
 const MAX_DETAIL = 300;
 /** Long enough to find a key that the cut would go through; a server may send megabytes. */
@@ -10,7 +10,7 @@ const MAX_READ = 4000;
 /** What local servers take for a key may be a letter, which is everywhere. */
 const MIN_SECRET = 4;
 /** Shorter words are everyone's. */
-const MIN_WORD = 5;
+const MIN_WORD = SHORTEST_PIECE;
 /** As many characters in a row that were said to the model are no chance. */
 const MIN_ECHO = 12;
 const ELLIPSIS = "…";
