@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { QUICK, compare as take } from "./measure.ts";
 import { chain, fanOutAndJoin, type GraphShape, layers, nameOf } from "./shapes/graph-shape.ts";
 
-const USAGE = `node bench/compare.ts OLD NEW [--only NAME,NAME] [--rounds N]
+const USAGE = `npm run bench:compare -- OLD NEW [--only NAME,NAME] [--rounds N]
 
   OLD, NEW       folders of two checkouts, each with its own node_modules
   --only NAMES   some of: SHAPES (default all)

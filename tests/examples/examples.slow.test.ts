@@ -70,7 +70,7 @@ describe("examples", () => {
       "added: measure main.c, measure add.c",
       "step: measure main.c, measure add.c",
       "step: sum",
-      '{"sum":71}',
+      "71",
     ]);
   });
 
