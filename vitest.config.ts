@@ -28,7 +28,8 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: "alone", include: [ALONE], sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: "slow", include: [SLOW], sequence: { groupOrder: 2 } } },
+      // Processes that are started together wait for a processor.
+      { extends: true, test: { name: "slow", include: [SLOW], testTimeout: 120_000, sequence: { groupOrder: 2 } } },
     ],
   },
 });
