@@ -1,6 +1,6 @@
 import { Agent, MemorySnapshotStore, type TaskOutcome } from "asimov-agents";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
 import { type NodePlan, nodesOf, plans } from "./random-graph.ts";
 
@@ -35,11 +35,17 @@ async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Pr
       restored++;
     }
   });
-  await fc.assert(property, { numRuns, timeout: 5_000 });
+  await fc.assert(property, { numRuns, timeout: 30_000 });
   return restored;
 }
 
 describe("any graph", () => {
+  // A turn of the event loop that took long is cut, and what is parallel then ends in another order: a busy machine has no say here.
+  beforeEach(() => {
+    const clock = vi.spyOn(performance, "now").mockReturnValue(0);
+    return () => clock.mockRestore();
+  });
+
   it("ends as without a break, from whichever of its snapshots it is restored", { timeout: 120_000 }, async () => {
     expect(await restoreAll(plans(7, 0), 120)).toBeGreaterThan(300);
   });
