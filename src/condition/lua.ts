@@ -124,7 +124,7 @@ function conditionOf(source: string): CompiledCondition {
  * `tonumber`, `pairs`, `ipairs`, `next`, `select`, `string.byte char find len lower reverse sub upper` (also as methods; `find` takes its
  * needle literally), `table.concat pack unpack` and `utf8.char codepoint codes len offset`. An evaluation may take
  * 4,000,000 steps (a plain Lua instruction takes two, and what reads a text or a table about one for each byte or entry) and 1 MiB of
- * memory, never so much time; its scope may hold 100,000 values, 1,000,000 bytes of text and 64 levels.
+ * memory, never so much time; its scope may hold 100,000 values and keys, 1,000,000 bytes of text and 64 levels.
  *
  * @example
  * const condition = await luaConditions().compile("n > 2 and task.params.ready == true");

@@ -49,7 +49,7 @@ export function valuePusher(lua: LuaEngine, state: Pointer): ValuePusher {
   const spend = (count: number, size: number): void => {
     values += count;
     bytes += size;
-    if (values > MAX_VALUES) refuse(`brings the condition's scope over ${MAX_VALUES} values`);
+    if (values > MAX_VALUES) refuse(`brings the condition's scope over ${MAX_VALUES} values and keys`);
     if (bytes > MAX_BYTES) refuse(`brings the text in the condition's scope over ${MAX_BYTES} bytes`);
     if (lua.isSpent.value !== 0) refuse("takes too many steps to copy, since its keys collide");
   };
@@ -103,7 +103,7 @@ export function valuePusher(lua: LuaEngine, state: Pointer): ValuePusher {
 
   const pushObject = (object: Readonly<Record<string, unknown>>, depth: number): void => {
     const keys = Object.keys(object);
-    spend(keys.length, 0);
+    spend(2 * keys.length, 0);
     lua.lua_createtable(state, 0, keys.length);
     for (const key of keys) {
       const value = object[key];

@@ -1,6 +1,7 @@
 /** The worst that is known: what an expression does inside of one instruction of Lua, and what it does with the memory it has. */
 import { describe, expect, it, vi } from "vitest";
 import { luaConditions } from "#condition/lua";
+import { type LuaEngine, luaEngine } from "#condition/lua-engine";
 import { body, evaluate, failure } from "./harness.ts";
 
 const M = "x".repeat(499_000);
@@ -138,6 +139,44 @@ async function processorMs(source: string, scope: Record<string, unknown>): Prom
   return best;
 }
 
+/** 8,192 short keys that Lua's hash cannot tell apart: in each block of three letters one of two that lead to the same state. */
+function collidingKeys(engine: LuaEngine): string[] {
+  const blocks = 13;
+  engine.steps.value = 0x7fff_ffff;
+  engine.memoryLimit.value = -1;
+  const state = engine.newState();
+  const memory = new DataView(engine.bytes().buffer);
+  // `l_G` of a `lua_State`, and `seed` of what it points to.
+  const seed = memory.getUint32(memory.getUint32(state + 16, true) + 72, true);
+  const next = (hash: number, letter: number): number => (hash ^ ((hash << 5) + (hash >>> 2) + letter)) >>> 0;
+  const letters = Array.from({ length: 94 }, (_, index) => index + 33);
+  let hash = (seed ^ (3 * blocks)) >>> 0;
+  let keys = [""];
+  for (let block = 0; block < blocks; block += 1) {
+    const seen = new Map<number, string>();
+    const pair = ((): [string, string] => {
+      for (const x of letters) {
+        for (const y of letters) {
+          for (const z of letters) {
+            const reached = next(next(next(hash, x), y), z);
+            const text = String.fromCharCode(z, y, x);
+            const other = seen.get(reached);
+            if (other !== undefined) {
+              hash = reached;
+              return [text, other];
+            }
+            seen.set(reached, text);
+          }
+        }
+      }
+      throw new Error("no two blocks collide");
+    })();
+    // Lua hashes a text from its end.
+    keys = keys.flatMap((key) => pair.map((text) => text + key));
+  }
+  return keys;
+}
+
 describe("the worst known expressions", () => {
   it.each(CASES)("%s: under 50 ms, and the engine goes on", async (_, source, scope) => {
     expect(await processorMs(source, scope)).toBeLessThan(50);
@@ -184,6 +223,15 @@ describe("the budget of a condition", () => {
       expect(await isOver(Math.ceil(low * 1.01))).toBe(true);
       expect(await isOver(Math.floor(low * 0.99))).toBe(false);
     }
+  });
+
+  it("ends the copying of a scope whose keys all have one hash", async () => {
+    const keys = collidingKeys(await luaEngine());
+    const o = Object.fromEntries(keys.map((key) => [key, 1]));
+    const error = await failure("o ~= nil", { o });
+    expect(error.code).toBe("condition-budget");
+    expect(error.message).toContain("since its keys collide");
+    expect(await evaluate("o ~= nil", { o: Object.fromEntries(keys.map((_, index) => [`key ${index}`, 1])) })).toBe(true);
   });
 
   it("counts what lies inside of one instruction by its bytes", async () => {
