@@ -10,6 +10,7 @@ import type { PastPlan } from "#contract/run/history";
 import type { RunState } from "#contract/run/state";
 import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
+import { giveSaved, takeSaved } from "./saved-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
@@ -85,7 +86,11 @@ export async function takeSnapshot(
   parts.set("levels", textOf(levels));
   for (const plan of history.plans) parts.set(PLAN + plan.id, textOf(plan));
   parts.set("task", JSON.stringify(taskState.context.task ?? task));
-  for (const [name, state] of Object.entries(nodes)) parts.set(NODE + name, textOf(state));
+  for (const [name, state] of Object.entries(nodes)) {
+    // One that is known as it is runs nothing.
+    if (!texts.has(state)) takeSaved(name, state, parts);
+    parts.set(NODE + name, textOf(state));
+  }
   const { values, mailboxes } = await reading;
   for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
   for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
@@ -139,6 +144,15 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
+  const readNode = (name: string): object => {
+    const state = part<object>(name, SHAPES.node);
+    try {
+      giveSaved(name.slice(NODE.length), state, (saved) => JSON.stringify(part<unknown>(saved, z.unknown())));
+      return state;
+    } catch (error) {
+      throw error instanceof SnapshotError ? error : damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
+    }
+  };
   const { agent, cut, told } = part<AgentPart>("agent", SHAPES.agent);
   const task = part<TaskJSON>("task", SHAPES.task);
   const { nodes: pool, task: taskChild } = agent.children;
@@ -146,7 +160,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();
   for (const name of parts.keys()) {
-    if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), part(name, SHAPES.node));
+    if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), readNode(name));
     else if (name.startsWith(CACHE)) {
       const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES.value);
       values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });

@@ -1,5 +1,5 @@
 /** Chains of one module, and chains within tools, are kept apart, and each goes on from its own place. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { InspectionEvent } from "xstate";
 import { Agent } from "#agent";
 import { Task } from "#contract/base/task";
@@ -68,23 +68,28 @@ describe("chains of one module", () => {
     await run.cancel();
   });
 
-  it("hand over what their own chain has reached, however many went before", async () => {
-    const CHAINS = 60;
-    const look = defineTool({ name: "look", description: "Looks", input: schema, run: () => "x".repeat(1_000) });
-    const client = new ScriptedInferenceClient(
-      Array.from({ length: CHAINS }, () => [{ toolCalls: [{ name: "look", input: {} }] }, "seen"]).flat(),
-    );
-    const saved: number[][] = [];
-    const work = defineModule({
+  const CHAINS = 60;
+
+  /** Starts chains of two turns one after the other, and is told before each. */
+  function startingChains(before: () => void) {
+    const look = defineTool({ name: "look", description: "Looks", input: schema, run: () => "x".repeat(10_000) });
+    const turns = [{ toolCalls: [{ name: "look", input: {} }] }, "seen"];
+    const client = new ScriptedInferenceClient(Array.from({ length: CHAINS }, () => turns).flat());
+    return defineModule({
       name: "work",
       async process({ signal }) {
         for (let chain = 0; chain < CHAINS; chain++) {
-          saved.push([]);
+          before();
           await client.toolChain(ask("Look."), [look], { signal });
         }
         return { status: "success" };
       },
     });
+  }
+
+  it("hand over what their own chain has reached, however many went before", async () => {
+    const saved: number[][] = [];
+    const work = startingChains(() => saved.push([]));
     const inspect = (inspected: InspectionEvent): void => {
       if (inspected.type !== "@xstate.event" || inspected.event.type !== "module.saved") return;
       saved.at(-1)?.push(JSON.stringify(inspected.event).length);
@@ -97,5 +102,51 @@ describe("chains of one module", () => {
     expect(last).toHaveLength(second.length);
     // Keys have a digit more.
     for (const [at, size] of last.entries()) expect(Math.abs(size - (second[at] ?? 0))).toBeLessThan(30);
+  });
+
+  it.each(["flat", "nested"])("change of a snapshot what their own chain has reached, however many went before: %s", async (where) => {
+    const changed: number[] = [];
+    const work = new Node({ name: "work", modules: [startingChains(() => changed.push(0))], snapshot: SnapshotControl.ALWAYS });
+    const store = new MemorySnapshotStore({ keep: 1 });
+    let known: ReadonlyMap<string, string> = new Map();
+    const save = vi.spyOn(store, "save").mockImplementation(async ({ taskId, parts }) => {
+      const news = [...parts].filter(([name, text]) => known.get(name) !== text);
+      const size = news.reduce((sum, [, text]) => sum + text.length, 0);
+      if (changed.length > 0) changed[changed.length - 1] = Math.max(changed.at(-1) ?? 0, size);
+      known = parts;
+      return { taskId, generation: save.mock.calls.length, location: "nowhere" };
+    });
+    const nodes = where === "flat" ? [work] : [new Node({ name: "outer", nodes: [work] })];
+    const { status } = await new Agent({ snapshotStore: store, nodes }).runTask(new Task({ type: "t", objective: "o" }));
+    expect(status).toBe("COMPLETE");
+    const [second = 0, last = 0] = [changed[1], changed.at(-1)];
+    expect(second).toBeGreaterThan(10_000);
+    // The names of those before are told.
+    expect(last - second).toBeLessThan(CHAINS * 100);
+  });
+
+  it("are refused as damaged where what one has reached is gone", async () => {
+    const store = new MemorySnapshotStore();
+    const held = Promise.withResolvers<void>();
+    const task = new Task({ type: "t", objective: "o" });
+    const run = agentOf(new ScriptedInferenceClient([call("a"), "in 1", "one"]), [], store, () => {
+      held.resolve();
+      return new Promise(() => {});
+    }).start(task);
+    await held.promise;
+    const snapshot = await store.load((await store.list(task.id)).at(-1) ?? "");
+    await run.cancel();
+    const saved = [...snapshot.parts.keys()].filter((name) => name.startsWith("saved/"));
+    expect(saved).toHaveLength(2);
+    for (const name of saved) {
+      for (const text of [undefined, "{"]) {
+        const parts = new Map(snapshot.parts);
+        if (text === undefined) parts.delete(name);
+        else parts.set(name, text);
+        vi.spyOn(store, "load").mockResolvedValueOnce({ ...snapshot, parts });
+        const restored = agentOf(new ScriptedInferenceClient([]), [], store).startFromSnapshot("any");
+        await expect(restored).rejects.toMatchObject({ code: "snapshot-damaged", message: expect.stringContaining(name) });
+      }
+    }
   });
 });
