@@ -1,9 +1,9 @@
-/** Times shapes of two checkouts in turns, each sample in a process of its own, so that neither warms up the other: medians and their ratio. */
+/** Compares what shapes cost two checkouts: in turns, each sample in a process of its own, in time of the processor, which other work disturbs least. */
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { QUICK, compare as take } from "./measure.ts";
+import { spreadOf } from "./measure.ts";
 import { chain, fanOutAndJoin, type GraphShape, layers, nameOf } from "./shapes/graph-shape.ts";
 
 const USAGE = `npm run bench:compare -- OLD NEW [--only NAME,NAME] [--rounds N]
@@ -46,7 +46,12 @@ const SHAPES: Record<string, Shape> = {
   "blocked-1000": { graph: chain(1_000), special: (library, index) => (index === 0 ? failing(library) : {}), status: "FAILED" },
 };
 
-/** In the child: milliseconds of one run of a shape by the library of a checkout. */
+const WARM_UP_MS = 500;
+const SAMPLES_MS = 700;
+/** Of a sample: shorter runs are repeated in it, since the processor's time is counted in coarse steps. */
+const LEAST_MS = 30;
+
+/** In the child: milliseconds of the processor for one run of a shape by the library of a checkout. */
 async function sampleOf(folder: string, name: string): Promise<number> {
   const library = (await import(pathToFileURL(resolve(folder, "src/index.ts")).href)) as Library;
   const { Agent, MemorySnapshotStore, Node, Task, defineModule } = library;
@@ -61,17 +66,26 @@ async function sampleOf(folder: string, name: string): Promise<number> {
     const outcome = await agent.runTask(new Task({ type: "bench", objective: "Run" }));
     if (outcome.status !== status) throw new Error(`${name}: the task ended as ${outcome.status}, expected ${status}.`);
   };
-  const [spread] = await take([{ contender: folder, run }], { ...QUICK, warmupMs: 400 });
-  return spread?.median ?? Number.NaN;
+  for (const startedAt = performance.now(); performance.now() - startedAt < WARM_UP_MS; ) await run();
+  const samples: number[] = [];
+  for (const startedAt = performance.now(); samples.length < 5 || performance.now() - startedAt < SAMPLES_MS; ) {
+    const before = process.cpuUsage();
+    let runs = 0;
+    for (let used = 0; used < LEAST_MS; runs++) {
+      await run();
+      const { user, system } = process.cpuUsage(before);
+      used = (user + system) / 1_000;
+    }
+    const { user, system } = process.cpuUsage(before);
+    samples.push((user + system) / 1_000 / runs);
+  }
+  return medianOf(samples);
 }
 
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] as number) + (sorted[sorted.length >> 1] as number)) / 2;
-}
+const medianOf = (values: readonly number[]): number => spreadOf(values).median;
 
 function sampleApart(folder: string, name: string): number {
-  const args = ["--conditions=asimov-source", "--expose-gc", fileURLToPath(import.meta.url), "--sample", name, folder];
+  const args = ["--conditions=asimov-source", fileURLToPath(import.meta.url), "--sample", name, folder];
   return Number(execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }));
 }
 

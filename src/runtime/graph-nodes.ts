@@ -110,8 +110,9 @@ export class GraphNodes {
     if (differences.length > 0) {
       throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
     }
+    const known = new Map(dynamicNodes.map((node) => [node.name, node]));
     const missing = [...new Set([...added, ...pending])].filter((name) => {
-      const node = this.#nodes.get(name) ?? dynamicNodes.find((known) => known.name === name);
+      const node = this.#nodes.get(name) ?? known.get(name);
       if (node !== undefined) this.#nodes.set(name, node);
       return node === undefined;
     });
