@@ -44,6 +44,8 @@ const byWebpack =
     const compiler = webpack({
       entry,
       mode: "production",
+      // Once with and once without its minifier, which takes most of the time.
+      optimization: { minimize: !isModule },
       target: "node22",
       output: { path: out, filename, chunkFilename: isModule ? "[id].mjs" : "[id].cjs", module: isModule },
       experiments: { outputModule: isModule },

@@ -5,10 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { vi } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export { manifest };
+
+// Compilers and bundlers share two cores with whatever else runs.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
 /** Every entry point, as it is imported. */
 export const ENTRIES = Object.keys(manifest.exports)
   .filter((path) => path !== "./package.json")

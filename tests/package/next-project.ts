@@ -85,13 +85,9 @@ describe("a Next.js project", () => {
   it.each([
     ["Turbopack", []],
     ["webpack", ["--webpack"]],
-  ])(
-    "runs conditions in the server and in the client: %s",
-    async (name, flags) => {
-      const folder = await projectIn(`next-${name}`);
-      await run(process.execPath, [NEXT, "build", ...flags], folder);
-      expect(await reportsOf(folder)).toEqual({ server: EXPECTED, client: EXPECTED });
-    },
-    240_000,
-  );
+  ])("runs conditions in the server and in the client: %s", async (name, flags) => {
+    const folder = await projectIn(`next-${name}`);
+    await run(process.execPath, [NEXT, "build", ...flags], folder);
+    expect(await reportsOf(folder)).toEqual({ server: EXPECTED, client: EXPECTED });
+  });
 });

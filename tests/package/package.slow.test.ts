@@ -8,5 +8,5 @@ import "./bundlers.ts";
 import "./workers-and-pages.ts";
 import "./next-project.ts";
 
-beforeAll(installPackage, 240_000);
+beforeAll(installPackage);
 afterAll(removePackage);
