@@ -1,6 +1,7 @@
 /** Nothing hangs: a cache or store that never answers ends by the run's own limit or by a cancel, and an end that was not told is told. */
 import { Agent, MemoryCache, MemorySnapshotStore, type SnapshotStore } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { ManualClock } from "../support/manual-clock.ts";
 import { newTask, nodeOf, success, within } from "./support.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
@@ -74,6 +75,22 @@ describe("a cache that never answers", () => {
     );
   });
 
+  it("has all of its limit where nobody cancels, whatever the run does meanwhile", async () => {
+    const clock = new ManualClock();
+    const cache = new SilentCache();
+    const asks = nodeOf("asks", ["silences"], undefined, { nodeConfig: { inputs: ["key"], maxRetries: 1 } });
+    const nodes = [silencing(cache), asks];
+    const run = new Agent({ cache, clock, abortGraceMs: 5, effectTimeoutMs: 1_000, outputMailbox: null, errorMailbox: null, nodes }).start(
+      newTask(),
+    );
+    await clock.pass(999);
+    expect(run.task.status).toBe("EXECUTING");
+    await clock.pass(1);
+    await clock.pass(1_000);
+    const { errors } = await run.outcome;
+    expect(errors[0]).toMatchObject({ node: "asks", code: "effect-timeout" });
+  });
+
   it("ends by a cancel, long before its limit", async () => {
     const cache = new SilentCache();
     cache.isSilent = true;
@@ -114,7 +131,7 @@ describe("a store that never answers", () => {
       abortGraceMs: 1,
     });
     const run = agent.start(newTask());
-    await expect(run.snapshot()).rejects.toMatchObject({ code: "effect-timeout" });
+    await expect(run.snapshot()).rejects.toMatchObject({ code: "effect-timeout", retryable: true });
     await run.cancel();
     await expect(agent.runFromSnapshot("somewhere")).rejects.toMatchObject({ code: "effect-timeout" });
   });
