@@ -8,7 +8,7 @@ const M = "x".repeat(499_000);
 const D = "1".repeat(999_000);
 const zero = `${"0".repeat(998_000)}1`;
 const list = Array.from({ length: 99000 }, (_, i) => i);
-const obj = Object.fromEntries(Array.from({ length: 49000 }, (_, i) => ["k" + i, i]));
+const obj = Object.fromEntries(Array.from({ length: 49000 }, (_, i) => [`k${i}`, i]));
 const CASES: readonly [string, string, Record<string, unknown>][] = [
   ["loop", body("while true do end"), {}],
   ["for", body("for i=1,math.maxinteger do end"), {}],
@@ -37,11 +37,11 @@ const CASES: readonly [string, string, Record<string, unknown>][] = [
   ["tonumber denorm", body("while true do tonumber('4.9406564584124654e-324') end"), {}],
   ["tonumber long", body("while true do tonumber(d) end"), { d: D }],
   ["tonumber zeros", body("while true do tonumber(d) end"), { d: zero }],
-  ["tonumber hex", body("while true do tonumber(d) end"), { d: "0x" + D.slice(0, 990000) }],
+  ["tonumber hex", body("while true do tonumber(d) end"), { d: `0x${D.slice(0, 990000)}` }],
   ["tonumber base", body("while true do tonumber(d,36) end"), { d: D }],
-  ["tonumber long e", body("while true do tonumber(d) end"), { d: "1e" + D.slice(0, 990000) }],
-  ["tonumber long .", body("while true do tonumber(d) end"), { d: "." + D.slice(0, 990000) }],
-  ["tonumber exp pos", body("while true do tonumber(d) end"), { d: "1".repeat(900) + "e-1100" }],
+  ["tonumber long e", body("while true do tonumber(d) end"), { d: `1e${D.slice(0, 990000)}` }],
+  ["tonumber long .", body("while true do tonumber(d) end"), { d: `.${D.slice(0, 990000)}` }],
+  ["tonumber exp pos", body("while true do tonumber(d) end"), { d: `${"1".repeat(900)}e-1100` }],
   ["tonumber exp many", body("while true do tonumber('9e-4000') tonumber('9e4000') tonumber('123456789123456789e-300') end"), {}],
   ["str arith", body("while true do local x = d + 1 end"), { d: D }],
   ["str band", body("while true do local x = d | 1 end"), { d: D }],
@@ -62,8 +62,8 @@ const CASES: readonly [string, string, Record<string, unknown>][] = [
   ["byte small", body("while true do local x=a:byte(1) end"), { a: M }],
   ["char", body("local f=string.char while true do f(1,2,3,4,5,6,7,8,9,10) end"), { a: M }],
   ["find", body("while true do local x=a:find('aab') end"), { a: "a".repeat(480000) }],
-  ["find2", body("return a:find(n)"), { a: "a".repeat(480000), n: "a".repeat(240000) + "b" }],
-  ["find3", body("while true do local x=a:find(n) end"), { a: "a".repeat(300), n: "a".repeat(150) + "b" }],
+  ["find2", body("return a:find(n)"), { a: "a".repeat(480000), n: `${"a".repeat(240000)}b` }],
+  ["find3", body("while true do local x=a:find(n) end"), { a: "a".repeat(300), n: `${"a".repeat(150)}b` }],
   ["find4", body("while true do local x=a:find(n) end"), { a: "a".repeat(60000), n: "b" }],
   ["find5", body("while true do local x=a:find(n) end"), { a: "a".repeat(480000), n: "b" }],
   ["utf8 len", body("while true do local x=utf8.len(a) end"), { a: M }],
@@ -113,12 +113,12 @@ const CASES: readonly [string, string, Record<string, unknown>][] = [
   ["error msg", "n.x.y", { n: 1 }],
   ["lib index", body("while true do local x=math.floor(1.5) end"), {}],
   ["ult", body("local f=math.ult while true do f(1,2) end"), {}],
-  ["nested concat", body("local s='x' while true do local y = " + Array(180).fill("s").join("..") + " end"), {}],
-  ["nested concat num", body("local s=1.7976931348623157e308 while true do local y = " + Array(100).fill("s").join("..") + " end"), {}],
+  ["nested concat", body(`local s='x' while true do local y = ${Array(180).fill("s").join("..")} end`), {}],
+  ["nested concat num", body(`local s=1.7976931348623157e308 while true do local y = ${Array(100).fill("s").join("..")} end`), {}],
   ["99k scope", "#l > 0", { l: list }],
   ["49k keys scope", "o.k1 == 1", { o: obj }],
   ["1MB scope", "#a > 0", { a: "é".repeat(499000) }],
-  ["many texts", "#a > 0", { a: Array.from({ length: 99000 }, (_, i) => "t" + i) }],
+  ["many texts", "#a > 0", { a: Array.from({ length: 99000 }, (_, i) => `t${i}`) }],
   ["deep objects", "#a > 0", { a: Array.from({ length: 33000 }, (_, i) => ({ a: i })) }],
 ];
 
