@@ -387,6 +387,12 @@ describe("time limit", () => {
     expect(status).toBe("COMPLETE");
   });
 
+  it("of a node may be as short as a millisecond", async () => {
+    const module = moduleOf("m", ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))));
+    const node = new Node({ name: "n", modules: [module], config: { timeoutMs: 1 }, nodeConfig: { maxRetries: 1 } });
+    expect((await runNodes([node])).task.error).toBe('Node "n" timed out after 1 ms');
+  });
+
   it("that a module's signal passes on ends what the module waits for", async () => {
     const never = (signal: AbortSignal) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));

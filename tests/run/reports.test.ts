@@ -166,6 +166,33 @@ describe("a sibling that is aborted", () => {
   });
 });
 
+describe("why a sibling is aborted", () => {
+  it("is the error of the one that failed, also where another had succeeded before", async () => {
+    const seen = deferred<unknown>();
+    const entered = deferred();
+    const succeeded = deferred();
+    const modules = [
+      moduleOf("succeeds", async () => {
+        await entered.promise;
+        setImmediate(succeeded.resolve);
+        return success();
+      }),
+      moduleOf("fails", async () => {
+        await succeeded.promise;
+        throw new Error("broken");
+      }),
+      moduleOf("waits", async ({ signal }) => {
+        const reason = aborted(signal);
+        entered.resolve();
+        seen.resolve(await reason);
+        return success();
+      }),
+    ];
+    await new Agent({ nodes: [new Node({ name: "n", modules, nodeConfig: { parallel: true, maxRetries: 1 } })] }).runTask(newTask());
+    expect(await seen.promise).toMatchObject({ message: "broken", code: "module-failed" });
+  });
+});
+
 describe("reports of a nested graph", () => {
   it("are in the outcome of the run also where nothing failed by them", async () => {
     const lost = nodeOf("lost", [], () => ({ ...success(), decision: "nowhere" }));

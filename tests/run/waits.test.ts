@@ -87,6 +87,12 @@ describe("a module that waits for a message", () => {
     expect(await seen.promise).toMatchObject({ message: expect.stringContaining("enough") });
   });
 
+  it("waits no longer than it asks to, and goes on with nothing", async () => {
+    const node = nodeOf("waits", [], async ({ cache }) => success(await cache.getMessage("never", { timeoutMs: 5 })));
+    const { results } = await new Agent({ maxConcurrentTasks: 1, nodes: [node] }).runTask(newTask());
+    expect(results.waits).toEqual({ status: "success", results: [{ status: "success", result: null }] });
+  });
+
   it("may wait for several at once", async () => {
     const both = nodeOf("both", [], async ({ cache }) => success(await Promise.all([cache.getMessage("a"), cache.getMessage("b")])));
     const gives = nodeOf("gives", [], async ({ cache }) => {
