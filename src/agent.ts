@@ -315,12 +315,11 @@ export class Agent {
   }
 
   #launch(from: Launch["from"], signal: AbortSignal | undefined): ReturnType<typeof launch> {
-    const around = currentScope(signal);
     const launched = launch({
       logic: this.logic,
       scopeOf: (actor) => this.#scopes.get(actor),
       inspect: this.#inspect,
-      within: around?.permits === this.#services.permits ? around : undefined,
+      within: currentScope(signal),
       from,
     });
     this.#latest = launched.run;

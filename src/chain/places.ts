@@ -39,7 +39,6 @@ export const askScope = (scope: CallScope, span: Span): CallScope => ({
   span,
   idempotencyKey: scope.idempotencyKey,
   chains: scope.chains,
-  permits: scope.permits,
   wait: (work) => scope.wait(work),
   admit: (estimate) => scope.admit(estimate),
 });

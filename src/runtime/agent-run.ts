@@ -52,7 +52,7 @@ export interface Launch {
   logic: AgentLogic;
   scopeOf(actor: object): GraphScope | undefined;
   inspect: ((event: InspectionEvent) => void) | undefined;
-  /** The module that the run is started in, of the same agent: it waits without its permit. */
+  /** The module that the run is started in, of this agent or of another: it waits without its permit. */
   within: CallScope | undefined;
   /** A task to start, or a stored run to go on with. */
   from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };

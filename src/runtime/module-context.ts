@@ -128,10 +128,6 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return this.#module.name;
   }
 
-  get permits(): object {
-    return this.#host.permits;
-  }
-
   admit(estimate: CallEstimate): (usage: Usage) => void {
     this.gate.pass("calling a model");
     return this.#host.admit(this.#visit.order.node, estimate);

@@ -1,6 +1,7 @@
 /** What one run has of its own: cache view, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
+import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
@@ -113,15 +114,16 @@ export class RunHost implements Outbox {
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
-    const cancel = (): void => this.cancel(messageOf(signal.reason));
+    const cancel = (): void => this.cancel(signal.reason);
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
     this.#unlisten = () => signal.removeEventListener("abort", cancel);
   }
 
-  cancel(reason: string | undefined): void {
+  /** @param reason told masked and cut in size, as any error is */
+  cancel(reason: unknown): void {
     if (this.#isFinished) return;
-    const why = reason === undefined || reason === "" ? "." : `: ${reason}`;
+    const why = reason === undefined || reason === "" ? "." : `: ${shownMessageOf(reason)}`;
     this.root?.send({ type: "run.cancel", reason: `The run was cancelled${why}` });
   }
 

@@ -49,6 +49,15 @@ describe("a cancelled run", () => {
     for (const [phase, kinds] of Object.entries(left)) expect(kinds, phase).toEqual([]);
   });
 
+  it("tells why in as many characters as a log takes, whoever gave the reason", async () => {
+    const entered = gate<unknown>();
+    const run = new Agent({ abortGraceMs: 1, nodes: [new Node({ name: "a", modules: [waiting("a", entered.open)] })] }).start(newTask());
+    await entered.opened;
+    const { task } = await run.cancel(`Bearer abcdefghijkl ${"x".repeat(1_000_000)}`);
+    expect(task.error?.length).toBeLessThan(11_000);
+    expect(task.error).not.toContain("abcdefghijkl");
+  });
+
   it("runs nothing when its signal was aborted before the start", async () => {
     const ran: string[] = [];
     const agent = new Agent({ nodes: [new Node({ name: "a", modules: [succeeding("a", () => ran.push("a"))] })] });

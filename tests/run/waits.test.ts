@@ -1,6 +1,6 @@
 /** Waiting is no work: whoever waits gives the permit back and is under no time limit; permits are shared fairly; nobody is starved. */
 import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task } from "asimov-agents";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { ManualClock, turned } from "../support/manual-clock.ts";
 import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
 
@@ -111,7 +111,21 @@ function named(nodes: Node[]): Node[] {
   return nodes.map((node, index) => (node.nodes.length === 0 ? node : new Node({ name: `graph ${index}`, nodes: [...node.nodes] })));
 }
 
-describe("a run of the same agent that a module waits for", () => {
+describe("a run that a module waits for", () => {
+  it("deadlocks with no limit, though it goes through another agent and back", async () => {
+    const agents: Agent[] = [];
+    const asking = (own: number): Node =>
+      nodeOf("a", [], async ({ task }) => {
+        const deep = task.params.deep as number;
+        if (deep === 0) return success("bottom");
+        const { results } = await (agents[1 - own] as Agent).runTask(new Task({ type: "t", objective: "o", params: { deep: deep - 1 } }));
+        return success(results.a?.results[0]?.result);
+      });
+    for (const own of [0, 1]) agents.push(new Agent({ maxConcurrentTasks: 1, nodes: [asking(own)] }));
+    const { results } = await (agents[0] as Agent).runTask(newTask({ deep: 5 }));
+    expect(results.a?.results[0]?.result).toBe("bottom");
+  });
+
   it.each([true, false])("needs no permit of the module, however deep (with its signal: %s)", async (withSignal) => {
     const agent: Agent = new Agent({
       maxConcurrentTasks: 1,
@@ -324,6 +338,8 @@ describe("permits", () => {
 });
 
 describe("the event loop", () => {
+  afterEach(() => vi.restoreAllMocks());
+
   const hold = (ms: number): void => {
     const end = performance.now() + ms;
     while (performance.now() < end);
@@ -352,7 +368,10 @@ describe("the event loop", () => {
   });
 
   it("turns between nodes that are only skipped", async () => {
-    const nodes = Array.from({ length: 3_000 }, (_, index) =>
+    // Each look at the time takes a millisecond: a turn is over after twenty.
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => ++now);
+    const nodes = Array.from({ length: 300 }, (_, index) =>
       nodeOf(`n${index}`, [], undefined, { nodeConfig: { condition: `1 + ${index} < 0` } }),
     );
     const run = new Agent({ nodes }).start(newTask());

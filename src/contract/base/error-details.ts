@@ -22,6 +22,8 @@ export interface ErrorCause extends ErrorDetails {
 const MAX_STACK = 8_000;
 const MAX_MESSAGE = 10_000;
 const MAX_CAUSES = 5;
+/** More than are shown, so that the mark says that there are more. */
+const MAX_PROPERTIES = 100;
 
 const shown = redactor({ maxDepth: 6, maxEntries: 50, maxStringLength: 2_000, maxValues: 500 });
 const TOLD_APART: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"]);
@@ -44,7 +46,9 @@ function cut(text: string, most: number): string {
 
 function propertiesOf(error: object): Record<string, unknown> | undefined {
   const isOurs = asimovErrorOf(error) !== undefined;
-  const names = Object.keys(error).filter((name) => !TOLD_APART.has(name) && !(isOurs && IN_THE_REPORT.has(name)));
+  const names = Object.keys(error)
+    .filter((name) => !TOLD_APART.has(name) && !(isOurs && IN_THE_REPORT.has(name)))
+    .slice(0, MAX_PROPERTIES);
   // An AggregateError's are not enumerable.
   if (Array.isArray((error as AggregateError).errors) && !names.includes("errors")) names.push("errors");
   if (names.length === 0) return undefined;

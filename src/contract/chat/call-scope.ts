@@ -27,8 +27,6 @@ export interface CallScope {
   readonly idempotencyKey: string;
   /** Where the chain of a key is kept; absent where nothing goes on from it, such as in a later visit of a generator. */
   readonly chains: ((key: string) => Checkpoint) | undefined;
-  /** The agent's: a run of the same agent is waited for without one. */
-  readonly permits: object;
   /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */

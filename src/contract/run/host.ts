@@ -66,7 +66,6 @@ export interface LimitHost {
 /** What running a module needs. */
 export interface ModuleHost {
   readonly clock: Clock;
-  readonly permits: Permits;
   /** What the composites around the graph say to each module in it. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly cache: Cache;
