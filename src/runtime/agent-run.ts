@@ -78,7 +78,9 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
       },
     });
   });
-  const outcome = within === undefined ? ended : within.wait(() => ended);
+  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
+  // From its beginning: one that is refused before is nothing to wait for.
+  const outcome = within === undefined ? ended : begun.then(() => within.wait(() => ended));
   // Whoever listens to events alone must not lose the process to an unhandled rejection.
   outcome.catch(() => {});
   const handle: AgentRun = {
@@ -98,5 +100,9 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
     },
     snapshot: (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) }),
   };
-  return { run: handle, scope, begin: () => actor.start() };
+  const begin = (): void => {
+    tellBegun();
+    actor.start();
+  };
+  return { run: handle, scope, begin };
 }

@@ -143,6 +143,30 @@ describe("a run that a module waits for", () => {
     expect(results.a?.results[0]?.result).toBe("bottom");
   });
 
+  it("is not waited for where its restore is refused: the module works on under its limit", async () => {
+    class Refusing extends MemoryCache {
+      override async importState(): Promise<void> {
+        throw new Error("no room");
+      }
+    }
+    const snapshotStore = new MemorySnapshotStore();
+    const stored = new Agent({ cache: new Refusing(), snapshotStore, nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })] });
+    const task = newTask();
+    await stored.runTask(task);
+    const hangs = moduleOf(
+      "hangs",
+      async () => {
+        await stored.runFromSnapshot((await snapshotStore.list(task.id))[0] as never).catch(() => {});
+        await new Promise(() => {});
+      },
+      { config: { timeoutMs: 30 } },
+    );
+    const { errors } = await new Agent({ abortGraceMs: 1, nodes: [new Node({ name: "hangs", modules: [hangs], ...once })] }).runTask(
+      newTask(),
+    );
+    expect(errors).toMatchObject([{ error: "Module hangs timed out after 30 ms" }]);
+  });
+
   it("counts for no time limit of the module", async () => {
     const clock = new ManualClock();
     const inside = deferred();
