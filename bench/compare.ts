@@ -61,7 +61,13 @@ async function sampleOf(folder: string, name: string): Promise<number> {
     (before, index) => new Node({ name: nameOf(index), modules, dependencies: before.map(nameOf), ...special(library, index) }),
   );
   const limits = { maxConcurrentTasks: Number.POSITIVE_INFINITY, maxTotalIterations: Number.POSITIVE_INFINITY };
-  const agent = new Agent({ nodes, ...limits, outputMailbox: null, errorMailbox: null, snapshotStore: new MemorySnapshotStore() });
+  const agent = new Agent({
+    nodes,
+    ...limits,
+    outputMailbox: null,
+    errorMailbox: null,
+    snapshotStore: new MemorySnapshotStore({ keep: 10 }),
+  });
   const run = async (): Promise<void> => {
     const outcome = await agent.runTask(new Task({ type: "bench", objective: "Run" }));
     if (outcome.status !== status) throw new Error(`${name}: the task ended as ${outcome.status}, expected ${status}.`);

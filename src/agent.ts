@@ -4,13 +4,14 @@ import { z } from "zod";
 import { MemoryCache } from "./cache/memory/cache.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
+import { shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
 import { Turns } from "./contract/base/turns.ts";
-import { currentScope, followCalls } from "./contract/chat/call-scope.ts";
+import { followCalls } from "./contract/chat/call-scope.ts";
 import { type Graph, requireDistinctNames, withDescendants } from "./contract/graph/graph.ts";
 import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/graph/plan.ts";
 import { Node } from "./contract/node/node.ts";
@@ -241,7 +242,7 @@ export class Agent {
       );
     }
     const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
-    const { run, begin } = this.#launch({ input }, signal);
+    const { run, begin } = this.#launch({ input });
     // In a microtask, so that whoever subscribes to the run's events at once misses nothing.
     queueMicrotask(begin);
     return run;
@@ -264,13 +265,13 @@ export class Agent {
     const { agent, cache: state, cut, told } = readSnapshot(stored);
     if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
     // Restoring the actor checks the graph; the cache is touched only when it fits.
-    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>, signal);
+    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
     const { cache } = scope.run;
     const keptForeignKeys = cache.shared && clear !== true;
     try {
       await scope.run.limited("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
     } catch (error) {
-      scope.run.finish(messageOf(error));
+      scope.run.finish(shownMessageOf(error));
       throw error;
     }
     scope.run.restoredCut = cut;
@@ -306,20 +307,19 @@ export class Agent {
     return this.#graph;
   }
 
-  #relaunch(snapshot: Snapshot<unknown>, signal: AbortSignal | undefined): ReturnType<typeof launch> {
+  #relaunch(snapshot: Snapshot<unknown>): ReturnType<typeof launch> {
     try {
-      return this.#launch({ snapshot }, signal);
+      return this.#launch({ snapshot });
     } catch (error) {
       throw error instanceof SnapshotError ? error : damaged(messageOf(error), error);
     }
   }
 
-  #launch(from: Launch["from"], signal: AbortSignal | undefined): ReturnType<typeof launch> {
+  #launch(from: Launch["from"]): ReturnType<typeof launch> {
     const launched = launch({
       logic: this.logic,
       scopeOf: (actor) => this.#scopes.get(actor),
       inspect: this.#inspect,
-      within: currentScope(signal),
       from,
     });
     this.#latest = launched.run;

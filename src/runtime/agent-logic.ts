@@ -8,7 +8,8 @@ import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
 import { timeLimit } from "#actors/time-limit";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { AsimovError, messageOf } from "#contract/base/errors";
+import { shownMessageOf } from "#contract/base/error-details";
+import { AsimovError } from "#contract/base/errors";
 import { requireRestored } from "#contract/base/require-restored";
 import { requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
@@ -90,6 +91,7 @@ export interface Binding<TOutput> {
   /** XState starts no child whose restore threw, and tells its parent nothing: where nobody else asks, it fails when it starts. */
   failsAtStart?(self: AnyActorScope["self"]): boolean;
   eventOf?(event: AnyEventObject): AnyEventObject;
+  onStart?(scope: GraphScope): void;
   /** The actor is active no more. */
   onEnd?(scope: GraphScope, error: string | undefined): void;
   onTask?(scope: GraphScope, task: TaskOutcomeJSON["task"]): void;
@@ -112,7 +114,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       defer(() => binding.onEnd?.(scope, outcome.task.error));
       return { ...after, output: binding.outputOf(outcome, scope) } as AnyMachineSnapshot;
     }
-    const error = after.status === "error" ? messageOf(after.error) : "the run was stopped";
+    const error = after.status === "error" ? shownMessageOf(after.error) : "the run was stopped";
     scope.work.leave(error);
     binding.onEnd?.(scope, error);
     return after;
@@ -134,7 +136,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
         return restored;
       } catch (error) {
         const scope = scopes.get(self);
-        if (scope !== undefined) binding.onEnd?.(scope, messageOf(error));
+        if (scope !== undefined) binding.onEnd?.(scope, shownMessageOf(error));
         if (binding.failsAtStart?.(self) !== true) throw error;
         faults.set(self, error);
         return { ...stored, children: {} };
@@ -149,7 +151,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       } catch (error) {
         const scope = scopes.get(actorScope.self) as GraphScope;
         scope.run.inputMailboxes.delete(scope);
-        binding.onEnd?.(scope, messageOf(error));
+        binding.onEnd?.(scope, shownMessageOf(error));
         throw error;
       }
     },
@@ -161,6 +163,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
       if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = scopes.get(actorScope.self) as GraphScope;
+      binding.onStart?.(scope);
       actorScope.self.on("*", (event: unknown) => {
         const told = event as RunEvent;
         if (told.type === "error.reported") binding.onReport?.(scope, told.report);

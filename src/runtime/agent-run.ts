@@ -6,7 +6,6 @@ import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
-import type { CallScope } from "#contract/chat/call-scope";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { SnapshotRef } from "#contract/store/snapshot";
@@ -52,14 +51,12 @@ export interface Launch {
   logic: AgentLogic;
   scopeOf(actor: object): GraphScope | undefined;
   inspect: ((event: InspectionEvent) => void) | undefined;
-  /** The module that the run is started in, of this agent or of another: it waits without its permit. */
-  within: CallScope | undefined;
   /** A task to start, or a stored run to go on with. */
   from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };
 }
 
 /** A run whose actor has not started yet. @throws what creating or restoring it threw, such as a GraphError */
-export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
+export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
   const actor = createActor(logic, { id: "agent", ...from, ...(inspect === undefined ? {} : { inspect }) } as never) as Actor<AgentLogic>;
   const scope = scopeOf(actor);
   const initial = actor.getSnapshot();
@@ -78,9 +75,13 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
       },
     });
   });
-  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
-  // From its beginning: one that is refused before is nothing to wait for.
-  const outcome = within === undefined ? ended : begun.then(() => within.wait(() => ended));
+  const outcome = (async () => {
+    try {
+      return await ended;
+    } finally {
+      await run.released;
+    }
+  })();
   // Whoever listens to events alone must not lose the process to an unhandled rejection.
   outcome.catch(() => {});
   const handle: AgentRun = {
@@ -100,9 +101,5 @@ export function launch({ logic, scopeOf, inspect, within, from }: Launch): { run
     },
     snapshot: (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) }),
   };
-  const begin = (): void => {
-    tellBegun();
-    actor.start();
-  };
-  return { run: handle, scope, begin };
+  return { run: handle, scope, begin: () => actor.start() };
 }

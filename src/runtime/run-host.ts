@@ -2,12 +2,12 @@
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
 import { shownMessageOf } from "#contract/base/error-details";
-import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf } from "#contract/base/errors";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, Telemetry } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
-import type { CallEstimate } from "#contract/chat/call-scope";
+import { type CallEstimate, type CallScope, currentScope } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { ConditionEngine } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
@@ -88,6 +88,11 @@ export class RunHost implements Outbox {
   #sent = 0;
   #unlisten: () => void = () => {};
   #isFinished = false;
+  /** The module that the run is started in, of this agent or of another. */
+  #within: CallScope | undefined;
+  #tellFinished: (() => void) | undefined;
+  /** Settles when whoever started the run may go on: the module that did has its permit again. */
+  released: Promise<void> = Promise.resolve();
 
   constructor(
     services: AgentServices,
@@ -114,10 +119,23 @@ export class RunHost implements Outbox {
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
+    this.#within = currentScope(signal);
     const cancel = (): void => this.cancel(signal.reason);
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
     this.#unlisten = () => signal.removeEventListener("abort", cancel);
+  }
+
+  /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
+  begin(): void {
+    const within = this.#within ?? currentScope();
+    if (within === undefined) return;
+    this.released = within.wait(
+      () =>
+        new Promise((resolve) => {
+          this.#tellFinished = resolve;
+        }),
+    );
   }
 
   /** @param reason told masked and cut in size, as any error is */
@@ -172,7 +190,7 @@ export class RunHost implements Outbox {
       await this.limited(`publishing to mailbox "${mailbox}"`, () => this.cache.publishToMailbox(mailbox, message));
       return undefined;
     } catch (error) {
-      return messageOf(error);
+      return shownMessageOf(error);
     }
   }
 
@@ -246,7 +264,7 @@ export class RunHost implements Outbox {
     } catch (error) {
       if (this.#isFinished) return;
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-      const fault: Fault = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${messageOf(error)}`, code };
+      const fault: Fault = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${shownMessageOf(error)}`, code };
       this.root?.send({ type: "snapshot.failed", fault });
     }
   }
@@ -264,6 +282,7 @@ export class RunHost implements Outbox {
     this.#sending.clear();
     this.span.end(error);
     this.events.end();
+    this.#tellFinished?.();
   }
 }
 

@@ -2,7 +2,8 @@
 import type { AnyActorRef, EventObject } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { AsimovError, messageOf } from "#contract/base/errors";
+import { shownMessageOf } from "#contract/base/error-details";
+import { AsimovError } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
@@ -92,13 +93,14 @@ export function runLogic(
       try {
         scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
       } catch (error) {
-        run.finish(messageOf(error));
+        run.finish(shownMessageOf(error));
         throw error;
       }
       return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
     },
     outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
     failsAtStart: (self) => self._parent !== undefined,
+    onStart: (scope) => scope.run.begin(),
     onTask: (scope, task) => scope.run.followTask(task),
     onEnd(scope, error) {
       taken.delete(scope.run.task);

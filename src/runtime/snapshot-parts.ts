@@ -87,9 +87,13 @@ export async function takeSnapshot(
   for (const plan of history.plans) parts.set(PLAN + plan.id, textOf(plan));
   parts.set("task", JSON.stringify(taskState.context.task ?? task));
   for (const [name, state] of Object.entries(nodes)) {
-    // One that is known as it is runs nothing.
-    if (!texts.has(state)) takeSaved(name, state, parts);
-    parts.set(NODE + name, textOf(state));
+    // One that is known as it is runs nothing, and so has saved nothing.
+    let text = texts.get(state);
+    if (text === undefined) {
+      takeSaved(name, state, parts);
+      text = textOf(state);
+    }
+    parts.set(NODE + name, text);
   }
   const { values, mailboxes } = await reading;
   for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));

@@ -1,6 +1,7 @@
 /** Waiting is no work: whoever waits gives the permit back and is under no time limit; permits are shared fairly; nobody is starved. */
-import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task } from "asimov-agents";
+import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task, type TaskOutcome } from "asimov-agents";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { createActor, type DoneActorEvent, type DoneStateEvent, setup, toPromise } from "xstate";
 import { ManualClock, turned } from "../support/manual-clock.ts";
 import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
 
@@ -126,7 +127,26 @@ describe("a run that a module waits for", () => {
     expect(results.a?.results[0]?.result).toBe("bottom");
   });
 
-  it.each([true, false])("needs no permit of the module, however deep (with its signal: %s)", async (withSignal) => {
+  const ways: Record<string, (agent: Agent, task: Task, signal: AbortSignal) => Promise<TaskOutcome>> = {
+    "by runTask": (agent, task) => agent.runTask(task),
+    "by runTask with the module's signal": (agent, task, signal) => agent.runTask(task, { signal }),
+    "as an actor": (agent, task) => toPromise(createActor(agent.logic, { input: { task } }).start()),
+    "as an actor with the module's signal": (agent, task, signal) =>
+      toPromise(createActor(agent.logic, { input: { task, signal } }).start()),
+    "as what a machine invokes": (agent, task) => {
+      const machine = setup({ types: { output: {} as TaskOutcome }, actors: { run: agent.logic } }).createMachine({
+        initial: "running",
+        states: {
+          running: { invoke: { src: "run", input: { task }, onDone: "ended" } },
+          ended: { type: "final", output: ({ event }) => (event as DoneActorEvent<TaskOutcome>).output },
+        },
+        output: ({ event }) => (event as DoneStateEvent<TaskOutcome>).output,
+      });
+      return toPromise(createActor(machine).start());
+    },
+  };
+
+  it.each(Object.entries(ways))("needs no permit of the module, however deep (%s)", async (_name, runBy) => {
     const agent: Agent = new Agent({
       maxConcurrentTasks: 1,
       nodes: [
@@ -134,7 +154,7 @@ describe("a run that a module waits for", () => {
           const deep = task.params.deep as number;
           if (deep === 0) return success("bottom");
           const inner = new Task({ type: "t", objective: "o", params: { deep: deep - 1 } });
-          const { results } = await agent.runTask(inner, withSignal ? { signal } : {});
+          const { results } = await runBy(agent, inner, signal);
           return success(results.a?.results[0]?.result);
         }),
       ],

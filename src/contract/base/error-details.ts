@@ -1,5 +1,5 @@
 /** What is told of a thrown value besides its message: plain data, with secrets masked and sizes cut. */
-import { asimovErrorOf } from "./errors.ts";
+import { asimovErrorOf, messageOf } from "./errors.ts";
 import { redactor } from "./redact.ts";
 import { maskText } from "./secrets.ts";
 
@@ -76,14 +76,5 @@ export function errorDetailsOf(thrown: unknown, depth = 0): ErrorDetails {
   };
 }
 
-/** The message of anything that was thrown, masked; of an object without one, its JSON. Always a string. */
-export function shownMessageOf(thrown: unknown): string {
-  const text = attempt(() => {
-    if (typeof thrown !== "object" || thrown === null) return String(thrown);
-    const { message } = thrown as { message?: unknown };
-    if (typeof message === "string" && message !== "") return message;
-    if (thrown instanceof Error) return String(thrown.name);
-    return JSON.stringify(shown(thrown));
-  });
-  return text === undefined ? "a value that cannot be shown was thrown" : cut(text, MAX_MESSAGE);
-}
+/** The message of anything that was thrown, masked and cut in size; of an object without one, its JSON. Always a string. */
+export const shownMessageOf = (thrown: unknown): string => cut(messageOf(thrown, shown), MAX_MESSAGE);

@@ -89,13 +89,19 @@ brand(SnapshotError, "SnapshotError");
 /** Characters of a thrown object that is no error. */
 const MAX_SHOWN = 1_000;
 
-/** The message of anything that was thrown; always a string, never throws itself. */
-export function messageOf(error: unknown): string {
+/**
+ * The message of anything that was thrown, as it is: to decide by. What is told to others is `shownMessageOf`'s.
+ * Always a string, never throws itself.
+ *
+ * @param shown what is shown of an object without a message
+ */
+export function messageOf(error: unknown, shown: (value: object) => unknown = (value) => value): string {
   try {
-    const message: unknown = typeof error === "object" && error !== null ? (error as { message?: unknown }).message : undefined;
+    if (typeof error !== "object" || error === null) return String(error);
+    const { message } = error as { message?: unknown };
     if (typeof message === "string" && message !== "") return message;
     if (error instanceof Error) return String(error.name);
-    return typeof error === "object" && error !== null ? JSON.stringify(error).slice(0, MAX_SHOWN) : String(error);
+    return JSON.stringify(shown(error)).slice(0, MAX_SHOWN);
   } catch {
     return "a value that cannot be shown was thrown";
   }

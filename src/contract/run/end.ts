@@ -27,10 +27,10 @@ export function endStatusOf({ failure, state }: Pick<EndedRun, "failure" | "stat
   return failure === undefined ? statusOf(state) : TaskStatus.FAILED;
 }
 
-export function endOfRun(run: EndedRun): TaskEnd {
+export function endOfRun(run: EndedRun, failure: Failure | undefined = failureOfRun(run)): TaskEnd {
   const { state, results } = run;
   const status = endStatusOf(run);
-  const error = failureOfRun(run)?.error;
+  const error = failure?.error;
   const result = resultOf(state.graph, results);
   return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
@@ -73,8 +73,8 @@ function decidesAlone({ decision, result }: ModuleResult): boolean {
 
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
   const { task, state, results, executions, usage } = run;
-  const end = endOfRun(run);
   const failure = failureOfRun(run);
+  const end = endOfRun(run, failure);
   return {
     task: endTask(task, end),
     status: end.status,

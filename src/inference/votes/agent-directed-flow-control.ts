@@ -1,7 +1,8 @@
 /** Flow control by vote: language models, or calls, choose among the decisions whose condition holds; the module keeps no vote for later. */
 import { z } from "zod";
 import { brand } from "#contract/base/brand";
-import { AsimovError, messageOf } from "#contract/base/errors";
+import { shownMessageOf } from "#contract/base/error-details";
+import { AsimovError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Generation } from "#contract/chat/generation";
@@ -124,7 +125,7 @@ async function vote(entry: Voter, index: number, paper: BallotPaper, context: Mo
     const names = paper.options.map((option) => option.name);
     return { voter: name, ...readBallot(answer, names) };
   } catch (error) {
-    return { voter: name, status: "failed", problem: messageOf(error) };
+    return { voter: name, status: "failed", problem: shownMessageOf(error) };
   }
 }
 
