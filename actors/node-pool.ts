@@ -24,7 +24,7 @@ type NodeRef = Actor<AnyActorLogic>;
 
 type PoolEvent =
   | { type: "step.execute"; nodes: readonly string[]; iteration: number }
-  | { type: "nodes.abort"; reason: string }
+  | { type: "nodes.abort"; reason: string; code: string }
   | { type: "node.refuse"; node: string; error: string; code: string }
   | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
   | { type: "node.retrying"; node: string; attempt: number; error: string }
@@ -176,7 +176,7 @@ export function nodePool(
           const at = hostOf(scope.self).clock.now();
           for (const name of snapshot.waiting.keys()) {
             const ref = snapshot.nodes.get(name) as NodeRef;
-            relay(scope, ref, { type: "node.abort", reason: event.reason, at });
+            relay(scope, ref, { type: "node.abort", reason: event.reason, code: event.code, at });
           }
           return snapshot;
         }

@@ -76,7 +76,7 @@ export interface PublishEvent {
 }
 
 export type AgentMachineEvent =
-  | { type: "run.cancel"; reason: string; code?: string }
+  | { type: "run.cancel"; reason?: string; code?: string }
   | { type: "step.completed"; reports: NodeReport[] }
   | { type: "node.failed"; report: NodeReport }
   | PublishEvent
@@ -91,7 +91,7 @@ export type AgentMachineEvent =
 /** What the agent asks of its nodes' supervisor. */
 export type NodesCommand =
   | { type: "step.execute"; nodes: readonly string[]; iteration: number }
-  | { type: "nodes.abort"; reason: string }
+  | { type: "nodes.abort"; reason: string; code: string }
   | { type: "node.refuse"; node: string; error: string; code: string };
 
 interface Enqueue {
@@ -123,6 +123,13 @@ function isQuiet(context: AgentMachineContext, reports: readonly NodeReport[]): 
   return !isPlanFinished(state) && !isOverIterations(state, context.maxTotalIterations) && !wantsSnapshot(context, state);
 }
 
+const cancellation = ({ reason = "The run was cancelled.", code = "cancelled" }: { reason?: string; code?: string }): Failure => ({
+  error: reason,
+  code,
+});
+
+const graphOf = ({ path }: AgentMachineContext): string => (path.length === 0 ? "The run" : `The graph of node "${path.at(-1)}"`);
+
 /** Keeps, tells and publishes what went wrong: the context that follows from it. */
 function tellFaults(
   enqueue: Enqueue,
@@ -131,9 +138,12 @@ function tellFaults(
   before: RunState = context.state,
 ): Pick<AgentMachineContext, "state" | "unpublished"> {
   const { errorMailbox, path, task, unpublished } = context;
-  const reports = faults.map(
-    ({ node, ...fault }): ErrorReport => ({ taskId: task.id, ...(node === undefined ? {} : { node, path: [...path, node] }), ...fault }),
-  );
+  const reports = faults.map(({ node, ...fault }): ErrorReport => {
+    // What no node of this graph did is told of the node that the graph is nested in.
+    const place = node === undefined ? path : [...path, node];
+    const last = place.at(-1);
+    return { taskId: task.id, ...(last === undefined ? {} : { node: last, path: [...place] }), ...fault };
+  });
   for (const report of reports) {
     enqueue.emit({ type: "error.reported", report, graph: path });
     if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: errorMailbox, message: report });
@@ -247,7 +257,10 @@ export const agentMachine = setup({
     }),
     recordNodes: assign((_, done: { results: Record<string, NodeResult>; executions: Record<string, number> }) => done),
     clearCleanup: assign({ cleanup: [] }),
-    abortNodes: sendTo("nodes", ({ context }) => ({ type: "nodes.abort", reason: context.failure?.error ?? "cancelled" })),
+    abortNodes: sendTo("nodes", ({ context }) => {
+      const { error, code } = context.failure ?? cancellation({});
+      return { type: "nodes.abort", reason: error, code };
+    }),
   },
 }).createMachine({
   id: "agent",
@@ -293,10 +306,7 @@ export const agentMachine = setup({
     running: {
       initial: "opening",
       on: {
-        "run.cancel": [
-          { guard: "isFailed" },
-          { actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) } },
-        ],
+        "run.cancel": [{ guard: "isFailed" }, { actions: { type: "recordFailure", params: ({ event }) => cancellation(event) } }],
       },
       states: {
         opening: {
@@ -324,7 +334,7 @@ export const agentMachine = setup({
               actions: {
                 type: "recordFailure",
                 params: ({ context }) => ({
-                  error: `The run is over its limit of ${iterationLimit(context.state, context.maxTotalIterations)} iterations (maxTotalIterations).`,
+                  error: `${graphOf(context)} is over its limit of ${iterationLimit(context.state, context.maxTotalIterations)} iterations (maxTotalIterations).`,
                   code: "max-iterations",
                   final: true,
                 }),
@@ -377,7 +387,7 @@ export const agentMachine = setup({
             ],
             "run.cancel": {
               target: "stopping",
-              actions: { type: "recordFailure", params: ({ event }) => ({ error: event.reason, code: event.code ?? "cancelled" }) },
+              actions: { type: "recordFailure", params: ({ event }) => cancellation(event) },
             },
           },
         },

@@ -59,7 +59,7 @@ export interface NodeMachineContext extends NodeMachineInput {
 export type NodeMachineEvent =
   | { type: "node.execute"; at: number }
   /** Ends the visit as FAILED once all its modules have ended. */
-  | { type: "node.abort"; reason: string; at: number }
+  | { type: "node.abort"; reason: string; code: string; at: number }
   /** The agent refuses the jump that the completed node asked for. */
   | { type: "node.refuse"; error: string; code: string }
   | DoneActorEvent<ModuleOutcome, string>
@@ -74,7 +74,7 @@ type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 
 function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
-  if (event.type === "node.abort") return outside(event.reason, "cancelled", event.at, false);
+  if (event.type === "node.abort") return outside(event.reason, event.code, event.at, false);
   const error = "error" in event ? event.error : event.type;
   const code = asimovErrorOf(error)?.code ?? "actor-failed";
   return { ...outside(shownMessageOf(error), code, context.now, true), details: errorDetailsOf(error) };
@@ -85,7 +85,7 @@ function outside(error: string, code: string, endedAt: number, retryable: boolea
 }
 
 const verdictAfter = (parts: Parts): { verdict: Verdict; attempt: Attempt } => {
-  const attempt = withOutcome(parts.context.modules, outcomeOf(parts));
+  const attempt = withOutcome(parts.context.definition, parts.context.modules, outcomeOf(parts));
   return { verdict: judge(parts.context.definition, attempt), attempt };
 };
 
@@ -185,7 +185,7 @@ const machine = setup({
     beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: withNext(context.definition, NOTHING) })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);
-      return { modules: withOutcome(parts.context.modules, outcome), now: outcome.endedAt };
+      return { modules: withOutcome(parts.context.definition, parts.context.modules, outcome), now: outcome.endedAt };
     }),
     markNext: assign(({ context: { definition, modules } }) => ({ modules: withNext(definition, modules) })),
     /** An ended child would stay among the children, and in every snapshot. */
@@ -201,7 +201,11 @@ const machine = setup({
     })),
     recordRefusal: assign(({ event }) => (event.type === "node.refuse" ? { failure: { error: event.error, code: event.code } } : {})),
     recordTimeout: assign(({ context: { definition, modules, now } }) => ({
-      modules: withOutcome(modules, outside(`Node "${definition.name}" timed out after ${definition.timeoutMs} ms`, "timeout", now, true)),
+      modules: withOutcome(
+        definition,
+        modules,
+        outside(`Node "${definition.name}" timed out after ${definition.timeoutMs} ms`, "timeout", now, true),
+      ),
     })),
     recordWakeUp: assign(({ event }) => ({ now: (event as unknown as DoneActorEvent<number>).output })),
     /** The module that is marked as the next. */

@@ -91,6 +91,6 @@ export {
 } from "./inference/votes/agent-directed-flow-control.ts";
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
-export type { AgentLogic, AgentLogicInput } from "./runtime/run-logic.ts";
+export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";
 export { MemorySnapshotStore, type MemorySnapshotStoreOptions } from "./snapshot/memory.ts";

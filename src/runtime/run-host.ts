@@ -86,7 +86,7 @@ export class RunHost implements Outbox {
   #storing: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
   #sent = 0;
-  #unlisten: () => void = () => {};
+  readonly #heard = new Map<AbortSignal, () => void>();
   #isFinished = false;
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
@@ -118,18 +118,20 @@ export class RunHost implements Outbox {
 
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
-    this.#within = currentScope(signal);
+    if (signal === undefined || this.#heard.has(signal)) return;
+    this.#within ??= currentScope(signal);
     const cancel = (): void => this.cancel(signal.reason);
+    this.#heard.set(signal, cancel);
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
-    this.#unlisten = () => signal.removeEventListener("abort", cancel);
   }
 
   /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
   begin(): void {
     const within = this.#within ?? currentScope();
     if (within === undefined) return;
+    // It does not outlive what has started it.
+    this.listen(within.signal);
     this.released = within.wait(
       () =>
         new Promise((resolve) => {
@@ -141,8 +143,10 @@ export class RunHost implements Outbox {
   /** @param reason told masked and cut in size, as any error is */
   cancel(reason: unknown): void {
     if (this.#isFinished) return;
+    // Of a run around this one: it says so itself.
+    const isTold = asimovErrorOf(reason)?.code === "cancelled";
     const why = reason === undefined || reason === "" ? "." : `: ${shownMessageOf(reason)}`;
-    this.root?.send({ type: "run.cancel", reason: `The run was cancelled${why}` });
+    this.root?.send({ type: "run.cancel", reason: isTold ? shownMessageOf(reason) : `The run was cancelled${why}` });
   }
 
   /** See `EffectLimits`. */
@@ -277,7 +281,7 @@ export class RunHost implements Outbox {
   finish(error: string | undefined): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#unlisten();
+    for (const [signal, cancel] of this.#heard) signal.removeEventListener("abort", cancel);
     for (const settle of this.#sending.values()) settle("the run ended before the message was published");
     this.#sending.clear();
     this.span.end(error);

@@ -1,5 +1,5 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
-import type { AnyActorRef, EventObject } from "xstate";
+import type { AnyActorRef } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { shownMessageOf } from "#contract/base/error-details";
@@ -25,8 +25,15 @@ export interface AgentLogicInput {
   cachePrefix?: string;
 }
 
+/** What a run's actor is told: how a machine that embeds an agent cancels it. */
+export interface AgentLogicEvent {
+  type: "run.cancel";
+  /** The run's error. Default `"The run was cancelled."` */
+  reason?: string;
+}
+
 /** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
-export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, EventObject>;
+export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, AgentLogicEvent>;
 
 /** Tasks whose run has begun, also before they say so. */
 const taken = inCommon("tasks that run", () => new WeakSet<Task>());

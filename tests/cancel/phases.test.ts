@@ -16,7 +16,7 @@ async function cancelIn(options: AgentOptions, arrived: Promise<unknown>, way: "
   await arrived;
   if (way === "signal") controller.abort(new Error("no longer needed"));
   else if (way === "cancel") void run.cancel("no longer needed");
-  else run.actor.send({ type: "run.cancel", reason: "The run was cancelled: no longer needed" } as never);
+  else run.actor.send({ type: "run.cancel", reason: "The run was cancelled: no longer needed" });
   const outcome = await run.outcome;
   expect(outcome.status).toBe("FAILED");
   expect(outcome.task).toMatchObject({ status: "FAILED", error: "The run was cancelled: no longer needed" });
@@ -37,6 +37,17 @@ describe.each(["signal", "cancel", "actor"] as const)("cancelling by %s", (way) 
 });
 
 describe("a cancelled run", () => {
+  it("says so where its actor is told nothing more", async () => {
+    const { options, arrived } = (phases["while modules run"] ?? expect.fail())();
+    const agent = new Agent(options);
+    const run = agent.start(newTask());
+    await arrived;
+    run.actor.send({ type: "run.cancel" });
+    const { task, errors } = await run.outcome;
+    expect(task.error).toBe("The run was cancelled.");
+    expect(errors).toContainEqual({ taskId: task.id, status: "error", error: "The run was cancelled.", code: "cancelled" });
+  });
+
   it("leaves no timer, socket or handle in its process, whatever phase it was in", async () => {
     const script = join(import.meta.dirname, "phases-process.ts");
     const output = await new Promise<string>((resolve, reject) => {

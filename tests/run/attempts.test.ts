@@ -329,6 +329,28 @@ describe("stop on success", () => {
     expect(results.n?.results).toContainEqual(success("fast"));
   });
 
+  it.each([0, 1])("of a parallel node: what the rest still gives means nothing (the winner in place %i)", async (place) => {
+    const added = nodeOf("added");
+    const slow = moduleOf("slow", async ({ signal }) => {
+      await aborted(signal);
+      return { ...success("slow"), decision: "start", newNodes: [added] };
+    });
+    const modules = [moduleOf("fast", () => success("fast")), slow];
+    const race = new Node({
+      name: "race",
+      dependencies: ["start"],
+      modules: place === 0 ? modules : modules.toReversed(),
+      config,
+      nodeConfig: { parallel: true },
+      outputMailbox: "won",
+    });
+    const agent = new Agent({ nodes: [nodeOf("start"), race] });
+    const { status, task, executions, results } = await agent.runTask(newTask());
+    expect([status, task.result, executions]).toEqual(["COMPLETE", "fast", { start: 1, race: 1 }]);
+    expect(results.race?.results).toEqual([success("fast")]);
+    expect(await agent.cache.peekMailbox("won")).toEqual([expect.objectContaining({ results: [success("fast")] })]);
+  });
+
   it("of a node whose modules all succeed otherwise gives one entry for each module that ran", async () => {
     const { results } = await runNodes([new Node({ name: "n", modules: [moduleOf("a"), moduleOf("b")], config })]);
     expect(results.n).toEqual({ status: "success", results: [success("a")] });

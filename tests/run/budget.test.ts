@@ -3,7 +3,7 @@ import { Agent, type AgentOptions, Node, type TaskOutcome } from "asimov-agents"
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { type CallScope, currentScope } from "#contract/chat/call-scope";
-import { moduleOf, newTask, nodeOf, runNodes, success } from "./support.ts";
+import { aborted, moduleOf, newTask, nodeOf, runNodes, success } from "./support.ts";
 
 const ask = [{ role: "USER" as const, content: "Hi" }];
 const used = (tokens: number, cost = 0) => ({ inputTokens: tokens, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost });
@@ -44,6 +44,21 @@ describe("a budget of calls", () => {
     expect(seen).toMatchObject([{ code: "budget-exceeded", name: "NonRetryableError" }]);
     expect(outcome.executions).toEqual({ loop: 1 });
     client.assertDone();
+  });
+
+  it("is what the nodes that it ends are told to have ended by", async () => {
+    const client = calls(1);
+    const waits = nodeOf("waits", [], async ({ signal }) => {
+      await aborted(signal);
+      throw signal.reason;
+    });
+    const asks = nodeOf("asks", [], async () => success([await client.generate(ask), await client.generate(ask)].length));
+    const { errors } = await runNodes([asks, waits], { budget: { maxCalls: 1 } });
+    expect(errors.map(({ node = "the run", code }) => `${node}: ${code}`).sort()).toEqual([
+      "asks: budget-exceeded",
+      "the run: budget-exceeded",
+      "waits: budget-exceeded",
+    ]);
   });
 
   it("holds over attempts and nested graphs, and for each run anew", async () => {

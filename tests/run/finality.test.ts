@@ -121,6 +121,11 @@ describe("the limit of iterations of a nested graph", () => {
     expect(log).toEqual(["loop", "loop", "loop"]);
     expect(status).toBe("PARTIAL");
     expect(errors.map(({ code }) => code)).toEqual(Array(4).fill("max-iterations"));
+    expect(errors[0]).toMatchObject({
+      node: "inner",
+      path: errors[1]?.path,
+      error: 'The graph of node "inner" is over its limit of 3 iterations (maxTotalIterations).',
+    });
   });
 });
 

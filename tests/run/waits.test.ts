@@ -187,6 +187,29 @@ describe("a run that a module waits for", () => {
     expect(errors).toMatchObject([{ error: "Module hangs timed out after 30 ms" }]);
   });
 
+  it("ends with the module that has started it, whether it handed over its signal or not", async () => {
+    const inside = deferred();
+    const reasons: unknown[] = [];
+    const agent: Agent = new Agent({
+      nodes: [
+        nodeOf("a", [], async ({ task, signal }) => {
+          if (task.params.deep === 0) {
+            inside.resolve();
+            await aborted(signal);
+            throw signal.reason;
+          }
+          const { task: inner } = await agent.runTask(newTask({ deep: (task.params.deep as number) - 1 }));
+          reasons.push(inner.error);
+          return success();
+        }),
+      ],
+    });
+    const run = agent.start(newTask({ deep: 2 }));
+    await inside.promise;
+    const { task } = await run.cancel("user went away");
+    expect([task.error, ...reasons]).toEqual(Array(3).fill("The run was cancelled: user went away"));
+  });
+
   it("counts for no time limit of the module", async () => {
     const clock = new ManualClock();
     const inside = deferred();

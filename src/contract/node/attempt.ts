@@ -92,18 +92,25 @@ export function modulesToStart({ modules, mode, stopOnSuccess }: NodeDefinition,
   return isOrdered ? ready.slice(0, 1) : ready;
 }
 
-export function withOutcome({ active, ended }: Attempt, outcome: ModuleOutcome): Attempt {
-  return { active: active.filter((module) => module !== outcome.module), ended: [...ended, outcome] };
+type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
+
+/** One of the modules has succeeded for all: what the others still give means nothing. */
+const isWon = ({ modules, stopOnSuccess }: Definition, ended: readonly ModuleOutcome[]): boolean =>
+  ended.some(({ module, status }) => status === "success" && (stopOnSuccess || modules[module]?.stops === true));
+
+export function withOutcome(definition: Definition, { active, ended }: Attempt, outcome: ModuleOutcome): Attempt {
+  const { module, endedAt } = outcome;
+  const kept: ModuleOutcome = isWon(definition, ended) ? { module, status: "aborted", retryable: true, endedAt } : outcome;
+  return { active: active.filter((other) => other !== module), ended: [...ended, kept] };
 }
 
 /** What the ended modules add up to while others may be left. */
 export type Verdict = "undecided" | "success" | "error";
 
 export function judge(definition: NodeDefinition, attempt: Attempt): Verdict {
-  const { modules, stopOnSuccess } = definition;
+  const { stopOnSuccess } = definition;
   const { ended, active } = attempt;
-  const wins = ({ module, status }: ModuleOutcome): boolean => status === "success" && (stopOnSuccess || modules[module]?.stops === true);
-  if (ended.some(wins)) return "success";
+  if (isWon(definition, ended)) return "success";
   const hasFailed = ended.some(({ status, module }) => status === "error" && (!stopOnSuccess || module < 0));
   if (hasFailed) return "error";
   if (active.length > 0 || modulesToStart(definition, attempt).length > 0) return "undecided";

@@ -86,7 +86,16 @@ describe("attempt", () => {
   });
 
   it("forgets a module as active when it has ended", () => {
-    expect(withOutcome(attempt([], [0, 1]), ended(0, "success")).active).toEqual([1]);
+    expect(withOutcome(define({ a: [], b: [] }), attempt([], [0, 1]), ended(0, "success")).active).toEqual([1]);
+  });
+
+  it.each(["success", "error"] as const)("keeps nothing of what ends after the first success was enough (%s)", (status) => {
+    const race = define({ a: [], b: [] }, { parallel: true, stopOnSuccess: true });
+    const late = ended(0, status, { json: '{"n":0}', decision: "elsewhere", added: [] });
+    const after = withOutcome(race, attempt([ended(1, "success", { json: '{"n":1}' })], [0]), late);
+    expect(after).toEqual(
+      attempt([ended(1, "success", { json: '{"n":1}' }), { module: 0, status: "aborted", retryable: true, endedAt: 0 }]),
+    );
   });
 });
 
