@@ -32,6 +32,7 @@ import {
   type ModuleOrder,
   type ModuleOutcome,
   modulesToStart,
+  reasonToStop,
   type Verdict,
   withOutcome,
 } from "#contract/node/attempt";
@@ -238,10 +239,9 @@ const machine = setup({
     dropTimeLimit: enqueueActions(({ context, enqueue }) => {
       if (context.definition.timeoutMs > 0) enqueue.stopChild(TIME_LIMIT);
     }),
-    abortModules: enqueueActions(({ context, enqueue }) => {
-      const { error, code } = failureOf(context.modules, context.definition);
-      const reason = context.modules.ended.some(({ status }) => status === "error") ? error : "another module succeeded first";
-      for (const module of context.modules.active) enqueue.sendTo(childOf(module), { type: "module.abort", reason, code });
+    abortModules: enqueueActions(({ context: { modules, definition }, enqueue }) => {
+      const told = reasonToStop(modules, definition);
+      for (const module of modules.active) enqueue.sendTo(childOf(module), { type: "module.abort", ...told });
     }),
     tellRetry: sendTo(parentOf, ({ context: { definition, attempt, modules } }) => ({
       type: "node.retrying",

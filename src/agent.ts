@@ -10,7 +10,7 @@ import { parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
-import { Turns } from "./contract/base/turns.ts";
+import { threadTurns } from "./contract/base/turns.ts";
 import { followCalls } from "./contract/chat/call-scope.ts";
 import { type Graph, requireDistinctNames, withDescendants } from "./contract/graph/graph.ts";
 import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/graph/plan.ts";
@@ -156,14 +156,13 @@ export class Agent {
       parsed.inspect === undefined
         ? undefined
         : safeInspector(parsed.inspect, parsed.redact === undefined ? {} : { redact: parsed.redact });
-    const turns = new Turns();
     this.#services = {
       ...systemServices,
       ...(parsed.clock === undefined ? {} : { clock: parsed.clock }),
       ...(parsed.ids === undefined ? {} : { ids: parsed.ids }),
       cache: this.cache,
-      turns,
-      permits: new Permits(() => this.#maxConcurrentTasks, turns),
+      turns: threadTurns,
+      permits: new Permits(() => this.#maxConcurrentTasks),
       effectTimeoutMs: parsed.effectTimeoutMs ?? 30_000,
       conditions: luaConditions(),
       telemetry: openTelemetry(),
@@ -261,28 +260,33 @@ export class Agent {
     const { signal, cachePrefix, clear } = parseOptions(runSchema, options, "startFromSnapshot");
     const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
     const limits = new EffectLimits(clock, { limitMs, graceMs });
-    const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-    const { agent, cache: state, cut, told } = readSnapshot(stored);
-    if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
-    // Restoring the actor checks the graph; the cache is touched only when it fits.
-    const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
-    const { cache } = scope.run;
-    const keptForeignKeys = cache.shared && clear !== true;
+    const unfollow = limits.follow(signal);
     try {
-      await scope.run.limited("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
-    } catch (error) {
-      scope.run.finish(shownMessageOf(error));
-      throw error;
+      const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
+      const { agent, cache: state, cut, told } = readSnapshot(stored);
+      if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
+      // Restoring the actor checks the graph; the cache is touched only when it fits.
+      const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
+      const { cache } = scope.run;
+      const keptForeignKeys = cache.shared && clear !== true;
+      try {
+        await limits.run("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
+      } catch (error) {
+        scope.run.finish(shownMessageOf(error));
+        throw error;
+      }
+      scope.run.restoredCut = cut;
+      scope.run.events.told = told;
+      // In a task of its own: the caller's subscription comes some microtasks later.
+      setTimeout(() => {
+        scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
+        scope.run.listen(signal);
+        begin();
+      }, 0);
+      return run;
+    } finally {
+      unfollow();
     }
-    scope.run.restoredCut = cut;
-    scope.run.events.told = told;
-    // In a task of its own: the caller's subscription comes some microtasks later.
-    setTimeout(() => {
-      scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
-      scope.run.listen(signal);
-      begin();
-    }, 0);
-    return run;
   }
 
   /** Of the latest run; before the first, of a run that has not started. */

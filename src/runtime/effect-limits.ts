@@ -56,6 +56,14 @@ export class EffectLimits {
     });
   }
 
+  /** Hastens once the signal is aborted. @returns what stops listening */
+  follow(signal: AbortSignal | undefined): () => void {
+    const hasten = (): void => this.hasten();
+    if (signal?.aborted === true) hasten();
+    else signal?.addEventListener("abort", hasten, { once: true });
+    return () => signal?.removeEventListener("abort", hasten);
+  }
+
   /** The run was cancelled: nothing is waited for any longer than a module would be. */
   hasten(): void {
     if (this.#limitMs === this.#graceMs) return;

@@ -101,7 +101,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     const node = this.#nodes.get(name);
     if (given === undefined) return { node, module: node.modules[index] as AgentModule };
     const process = (): ModuleResult => JSON.parse(given) as ModuleResult;
-    return { node, module: defineModule({ name, config: { timeoutMs: Number.POSITIVE_INFINITY }, process }) };
+    return { node, module: defineModule({ name, process }) };
   }
 
   evaluate(condition: string): Promise<boolean> {

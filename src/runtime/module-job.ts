@@ -238,7 +238,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
 
   #succeed(value: unknown): void {
     if (this.#isEnded) return;
-    if (this.#stop?.status === "error") return this.#fail(this.#stop.error);
+    if (this.#stop !== undefined) return this.#fail(this.#stop.error);
     let checked: CheckedResult;
     let added: ModuleOutcome["added"] = [];
     try {

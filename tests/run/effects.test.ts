@@ -143,6 +143,26 @@ describe("a store that never answers", () => {
     await reason;
     expect((await run.cancel("enough")).task.error).toContain("enough");
   });
+
+  it.each(["before", "while"])("ends a restore by its signal too, aborted %s it waits", async (moment) => {
+    class Silent extends MemoryCache {
+      override importState(): Promise<void> {
+        return never();
+      }
+    }
+    const nodes = [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })];
+    const snapshotStore = new MemorySnapshotStore();
+    const task = newTask();
+    await new Agent({ nodes, snapshotStore }).runTask(task);
+    const [ref] = await snapshotStore.list(task.id);
+    for (const silent of [{ snapshotStore: SILENT_STORE }, { snapshotStore, cache: new Silent() }]) {
+      const controller = new AbortController();
+      if (moment === "before") controller.abort();
+      const restoring = new Agent({ nodes, ...silent, abortGraceMs: 5 }).runFromSnapshot(ref as never, { signal: controller.signal });
+      setImmediate(() => controller.abort());
+      await expect(restoring).rejects.toMatchObject({ code: "effect-timeout", message: expect.stringContaining("within 5 ms") });
+    }
+  });
 });
 
 describe("an end", () => {

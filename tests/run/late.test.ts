@@ -2,6 +2,7 @@
 import {
   Agent,
   type AgentEvent,
+  type AgentModule,
   type Cache,
   defineModule,
   MemoryCache,
@@ -11,7 +12,7 @@ import {
 } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
-import { deferred, failure, moduleOf, newTask, nodeOf, success, unhandledDuring, within } from "./support.ts";
+import { aborted, deferred, failure, moduleOf, newTask, nodeOf, success, unhandledDuring, within } from "./support.ts";
 
 /** How an attempt may end while its module holds on to its context. */
 const ENDS = {
@@ -273,5 +274,71 @@ describe("a snapshot of progress", () => {
     const { results } = await new Agent({ snapshotStore, nodes: [node, last] }).runTask(task);
     expect(results.last?.results[0]?.result).toBe("attempt-ended");
     expect(await snapshotStore.list(task.id)).toHaveLength(2);
+  });
+});
+
+/** Ways to give up an attempt whose module answers its abort, in its grace time, with a success. */
+const GIVEN_UP: Record<string, { limit?: number; siblings?: AgentModule[]; cancel?: true; code: string }> = {
+  "by a time limit": { limit: 5, code: "timeout" },
+  "by a cancel": { cancel: true, code: "cancelled" },
+  "by a sibling's failure": { siblings: [moduleOf("fails", () => failure("as it should"))], code: "module-failed" },
+};
+
+describe.each(Object.entries(GIVEN_UP))("an attempt that was given up %s", (_way, { limit, siblings = [], cancel, code }) => {
+  it.each([
+    [0, false],
+    [0, true],
+    [2, false],
+    [2, true],
+  ])("keeps nothing of what its module still gives (within %i graphs, stopOnSuccess: %s)", async (depth, stopOnSuccess) => {
+    // One failure is no end where a fallback may take over.
+    if (siblings.length > 0 && stopOnSuccess) return;
+    const begun = deferred();
+    const answers = moduleOf(
+      "answers",
+      async ({ signal }) => {
+        begun.resolve();
+        await aborted(signal);
+        return { ...success("late"), decision: "elsewhere", newNodes: [nodeOf("added")] };
+      },
+      { outputMailbox: "late" },
+    );
+    const node = new Node({
+      name: "n",
+      modules: [answers, ...siblings],
+      config: { stopOnSuccess, ...(limit === undefined ? {} : { timeoutMs: limit }) },
+      nodeConfig: { maxRetries: 1, parallel: siblings.length > 0 },
+    });
+    const agent = new Agent({ nodes: [within(depth, node, { nodeConfig: { maxRetries: 1 } })] });
+    const run = agent.start(newTask());
+    await begun.promise;
+    if (cancel) void run.cancel("enough");
+    const { status, errors } = await run.outcome;
+    expect(status).toBe("FAILED");
+    expect(errors.find(({ node: name }) => name === "n")?.code).toBe(code);
+    expect(await agent.cache.peekMailbox("late")).toEqual([]);
+    expect(JSON.stringify(run.actor.getPersistedSnapshot())).not.toMatch(/"late"|"added"|"elsewhere"/);
+  });
+});
+
+describe("a fallback that was running", () => {
+  it.each([true, false])("is told, and tells, why its attempt was given up, not what it took over from (cancel: %s)", async (cancel) => {
+    const begun = deferred();
+    const reasons: unknown[] = [];
+    const modules = [
+      moduleOf("first", () => failure("down")),
+      moduleOf("second", async ({ signal }) => {
+        begun.resolve();
+        reasons.push((await aborted(signal)) as Error);
+        throw signal.reason;
+      }),
+    ];
+    const config = { stopOnSuccess: true, ...(cancel ? {} : { timeoutMs: 5 }) };
+    const run = new Agent({ nodes: [new Node({ name: "n", modules, config, nodeConfig: { maxRetries: 1 } })] }).start(newTask());
+    await begun.promise;
+    if (cancel) void run.cancel("enough");
+    const { errors } = await run.outcome;
+    const code = cancel ? "cancelled" : "timeout";
+    expect([errors.find(({ node }) => node === "n")?.code, (reasons[0] as { code: string }).code]).toEqual([code, code]);
   });
 });

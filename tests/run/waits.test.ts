@@ -434,7 +434,45 @@ describe("the event loop", () => {
     expect(after).toBeLessThanOrEqual(1);
   });
 
+  /** How often a timer of 1 ms had its turn meanwhile. */
+  const ticksDuring = async (work: () => Promise<unknown>): Promise<number> => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await work();
+    clearInterval(timer);
+    return ticks;
+  };
+  const holding = nodeOf("holds", [], () => {
+    hold(25);
+    return success();
+  });
+
+  it("turns between the runs of any agents", async () => {
+    const ticks = await ticksDuring(async () => {
+      for (let run = 0; run < 12; run++) await new Agent({ nodes: [holding] }).runTask(newTask());
+    });
+    expect(ticks).toBeGreaterThan(8);
+  });
+
+  it.each([5, Number.POSITIVE_INFINITY])("turns between modules that are woken at once (limit %d)", async (maxConcurrentTasks) => {
+    const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const waiting = names.map((name) =>
+      nodeOf(name, [], async ({ cache }) => {
+        await cache.getMessage("go");
+        hold(25);
+        return success();
+      }),
+    );
+    const wakes = nodeOf("wakes", [], async ({ cache }) => {
+      for (const name of names) await cache.publishToMailbox("go", name);
+      return success();
+    });
+    const agent = new Agent({ maxConcurrentTasks, nodes: [...waiting, wakes] });
+    expect(await ticksDuring(() => agent.runTask(newTask()))).toBeGreaterThan(15);
+  });
+
   it("turns between nodes that are only skipped", async () => {
+    await turned();
     // Each look at the time takes a millisecond: a turn is over after twenty.
     let now = 0;
     vi.spyOn(performance, "now").mockImplementation(() => ++now);

@@ -10,10 +10,15 @@ function afterThisTurn(work: () => void): void {
   else setImmediate(work);
 }
 
+/** Microtasks after which what was called back has done what it does at once, through the promises that lead to it. */
+const HOPS = 20;
+
 /** The first to ask in a turn starts its time; whatever holds the thread meanwhile counts, whoever it is. */
 export class Turns {
   #startedAt: number | undefined;
   #waiting: (() => void)[] = [];
+  readonly #line: (() => void)[] = [];
+  #isServing = false;
 
   /** Whether this turn has taken so long that what can wait should. */
   isOver(): boolean {
@@ -32,4 +37,23 @@ export class Turns {
   next(work: () => void): void {
     this.#waiting.push(work);
   }
+
+  /** Calls back at once, or when those before have done what they do at once; in another turn when this one is over. */
+  inLine(work: () => void): void {
+    this.#line.push(work);
+    if (!this.#isServing) void this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    this.#isServing = true;
+    for (let work = this.#line.shift(); work !== undefined; work = this.#line.shift()) {
+      while (this.isOver()) await new Promise<void>((resolve) => this.next(resolve));
+      work();
+      for (let hop = 0; hop < HOPS; hop++) await undefined;
+    }
+    this.#isServing = false;
+  }
 }
+
+/** Of the thread that all agents of a process share. */
+export const threadTurns = new Turns();

@@ -98,9 +98,14 @@ type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
 const isWon = ({ modules, stopOnSuccess }: Definition, ended: readonly ModuleOutcome[]): boolean =>
   ended.some(({ module, status }) => status === "success" && (stopOnSuccess || modules[module]?.stops === true));
 
+/** The attempt was ended from outside, by its time limit or a cancel. */
+const isGivenUp = (ended: readonly ModuleOutcome[]): boolean => ended.some(({ module }) => module < 0);
+
+/** What ends once nothing can change the attempt's end means nothing. */
 export function withOutcome(definition: Definition, { active, ended }: Attempt, outcome: ModuleOutcome): Attempt {
   const { module, endedAt } = outcome;
-  const kept: ModuleOutcome = isWon(definition, ended) ? { module, status: "aborted", retryable: true, endedAt } : outcome;
+  const isLate = isWon(definition, ended) || isGivenUp(ended);
+  const kept: ModuleOutcome = isLate ? { module, status: "aborted", retryable: true, endedAt } : outcome;
   return { active: active.filter((other) => other !== module), ended: [...ended, kept] };
 }
 
@@ -117,10 +122,11 @@ export function judge(definition: NodeDefinition, attempt: Attempt): Verdict {
   return stopOnSuccess && ended.length > 0 ? "error" : "success";
 }
 
-/** The first failure's error decides; one that says that another attempt cannot help ends them all. */
-export function failureOf({ ended }: Attempt, { mode, modules }: Pick<NodeDefinition, "mode" | "modules">): Failure {
+/** What ended the attempt decides, else the first failure; one that says that another attempt cannot help ends them all. */
+export function failureOf({ ended }: Attempt, { mode, modules, stopOnSuccess }: Definition & Pick<NodeDefinition, "mode">): Failure {
   const failures = ended.filter(({ status }) => status === "error");
-  const [first] = failures;
+  // A fallback takes over from a failure, which ends nothing then.
+  const first = (stopOnSuccess ? failures.find(({ module }) => module < 0) : undefined) ?? failures[0];
   const module = mode === "nested" ? undefined : modules[first?.module ?? -1]?.name;
   return {
     error: first?.error ?? "failed",
@@ -129,6 +135,13 @@ export function failureOf({ ended }: Attempt, { mode, modules }: Pick<NodeDefini
     ...first?.details,
     ...(failures.every(({ retryable }) => retryable) ? {} : { final: true }),
   };
+}
+
+/** What modules that still run are told when the attempt's end is known. */
+export function reasonToStop(attempt: Attempt, definition: Definition & Pick<NodeDefinition, "mode">): { reason: string; code: string } {
+  if (isWon(definition, attempt.ended)) return { reason: "another module succeeded first", code: "another-succeeded" };
+  const { error: reason, code } = failureOf(attempt, definition);
+  return { reason, code };
 }
 
 export function isPartial({ mode }: NodeDefinition, { ended }: Attempt): boolean {

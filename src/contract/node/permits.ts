@@ -1,5 +1,5 @@
 /** A counting semaphore that is shared fairly between lines, and lets the event loop turn; its limit is read whenever somebody wants in. */
-import { Turns } from "#contract/base/turns";
+import { type Turns, threadTurns } from "#contract/base/turns";
 
 /** The right of one holder to work; it waits in its line until there is room. */
 export class Permit {
@@ -37,7 +37,8 @@ export class Permit {
     if (this.#isReleased) return Promise.resolve();
     return new Promise((resolve) => {
       this.#resumed = resolve;
-      this.#enter = () => resolve();
+      // Many may be woken at once, and each may hold the thread for long.
+      this.#enter = () => this.#permits.turns.inLine(resolve);
       this.#permits.enqueue(this.#line, this);
     });
   }
@@ -56,15 +57,15 @@ export class Permit {
 
 export class Permits {
   readonly #limit: () => number;
-  readonly #turns: Turns;
+  readonly turns: Turns;
   /** Lines with somebody in them; the first is served next, then goes to the end. */
   readonly #lines = new Map<object, Set<Permit>>();
   #used = 0;
   #isYielding = false;
 
-  constructor(limit: () => number, turns: Turns = new Turns()) {
+  constructor(limit: () => number, turns: Turns = threadTurns) {
     this.#limit = limit;
-    this.#turns = turns;
+    this.turns = turns;
   }
 
   /**
@@ -118,9 +119,9 @@ export class Permits {
 
   #hasRoom(): boolean {
     if (this.#isYielding || this.#used >= this.#limit()) return false;
-    if (!this.#turns.isOver()) return true;
+    if (!this.turns.isOver()) return true;
     this.#isYielding = true;
-    this.#turns.next(() => {
+    this.turns.next(() => {
       this.#isYielding = false;
       this.admit();
     });
