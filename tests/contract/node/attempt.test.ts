@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Turns } from "#contract/base/turns";
 import {
   type Attempt,
   attemptKeyOf,
@@ -219,7 +220,7 @@ describe("permits", () => {
   it("admit at once when the limit was raised, and nobody when it was lowered", () => {
     const log: string[] = [];
     let limit = 1;
-    const permits = new Permits(() => limit);
+    const permits = new Permits(() => limit, new Turns());
     const [first] = ["a", "b", "c"].map((name) => entering(permits, log)(name));
     limit = 2;
     permits.admit();
