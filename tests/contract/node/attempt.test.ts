@@ -155,7 +155,7 @@ describe("permits", () => {
 
   it("let in as many as the limit says, first come first served", () => {
     const log: string[] = [];
-    const permits = new Permits(() => 2);
+    const permits = new Permits(() => 2, new Turns());
     const [first] = ["a", "b", "c", "d"].map((name) => entering(permits, log)(name));
     expect(log).toEqual(["a", "b"]);
     first?.release();
@@ -165,7 +165,7 @@ describe("permits", () => {
 
   it("pass over whoever left while it waited", () => {
     const log: string[] = [];
-    const enter = entering(new Permits(() => 1), log);
+    const enter = entering(new Permits(() => 1, new Turns()), log);
     const first = enter("a");
     const second = enter("b");
     enter("c");
@@ -176,7 +176,7 @@ describe("permits", () => {
 
   it("serve lines in turns, however many stand in one", () => {
     const log: string[] = [];
-    const enter = entering(new Permits(() => 1), log);
+    const enter = entering(new Permits(() => 1, new Turns()), log);
     const first = enter("a1");
     const later = [enter("a2"), enter("a3"), enter("b1", { name: "b" }), enter("a4")];
     first.release();
@@ -186,7 +186,7 @@ describe("permits", () => {
 
   it("are given back by whoever waits, and come again in turn", async () => {
     const log: string[] = [];
-    const enter = entering(new Permits(() => 1), log);
+    const enter = entering(new Permits(() => 1, new Turns()), log);
     const first = enter("a");
     const second = enter("b");
     first.pause();
@@ -204,7 +204,7 @@ describe("permits", () => {
 
   it("come at once for whoever is released while it waits to go on", async () => {
     const log: string[] = [];
-    const enter = entering(new Permits(() => 1), log);
+    const enter = entering(new Permits(() => 1, new Turns()), log);
     const first = enter("a");
     const second = enter("b");
     first.pause();
