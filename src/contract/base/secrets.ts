@@ -5,9 +5,9 @@ export const REDACTED = "[redacted]";
 /** Keys under which anything is secret. */
 const SECRET_KEY = /\b(?:secrets?|pass(?:words?|wd|phrases?|codes?)|pwd|credentials?|authorization|cookies?|bearer|otp)\b/;
 
-/** Keys under which text is secret and a number is a count, such as `tokens: 250`; `cacheKey` and the like are names. */
+/** Keys under which text is secret and a number is a count, such as `tokens: 250`; `cacheKey`, `key` alone and the like are names. */
 const SECRET_UNLESS_COUNT =
-  /\b(?:api|access|private|secret|auth|session|refresh|security) ?(?:keys?|tokens?)\b|(?<!\b(?:cache|primary|foreign|partition|sort|idempotency|public) )\b(?:keys?|tokens?|auth|jwts?)$/;
+  /\b(?:api|access|private|secret|auth|session|refresh|security) ?(?:keys?|tokens?)\b|(?<!\b(?:cache|primary|foreign|partition|sort|idempotency|public) )\b(?:(?<!^)keys?|tokens?|auth|jwts?)$/;
 
 /** Keys are data where an object is a dictionary: no more than this is looked at. */
 const MAX_KEY_LENGTH = 256;

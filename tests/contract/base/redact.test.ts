@@ -8,7 +8,6 @@ const canary = "cAnArY0123456789";
 
 describe("redact: keys", () => {
   it.each([
-    "key",
     "apiKey",
     "api_key",
     "API-KEY",
@@ -30,17 +29,32 @@ describe("redact: keys", () => {
     "credentials",
     "AWSSecretAccessKey",
     "privateKey2",
+    "signingKey",
   ])("masks what stands under %s", (key) => {
     expect(redact({ [key]: canary })).toEqual({ [key]: "[redacted]" });
     expect(redact(new Map([[key, { nested: canary }]]))).toEqual({ [key]: "[redacted]" });
   });
 
-  it.each(["monkey", "keyboard", "tokenize", "secretary", "passenger", "author", "cacheKey", "idempotencyKey", "keyCount"])(
-    "shows what stands under %s, where the word is a part of another or a name",
-    (key) => {
-      expect(redact({ [key]: canary })).toEqual({ [key]: canary });
-    },
-  );
+  it.each([
+    "monkey",
+    "keyboard",
+    "tokenize",
+    "secretary",
+    "passenger",
+    "author",
+    "cacheKey",
+    "idempotencyKey",
+    "keyCount",
+    "key",
+    "keys",
+    "Key 2",
+  ])("shows what stands under %s, where the word is a part of another or a name", (key) => {
+    expect(redact({ [key]: canary })).toEqual({ [key]: canary });
+  });
+
+  it("masks a text that is a secret by its form under any key", () => {
+    expect(redact({ key: `sk-${canary}` })).toEqual({ key: "[redacted]" });
+  });
 
   it("keeps counts of tokens and hides a number that is a password", () => {
     const usage = { tokens: 250, inputTokens: 3, token: { input: 1, output: 2 } };
