@@ -32,7 +32,7 @@ const MARK_LENGTH = 40;
 
 const count = (amount: number): string => amount.toLocaleString("en-US");
 
-type Entry = readonly [key: string, read: () => unknown];
+export type Entry = readonly [key: string, read: () => unknown];
 
 function* indexEntries(list: readonly unknown[]): Iterable<Entry> {
   for (let index = 0; index < list.length; index++) yield ["", () => list[index]];
@@ -65,13 +65,17 @@ function actorMark(object: object): unknown {
   return isActor ? { xstate$$type: 1, id: String(actor.id) } : undefined;
 }
 
+type ErrorEntries = (error: Error) => Iterable<Entry>;
+
 class Redactor {
   readonly #limits: z.infer<typeof schema>;
+  readonly #entriesOf: ErrorEntries;
   readonly #ancestors = new Set<object>();
   #left: number;
 
-  constructor(limits: z.infer<typeof schema>) {
+  constructor(limits: z.infer<typeof schema>, entriesOf: ErrorEntries) {
     this.#limits = limits;
+    this.#entriesOf = entriesOf;
     this.#left = limits.maxValues;
   }
 
@@ -125,7 +129,7 @@ class Redactor {
       if (Array.isArray(object)) return this.#list(indexEntries(object), object.length);
       if (object instanceof Set) return this.#list(setEntries(object), object.size);
       if (object instanceof Map) return this.#record(mapEntries(object));
-      return this.#record(object instanceof Error ? errorEntries(object) : ownEntries(object));
+      return this.#record(object instanceof Error ? this.#entriesOf(object) : ownEntries(object));
     } finally {
       this.#ancestors.delete(object);
     }
@@ -174,10 +178,15 @@ class Redactor {
   }
 }
 
-/** Parses the options once; the function it returns may be called for any number of values. @throws AsimovError `invalid-options` */
-export function redactor(options: RedactOptions = {}): (value: unknown) => unknown {
+/**
+ * Parses the options once; the function it returns may be called for any number of values.
+ *
+ * @param entriesOf what is shown of an error
+ * @throws AsimovError `invalid-options`
+ */
+export function redactor(options: RedactOptions = {}, entriesOf: ErrorEntries = errorEntries): (value: unknown) => unknown {
   const limits = parseOptions(schema, options, "redact");
-  return (value) => new Redactor(limits).value(value);
+  return (value) => new Redactor(limits, entriesOf).value(value);
 }
 
 /**
