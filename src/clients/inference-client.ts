@@ -20,7 +20,7 @@ import { CallStream } from "#inference/call/call-stream";
 import { ModelCall } from "#inference/call/model-call";
 import { RateLimiter } from "#inference/call/rate-limiter";
 import { aborted } from "#inference/faults/fault-error";
-import { RETRY_DEFAULTS } from "#inference/faults/retry";
+import { retryPolicyOf } from "#inference/faults/retry";
 import { priceLookup } from "#inference/prices/prices";
 import { type Capabilities, capabilitiesOf } from "#inference/request/capabilities";
 import { prepareRequest } from "#inference/request/prepare-request";
@@ -87,7 +87,7 @@ export abstract class InferenceClient {
       wire,
       model,
       fetch: fetchOf(given),
-      retry: { ...RETRY_DEFAULTS, ...retry },
+      retry: retryPolicyOf(retry),
       rateLimiter: new RateLimiter(limits ?? {}, services.clock),
       prices: priceLookup(prices),
       timeoutMs: timeoutMs ?? 3_600_000,

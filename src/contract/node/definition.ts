@@ -77,7 +77,7 @@ function toDefinition(node: Node): NodeDefinition {
     backoff: {
       initialMs: nodeConfig.backoff?.initialMs ?? 0,
       factor: nodeConfig.backoff?.factor ?? 2,
-      maxMs: nodeConfig.backoff?.maxMs ?? 30_000,
+      maxMs: nodeConfig.backoff?.maxMs ?? Math.max(30_000, nodeConfig.backoff?.initialMs ?? 0),
     },
     ...(node.outputMailbox === undefined ? {} : { outputMailbox: node.outputMailbox }),
   };

@@ -14,7 +14,7 @@ export interface Backoff {
   initialMs: number;
   /** Default 2. */
   factor?: number;
-  /** Default 30,000. */
+  /** At least `initialMs`. Default 30,000, or `initialMs` where that is longer. */
   maxMs?: number;
 }
 
@@ -74,6 +74,7 @@ const nodeConfigSchema = z.strictObject({
   outputs: names.optional(),
   backoff: z
     .strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() })
+    .refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" })
     .optional(),
   maxTotalIterations: z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)]).optional(),
 });

@@ -11,20 +11,33 @@ export interface RetryPolicy {
   maxAttempts?: number;
   /** Milliseconds before the second attempt at most; doubles from attempt to attempt. Default 500. */
   initialDelayMs?: number;
-  /** Milliseconds that the doubling ends at. Default 30,000. */
+  /** Milliseconds that the doubling ends at, at least a given `initialDelayMs`. Default 30,000, or `initialDelayMs` where that is longer. */
   maxDelayMs?: number;
   /** Milliseconds that a provider may ask to wait; the call fails at once when it asks for more. Default 120,000. */
   maxRetryAfterMs?: number;
 }
 
-export const RETRY_DEFAULTS: Required<RetryPolicy> = { maxAttempts: 3, initialDelayMs: 500, maxDelayMs: 30_000, maxRetryAfterMs: 120_000 };
+/** What a policy leaves open. */
+export function retryPolicyOf({
+  maxAttempts = 3,
+  initialDelayMs = 500,
+  maxRetryAfterMs = 120_000,
+  maxDelayMs,
+}: RetryPolicy = {}): Required<RetryPolicy> {
+  return { maxAttempts, initialDelayMs, maxRetryAfterMs, maxDelayMs: maxDelayMs ?? Math.max(30_000, initialDelayMs) };
+}
 
-export const retrySchema = z.strictObject({
-  maxAttempts: z.int().min(1).optional(),
-  initialDelayMs: z.number().min(0).optional(),
-  maxDelayMs: z.number().min(0).optional(),
-  maxRetryAfterMs: z.number().min(0).optional(),
-});
+export const retrySchema = z
+  .strictObject({
+    maxAttempts: z.int().min(1).optional(),
+    initialDelayMs: z.number().min(0).optional(),
+    maxDelayMs: z.number().min(0).optional(),
+    maxRetryAfterMs: z.number().min(0).optional(),
+  })
+  .refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {
+    path: ["maxDelayMs"],
+    message: "expected at least initialDelayMs",
+  });
 
 /**
  * @param failedAttempts at least 1
@@ -38,7 +51,7 @@ export function delayBeforeRetry(
   retryAfterMs: number | undefined,
   random: () => number,
 ): number | "too-long" {
-  const { initialDelayMs, maxDelayMs, maxRetryAfterMs } = { ...RETRY_DEFAULTS, ...policy };
+  const { initialDelayMs, maxDelayMs, maxRetryAfterMs } = retryPolicyOf(policy);
   if (retryAfterMs !== undefined && retryAfterMs > 0) return retryAfterMs > maxRetryAfterMs ? "too-long" : retryAfterMs;
   // Nothing doubled for ever would be no number.
   return Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failedAttempts - 1, MOST_DOUBLINGS)) * random();

@@ -144,6 +144,12 @@ describe("backoff", () => {
     const backoff = { initialMs: 100, factor: 2, maxMs: 500 };
     expect([1, 2, 3, 4, 5_000].map((number) => backoffMs(backoff, number))).toEqual([100, 200, 400, 500, 500]);
   });
+
+  it.each([1, 30_000, 60_000])("of %d ms waits that long at first, whatever its maximum is by default", (initialMs) => {
+    const { backoff } = defineNode(new Node({ name: "n", nodeConfig: { backoff: { initialMs } } }));
+    expect(backoffMs(backoff, 1)).toBe(initialMs);
+    expect(backoffMs(backoff, 5_000)).toBe(Math.max(30_000, initialMs));
+  });
 });
 
 describe("permits", () => {

@@ -172,6 +172,7 @@ describe("node", () => {
     [{ nodeConfig: { outputs: "draft" } }, "outputs"],
     [{ nodeConfig: { backoff: { initialMs: -1 } } }, "initialMs"],
     [{ nodeConfig: { backoff: { initialMs: 1, jitter: true } } }, "jitter"],
+    [{ nodeConfig: { backoff: { initialMs: 2, maxMs: 1 } } }, "backoff.maxMs: expected at least initialMs"],
     [{ nodeConfig: { retries: 3 } }, "retries"],
     [{ config: { timeout: 3 } }, "timeout"],
     [{ depends: ["a"] }, "depends"],

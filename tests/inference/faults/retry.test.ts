@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parseOptions } from "#contract/base/options";
-import { delayBeforeRetry, pause, RETRY_DEFAULTS, retryAfterOf, retrySchema } from "#inference/faults/retry";
+import { delayBeforeRetry, pause, retryAfterOf, retryPolicyOf, retrySchema } from "#inference/faults/retry";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const asked = (headers: Record<string, string>) => retryAfterOf(new Headers(headers), NOW);
@@ -49,10 +49,23 @@ describe("delay before a retry", () => {
 describe("retry policy", () => {
   it("refuses what makes no sense, by name", () => {
     const parse = (policy: unknown) => () => parseOptions(retrySchema, policy, "retry");
-    expect(parse(RETRY_DEFAULTS)).not.toThrow();
+    expect(parse(retryPolicyOf())).not.toThrow();
     expect(parse({ maxAttempts: 0 })).toThrow(/retry: maxAttempts/);
     expect(parse({ maxDelayMs: -1 })).toThrow(/maxDelayMs/);
     expect(parse({ retries: 3 })).toThrow(/retries/);
+    expect(parse({ initialDelayMs: 60_000, maxDelayMs: 59_999 })).toThrow("retry: maxDelayMs: expected at least initialDelayMs.");
+  });
+
+  it("never waits less at first than it says", () => {
+    for (const initialDelayMs of [0, 500, 60_000]) {
+      const policy = { initialDelayMs };
+      expect(parseOptions(retrySchema, policy, "retry")).toEqual(policy);
+      expect(delayBeforeRetry(1, policy, undefined, () => 1)).toBe(initialDelayMs);
+      expect(delayBeforeRetry(5000, policy, undefined, () => 1)).toBe(initialDelayMs === 0 ? 0 : Math.max(30_000, initialDelayMs));
+    }
+    // The default of the one gives way to the other.
+    expect(delayBeforeRetry(1, { maxDelayMs: 100 }, undefined, () => 1)).toBe(100);
+    expect(() => parseOptions(retrySchema, { maxDelayMs: 100 }, "retry")).not.toThrow();
   });
 });
 
