@@ -93,12 +93,13 @@ export class ChainHost implements ToolChainHost {
       this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
       return await this.#showCalls(this.#answer(generation));
     } catch (error) {
-      if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage: error.usage ?? NO_USAGE };
-      if (error instanceof InferenceError && error.code === "invalid-output" && error.partial !== undefined) {
-        const answer = this.#answer(asGeneration(error, error.partial));
+      const { usage = this.model.unused(), partial } = error instanceof InferenceError ? error : {};
+      if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage };
+      if (error instanceof InferenceError && error.code === "invalid-output" && partial !== undefined) {
+        const answer = this.#answer(asGeneration(usage, partial));
         if (answer.calls.length > 0) return this.#showCalls(answer);
         this.failure = error;
-        return invalidOutput(error, error.partial, error.usage ?? NO_USAGE);
+        return invalidOutput(error, partial, usage);
       }
       this.failure = error;
       throw error;
@@ -277,7 +278,7 @@ function parsed(
 }
 
 /** An answer that was judged as output, although it may call tools: in its text, or cut off in the middle of a call. */
-function asGeneration({ usage = NO_USAGE }: InferenceError, partial: readonly ContentBlock[]) {
+function asGeneration(usage: Usage, partial: readonly ContentBlock[]) {
   const isCut = partial.some(({ type }) => type === "tool-use");
   const finishReason = { unified: isCut ? ("length" as const) : ("stop" as const), raw: null };
   return { blocks: [...partial], text: textOf(partial), usage, finishReason };

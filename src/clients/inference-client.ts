@@ -21,7 +21,7 @@ import { ModelCall } from "#inference/call/model-call";
 import { RateLimiter } from "#inference/call/rate-limiter";
 import { aborted } from "#inference/faults/fault-error";
 import { retryPolicyOf } from "#inference/faults/retry";
-import { priceLookup } from "#inference/prices/prices";
+import { priceLookup, unusedAt } from "#inference/prices/prices";
 import { type Capabilities, capabilitiesOf } from "#inference/request/capabilities";
 import { prepareRequest } from "#inference/request/prepare-request";
 import { ConversationReader } from "#inference/request/wire-messages";
@@ -155,6 +155,7 @@ export abstract class InferenceClient {
         model: this.model,
         boundThinking: this.#capabilities.boundThinking,
         contextWindow: this.#capabilities.contextWindow,
+        unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
         stream: (asked, given) => this.#stream(asked, given, reader),
         answer: async (asked, given) => {
           const { call, output } = this.#prepare(asked, given, reader);

@@ -1,6 +1,6 @@
 /** Books the calls of models that a run makes: admitted within its budget, reserved while in flight, and told to its root at their end. */
 
-import type { CallEstimate } from "#contract/chat/call-scope";
+import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import { addSpending, type Budget, NOTHING_SPENT, refusalOf, type Spending, spendingOf, spentBy, takeSpending } from "#contract/run/budget";
 
@@ -23,7 +23,7 @@ export class CallLedger {
   }
 
   /** See `CallScope.admit`. @throws NonRetryableError `budget-exceeded`, `price-unknown` */
-  admit(estimate: CallEstimate, { recorded }: LedgerEvents): (usage: Usage) => void {
+  admit(estimate: CallEstimate, { recorded }: LedgerEvents): SettleCall {
     const refusal = refusalOf(this.#budget, this.#spent, this.#reserved, estimate);
     if (refusal !== undefined) {
       if (refusal.code === "budget-exceeded") this.#exceed(refusal.message, refusal.code);
@@ -32,11 +32,11 @@ export class CallLedger {
     const reserved = spendingOf(estimate);
     this.#reserved = addSpending(this.#reserved, reserved);
     let isSettled = false;
-    return (usage) => {
+    return (usage, isUntold = false) => {
       if (isSettled) return;
       isSettled = true;
       this.#reserved = takeSpending(this.#reserved, reserved);
-      this.#spent = addSpending(this.#spent, spentBy(usage, estimate));
+      this.#spent = addSpending(this.#spent, isUntold ? reserved : spentBy(usage, estimate));
       recorded(usage, this.#spent);
     };
   }

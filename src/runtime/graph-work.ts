@@ -5,8 +5,8 @@ import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import { SnapshotControl } from "#contract/base/vocabulary";
-import type { CallEstimate } from "#contract/chat/call-scope";
-import { pathKey, type Usage } from "#contract/chat/usage";
+import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
+import { pathKey } from "#contract/chat/usage";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
@@ -187,7 +187,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return limit;
   }
 
-  admit(node: string, estimate: CallEstimate): (usage: Usage) => void {
+  admit(node: string, estimate: CallEstimate): SettleCall {
     return this.run.admit(pathKey([...this.#path, node]), estimate, (usage) => this.tell({ type: "usage.recorded", node, usage }));
   }
 

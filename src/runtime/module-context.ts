@@ -3,8 +3,7 @@
 import { requireJson, toJsonText } from "#contract/base/json";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
-import { bindScope, type CallEstimate, type CallScope, type Checkpoint } from "#contract/chat/call-scope";
-import type { Usage } from "#contract/chat/usage";
+import { bindScope, type CallEstimate, type CallScope, type Checkpoint, type SettleCall } from "#contract/chat/call-scope";
 import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
 import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
@@ -128,7 +127,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return this.#module.name;
   }
 
-  admit(estimate: CallEstimate): (usage: Usage) => void {
+  admit(estimate: CallEstimate): SettleCall {
     this.gate.pass("calling a model");
     return this.#host.admit(this.#visit.order.node, estimate);
   }

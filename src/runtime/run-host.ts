@@ -7,7 +7,7 @@ import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, Telemetry } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
-import { type CallEstimate, type CallScope, currentScope } from "#contract/chat/call-scope";
+import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { ConditionEngine } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
@@ -234,7 +234,7 @@ export class RunHost implements Outbox {
   }
 
   /** @param node by `pathKey`; see `CallScope.admit` */
-  admit(node: string, estimate: CallEstimate, recorded: (usage: Usage) => void): (usage: Usage) => void {
+  admit(node: string, estimate: CallEstimate, recorded: (usage: Usage) => void): SettleCall {
     return this.#ledger.admit(estimate, {
       recorded: (usage, spent) => {
         // What was left behind by a run is nobody's any more.

@@ -5,7 +5,8 @@ import { Task } from "#contract/base/task";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
 import type { Budget } from "#contract/run/budget";
-import type { ClientOptions } from "#inference/call/call-settings";
+import type { CallRecord, ClientOptions } from "#inference/call/call-settings";
+import type { ScriptedTurn } from "#testing/script";
 import { json } from "../support/wire-server.ts";
 import { played, scripted } from "./checklist-calls.ts";
 import { add, ask, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, twice } from "./client-rows.ts";
@@ -36,6 +37,32 @@ describe.each(ROWS)("what calls cost: $name", (row) => {
       cost: expect.closeTo(4 * cost, 12),
     });
     server.assertDone();
+  });
+
+  it.each<[string, ScriptedTurn]>([
+    ["is refused", { error: { status: 400 } }],
+    ["is too long", { error: { status: 400, reason: "context-length-exceeded" } }],
+    ["breaks off before a usage is told", { text: "One", truncated: true }],
+    ["is never answered", { error: { status: 503 } }],
+  ])("have no cost where a call without a price %s, and 0 where there is a price", async (_how, turn) => {
+    for (const [prices, expected] of [
+      [() => price, expect.any(Number)],
+      [() => undefined, undefined],
+    ] as const) {
+      const told: CallRecord[] = [];
+      const { client } = await scripted(row, [turn, turn], { ...once, prices, onTrace: (record) => void told.push(record) });
+      const think = defineModule({
+        name: "think",
+        process: () => client.stream(ask()).result.then(() => ({ status: "success" as const })),
+      });
+      const node = new Node({ name: "think", modules: [think], nodeConfig: { maxRetries: 1 } });
+      const { usage: spent, results } = await new Agent({ nodes: [node] }).runTask(new Task({ type: "t", objective: "o" }));
+      const chain = await client.toolChain(ask(), [add]).catch(() => undefined);
+      for (const one of [spent, results.think?.usage, client.usage, ...told.map((record) => record.usage)])
+        expect(one?.cost).toEqual(expected);
+      if (chain !== undefined) expect(chain.usage.cost).toEqual(expected);
+      expect(told.map(({ error }) => error?.name)).toEqual([expect.any(String), expect.any(String)]);
+    }
   });
 
   it.each<[string, Budget, number]>([

@@ -101,7 +101,10 @@ describe("a budget of tokens", () => {
     const outcome = await runNodes(
       [
         nodeOf("untold", [], () => {
-          book(60)({ inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 });
+          const untold = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+          book(60)(untold, true);
+          // One that failed has used none.
+          for (let call = 0; call < 10; call++) book(40)(untold);
           book(60);
           return success();
         }),

@@ -10,6 +10,9 @@ export interface CallEstimate {
   cost: number | undefined;
 }
 
+/** @param isUntold whether the call was answered, and its provider told no usage: then it counts as it was estimated */
+export type SettleCall = (usage: Usage, isUntold?: boolean) => void;
+
 /** Where a module keeps what it has reached, within its own persisted state. */
 export interface Checkpoint {
   /** What was saved last, also before a restore; `undefined` at first. */
@@ -30,7 +33,7 @@ export interface CallScope {
   /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */
-  admit(estimate: CallEstimate): (usage: Usage) => void;
+  admit(estimate: CallEstimate): SettleCall;
 }
 
 /** The part of Node's `AsyncLocalStorage` that is used. */

@@ -20,6 +20,9 @@ export interface Usage {
 /** Of no call at all. */
 export const NO_USAGE: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 });
 
+/** Of a call that nothing is known of, its price neither. */
+export const UNTOLD_USAGE: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 });
+
 export function addUsage(a: Usage, b: Usage): Usage {
   const reasoning = a.reasoningTokens === undefined && b.reasoningTokens === undefined ? undefined : 0;
   const long = (a.cacheWriteLongTokens ?? 0) + (b.cacheWriteLongTokens ?? 0);

@@ -46,12 +46,12 @@ export const takeSpending = (a: Spending, b: Spending): Spending => ({
 /** What a call may spend at most. */
 export const spendingOf = ({ tokens, cost }: CallEstimate): Spending => ({ calls: 1, tokens, cost: cost ?? 0 });
 
-/** What a call has spent. One whose provider told no usage counts as estimated: else it would be free of any limit. */
-export function spentBy(usage: Usage, estimate: CallEstimate): Spending {
-  const tokens = totalTokens(usage);
-  const isUntold = tokens === 0 && usage.cost === undefined;
-  return { calls: 1, tokens: isUntold ? estimate.tokens : tokens, cost: usage.cost ?? estimate.cost ?? 0 };
-}
+/** What a call has spent, as its usage says. */
+export const spentBy = (usage: Usage, estimate: CallEstimate): Spending => ({
+  calls: 1,
+  tokens: totalTokens(usage),
+  cost: usage.cost ?? estimate.cost ?? 0,
+});
 
 const LIMITS = [
   { limit: "maxTokens", key: "tokens", show: (value: number) => `${value} tokens` },

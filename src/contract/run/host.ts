@@ -4,8 +4,7 @@ import type { Countdown } from "#contract/base/countdown";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
-import type { CallEstimate } from "#contract/chat/call-scope";
-import type { Usage } from "#contract/chat/usage";
+import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { CheckpointPart, CheckpointParts } from "#contract/node/checkpoint-parts";
@@ -90,7 +89,7 @@ export interface ModuleHost {
   spanOf(node: string): Span;
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
   /** See `CallScope.admit`; what the node's modules call. */
-  admit(node: string, estimate: CallEstimate): (usage: Usage) => void;
+  admit(node: string, estimate: CallEstimate): SettleCall;
   /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
   saveProgress(node: string): Promise<void>;
 }

@@ -1,22 +1,20 @@
 /** One logical call of a model: attempts until one answers, never another after something was yielded; booked, traced and ended once. */
 
 import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
+import type { SettleCall } from "#contract/chat/call-scope";
 import { InferenceError, type RetriesExceededError } from "#contract/chat/errors";
 import type { Generation, StreamPart } from "#contract/chat/generation";
-import { addUsage, NO_USAGE, totalTokens, type Usage } from "#contract/chat/usage";
+import { addUsage, NO_USAGE, totalTokens, UNTOLD_USAGE, type Usage } from "#contract/chat/usage";
 import { aborted, errorOf, exhausted, wireFaultIn } from "#inference/faults/fault-error";
 import { networkFault } from "#inference/faults/network-fault";
 import { delayBeforeRetry, pause } from "#inference/faults/retry";
-import { costOf } from "#inference/prices/prices";
+import { costOf, unusedAt } from "#inference/prices/prices";
 import { Attempt } from "./attempt.ts";
 import { endsOf } from "./call-ends.ts";
 import type { CallOrder } from "./call-order.ts";
 import type { CallSettings } from "./call-settings.ts";
 import { CallTrace } from "./call-trace.ts";
 import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
-
-/** A server that tells no usage leaves the price unknown. */
-const UNTOLD_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
 
 export class ModelCall {
   readonly #settings: CallSettings;
@@ -33,7 +31,7 @@ export class ModelCall {
   #booked = 0;
   /** What ended attempts used. */
   #spent: Usage | undefined;
-  #settle: ((usage: Usage) => void) | undefined;
+  #settle: SettleCall | undefined;
   #unlink: () => void = () => {};
   #hasYielded = false;
   #hasStarted = false;
@@ -210,10 +208,11 @@ export class ModelCall {
   }
 
   #succeed(answer: BuiltAnswer, raw: unknown): Generation {
-    const usage = this.#usage() ?? UNTOLD_USAGE;
+    const told = this.#usage();
+    const usage = told ?? UNTOLD_USAGE;
     const { id, warnings } = this.#builder;
     const generation: Generation = { ...answer, usage, warnings: [...this.#order.warnings, ...warnings], raw };
-    this.#end(usage);
+    this.#end(usage, told === undefined);
     this.#trace.succeed(generation, id, this.#attempts);
     return generation;
   }
@@ -284,20 +283,22 @@ export class ModelCall {
 
   #fail(error: AsimovError): AsimovError {
     if (!this.#isEnded) {
-      this.#end(this.#spent ?? NO_USAGE);
-      this.#trace.fail(error, this.#spent ?? NO_USAGE, this.#attempts);
+      const { prices, wire, model } = this.#settings;
+      const usage = this.#spent ?? unusedAt(prices(wire.provider, model));
+      this.#end(usage, false);
+      this.#trace.fail(error, usage, this.#attempts);
     }
     return error;
   }
 
-  #end(usage: Usage): void {
+  /** An answer whose provider tells no usage counts as estimated: else no limit would hold there. */
+  #end(usage: Usage, isUntold: boolean): void {
     this.#isEnded = true;
     this.#unlink();
     this.#attempt?.close();
     this.#attempt = undefined;
-    // An answer whose provider tells no usage counts as estimated: else no limit would hold there.
-    this.#settings.rateLimiter.settle(this.#booked, usage === UNTOLD_USAGE ? this.#booked : totalTokens(usage));
+    this.#settings.rateLimiter.settle(this.#booked, isUntold ? this.#booked : totalTokens(usage));
     this.#settings.count(usage);
-    this.#settle?.(usage);
+    this.#settle?.(usage, isUntold);
   }
 }

@@ -1,5 +1,5 @@
 /** What tokens cost: a table by model, or a function; a model that is in neither has no known price, which is not 0. */
-import type { Usage } from "#contract/chat/usage";
+import { NO_USAGE, UNTOLD_USAGE, type Usage } from "#contract/chat/usage";
 import type { ModelPrice, PriceTable, TokenPrice } from "./model-price.ts";
 import { DEFAULT_PRICES, REGIONAL_PRICES } from "./price-table.ts";
 
@@ -43,6 +43,9 @@ export function priceLookup(prices: Prices | undefined): (provider: string, mode
     return regional ?? priceOf(provider, model, DEFAULT_PRICES);
   };
 }
+
+/** Of a call that failed before its provider told what it used: nothing, as far as is known, at a price that may not be known. */
+export const unusedAt = (price: ModelPrice | undefined): Usage => (price === undefined ? UNTOLD_USAGE : NO_USAGE);
 
 /** Dollars. */
 export function costOf(usage: Usage, price: ModelPrice): number {
