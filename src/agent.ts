@@ -4,7 +4,7 @@ import { z } from "zod";
 import { MemoryCache } from "./cache/memory/cache.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
-import { shownMessageOf } from "./contract/base/error-details.ts";
+import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
@@ -272,7 +272,7 @@ export class Agent {
       try {
         await limits.run("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
       } catch (error) {
-        scope.run.finish(shownMessageOf(error));
+        scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
       scope.run.restoredCut = cut;

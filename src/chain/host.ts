@@ -112,20 +112,24 @@ export class ChainHost implements ToolChainHost {
     const input = order.inputError === undefined ? JSON.parse(order.input) : order.input;
     const { name, id } = order;
     const description = tools.get(name)?.description;
-    const span = this.model.traceTool({ name, id, input, ...(description === undefined ? {} : { description }) }, this.span);
+    const told = { name, id, input, ...(description === undefined ? {} : { description }) };
+    const trace = this.model.traceTool(told, this.span);
+    const { span } = trace;
     const runner = { tools, scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
     try {
-      const ran = await span.run(() => runTool(order, runner, signal));
+      const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, signal));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
       const outcome = isSwitch ? this.#announce(ran, (input as { mode: string }).mode) : ran;
       if (this.#middlewares.length > 0) {
         const { content, isError } = outcome;
         await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
       }
-      span.end(outcome.isError ? "the tool gave an error" : undefined);
+      if (!outcome.isError) trace.gave(outcome.content);
+      if (thrown !== undefined) span.fail(thrown.error);
+      else span.end(outcome.isError ? "the tool was not run" : undefined);
       return outcome;
     } catch (error) {
-      span.end("the chain failed");
+      span.fail(error);
       this.failure = error;
       throw error;
     }

@@ -3,7 +3,6 @@ import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapsh
 import { z } from "zod";
 import { generate, trimConversation } from "#actors/generate";
 import { runTools } from "#actors/run-tools";
-import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 import { parseOptions, signalSchema } from "#contract/base/options";
 import { requireRestored } from "#contract/base/require-restored";
@@ -105,7 +104,7 @@ export async function runToolChain(
     span.end();
     return result;
   } catch (error) {
-    span.end(shownMessageOf(error));
+    span.fail(error);
     throw error;
   }
 }

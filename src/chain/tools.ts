@@ -55,9 +55,15 @@ async function within(
   }
 }
 
-export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<ToolOutcome> {
+export interface RanTool {
+  outcome: ToolOutcome;
+  /** What the tool threw; where it is an error without this, it was not run. */
+  thrown?: { error: unknown };
+}
+
+export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<RanTool> {
   const { id, name, idempotencyKey } = order;
-  const refuse = (content: string): ToolOutcome => ({ id, content: shorten(content, runner.maxChars), isError: true });
+  const refuse = (content: string): RanTool => ({ outcome: { id, content: shorten(content, runner.maxChars), isError: true } });
   if (order.inputError !== undefined) {
     return refuse(`Tool "${name}" was not run: ${order.inputError}. Call it again with an input that is one JSON object.`);
   }
@@ -68,7 +74,7 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, signal: Abor
   }
   let stops = false;
   let content: string;
-  let isError = false;
+  let thrown: { error: unknown } | undefined;
   try {
     signal.throwIfAborted();
     const checked = await tool.check(JSON.parse(order.input));
@@ -86,8 +92,10 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, signal: Abor
     content = textOfResult(await within(runner, order, context, (own) => tool.run(checked.value, own)));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;
-    isError = true;
+    thrown = { error };
   }
+  const isError = thrown !== undefined;
   if (runner.reduce !== undefined) content = await runner.reduce({ name, content, isError });
-  return { id, content: shorten(content, runner.maxChars), isError, ...(stops ? { stops: true } : {}) };
+  const outcome = { id, content: shorten(content, runner.maxChars), isError, ...(stops ? { stops: true as const } : {}) };
+  return { outcome, ...(thrown === undefined ? {} : { thrown }) };
 }

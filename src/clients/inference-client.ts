@@ -4,7 +4,7 @@ import { runToolChain } from "#chain/tool-chain";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { type Services, systemServices } from "#contract/base/services";
-import type { Telemetry } from "#contract/base/telemetry";
+import type { Attributes, Telemetry } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
 import { currentScope, followCalls } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
@@ -26,7 +26,7 @@ import { type Capabilities, capabilitiesOf } from "#inference/request/capabiliti
 import { prepareRequest } from "#inference/request/prepare-request";
 import { ConversationReader } from "#inference/request/wire-messages";
 import { fetchOf } from "#inference/transport/platform-fetch";
-import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent } from "#telemetry/gen-ai";
+import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent, toolResultContent } from "#telemetry/gen-ai";
 import { openTelemetry } from "#telemetry/open-telemetry";
 
 export interface ClientInit {
@@ -168,8 +168,11 @@ export abstract class InferenceClient {
         },
         traceTool: (tool, parent) => {
           const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
-          if (this.#settings.captureContent) span.set(() => toolContent(tool.input));
-          return span;
+          const tell = (attributes: () => Attributes): void => {
+            if (this.#settings.captureContent) span.set(attributes);
+          };
+          tell(() => toolContent(tool.input));
+          return { span, gave: (content) => tell(() => toolResultContent(content)) };
         },
       },
       messages,

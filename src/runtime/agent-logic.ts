@@ -8,9 +8,10 @@ import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
 import { timeLimit } from "#actors/time-limit";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { shownMessageOf } from "#contract/base/error-details";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { AsimovError } from "#contract/base/errors";
 import { requireRestored } from "#contract/base/require-restored";
+import type { SpanFailure } from "#contract/base/telemetry";
 import { requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import type { ErrorReport } from "#contract/node/result";
@@ -93,7 +94,7 @@ export interface Binding<TOutput> {
   eventOf?(event: AnyEventObject): AnyEventObject;
   onStart?(scope: GraphScope): void;
   /** The actor is active no more. */
-  onEnd?(scope: GraphScope, error: string | undefined): void;
+  onEnd?(scope: GraphScope, error: string | undefined, details?: SpanFailure): void;
   onTask?(scope: GraphScope, task: TaskOutcomeJSON["task"]): void;
   /** Something went wrong, as the agent keeps it. */
   onReport?(scope: GraphScope, report: ErrorReport): void;
@@ -111,12 +112,13 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
     if (after.status === "done") {
       const outcome = after.output as TaskOutcomeJSON;
       // After what the last transition tells.
-      defer(() => binding.onEnd?.(scope, outcome.task.error));
+      defer(() => binding.onEnd?.(scope, outcome.task.error, outcome.failure));
       return { ...after, output: binding.outputOf(outcome, scope) } as AnyMachineSnapshot;
     }
-    const error = after.status === "error" ? shownMessageOf(after.error) : "the run was stopped";
+    const hasFailed = after.status === "error";
+    const error = hasFailed ? shownMessageOf(after.error) : "the run was stopped";
     scope.work.leave(error);
-    binding.onEnd?.(scope, error);
+    binding.onEnd?.(scope, error, hasFailed ? errorDetailsOf(after.error) : {});
     return after;
   };
 
@@ -136,7 +138,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
         return restored;
       } catch (error) {
         const scope = scopes.get(self);
-        if (scope !== undefined) binding.onEnd?.(scope, shownMessageOf(error));
+        if (scope !== undefined) binding.onEnd?.(scope, shownMessageOf(error), errorDetailsOf(error));
         if (binding.failsAtStart?.(self) !== true) throw error;
         faults.set(self, error);
         return { ...stored, children: {} };
@@ -151,7 +153,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>): AnyActorLog
       } catch (error) {
         const scope = scopes.get(actorScope.self) as GraphScope;
         scope.run.inputMailboxes.delete(scope);
-        binding.onEnd?.(scope, shownMessageOf(error));
+        binding.onEnd?.(scope, shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
     },

@@ -292,7 +292,8 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.#clearGrace();
     this.#context?.gate.close();
     if (!this.#isResting) this.#host.working(this.order.node, -1);
-    this.#span?.end(outcome.status === "success" ? undefined : outcome.error, outcome.details);
+    const { status, error, details, code } = outcome;
+    this.#span?.end(status === "success" ? undefined : error, { ...details, ...(code === undefined ? {} : { code }) });
     this.#keeper.ended(outcome);
   }
 }

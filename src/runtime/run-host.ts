@@ -5,7 +5,7 @@ import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf } from "#contract/base/errors";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
-import type { Span, Telemetry } from "#contract/base/telemetry";
+import type { Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
 import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
@@ -278,13 +278,13 @@ export class RunHost implements Outbox {
   }
 
   /** Frees what the run holds; its actor has ended, failed or was stopped. */
-  finish(error: string | undefined): void {
+  finish(error: string | undefined, details?: SpanFailure): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
     for (const [signal, cancel] of this.#heard) signal.removeEventListener("abort", cancel);
     for (const settle of this.#sending.values()) settle("the run ended before the message was published");
     this.#sending.clear();
-    this.span.end(error);
+    this.span.end(error, details);
     this.events.end();
     this.#tellFinished?.();
   }

@@ -2,7 +2,7 @@
 import type { AnyActorRef } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { shownMessageOf } from "#contract/base/error-details";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { AsimovError } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
@@ -100,7 +100,7 @@ export function runLogic(
       try {
         scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
       } catch (error) {
-        run.finish(shownMessageOf(error));
+        run.finish(shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
       return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
@@ -109,9 +109,9 @@ export function runLogic(
     failsAtStart: (self) => self._parent !== undefined,
     onStart: (scope) => scope.run.begin(),
     onTask: (scope, task) => scope.run.followTask(task),
-    onEnd(scope, error) {
+    onEnd(scope, error, details) {
       taken.delete(scope.run.task);
-      scope.run.finish(error);
+      scope.run.finish(error, details);
     },
   }) as AgentLogic;
 }

@@ -126,6 +126,9 @@ export function outputContent({ blocks, finishReason }: Pick<Generation, "blocks
 
 export const toolContent = (input: unknown): Attributes => ({ "gen_ai.tool.call.arguments": JSON.stringify(input) ?? "null" });
 
+/** As the model reads it: JSON, where the tool gave no text. */
+export const toolResultContent = (content: string): Attributes => ({ "gen_ai.tool.call.result": content });
+
 const roleOf = (role: ChatMessage["role"]): string => (role === "TOOL_RESULT" ? "tool" : role.toLowerCase());
 
 const partsOf = ({ blocks }: WireMessage): object[] => blocks.flatMap((block) => partOf(block) ?? []);

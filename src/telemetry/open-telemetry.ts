@@ -13,8 +13,10 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { brand } from "#contract/base/brand";
-import type { ErrorDetails } from "#contract/base/error-details";
-import type { Attributes, Instrument, LazyAttributes, Span, Telemetry } from "#contract/base/telemetry";
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
+import { asimovErrorOf } from "#contract/base/errors";
+import type { Attributes, Instrument, LazyAttributes, Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
+import { ERROR_TYPE } from "./gen-ai.ts";
 
 /** The instrumentation scope, and the start of every name. */
 const SCOPE = "asimov-agents";
@@ -28,10 +30,10 @@ function isUntraced(): boolean {
   return provider.getDelegateTracer !== undefined && provider.getDelegateTracer(SCOPE) === undefined;
 }
 
-const UNTRACED: Span = { run: (work) => work(), set: () => {}, event: () => {}, end: () => {} };
+const UNTRACED: Span = { run: (work) => work(), set: () => {}, event: () => {}, end: () => {}, fail: () => {} };
 
 /** The names are those of OpenTelemetry's semantic conventions for exceptions, as far as they go. */
-function exceptionAttributes(message: string, { name = "Error", stack, cause, properties }: ErrorDetails = {}): SpanAttributes {
+function exceptionAttributes(message: string, { name = "Error", stack, cause, properties }: SpanFailure): SpanAttributes {
   return {
     "exception.type": name,
     "exception.message": message,
@@ -60,14 +62,21 @@ class ApiSpan implements Span {
     trace.getSpan(this.context)?.addEvent(name, attributes as SpanAttributes);
   }
 
-  end(error?: string, details?: ErrorDetails): void {
+  end(error?: string, details: SpanFailure = {}): void {
     const span = trace.getSpan(this.context);
     if (span === undefined || !span.isRecording()) return;
     if (error !== undefined) {
       span.addEvent("exception", exceptionAttributes(error, details));
+      span.setAttribute(ERROR_TYPE, details.code ?? details.name ?? "_OTHER");
       span.setStatus({ code: SpanStatusCode.ERROR, message: error });
     }
     span.end();
+  }
+
+  fail(thrown: unknown): void {
+    if (trace.getSpan(this.context)?.isRecording() !== true) return;
+    const code = asimovErrorOf(thrown)?.code;
+    this.end(shownMessageOf(thrown), { ...errorDetailsOf(thrown), ...(code === undefined ? {} : { code }) });
   }
 }
 

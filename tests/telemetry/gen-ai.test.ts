@@ -82,6 +82,76 @@ describe("telemetry of models", () => {
     expect(systems).toEqual([told, told, undefined, undefined]);
   });
 
+  it("tells what a tool gave where that is asked for, as the model reads it, and of none that failed", async () => {
+    const give = defineTool({
+      name: "give",
+      description: "Gives",
+      input: { type: "object" },
+      run: (input) => {
+        const { value } = input as { value?: unknown };
+        if (value === undefined) throw new Error("nothing to give");
+        return value;
+      },
+    });
+    for (const captureContent of [true, false]) {
+      const inputs = [{ value: SECRET }, { value: { at: [SECRET] } }, {}];
+      const script = [{ toolCalls: inputs.map((input) => ({ name: "give", input })) }, "ok"];
+      await new ScriptedInferenceClient(script, { captureContent }).toolChain(ask, [give], {
+        toolResultReducer: ({ content }) => content.replace("zebra", "horse"),
+      });
+    }
+    const told = ended().flatMap(({ name, attributes }) => (name === "execute_tool give" ? [attributes["gen_ai.tool.call.result"]] : []));
+    const read = SECRET.replace("zebra", "horse");
+    expect(told).toEqual([read, JSON.stringify({ at: [read] }), undefined, undefined, undefined, undefined]);
+  });
+
+  const thrown = (): Error => Object.assign(new TypeError("no light", { cause: new Error("the lamp is off") }), { at: 7 });
+  const fail = (): never => {
+    throw thrown();
+  };
+  const lookOr = (run: () => unknown) => defineTool({ name: "look", description: "Looks", input: { type: "object" }, run });
+  const calling = (name = "look") => new ScriptedInferenceClient([{ toolCalls: [{ name }] }, "ok"]);
+  const whole = {
+    "exception.type": "TypeError",
+    "exception.message": "no light",
+    "exception.stacktrace": expect.stringContaining("gen-ai.test.ts"),
+    "asimov.error.cause": expect.stringContaining('"message":"the lamp is off"'),
+    "asimov.error.properties": '{"at":7}',
+  };
+  const ofClient = {
+    "exception.type": "FinalInferenceError",
+    "exception.message": expect.stringContaining("the request was refused"),
+    "exception.stacktrace": expect.any(String),
+    "asimov.error.properties": expect.stringContaining('"provider":"scripted"'),
+  };
+  const refuses = () => new ScriptedInferenceClient([{ error: { status: 400 } }]);
+  it.each<[string, string, string, object, () => Promise<unknown>]>([
+    ["a tool", "execute_tool look", "TypeError", whole, () => calling().toolChain(ask, [lookOr(fail)])],
+    ["a middleware", "invoke_agent", "TypeError", whole, () => calling().toolChain(ask, [lookOr(() => "x")], { middlewares: [fail] })],
+    [
+      "a reducer",
+      "execute_tool look",
+      "TypeError",
+      whole,
+      () => calling().toolChain(ask, [lookOr(() => "x")], { toolResultReducer: fail }),
+    ],
+    ["a provider", "chat scripted", "invalid-request", ofClient, () => refuses().generate(ask)],
+    ["a provider in a chain", "invoke_agent", "invalid-request", ofClient, () => refuses().toolChain(ask, [])],
+  ])("tells what %s threw: its class, stack, causes and properties", async (_who, name, kind, told, work) => {
+    await work().catch(() => {});
+    const [span] = ended().filter((each) => each.name === name && each.status.code === SpanStatusCode.ERROR);
+    expect(span?.attributes["error.type"]).toBe(kind);
+    expect(span?.events).toEqual([expect.objectContaining({ name: "exception", attributes: told })]);
+    expect(ended()).toHaveLength(started());
+  });
+
+  it("says of a tool that was not run no more than that", async () => {
+    await calling("hear").toolChain(ask, [lookOr(() => "x")]);
+    const span = ended().find(({ name }) => name === "execute_tool hear");
+    expect(span?.status).toEqual({ code: SpanStatusCode.ERROR, message: "the tool was not run" });
+    expect(span?.attributes["error.type"]).toBe("_OTHER");
+  });
+
   it("nests a chain's calls of tools in it, and the chain in the module that runs it", async () => {
     const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "look", input: {} }] }, "ok"]);
     const look = defineTool({ name: "look", description: "Looks", input: { type: "object" }, run: () => "x" });

@@ -1,6 +1,7 @@
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   Agent,
+  AsimovError,
   type AgentModule,
   type AgentModuleInit,
   type AgentOptions,
@@ -149,8 +150,13 @@ describe("spans", () => {
     await new Agent({ nodes: [new Node({ name: "throws", trace: true, nodeConfig: { maxRetries: 1 }, modules: [module] })] }).runTask(
       newTask(),
     );
-    for (const name of ["module throws", "node throws"]) {
+    for (const [name, kind] of [
+      ["module throws", "RangeError"],
+      ["node throws", "module-failed"],
+      ["run test", "module-failed"],
+    ] as const) {
       const [span] = recorded.ended().filter((each) => each.name === name);
+      expect(span?.attributes["error.type"]).toBe(kind);
       expect(span?.events).toEqual([
         expect.objectContaining({
           name: "exception",
@@ -163,6 +169,29 @@ describe("spans", () => {
           },
         }),
       ]);
+    }
+  });
+
+  it("name a failure by its code, else by its class, else not at all", async () => {
+    const ends: [string, () => never | { status: "error" }][] = [
+      [
+        "graph-cycle",
+        () => {
+          throw new AsimovError("no", { code: "graph-cycle" });
+        },
+      ],
+      [
+        "RangeError",
+        () => {
+          throw new RangeError("no");
+        },
+      ],
+      ["_OTHER", () => ({ status: "error" })],
+    ];
+    for (const [kind, process] of ends) {
+      const module = defineModule({ name: kind, trace: true, process });
+      await new Agent({ nodes: [new Node({ name: "n", nodeConfig: { maxRetries: 1 }, modules: [module] })] }).runTask(newTask());
+      expect(recorded.ended().find(({ name }) => name === `module ${kind}`)?.attributes["error.type"]).toBe(kind);
     }
   });
 

@@ -6,13 +6,20 @@ export type Attributes = Readonly<Record<string, string | number | boolean | rea
 /** A function is called only where somebody records: telling takes more time than many a step that is told of. */
 export type LazyAttributes = Attributes | (() => Attributes);
 
+/** What is known of a failure; `code` is stable and kebab-case. */
+export interface SpanFailure extends ErrorDetails {
+  code?: string;
+}
+
 export interface Span {
   /** Runs a function with this span as the active one, so that spans that it starts are its children. */
   run<T>(work: () => T): T;
   set(attributes: LazyAttributes): void;
   event(name: string, attributes: Attributes): void;
   /** Ends it; with an error, as failed. Ending twice changes nothing. */
-  end(error?: string, details?: ErrorDetails): void;
+  end(error?: string, details?: SpanFailure): void;
+  /** Ends it as failed by what was thrown, which is told masked and cut in size. */
+  fail(thrown: unknown): void;
 }
 
 /** A figure's name, what it counts, and in which unit; `bounds` for a histogram. */

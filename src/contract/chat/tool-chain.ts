@@ -76,6 +76,13 @@ export interface ToolChainResult {
   stopReason: "finished" | "max-iterations" | "stopped" | "context-length";
 }
 
+/** What is told of one tool call. */
+export interface ToolTrace {
+  readonly span: Span;
+  /** @param content what the model reads of its result */
+  gave(content: string): void;
+}
+
 /** What a chain needs of a model. */
 export interface ChatModel {
   readonly provider: string;
@@ -89,7 +96,7 @@ export interface ChatModel {
   /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
   answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;
   traceChain(): Span;
-  traceTool(tool: { name: string; id: string; description?: string; input: unknown }, parent: Span): Span;
+  traceTool(tool: { name: string; id: string; description?: string; input: unknown }, parent: Span): ToolTrace;
 }
 
 /** One tool call of the turn, as plain data. */

@@ -65,8 +65,8 @@ export class CallTrace {
 
   fail(error: AsimovError, usage: Usage, attempts: number): void {
     const kind = { [ERROR_TYPE]: error.code };
-    this.#span.set(() => ({ ...usageAttributes(usage), ...kind, ...resends(attempts) }));
-    this.#span.end(error.message);
+    this.#span.set(() => ({ ...usageAttributes(usage), ...resends(attempts) }));
+    this.#span.fail(error);
     this.#figures(usage, kind);
     this.#record({ error, usage, attempts });
   }
