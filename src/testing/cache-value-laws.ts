@@ -44,7 +44,7 @@ export function valueLaws(): CacheLaws {
     },
     "refuses what JSON cannot hold by its path, and keeps what was there": async (cache) => {
       await cache.set("key", "before");
-      for (const value of [() => 1, { deep: [Number.NaN] }, new Map(), 1n]) {
+      for (const value of [undefined, () => 1, { deep: [Number.NaN] }, new Map(), 1n]) {
         await requireCode(cache.set("key", value), "not-json", "set");
         await requireCode(cache.setMany({ other: 1, key: value }), "not-json", "setMany");
         await requireCode(

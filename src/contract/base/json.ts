@@ -65,14 +65,15 @@ function check(value: unknown, path: string, ancestors: object[], maxDepth: numb
 }
 
 /**
- * The JSON text of a value. Properties that are `undefined` are left out, as `JSON.stringify` does; `undefined` itself is `null`.
+ * The JSON text of a value. Properties that are `undefined` are left out, as `JSON.stringify` does; `undefined` itself is refused.
  *
  * @param path how the message names the value, such as `result of module "plan"`
  * @throws AsimovError `not-json`, with the path of the value that JSON cannot hold
  */
 export function toJsonText(value: unknown, path: string, maxDepth: number = MAX_DEPTH): string {
+  if (value === undefined) refuse(path, "undefined");
   check(value, path, [], maxDepth);
-  return JSON.stringify(value) ?? "null";
+  return JSON.stringify(value);
 }
 
 /** A deep copy that shares nothing with the value. @throws AsimovError `not-json` */

@@ -41,9 +41,11 @@ describe("JSON boundary", () => {
     expect(() => toJsonText(value, "value")).toThrow(expect.objectContaining({ message: expect.stringContaining(path) }));
   });
 
-  it("leaves out undefined properties, and gives null for undefined itself", () => {
+  it("leaves out undefined properties, and refuses undefined itself", () => {
     expect(toJsonText({ a: undefined, b: 1 }, "value")).toBe('{"b":1}');
-    expect(toJsonText(undefined, "value")).toBe("null");
+    expect(() => toJsonText(undefined, "value")).toThrow(
+      expect.objectContaining({ code: "not-json", message: expect.stringMatching(/^value must be JSON .*; it is undefined\.$/) }),
+    );
   });
 
   it("takes one object in two places, and refuses one within itself", () => {
