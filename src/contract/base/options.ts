@@ -6,11 +6,16 @@ import { AsimovError } from "./errors.ts";
 export function parseOptions<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => {
-    const path = issue.path.map(String).join(".");
-    return path === "" ? issue.message : `${path}: ${issue.message}`;
-  });
-  throw new AsimovError(`${what}: ${faults.join("; ")}.`, { code: "invalid-options" });
+  throw new AsimovError(`${what}: ${faultsOf(parsed.error).join("; ")}.`, { code: "invalid-options" });
+}
+
+/** Of a value of the wrong type its size is no fault of its own, though whatever has a `length` has been asked for it. */
+function faultsOf({ issues }: z.ZodError): string[] {
+  const told = issues.map(({ path, code, message }) => ({ path: path.map(String).join("."), code, message }));
+  const mistyped = new Set(told.flatMap(({ path, code }) => (code === "invalid_type" ? [path] : [])));
+  return told
+    .filter(({ path, code }) => code === "invalid_type" || !mistyped.has(path))
+    .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
 }
 
 /** Signals of other realms are signals too. */
