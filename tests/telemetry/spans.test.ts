@@ -1,10 +1,10 @@
 import { SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   Agent,
-  AsimovError,
   type AgentModule,
   type AgentModuleInit,
   type AgentOptions,
+  AsimovError,
   defineModule,
   MemoryCache,
   MemorySnapshotStore,

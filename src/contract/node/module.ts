@@ -208,22 +208,29 @@ export interface CheckedResult {
   newNodes: readonly NodeLike[];
 }
 
+/** Of a value that is not what was expected. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  if (value === null || ["undefined", "boolean", "number"].includes(typeof value)) return String(value);
+  return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
+}
+
 /** @throws AsimovError `not-json`, with the path of the value, or `invalid-result` */
 export function checkResult(value: unknown, module: string): CheckedResult {
-  const refuse = (expected: string, got: unknown): never => {
-    const shown = typeof got === "string" ? JSON.stringify(got) : String(got);
-    throw new AsimovError(`Module "${module}" must give ${expected}; it gave ${shown}.`, { code: "invalid-result" });
+  const refuse = (expected: string, got: string): never => {
+    throw new AsimovError(`Module "${module}" must give ${expected}; it gave ${got}.`, { code: "invalid-result" });
   };
-  if (typeof value !== "object" || value === null) return refuse('{ status: "success" | "error", … }', value);
+  if (typeof value !== "object" || value === null) return refuse('{ status: "success" | "error", … }', shown(value));
   const result = value as ModuleResult;
-  if (result.status !== "success" && result.status !== "error")
-    refuse('{ status: "success" | "error", … }', `status ${String(result.status)}`);
+  if (result.status !== "success" && result.status !== "error") {
+    refuse('{ status: "success" | "error", … }', `the status ${shown(result.status)}`);
+  }
   if (result.decision !== undefined && result.decision !== null && typeof result.decision !== "string") {
-    refuse("a decision that is the name of a node, or null", typeof result.decision);
+    refuse("a decision that is the name of a node, or null", shown(result.decision));
   }
   const { newNodes, ...rest } = result;
   if (newNodes === undefined) return { result, json: toJsonText(rest, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes: [] };
-  if (!Array.isArray(newNodes)) return refuse("newNodes as an array of Node", typeof newNodes);
+  if (!Array.isArray(newNodes)) return refuse("newNodes as an array of Node", shown(newNodes));
   const names = newNodes.map((node) => node?.name);
   return { result, json: toJsonText({ ...rest, newNodes: names }, `result of module "${module}"`, MAX_RESULT_DEPTH), newNodes };
 }

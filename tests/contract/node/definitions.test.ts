@@ -13,6 +13,7 @@ import {
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { moveTask } from "#contract/base/task";
+import { checkResult } from "#contract/node/module";
 
 const refused = (option: string) => expect.objectContaining({ code: "invalid-options", message: expect.stringContaining(option) });
 
@@ -122,6 +123,26 @@ describe("module", () => {
       expect(module.outputMailbox).toBeUndefined();
     }
     expect(new FlowControlModule({ name: "f", flowConfig: { decisions: [] } }).type).toBe("FLOW_CONTROL");
+  });
+
+  it.each<[unknown, string]>([
+    ["ok", '"ok"'],
+    [undefined, "undefined"],
+    [7, "7"],
+    [() => 1, "a value of type function"],
+    [{ status: "ok" }, 'the status "ok"'],
+    [{}, "the status undefined"],
+    [[], "the status undefined"],
+    [{ status: { ok: true } }, "the status a value of type object"],
+    [{ status: "success", decision: 7 }, "7"],
+    [{ status: "success", newNodes: "n" }, '"n"'],
+    [{ status: "success", newNodes: {} }, "a value of type object"],
+    ["x".repeat(500), `"${"x".repeat(100)}…"`],
+  ])("is told what it gave in place of a result: %j", (value, told) => {
+    expect(() => checkResult(value, "m")).toThrow(
+      expect.objectContaining({ code: "invalid-result", message: expect.stringMatching(/^Module "m" must give .*; it gave /) }),
+    );
+    expect(() => checkResult(value, "m")).toThrow(`; it gave ${told}.`);
   });
 
   it.each([
