@@ -3,6 +3,7 @@ export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory/cache.ts";
 export { fencedToolParser } from "./chain/tool-parser.ts";
 export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";
+export type { ErrorCause, ErrorDetails } from "./contract/base/error-details.ts";
 export {
   AsimovError,
   type AsimovErrorOptions,
@@ -13,6 +14,7 @@ export {
   SnapshotError,
 } from "./contract/base/errors.ts";
 export type { RedactOptions } from "./contract/base/redact.ts";
+export type { Clock, Services } from "./contract/base/services.ts";
 export { Task, type TaskEnd, type TaskJSON } from "./contract/base/task.ts";
 export { ChatRole, ModuleType, SnapshotControl, TaskStatus } from "./contract/base/vocabulary.ts";
 export type { CallScope, Checkpoint } from "./contract/chat/call-scope.ts";
@@ -43,7 +45,7 @@ export type {
   ToolResultBlock,
   ToolUseBlock,
 } from "./contract/chat/message.ts";
-export type { JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
+export type { Checked, JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
 export { defineTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
 export type { ToolChainOptions, ToolChainResult, ToolMode, ToolParser } from "./contract/chat/tool-chain.ts";
 export { addUsage, type Usage } from "./contract/chat/usage.ts";

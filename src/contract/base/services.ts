@@ -1,6 +1,16 @@
 /** What the library takes from its surroundings: time, ids and chance; whoever hands in others runs everything on simulated time. */
 
-/** A source of time. XState's `SimulatedClock` is one. */
+/**
+ * A source of time. XState's `SimulatedClock` is one.
+ *
+ * @example
+ * const tenfold: Clock = {
+ *   now: () => Date.now(),
+ *   setTimeout: (fire, ms) => setTimeout(fire, ms / 10),
+ *   clearTimeout: (timer) => clearTimeout(timer as number),
+ * };
+ * new Agent({ nodes, clock: tenfold });
+ */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -12,6 +22,14 @@ export interface Clock {
   clearTimeout(timer: unknown): void;
 }
 
+/**
+ * What a client takes from its surroundings, each in place of the system's.
+ *
+ * @example
+ * let made = 0;
+ * const services: Partial<Services> = { ids: () => `id-${++made}`, random: () => 0.5 };
+ * new ScriptedInferenceClient(["Hello."], { services });
+ */
 export interface Services {
   readonly clock: Clock;
   /** A new id, unlike any other anywhere. */
