@@ -91,6 +91,12 @@ describe("documents", () => {
 describe("README", () => {
   const readme = texts.get("README.md") as string;
 
+  it("links only to what is in the package, where its readers are", () => {
+    const linked = [...readme.matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target as string);
+    expect(linked).toContain("examples/demo.ts");
+    expect(linked.filter((target) => !manifest.files.includes(target.split("/")[0] as string))).toEqual([]);
+  });
+
   it("opens with what it is, a picture, the two commands and code that runs", () => {
     const opening = readme.slice(0, readme.indexOf("\n## "));
     expect(opening).toContain("```mermaid\nflowchart");
