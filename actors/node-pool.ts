@@ -6,6 +6,7 @@
 import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
+import { asimovErrorOf } from "#contract/base/errors";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
 import { monotonicOf } from "#contract/base/services";
@@ -183,18 +184,20 @@ export function nodePool(
         case "xstate.stop":
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
-        default:
+        default: {
           // It is made anew at its next visit.
           snapshot.nodes.delete(event.actorId);
+          const code = asimovErrorOf(event.error)?.code ?? "actor-failed";
           return settle(snapshot, scope, {
             type: "node.settled",
             report: {
               node: event.actorId,
               status: "FAILED",
-              failure: { error: shownMessageOf(event.error), code: "actor-failed", ...errorDetailsOf(event.error) },
+              failure: { error: shownMessageOf(event.error), code, ...errorDetailsOf(event.error) },
             },
             messages: [],
           });
+        }
       }
     },
 

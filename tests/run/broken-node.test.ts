@@ -1,3 +1,4 @@
+import { AsimovError } from "asimov-agents";
 import { nodePool } from "asimov-agents/actors";
 import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
@@ -7,7 +8,10 @@ import type { NodesHost, RunEventBody } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
 
 describe("supervisor of nodes", () => {
-  it("tells of a node whose own actor breaks down: the step is completed, and so is the next with that node", async () => {
+  it.each<[Error, string]>([
+    [new Error("broken"), "actor-failed"],
+    [new AsimovError("broken", { code: "of-its-own" }), "of-its-own"],
+  ])("tells of a node whose own actor breaks down by %o: the step is completed, and so is the next with that node", async (error, code) => {
     const told: RunEventBody[] = [];
     const host: NodesHost = {
       clock: systemClock,
@@ -18,7 +22,7 @@ describe("supervisor of nodes", () => {
       nodeEnded: () => {},
     };
     const broken = fromTransition(() => {
-      throw new Error("broken");
+      throw error;
     }, {});
     // With what a node machine shows to its supervisor.
     const node = { ...broken, getInitialSnapshot: () => ({ status: "active", context: { visits: 0 } }) } as unknown as AnyActorLogic;
@@ -42,7 +46,7 @@ describe("supervisor of nodes", () => {
       parent.getSnapshot().children.nodes?.send({ type: "step.execute", nodes: ["n"], iteration });
       expect(received).toContainEqual({
         type: "step.completed",
-        reports: [{ node: "n", status: "FAILED", failure: expect.objectContaining({ error: "broken", code: "actor-failed" }) }],
+        reports: [{ node: "n", status: "FAILED", failure: expect.objectContaining({ error: "broken", code }) }],
       });
     }
     expect(told.filter(({ type }) => type === "node.failed")).toHaveLength(2);

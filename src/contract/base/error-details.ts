@@ -1,5 +1,5 @@
 /** What is told of a thrown value besides its message: plain data, with secrets masked and sizes cut. */
-import { asimovErrorOf, messageOf } from "./errors.ts";
+import { asimovErrorOf, messageOf, nameOf } from "./errors.ts";
 import { type Entry, redactor } from "./redact.ts";
 import { maskText } from "./secrets.ts";
 
@@ -25,7 +25,10 @@ const MAX_CAUSES = 5;
 /** More than are shown, so that the mark says that there are more. */
 const MAX_PROPERTIES = 100;
 
-const shown = redactor({ maxDepth: 6, maxEntries: 50, maxStringLength: 2_000, maxValues: 500 }, heldEntries);
+const LIMITS = { maxDepth: 6, maxEntries: 50, maxStringLength: 2_000, maxValues: 500 };
+const shown = redactor(LIMITS, heldEntries);
+/** For a message: errors without stacks. */
+const shownBriefly = redactor(LIMITS);
 const TOLD_APART: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"]);
 
 /** What `read` gives; a getter of the user's may throw. */
@@ -66,18 +69,6 @@ function* heldEntries(error: Error): Iterable<Entry> {
   if (properties !== undefined) yield ["properties", () => properties];
 }
 
-const classOf = (object: object): unknown => attempt(() => object.constructor.name);
-
-/** Its own, or that of its class where the name it inherits is only that of a base class, as `class Own extends Error {}` has it. */
-function nameOf(error: object): unknown {
-  const { name } = error as { name?: unknown };
-  let owner: object | null = error;
-  while (owner !== null && !Object.hasOwn(owner, "name")) owner = Object.getPrototypeOf(owner) as object | null;
-  const isOfBase = owner !== null && owner !== error && classOf(owner) === name;
-  const ofClass = isOfBase ? classOf(error) : undefined;
-  return typeof ofClass === "string" && ofClass !== "" ? ofClass : name;
-}
-
 /**
  * Never throws, whatever was thrown.
  *
@@ -108,4 +99,4 @@ export function errorDetailsOf(thrown: unknown, depth = 0): ErrorDetails {
 const causeOf = (cause: unknown, depth: number): ErrorCause => ({ message: shownMessageOf(cause), ...errorDetailsOf(cause, depth) });
 
 /** The message of anything that was thrown, masked and cut in size; of an object without one, its JSON. Always a string. */
-export const shownMessageOf = (thrown: unknown): string => cut(messageOf(thrown, shown), MAX_MESSAGE);
+export const shownMessageOf = (thrown: unknown): string => cut(messageOf(thrown, shownBriefly), MAX_MESSAGE);

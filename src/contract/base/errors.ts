@@ -86,6 +86,21 @@ export class SnapshotError extends AsimovError {}
 
 brand(SnapshotError, "SnapshotError");
 
+const classOf = (object: { constructor?: { name?: unknown } }): unknown => object.constructor?.name;
+
+/**
+ * An error's own name, or that of its class where it inherits only that of a base class, as with `class Own extends Error {}`.
+ * Throws what a getter throws.
+ */
+export function nameOf(error: object): unknown {
+  const { name } = error as { name?: unknown };
+  let owner: object | null = error;
+  while (owner !== null && !Object.hasOwn(owner, "name")) owner = Object.getPrototypeOf(owner) as object | null;
+  const isOfBase = owner !== null && owner !== error && classOf(owner) === name;
+  const ofClass = isOfBase ? classOf(error) : undefined;
+  return typeof ofClass === "string" && ofClass !== "" ? ofClass : name;
+}
+
 /** Characters of a thrown object that is no error. */
 const MAX_SHOWN = 1_000;
 
@@ -100,7 +115,7 @@ export function messageOf(error: unknown, shown: (value: object) => unknown = (v
     if (typeof error !== "object" || error === null) return String(error);
     const { message } = error as { message?: unknown };
     if (typeof message === "string" && message !== "") return message;
-    if (error instanceof Error) return String(error.name);
+    if (error instanceof Error) return String(nameOf(error));
     return JSON.stringify(shown(error)).slice(0, MAX_SHOWN);
   } catch {
     return "a value that cannot be shown was thrown";

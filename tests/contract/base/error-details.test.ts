@@ -115,6 +115,8 @@ describe("the message of what was thrown", () => {
   it.each<[unknown, string]>([
     [new Error("text"), "text"],
     [new TypeError(""), "TypeError"],
+    [new (class Boom extends Error {})(), "Boom"],
+    [{ held: new TypeError("no") }, '{"held":{"name":"TypeError","message":"no"}}'],
     [{ message: "an object's" }, "an object's"],
     [{ message: "", n: 1 }, '{"message":"","n":1}'],
     [{ code: 7 }, '{"code":7}'],
