@@ -1,4 +1,6 @@
 /** Lua 5.4 as a WebAssembly instance: what the sandbox uses of it, and the little that it needs of a host. */
+import { AsimovError } from "#contract/base/errors";
+
 /** A `lua_State`, or another address in the module's memory. */
 export type Pointer = number;
 
@@ -131,15 +133,24 @@ function importsOf(host: () => Host): WebAssembly.Imports {
   };
 }
 
+type EngineRoom = typeof import("#condition/engine-module");
+
+/** Rollup puts what is imported later behind the entry's code, and has no name for it before the entry has ended. */
+const TOO_EARLY =
+  "The Lua engine for conditions is not there yet: this bundle is one file, which runs its entry before the engine's module, and the entry " +
+  "waits for the run. Wait for it in a function instead of at the top level, or let the bundler write chunks (Rollup: `output.dir` " +
+  "without `inlineDynamicImports`).";
+
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** By its room, since package.json knows another file for workerd; later than the core, since it is larger than all of that. */
 async function compile(): Promise<WebAssembly.Module> {
-  const { engineModule } = await import("#condition/engine-module");
-  return engineModule();
+  const imported: EngineRoom | undefined = await import("#condition/engine-module");
+  if (imported === undefined) throw new AsimovError(TOO_EARLY, { code: "condition-engine" });
+  return imported.engineModule();
 }
 
-/** An instance with a memory of its own; the module is compiled at the first call. Rejects where WebAssembly is not allowed. */
+/** An instance with a memory of its own; the module is compiled at the first call. Rejects where WebAssembly is not allowed, or not there yet. */
 export async function luaEngine(): Promise<LuaEngine> {
   compiled ??= compile().catch((error: unknown) => {
     compiled = undefined;

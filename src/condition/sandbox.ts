@@ -1,5 +1,5 @@
 /** One Lua state that runs untrusted expressions: no way to the host, no state between evaluations, a budget of steps and memory. */
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, messageOf } from "#contract/base/errors";
 import { LIBRARIES } from "./libraries.ts";
 import { LUA_ERROR_MEMORY, LUA_OK, LUA_TYPE_STRING, type LuaEngine, luaEngine, type Pointer, REGISTRY } from "./lua-engine.ts";
 import { STACK_SLOTS, type ValuePusher, valuePusher } from "./push-value.ts";
@@ -43,8 +43,10 @@ export class Sandbox {
     try {
       return new Sandbox(await luaEngine());
     } catch (cause) {
+      if (cause instanceof AsimovError) throw cause;
       throw new AsimovError(
-        "The Lua engine for conditions does not start. Check that WebAssembly is allowed: a page needs `script-src 'wasm-unsafe-eval'`.",
+        `The Lua engine for conditions does not start: ${messageOf(cause)}. Check that WebAssembly may be compiled: a page needs ` +
+          "`script-src 'wasm-unsafe-eval'`; a Worker, which compiles none, needs a bundle made with the condition `workerd`.",
         { code: "condition-engine", retryable: true, cause },
       );
     }

@@ -30,7 +30,8 @@ export async function programIn(name: string, main: Readonly<Record<string, stri
   return folder;
 }
 
+const IMPORTING = 'import { report } from "./program.js";\n';
 /** Prints the report. */
-export const PRINTING = `import { report } from "./program.js";
-report().then((told) => console.log(JSON.stringify(told)));
-`;
+export const PRINTING = `${IMPORTING}report().then((told) => console.log(JSON.stringify(told)));\n`;
+/** Prints the report, or why there is none; the entry itself waits for it, which CJS cannot. */
+export const AWAITING = `${IMPORTING}console.log(JSON.stringify(await report().catch(({ code, message }) => ({ code, message }))));\n`;

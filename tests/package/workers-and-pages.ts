@@ -70,6 +70,8 @@ const worker :Workerd.Worker = (
 );
 `;
 
+const EMPTY_WASM = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
 /** What a Worker answers to a request; its folder holds `config.capnp`. */
 async function answerOfWorker(folder: string): Promise<unknown> {
   const server = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
@@ -98,24 +100,36 @@ async function answerOfWorker(folder: string): Promise<unknown> {
 }
 
 describe("a Worker in workerd", () => {
-  it("makes a Task at the scope of its module, and runs conditions with the engine as a module of the Worker", async () => {
-    const main = `import { report } from "./program.js";
-export default { async fetch() { return Response.json(await report()); } };
-`;
-    const folder = await programIn("worker", { "main.js": main });
+  async function answerOfBundle(name: string, conditions: string[], main: string): Promise<unknown> {
+    const folder = await programIn(name, { "main.js": `import { report } from "./program.js";\n${main}` });
     const outdir = join(folder, "out");
-    // As wrangler bundles: these conditions, and WebAssembly left beside the code.
     await esbuild({
       entryPoints: [join(folder, "main.js")],
       bundle: true,
       format: "esm",
-      conditions: ["workerd", "worker", "browser"],
+      conditions,
       loader: { ".wasm": "copy" },
       assetNames: "[name]",
       outdir,
       logLevel: "silent",
     });
+    // Empty where the bundle holds none.
+    await writeFile(join(outdir, "lua.wasm"), EMPTY_WASM, { flag: "wx" }).catch(() => undefined);
     await writeFile(join(outdir, "config.capnp"), CONFIG);
-    expect(await answerOfWorker(outdir)).toEqual(EXPECTED);
+    return answerOfWorker(outdir);
+  }
+
+  it("makes a Task at the scope of its module, and runs conditions with the engine as a module of the Worker", async () => {
+    const main = "export default { async fetch() { return Response.json(await report()); } };";
+    // As wrangler bundles: these conditions, and WebAssembly left beside the code.
+    expect(await answerOfBundle("worker", ["workerd", "worker", "browser"], main)).toEqual(EXPECTED);
+  });
+
+  it("is told which condition its bundle needs", async () => {
+    const main = "export default { fetch: () => report().catch(({ code, message }) => ({ code, message })).then(Response.json) };";
+    expect(await answerOfBundle("worker-without", ["worker", "browser"], main)).toMatchObject({
+      code: "condition-engine",
+      message: expect.stringContaining("condition `workerd`"),
+    });
   });
 });
