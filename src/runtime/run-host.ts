@@ -160,13 +160,14 @@ export class RunHost implements Outbox {
   }
 
   async evaluate(source: string): Promise<boolean> {
-    // The engine keeps what it compiled, and comes back here after a crash.
-    const condition = await this.services.conditions.compile(source);
-    const names = condition.names.filter((name) => name !== "task");
+    const { conditions, turns } = this.services;
+    const { names: all } = await conditions.compile(source);
+    const names = all.filter((name) => name !== "task");
     const values = names.length === 0 ? {} : await this.limited("reading the cache", () => this.cache.getMany(names));
     // Nodes that are skipped run no module, which would ask.
-    const { turns } = this.services;
     while (turns.isOver()) await new Promise<void>((resolve) => turns.next(resolve));
+    // The engine keeps what it compiled; where another evaluation crashed it meanwhile, this waits until it is back.
+    const condition = await conditions.compile(source);
     return condition.evaluate({ ...values, task: this.task.toJSON() });
   }
 

@@ -1,5 +1,7 @@
+import { Agent, MemoryCache } from "asimov-agents";
 import { describe, expect, it, vi } from "vitest";
 import { luaConditions } from "#condition/lua";
+import { newTask, nodeOf } from "../run/support.ts";
 
 const hostile = {
   get n(): never {
@@ -49,5 +51,27 @@ describe("a crash of the Lua engine", () => {
       [false, true, false],
       [false, false, true],
     ]);
+  });
+
+  it("fails no node of another agent that was reading the cache meanwhile", async () => {
+    const broken = await luaConditions().compile("n == 1");
+    const cache = new MemoryCache();
+    const { instantiate } = WebAssembly;
+    // V8 has the next engine within some microtasks; others take longer.
+    const later = vi.spyOn(WebAssembly, "instantiate").mockImplementation(async (...given: Parameters<typeof instantiate>) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return instantiate(...given);
+    });
+    const read = vi.spyOn(cache, "getMany").mockImplementation(async () => {
+      expect(() => broken.evaluate(hostile)).toThrow(/engine crashed/);
+      return { m: 2 };
+    });
+    const { status, executions } = await new Agent({
+      cache,
+      nodes: [nodeOf("a", [], undefined, { nodeConfig: { condition: "m == 2", retryOnFailure: false } })],
+    }).runTask(newTask());
+    later.mockRestore();
+    expect(read).toHaveBeenCalled();
+    expect([status, executions]).toEqual(["COMPLETE", { a: 1 }]);
   });
 });
