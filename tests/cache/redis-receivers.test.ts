@@ -93,6 +93,19 @@ describe("receivers of a redis cache", () => {
     }
   });
 
+  it.each(["flushdb", "flushall"])("hear of the next message also after %s, which makes the server forget whom to tell", async (flush) => {
+    const names = ["a", "b", "c"];
+    const asked = proxy.sees("llen");
+    const received = names.map((name) => cache.getMessage(name, { timeoutMs: 5_000 }));
+    await asked;
+    await expect.poll(async () => /tracking_total_keys:(\d+)/.exec(await raw.info("stats"))?.[1]).toBe("3");
+    const again = proxy.sees("llen");
+    await raw.call(flush);
+    await again;
+    for (const name of names) await raw.rpush(`${prefix}:@${name}`, "1");
+    expect(await Promise.all(received)).toEqual([1, 1, 1]);
+  });
+
   it("wait while no further connection can be made, and receive all the same", async () => {
     const [, before = ""] = (await raw.config("GET", "maxclients")) as string[];
     await cache.set("key", 1);

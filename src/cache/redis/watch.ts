@@ -103,10 +103,9 @@ export class RedisWatch {
     return client;
   }
 
-  /** What changed, or null when everything was removed. */
+  /** What changed, or null when everything was removed: the server has forgotten who asked for what, so everybody looks and asks again. */
   #hear(names: unknown): void {
-    if (!Array.isArray(names)) return;
-    for (const name of names) this.#wake(String(name));
+    for (const name of Array.isArray(names) ? names : [...this.#waiting.keys()]) this.#wake(String(name));
   }
 
   async #check(pair: Promise<Pair> | undefined): Promise<void> {
