@@ -102,17 +102,63 @@ describe("redis cache whose server refuses a command", () => {
     for (const operation of [() => limited.set("key", 1), () => limited.getMessage("box")]) {
       const error = await refusalOf(operation());
       expect(error).toMatchObject({ code: "cache-refused", retryable: false, message: expect.stringContaining("NOPERM") });
-      expect(error.message).toContain("+@connection");
+      expect(error.message).toContain("+client|tracking");
     }
     await cache.publishToMailbox("box", 1);
     expect(await limited.getMessage("box")).toBe(1);
   });
 
-  it("says of WRONGTYPE which name holds something else", async () => {
+  it("says of what a script may not do that it is the user's ACL, in whatever words the server says it", async () => {
+    await raw.call("acl", "setuser", "limited", "on", ">pass", "~*", "+@all", "-@hash");
+    const limited = open({ port: Number(new URL(server.url).port), username: "limited", password: "pass" });
+    const error = await refusalOf(limited.increment("n"));
+    expect(error).toMatchObject({ code: "cache-refused", message: expect.stringMatching(/"n": its user may not do this.*\+hset/) });
+  });
+
+  it("says of WRONGTYPE which name holds something else, whatever asks for it", async () => {
     await raw.rpush("list", "1");
-    const error = await refusalOf(cache.get("list"));
-    expect(error).toMatchObject({ code: "cache-refused", retryable: false, message: expect.stringContaining("WRONGTYPE") });
-    expect(error.message).toMatch(/on "list": another client stored.*Delete or rename it/);
+    await raw.set("@text", "1");
+    await cache.set("fine", 1);
+    const operations: [about: string, operation: () => Promise<unknown>][] = [
+      ["list", () => cache.get("list")],
+      ["list", () => cache.getMany(["absent", "list", "fine"])],
+      ["list", () => cache.increment("list")],
+      ["list", () => cache.update("list", () => 1)],
+      ["@text", () => cache.peekMailbox("text")],
+      ["@text", () => cache.publishToMailbox("text", 1)],
+      ["@text", () => cache.getMessage("text")],
+    ];
+    for (const [about, operation] of operations) {
+      const error = await refusalOf(operation());
+      expect(error).toMatchObject({ code: "cache-refused", retryable: false, message: expect.stringContaining("WRONGTYPE") });
+      expect(error.message).toContain(` on "${about}": another client stored`);
+      expect(error.message).toMatch(/Delete or rename it/);
+    }
+    expect(await cache.getMany(["absent", "fine"])).toEqual({ fine: 1 });
+  });
+
+  it("names the key that is refused, also among many", async () => {
+    await raw.call("acl", "setuser", "limited", "on", ">pass", "~mine*", "~@mine*", "~%*", "+@all");
+    const limited = open({ port: Number(new URL(server.url).port), username: "limited", password: "pass" });
+    const values = new Map(["mine", "foreign"].map((key) => [key, { json: "1" }]));
+    const mailboxes = new Map([
+      ["mine", ["1"]],
+      ["alien", ["1"]],
+    ]);
+    const operations: [about: string, operation: () => Promise<unknown>][] = [
+      [' on "foreign":', () => limited.set("foreign", 1)],
+      [' on "foreign":', () => limited.setMany({ mine: 1, foreign: 2 })],
+      [' on "foreign":', () => limited.importState({ values, mailboxes: new Map() }, { exclusive: false })],
+      [' on "@mine", "@alien":', () => limited.importState({ values: new Map(), mailboxes }, { exclusive: false })],
+      [' on "foreign", "mine":', () => limited.getMany(["foreign", "mine"])],
+      [' on "a", "b", "c" and 2 more:', () => limited.getMany(["a", "b", "c", "d", "mine"])],
+    ];
+    for (const [about, operation] of operations) {
+      const error = await refusalOf(operation());
+      expect(error).toMatchObject({ code: "cache-refused", message: expect.stringContaining("NOPERM") });
+      expect(error.message).toContain(about);
+    }
+    expect(await raw.keys("*")).toEqual([]);
   });
 
   it("shows no password in any error", async () => {

@@ -18,7 +18,7 @@ import { parseRedisOptions, type RedisCacheOptions } from "./options.ts";
  * A message that is no JSON stays at the front of its mailbox.
  *
  * @throws AsimovError `invalid-options`. Operations reject with `cache-unavailable` (retryable; within about 5 seconds), `cache-refused`
- * (the server's own error, and what to do about it; nothing was changed), `cache-closed`, or `missing-package`
+ * (the server's own error, what to do about it, and whether anything was changed), `cache-closed`, or `missing-package`
  * @example
  * const cache = new RedisCache({ url: "redis://localhost:6379", defaultPrefix: "run-1" });
  * await cache.set("draft", { version: 1 });

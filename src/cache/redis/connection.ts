@@ -2,9 +2,16 @@
 import { cacheClosed } from "#cache/failures";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import type { RedisClient, RedisSettings } from "./options.ts";
-import { refusal } from "./refusals.ts";
+import { refusal, UNKNOWN_EFFECT } from "./refusals.ts";
 
-export type Command = readonly (string | number)[];
+/** A command with the stored names that it is about, which come first. */
+export interface Command {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly args?: readonly (string | number)[];
+}
+
+const wordsOf = ({ name, keys, args = [] }: Command): (string | number)[] => [name, ...keys, ...args];
 
 /** How long a command may take, reconnects included. */
 export const COMMAND_MS = 5_000;
@@ -40,7 +47,8 @@ export class RedisConnection {
   readonly #place: string;
   readonly #pending = new Set<(reason: unknown) => void>();
   #client: Promise<RedisClient> | undefined;
-  #trouble = "";
+  /** What the connection has met since it last was there. */
+  #trouble: Error | undefined;
   #closed = false;
 
   constructor(settings: RedisSettings) {
@@ -56,27 +64,37 @@ export class RedisConnection {
   /**
    * Sends a command in the order of the calls.
    *
-   * @param names the stored names that it is about, for its error
+   * @param names the stored names that it, or what the server replied, is about, for its error
    * @throws AsimovError `cache-unavailable`, `cache-refused`, `cache-closed` or `missing-package`
    */
-  async run<T>(send: (client: RedisClient) => Promise<unknown>, names: readonly string[] = []): Promise<T> {
+  async run<T>(
+    send: (client: RedisClient) => Promise<unknown>,
+    names: readonly string[] | ((refused: unknown) => readonly string[] | undefined) = [],
+  ): Promise<T> {
     const client = await this.client();
     try {
       return (await this.bounded(send(client), COMMAND_MS)) as T;
     } catch (error) {
-      throw this.explain(error, names);
+      throw this.explain(error, typeof names === "function" ? names(replyOf(error)) : names);
     }
+  }
+
+  /** Sends one command. */
+  send<T>(command: Command): Promise<T> {
+    const [name, ...args] = wordsOf(command);
+    return this.run((client) => client.call(String(name), ...args), command.keys);
   }
 
   /** All commands or none, without another client's in between. */
   async transaction(commands: readonly Command[]): Promise<unknown[]> {
     if (commands.length === 0) return [];
-    return this.run(async (client) => {
-      const replies = (await client.multi(commands.map((command) => [...command])).exec()) ?? [];
-      return replies.map(([error, reply]) => {
-        if (error !== null) throw error;
-        return reply;
-      });
+    const replies = await this.run<[Error | null, unknown][] | null>(
+      (client) => client.multi(commands.map(wordsOf)).exec(),
+      (error) => commands.find(({ keys: [key] }) => key !== undefined && key === firstArgument(error))?.keys,
+    );
+    return (replies ?? []).map(([error, reply], index) => {
+      if (error !== null) throw this.explain(error, commands[index]?.keys);
+      return reply;
     });
   }
 
@@ -119,11 +137,13 @@ export class RedisConnection {
     if (error instanceof AsimovError) return error;
     if (this.#closed) return cacheClosed();
     const refused = replyOf(error);
-    if (refused !== undefined) return refusal(this.#place, textOf(refused), names);
+    if (refused !== undefined) return refusal(this.#place, textOf(refused), { names });
     const lost = error instanceof Error && error.name === "MaxRetriesPerRequestError";
-    const details = [lost ? "no connection" : textOf(error), this.#trouble].filter((detail) => detail !== "").join("; ");
+    // Each time that ioredis tried to connect, the server was there, and refused.
+    if (lost && isReplyError(this.#trouble)) return refusal(this.#place, textOf(this.#trouble), { names, isUnknown: true });
+    const details = [lost ? "no connection" : textOf(error), troubleOf(this.#trouble)].filter((detail) => detail !== "").join("; ");
     return new AsimovError(
-      `Redis at ${this.#place} is not available: ${details}. Check that it runs and can be reached. Whether a write took effect is not known.`,
+      `Redis at ${this.#place} is not available: ${details}. Check that it runs and can be reached. ${UNKNOWN_EFFECT}`,
       { code: "cache-unavailable", retryable: true },
     );
   }
@@ -152,15 +172,25 @@ export class RedisConnection {
     const client: RedisClient =
       url === undefined ? new Redis({ host: "127.0.0.1", ...definedOf(server), ...tuning }) : new Redis(url, tuning);
     client.on("error", (error) => this.#note(error));
+    client.on("ready", () => {
+      this.#trouble = undefined;
+    });
     return client;
   }
 
   /** Without a listener ioredis would print the error. */
   #note(error: Error): void {
-    const code = (error as { code?: unknown }).code;
-    this.#trouble = typeof code === "string" ? code : error.message;
+    this.#trouble = error;
   }
 }
+
+function troubleOf(error: Error | undefined): string {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" ? code : error === undefined ? "" : textOf(error);
+}
+
+/** Of the command that an error of ioredis is about. */
+const firstArgument = (error: unknown): unknown => (error as { command?: { args?: unknown[] } } | undefined)?.command?.args?.[0];
 
 /** What the server replied, if it was the server; a transaction that it discarded holds the reason. */
 function replyOf(error: unknown): unknown {

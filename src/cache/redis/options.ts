@@ -12,7 +12,7 @@ export interface RedisClient {
   duplicate(override?: object): RedisClient;
   disconnect(): void;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "end", listener: () => void): unknown;
+  on(event: "end" | "ready", listener: () => void): unknown;
   on(event: "messageBuffer", listener: (channel: unknown, message: unknown) => void): unknown;
 }
 

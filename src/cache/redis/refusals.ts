@@ -14,6 +14,11 @@ interface Refusal {
 
 const word = (name: string): RegExp => new RegExp(`(?:^|[\\s:-])(?:${name})\\b`);
 
+/** What a user of the server must be allowed beside its keys: the hashes of this library, the channel that wakes receivers, and the commands. */
+export const REDIS_ACL =
+  "~%* &__redis__:invalidate +ping +info +client|id +client|tracking +multi +exec +eval +subscribe +scan +exists +get +mget +pttl " +
+  "+set +unlink +lrange +llen +rpush +lpush +lpop +hget +hset +hdel +pexpire";
+
 const REFUSALS: readonly Refusal[] = [
   {
     reply: word("MISCONF"),
@@ -39,9 +44,10 @@ const REFUSALS: readonly Refusal[] = [
     todo: "Give `username` and `password`, or write them into the `url`.",
   },
   {
-    reply: word("NOPERM"),
+    // Within a script, Redis 7 says it in other words.
+    reply: /(?:^|[\s:-])NOPERM\b|The user executing the script can't/,
     happened: "its user may not do this",
-    todo: "Allow it in the server's ACL: `+@read +@write +@scripting +@transaction +@connection` for these keys, and for `%*`.",
+    todo: `Allow it in the server's ACL: \`${REDIS_ACL}\` and \`~…\` for the keys, such as \`~team-a:*\` for the prefix "team-a".`,
   },
   {
     reply: word("WRONGTYPE"),
@@ -77,15 +83,30 @@ const OTHER: Refusal = {
   todo: "Check its version (6.2 or later) and its settings.",
 };
 
+/** Where a command may have been sent before the server refused what came after it. */
+export const UNKNOWN_EFFECT = "Whether a write took effect is not known.";
+
+/** How many names an error shows. */
+const MOST_NAMES = 3;
+
+interface About {
+  /** The stored names that the command was about. */
+  names?: readonly string[] | undefined;
+  /** Whether the command may have been sent before; default false: it was refused itself. */
+  isUnknown?: boolean;
+}
+
 /**
  * @param place the server
  * @param text what it replied, without the command's arguments
- * @param names the stored names that the command was about
  */
-export function refusal(place: string, text: string, names: readonly string[]): AsimovError {
+export function refusal(place: string, text: string, { names = [], isUnknown = false }: About): AsimovError {
   const { happened, todo, passes = false, away = false } = REFUSALS.find(({ reply }) => reply.test(text)) ?? OTHER;
-  const about = names.length === 0 ? "" : ` on ${names.map((name) => `"${name}"`).join(", ")}`;
-  return new AsimovError(`Redis at ${place} refused a command${about}: ${happened}. Nothing was changed. ${todo} It replied: ${text}`, {
+  const shown = names.slice(0, MOST_NAMES).map((name) => `"${name}"`);
+  const more = names.length - shown.length;
+  const about = shown.length === 0 ? "" : ` on ${shown.join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+  const effect = isUnknown ? UNKNOWN_EFFECT : "Nothing was changed.";
+  return new AsimovError(`Redis at ${place} refused a command${about}: ${happened}. ${effect} ${todo} It replied: ${text}`, {
     code: away ? "cache-unavailable" : "cache-refused",
     retryable: passes,
   });

@@ -50,15 +50,12 @@ export class RedisSpace implements Space {
   async read(keys: readonly string[]): Promise<(string | undefined)[]> {
     const [key] = keys;
     if (key !== undefined && keys.length === 1) return [await this.#text(this.#value(key))];
-    const pages = chunked(keys.map((name) => this.#value(name))).map((page) =>
-      this.#parts.connection.run<(string | null)[]>((client) => client.call("mget", ...page)),
-    );
-    return (await Promise.all(pages)).flat().map((text) => text ?? undefined);
+    return (await Promise.all(chunked(keys.map((name) => this.#value(name))).map((page) => this.#texts(page)))).flat();
   }
 
   peek(mailbox: string): Promise<string[]> {
     const stored = this.#mailbox(mailbox);
-    return this.#parts.connection.run((client) => client.call("lrange", stored, 0, -1), [stored]);
+    return this.#parts.connection.send({ name: "lrange", keys: [stored], args: [0, -1] });
   }
 
   async cut(): Promise<CacheState> {
@@ -66,9 +63,9 @@ export class RedisSpace implements Space {
     const stored = keys.map((key) => this.#value(key));
     const pages = chunked(stored);
     const replies = await this.#parts.connection.transaction([
-      ...pages.map((page) => ["mget", ...page]),
-      ...stored.map((key) => ["pttl", key]),
-      ...mailboxes.map((mailbox) => ["lrange", this.#mailbox(mailbox), 0, -1]),
+      ...pages.map((page) => ({ name: "mget", keys: page })),
+      ...stored.map((key) => ({ name: "pttl", keys: [key] })),
+      ...mailboxes.map((mailbox) => ({ name: "lrange", keys: [this.#mailbox(mailbox)], args: [0, -1] })),
     ]);
     const now = Date.now();
     const texts = (replies.slice(0, pages.length) as (string | null)[][]).flat();
@@ -88,9 +85,7 @@ export class RedisSpace implements Space {
     if (change !== undefined && changes.length === 1) {
       if ("removed" in change) return Number(await this.#parts.calls.once(remove, this.#value(change.removed), []));
       if ("json" in change) {
-        const [command] = this.#commands(changes);
-        const [name = "", ...args] = command ?? [];
-        await this.#parts.connection.run((client) => client.call(String(name), ...args), [this.#value(change.key)]);
+        for (const command of this.#commands(changes)) await this.#parts.connection.send(command);
         return 0;
       }
     }
@@ -127,7 +122,15 @@ export class RedisSpace implements Space {
   }
 
   async #text(stored: string): Promise<string | undefined> {
-    return (await this.#parts.connection.run<string | null>((client) => client.call("get", stored), [stored])) ?? undefined;
+    return (await this.#parts.connection.send<string | null>({ name: "get", keys: [stored] })) ?? undefined;
+  }
+
+  async #texts(page: readonly string[]): Promise<(string | undefined)[]> {
+    const texts = await this.#parts.connection.send<(string | null)[]>({ name: "mget", keys: page });
+    const absent = page.filter((_, index) => texts[index] === null);
+    // To MGET a key of another type is none; GET refuses it.
+    const isThere = absent.length > 0 && (await this.#parts.connection.send<number>({ name: "exists", keys: absent })) > 0;
+    return Promise.all(page.map((key, index) => texts[index] ?? (isThere ? this.#text(key) : undefined)));
   }
 
   /** What is removed comes first, many at a time. */
@@ -141,16 +144,16 @@ export class RedisSpace implements Space {
         const { key, json, expiresAt } = change;
         const stored = this.#value(key);
         const ttlMs = change.ttlMs ?? (expiresAt === undefined ? undefined : Math.ceil(expiresAt - Date.now()));
-        if (ttlMs === undefined) commands.push(["set", stored, json]);
-        else if (ttlMs > 0) commands.push(["set", stored, json, "PX", ttlMs]);
+        if (ttlMs === undefined) commands.push({ name: "set", keys: [stored], args: [json] });
+        else if (ttlMs > 0) commands.push({ name: "set", keys: [stored], args: [json, "PX", ttlMs] });
         else removed.push(stored);
       } else {
         const stored = this.#mailbox(change.mailbox);
         removed.push(stored);
-        for (const page of chunked(change.texts)) commands.push(["rpush", stored, ...page]);
+        for (const page of chunked(change.texts)) commands.push({ name: "rpush", keys: [stored], args: page });
       }
     }
-    return [...chunked(removed).map((page) => ["unlink", ...page]), ...commands];
+    return [...chunked(removed).map((page) => ({ name: "unlink", keys: page })), ...commands];
   }
 
   #value(key: string): string {

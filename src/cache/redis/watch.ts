@@ -62,7 +62,7 @@ export class RedisWatch {
       const length = await this.#connection.bounded(open.asker.call("llen", name), COMMAND_MS);
       if (Number(length) > 0) this.#wake(name);
     } catch (error) {
-      if (isReplyError(error)) this.#wake(name);
+      if (isReplyError(error)) this.#wake(name, this.#connection.explain(error, [name]));
       else this.#lose(pair);
     }
   }
