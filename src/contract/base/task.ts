@@ -71,10 +71,10 @@ const MOVE = Symbol.for("asimov-agents/Task.move");
  * const { status } = await agent.runTask(task);
  */
 export class Task<P = Record<string, unknown>> {
-  readonly type: string;
-  readonly objective: string;
+  declare readonly type: string;
+  declare readonly objective: string;
   /** A copy of what was given, frozen throughout; JSON. Default `{}`. */
-  readonly params: P;
+  declare readonly params: P;
   #id: string | undefined;
   #status: TaskStatus = TaskStatus.WAITING;
   #result: unknown;
@@ -97,9 +97,9 @@ export class Task<P = Record<string, unknown>> {
   constructor(init: { type: string; objective: string; params?: P; id?: string }) {
     const { type, objective, params, id } = parseOptions(initSchema, init, "Task");
     this.#id = id === undefined ? undefined : requireName(id, "task");
-    this.type = type;
-    this.objective = objective;
-    this.params = frozenJson(params ?? {}, "Task params") as P;
+    // The cache and snapshots have the task as it began: no module may make it another one.
+    const fixed = { type, objective, params: frozenJson(params ?? {}, "Task params") };
+    for (const [name, value] of Object.entries(fixed)) Object.defineProperty(this, name, { value, enumerable: true });
   }
 
   /** A UUID, unless another id was given; drawn when it is first asked for, since a Worker has no chance at the scope of its module. */

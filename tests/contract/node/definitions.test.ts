@@ -43,6 +43,27 @@ describe("task", () => {
     expect(task.params).toEqual({ list: [1] });
   });
 
+  it("is changed by nobody but its run: whatever its JSON holds can be neither set nor taken away", () => {
+    class Named extends Task {
+      readonly name = "mine";
+    }
+    for (const task of [new Task({ type: "t", objective: "o", params: { n: 1 } }), new Named({ type: "t", objective: "o" })]) {
+      const before = task.toJSON();
+      const open = task as unknown as Record<string, unknown>;
+      for (const name of [...Object.keys(before), "result", "error"]) {
+        const value = open[name];
+        expect(() => {
+          open[name] = "other";
+        }, name).toThrow(TypeError);
+        Reflect.deleteProperty(task, name);
+        expect(open[name]).toBe(value);
+      }
+      expect(task.toJSON()).toEqual(before);
+      const { type, objective, params } = task;
+      expect(structuredClone(task)).toMatchObject({ type, objective, params });
+    }
+  });
+
   it.each([
     [{ objective: "o" }, "type"],
     [{ type: "", objective: "o" }, "type"],
