@@ -6,7 +6,7 @@ import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
-import { parseOptions, signalSchema } from "./contract/base/options.ts";
+import { clockSchema, parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
@@ -34,7 +34,7 @@ import { FileSnapshotStore } from "./snapshot/file.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
 export interface AgentOptions {
-  /** Default `new MemoryCache()`. */
+  /** Default a `MemoryCache` with the agent's clock. */
   cache?: Cache;
   nodes?: Node[];
   /** Nodes that runs may add themselves: a run that had added one is restored with the definition given here. */
@@ -111,7 +111,7 @@ const agentSchema = z.strictObject({
   redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
   abortGraceMs: z.number().min(0).optional(),
   effectTimeoutMs: z.number().min(1).optional(),
-  clock: method<Clock>("now", "a Clock").optional(),
+  clock: clockSchema.optional(),
   ids: z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" }).optional(),
   budget: budgetSchema.optional(),
 });
@@ -149,7 +149,7 @@ export class Agent {
     requireDistinctNames(parsed.dynamicNodes ?? []);
     // A run that a module starts finds that module.
     followCalls();
-    this.cache = parsed.cache ?? new MemoryCache();
+    this.cache = parsed.cache ?? new MemoryCache(parsed.clock === undefined ? {} : { clock: parsed.clock });
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
     this.#store = parsed.snapshotStore;
     this.#inspect =

@@ -58,6 +58,10 @@ describe("architecture check", () => {
     ["a machine that reads the clock", { "machines/m.ts": "const at = () => Date.now();" }, "not pure: Date.now"],
     ["a machine that makes a date", { "machines/m.ts": "const at = new Date();" }, "not pure: new Date("],
     ["a machine that draws", { "machines/m.ts": "const id = crypto.randomUUID();" }, "not pure: crypto."],
+    ["an actor that has a timer of its own", { "actors/a.ts": "setTimeout(fire, 1);" }, "actors/a.ts takes setTimeout( from the platform"],
+    ["a client that reads the clock", { "src/clients/c.ts": "const at = Date.now();" }, "takes Date.now from the platform"],
+    ["a chain that draws an id", { "src/chain/c.ts": "const id = crypto.randomUUID();" }, "takes randomUUID from the platform"],
+    ["a driver that makes a date", { "src/cache/c.ts": "const at = new Date();" }, "takes new Date() from the platform"],
     ["a machine that provides itself", { "machines/m.ts": "export const n = m.provide({});" }, "machines/m.ts provides a machine"],
     ["an actor that starts one", { "actors/a.ts": "createActor(m);" }, "actors/a.ts starts an actor"],
     [

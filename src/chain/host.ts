@@ -2,6 +2,7 @@
 
 import type { Span } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
+import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
 import type { GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
@@ -242,7 +243,7 @@ export class ChainHost implements ToolChainHost {
   #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">): Answered {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
-    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser);
+    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.ids);
     const calls = blocks.flatMap((block) => {
       if (block.type !== "tool-use") return [];
       const { id, name, input, inputError } = block;
@@ -271,12 +272,18 @@ export class ChainHost implements ToolChainHost {
 function parsed(
   { blocks, text }: Pick<Generation, "blocks" | "text">,
   parser: NonNullable<ToolChainOptions["toolParser"]>,
+  ids: () => string,
 ): ContentBlock[] {
   const { text: rest, calls } = parser.parse(text);
-  const uses = calls.map(({ name, input, inputError }): ContentBlock => {
-    const id = `call_${crypto.randomUUID().slice(0, 8)}`;
-    return { type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) };
-  });
+  const uses = calls.map(
+    ({ name, input, inputError }): ContentBlock => ({
+      type: "tool-use",
+      id: newCallId(ids),
+      name,
+      input,
+      ...(inputError === undefined ? {} : { inputError }),
+    }),
+  );
   const thoughts = blocks.filter(({ type }) => type === "thinking");
   return [...thoughts, ...(rest === "" ? [] : [{ type: "text" as const, text: rest }]), ...uses];
 }

@@ -89,7 +89,7 @@ export abstract class InferenceClient {
       fetch: fetchOf(given),
       retry: retryPolicyOf(retry),
       rateLimiter: new RateLimiter(limits ?? {}, services.clock),
-      prices: priceLookup(prices),
+      prices: priceLookup(prices, services.clock),
       timeoutMs: timeoutMs ?? 3_600_000,
       limits: { maxBytes, maxLineBytes: Math.min(maxBytes, MAX_LINE_BYTES) },
       telemetry: this.#telemetry,
@@ -156,6 +156,7 @@ export abstract class InferenceClient {
         boundThinking: this.#capabilities.boundThinking,
         contextWindow: this.#capabilities.contextWindow,
         unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
+        ids: this.#settings.services.ids,
         stream: (asked, given) => this.#stream(asked, given, reader),
         answer: async (asked, given) => {
           const { call, output } = this.#prepare(asked, given, reader);

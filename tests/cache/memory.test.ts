@@ -1,11 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { Agent } from "asimov-agents";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MemoryCache } from "#cache/memory/cache";
 import { MemoryDriver } from "#cache/memory/driver";
 import { SharedStore } from "#cache/shared-store";
 import { AsimovError } from "#contract/base/errors";
+import type { Clock } from "#contract/base/services";
+import { ManualClock } from "../support/manual-clock.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -62,6 +65,21 @@ describe("memory cache", () => {
     vi.advanceTimersByTime(100_000);
     expect(vi.getTimerCount()).toBe(0);
     expect([...(await cache.keys())]).toEqual(["stays"]);
+  });
+
+  it("lets values expire and receivers wait by its clock, an agent's own cache by the agent's", async () => {
+    const clocks = [new ManualClock(), new ManualClock()];
+    const [own, agents] = clocks as [ManualClock, ManualClock];
+    const caches = [new MemoryCache({ clock: own }), new Agent({ clock: agents }).cache];
+    for (const [index, cache] of caches.entries()) {
+      await cache.set("key", 1, { ttlMs: 3_600_000 });
+      const received = cache.getMessage("box", { timeoutMs: 7_200_000 });
+      await clocks[index]?.pass(3_599_999);
+      expect(await cache.get("key")).toBe(1);
+      await clocks[index]?.pass(3_600_001);
+      expect([await cache.get("key", "gone"), await received]).toEqual(["gone", null]);
+    }
+    expect(() => new MemoryCache({ clock: {} as Clock })).toThrow(/clock: expected a Clock/);
   });
 
   it("leaves no timer behind a receive that was served, cancelled or closed", async () => {

@@ -8,6 +8,8 @@ import type { ClientOptions } from "#inference/call/call-settings";
 import type { Script, ScriptedTurn } from "#testing/script";
 import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
 import type { ServedRequest } from "#testing/servers/served-request";
+import { ManualClock } from "../support/manual-clock.ts";
+import { json, serveWire } from "../support/wire-server.ts";
 import { add, ask, CLIENT_ROWS, errorOf, isolateClients, once, twice } from "./client-rows.ts";
 import { partsOf } from "./provider-fixture.ts";
 
@@ -54,6 +56,15 @@ describe.each(CLIENT_ROWS)("every client: $name", ({ format, make, signs, tellsR
     expect(server.requests.map((request) => request.stream)).toEqual([false, true]);
     return { whole, streamed, parts };
   }
+
+  it("waits until the moment that it is asked to wait for, by its own clock", async () => {
+    const clock = new ManualClock(Date.parse("2040-01-01T00:00:00Z"));
+    const headers = { "retry-after": new Date(clock.now() + 90_000).toUTCString() };
+    const server = await serveWire((_, response) => json(response, 429, { error: { code: 429, message: "Slow down." } }, headers));
+    const error = await errorOf(make(server.url, { ...once, services: { clock } }).generate(ask()));
+    await server.close();
+    expect(error).toMatchObject({ status: 429, retryable: true, retryAfter: 90_000 });
+  });
 
   it("answers in text", async () => {
     const { whole, parts } = await both({ text: "Zwölf 🎉, and 日本." });

@@ -111,6 +111,23 @@ const SUPERVISOR = "actors/node-pool.ts";
 /** What would make a machine give another answer at its second run. */
 const IMPURE = /\b(?:Date\.now|Math\.random|randomUUID|process\.|performance\.|crypto\.|setTimeout|setInterval|fetch\()|\bnew Date\(/;
 
+/** The platform's own time, ids and chance, which come in by `Services`. */
+const PLATFORM =
+  /\b(?:Date\.now|performance\.|Math\.random|randomUUID|getRandomValues|hrtime|AbortSignal\.timeout)|\bnew Date\(\)|(?<![.\w])set(?:Timeout|Interval|Immediate)\(/;
+
+/** Where simulated time would be wrong, or there is none yet: see docs/design.md. */
+const OUTSIDE: Readonly<Record<string, RegExp>> = {
+  "the port itself": /^src\/contract\/base\/services\.ts$/,
+  "the thread, which timers and I/O share, and turns of its loop":
+    /^src\/(?:contract\/base\/turns|agent|inference\/call\/call-stream)\.ts$/,
+  "a task, which is made before any agent": /^src\/contract\/base\/task\.ts$/,
+  "a Redis server, its connections, and moments by its clock": /^src\/cache\/redis\//,
+  "the ages of files": /^src\/snapshot\/file\.ts$/,
+  "a header by which a request is known within this process": /^src\/inference\/vertex\/scoped-fetch\.ts$/,
+  "what somebody watches, and the sockets to it": /^src\/inspect\//,
+  "the laws of caches, and servers": /^src\/testing\//,
+};
+
 /** What the core must load without. */
 const LAZY = /^(?:ioredis|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
@@ -153,6 +170,9 @@ function codeFaults(file: string, code: string, room: Room): string[] {
   }
   const impure = file.startsWith("machines/") ? IMPURE.exec(code) : null;
   if (impure !== null) faults.push(`${file} is not pure: ${impure[0]}`);
+  const isInside = ANY.test(file) && !Object.values(OUTSIDE).some((files) => files.test(file));
+  const platform = isInside ? PLATFORM.exec(code) : null;
+  if (platform !== null) faults.push(`${file} takes ${platform[0]} from the platform; it comes in by Services`);
   return faults;
 }
 

@@ -5,7 +5,8 @@ import type { Affixes } from "#cache/keys";
 import { SharedStore } from "#cache/shared-store";
 import { StoredCache } from "#cache/stored-cache";
 import { brand } from "#contract/base/brand";
-import { parseOptions } from "#contract/base/options";
+import { clockSchema, parseOptions } from "#contract/base/options";
+import type { Clock } from "#contract/base/services";
 import { MemoryDriver } from "./driver.ts";
 
 export interface MemoryCacheOptions {
@@ -13,9 +14,15 @@ export interface MemoryCacheOptions {
   defaultPrefix?: string;
   /** The suffix of this view. Default: none. */
   defaultSuffix?: string;
+  /** By which values expire and receivers wait. Default the system's; the cache that an agent makes has the agent's. */
+  clock?: Clock;
 }
 
-const schema = z.strictObject({ defaultPrefix: z.string().optional(), defaultSuffix: z.string().optional() });
+const schema = z.strictObject({
+  defaultPrefix: z.string().optional(),
+  defaultSuffix: z.string().optional(),
+  clock: clockSchema.optional(),
+});
 
 /**
  * A cache that lives as long as the process, without any server. Views made with `withPrefix` and `withSuffix` share its store.
@@ -30,7 +37,12 @@ export class MemoryCache extends StoredCache<MemoryCache> {
   /** @internal A view of a store that is there already. */
   constructor(affixes: Affixes, store: SharedStore);
   constructor(options: MemoryCacheOptions | Affixes = {}, store?: SharedStore) {
-    super(store === undefined ? affixesOf(options) : (options as Affixes), store ?? new SharedStore(new MemoryDriver()));
+    if (store !== undefined) {
+      super(options as Affixes, store);
+      return;
+    }
+    const { defaultPrefix: prefix = "", defaultSuffix: suffix = "", clock } = parseOptions(schema, options, "MemoryCache options");
+    super({ prefix, suffix }, new SharedStore(new MemoryDriver(clock)));
   }
 
   get shared(): boolean {
@@ -40,11 +52,6 @@ export class MemoryCache extends StoredCache<MemoryCache> {
   protected viewOf(affixes: Affixes, store: SharedStore): MemoryCache {
     return new MemoryCache(affixes, store);
   }
-}
-
-function affixesOf(options: MemoryCacheOptions | Affixes): Affixes {
-  const { defaultPrefix = "", defaultSuffix = "" } = parseOptions(schema, options, "MemoryCache options");
-  return { prefix: defaultPrefix, suffix: defaultSuffix };
 }
 
 brand(MemoryCache, "MemoryCache");

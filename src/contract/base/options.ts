@@ -1,6 +1,7 @@
 /** Options are parsed once, by one schema; the message names the option, what was expected and what came. */
 import { z } from "zod";
 import { AsimovError } from "./errors.ts";
+import type { Clock } from "./services.ts";
 
 /** @throws AsimovError `invalid-options`, with every fault */
 export function parseOptions<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
@@ -25,3 +26,7 @@ function isSignal(value: unknown): value is AbortSignal {
 }
 
 export const signalSchema = z.custom<AbortSignal>(isSignal, { message: "expected an AbortSignal" });
+
+export const clockSchema = z.custom<Clock>((value) => typeof (value as Partial<Clock> | null)?.now === "function", {
+  message: "expected a Clock",
+});

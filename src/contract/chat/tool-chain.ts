@@ -92,6 +92,8 @@ export interface ChatModel {
   readonly contextWindow: number | undefined;
   /** Of a call that failed before its provider told what it used. */
   unused(): Usage;
+  /** See `Services`. */
+  readonly ids: () => string;
   stream(messages: ChatMessage[], options: GenerateOptions): InferenceStream;
   /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
   answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;

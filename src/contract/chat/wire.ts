@@ -67,6 +67,8 @@ export interface Fault {
   /** The detail is the library's own words, with nothing of the provider's in it: shown as it is. Default false. */
   isOwnDetail?: boolean;
   retryAfterMs?: number;
+  /** In place of that, the moment that was asked for, in milliseconds since 1970: whoever has the clock knows how far it is. */
+  retryAt?: number;
   requestId?: string;
   /** Overrides the code that follows from status and kind; see InferenceError. */
   code?: string;

@@ -43,12 +43,11 @@ export function toFault(error: unknown): Fault | undefined {
     return BROKEN_CHUNK.test(message) ? { kind: "retryable", code: "hostile-response", reason: "broken JSON" } : frameFault(message);
   }
   const told = headers instanceof Headers ? headers : undefined;
-  const wait = hasStatus && told !== undefined ? retryAfterOf(told, Date.now()) : undefined;
   const given = typeof type === "string" && type !== "" ? { type } : {};
   const fault = faultOfBody(body, { ...given, ...(hasStatus ? { status, advice: told?.get("x-should-retry") ?? null } : {}), errorCode });
   return {
     ...fault,
-    ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    ...(hasStatus && told !== undefined ? retryAfterOf(told) : {}),
     ...(typeof requestID === "string" ? { requestId: requestID } : {}),
   };
 }

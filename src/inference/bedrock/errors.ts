@@ -34,10 +34,9 @@ export function toFault(error: unknown): Fault | undefined {
   const detail = originalMessage ?? ownWords(messageOf(error));
   const httpStatus = $metadata?.httpStatusCode;
   const status = httpStatus !== undefined && httpStatus >= 300 ? httpStatus : undefined;
-  const retryAfterMs = $response?.headers === undefined ? undefined : retryAfterOf(headersOf($response.headers), Date.now());
   const facts = {
     ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...($response?.headers === undefined ? {} : retryAfterOf(headersOf($response.headers))),
     ...($metadata?.requestId === undefined ? {} : { requestId: $metadata.requestId }),
   };
   const isThrottled = /throttl|TooManyRequests/i.test(name);

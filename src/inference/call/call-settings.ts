@@ -1,6 +1,7 @@
 /** What a client is made with, as users write it and as its calls read it. */
 import { z } from "zod";
-import type { Clock, Services } from "#contract/base/services";
+import { clockSchema } from "#contract/base/options";
+import type { Services } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
 import type { Generation, Thinking } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
@@ -85,7 +86,7 @@ export const clientShape = {
   captureContent: z.boolean().optional(),
   services: z
     .strictObject({
-      clock: z.custom<Clock>((value) => typeof (value as Clock | null)?.now === "function", { message: "expected a Clock" }).optional(),
+      clock: clockSchema.optional(),
       ids: z.custom<() => string>(isFunction, { message: "expected a function" }).optional(),
       random: z.custom<() => number>(isFunction, { message: "expected a function" }).optional(),
     })

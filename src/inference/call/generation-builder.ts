@@ -1,6 +1,7 @@
 /** Puts one answer together from what a wire tells: the parts of a stream as they come, and the blocks that they add up to. */
 
 import { messageOf } from "#contract/base/errors";
+import { newCallId } from "#contract/chat/call-id";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
 import { type ContentBlock, type NativeData, textOf } from "#contract/chat/message";
 import type { Usage } from "#contract/chat/usage";
@@ -199,7 +200,7 @@ export class GenerationBuilder implements GenerationSink {
     const used = (id: string): boolean => this.#drafts.some((draft) => draft.id === id) || this.#about.takenIds.has(id);
     this.#toolCount += 1;
     if (given !== undefined && given !== "" && !used(given)) return given;
-    return `call_${this.#about.ids().replaceAll("-", "").slice(0, 24)}`;
+    return newCallId(() => this.#about.ids());
   }
 
   #blockOf({ kind, id, text, name, signature, data, value, inputError, isOpen }: Draft): ContentBlock | undefined {

@@ -7,7 +7,7 @@ import type { Generation, StreamPart } from "#contract/chat/generation";
 import { addUsage, NO_USAGE, totalTokens, UNTOLD_USAGE, type Usage } from "#contract/chat/usage";
 import { aborted, errorOf, exhausted, wireFaultIn } from "#inference/faults/fault-error";
 import { networkFault } from "#inference/faults/network-fault";
-import { delayBeforeRetry, pause } from "#inference/faults/retry";
+import { delayBeforeRetry, pause, waitOf } from "#inference/faults/retry";
 import { costOf, unusedAt } from "#inference/prices/prices";
 import { Attempt } from "./attempt.ts";
 import { endsOf } from "./call-ends.ts";
@@ -265,7 +265,10 @@ export class ModelCall {
     const own = stopped ?? wireFaultIn(thrown);
     if (own === undefined && thrown instanceof AsimovError) return thrown;
     const fault = own?.fault ?? wire.toFault(thrown) ?? networkFault(thrown);
-    const told = fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) };
+    const told = waitOf(
+      fault ?? { kind: "final", code: "inference-failed", detail: messageOf(thrown) },
+      this.#settings.services.clock.now(),
+    );
     return errorOf(this.#requestId === undefined ? told : { requestId: this.#requestId, ...told }, about);
   }
 

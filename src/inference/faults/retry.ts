@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { setLongTimeout } from "#contract/base/long-timer";
 import { type Clock, systemClock } from "#contract/base/services";
+import type { Fault } from "#contract/chat/wire";
 
 const MOST_DOUBLINGS = 50;
 
@@ -57,16 +58,18 @@ export function delayBeforeRetry(
   return Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failedAttempts - 1, MOST_DOUBLINGS)) * random();
 }
 
-/**
- * What `retry-after-ms` or `retry-after`, in seconds or as a date, asks for.
- *
- * @param now milliseconds since 1970
- * @returns milliseconds, never negative; `undefined` where nothing readable is asked
- */
-export function retryAfterOf(headers: Headers, now: number): number | undefined {
+/** What `retry-after-ms` or `retry-after`, in seconds or as a date, asks for; nothing where nothing readable is asked. */
+export function retryAfterOf(headers: Headers): Pick<Fault, "retryAfterMs" | "retryAt"> {
   const asked = headers.get("retry-after")?.trim();
-  const candidates = [numberIn(headers.get("retry-after-ms")), numberIn(asked, 1000), dateIn(asked, now)];
-  return candidates.find((ms) => ms !== undefined && ms >= 0);
+  const retryAfterMs = [numberIn(headers.get("retry-after-ms")), numberIn(asked, 1000)].find((ms) => ms !== undefined && ms >= 0);
+  if (retryAfterMs !== undefined) return { retryAfterMs };
+  const retryAt = dateIn(asked);
+  return retryAt === undefined ? {} : { retryAt };
+}
+
+/** The fault with a wait in place of a moment. @param now milliseconds since 1970 */
+export function waitOf({ retryAt, ...fault }: Fault, now: number): Fault {
+  return retryAt === undefined || fault.retryAfterMs !== undefined ? fault : { ...fault, retryAfterMs: Math.max(0, retryAt - now) };
 }
 
 function numberIn(text: string | null | undefined, unitMs = 1): number | undefined {
@@ -75,9 +78,9 @@ function numberIn(text: string | null | undefined, unitMs = 1): number | undefin
 }
 
 /** `Date.parse` takes almost anything with a number in it: only what starts as an HTTP date does, by its weekday, is read. */
-function dateIn(text: string | undefined, now: number): number | undefined {
+function dateIn(text: string | undefined): number | undefined {
   const at = text !== undefined && /^(?:mon|tue|wed|thu|fri|sat|sun)/i.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 /** Waits. Rejects with the signal's reason once that is aborted, at once when it is already. */

@@ -34,12 +34,12 @@ export function faultOfBody(body: unknown, about: { status?: number; headers?: H
   const reason = typeof name === "string" && name !== "" ? name : undefined;
   const detail = [message, error].find((value): value is string => typeof value === "string" && value !== "");
   const known = (Array.isArray(details) ? details : []).map((value) => record(value) as Detail);
-  const asked = about.headers === undefined ? undefined : retryAfterOf(about.headers, Date.now());
-  const retryAfterMs = known.map(({ retryDelay }) => durationOf(retryDelay)).find((ms) => ms !== undefined) ?? asked;
+  const retryAfterMs = known.map(({ retryDelay }) => durationOf(retryDelay)).find((ms) => ms !== undefined);
   const facts = {
     ...(status === undefined ? {} : { status }),
     ...(reason === undefined ? {} : { reason }),
     ...(detail === undefined ? {} : { detail }),
+    ...(about.headers === undefined ? {} : retryAfterOf(about.headers)),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
   if ((status ?? 400) < 500 && status !== 429 && isContextOverflow(detail ?? "")) return { kind: "context-length", ...facts };

@@ -36,10 +36,9 @@ export function toFault(error: unknown): Fault | undefined {
   const { status, headers, error: body, requestID } = error as SdkError;
   const told = headers instanceof Headers ? headers : undefined;
   if (typeof status !== "number") return body === undefined || body === null ? undefined : faultOfBody(body);
-  const wait = told === undefined ? undefined : retryAfterOf(told, Date.now());
   return {
     ...faultOfBody(body ?? messageOf(error), { status, advice: told?.get("x-should-retry") ?? null }),
-    ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    ...(told === undefined ? {} : retryAfterOf(told)),
     ...(typeof requestID === "string" ? { requestId: requestID } : {}),
   };
 }

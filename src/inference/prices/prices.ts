@@ -1,4 +1,5 @@
 /** What tokens cost: a table by model, or a function; a model that is in neither has no known price, which is not 0. */
+import type { Clock } from "#contract/base/services";
 import { NO_USAGE, UNTOLD_USAGE, type Usage } from "#contract/chat/usage";
 import type { ModelPrice, PriceTable, TokenPrice } from "./model-price.ts";
 import { DEFAULT_PRICES, REGIONAL_PRICES } from "./price-table.ts";
@@ -14,14 +15,16 @@ function plainModelId(model: string): string {
     .replace(/-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$/, "");
 }
 
-function priceOf(provider: string, model: string, table: PriceTable): ModelPrice | undefined {
+type Lookup = (provider: string, model: string) => ModelPrice | undefined;
+
+function priceOf(provider: string, model: string, table: PriceTable, clock: Clock): ModelPrice | undefined {
   const plain = plainModelId(model);
   const key = [`${provider}/${model}`, model, `${provider}/${plain}`, plain].find((name) => Object.hasOwn(table, name));
-  return key === undefined ? undefined : priceToday(table[key] as ModelPrice);
+  return key === undefined ? undefined : priceToday(table[key] as ModelPrice, clock);
 }
 
-function priceToday(price: ModelPrice): ModelPrice {
-  return price.later !== undefined && Date.now() >= Date.parse(price.later.from) ? price.later : price;
+function priceToday(price: ModelPrice, clock: Clock): ModelPrice {
+  return price.later !== undefined && clock.now() >= Date.parse(price.later.from) ? price.later : price;
 }
 
 /** Whose prices the table holds; a server of one's own costs what its owner says. */
@@ -34,13 +37,13 @@ const BEDROCK_CLAUDE = /^(?:arn:aws|(?:[a-z-]+\.)?anthropic\.)/;
 const isRegional = (provider: string, model: string): boolean =>
   (provider === "aws.bedrock" || (provider === "anthropic" && BEDROCK_CLAUDE.test(model))) && !/^(?:arn:.*\/)?global\./.test(model);
 
-export function priceLookup(prices: Prices | undefined): (provider: string, model: string) => ModelPrice | undefined {
+export function priceLookup(prices: Prices | undefined, clock: Clock): Lookup {
   if (typeof prices === "function") return prices;
-  if (prices !== undefined) return (provider, model) => priceOf(provider, model, prices);
+  if (prices !== undefined) return (provider, model) => priceOf(provider, model, prices, clock);
   return (provider, model) => {
     if (!PRICED.test(provider)) return undefined;
-    const regional = isRegional(provider, model) ? priceOf(provider, model, REGIONAL_PRICES) : undefined;
-    return regional ?? priceOf(provider, model, DEFAULT_PRICES);
+    const regional = isRegional(provider, model) ? priceOf(provider, model, REGIONAL_PRICES, clock) : undefined;
+    return regional ?? priceOf(provider, model, DEFAULT_PRICES, clock);
   };
 }
 

@@ -110,7 +110,6 @@ function faultIn(body: unknown, headers: Headers): Fault | undefined {
   const [reason] = words;
   const detail = [message, error].find((value): value is string => typeof value === "string");
   const requestId = headers.get("request-id") ?? headers.get("x-request-id");
-  const retryAfterMs = retryAfterOf(headers, Date.now());
   const mayPass =
     !words.some((word) => SPENT.test(word)) &&
     (status === undefined ? !words.some((word) => LASTING.test(word)) : [408, 409, 429].includes(status) || status >= 500);
@@ -120,7 +119,7 @@ function faultIn(body: unknown, headers: Headers): Fault | undefined {
     ...(reason === undefined ? {} : { reason }),
     ...(detail === undefined ? {} : { detail }),
     ...(requestId === null ? {} : { requestId }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...retryAfterOf(headers),
   };
 }
 

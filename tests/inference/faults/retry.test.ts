@@ -3,10 +3,10 @@ import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parseOptions } from "#contract/base/options";
-import { delayBeforeRetry, pause, retryAfterOf, retryPolicyOf, retrySchema } from "#inference/faults/retry";
+import { delayBeforeRetry, pause, retryAfterOf, retryPolicyOf, retrySchema, waitOf } from "#inference/faults/retry";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
-const asked = (headers: Record<string, string>) => retryAfterOf(new Headers(headers), NOW);
+const asked = (headers: Record<string, string>) => waitOf({ kind: "retryable", ...retryAfterOf(new Headers(headers)) }, NOW).retryAfterMs;
 const almostOne = () => 1 - Number.EPSILON;
 
 describe("delay before a retry", () => {

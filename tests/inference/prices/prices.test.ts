@@ -1,11 +1,13 @@
 /** What a call costs, by tables with negatives: a price that is not known is never 0, and no model is priced as another. */
 import fc from "fast-check";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { ModelPrice } from "#inference/prices/model-price";
 import { costOf, priceLookup } from "#inference/prices/prices";
+import { ManualClock } from "../../support/manual-clock.ts";
 
-const listed = priceLookup(undefined);
+const clock = new ManualClock();
+const listed = priceLookup(undefined, clock);
 const usage = (fields: Partial<Usage>): Usage => ({ ...NO_USAGE, ...fields });
 
 describe("prices", () => {
@@ -58,15 +60,12 @@ describe("prices", () => {
   });
 
   it("takes an announced price from its day on, and not before", () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
-    onTestFinished(() => {
-      vi.useRealTimers();
-    });
-    vi.setSystemTime("2026-12-31T23:59:59Z");
-    expect(listed("gcp.gemini", "gemini-3.8-flash")).toMatchObject({ input: 0.75, output: 3.75, cacheRead: 0.075 });
-    vi.setSystemTime("2027-01-01T00:00:00Z");
-    expect(listed("gcp.vertex_ai", "gemini-3.8-flash")).toMatchObject({ input: 1.5, output: 7.5, cacheRead: 0.15 });
-    const own = priceLookup({ m: { input: 1, output: 1, later: { from: "2027-01-02", input: 2, output: 2 } } });
+    const at = (moment: string) => new ManualClock(Date.parse(moment));
+    const before = priceLookup(undefined, at("2026-12-31T23:59:59Z"));
+    expect(before("gcp.gemini", "gemini-3.8-flash")).toMatchObject({ input: 0.75, output: 3.75, cacheRead: 0.075 });
+    const then = at("2027-01-01T00:00:00Z");
+    expect(priceLookup(undefined, then)("gcp.vertex_ai", "gemini-3.8-flash")).toMatchObject({ input: 1.5, output: 7.5, cacheRead: 0.15 });
+    const own = priceLookup({ m: { input: 1, output: 1, later: { from: "2027-01-02", input: 2, output: 2 } } }, then);
     expect(own("mine", "m")?.input).toBe(1);
   });
 
@@ -91,7 +90,7 @@ describe("prices", () => {
 
   it("finds the exact id before the plain one, and the provider's before everybody's", () => {
     const price = (input: number): ModelPrice => ({ input, output: 1 });
-    const find = priceLookup({ "m-20260101": price(1), m: price(2), "vllm/m": price(3), "vllm/m-20260101": price(4) });
+    const find = priceLookup({ "m-20260101": price(1), m: price(2), "vllm/m": price(3), "vllm/m-20260101": price(4) }, clock);
     expect(find("vllm", "m-20260101")?.input).toBe(4);
     expect(find("ollama", "m-20260101")?.input).toBe(1);
     expect(find("vllm", "m-20260202")?.input).toBe(3);
@@ -100,18 +99,19 @@ describe("prices", () => {
   });
 
   it("does not price claude-sonnet-5-5 by claude-sonnet-5", () => {
-    const find = priceLookup({ "claude-sonnet-5": { input: 1, output: 1 } });
+    const find = priceLookup({ "claude-sonnet-5": { input: 1, output: 1 } }, clock);
     expect(find("anthropic", "claude-sonnet-5-20260301")?.input).toBe(1);
     expect(find("anthropic", "claude-sonnet-5-5")).toBeUndefined();
     expect(find("anthropic", "claude-sonnet-5-5-20260301")).toBeUndefined();
   });
 
   it("knows nothing besides a table of the user's own", () => {
-    expect(priceLookup({})("anthropic", "claude-sonnet-5-5")).toBeUndefined();
+    expect(priceLookup({}, clock)("anthropic", "claude-sonnet-5-5")).toBeUndefined();
   });
 
   it("asks a function with provider and model", () => {
-    const find = priceLookup((provider, model) => (provider === "mine" && model === "m" ? { input: 0, output: 0 } : undefined));
+    const known = (provider: string, model: string) => (provider === "mine" && model === "m" ? { input: 0, output: 0 } : undefined);
+    const find = priceLookup(known, clock);
     expect(find("mine", "m")).toEqual({ input: 0, output: 0 });
     expect(find("mine", "n")).toBeUndefined();
   });
