@@ -111,12 +111,13 @@ export function runTools(hostOf: HostOf<ToolChainHost>): EffectLogic<Input, Tool
         case "tools.abort": {
           const { live, input, ended } = snapshot;
           live.controller.abort(new DOMException("The chain was aborted.", "AbortError"));
-          live.cancelGrace = setLongTimeout(GRACE_MS, () => {
+          const giveUp = (): void => {
             for (const [key, id] of live.running) {
               live.running.delete(key);
               if (!live.isStopped) relay(scope, scope.self, { type: "tool.ended", key, outcome: aborted(id) });
             }
-          });
+          };
+          live.cancelGrace = setLongTimeout(GRACE_MS, giveUp, hostOf(scope.self).clock);
           const unstarted = (input?.orders ?? []).filter(({ idempotencyKey: key }) => !live.running.has(key) && !hasEnded(ended, key));
           const refused = unstarted.map(({ id, idempotencyKey: key }) => ({ key, outcome: aborted(id) }));
           return settle({ ...snapshot, ended: [...ended, ...refused] }, scope);

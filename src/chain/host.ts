@@ -1,5 +1,6 @@
 /** What the actors of one chain need: the model and its answers as plain data, the tools, and the conversation. */
 
+import type { Clock } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
 import { newCallId } from "#contract/chat/call-id";
@@ -41,6 +42,7 @@ export interface ChainParts {
 export class ChainHost implements ToolChainHost {
   readonly model: ChatModel;
   readonly maxParallelTools: number;
+  readonly clock: Clock;
   readonly span: Span;
   /** The conversation that was given, as the chain's state holds it. */
   readonly texts: readonly string[];
@@ -62,6 +64,7 @@ export class ChainHost implements ToolChainHost {
     const { model, tools, own, scope, given } = parts;
     this.model = model;
     this.maxParallelTools = own.maxParallelTools ?? 8;
+    this.clock = model.services.clock;
     this.texts = given.map((message) => JSON.stringify(message));
     this.#parts = parts;
     this.#middlewares = own.middlewares ?? [];
@@ -243,7 +246,7 @@ export class ChainHost implements ToolChainHost {
   #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">): Answered {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
-    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.ids);
+    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.services.ids);
     const calls = blocks.flatMap((block) => {
       if (block.type !== "tool-use") return [];
       const { id, name, input, inputError } = block;

@@ -86,7 +86,7 @@ export async function runToolChain(
   const signals = [call.signal, scope?.signal].filter((signal) => signal !== undefined);
   const loaded = checkpoint === undefined ? undefined : await unlessAborted(checkpoint.load(), signals, model);
   const kept = readKeptChain(loaded, own.idempotencyKey);
-  const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? model.ids();
+  const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? model.services.ids();
   const host = new ChainHost({ model, tools, own, call, scope, given: messages });
   const span = host.span;
   try {

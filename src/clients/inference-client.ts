@@ -156,7 +156,7 @@ export abstract class InferenceClient {
         boundThinking: this.#capabilities.boundThinking,
         contextWindow: this.#capabilities.contextWindow,
         unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
-        ids: this.#settings.services.ids,
+        services: this.#settings.services,
         stream: (asked, given) => this.#stream(asked, given, reader),
         answer: async (asked, given) => {
           const { call, output } = this.#prepare(asked, given, reader);

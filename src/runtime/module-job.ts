@@ -202,7 +202,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
 
   /** One result: of the module's promise, or the next yield of its generator. */
   #produce(): unknown {
-    const { generators, abortGraceMs } = this.#host;
+    const { generators, abortGraceMs, clock } = this.#host;
     const running = generators.get(this.#key);
     if (running !== undefined) return this.#next(running.generator);
     const context = this.#context as Context;
@@ -212,7 +212,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     const close = (): Promise<void> => {
       // What it does last is in time.
       context.gate.reopen();
-      return closeGenerator(started, abortGraceMs).finally(() => context.gate.close());
+      return closeGenerator(started, abortGraceMs, clock).finally(() => context.gate.close());
     };
     generators.set(this.#key, { generator: started, context, close });
     return this.#next(started);
@@ -270,7 +270,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     const error: unknown = stop?.error ?? thrown;
     // A generator that was stopped is in an unknown place: the next attempt starts another.
     const generator = stop === undefined ? undefined : this.#forgetGenerator();
-    if (generator !== undefined) void closeGenerator(generator, this.#host.abortGraceMs);
+    if (generator !== undefined) void closeGenerator(generator, this.#host.abortGraceMs, this.#host.clock);
     if (stop === undefined) this.#host.threw(this.order, thrown);
     const text = shownMessageOf(error);
     const known = asimovErrorOf(error);

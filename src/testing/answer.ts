@@ -1,4 +1,5 @@
 /** A scripted turn worked out: the blocks of an answer, cut into chunks, with its usage; the same for every wire. */
+import { systemClock } from "#contract/base/services";
 import type { FinishReason } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
 import { pause } from "#inference/faults/retry";
@@ -151,7 +152,7 @@ export async function* pacedSteps(answer: Answer, signal: AbortSignal): AsyncGen
   let isFirst = true;
   for (const step of stepsOf(answer)) {
     if (step.type === "delta") {
-      if (!isFirst && answer.chunkDelayMs > 0) await pause(answer.chunkDelayMs, signal);
+      if (!isFirst && answer.chunkDelayMs > 0) await pause(answer.chunkDelayMs, signal, systemClock);
       isFirst = false;
     }
     yield step;
@@ -160,5 +161,5 @@ export async function* pacedSteps(answer: Answer, signal: AbortSignal): AsyncGen
 
 /** Waits for as long as the script says, before the answer starts. @throws the signal's reason */
 export async function untilAnswer({ delayMs }: Answer, signal: AbortSignal): Promise<void> {
-  if (delayMs > 0) await pause(delayMs, signal);
+  if (delayMs > 0) await pause(delayMs, signal, systemClock);
 }

@@ -1,5 +1,5 @@
 /** A timer that keeps its time for any duration: the platform's own fires at once past 24.8 days. */
-import { type Clock, systemClock } from "./services.ts";
+import type { Clock } from "./services.ts";
 
 /** The longest delay that `setTimeout` honours: 2^31 - 1 milliseconds. */
 const LONGEST_STEP_MS = 2_147_483_647;
@@ -9,9 +9,9 @@ const LONGEST_STEP_MS = 2_147_483_647;
  *
  * @returns a function that cancels the timer; harmless after it fired
  * @example
- * const cancel = setLongTimeout(30 * 24 * 3_600_000, () => remind());
+ * const cancel = setLongTimeout(30 * 24 * 3_600_000, () => remind(), clock);
  */
-export function setLongTimeout(ms: number, fire: () => void, clock: Clock = systemClock): () => void {
+export function setLongTimeout(ms: number, fire: () => void, clock: Clock): () => void {
   let left = ms;
   let timer: unknown;
   const arm = (): void => {

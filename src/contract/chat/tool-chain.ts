@@ -1,5 +1,6 @@
 /** Chains of tool calls: what may be asked of one, and what it gives. */
 
+import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import type { Checkpoint } from "./call-scope.ts";
 import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
@@ -92,8 +93,7 @@ export interface ChatModel {
   readonly contextWindow: number | undefined;
   /** Of a call that failed before its provider told what it used. */
   unused(): Usage;
-  /** See `Services`. */
-  readonly ids: () => string;
+  readonly services: Pick<Services, "clock" | "ids">;
   stream(messages: ChatMessage[], options: GenerateOptions): InferenceStream;
   /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
   answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;
@@ -137,6 +137,7 @@ export type TurnAnswer =
 
 /** What the actors of a chain ask of whoever runs it. */
 export interface ToolChainHost {
+  readonly clock: Clock;
   readonly maxParallelTools: number;
   ask(messages: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer>;
   runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome>;

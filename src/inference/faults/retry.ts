@@ -1,7 +1,7 @@
 /** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
 import { z } from "zod";
 import { setLongTimeout } from "#contract/base/long-timer";
-import { type Clock, systemClock } from "#contract/base/services";
+import type { Clock } from "#contract/base/services";
 import type { Fault } from "#contract/chat/wire";
 
 const MOST_DOUBLINGS = 50;
@@ -84,7 +84,7 @@ function dateIn(text: string | undefined): number | undefined {
 }
 
 /** Waits. Rejects with the signal's reason once that is aborted, at once when it is already. */
-export function pause(ms: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
+export function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const onAbort = (): void => {

@@ -3,6 +3,7 @@ import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parseOptions } from "#contract/base/options";
+import { systemClock } from "#contract/base/services";
 import { delayBeforeRetry, pause, retryAfterOf, retryPolicyOf, retrySchema, waitOf } from "#inference/faults/retry";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -92,7 +93,7 @@ describe("retry-after", () => {
 describe("pause", () => {
   it("ends after its time and leaves no listener", async () => {
     const { signal } = new AbortController();
-    await pause(1, signal);
+    await pause(1, signal, systemClock);
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
@@ -100,7 +101,7 @@ describe("pause", () => {
     vi.useFakeTimers();
     try {
       const controller = new AbortController();
-      const waiting = pause(3_600_000, controller.signal);
+      const waiting = pause(3_600_000, controller.signal, systemClock);
       const outcome = expect(waiting).rejects.toBe("enough");
       expect(vi.getTimerCount()).toBe(1);
       controller.abort("enough");
@@ -113,6 +114,6 @@ describe("pause", () => {
   });
 
   it("does not begin with a signal that is aborted already", async () => {
-    await expect(pause(3_600_000, AbortSignal.abort("before"))).rejects.toBe("before");
+    await expect(pause(3_600_000, AbortSignal.abort("before"), systemClock)).rejects.toBe("before");
   });
 });
