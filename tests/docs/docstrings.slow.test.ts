@@ -25,6 +25,7 @@ declare global {
   const tools: Tool[];
   const add: Tool;
   const cache: MemoryCache;
+  const clock: NonNullable<import("asimov-agents").AgentOptions["clock"]>;
   const host: never;
   const machine: import("xstate").AnyStateMachine;
   const myActors: never;
