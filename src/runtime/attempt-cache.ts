@@ -1,6 +1,6 @@
 /** A module's view of a cache: the cache itself, as long as the attempt runs; waiting for a message counts as waiting, not as work. */
 import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
-import type { AttemptGate } from "./attempt-gate.ts";
+import { type AttemptGate, unheard } from "./attempt-gate.ts";
 
 export interface AttemptWaits {
   readonly gate: AttemptGate;
@@ -23,31 +23,31 @@ export class AttemptCache extends Cache {
   }
 
   get<T>(key: string, ...rest: [defaultValue?: T, options?: CacheReadOptions]): Promise<T> {
-    return this.#inner.get<T>(key, ...rest);
+    return unheard(this.#inner.get<T>(key, ...rest));
   }
 
   getMany(keys: readonly string[]): Promise<Record<string, unknown>> {
-    return this.#inner.getMany(keys);
+    return unheard(this.#inner.getMany(keys));
   }
 
   getAll(): Promise<Record<string, unknown>> {
-    return this.#inner.getAll();
+    return unheard(this.#inner.getAll());
   }
 
   keys(): Promise<Set<string>> {
-    return this.#inner.keys();
+    return unheard(this.#inner.keys());
   }
 
   peekMailbox<T>(mailbox: string): Promise<T[]> {
-    return this.#inner.peekMailbox<T>(mailbox);
+    return unheard(this.#inner.peekMailbox<T>(mailbox));
   }
 
   mailboxes(): Promise<Set<string>> {
-    return this.#inner.mailboxes();
+    return unheard(this.#inner.mailboxes());
   }
 
   exportState(): Promise<CacheState> {
-    return this.#inner.exportState();
+    return unheard(this.#inner.exportState());
   }
 
   set(key: string, value: unknown, options?: CacheWriteOptions): Promise<void> {

@@ -4,6 +4,12 @@
  */
 import { AsimovError } from "#contract/base/errors";
 
+/** A promise that ends no process where nobody listens: a module may leave behind whatever it began. Whoever listens gets its rejection. */
+export function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
 export class AttemptGate {
   #isOpen = true;
   #controller: AbortController | undefined;
@@ -26,12 +32,9 @@ export class AttemptGate {
     if (!this.#isOpen) throw this.#error(what);
   }
 
-  /** Does the work of a caller that is in time; rejects otherwise, and ends no process where nobody listens. */
+  /** Does the work of a caller that is in time; rejects otherwise. */
   through<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#isOpen) return work();
-    const refused = Promise.reject<T>(this.#error(what));
-    refused.catch(() => {});
-    return refused;
+    return unheard(this.#isOpen ? work() : Promise.reject(this.#error(what)));
   }
 
   close(): void {

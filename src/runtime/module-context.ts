@@ -11,7 +11,7 @@ import type { Node } from "#contract/node/node";
 import type { ModuleHost } from "#contract/run/host";
 import type { Cache } from "#contract/store/cache";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
-import { AttemptGate } from "./attempt-gate.ts";
+import { AttemptGate, unheard } from "./attempt-gate.ts";
 
 /** What differs from one visit to the next. */
 export interface ContextVisit {
@@ -93,7 +93,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   get evaluate(): ModuleContext["evaluate"] {
-    return (condition) => this.#host.evaluate(condition);
+    return (condition) => unheard(this.#host.evaluate(condition));
   }
 
   get checkpoint(): Checkpoint {
@@ -133,7 +133,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   wait<T>(work: () => Promise<T>): Promise<T> {
-    return this.#visit.wait(work);
+    return unheard(this.#visit.wait(work));
   }
 
   abort(reason: Error): void {

@@ -136,6 +136,89 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
   });
 });
 
+describe("what a module has begun and does not wait for", () => {
+  /** Everything of a context that gives a promise. */
+  const begun = ({ cache, checkpoint, evaluate }: ModuleContext): Promise<unknown>[] => [
+    ...[cache, cache.withPrefix("p"), cache.withSuffix("s")].flatMap((view) => [
+      view.get("never"),
+      view.getMany(["never"]),
+      view.getAll(),
+      view.keys(),
+      view.peekMailbox("box"),
+      view.mailboxes(),
+      view.exportState(),
+      view.set("key", 1),
+      view.setMany({ key: 1 }),
+      view.delete("key"),
+      view.clear(),
+      view.update("key", () => 1n as never),
+      view.increment("key", Number.NaN),
+      view.publishToMailbox("other", 1),
+      view.getMessage("box"),
+      view.getMessage("box", { timeoutMs: 60_000 }),
+    ]),
+    checkpoint.save(1n),
+    checkpoint.load(),
+    evaluate("("),
+  ];
+
+  /** Answers as it should until it is told to be late: then all it is asked is refused when the run is over. */
+  function lateCache(): { cache: MemoryCache; beLate(): void; refuse(): void } {
+    const over = deferred();
+    let isLate = false;
+    const handler: ProxyHandler<MemoryCache> = {
+      get(cache, name) {
+        const member: unknown = Reflect.get(cache, name, cache);
+        if (typeof member !== "function") return member;
+        if (name === "withPrefix" || name === "withSuffix") return (affix: string) => new Proxy(cache[name](affix), handler);
+        if (isLate) return () => over.promise.then(() => Promise.reject(new Error("closed")));
+        return member.bind(cache);
+      },
+    };
+    return {
+      cache: new Proxy(new MemoryCache(), handler),
+      beLate() {
+        isLate = true;
+      },
+      refuse: over.resolve,
+    };
+  }
+
+  it.each([
+    ["that gave its result", async () => success(), false],
+    ["that threw", () => Promise.reject(new Error("over")), false],
+    ["that was cancelled, and left behind", () => new Promise(() => {}), true],
+  ])("ends no process: an attempt %s", async (_, end, isCancelled) => {
+    for (const isLate of [false, true]) {
+      const { cache, beLate, refuse } = lateCache();
+      const settled: PromiseSettledResult<unknown>[] = [];
+      const unhandled = await unhandledDuring(async () => {
+        let all: Promise<unknown>[] = [];
+        const leaves = nodeOf(
+          "leaves",
+          [],
+          (context) => {
+            if (isLate) beLate();
+            all = begun(context);
+            if (isCancelled) queueMicrotask(() => void run.cancel());
+            return end();
+          },
+          { nodeConfig: { maxRetries: 1 } },
+        );
+        const run = new Agent({ cache, abortGraceMs: 5, effectTimeoutMs: 20, nodes: [leaves] }).start(newTask());
+        await run.outcome;
+        refuse();
+        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+        settled.push(...(await Promise.allSettled(all)));
+      });
+      expect(unhandled).toEqual([]);
+      // Whoever listens hears it all the same.
+      const refusals = settled.filter(({ status }) => status === "rejected").length;
+      expect(refusals).toBeGreaterThan(isLate ? 3 * 16 : 3 * 5);
+    }
+  });
+});
+
 describe("a change of a value", () => {
   it("that is decided after its attempt has ended does not take place", async () => {
     const cache = new MemoryCache();
