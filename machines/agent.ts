@@ -128,6 +128,12 @@ const cancellation = ({ reason = "The run was cancelled.", code = "cancelled" }:
   code,
 });
 
+const unpublished = ({ mailbox, error }: { mailbox: string; error: string }): Fault => ({
+  status: "error",
+  error: `Mailbox "${mailbox}": ${error}`,
+  code: "publish-failed",
+});
+
 const graphOf = ({ path }: AgentMachineContext): string => (path.length === 0 ? "The run" : `The graph of node "${path.at(-1)}"`);
 
 /** Keeps, tells and publishes what went wrong: the context that follows from it. */
@@ -283,18 +289,11 @@ export const agentMachine = setup({
     "message.publish": { actions: { type: "publish", params: ({ event }) => event } },
     "message.published": { actions: "countPublished" },
     "message.failed": [
-      { guard: { type: "isErrorMailbox", params: ({ event }) => event }, actions: "countPublished" },
       {
-        actions: [
-          "countPublished",
-          {
-            type: "report",
-            params: ({ event }) => ({
-              faults: [{ status: "error", error: `Mailbox "${event.mailbox}": ${event.error}`, code: "publish-failed" }],
-            }),
-          },
-        ],
+        guard: { type: "isErrorMailbox", params: ({ event }) => event },
+        actions: ["countPublished", { type: "reportUnpublished", params: ({ event }) => ({ faults: [unpublished(event)] }) }],
       },
+      { actions: ["countPublished", { type: "report", params: ({ event }) => ({ faults: [unpublished(event)] }) }] },
     ],
     "node.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) } },
     "snapshot.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [event.fault] }) } },

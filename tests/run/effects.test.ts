@@ -35,7 +35,7 @@ describe("a cache that never answers", () => {
     cache.isSilent = true;
     const { status, errors } = await new Agent({ cache, ...going, nodes: [nodeOf("a")] }).runTask(newTask());
     expect(status).toBe("FAILED");
-    expect(errors).toMatchObject([{ code: "effect-timeout" }, { code: "effect-timeout" }]);
+    expect(errors).toMatchObject([{ code: "effect-timeout" }, { code: "publish-failed" }, { code: "effect-timeout" }]);
     expect(errors[0]?.error).toMatch(/task.*no answer.*20 ms.*effectTimeoutMs/s);
   });
 
@@ -66,13 +66,11 @@ describe("a cache that never answers", () => {
     const publishes = nodeOf("publishes", ["silences"], undefined, { outputMailbox: "out" });
     const { status, errors } = await new Agent({ cache, ...going, nodes: [silencing(cache), publishes] }).runTask(newTask());
     expect(status).toBe("COMPLETE");
-    expect(errors.map(({ code, error }) => [code, error])).toEqual(
-      [
-        ["publish-failed", expect.stringContaining("out")],
-        ["publish-failed", expect.stringContaining("agent_error")].slice(0, 0),
-        ["effect-timeout", expect.stringContaining("The end was not published")],
-      ].filter((entry) => entry.length > 0),
-    );
+    expect(errors.map(({ code, error }) => [code, error])).toEqual([
+      ["publish-failed", expect.stringContaining("out")],
+      ["publish-failed", expect.stringContaining("agent_error")],
+      ["effect-timeout", expect.stringContaining("The end was not published")],
+    ]);
   });
 
   it("has all of its limit where nobody cancels, whatever the run does meanwhile", async () => {

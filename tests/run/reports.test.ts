@@ -1,6 +1,7 @@
 /** Errors are data: what a module threw is told whole, wherever it is told; secrets are masked, sizes are cut. */
 import { Agent, type AgentEvent, type ErrorReport, MemorySnapshotStore, Node, type NodeResult } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { createActor, createMachine } from "xstate";
 import { aborted, deferred, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
 class SeatError extends Error {
@@ -11,6 +12,36 @@ class SeatError extends Error {
 
 const thrown = (): SeatError =>
   Object.assign(new SeatError("no seat left", { cause: new TypeError("cannot sit", { cause: new RangeError("row 7") }) }));
+
+const circle: unknown[] = [];
+circle.push(circle);
+
+/** What JSON does not hold, or not as it is. */
+const NO_JSON: Record<string, unknown> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  "-Infinity": Number.NEGATIVE_INFINITY,
+  "-0": -0,
+  "a bigint": 10n,
+  "a symbol": Symbol("s"),
+  "a function": () => {},
+  "a class": SeatError,
+  undefined,
+  "a date": new Date(0),
+  "no date": new Date(Number.NaN),
+  "a map": new Map<unknown, unknown>([[{}, Number.NaN]]),
+  "a set": new Set([undefined, 1n]),
+  bytes: new Uint8Array(3),
+  "a circle": circle,
+  "an error": new RangeError("far"),
+  "what toJSON makes otherwise": { toJSON: () => 1n },
+  "half a character": "\ud800",
+  "a mark of an actor": { xstate$$type: 1, id: "x" },
+  "an actor": createActor(createMachine({})),
+  "a hole": new Array(2),
+  "a promise": Promise.resolve(),
+  "a key __proto__": JSON.parse('{"__proto__":1}'),
+};
 
 const once = { nodeConfig: { maxRetries: 1 } };
 const throwing = (error: unknown): Node =>
@@ -100,6 +131,16 @@ describe.each([0, 1, 3])("what a module threw, within %i graphs", (depth) => {
     expect(text).not.toContain(secret);
     expect(text.length).toBeLessThan(60_000);
     expect(report.error).toBe("refused with [redacted]");
+  });
+
+  it.each(Object.keys(NO_JSON))("is JSON, and in the mailbox: %s", async (name) => {
+    const value = NO_JSON[name];
+    // As it is, within an object, and as a property of an error, of its cause and of an error within it.
+    const withIt = (more = {}) => Object.assign(new Error("with it"), { value, list: [value], deep: { value } }, more);
+    for (const thrown of [value, { value, [name]: [value] }, withIt({ cause: withIt(), errors: [withIt()], [name]: value })]) {
+      const report = await toldOf(throwing(thrown), depth);
+      expect(JSON.parse(JSON.stringify(report))).toStrictEqual(report);
+    }
   });
 
   it("does no harm where it is hostile", async () => {

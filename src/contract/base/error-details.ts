@@ -1,5 +1,6 @@
 /** What is told of a thrown value besides its message: plain data, with secrets masked and sizes cut. */
 import { asimovErrorOf, messageOf, nameOf } from "./errors.ts";
+import { ACTOR_MARK } from "./json.ts";
 import { type Entry, redactor } from "./redact.ts";
 import { maskText } from "./secrets.ts";
 
@@ -26,7 +27,12 @@ const MAX_CAUSES = 5;
 const MAX_PROPERTIES = 100;
 
 const LIMITS = { maxDepth: 6, maxEntries: 50, maxStringLength: 2_000, maxValues: 500 };
-const shown = redactor(LIMITS, heldEntries);
+const redacted = redactor(LIMITS, heldEntries);
+/** A report is kept in snapshots and goes to mailboxes: what looks like an actor in it would be refused there. */
+const withoutActors = (_key: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, ACTOR_MARK) ? "[actor]" : value;
+/** Always JSON. */
+const shown = (value: object): unknown => JSON.parse(JSON.stringify(redacted(value), withoutActors));
 /** For a message: errors without stacks. */
 const shownBriefly = redactor(LIMITS);
 const TOLD_APART: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"]);

@@ -10,7 +10,7 @@ const MAX_DEPTH = 512;
 export const MAX_RESULT_DEPTH = 200;
 
 /** XState v5 replaces any object with this key by an actor of its own when it restores a context. */
-const ACTOR_MARK = "xstate$$type";
+export const ACTOR_MARK = "xstate$$type";
 
 function describe(value: unknown): string {
   if (typeof value === "function") return "a function";

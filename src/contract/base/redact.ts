@@ -88,6 +88,9 @@ class Redactor {
         return `[function ${typeof value.name === "string" ? this.#text(value.name) : ""}]`;
       case "symbol":
         return this.#text(value.toString());
+      case "number":
+        // JSON would make it null.
+        return Number.isFinite(value) ? value : String(value);
       case "bigint":
         return this.#text(String(value));
       case "object":
