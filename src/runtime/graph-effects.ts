@@ -129,15 +129,24 @@ export class GraphEffects implements RunEffects, NodeChecks {
     if (this.#isNested) return { faults: [] };
     const mailbox = this.#outputMailbox;
     const run = this.#run;
-    try {
-      await run.limited("storing the ended task in the cache", () => run.cache.set("task", task));
-      if (mailbox !== null) {
-        await run.limited(`publishing the end to mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message));
-      }
-      return { faults: [] };
-    } catch (error) {
-      return { faults: [{ status: "error", ...failureOf("The end was not published", error, "cache-failed") }] };
-    }
+    const stored = await faultsOf("The ended task was not stored", () =>
+      run.limited("storing the ended task in the cache", () => run.cache.set("task", task)),
+    );
+    if (mailbox === null) return { faults: stored };
+    const published = await faultsOf("The end was not published", () =>
+      run.limited(`publishing the end to mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message)),
+    );
+    return { faults: [...stored, ...published] };
+  }
+}
+
+/** What went wrong with the work, if anything did. */
+async function faultsOf(what: string, work: () => Promise<void>): Promise<Fault[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    return [{ status: "error", ...failureOf(what, error, "cache-failed") }];
   }
 }
 

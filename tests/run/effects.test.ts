@@ -35,7 +35,12 @@ describe("a cache that never answers", () => {
     cache.isSilent = true;
     const { status, errors } = await new Agent({ cache, ...going, nodes: [nodeOf("a")] }).runTask(newTask());
     expect(status).toBe("FAILED");
-    expect(errors).toMatchObject([{ code: "effect-timeout" }, { code: "publish-failed" }, { code: "effect-timeout" }]);
+    expect(errors).toMatchObject([
+      { code: "effect-timeout" },
+      { code: "publish-failed" },
+      { code: "effect-timeout" },
+      { code: "effect-timeout" },
+    ]);
     expect(errors[0]?.error).toMatch(/task.*no answer.*20 ms.*effectTimeoutMs/s);
   });
 
@@ -69,6 +74,7 @@ describe("a cache that never answers", () => {
     expect(errors.map(({ code, error }) => [code, error])).toEqual([
       ["publish-failed", expect.stringContaining("out")],
       ["publish-failed", expect.stringContaining("agent_error")],
+      ["effect-timeout", expect.stringContaining("The ended task was not stored")],
       ["effect-timeout", expect.stringContaining("The end was not published")],
     ]);
   });
@@ -164,21 +170,29 @@ describe("a store that never answers", () => {
 });
 
 describe("an end", () => {
-  it("that could not be published is in the outcome and in the events", async () => {
-    class Full extends MemoryCache {
-      override async publishToMailbox(mailbox: string, message: unknown): Promise<void> {
-        if (mailbox === "agent_output") throw new Error("the mailbox is full");
-        return super.publishToMailbox(mailbox, message);
-      }
-    }
-    const run = new Agent({ cache: new Full(), nodes: [nodeOf("a")] }).start(newTask());
-    const told: string[] = [];
-    for await (const event of run.events()) if (event.type === "error.reported") told.push(event.report.error);
-    const { status, errors } = await run.outcome;
-    expect(status).toBe("COMPLETE");
-    expect(errors.map(({ error }) => error)).toEqual(["The end was not published: the mailbox is full"]);
-    expect(told).toEqual(errors.map(({ error }) => error));
-  });
+  /** What the end asks of the cache, and how it is told that it could not be done. */
+  const STEPS = { set: "The ended task was not stored: no room", publishToMailbox: "The end was not published: no room" } as const;
+
+  it.each([[["set"]], [["publishToMailbox"]], [["set", "publishToMailbox"]]] as const)(
+    "does all that can be done, and is told of the rest: %j",
+    async (broken) => {
+      const cache = new MemoryCache();
+      const node = nodeOf("a", [], () => {
+        for (const name of broken) cache[name] = () => Promise.reject(new Error("no room"));
+        return success();
+      });
+      const run = new Agent({ cache, nodes: [node] }).start(newTask());
+      const told: string[] = [];
+      for await (const event of run.events()) if (event.type === "error.reported") told.push(event.report.error);
+      const { status, errors } = await run.outcome;
+      expect(status).toBe("COMPLETE");
+      expect(errors.map(({ error }) => error)).toEqual(broken.map((name) => STEPS[name]));
+      expect(told).toEqual(errors.map(({ error }) => error));
+      const isBroken = (name: keyof typeof STEPS): boolean => (broken as readonly string[]).includes(name);
+      expect(await cache.get<{ status: string }>("task")).toMatchObject({ status: isBroken("set") ? "EXECUTING" : "COMPLETE" });
+      expect(await cache.peekMailbox("agent_output")).toHaveLength(isBroken("publishToMailbox") ? 0 : 1);
+    },
+  );
 });
 
 describe("a start that is refused", () => {
