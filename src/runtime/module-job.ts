@@ -255,7 +255,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
       status: isError ? "error" : "success",
       json,
       ...(isError
-        ? { error: typeof result.error === "string" ? result.error : `Module ${this.#module.name} gave the status "error"` }
+        ? { error: typeof result.error === "string" ? shownMessageOf(result.error) : `Module ${this.#module.name} gave the status "error"` }
         : {}),
       retryable: true,
       ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),

@@ -2,7 +2,7 @@
 import { Agent, type AgentEvent, type ErrorReport, MemorySnapshotStore, Node, type NodeResult } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
-import { aborted, deferred, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
+import { aborted, deferred, failure, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
 class SeatError extends Error {
   override readonly name = "SeatError";
@@ -141,6 +141,26 @@ describe.each([0, 1, 3])("what a module threw, within %i graphs", (depth) => {
       const report = await toldOf(throwing(thrown), depth);
       expect(JSON.parse(JSON.stringify(report))).toStrictEqual(report);
     }
+  });
+
+  it("is told alike where it is given as a result", async () => {
+    for (const text of ["no seat", "", `401 for Bearer abcdefghijklmnop ${"z".repeat(300_000)}`]) {
+      const given = nodeOf("gives", [], () => failure(text), once);
+      const { error } = await toldOf(throwing(text), depth);
+      const report = await toldOf(given, depth);
+      expect(report).toMatchObject({ error, code: "module-failed", module: "gives" });
+      const agent = new Agent({ nodes: [within(depth, given, once)] });
+      const run = agent.start(newTask());
+      const told: unknown[] = [];
+      for await (const event of run.events()) told.push(event);
+      const { task, errors } = await run.outcome;
+      expect(task.error).toBe(error);
+      expect(JSON.stringify([told, errors, task])).not.toContain("abcdefgh");
+    }
+    // What a module gives is its own.
+    const result = { ...failure("Bearer abcdefghijklmnop"), more: 1 };
+    const { results } = await new Agent({ nodes: [nodeOf("gives", [], () => result, once)] }).runTask(newTask());
+    expect(results.gives?.results).toEqual([result]);
   });
 
   it("does no harm where it is hostile", async () => {
