@@ -2,7 +2,7 @@
 import { asimovErrorOf, messageOf, nameOf } from "./errors.ts";
 import { ACTOR_MARK } from "./json.ts";
 import { type Entry, redactor } from "./redact.ts";
-import { maskText } from "./secrets.ts";
+import { maskStart } from "./secrets.ts";
 
 /** Where nothing is known of the one or the other, it is absent. */
 export interface ErrorDetails {
@@ -47,8 +47,8 @@ function attempt<T>(read: () => T): T | undefined {
 }
 
 function cut(text: string, most: number): string {
-  const masked = maskText(text.slice(0, most * 2));
-  return masked.length <= most ? masked : `${masked.slice(0, most - 1)}…`;
+  const { start, left } = maskStart(text, most * 2);
+  return left === 0 && start.length <= most ? start : `${start.slice(0, most - 1)}…`;
 }
 
 /** An AggregateError's errors are not enumerable. */

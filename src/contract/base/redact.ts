@@ -1,7 +1,7 @@
 /** Copies of values that are safe to show: secrets are masked, sizes are cut, whatever is odd becomes a visible mark. */
 import { z } from "zod";
 import { parseOptions } from "./options.ts";
-import { isSecretUnder, maskText, REDACTED } from "./secrets.ts";
+import { isSecretUnder, maskStart, REDACTED } from "./secrets.ts";
 
 /** How much of a value is shown. What is cut leaves a mark that says how much it was. */
 export interface RedactOptions {
@@ -25,8 +25,6 @@ const schema = z.strictObject({
   maskSecrets: z.boolean().default(true),
 });
 
-/** Text past the cut that is searched too, so that a secret that begins before the cut is found whole. */
-const OVERLAP = 4_096;
 /** Room for the mark of a cut string. */
 const MARK_LENGTH = 40;
 
@@ -110,12 +108,10 @@ class Redactor {
 
   #text(text: string): string {
     const { maxStringLength, maskSecrets } = this.#limits;
-    const seen = text.slice(0, maxStringLength + OVERLAP);
-    const masked = maskSecrets ? maskText(seen) : seen;
-    const length = masked.length + text.length - seen.length;
-    if (length <= maxStringLength) return masked;
-    const kept = maxStringLength - MARK_LENGTH;
-    return `${masked.slice(0, kept)}… ${count(length - kept)} more characters`;
+    const { start, left } = maskSecrets ? maskStart(text, maxStringLength) : { start: text, left: 0 };
+    if (left === 0 && start.length <= maxStringLength) return start;
+    const kept = start.slice(0, maxStringLength - MARK_LENGTH);
+    return `${kept}… ${count(left + start.length - kept.length)} more characters`;
   }
 
   #object(object: object): unknown {

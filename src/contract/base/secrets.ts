@@ -56,3 +56,17 @@ const SECRET_TEXTS: readonly (readonly [RegExp, string])[] = [
 export function maskText(text: string): string {
   return SECRET_TEXTS.reduce((shown, [pattern, mask]) => shown.replace(pattern, mask), text);
 }
+
+/** No secret is longer that is known as one only by how it ends. */
+const OVERLAP = 4_096;
+
+/**
+ * The beginning of a text with every secret in it masked, at least so long where nothing was masked, and how many characters are left out.
+ * Where it breaks off, it shows no part of a secret that the break would hide from the masks; the time does not grow with what is left out.
+ */
+export function maskStart(text: string, length: number): { start: string; left: number } {
+  if (text.length <= length + OVERLAP) return { start: maskText(text), left: 0 };
+  const masked = maskText(text.slice(0, length + OVERLAP));
+  const start = masked.slice(0, -OVERLAP);
+  return { start, left: text.length - length - OVERLAP + masked.length - start.length };
+}

@@ -3,6 +3,7 @@
 import { redact } from "asimov-agents/inspect";
 import { describe, expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
+import { shownMessageOf } from "#contract/base/error-details";
 
 const canary = "cAnArY0123456789";
 
@@ -68,28 +69,45 @@ describe("redact: keys", () => {
   });
 });
 
+const secrets = [
+  `sk-${canary}`,
+  `sk-ant-api03-${canary}`,
+  `Bearer ${canary}`,
+  `Authorization: Basic ${canary}`,
+  "AKIAIOSFODNN7EXAMPLE",
+  `ghp_${canary}`,
+  `eyJhbGciOiJIUzI1NiJ9.${canary}.${canary}`,
+  `redis://user:${canary}@localhost:6379/0`,
+  `redis://:${canary}@localhost`,
+  `{"apiKey":"${canary}"}`,
+  JSON.stringify(JSON.stringify({ password: canary })),
+  `password=${canary}&user=me`,
+  `-----BEGIN PRIVATE KEY-----\n${canary}\n-----END PRIVATE KEY-----`,
+];
+
 describe("redact: text", () => {
-  it.each([
-    `sk-${canary}`,
-    `sk-ant-api03-${canary}`,
-    `Bearer ${canary}`,
-    `Authorization: Basic ${canary}`,
-    "AKIAIOSFODNN7EXAMPLE",
-    `ghp_${canary}`,
-    `eyJhbGciOiJIUzI1NiJ9.${canary}.${canary}`,
-    `redis://user:${canary}@localhost:6379/0`,
-    `redis://:${canary}@localhost`,
-    `{"apiKey":"${canary}"}`,
-    JSON.stringify(JSON.stringify({ password: canary })),
-    `password=${canary}&user=me`,
-    `-----BEGIN PRIVATE KEY-----\n${canary}\n-----END PRIVATE KEY-----`,
-  ])("masks the secret in %s", (secret) => {
+  it.each(secrets)("masks the secret in %s", (secret) => {
     const shown = String(redact(`before ${secret} after`));
     expect(shown).toContain("before ");
     expect(shown).toContain("[redacted]");
     expect(shown).not.toContain(canary);
     expect(shown).not.toContain("AKIAIOSFODNN7EXAMPLE");
   });
+
+  const long = canary.repeat(20);
+  it.each([...secrets.map((text) => text.replaceAll(canary, long)), `password="${canary} ${long}"`, `redis://user:${canary.repeat(60)}@h`])(
+    "shows no part of a secret where it is cut: %s",
+    (secret) => {
+      // Wherever the cut is, it is once at each place of the secret; what is masked before it makes the text shorter.
+      for (let pad = 0; pad <= secret.length; pad++) {
+        const text = `${" ".repeat(pad)}${`${secret} `.repeat(Math.ceil(40_000 / secret.length))}`;
+        for (const shown of [String(redact(text)), shownMessageOf(text)]) {
+          expect(shown).not.toMatch(/cAn|AKIAI|BEGIN/);
+          expect(shown).toMatch(/…( [\d,]+ more characters)?$/);
+        }
+      }
+    },
+  );
 
   it("masks a secret that the cut would split", () => {
     const text = `${"a ".repeat(40)} Bearer ${canary}${canary}`;
