@@ -27,7 +27,7 @@ import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
 import type { GraphScope } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
-import { type AgentLogic, runLogic } from "./runtime/run-logic.ts";
+import { type AgentLogic, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
@@ -241,7 +241,8 @@ export class Agent {
       );
     }
     const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
-    const { run, begin } = this.#launch({ input });
+    const { run, scope, begin } = this.#launch({ input });
+    takeTask(scope.run);
     // In a microtask, so that whoever subscribes to the run's events at once misses nothing.
     queueMicrotask(begin);
     return run;

@@ -35,16 +35,23 @@ export interface AgentLogicEvent {
 /** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
 export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, AgentLogicEvent>;
 
-/** Tasks whose run has begun, also before they say so. */
-const taken = inCommon("tasks that run", () => new WeakSet<Task>());
+/** By task the run that has taken it: until its end no other may. */
+const takers = inCommon("tasks that are taken", () => new WeakMap<Task, object>());
 
 /** @throws AsimovError `task-not-waiting` */
 function requireWaiting(task: Task): void {
-  if (task.status === TaskStatus.WAITING && !taken.has(task)) return;
-  const stands = taken.has(task) ? "runs already" : `is ${task.status}`;
+  if (task.status === TaskStatus.WAITING && !takers.has(task)) return;
+  const stands = takers.has(task) ? "runs already" : `is ${task.status}`;
   throw new AsimovError(`Task ${task.id} ${stands}; a task runs once. Make a new Task, or go on by \`runFromSnapshot\`.`, {
     code: "task-not-waiting",
   });
+}
+
+/** An actor takes its task when it starts; whoever starts it later, but says so now, before. @throws AsimovError `task-not-waiting` */
+export function takeTask(run: RunHost): void {
+  if (takers.get(run.task) === run) return;
+  requireWaiting(run.task);
+  takers.set(run.task, run);
 }
 
 /**
@@ -72,8 +79,6 @@ export function runLogic(
       const run = new RunHost(services, { runId, task, cachePrefix });
       const scope = scopeOf(self, run);
       run.listen(signal);
-      // Last: a start that is refused leaves the task as it was.
-      taken.add(task);
       return {
         scope,
         input: {
@@ -107,11 +112,20 @@ export function runLogic(
     },
     outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
     failsAtStart: (self) => self._parent !== undefined,
-    onStart: (scope) => scope.run.begin(),
+    onStart({ run }) {
+      try {
+        // A restored run has its task for itself.
+        if (!run.isRestored) takeTask(run);
+      } catch (error) {
+        run.finish(shownMessageOf(error), errorDetailsOf(error));
+        throw error;
+      }
+      run.begin();
+    },
     onTask: (scope, task) => scope.run.followTask(task),
-    onEnd(scope, error, details) {
-      taken.delete(scope.run.task);
-      scope.run.finish(error, details);
+    onEnd({ run }, error, details) {
+      if (takers.get(run.task) === run) takers.delete(run.task);
+      run.finish(error, details);
     },
   }) as AgentLogic;
 }

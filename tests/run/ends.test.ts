@@ -1,5 +1,6 @@
 import { Agent, type ExecutionState, FlowControlModule, MemoryCache, Node, type NodeInit, Task, type TaskStatus } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { type AnyActorRef, createActor, createMachine, toPromise } from "xstate";
 import { deciding, deferred, failing, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
 
 describe("end of a task", () => {
@@ -445,6 +446,45 @@ describe("task that is run", () => {
     expect(() => new Agent({ nodes: [nodeOf("b")] }).start(task)).toThrow(expect.objectContaining({ code: "task-not-waiting" }));
     await first;
     await expect(agent.runTask(task)).rejects.toThrow(expect.objectContaining({ code: "task-not-waiting" }));
+  });
+
+  describe.each<[string, (agent: Agent, task: Task) => AnyActorRef]>([
+    ["made by hand", (agent, task) => createActor(agent.logic, { input: { task } })],
+    [
+      "that a machine invokes",
+      (agent, task) => createActor(createMachine({ invoke: { src: agent.logic, input: { task } as never, onError: {} } as never })),
+    ],
+  ])("is taken by an actor %s", (_, actorOf) => {
+    const agent = new Agent({ nodes: [nodeOf("a")] });
+    const refused = expect.objectContaining({ code: "task-not-waiting" });
+
+    it("when that starts, not when it is made", async () => {
+      const task = newTask();
+      actorOf(agent, task);
+      expect((await agent.runTask(task)).status).toBe("COMPLETE");
+    });
+
+    it("from its start on", async () => {
+      const task = newTask();
+      actorOf(agent, task).start();
+      expect(() => agent.start(task)).toThrow(refused);
+      await expect.poll(() => task.status).toBe("COMPLETE");
+    });
+  });
+
+  it.each([
+    ["while the first runs", async () => {}],
+    ["after the first has ended", async (first: Promise<unknown>) => first],
+  ])("is taken by one of two actors that were made of it: the second to start fails, %s", async (_, between) => {
+    const agent = new Agent({ nodes: [nodeOf("a")] });
+    const task = newTask();
+    const [late, early] = [0, 1].map(() => createActor(agent.logic, { input: { task } }));
+    const [failed, ended] = [toPromise(late as never), toPromise(early as never)];
+    early?.start();
+    await between(ended);
+    late?.start();
+    await expect(failed).rejects.toMatchObject({ code: "task-not-waiting" });
+    expect(await ended).toMatchObject({ status: "COMPLETE" });
   });
 
   it("must be a Task, and the options must be known", async () => {
