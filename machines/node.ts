@@ -77,8 +77,8 @@ function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
   if (event.type === "node.abort") return outside(event.reason, event.code, event.at, false);
   const error = "error" in event ? event.error : event.type;
-  const code = asimovErrorOf(error)?.code ?? "actor-failed";
-  return { ...outside(shownMessageOf(error), code, context.now, true), details: errorDetailsOf(error) };
+  const { code, retryable } = asimovErrorOf(error) ?? { code: "actor-failed", retryable: true };
+  return { ...outside(shownMessageOf(error), code, context.now, retryable), details: errorDetailsOf(error) };
 }
 
 function outside(error: string, code: string, endedAt: number, retryable: boolean): ModuleOutcome {

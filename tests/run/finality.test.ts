@@ -1,5 +1,5 @@
 /** What is final stops at once, through every graph around it, live and restored; what is not is tried again. */
-import { Agent, MemorySnapshotStore, Node, NonRetryableError, type TaskOutcome } from "asimov-agents";
+import { Agent, MemoryCache, MemorySnapshotStore, Node, NonRetryableError, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
@@ -52,6 +52,32 @@ const FINAL: Record<string, Kind> = {
         { nodeConfig: { maxVisits: 2 } },
       ),
     runs: 2,
+  },
+  "a missing input": {
+    code: "missing-input",
+    node: (count) => nodeOf("ends", ["before"], count, { nodeConfig: { inputs: ["nope"] } }),
+    runs: 0,
+  },
+  "a missing output": {
+    code: "missing-output",
+    node: (count) => {
+      const work = () => {
+        count();
+        return success();
+      };
+      return nodeOf("ends", ["before"], work, { nodeConfig: { outputs: ["nope"] } });
+    },
+    runs: 1,
+  },
+  "a condition that fails": {
+    code: "condition-runtime",
+    node: (count) => nodeOf("ends", ["before"], count, { nodeConfig: { condition: "nope.deep == 1" } }),
+    runs: 0,
+  },
+  "a condition without end": {
+    code: "condition-budget",
+    node: (count) => nodeOf("ends", ["before"], count, { nodeConfig: { condition: "(function() while true do end end)()" } }),
+    runs: 0,
   },
 };
 
@@ -130,6 +156,21 @@ describe("the limit of iterations of a nested graph", () => {
 });
 
 describe("what may succeed later", () => {
+  it("is tried again by the nodes around it: a cache that does not answer in time too", async () => {
+    let asked = 0;
+    class Slow extends MemoryCache {
+      override async getMany(keys: readonly string[]): Promise<Record<string, unknown>> {
+        if (++asked < 3) return new Promise(() => {});
+        return super.getMany(keys);
+      }
+    }
+    const cache = new Slow();
+    await cache.set("there", 1);
+    const asks = nodeOf("asks", [], () => success(), { nodeConfig: { inputs: ["there"] } });
+    const { status } = await new Agent({ cache, effectTimeoutMs: 5, nodes: [within(1, asks)] }).runTask(newTask());
+    expect([asked, status]).toEqual([3, "COMPLETE"]);
+  });
+
   it("is tried again by every node around it: a time limit too", async () => {
     let runs = 0;
     const slow = moduleOf(
