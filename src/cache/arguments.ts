@@ -27,7 +27,7 @@ export function requireTtl(ttlMs: unknown): number | undefined {
 
 /** @throws AsimovError `invalid-options`, or the signal's reason when it is aborted already */
 export function requireReceiveOptions(options: ReceiveOptions): void {
-  refuseUnknown(options, "getMessage", ["timeoutMs", "signal"]);
+  refuseUnknown(options, "getMessage", ["timeoutMs", "signal", "permit"]);
   const { timeoutMs, signal } = options;
   if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 0)) {
     throw new AsimovError(

@@ -1,11 +1,20 @@
 /** A module's view of a cache: the cache itself, as long as the attempt runs; waiting for a message counts as waiting, not as work. */
-import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
+import {
+  Cache,
+  type CacheReadOptions,
+  type CacheState,
+  type CacheWriteOptions,
+  type ReceiveOptions,
+  type ReceivePermit,
+} from "#contract/store/cache";
 import { type AttemptGate, unheard } from "./attempt-gate.ts";
 
 export interface AttemptWaits {
   readonly gate: AttemptGate;
+  /** Aborted when the attempt is given up. */
+  readonly signal: AbortSignal;
   /** Does what only waits; others work meanwhile. */
-  wait<T>(work: () => Promise<T>): Promise<T>;
+  wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T>;
 }
 
 export class AttemptCache extends Cache {
@@ -85,13 +94,13 @@ export class AttemptCache extends Cache {
 
   getMessage<T>(mailbox: string, options: ReceiveOptions = {}): Promise<T | null> {
     return this.#through(`receiving from mailbox "${mailbox}"`, async () => {
+      // One that was given up takes no message, whatever its module does: it would be nobody's.
+      const ends = [options.signal, this.#attempt.signal, this.#attempt.gate.signal].filter((signal) => signal !== undefined);
+      const signal = AbortSignal.any(ends);
       // A message that is there costs no wait.
-      const { gate } = this.#attempt;
-      const { signal: given } = options;
-      const signal = given === undefined ? gate.signal : AbortSignal.any([given, gate.signal]);
       const message = await this.#inner.getMessage<T>(mailbox, { ...options, signal, timeoutMs: 0 });
       if (message !== null || options.timeoutMs === 0) return message;
-      return this.#attempt.wait(() => this.#inner.getMessage<T>(mailbox, { ...options, signal }));
+      return this.#attempt.wait((permit) => this.#inner.getMessage<T>(mailbox, { ...options, signal, permit }));
     });
   }
 

@@ -9,7 +9,7 @@ import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { ModuleHost } from "#contract/run/host";
-import type { Cache } from "#contract/store/cache";
+import type { Cache, ReceivePermit } from "#contract/store/cache";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
 
@@ -20,7 +20,7 @@ export interface ContextVisit {
   /** JSON text of what was saved last. */
   saved(part: CheckpointPart): string | undefined;
   save(part: CheckpointPart, text: string): Promise<void>;
-  wait<T>(work: () => Promise<T>): Promise<T>;
+  wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T>;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
@@ -132,7 +132,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return this.#host.admit(this.#visit.order.node, estimate);
   }
 
-  wait<T>(work: () => Promise<T>): Promise<T> {
+  wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T> {
     return unheard(this.#visit.wait(work));
   }
 

@@ -20,6 +20,7 @@ import {
 import type { Node } from "#contract/node/node";
 import type { Permit } from "#contract/node/permits";
 import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
+import type { ReceivePermit } from "#contract/store/cache";
 import { Context, type ContextVisit } from "./module-context.ts";
 
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
@@ -106,14 +107,25 @@ export class ModuleJob implements ContextVisit, RunningModule {
   }
 
   /** While the work waits, others may work, and no time limit counts. Settles when the module may go on. */
-  async wait<T>(work: () => Promise<T>): Promise<T> {
-    this.#waits++;
-    this.#rest();
+  async wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T> {
+    let resuming: Promise<void> | undefined;
+    const pause = (): void => {
+      resuming = undefined;
+      this.#waits++;
+      this.#rest();
+    };
+    const resume = (): Promise<void> => {
+      if (resuming === undefined) {
+        this.#waits--;
+        resuming = this.#wake();
+      }
+      return resuming;
+    };
+    pause();
     try {
-      return await work();
+      return await work({ pause, resume });
     } finally {
-      this.#waits--;
-      await this.#wake();
+      await resume();
     }
   }
 

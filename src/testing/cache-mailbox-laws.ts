@@ -1,9 +1,104 @@
 /** The laws of a cache about its mailboxes, and about closing it. */
+import type { ReceivePermit } from "#contract/store/cache";
 import { type CacheLaws, ODD_NAMES, turn } from "./cache-law.ts";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 
+interface HeldPermit extends ReceivePermit {
+  /** Lets the receiver in, now or as soon as it asks. */
+  grant(): void;
+  /** How often the receiver has asked, and how often it went back to waiting. */
+  readonly counts: { asked: number; paused: number };
+}
+
+function heldPermit(): HeldPermit {
+  const counts = { asked: 0, paused: 0 };
+  let grant: () => void = () => {};
+  const granted = new Promise<void>((resolve) => {
+    grant = resolve;
+  });
+  return {
+    counts,
+    grant,
+    resume() {
+      counts.asked += 1;
+      return granted;
+    },
+    pause() {
+      counts.paused += 1;
+    },
+  };
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let turns = 0; turns < 2_000 && !holds(); turns++) await turn();
+  requireTrue(holds(), what);
+}
+
 export function mailboxLaws(): CacheLaws {
   return {
+    "leaves a message in its mailbox until its receiver has its permit, and alone by others": async (cache) => {
+      for (const isThere of [false, true]) {
+        const permit = heldPermit();
+        if (isThere) await cache.publishToMailbox("box", 1);
+        const received = cache.getMessage("box", { permit });
+        if (!isThere) await cache.publishToMailbox("box", 1);
+        await until(() => permit.counts.asked === 1, "the receiver asks for its permit");
+        requireEqual(await cache.peekMailbox("box"), [1], "the mailbox");
+        requireEqual(await cache.getMessage("box", { timeoutMs: 0 }), null, "what is left for another");
+        permit.grant();
+        requireEqual(await received, 1, "the message");
+        requireEqual(await cache.peekMailbox("box"), [], "the mailbox after it");
+      }
+    },
+    "keeps messages and receivers in order, where some leave before they have their permit": async (cache) => {
+      const reason = Object.assign(new Error("enough"), { code: "enough" });
+      const receivers = Array.from({ length: 12 }, () => ({ permit: heldPermit(), controller: new AbortController() }));
+      const received = receivers.map(({ permit, controller: { signal } }) => cache.getMessage<number>("box", { permit, signal }));
+      await turn();
+      for (let number = 0; number < 6; number++) await cache.publishToMailbox("box", number);
+      const asked = (from: number, to: number) => () => receivers.slice(from, to).every(({ permit }) => permit.counts.asked === 1);
+      await until(asked(0, 6), "the first six ask");
+      requireTrue(!receivers.slice(6).some(({ permit }) => permit.counts.asked > 0), "the others do not");
+      for (const place of [0, 3, 4]) {
+        receivers[place]?.controller.abort(reason);
+        await requireCode(received[place] as Promise<unknown>, "enough", "a receiver that leaves");
+      }
+      await until(asked(6, 9), "the next three ask in their place");
+      requireEqual(await cache.peekMailbox("box"), [0, 1, 2, 3, 4, 5], "the mailbox");
+      const taken: unknown[] = [];
+      for (const place of [1, 2, 5, 6]) {
+        receivers[place]?.permit.grant();
+        taken.push(await received[place]);
+      }
+      requireEqual(taken, [0, 1, 2, 3], "the messages, in the order in which their receivers go on");
+      for (const { controller } of receivers) controller.abort(reason);
+      await Promise.allSettled(received);
+      requireEqual(await cache.peekMailbox("box"), [4, 5], "what nobody took");
+      requireEqual(await cache.getMessage("box", { timeoutMs: 1_000 }), 4, "what the next one takes");
+    },
+    "lets a receiver wait on whose message has gone, before those who came later": async (cache) => {
+      const permits = [heldPermit(), heldPermit()];
+      const [first, second] = permits.map((permit) => cache.getMessage("box", { permit }));
+      const brief = heldPermit();
+      await cache.publishToMailbox("box", "gone");
+      await until(() => permits[0]?.counts.asked === 1, "the first asks");
+      const empty = { values: new Map(), mailboxes: new Map([["box", []]]) };
+      await cache.importState(empty, { exclusive: false });
+      permits[0]?.grant();
+      await until(() => permits[0]?.counts.paused === 1, "the first waits on");
+      await cache.publishToMailbox("box", 1);
+      requireEqual(await first, 1, "the message of the first");
+      await cache.publishToMailbox("box", 2);
+      permits[1]?.grant();
+      requireEqual(await second, 2, "the message of the second");
+      const late = cache.getMessage("box", { permit: brief, timeoutMs: 20 });
+      await cache.publishToMailbox("box", "gone");
+      await until(() => brief.counts.asked === 1, "the last asks");
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await cache.importState(empty, { exclusive: false });
+      brief.grant();
+      requireEqual(await late, null, "the receive whose time is over");
+    },
     "delivers messages in the order of the calls that published them": async (cache) => {
       const numbers = Array.from({ length: 200 }, (_, index) => index);
       await Promise.all(numbers.map((number) => cache.publishToMailbox("box", number)));

@@ -1,6 +1,17 @@
 /** Waiting is no work: whoever waits gives the permit back and is under no time limit; permits are shared fairly; nobody is starved. */
-import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, Task, type TaskOutcome } from "asimov-agents";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import {
+  Agent,
+  type AgentRun,
+  type Cache,
+  MemoryCache,
+  MemorySnapshotStore,
+  type ModuleContext,
+  Node,
+  Task,
+  type TaskOutcome,
+} from "asimov-agents";
+import { RedisCache } from "asimov-agents/redis";
+import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { createActor, type DoneActorEvent, type DoneStateEvent, setup, toPromise } from "xstate";
 import { ManualClock, turned } from "../support/manual-clock.ts";
 import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
@@ -104,6 +115,68 @@ describe("a module that waits for a message", () => {
     });
     const { results } = await new Agent({ maxConcurrentTasks: 1, nodes: [both, gives] }).runTask(newTask());
     expect(results.both?.results[0]?.result).toEqual([1, 2]);
+  });
+});
+
+describe.each(["memory", "redis"])("a message of a %s cache that is there for a module without permit", (kind) => {
+  const url = `${inject("redisUrl").replace(/\/\d*$/, "")}/13`;
+  const cacheOf = (): Cache => (kind === "memory" ? new MemoryCache() : new RedisCache({ url, defaultPrefix: crypto.randomUUID() }));
+
+  /** What gives an attempt up while its receive waits for the permit, which the working module holds. */
+  const ENDS: Record<string, { config: object; end(run: AgentRun): void }> = {
+    "a time limit": { config: { timeoutMs: 60 }, end: () => {} },
+    "a cancel": { config: {}, end: (run) => void run.cancel() },
+  };
+
+  const cases = Object.entries(ENDS).flatMap(([name, way]) => [
+    [name, "its signal", "waits", way] as const,
+    [name, "no signal", "waits", way] as const,
+    [name, "its signal", "begins to wait", way] as const,
+  ]);
+
+  it.each(cases)("stays where its attempt is given up by %s (a receive with %s that %s)", async (_, given, when, { config, end }) => {
+    const cache = cacheOf();
+    const got: unknown[] = [];
+    const entered = Array.from({ length: 3 }, () => deferred());
+    let isFirst = true;
+    const receives = entered.map(({ resolve }, place) =>
+      nodeOf(
+        `receives ${place}`,
+        [],
+        async ({ cache: own, signal }) => {
+          resolve();
+          got.push(await own.getMessage("box", given === "its signal" ? { signal } : {}));
+          return success();
+        },
+        once,
+      ),
+    );
+    const works = nodeOf(
+      "works",
+      [],
+      async ({ signal }) => {
+        if (!isFirst) return success();
+        isFirst = false;
+        await Promise.all(entered.map(({ promise }) => promise));
+        if (when === "waits") await settled();
+        for (const message of [1, 2, 3, 4]) await cache.publishToMailbox("box", message);
+        // The receivers hear of them meanwhile.
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        end(run);
+        await aborted(signal);
+        throw signal.reason;
+      },
+      once,
+    );
+    const graph = new Node({ name: "graph", config, nodeConfig: { maxRetries: 1 }, nodes: [...receives, works] });
+    const run: AgentRun = new Agent({ cache, maxConcurrentTasks: 1, nodes: [graph] }).start(newTask());
+    await run.outcome;
+    expect(got).toEqual([]);
+    expect(await cache.peekMailbox("box")).toEqual([1, 2, 3, 4]);
+    await new Agent({ cache, maxConcurrentTasks: 1, nodes: receives }).runTask(newTask());
+    expect(got).toEqual([1, 2, 3]);
+    expect(await cache.peekMailbox("box")).toEqual([4]);
+    await cache.close();
   });
 });
 

@@ -113,20 +113,25 @@ class MemorySpace implements Space {
 
   push(mailbox: string, text: string): void {
     const inbox = this.#inbox(mailbox) ?? this.#open(mailbox);
-    if (!inbox.waiters.offer(text)) inbox.messages.push(text);
+    inbox.messages.push(text);
+    this.#deal(mailbox, inbox);
   }
 
   take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): T | null | Promise<T | null> {
-    const inbox = this.#inbox(mailbox);
-    const text = inbox?.messages.first;
-    if (inbox !== undefined && text !== undefined) {
+    const found = this.#inbox(mailbox);
+    const text = found?.messages.first;
+    // What is left for others that were called is theirs.
+    if (options.permit === undefined && found !== undefined && text !== undefined && found.messages.size > found.waiters.called) {
       const message = parse(text);
-      inbox.messages.shift();
+      found.messages.shift();
       this.#dropIfEmpty(mailbox);
       return message;
     }
     if (options.timeoutMs === 0) return null;
-    return (inbox ?? this.#open(mailbox)).waiters.wait(parse, options);
+    const inbox = found ?? this.#open(mailbox);
+    const received = inbox.waiters.wait(parse, options);
+    this.#deal(mailbox, inbox);
+    return received;
   }
 
   #set({ key, json, ttlMs, expiresAt }: Extract<Change, { json: string }>): void {
@@ -158,9 +163,18 @@ class MemorySpace implements Space {
   }
 
   #open(mailbox: string): Inbox {
-    const inbox = { messages: new Queue<string>(), waiters: new Waiters(() => this.#dropIfEmpty(mailbox), this.#driver.clock) };
+    const onChange = (): void => this.#deal(mailbox, inbox);
+    const waiters = new Waiters({ onEmpty: () => this.#dropIfEmpty(mailbox), onChange }, this.#driver.clock);
+    const inbox: Inbox = { messages: new Queue<string>(), waiters };
     this.#driver.inboxes.set(this.#word, mailbox, inbox);
     return inbox;
+  }
+
+  #deal(mailbox: string, { messages, waiters }: Inbox): void {
+    waiters.call(messages.size);
+    for (let text = messages.first; text !== undefined && waiters.offer(text); text = messages.first) messages.shift();
+    waiters.pause(waiters.ready);
+    this.#dropIfEmpty(mailbox);
   }
 
   /** Those that hold a message. */

@@ -16,6 +16,7 @@ const RETRY_MS = 1_000;
 const FLUSH_MS = 1_000;
 
 export class RedisInboxes {
+  readonly #connection: RedisConnection;
   readonly #calls: Calls;
   readonly #watch: RedisWatch;
   readonly #inboxes = new Map<string, RedisInbox>();
@@ -23,6 +24,7 @@ export class RedisInboxes {
   #closed = false;
 
   constructor(connection: RedisConnection, cacheId: string) {
+    this.#connection = connection;
     this.#calls = new Calls(connection, takenKey(cacheId));
     this.#watch = new RedisWatch(connection);
   }
@@ -33,6 +35,7 @@ export class RedisInboxes {
     if (inbox === undefined) {
       inbox = new RedisInbox(name, this.#calls, this.#watch, {
         isClosed: () => this.#closed,
+        length: () => this.#connection.run<number>((client) => client.call("llen", name), [name]),
         onArrived: (id) => this.#acknowledge(id),
         onIdle: () => this.#inboxes.delete(name),
       });
@@ -63,13 +66,15 @@ export class RedisInboxes {
 
 interface Owner {
   isClosed(): boolean;
+  /** How many messages the mailbox holds. */
+  length(): Promise<number>;
   /** The messages of a take are where they belong. */
   onArrived(id: string): void;
   onIdle(): void;
 }
 
 class RedisInbox {
-  readonly waiters = new Waiters(() => this.#watch.leave(this.#name));
+  readonly waiters = new Waiters({ onEmpty: () => this.#watch.leave(this.#name), onChange: () => this.#look() });
   readonly #name: string;
   readonly #calls: Calls;
   readonly #watch: RedisWatch;
@@ -107,7 +112,7 @@ class RedisInbox {
     }
     this.#again = false;
     this.#serving = undefined;
-    if (this.waiters.size > 0) this.#watch.wait(this.#name, (trouble) => this.#wake(trouble));
+    if (this.waiters.size > 0) this.#watch.wait(this.#name, (trouble) => this.#wake(trouble), this.waiters.called);
     else this.#owner.onIdle();
   }
 
@@ -119,11 +124,12 @@ class RedisInbox {
   async #takeAll(): Promise<void> {
     while (this.waiters.size > 0) {
       const immediate = this.waiters.immediate();
-      const wanted = Math.min(this.waiters.size, MOST);
       const id = this.#calls.nextId();
+      let wanted: number;
       let texts: string[];
       try {
-        texts = JSON.parse(await this.#calls.run(take, this.#name, [wanted], id)) as string[];
+        wanted = await this.#call();
+        texts = wanted === 0 ? [] : (JSON.parse(await this.#calls.run(take, this.#name, [wanted], id)) as string[]);
       } catch (error) {
         this.waiters.fail(error);
         // Whether it took anything is not known: the server tells, as soon as it can be asked.
@@ -133,10 +139,18 @@ class RedisInbox {
       const handed = this.#hand(texts);
       if (handed < texts.length) await this.#putBack(id, handed);
       else if (texts.length > 0) this.#owner.onArrived(id);
-      if (texts.length === wanted) continue;
+      if (texts.length === wanted && wanted > 0) continue;
       for (const waiter of immediate) waiter.giveUp();
+      this.waiters.pause(wanted - texts.length);
+      this.#again ||= wanted === MOST;
       return;
     }
+  }
+
+  /** @returns how many may take a message now */
+  async #call(): Promise<number> {
+    if (this.waiters.isToCall) this.waiters.call(Number(await this.#owner.length()));
+    return Math.min(this.waiters.ready, MOST);
   }
 
   /** @returns how many were handed over: fewer when receivers left meanwhile, or cannot read the next one */

@@ -14,6 +14,12 @@ const CHANNEL = "__redis__:invalidate";
 /** Is told once: that the mailbox may hold something, or why that cannot be known. */
 type Wake = (trouble?: unknown) => void;
 
+interface Waiting {
+  readonly wake: Wake;
+  /** Messages that are there already. */
+  readonly known: number;
+}
+
 interface Pair {
   /** Asks how long the mailboxes are, and is thereby told of their next change. */
   readonly asker: RedisClient;
@@ -24,7 +30,7 @@ interface Pair {
 export class RedisWatch {
   readonly #connection: RedisConnection;
   readonly #checkMs: number;
-  readonly #waiting = new Map<string, Wake>();
+  readonly #waiting = new Map<string, Waiting>();
   readonly #open = new Set<RedisClient>();
   #pair: Promise<Pair> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,9 +42,9 @@ export class RedisWatch {
     this.#checkMs = checkMs;
   }
 
-  /** @param name the stored name of the mailbox; one wake-up a name */
-  wait(name: string, wake: Wake): void {
-    this.#waiting.set(name, wake);
+  /** @param name the stored name of the mailbox; one wake-up a name, when it changes or holds more than what is known */
+  wait(name: string, wake: Wake, known = 0): void {
+    this.#waiting.set(name, { wake, known });
     void this.#ask(name);
   }
 
@@ -60,7 +66,7 @@ export class RedisWatch {
     try {
       // From here on a change is told; what came before shows in the length.
       const length = await this.#connection.bounded(open.asker.call("llen", name), COMMAND_MS);
-      if (Number(length) > 0) this.#wake(name);
+      if (Number(length) > (this.#waiting.get(name)?.known ?? 0)) this.#wake(name);
     } catch (error) {
       if (isReplyError(error)) this.#wake(name, this.#connection.explain(error, [name]));
       else this.#lose(pair);
@@ -150,8 +156,8 @@ export class RedisWatch {
   }
 
   #wake(name: string, trouble?: unknown): void {
-    const wake = this.#waiting.get(name);
+    const waiting = this.#waiting.get(name);
     this.#waiting.delete(name);
-    wake?.(trouble);
+    waiting?.wake(trouble);
   }
 }

@@ -30,6 +30,16 @@ export class Queue<T> {
     return item;
   }
 
+  /** @returns the item, for `remove` */
+  unshift(value: T): QueueItem<T> {
+    const item: QueueItem<T> = { value, next: this.#first, previous: undefined, queued: true };
+    if (this.#first === undefined) this.#last = item;
+    else this.#first.previous = item;
+    this.#first = item;
+    this.#size += 1;
+    return item;
+  }
+
   shift(): T | undefined {
     const item = this.#first;
     if (item !== undefined) this.remove(item);

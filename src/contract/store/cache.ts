@@ -16,6 +16,16 @@ export interface ReceiveOptions {
   timeoutMs?: number;
   /** Ends the wait with the signal's reason; no message is lost. */
   signal?: AbortSignal;
+  /** What the receiver works by, given back while it waits; its message stays in the mailbox until it has it again. Default: none. */
+  permit?: ReceivePermit;
+}
+
+/** Of a receiver that waits; paused at first. */
+export interface ReceivePermit {
+  /** Asked when a message is there; settles when the receiver may take it. */
+  resume(): Promise<unknown>;
+  /** Somebody else has taken the message: the receiver waits on. */
+  pause(): void;
 }
 
 /** One stored value, as JSON text. */
