@@ -27,13 +27,16 @@ import {
   failureOf,
   type GraphKeys,
   isPartial,
-  judge,
   type ModuleCommand,
   type ModuleOrder,
   type ModuleOutcome,
   modulesToStart,
+  NOTHING,
+  newAttempt,
   reasonToStop,
+  standingAfter,
   type Verdict,
+  withNext,
   withOutcome,
 } from "#contract/node/attempt";
 import { backoffMs, type NodeDefinition } from "#contract/node/definition";
@@ -85,19 +88,18 @@ function outside(error: string, code: string, endedAt: number, retryable: boolea
   return { module: -1, status: "error", error, code, retryable, endedAt };
 }
 
-const verdictAfter = (parts: Parts): { verdict: Verdict; attempt: Attempt } => {
-  const attempt = withOutcome(parts.context.definition, parts.context.modules, outcomeOf(parts));
-  return { verdict: judge(parts.context.definition, attempt), attempt };
-};
+const after = (parts: Parts): { verdict: Verdict; active: number } =>
+  standingAfter(parts.context.definition, parts.context.modules, outcomeOf(parts));
 
-const TIME_LIMIT = "timeLimit";
-const NOTHING: Attempt = { active: [], ended: [] };
+const attemptAfter = (parts: Parts): Attempt => withOutcome(parts.context.definition, parts.context.modules, outcomeOf(parts));
 
-/** Marks the modules that start now as active. */
-function withNext(definition: NodeDefinition, attempt: Attempt): Attempt {
-  return { active: [...attempt.active, ...modulesToStart(definition, attempt)], ended: attempt.ended };
+/** All modules have ended, and the attempt has succeeded. */
+function isSuccess(parts: Parts): boolean {
+  const { verdict, active } = after(parts);
+  return verdict === "success" && active === 0;
 }
 
+const TIME_LIMIT = "timeLimit";
 const childOf = (module: number): string => `module.${module}`;
 
 const orderOf = ({ definition, keys, visits: visit, attempt }: NodeMachineContext, module: number): ModuleOrder => ({
@@ -111,8 +113,7 @@ const orderOf = ({ definition, keys, visits: visit, attempt }: NodeMachineContex
 const hasVisitsLeft = ({ definition, visits }: NodeMachineContext): boolean => definition.maxVisits === 0 || visits < definition.maxVisits;
 
 const hasAttemptsLeft = (parts: Parts): boolean =>
-  parts.context.attempt < parts.context.definition.attempts &&
-  failureOf(verdictAfter(parts).attempt, parts.context.definition).final !== true;
+  parts.context.attempt < parts.context.definition.attempts && failureOf(attemptAfter(parts), parts.context.definition).final !== true;
 
 /** A node that runs on its own tells itself, and does not listen. */
 const parentOf = ({ self }: { self: AnyActorRef }): AnyActorRef => self._parent ?? self;
@@ -149,41 +150,35 @@ const machine = setup({
     isNested: ({ context }) => context.definition.mode === "nested",
     shouldRunOnceMore: ({ context, event }) => (event as unknown as DoneActorEvent<boolean>).output && hasVisitsLeft(context),
     shouldRun: ({ event }) => (event as unknown as DoneActorEvent<boolean>).output,
-    isDone: (parts) => {
-      const { verdict, attempt } = verdictAfter(parts);
-      return verdict === "success" && attempt.active.length === 0 && !parts.context.definition.verifies;
-    },
-    isDoneButVerify: (parts) => {
-      const { verdict, attempt } = verdictAfter(parts);
-      return verdict === "success" && attempt.active.length === 0;
-    },
-    isUndecided: (parts) => verdictAfter(parts).verdict === "undecided",
-    isUnfiltered: (parts) => {
-      const { verdict, attempt } = verdictAfter(parts);
-      return parts.context.definition.filters && verdict === "success" && attempt.active.length === 0;
-    },
-    hasActiveModules: (parts) => verdictAfter(parts).attempt.active.length > 0,
+    isDone: (parts) => isSuccess(parts) && !parts.context.definition.verifies,
+    isDoneButVerify: isSuccess,
+    isUndecided: (parts) => after(parts).verdict === "undecided",
+    isUnfiltered: (parts) => parts.context.definition.filters && isSuccess(parts),
+    hasActiveModules: (parts) => after(parts).active > 0,
     hasAttemptsLeft: (parts) => hasAttemptsLeft(parts),
     hasAttemptsAndBackoff: (parts) => parts.context.definition.backoff.initialMs > 0 && hasAttemptsLeft(parts),
-    isPartial: (parts) => isPartial(parts.context.definition, verdictAfter(parts).attempt),
+    isPartial: (parts) => isPartial(parts.context.definition, attemptAfter(parts)),
   },
   actions: {
     beginVisit: assign(({ context, event }) => ({
       visits: context.visits + 1,
       attempt: 1,
       now: event.type === "node.execute" ? event.at : context.now,
-      modules: withNext(context.definition, NOTHING),
+      modules: withNext(context.definition, newAttempt(context.definition)),
       failure: undefined,
     })),
     /** A skip is no visit: until it is known that the node runs, all stays as the visit before left it. */
     beginCheck: assign(({ context, event }) => ({ attempt: 1, now: event.type === "node.execute" ? event.at : context.now })),
     passCheck: assign(({ context }) => ({
       visits: context.visits + 1,
-      modules: withNext(context.definition, NOTHING),
+      modules: withNext(context.definition, newAttempt(context.definition)),
       failure: undefined,
     })),
     failCheck: assign(({ context }) => ({ visits: context.visits + (hasVisitsLeft(context) ? 1 : 0), modules: NOTHING })),
-    beginAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, modules: withNext(context.definition, NOTHING) })),
+    beginAttempt: assign(({ context }) => ({
+      attempt: context.attempt + 1,
+      modules: withNext(context.definition, newAttempt(context.definition)),
+    })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);
       return { modules: withOutcome(parts.context.definition, parts.context.modules, outcome), now: outcome.endedAt };
@@ -214,17 +209,18 @@ const machine = setup({
       id: ({ context }) => childOf(context.modules.active[0] as number),
       input: ({ context }) => orderOf(context, context.modules.active[0] as number),
     }),
-    startAll: enqueueActions(({ context, enqueue }) => {
-      for (const module of context.modules.active)
-        enqueue.spawnChild("runModule", { id: childOf(module), input: orderOf(context, module) });
+    /** All at once, since each action that spawns copies the children. */
+    startAll: assign(({ context, spawn }) => {
+      for (const module of context.modules.active) spawn("runModule", { id: childOf(module), input: orderOf(context, module) });
+      return {};
     }),
     /** In parallel: those whose dependencies have all succeeded by now. */
-    startReady: enqueueActions(({ context, enqueue }) => {
+    startReady: assign(({ context, spawn }) => {
       const { definition, modules } = context;
       for (const module of modulesToStart(definition, modules)) {
-        enqueue.spawnChild("runModule", { id: childOf(module), input: orderOf(context, module) });
+        spawn("runModule", { id: childOf(module), input: orderOf(context, module) });
       }
-      enqueue.assign({ modules: withNext(definition, modules) });
+      return { modules: withNext(definition, modules) };
     }),
     startGraph: spawnChild("runSubgraph", { id: childOf(0), input: ({ context }) => orderOf(context, 0) }),
     startFilter: spawnChild("runModule", {

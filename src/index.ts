@@ -77,6 +77,7 @@ export {
   type CacheState,
   type CacheWriteOptions,
   type ReceiveOptions,
+  type ReceivePermit,
 } from "./contract/store/cache.ts";
 export { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "./contract/store/snapshot.ts";
 export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";

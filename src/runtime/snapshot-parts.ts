@@ -26,7 +26,7 @@ export function pendingAdditions({ children }: PersistedAgent): string[] {
     nodes: Record<string, { context: { modules: Attempt } }>;
   };
   if (waiting.length === 0) return [];
-  const ended = waiting.flatMap((name) => (Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended ?? []) : []));
+  const ended = waiting.flatMap((name) => (Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : []));
   return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
 }
 

@@ -11,12 +11,16 @@ const machine = nodeMachine.provide({
   actors: { runModule: idle, runSubgraph: idle, checkNode: idle, verifyOutputs: idle, sleepUntil: idle, timeLimit: idle } as never,
 });
 
-const define = (init: Partial<Definition>): NodeMachineInput => ({
+type Module = Definition["modules"][number];
+const module = (name: string, init: Partial<Module> = {}): Module => ({ name, dependencies: 0, dependents: [], stops: false, ...init });
+
+const define = ({ modules = ["a", "b"].map((name) => module(name)), ...init }: Partial<Definition>): NodeMachineInput => ({
   keys: { visit: "run", attempt: "run" },
   definition: {
     name: "node",
     mode: "ordered",
-    modules: ["a", "b"].map((name) => ({ name, dependencies: [], stops: false })),
+    modules,
+    first: modules.flatMap(({ dependencies }, position) => (dependencies === 0 ? [position] : [])),
     stopOnSuccess: false,
     checks: false,
     filters: false,
@@ -36,24 +40,20 @@ const nodes: Record<string, NodeMachineInput> = {
   "visited again": define({
     maxVisits: 2,
     attempts: 1,
-    modules: [{ name: "a", dependencies: [], stops: false, outputMailbox: "out" }],
+    modules: [module("a", { outputMailbox: "out" })],
     outputMailbox: "node",
   }),
   parallel: define({ mode: "parallel", timeoutMs: 5 }),
   "parallel with an order": define({
     mode: "parallel",
     attempts: 1,
-    modules: [
-      { name: "a", dependencies: [], stops: true },
-      { name: "b", dependencies: [], stops: false },
-      { name: "c", dependencies: ["b"], stops: false },
-    ],
+    modules: [module("a", { stops: true }), module("b", { dependents: [2] }), module("c", { dependencies: 1 })],
   }),
   "parallel, first wins": define({ mode: "parallel", stopOnSuccess: true, attempts: 1 }),
-  nested: define({ mode: "nested", modules: [{ name: "node", dependencies: [], stops: false }], timeoutMs: 5, verifies: true }),
+  nested: define({ mode: "nested", modules: [module("node")], timeoutMs: 5, verifies: true }),
   "nested, with middlewares": define({
     mode: "nested",
-    modules: [{ name: "node", dependencies: [], stops: false }],
+    modules: [module("node")],
     filters: true,
   }),
   empty: define({ mode: "empty", modules: [], checks: true, verifies: true }),
@@ -80,9 +80,9 @@ const eventsOf = (snapshot: AnyMachineSnapshot): ModelEvent[] => [
 ];
 /** Aborted again and again, a node would note each: one is enough to walk by. */
 const bounded = (snapshot: AnyMachineSnapshot): ModelEvent[] => {
-  const { ended } = (snapshot.context as { modules: { ended: { module: number }[] } }).modules;
+  const { ended } = (snapshot.context as { modules: { ended: { module: number }[][] } }).modules;
   const events = eventsOf(snapshot);
-  return ended.some(({ module }) => module < 0) ? events.filter(({ type }) => type !== "node.abort") : events;
+  return ended.flat().some(({ module }) => module < 0) ? events.filter(({ type }) => type !== "node.abort") : events;
 };
 
 const nameOf = (value: StateValue): string =>
@@ -173,7 +173,7 @@ describe("node machine", () => {
   });
 
   it("tells its end every time that it is over its limit of visits, also when it had FAILED by it", () => {
-    const once = define({ maxVisits: 1, attempts: 1, modules: [{ name: "a", dependencies: [], stops: false }] });
+    const once = define({ maxVisits: 1, attempts: 1, modules: [module("a")] });
     let snapshot: AnyMachineSnapshot = createActor(machine, { input: once }).getSnapshot();
     const told: unknown[] = [];
     const step = (event: ModelEvent | undefined): void => {
@@ -192,14 +192,14 @@ describe("node machine", () => {
   it("runs on its own, with actors of the user's", async () => {
     const actors = { runModule: fromPromise(async () => outcome({ status: "success", json: '{"status":"success","result":"mine"}' })) };
     const actor = createActor(nodeMachine.provide({ actors: actors as never }), {
-      input: define({ modules: [{ name: "a", dependencies: [], stops: false }] }),
+      input: define({ modules: [module("a")] }),
     });
     const settled = new Promise<AnyMachineSnapshot>((resolve) =>
       actor.subscribe((snapshot) => snapshot.value === "COMPLETE" && resolve(snapshot)),
     );
     actor.start();
     actor.send({ type: "node.execute", at: 1 });
-    expect((await settled).context.modules.ended).toMatchObject([{ status: "success" }]);
+    expect((await settled).context.modules.ended.flat()).toMatchObject([{ status: "success" }]);
     actor.stop();
   });
 });

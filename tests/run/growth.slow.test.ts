@@ -1,6 +1,6 @@
-import { Agent, defineModule, Node, type NodeInit } from "asimov-agents";
+import { Agent, type AgentModule, defineModule, Node, type NodeInit } from "asimov-agents";
 import { describe, expect, it } from "vitest";
-import { failing, moduleOf, newTask, nodeOf, success } from "./support.ts";
+import { failing, failure, moduleOf, newTask, nodeOf, success } from "./support.ts";
 
 /** Milliseconds a node, the median of some runs of each of two sizes in turns; the graphs are made outside the measured time. */
 async function costs(sizes: readonly [number, number], nodesOf: (size: number) => Node[]): Promise<[number, number]> {
@@ -41,15 +41,28 @@ const tailOf = (size: number): Node[] => {
   return [...roots, ...tail];
 };
 
+/** One node of so many modules. */
+const ofModules = (init: Partial<NodeInit>, moduleAt: (index: number, size: number) => AgentModule) => (size: number) => [
+  new Node({ name: "n", ...init, modules: Array.from({ length: size }, (_, index) => moduleAt(index, size)) }),
+];
+const parallel = { nodeConfig: { parallel: true } };
+const work = (index: number): AgentModule => moduleOf(`m${index}`);
+const fallback = (index: number, size: number): AgentModule =>
+  moduleOf(`m${index}`, () => (index === size - 1 ? success() : failure("next")));
+const waiting = (index: number): AgentModule => moduleOf(`m${index}`, undefined, { dependencies: index === 0 ? [] : [`m${index - 1}`] });
+
 /** Quadratic growth would be the ratio of the sizes, which is 8; the bound is generous, since the machine may be busy. */
 const BOUND = 3;
 
-describe("cost of a node, of 8 times as many", () => {
+describe("cost of a node, or of a module of one, of 8 times as many", () => {
   it.each<[string, number, (size: number) => Node[]]>([
     ["a chain blocked by a failure", 2_500, chainBehind({ modules: [...failing("x").modules], nodeConfig: { maxRetries: 1 } })],
     ["a chain skipped by a condition", 2_500, chainBehind({ modules: [module], nodeConfig: { condition: "false" } })],
     ["a tail of failed roots", 2_500, tailOf],
     ["nodes added one at a time", 400, adding],
+    ["modules in order", 1_000, ofModules({}, work)],
+    ["fallbacks", 1_000, ofModules({ config: { stopOnSuccess: true } }, fallback)],
+    ["parallel modules that wait for each other", 1_000, ofModules(parallel, waiting)],
     ["a chain that runs", 1_000, chainBehind({ modules: [defineModule({ name: "m", process: async () => success() })] })],
   ])("stays the same: %s", { timeout: 300_000 }, async (_, size, nodesOf) => {
     const [few, many] = await costs([size, 8 * size], nodesOf);

@@ -1,7 +1,8 @@
 /** One attempt of a node: which modules start next, and what the ended ones add up to. */
 import type { ErrorDetails } from "#contract/base/error-details";
+import { type GrowingList, lengthOf, withMore } from "#contract/base/growing-list";
 import type { GraphNode } from "#contract/graph/graph";
-import type { ModuleDefinition, NodeDefinition } from "./definition.ts";
+import type { NodeDefinition } from "./definition.ts";
 import type { ModuleResult } from "./module.ts";
 import type { Failure, NodeResult } from "./result.ts";
 
@@ -70,61 +71,117 @@ export interface ModuleOutcome {
   endedAt: number;
 }
 
-/** The modules of an attempt that run, and those that ended. */
+/**
+ * The modules of an attempt that run, and those that ended. What follows from these is kept beside them: to walk them whenever one ends would
+ * cost the square of their number.
+ */
 export interface Attempt {
   active: readonly number[];
-  ended: readonly ModuleOutcome[];
+  ended: GrowingList<ModuleOutcome>;
+  /** What those that ended have decided; absent while it is open. */
+  decided?: Decided | undefined;
+  /** In parallel: those that may start. */
+  ready: readonly number[];
+  /** In parallel, by position: of how many modules each still needs the success. */
+  missing: readonly number[];
+}
+
+/** One module has succeeded for all, one has failed for all, or the attempt was ended from outside, by its time limit or a cancel. */
+type Decided = "won" | "failed" | "given-up";
+
+export const NOTHING: Attempt = { active: [], ended: [], ready: [], missing: [] };
+
+export function newAttempt({ mode, modules, first }: NodeDefinition): Attempt {
+  if (mode !== "parallel") return NOTHING;
+  return { ...NOTHING, ready: first, missing: modules.map(({ dependencies }) => dependencies) };
 }
 
 const succeeded = (outcome: ModuleOutcome): boolean => outcome.status === "success";
 
+/** The module that is next in order; later ones are fallbacks where one success is enough, and those depend on none that failed. */
+const nextInOrder = ({ mode, modules, first, stopOnSuccess }: NodeDefinition, ended: number): number | undefined => {
+  if (mode === "parallel") return undefined;
+  return stopOnSuccess ? first[ended] : ended < modules.length ? ended : undefined;
+};
+
 /** The modules to start now: of those whose dependencies succeeded, in order the next one, in parallel all. */
-export function modulesToStart({ modules, mode, stopOnSuccess }: NodeDefinition, { active, ended }: Attempt): number[] {
-  const isOrdered = mode !== "parallel";
-  if (isOrdered && active.length > 0) return [];
-  // Whatever ended has succeeded, unless later modules are fallbacks.
-  if (isOrdered && !stopOnSuccess) return ended.length < modules.length ? [ended.length] : [];
-  const known = new Set([...active, ...ended.map(({ module }) => module)]);
-  if (known.size === modules.length) return [];
-  const done = new Set(ended.filter(succeeded).map(({ module }) => modules[module]?.name));
-  const isReady = (module: ModuleDefinition): boolean => module.dependencies.every((name) => done.has(name));
-  const ready = modules.flatMap((module, index) => (!known.has(index) && isReady(module) ? [index] : []));
-  return isOrdered ? ready.slice(0, 1) : ready;
+export function modulesToStart(definition: NodeDefinition, { active, ended, ready }: Attempt): readonly number[] {
+  if (active.length > 0 || definition.mode === "parallel") return ready;
+  const next = nextInOrder(definition, lengthOf(ended));
+  return next === undefined ? [] : [next];
+}
+
+/** Marks the modules that start now as active. */
+export function withNext(definition: NodeDefinition, attempt: Attempt): Attempt {
+  const next = modulesToStart(definition, attempt);
+  return next.length === 0 ? attempt : { ...attempt, active: [...attempt.active, ...next], ready: [] };
 }
 
 type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
 
-/** One of the modules has succeeded for all: what the others still give means nothing. */
-const isWon = ({ modules, stopOnSuccess }: Definition, ended: readonly ModuleOutcome[]): boolean =>
-  ended.some(({ module, status }) => status === "success" && (stopOnSuccess || modules[module]?.stops === true));
+function decidedAfter({ modules, stopOnSuccess }: Definition, before: Decided | undefined, outcome: ModuleOutcome): Decided | undefined {
+  if (isLate(before)) return before;
+  const { module, status } = outcome;
+  if (module < 0) return "given-up";
+  if (status === "success") return stopOnSuccess || modules[module]?.stops === true ? "won" : before;
+  // A fallback takes over from a failure, and others may win.
+  return status === "error" && !stopOnSuccess ? "failed" : before;
+}
 
-/** The attempt was ended from outside, by its time limit or a cancel. */
-const isGivenUp = (ended: readonly ModuleOutcome[]): boolean => ended.some(({ module }) => module < 0);
+/** Nothing can change the attempt's end: what ends from here on means nothing. */
+const isLate = (decided: Decided | undefined): boolean => decided === "won" || decided === "given-up";
 
-/** What ends once nothing can change the attempt's end means nothing. */
-export function withOutcome(definition: Definition, { active, ended }: Attempt, outcome: ModuleOutcome): Attempt {
-  const { module, endedAt } = outcome;
-  const isLate = isWon(definition, ended) || isGivenUp(ended);
-  const kept: ModuleOutcome = isLate ? { module, status: "aborted", retryable: true, endedAt } : outcome;
-  return { active: active.filter((other) => other !== module), ended: [...ended, kept] };
+/** In parallel: the modules for which this success was the last that they needed. */
+function readyAfter({ modules }: Definition, { missing, decided }: Attempt, { module, status }: ModuleOutcome): number[] {
+  if (status !== "success" || isLate(decided)) return [];
+  return (modules[module]?.dependents ?? []).filter((other) => missing[other] === 1);
+}
+
+export function withOutcome(definition: Definition, attempt: Attempt, outcome: ModuleOutcome): Attempt {
+  const { active, ended, decided, ready, missing } = attempt;
+  const { module, status, endedAt } = outcome;
+  const kept: ModuleOutcome = isLate(decided) ? { module, status: "aborted", retryable: true, endedAt } : outcome;
+  const place = active.indexOf(module);
+  const dependents = status === "success" && missing.length > 0 ? (definition.modules[module]?.dependents ?? []) : [];
+  const left = dependents.length === 0 ? missing : [...missing];
+  for (const other of dependents) (left as number[])[other] = (left[other] as number) - 1;
+  return {
+    active: place < 0 ? active : active.toSpliced(place, 1),
+    ended: withMore(ended, [kept]),
+    decided: decidedAfter(definition, decided, outcome),
+    ready: [...ready, ...readyAfter(definition, attempt, outcome)],
+    missing: left,
+  };
 }
 
 /** What the ended modules add up to while others may be left. */
 export type Verdict = "undecided" | "success" | "error";
 
-export function judge(definition: NodeDefinition, attempt: Attempt): Verdict {
-  const { stopOnSuccess } = definition;
-  const { ended, active } = attempt;
-  if (isWon(definition, ended)) return "success";
-  const hasFailed = ended.some(({ status, module }) => status === "error" && (!stopOnSuccess || module < 0));
-  if (hasFailed) return "error";
-  if (active.length > 0 || modulesToStart(definition, attempt).length > 0) return "undecided";
-  return stopOnSuccess && ended.length > 0 ? "error" : "success";
+/** How an attempt will stand when one more has ended: as `withOutcome` and `judge` say, at no cost of its size. */
+export function standingAfter(definition: NodeDefinition, attempt: Attempt, outcome: ModuleOutcome): { verdict: Verdict; active: number } {
+  const active = attempt.active.length - (attempt.active.includes(outcome.module) ? 1 : 0);
+  const ended = lengthOf(attempt.ended) + 1;
+  const isNext = attempt.ready.length > 0 || readyAfter(definition, attempt, outcome).length > 0;
+  const decided = decidedAfter(definition, attempt.decided, outcome);
+  return { verdict: verdictOf(definition, { active, ended, isNext, decided }), active };
+}
+
+export function judge(definition: NodeDefinition, { active, ended, ready, decided }: Attempt): Verdict {
+  return verdictOf(definition, { active: active.length, ended: lengthOf(ended), isNext: ready.length > 0, decided });
+}
+
+function verdictOf(
+  definition: NodeDefinition,
+  { active, ended, isNext, decided }: { active: number; ended: number; isNext: boolean; decided: Decided | undefined },
+): Verdict {
+  if (decided !== undefined) return decided === "won" ? "success" : "error";
+  if (active > 0 || isNext || nextInOrder(definition, ended) !== undefined) return "undecided";
+  return definition.stopOnSuccess && ended > 0 ? "error" : "success";
 }
 
 /** What ended the attempt decides, else the first failure; one that says that another attempt cannot help ends them all. */
 export function failureOf({ ended }: Attempt, { mode, modules, stopOnSuccess }: Definition & Pick<NodeDefinition, "mode">): Failure {
-  const failures = ended.filter(({ status }) => status === "error");
+  const failures = ended.flat().filter(({ status }) => status === "error");
   // A fallback takes over from a failure, which ends nothing then.
   const first = (stopOnSuccess ? failures.find(({ module }) => module < 0) : undefined) ?? failures[0];
   const module = mode === "nested" ? undefined : modules[first?.module ?? -1]?.name;
@@ -139,18 +196,20 @@ export function failureOf({ ended }: Attempt, { mode, modules, stopOnSuccess }: 
 
 /** What modules that still run are told when the attempt's end is known. */
 export function reasonToStop(attempt: Attempt, definition: Definition & Pick<NodeDefinition, "mode">): { reason: string; code: string } {
-  if (isWon(definition, attempt.ended)) return { reason: "another module succeeded first", code: "another-succeeded" };
+  if (attempt.decided === "won") return { reason: "another module succeeded first", code: "another-succeeded" };
   const { error: reason, code } = failureOf(attempt, definition);
   return { reason, code };
 }
 
 export function isPartial({ mode }: NodeDefinition, { ended }: Attempt): boolean {
-  return ended.some(({ partial }) => partial === true) || (mode === "parallel" && ended.some(succeeded));
+  const all = ended.flat();
+  return all.some(({ partial }) => partial === true) || (mode === "parallel" && all.some(succeeded));
 }
 
 /** What the modules gave, in the order of the definition. */
 function resultsOf({ ended }: Attempt): ModuleResult[] {
-  return [...ended]
+  return ended
+    .flat()
     .sort((a, b) => a.module - b.module)
     .flatMap(({ json }) => (json === undefined ? [] : [JSON.parse(json) as ModuleResult]));
 }
@@ -162,7 +221,7 @@ export function nodeResultOf(attempt: Attempt, failure: Failure | undefined): No
 
 /** The last module in the order of the definition that succeeded and decided decides for the node. */
 export function decisionOf({ ended }: Attempt): Pick<ModuleOutcome, "decision" | "cleanup"> | undefined {
-  const decided = ended.filter((outcome) => succeeded(outcome) && outcome.decision !== undefined);
+  const decided = ended.flat().filter((outcome) => succeeded(outcome) && outcome.decision !== undefined);
   return decided.reduce<ModuleOutcome | undefined>(
     (last, outcome) => (last !== undefined && last.module > outcome.module ? last : outcome),
     undefined,

@@ -7,8 +7,10 @@ import type { Node } from "./node.ts";
 
 export interface ModuleDefinition {
   name: string;
-  /** Names of modules of the same node that succeed first. */
-  dependencies: readonly string[];
+  /** How many modules of the same node succeed first. */
+  dependencies: number;
+  /** Positions of the modules that it is one of these for. */
+  dependents: readonly number[];
   /** Its success ends the attempt. */
   stops: boolean;
   outputMailbox?: string;
@@ -19,6 +21,8 @@ export interface NodeDefinition {
   /** How it runs: its modules in order or at once, the graph of a SUBGRAPH, or nothing. */
   mode: "ordered" | "parallel" | "nested" | "empty";
   modules: readonly ModuleDefinition[];
+  /** Positions of the modules that wait for no other one. */
+  first: readonly number[];
   /** One success is enough: in order, later modules are fallbacks; in parallel, the first wins. */
   stopOnSuccess: boolean;
   /** It has a condition or inputs, to check before it runs. */
@@ -56,17 +60,12 @@ function toDefinition(node: Node): NodeDefinition {
   const { nodeConfig, config } = node;
   const isGraph = node.type === ModuleType.SUBGRAPH;
   const timeoutMs = config.timeoutMs ?? 0;
+  const modules = isGraph ? [{ name: node.name, dependencies: 0, dependents: [], stops: false }] : moduleDefinitionsOf(node);
   return {
     name: node.name,
     mode: isGraph ? "nested" : node.modules.length === 0 ? "empty" : nodeConfig.parallel === true ? "parallel" : "ordered",
-    modules: isGraph
-      ? [{ name: node.name, dependencies: [], stops: false }]
-      : node.modules.map((module) => ({
-          name: module.name,
-          dependencies: module.dependencies,
-          stops: module.config.stopOnSuccess === true,
-          ...(module.outputMailbox === undefined ? {} : { outputMailbox: module.outputMailbox }),
-        })),
+    modules,
+    first: modules.flatMap(({ dependencies }, position) => (dependencies === 0 ? [position] : [])),
     stopOnSuccess: config.stopOnSuccess ?? false,
     checks: nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
     filters: isGraph && (config.middlewares?.length ?? 0) > 0,
@@ -81,6 +80,18 @@ function toDefinition(node: Node): NodeDefinition {
     },
     ...(node.outputMailbox === undefined ? {} : { outputMailbox: node.outputMailbox }),
   };
+}
+
+function moduleDefinitionsOf({ modules }: Node): ModuleDefinition[] {
+  const dependents = new Map<string, number[]>(modules.map(({ name }) => [name, []]));
+  for (const [position, module] of modules.entries()) for (const name of new Set(module.dependencies)) dependents.get(name)?.push(position);
+  return modules.map(({ name, dependencies, config, outputMailbox }) => ({
+    name,
+    dependencies: new Set(dependencies).size,
+    dependents: dependents.get(name) ?? [],
+    stops: config.stopOnSuccess === true,
+    ...(outputMailbox === undefined ? {} : { outputMailbox }),
+  }));
 }
 
 function partsOf({ modules, nodes }: Node): string[] {

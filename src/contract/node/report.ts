@@ -20,7 +20,7 @@ export interface MailboxMessage {
 export function reportOf({ definition, modules, failure }: EndedVisit, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
   if (status !== "COMPLETE") return { node: definition.name, status, failure: failure ?? { error: "failed", code: "module-failed" } };
   const decided = decisionOf(modules);
-  const added = modules.ended.flatMap((outcome) => outcome.added ?? []);
+  const added = modules.ended.flat().flatMap((outcome) => outcome.added ?? []);
   return {
     node: definition.name,
     status,
@@ -33,7 +33,7 @@ export function reportOf({ definition, modules, failure }: EndedVisit, status: "
 export function messagesOf({ definition, modules, failure }: EndedVisit): MailboxMessage[] {
   const messages: MailboxMessage[] = [];
   if (definition.modules.some(({ outputMailbox }) => outputMailbox !== undefined)) {
-    for (const { module, json } of modules.ended) {
+    for (const { module, json } of modules.ended.flat()) {
       const mailbox = definition.modules[module]?.outputMailbox;
       if (mailbox !== undefined && json !== undefined) messages.push({ mailbox, message: JSON.parse(json) });
     }

@@ -1,7 +1,7 @@
-/** A growing list of names as plain JSON, never changed in place: adding to it costs a logarithm of its length, not its length. */
+/** A growing list of names, with the set of them beside it. */
+import { type GrowingList, withMore } from "#contract/base/growing-list";
 
-/** Chunks in order, each more than twice as long as the next. */
-export type NameList = readonly (readonly string[])[];
+export type NameList = GrowingList<string>;
 
 const sets = new WeakMap<NameList, Set<string>>();
 
@@ -22,18 +22,13 @@ export function setOf(list: NameList): ReadonlySet<string> {
  */
 export function withNames(list: NameList, names: Iterable<string>): NameList {
   const set = setOf(list) as Set<string>;
-  let chunk: string[] = [];
+  const more: string[] = [];
   for (const name of names) {
     set.add(name);
-    chunk.push(name);
+    more.push(name);
   }
-  if (chunk.length === 0) return list;
-  let kept = list.length;
-  for (let last = list[kept - 1]; last !== undefined && last.length <= 2 * chunk.length; last = list[kept - 1]) {
-    chunk = last.concat(chunk);
-    kept--;
-  }
-  const longer = [...list.slice(0, kept), chunk];
+  if (more.length === 0) return list;
+  const longer = withMore(list, more);
   sets.delete(list);
   sets.set(longer, set);
   return longer;

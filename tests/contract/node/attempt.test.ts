@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Turns } from "#contract/base/turns";
 import {
@@ -10,10 +11,15 @@ import {
   keysWithin,
   type ModuleOutcome,
   modulesToStart,
+  NOTHING,
+  newAttempt,
   nodeResultOf,
+  standingAfter,
+  type Verdict,
+  withNext,
   withOutcome,
 } from "#contract/node/attempt";
-import { backoffMs, defineNode } from "#contract/node/definition";
+import { backoffMs, defineNode, type NodeDefinition } from "#contract/node/definition";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
 import { Permits } from "#contract/node/permits";
@@ -38,36 +44,45 @@ const ended = (module: number, status: ModuleOutcome["status"], more: Partial<Mo
   ...(status === "error" ? { error: `module ${module}` } : {}),
   ...more,
 });
-const attempt = (outcomes: ModuleOutcome[], active: number[] = []): Attempt => ({ active, ended: outcomes });
+const attempt = (outcomes: ModuleOutcome[], active: number[] = []): Attempt => ({ ...NOTHING, active, ended: [outcomes] });
+
+/** The attempt of which these have ended, and those run. */
+function reached(node: NodeDefinition, outcomes: ModuleOutcome[], running: number[] = []): Attempt {
+  const active = [...outcomes.map(({ module }) => module), ...running];
+  const begun = newAttempt(node);
+  const ready = begun.ready.filter((module) => !active.includes(module));
+  const start: Attempt = { ...begun, active, ready };
+  return outcomes.reduce((before, outcome) => withOutcome(node, before, outcome), start);
+}
 
 describe("attempt", () => {
   it("starts one module at a time in order, and none while one runs", () => {
     const node = define({ a: [], b: [] });
-    expect(modulesToStart(node, attempt([]))).toEqual([0]);
-    expect(modulesToStart(node, attempt([], [0]))).toEqual([]);
-    expect(modulesToStart(node, attempt([ended(0, "success")]))).toEqual([1]);
-    expect(modulesToStart(node, attempt([ended(0, "success"), ended(1, "success")]))).toEqual([]);
+    expect(modulesToStart(node, reached(node, []))).toEqual([0]);
+    expect(modulesToStart(node, reached(node, [], [0]))).toEqual([]);
+    expect(modulesToStart(node, reached(node, [ended(0, "success")]))).toEqual([1]);
+    expect(modulesToStart(node, reached(node, [ended(0, "success"), ended(1, "success")]))).toEqual([]);
   });
 
   it("starts in parallel all whose dependencies succeeded", () => {
     const node = define({ a: [], b: [], c: ["a"] }, { parallel: true });
-    expect(modulesToStart(node, attempt([]))).toEqual([0, 1]);
-    expect(modulesToStart(node, attempt([ended(0, "success")], [1]))).toEqual([2]);
-    expect(modulesToStart(node, attempt([ended(0, "error")], [1]))).toEqual([]);
+    expect(modulesToStart(node, reached(node, []))).toEqual([0, 1]);
+    expect(modulesToStart(node, reached(node, [ended(0, "success")], [1]))).toEqual([2]);
+    expect(modulesToStart(node, reached(node, [ended(0, "error")], [1]))).toEqual([]);
   });
 
   it("is decided by the first failure, or by all successes", () => {
     const node = define({ a: [], b: [] }, { parallel: true });
-    expect(judge(node, attempt([ended(0, "success")], [1]))).toBe("undecided");
-    expect(judge(node, attempt([ended(0, "error")], [1]))).toBe("error");
-    expect(judge(node, attempt([ended(0, "success"), ended(1, "success")]))).toBe("success");
+    expect(judge(node, reached(node, [ended(0, "success")], [1]))).toBe("undecided");
+    expect(judge(node, reached(node, [ended(0, "error")], [1]))).toBe("error");
+    expect(judge(node, reached(node, [ended(0, "success"), ended(1, "success")]))).toBe("success");
   });
 
   it("is decided by the first success with stopOnSuccess, or when nothing is left to start", () => {
     const node = define({ a: [], b: [], c: ["a"] }, { stopOnSuccess: true });
-    expect(judge(node, attempt([ended(0, "error")]))).toBe("undecided");
-    expect(judge(node, attempt([ended(0, "error"), ended(1, "success")]))).toBe("success");
-    expect(judge(node, attempt([ended(0, "error"), ended(1, "error")]))).toBe("error");
+    expect(judge(node, reached(node, [ended(0, "error")]))).toBe("undecided");
+    expect(judge(node, reached(node, [ended(0, "error"), ended(1, "success")]))).toBe("success");
+    expect(judge(node, reached(node, [ended(0, "error"), ended(1, "error")]))).toBe("error");
   });
 
   it("fails by its first failure's text, and is not tried again when any of them says so", () => {
@@ -93,9 +108,73 @@ describe("attempt", () => {
   it.each(["success", "error"] as const)("keeps nothing of what ends after the first success was enough (%s)", (status) => {
     const race = define({ a: [], b: [] }, { parallel: true, stopOnSuccess: true });
     const late = ended(0, status, { json: '{"n":0}', decision: "elsewhere", added: [] });
-    const after = withOutcome(race, attempt([ended(1, "success", { json: '{"n":1}' })], [0]), late);
-    expect(after).toEqual(
-      attempt([ended(1, "success", { json: '{"n":1}' }), { module: 0, status: "aborted", retryable: true, endedAt: 0 }]),
+    const { ended: kept } = withOutcome(race, reached(race, [ended(1, "success", { json: '{"n":1}' })], [0]), late);
+    expect(kept.flat()).toEqual([ended(1, "success", { json: '{"n":1}' }), { module: 0, status: "aborted", retryable: true, endedAt: 0 }]);
+  });
+
+  /** What an attempt says, found by walking all that has ended. */
+  function walked(node: NodeDefinition, dependencies: number[][], { active, ended: list }: Attempt): { verdict: Verdict; next: number[] } {
+    const all = list.flat();
+    const isWinner = ({ module, status }: ModuleOutcome): boolean =>
+      status === "success" && (node.stopOnSuccess || node.modules[module]?.stops === true);
+    if (all.some(isWinner)) return { verdict: "success", next: [] };
+    if (all.some(({ status, module }) => status === "error" && (!node.stopOnSuccess || module < 0))) return { verdict: "error", next: [] };
+    const done = all.flatMap(({ module, status }) => (status === "success" ? [module] : []));
+    const known = [...active, ...all.map(({ module }) => module)];
+    const ready = dependencies.flatMap((needed, module) =>
+      !known.includes(module) && needed.every((other) => done.includes(other)) ? [module] : [],
+    );
+    const next = node.mode === "parallel" ? ready : active.length > 0 ? [] : ready.slice(0, 1);
+    if (active.length > 0 || next.length > 0) return { verdict: "undecided", next };
+    return { verdict: node.stopOnSuccess && all.length > 0 ? "error" : "success", next };
+  }
+
+  it("knows without walking what walking all that has ended would find", () => {
+    const shapes = fc.record({
+      // Each module depends on some before it.
+      dependencies: fc.array(fc.array(fc.nat(6), { maxLength: 3 }), { minLength: 1, maxLength: 7 }),
+      parallel: fc.boolean(),
+      stopOnSuccess: fc.boolean(),
+      stops: fc.nat(12),
+      ends: fc.array(fc.tuple(fc.nat(6), fc.constantFrom("success", "success", "success", "error", "outside")), {
+        maxLength: 12,
+      }),
+    });
+    fc.assert(
+      fc.property(shapes, ({ dependencies: given, parallel, stopOnSuccess, stops, ends }) => {
+        const made = new Node({
+          name: "n",
+          modules: given.map((needed, module) =>
+            defineModule({
+              name: `m${module}`,
+              dependencies: [...new Set(needed)].filter((other) => other < module).map((other) => `m${other}`),
+              config: { stopOnSuccess: module === stops },
+              process: () => ({ status: "success" }),
+            }),
+          ),
+          nodeConfig: { parallel },
+          config: { stopOnSuccess },
+        });
+        const node = defineNode(made);
+        const names = made.modules.map(({ name }) => name);
+        const dependencies = made.modules.map((module) => module.dependencies.map((name) => names.indexOf(name)));
+        let now = withNext(node, newAttempt(node));
+        for (const [place, status] of ends) {
+          const { active } = now;
+          if (active.length === 0) return;
+          const module = active[place % active.length] as number;
+          const outcome = status === "outside" ? ended(-1, "error") : ended(module, status as ModuleOutcome["status"]);
+          const next = withOutcome(node, now, outcome);
+          const found = walked(node, dependencies, next);
+          expect(judge(node, next)).toBe(found.verdict);
+          expect(standingAfter(node, now, outcome)).toEqual({ verdict: found.verdict, active: next.active.length });
+          expect(JSON.parse(JSON.stringify(next))).toEqual(next);
+          if (found.verdict !== "undecided") return;
+          expect([...modulesToStart(node, next)].sort()).toEqual(found.next);
+          now = withNext(node, next);
+        }
+      }),
+      { numRuns: 2_000 },
     );
   });
 });
