@@ -1,5 +1,7 @@
 /** What a benchmark gives: figures, each of one shape and one contender, for the table, the JSON and the targets. */
-import { compare, type Sampling, type Spread, type Trial } from "./measure.ts";
+import type { Racer } from "./jobs.ts";
+import { compare, type Spread } from "./measure.ts";
+import type { Sampling } from "./trial.ts";
 
 export interface Figure {
   /** The benchmark, as `--only` names it. */
@@ -34,15 +36,19 @@ const scaled = ({ median, lowest, highest, samples }: Spread, factor: number): S
   samples,
 });
 
-/** Races trials, and gives each one's cost for one of `count` parts of the job, in microseconds. */
-export async function race(about: Pick<Figure, "group" | "shape"> & { per: string; count: number }, trials: Trial[], sampling: Sampling) {
+/** Races contenders, and gives each one's cost for one of `count` parts of the job, in microseconds. */
+export async function race(
+  about: Pick<Figure, "group" | "shape"> & { per: string; count: number },
+  racers: readonly Racer[],
+  sampling: Sampling,
+) {
   const { group, shape, per, count } = about;
-  const spreads = await compare(trials, sampling);
+  const spreads = await compare(racers, sampling);
   return spreads.map(
     (spread, index): Figure => ({
       group,
       shape,
-      contender: trials[index]?.contender ?? "",
+      contender: racers[index]?.contender ?? "",
       unit: `µs/${per}`,
       spread: scaled(spread, 1_000 / count),
     }),

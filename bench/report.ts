@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Benchmark, Figure } from "./figure.ts";
+import contenders from "./package.json" with { type: "json" };
 import type { Verdict } from "./targets.ts";
 
 function shown(value: number): string {
@@ -39,17 +40,11 @@ export function benchmarkTable({ title }: Pick<Benchmark, "title">, figures: rea
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(({ target, aim, goal, figure, isMet, reachesGoal }) => [
-    target,
-    aim,
-    goal ?? "",
-    figure,
-    isMet ? (reachesGoal === true ? "pass, goal reached" : "pass") : "**miss**",
-  ]);
-  return `### Targets\n\n${table(["target", "aim", "goal", "figure", ""], rows)}`;
+  const rows = verdicts.map(({ target, aim, figure, isMet }) => [target, aim, figure, isMet ? "pass" : "**miss**"]);
+  return `### Targets\n\n${table(["target", "aim", "figure", ""], rows)}`;
 }
 
-const versionOf = (manifest: string): string => (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+export const versionOf = (manifest: string): string => (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 
 export interface Machine {
   date: string;
@@ -73,8 +68,7 @@ export function describeMachine(): Machine {
       "asimov-agents": versionOf(here("../package.json")),
       xstate: versionOf(require.resolve("xstate/package.json")),
       ioredis: versionOf(require.resolve("ioredis/package.json")),
-      "@langchain/langgraph": versionOf(here("node_modules/@langchain/langgraph/package.json")),
-      ai: versionOf(here("node_modules/ai/package.json")),
+      ...contenders.dependencies,
     },
   };
 }

@@ -5,12 +5,40 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Benchmark, Figure } from "./figure.ts";
 import { QUICK, THOROUGH } from "./measure.ts";
-import { benchmarkTable, describeMachine, machineLine, verdictTable, withFigures } from "./report.ts";
+import manifest from "./package.json" with { type: "json" };
+import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures } from "./report.ts";
+import { cacheBenchmark } from "./shapes/cache-operations.ts";
+import { graphBenchmarks } from "./shapes/graphs.ts";
+import { growthBenchmark } from "./shapes/growth.ts";
+import { heapBenchmark } from "./shapes/heap.ts";
+import { heldBenchmark } from "./shapes/held.ts";
+import { historyBenchmark } from "./shapes/history.ts";
+import { loopBenchmark } from "./shapes/loop.ts";
+import { streamBenchmark, streamMemoryBenchmark } from "./shapes/model-streams.ts";
+import { packageBenchmark } from "./shapes/package-cost.ts";
+import { snapshotBenchmark } from "./shapes/snapshots.ts";
+import { chainBenchmark } from "./shapes/tool-chains.ts";
+import { verdictsOn } from "./targets.ts";
+
+const BENCHMARKS: readonly Benchmark[] = [
+  ...graphBenchmarks,
+  loopBenchmark,
+  heldBenchmark,
+  growthBenchmark,
+  historyBenchmark,
+  snapshotBenchmark,
+  cacheBenchmark,
+  heapBenchmark,
+  streamBenchmark,
+  chainBenchmark,
+  streamMemoryBenchmark,
+  packageBenchmark,
+];
 
 const USAGE = `npm run bench -- [--quick] [--only NAME,NAME] [--json FILE] [--docs]
 
   --quick        fewer samples and sizes: a look, not a measurement
-  --only NAMES   some of: chain, fan, layers, tasks, loop, growth, history, snapshots, cache, heap, stream, toolchain, streammemory, package
+  --only NAMES   some of: ${BENCHMARKS.map(({ name }) => name).join(", ")}
   --json FILE    where the figures go (default bench/results.json)
   --docs         also put the tables into docs/benchmarks.md`;
 
@@ -18,47 +46,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 /** What the benchmarks compare with is a package of its own, which the project does not install. */
 function installContenders(): void {
-  if (["@langchain/langgraph", "ai"].every((name) => existsSync(here(`node_modules/${name}`)))) return;
+  const isInstalled = ([name, version]: [string, string]): boolean => {
+    const installed = here(`node_modules/${name}/package.json`);
+    return existsSync(installed) && versionOf(installed) === version;
+  };
+  if (Object.entries(manifest.dependencies).every(isInstalled)) return;
   const options = { stdio: "inherit", shell: process.platform === "win32" } as const;
   execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--prefix", here(".")], options);
-}
-
-async function loadBenchmarks(): Promise<Benchmark[]> {
-  const [
-    { graphBenchmarks },
-    { loopBenchmark },
-    { growthBenchmark },
-    { snapshotBenchmark },
-    { cacheBenchmark },
-    { heapBenchmark },
-    { streamBenchmark, streamMemoryBenchmark },
-    { chainBenchmark },
-    { historyBenchmark },
-    { packageBenchmark },
-  ] = await Promise.all([
-    import("./shapes/graphs.ts"),
-    import("./shapes/loop.ts"),
-    import("./shapes/growth.ts"),
-    import("./shapes/snapshots.ts"),
-    import("./shapes/cache-operations.ts"),
-    import("./shapes/heap.ts"),
-    import("./shapes/model-streams.ts"),
-    import("./shapes/tool-chains.ts"),
-    import("./shapes/history.ts"),
-    import("./shapes/package-cost.ts"),
-  ]);
-  const models = [streamBenchmark, chainBenchmark, streamMemoryBenchmark];
-  return [
-    ...graphBenchmarks,
-    loopBenchmark,
-    growthBenchmark,
-    historyBenchmark,
-    snapshotBenchmark,
-    cacheBenchmark,
-    heapBenchmark,
-    ...models,
-    packageBenchmark,
-  ];
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {
@@ -81,9 +75,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return console.log(USAGE);
   installContenders();
-  const benchmarks = select(await loadBenchmarks(), values.only);
-  // Imported late, like the benchmarks: it needs the contenders' names.
-  const { verdictsOn } = await import("./targets.ts");
+  const benchmarks = select(BENCHMARKS, values.only);
   const machine = describeMachine();
   const sections = [machineLine(machine)];
   console.log(`${sections[0]}\nMedian (lowest–highest).\n`);

@@ -1,5 +1,5 @@
 /** The AI SDK, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
-import type { Trial } from "../measure.ts";
+import type { Trial } from "../trial.ts";
 
 interface Sdk {
   streamText(options: object): { fullStream: AsyncIterable<unknown>; steps: PromiseLike<unknown[]> };
@@ -18,10 +18,6 @@ const name: string = "ai";
 const { generateText, streamText, jsonSchema, stepCountIs, tool } = (await import(name)) as Sdk;
 const { MockLanguageModelV4 } = (await import(`${name}/test`)) as SdkTesting;
 
-/** As the tables name them. */
-export const AI_SDKS = ["AI SDK, streamText", "AI SDK, generateText"] as const;
-const [STREAMED, WHOLE] = AI_SDKS;
-
 const usage = {
   inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 1, text: 1, reasoning: 0 },
@@ -30,9 +26,8 @@ const usage = {
 const noop = tool({ description: "Does nothing", inputSchema: jsonSchema({ type: "object" }), execute: async () => "ok" });
 
 /** The same chain, streamed as ours is. */
-export function aiSdkStreamTrial(turns: number): Trial {
+export function streamedTrial(turns: number): Trial {
   return {
-    contender: STREAMED,
     async run() {
       let turn = 0;
       const model = new MockLanguageModelV4({
@@ -71,9 +66,8 @@ export function aiSdkStreamTrial(turns: number): Trial {
 }
 
 /** A chain whose model calls the tool at every turn but the last, at once; each answer comes whole. */
-export function aiSdkTrial(turns: number): Trial {
+export function wholeTrial(turns: number): Trial {
   return {
-    contender: WHOLE,
     async run() {
       let turn = 0;
       const model = new MockLanguageModelV4({

@@ -1,7 +1,7 @@
 /** The least that XState asks for: a node is one machine actor that runs one promise, spawned flat by a logic that keeps them in a map. */
 import { type ActorLogic, type AnyActorRef, createActor, type EventObject, fromPromise, type Snapshot, setup } from "xstate";
-import type { Trial } from "../measure.ts";
-import { type GraphShape, nameOf, type Tally } from "../shapes/graph-shape.ts";
+import { type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
+import type { Trial } from "../trial.ts";
 
 interface Work {
   tally: Tally;
@@ -70,9 +70,10 @@ function runOnce(shape: GraphShape, tally: Tally): Promise<void> {
   });
 }
 
-export function floorTrial(shape: GraphShape, tally: Tally, runs = 1): Trial {
+export function graphTrial(graph: GraphSpec, runs = 1): Trial {
+  const shape = graphOf(graph);
+  const tally = new Tally(shape);
   return {
-    contender: "bare XState",
     run: () => Promise.all(Array.from({ length: runs }, () => runOnce(shape, tally))),
     settle: () => tally.settle(runs),
   };

@@ -1,10 +1,6 @@
 /** LangGraph.js, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
-import type { Trial } from "../measure.ts";
-import { type GraphShape, nameOf, type Tally } from "../shapes/graph-shape.ts";
-
-export const LANGGRAPH = "LangGraph.js";
-/** A run of 10,000 nodes takes 60 s in a chain, and 90 s side by side. */
-export const LANGGRAPH_MAX_NODES = 1_001;
+import { chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
+import type { Trial } from "../trial.ts";
 
 interface RunConfig {
   recursionLimit: number;
@@ -65,28 +61,29 @@ function build({ dependencies }: GraphShape, tally: Tally): Builder {
   return builder;
 }
 
-export function langgraphTrial(shape: GraphShape, tally: Tally, runs = 1): Trial {
+export function graphTrial(spec: GraphSpec, runs = 1): Trial {
+  const shape = graphOf(spec);
+  const tally = new Tally(shape);
   const graph = build(shape, tally).compile();
   const recursionLimit = shape.dependencies.length + 10;
   return {
-    contender: LANGGRAPH,
     run: () => Promise.all(Array.from({ length: runs }, () => graph.invoke({}, { recursionLimit }))),
     settle: () => tally.settle(runs),
   };
 }
 
 /** A checkpoint after every node, in memory. */
-export function langgraphSavingTrial(shape: GraphShape, tally: Tally): Trial {
+export function savingTrial(size: number): Trial {
+  const shape = chain(size);
+  const tally = new Tally(shape);
   const checkpointer = new MemorySaver();
   const graph = build(shape, tally).compile({ checkpointer });
-  const size = shape.dependencies.length;
   let threads = 0;
   const configOf = (): RunConfig & { configurable: { thread_id: string } } => ({
     recursionLimit: size + 10,
     configurable: { thread_id: `thread-${threads}` },
   });
   return {
-    contender: LANGGRAPH,
     run: () => graph.invoke({}, configOf()),
     async settle() {
       tally.settle();
@@ -100,14 +97,13 @@ export function langgraphSavingTrial(shape: GraphShape, tally: Tally): Trial {
 }
 
 /** One node that counts, and an edge that decides in JavaScript. */
-export function langgraphLoopTrial(iterations: number): Trial {
+export function loopTrial(iterations: number): Trial {
   const builder = newBuilder();
   builder.addNode("increment", async ({ count }) => ({ count: count + 1 }));
   builder.addEdge(START, "increment");
   builder.addConditionalEdges("increment", ({ count }) => (count < iterations ? "increment" : END), ["increment", END]);
   const graph = builder.compile();
   return {
-    contender: LANGGRAPH,
     async run() {
       const { count } = await graph.invoke({}, { recursionLimit: iterations + 10 });
       if (count !== iterations) throw new Error(`The loop counted to ${count}, expected ${iterations}.`);

@@ -1,14 +1,13 @@
 /** This library, with its limits out of the way: the others have none by default, or theirs is raised too. */
-import { Agent, type AgentOptions, defineModule, MemoryCache, Node, SnapshotControl, Task } from "../../src/index.ts";
-import type { Trial } from "../measure.ts";
-import { type GraphShape, nameOf, type Tally } from "../shapes/graph-shape.ts";
+import { Agent, defineModule, MemoryCache, Node, SnapshotControl, Task } from "../../src/index.ts";
+import { type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
+import type { Trial } from "../trial.ts";
 
-export const OURS = "asimov-agents";
 export const UNLIMITED = { maxConcurrentTasks: Number.POSITIVE_INFINITY, maxTotalIterations: Number.POSITIVE_INFINITY } as const;
 
 export const newTask = (): Task => new Task({ type: "bench", objective: "Run every node once" });
 
-export function noOpNodes(shape: GraphShape, tally: Tally, snapshot: SnapshotControl = SnapshotControl.NEVER): Node[] {
+export function noOpNodes(shape: GraphShape, tally: Pick<Tally, "visit">, snapshot: SnapshotControl = SnapshotControl.NEVER): Node[] {
   return shape.dependencies.map((dependencies, index) => {
     const module = defineModule({
       name: "no-op",
@@ -27,11 +26,12 @@ export async function runOnce(agent: Agent, task: Task = newTask()): Promise<voi
   if (status !== "COMPLETE") throw new Error(`The task ended as ${status}: ${errors[0]?.error}`);
 }
 
-export function oursTrial(shape: GraphShape, tally: Tally, runs = 1, options: AgentOptions = {}): Trial {
+export function graphTrial(graph: GraphSpec, runs = 1): Trial {
+  const shape = graphOf(graph);
+  const tally = new Tally(shape);
   const cache = new MemoryCache();
-  const agent = new Agent({ cache, nodes: noOpNodes(shape, tally), ...UNLIMITED, ...options });
+  const agent = new Agent({ cache, nodes: noOpNodes(shape, tally), ...UNLIMITED });
   return {
-    contender: OURS,
     run: () => Promise.all(Array.from({ length: runs }, () => runOnce(agent))),
     async settle() {
       tally.settle(runs);

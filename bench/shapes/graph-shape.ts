@@ -22,11 +22,26 @@ export function fanOutAndJoin(width: number): GraphShape {
 export function layers(width: number, count: number): GraphShape {
   const layerOf = (layer: number): number[] => Array.from({ length: width }, (_, index) => layer * width + index);
   const nodes = Array.from({ length: count }, (_, layer) => layerOf(layer).map(() => layer)).flat();
+  const before = Array.from({ length: count }, (_, layer) => (layer === 0 ? [] : layerOf(layer - 1)));
   return {
-    dependencies: nodes.map((layer) => (layer === 0 ? [] : layerOf(layer - 1))),
+    dependencies: nodes.map((layer) => before[layer] ?? []),
     before: nodes.map((layer) => layer * width),
   };
 }
+
+/** A graph as a process is told of it: the whole would take longer to send than to build. */
+export type GraphSpec =
+  | readonly ["chain", size: number]
+  | readonly ["fan", width: number]
+  | readonly ["layers", width: number, count: number];
+
+export function graphOf(spec: GraphSpec): GraphShape {
+  if (spec[0] === "chain") return chain(spec[1]);
+  return spec[0] === "fan" ? fanOutAndJoin(spec[1]) : layers(spec[1], spec[2]);
+}
+
+/** Positions of nodes that may run at once, level after level: for those who say what runs when, and not what depends on what. */
+export const levelsOf = ({ before }: GraphShape): number[][] => [...Map.groupBy(before.keys(), (index) => before[index] ?? 0).values()];
 
 export const nameOf = (index: number): string => `n${index}`;
 

@@ -1,0 +1,87 @@
+/** Chains that are passed over, failed roots, added nodes, past plans. */
+import { Agent, type AgentModule, type AgentOptions, defineModule, MemorySnapshotStore, Node, type NodeInit } from "../../src/index.ts";
+import { nameOf } from "../shapes/graph-shape.ts";
+import type { Trial } from "../trial.ts";
+import { newTask, UNLIMITED } from "./ours.ts";
+
+export type Growing = "blocked" | "skipped" | "added";
+
+const module = (result: Awaited<ReturnType<AgentModule["process"]>> = { status: "success" }): AgentModule =>
+  defineModule({ name: "no-op", process: async () => result as { status: "success" } });
+
+const WORKS = module();
+const FAILS = { modules: [module({ status: "error", error: "as it should" })], nodeConfig: { maxRetries: 1 } };
+
+const chainBehind = (names: readonly string[], size: number): Node[] =>
+  Array.from(
+    { length: size },
+    (_, index) => new Node({ name: nameOf(index), modules: [WORKS], dependencies: index === 0 ? [...names] : [nameOf(index - 1)] }),
+  );
+
+function behind(roots: number, size: number, init: Omit<NodeInit, "name">): Node[] {
+  const nodes = Array.from({ length: roots }, (_, index) => new Node({ ...init, name: `root${index}` }));
+  const names = nodes.map(({ name }) => name);
+  return [...nodes, ...chainBehind(names, size - 1)];
+}
+
+function addingOneAtATime(size: number): Node[] {
+  const node = (index: number): Node =>
+    new Node({
+      name: nameOf(index),
+      modules: [
+        defineModule({
+          name: "add",
+          process: async () => ({ status: "success", ...(index + 1 < size ? { newNodes: [node(index + 1)] } : {}) }),
+        }),
+      ],
+    });
+  return [node(0)];
+}
+
+const options: AgentOptions = { ...UNLIMITED, outputMailbox: null, errorMailbox: null };
+
+/** Checks the status, and how many nodes ran. */
+function trialOf(nodes: Node[], status: string, ran: number): Trial {
+  const agent = new Agent({ nodes, ...options });
+  return {
+    async run() {
+      const outcome = await agent.runTask(newTask());
+      const visited = Object.keys(outcome.executions).length;
+      if (outcome.status !== status || visited !== ran) {
+        throw new Error(`The task ended as ${outcome.status} with ${visited} nodes visited, expected ${status} with ${ran}.`);
+      }
+    },
+  };
+}
+
+/** What becomes of a graph of so many nodes, behind so many that fail. */
+export function growthTrial(kind: Growing, size: number, roots = 1): Trial {
+  if (kind === "added") return trialOf(addingOneAtATime(size), "COMPLETE", size);
+  if (kind === "blocked") return trialOf(behind(roots, size, FAILS), "FAILED", roots);
+  return trialOf(behind(roots, size, { modules: [WORKS], nodeConfig: { condition: "false" } }), "COMPLETE", 0);
+}
+
+/** Bytes that a round adds to the part `agent` of the snapshot before it. */
+export async function bytesOfRound(width: number, rounds: number): Promise<number> {
+  const nodeConfig = { maxVisits: 0 };
+  const again = defineModule({
+    name: "again",
+    process: async ({ node }) => ({ status: "success", decision: node.visit < rounds ? "start" : null }),
+  });
+  const nodes = [
+    new Node({ name: "start", modules: [WORKS], nodeConfig }),
+    ...Array.from(
+      { length: width },
+      (_, index) => new Node({ name: nameOf(index), modules: [WORKS], dependencies: ["start"], nodeConfig }),
+    ),
+    new Node({ name: "again", modules: [again], dependencies: ["start"], nodeConfig, snapshot: "ALWAYS" }),
+  ];
+  const snapshotStore = new MemorySnapshotStore({ keep: rounds });
+  const { task } = await new Agent({ nodes, ...options, snapshotStore }).runTask(newTask());
+  const refs = await snapshotStore.list(task.id);
+  if (refs.length !== rounds) throw new Error(`Of ${rounds} snapshots ${refs.length} were kept.`);
+  const sizes = await Promise.all(
+    [refs[1], refs.at(-1)].map(async (ref) => (await snapshotStore.load(ref ?? "")).parts.get("agent")?.length ?? 0),
+  );
+  return ((sizes[1] ?? 0) - (sizes[0] ?? 0)) / (rounds - 2);
+}

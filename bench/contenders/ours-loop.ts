@@ -1,0 +1,35 @@
+/** A loop of two nodes: one counts in the cache, and a flow control decides by a Lua condition. */
+import { Agent, defineModule, FlowControlModule, MemoryCache, Node } from "../../src/index.ts";
+import type { Trial } from "../trial.ts";
+import { newTask, UNLIMITED } from "./ours.ts";
+
+export function loopTrial(iterations: number): Trial {
+  const cache = new MemoryCache();
+  const count = defineModule({
+    name: "count",
+    process: async (context) => ({ status: "success", result: await context.cache.increment("count") }),
+  });
+  const again = new FlowControlModule({
+    name: "again",
+    flowConfig: { decisions: [{ nextNode: "count", condition: `count < ${iterations}` }] },
+  });
+  const nodeConfig = { maxVisits: 0 };
+  const nodes = [
+    new Node({ name: "count", modules: [count], nodeConfig }),
+    new Node({ name: "decide", modules: [again], nodeConfig, dependencies: ["count"] }),
+  ];
+  const agent = new Agent({ cache, nodes, ...UNLIMITED, outputMailbox: null });
+  return {
+    async run() {
+      const { status, executions } = await agent.runTask(newTask());
+      if (status !== "COMPLETE" || executions.count !== iterations || executions.decide !== iterations) {
+        throw new Error(`The loop ended as ${status} after ${JSON.stringify(executions)} visits, expected ${iterations} each.`);
+      }
+    },
+    async settle() {
+      const counted = await cache.get<number>("count");
+      if (counted !== iterations) throw new Error(`The cache counted to ${counted}, expected ${iterations}.`);
+      await cache.clear();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/** What a process can be told to do, by name: each job's module is loaded by the process that does it, and by no other. */
+import { Apart } from "./apart.ts";
+import type { Growing } from "./contenders/ours-growth.ts";
+import type { Place } from "./contenders/ours-snapshots.ts";
+import type { Window } from "./contenders/ours-tools.ts";
+import type { StoreName } from "./contenders/stores.ts";
+import type { GraphSpec } from "./shapes/graph-shape.ts";
+import type { Trial } from "./trial.ts";
+
+const TRIALS = {
+  ours: async (graph: GraphSpec, runs?: number) => (await import("./contenders/ours.ts")).graphTrial(graph, runs),
+  floor: async (graph: GraphSpec, runs?: number) => (await import("./contenders/floor.ts")).graphTrial(graph, runs),
+  langgraph: async (graph: GraphSpec, runs?: number) => (await import("./contenders/langgraph.ts")).graphTrial(graph, runs),
+  mastra: async (graph: GraphSpec, runs?: number) => (await import("./contenders/mastra.ts")).graphTrial(graph, runs),
+  effect: async (graph: GraphSpec, runs?: number) => (await import("./contenders/effect.ts")).graphTrial(graph, runs),
+  oursLoop: async (iterations: number) => (await import("./contenders/ours-loop.ts")).loopTrial(iterations),
+  langgraphLoop: async (iterations: number) => (await import("./contenders/langgraph.ts")).loopTrial(iterations),
+  oursSaving: async (size: number, place: Place) => (await import("./contenders/ours-snapshots.ts")).savingTrial(size, place),
+  langgraphSaving: async (size: number) => (await import("./contenders/langgraph.ts")).savingTrial(size),
+  oursTools: async (turns: number) => (await import("./contenders/ours-tools.ts")).chainTrial(turns),
+  aiSdkStreamed: async (turns: number) => (await import("./contenders/ai-sdk.ts")).streamedTrial(turns),
+  aiSdkWhole: async (turns: number) => (await import("./contenders/ai-sdk.ts")).wholeTrial(turns),
+  stream: async (provider: string, reader: "ours" | "raw", part: "whole" | "first") =>
+    (await import("./contenders/streams.ts")).streamTrial(provider, reader, part),
+  cache: async (store: StoreName, url: string, operation: string, load: { count: number; limit: number }) =>
+    (await import("./contenders/stores.ts")).operationTrial(store, url, operation, load),
+  growth: async (kind: Growing, size: number, roots?: number) =>
+    (await import("./contenders/ours-growth.ts")).growthTrial(kind, size, roots),
+  events: async (count: number) => (await import("./contenders/ours-history.ts")).eventsTrial(count),
+  call: async (isRefused: boolean, megabytes: number) => (await import("./contenders/ours-history.ts")).callTrial(isRefused, megabytes),
+};
+
+const MEASURES = {
+  chainTimes: async (rounds: number) => (await import("./contenders/ours-history.ts")).chainTimes(rounds),
+  held: async (graph: GraphSpec) => (await import("./contenders/ours-held.ts")).heldTimes(graph),
+  idleNodeBytes: async (rounds: number) => (await import("./contenders/ours-heap.ts")).idleNodeBytes(rounds),
+  roundBytes: async (width: number, rounds: number) => (await import("./contenders/ours-growth.ts")).bytesOfRound(width, rounds),
+  streamGrowth: async (megabytes: number) => (await import("./contenders/streams.ts")).streamGrowth(megabytes),
+  toolWindows: async (turns: number, windows: readonly Window[], rounds: { warming: number; rounds: number }) =>
+    (await import("./contenders/ours-tools.ts")).windowTimes(turns, windows, rounds),
+};
+
+type Trials = typeof TRIALS;
+type Measures = typeof MEASURES;
+
+/** A contender, and the trial that its process is to build. */
+export interface Racer {
+  contender: string;
+  trial: string;
+  args: readonly unknown[];
+}
+
+export const racer = <Name extends keyof Trials>(contender: string, trial: Name, ...args: Parameters<Trials[Name]>): Racer => ({
+  contender,
+  trial,
+  args,
+});
+
+/** Measures something in a process of its own. @throws Error when that fails, with the cause */
+export async function apart<Name extends keyof Measures>(job: Name, ...args: Parameters<Measures[Name]>) {
+  const process = new Apart(job);
+  try {
+    return await process.ask<Awaited<ReturnType<Measures[Name]>>>({ do: "measure", job, args });
+  } finally {
+    await process.close();
+  }
+}
+
+/** In the process: the names come from `racer` and `apart`, and so do the arguments. */
+export const trialNamed = (name: string, args: readonly unknown[]): Promise<Trial> =>
+  (TRIALS as unknown as Record<string, (...args: readonly unknown[]) => Promise<Trial>>)[name]?.(...args) ?? noJob(name);
+
+export const measureNamed = (name: string, args: readonly unknown[]): Promise<unknown> =>
+  (MEASURES as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>)[name]?.(...args) ?? noJob(name);
+
+function noJob(name: string): never {
+  throw new Error(`There is no job ${name}.`);
+}

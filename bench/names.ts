@@ -1,0 +1,11 @@
+/** Contenders as the tables name them. */
+export const OURS = "asimov-agents";
+export const FLOOR = "bare XState";
+export const LANGGRAPH = "LangGraph.js";
+export const MASTRA = "Mastra";
+export const EFFECT = "Effect";
+export const AI_SDK_STREAMED = "AI SDK, streamText";
+export const AI_SDK_WHOLE = "AI SDK, generateText";
+export const RAW = "raw SDK";
+export const IN_MEMORY = "MemorySnapshotStore";
+export const BARE_NODE = "bare Node";
