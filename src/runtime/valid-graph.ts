@@ -8,8 +8,10 @@ import type { Node } from "#contract/node/node";
 const MAX_DEPTH = 64;
 
 export function graphOf(nodes: Iterable<Node>): Graph {
-  return { nodes: [...nodes].map(graphNodeOf) };
+  return { nodes: Array.from(nodes, graphNodeOf) };
 }
+
+export const byName = (nodes: readonly Node[]): ReadonlyMap<string, Node> => new Map(nodes.map((node) => [node.name, node]));
 
 /** Before anything else, since the rest walks nested graphs by recursion. */
 function requireDepth(nodes: readonly Node[], depth: number): void {
@@ -30,9 +32,10 @@ export function validGraph(nodes: readonly Node[], path: readonly string[] = [])
   requireDepth(nodes, path.length);
   const faults: string[] = [];
   let code: string | undefined;
-  const collect = (inner: readonly Node[], where: readonly string[]): void => {
+  const collect = (inner: readonly Node[], where: readonly string[]): Graph | undefined => {
+    let graph: Graph | undefined;
     try {
-      requireGraph(graphOf(inner).nodes);
+      graph = requireGraph(graphOf(inner).nodes);
     } catch (error) {
       if (!(error instanceof GraphError)) throw error;
       code ??= error.code;
@@ -41,8 +44,9 @@ export function validGraph(nodes: readonly Node[], path: readonly string[] = [])
       );
     }
     for (const node of inner) if (node.nodes.length > 0) collect(node.nodes, [...where, node.name]);
+    return graph;
   };
-  collect(nodes, path);
+  const graph = collect(nodes, path);
   if (code !== undefined) throw new GraphError(faults, code);
-  return graphOf(nodes);
+  return graph as Graph;
 }

@@ -8,12 +8,12 @@ const list = (names: readonly string[]): string => (names.length === 0 ? "none" 
 export function graphDifferences(stored: Graph, current: Graph): string[] {
   const added = addedNames(stored);
   const own = (node: GraphNode): string[] => node.dependencies.filter((name) => !added.has(name));
-  const now = indexOf(current).byName;
-  const then = indexOf(stored).byName;
+  const now = indexOf(current);
+  const then = indexOf(stored);
   const differences: string[] = [];
   for (const node of stored.nodes) {
     if (added.has(node.name)) continue;
-    const other = now.get(node.name);
+    const other = now.node(node.name);
     if (other === undefined) differences.push(`node "${node.name}" of the snapshot is not in the agent's graph`);
     else if (!same(own(node), own(other))) {
       differences.push(`node "${node.name}" depended on ${list(own(node))} and depends on ${list(own(other))} now`);

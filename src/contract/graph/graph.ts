@@ -1,12 +1,7 @@
 /** The graph as plain data: validated whole, indexed once, every walk over it linear in nodes and edges. */
 import { GraphError } from "#contract/base/errors";
 import type { SnapshotControl } from "#contract/base/vocabulary";
-
-/** Anything that is named and comes after other named things. */
-export interface Dependent {
-  readonly name: string;
-  readonly dependencies: readonly string[];
-}
+import { type Dependent, GraphIndex } from "./graph-index.ts";
 
 /** What the agent machine knows of a node. */
 export interface GraphNode extends Dependent {
@@ -24,31 +19,12 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
 }
 
-export interface GraphIndex {
-  readonly byName: ReadonlyMap<string, GraphNode>;
-  /** Position in declaration order. */
-  readonly position: ReadonlyMap<string, number>;
-  readonly dependents: ReadonlyMap<string, readonly string[]>;
-}
+const indexes = new WeakMap<Graph, GraphIndex<GraphNode>>();
 
-interface GrowingIndex extends GraphIndex {
-  readonly byName: Map<string, GraphNode>;
-  readonly position: Map<string, number>;
-  readonly dependents: Map<string, string[]>;
-}
-
-const indexes = new WeakMap<Graph, GrowingIndex>();
-
-export function indexOf(graph: Graph): GraphIndex {
+export function indexOf(graph: Graph): GraphIndex<GraphNode> {
   let index = indexes.get(graph);
   if (index === undefined) {
-    index = { byName: new Map(), position: new Map(), dependents: new Map() };
-    for (const [position, node] of graph.nodes.entries()) {
-      index.byName.set(node.name, node);
-      index.position.set(node.name, position);
-      index.dependents.set(node.name, []);
-    }
-    for (const node of graph.nodes) for (const dependency of node.dependencies) index.dependents.get(dependency)?.push(node.name);
+    index = new GraphIndex(graph.nodes);
     indexes.set(graph, index);
   }
   return index;
@@ -61,17 +37,10 @@ export function indexOf(graph: Graph): GraphIndex {
  * @param fresh nodes at the end of `longer`
  */
 export function passIndexOn(shorter: Graph, longer: Graph, widened: readonly GraphNode[], fresh: readonly GraphNode[]): void {
-  const index = indexOf(shorter) as GrowingIndex;
+  const index = indexOf(shorter);
   indexes.delete(shorter);
   indexes.set(longer, index);
-  const widenedNames = widened.map(({ name }) => name);
-  for (const node of widened) index.byName.set(node.name, node);
-  for (const node of fresh) {
-    index.position.set(node.name, index.byName.size);
-    index.byName.set(node.name, node);
-    index.dependents.set(node.name, [...widenedNames]);
-  }
-  for (const { name, dependencies } of fresh) for (const dependency of dependencies) index.dependents.get(dependency)?.push(name);
+  index.extend(longer.nodes, widened, fresh);
 }
 
 /** The nodes that a run added itself. */
@@ -88,7 +57,7 @@ export function withDescendants(graph: Graph, roots: Iterable<string>): Set<stri
 
 /** Adds nodes and everything that depends on them to a set that holds the descendants of all that it holds; costs what is new there. */
 export function addDescendants(graph: Graph, found: Set<string>, roots: Iterable<string>): void {
-  const { dependents } = indexOf(graph);
+  const index = indexOf(graph);
   const queue: string[] = [];
   const find = (name: string): void => {
     if (found.has(name)) return;
@@ -96,49 +65,7 @@ export function addDescendants(graph: Graph, found: Set<string>, roots: Iterable
     queue.push(name);
   };
   for (const root of roots) find(root);
-  for (const name of queue) for (const dependent of dependents.get(name) ?? []) find(dependent);
-}
-
-/**
- * The longest-path levels (Kahn 1962): a node's level is one more than the highest of its dependencies among `nodes`.
- * Within a level, nodes stand in the order given. `circular` names what could not be placed.
- */
-export function levelsOf(nodes: readonly Dependent[]): { levels: string[][]; circular: string[] } {
-  const level = new Map<string, number>();
-  const open = new Map<string, number>();
-  const dependents = new Map<string, string[]>();
-  for (const node of nodes) dependents.set(node.name, []);
-  for (const node of nodes) {
-    let count = 0;
-    for (const dependency of node.dependencies) {
-      const known = dependents.get(dependency);
-      if (known === undefined) continue;
-      known.push(node.name);
-      count++;
-    }
-    open.set(node.name, count);
-    if (count === 0) level.set(node.name, 0);
-  }
-  // A Map iterates over what is added while it iterates: the queue of Kahn's algorithm.
-  for (const [name, depth] of level) {
-    for (const dependent of dependents.get(name) ?? []) {
-      const left = (open.get(dependent) as number) - 1;
-      open.set(dependent, left);
-      // The last dependency to be placed is one of the deepest, since levels are placed in order.
-      if (left === 0) level.set(dependent, depth + 1);
-    }
-  }
-  const levels: string[][] = [];
-  const circular: string[] = [];
-  for (const { name } of nodes) {
-    const depth = level.get(name);
-    if (depth === undefined) circular.push(name);
-    else {
-      while (levels.length <= depth) levels.push([]);
-      (levels[depth] as string[]).push(name);
-    }
-  }
-  return { levels, circular };
+  for (const name of queue) for (const dependent of index.dependents(name)) find(dependent);
 }
 
 /** One circle among nodes that could not be placed, as a walk that ends where it began. */
@@ -180,12 +107,13 @@ export function requireDistinctNames(nodes: readonly Pick<Dependent, "name">[]):
 }
 
 /** Every fault of a graph, one sentence each, with the code of the first. */
-export function graphFaults(nodes: readonly GraphNode[]): GraphFault[] {
-  const faults = duplicateFaults(nodes);
-  const names = new Set(nodes.map(({ name }) => name));
+export function graphFaults(graph: Graph): GraphFault[] {
+  const { nodes } = graph;
+  const index = indexOf(graph);
+  const faults = index.isDistinct ? [] : duplicateFaults(nodes);
   for (const node of nodes) {
     for (const dependency of node.dependencies) {
-      if (!names.has(dependency)) {
+      if (!index.has(dependency)) {
         faults.push({
           code: "graph-unknown-dependency",
           message: `Node ${quote(node.name)} depends on ${quote(dependency)}, which the graph does not hold.`,
@@ -193,7 +121,7 @@ export function graphFaults(nodes: readonly GraphNode[]): GraphFault[] {
       }
     }
     for (const target of node.targets) {
-      if (!names.has(target)) {
+      if (!index.has(target)) {
         faults.push({
           code: "graph-unknown-target",
           message: `Node ${quote(node.name)} may jump to ${quote(target)}, which the graph does not hold.`,
@@ -201,7 +129,7 @@ export function graphFaults(nodes: readonly GraphNode[]): GraphFault[] {
       }
     }
   }
-  const { circular } = levelsOf(nodes);
+  const { circular } = index.levels;
   if (circular.length > 0) {
     const circle = findCircle(nodes, circular);
     faults.push({
@@ -214,8 +142,9 @@ export function graphFaults(nodes: readonly GraphNode[]): GraphFault[] {
 
 /** @throws GraphError with every fault at once, and the code of the first */
 export function requireGraph(nodes: readonly GraphNode[]): Graph {
-  requireFaultless(graphFaults(nodes));
-  return { nodes };
+  const graph = { nodes };
+  requireFaultless(graphFaults(graph));
+  return graph;
 }
 
 function requireFaultless(faults: readonly GraphFault[]): void {

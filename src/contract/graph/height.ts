@@ -1,5 +1,6 @@
 /** How many levels a graph has: exact when asked for, and a bound from below that costs a growing graph what is added to it. */
-import { type Graph, type GraphNode, levelsOf } from "./graph.ts";
+import type { Graph, GraphNode } from "./graph.ts";
+import { levelsOf } from "./graph-index.ts";
 import { planOf } from "./plan.ts";
 
 interface Height {

@@ -1,6 +1,7 @@
 /** The plan: the graph's levels, one level a step, and the new plans that jumps and added nodes make of it. */
 import { AsimovError } from "#contract/base/errors";
-import { type Graph, type GraphNode, indexOf, levelsOf, withDescendants } from "./graph.ts";
+import { type Graph, type GraphNode, indexOf, withDescendants } from "./graph.ts";
+import { levelsOf } from "./graph-index.ts";
 
 export interface ExecutionStep {
   nodes: string[];
@@ -25,27 +26,22 @@ export interface ExecutionState {
 /** The steps of a plan: names of nodes that run at once. */
 export type Levels = readonly (readonly string[])[];
 
-const plans = new WeakMap<Graph, Levels>();
-
 /** The plan of some of the nodes, which keep their order; dependencies outside count as done. */
 export function planOf(graph: Graph, names?: ReadonlySet<string>): Levels {
-  if (names !== undefined) return levelsOf(nodesOf(graph, names)).levels;
-  const known = plans.get(graph) ?? levelsOf(graph.nodes).levels;
-  plans.set(graph, known);
-  return known;
+  return names === undefined ? indexOf(graph).levels.levels : levelsOf(nodesOf(graph, names)).levels;
 }
 
 /** In declaration order; few nodes of a large graph cost what they are. */
 function nodesOf(graph: Graph, names: ReadonlySet<string>): GraphNode[] {
   if (names.size > graph.nodes.length / 8) return graph.nodes.filter(({ name }) => names.has(name));
-  const { byName } = indexOf(graph);
-  return inOrder(graph, names).map((name) => byName.get(name) as GraphNode);
+  const index = indexOf(graph);
+  return inOrder(graph, names).map((name) => index.node(name) as GraphNode);
 }
 
 /** Names in declaration order. */
 export function inOrder(graph: Graph, names: Iterable<string>): string[] {
-  const { position } = indexOf(graph);
-  const positions = Uint32Array.from(names, (name) => position.get(name) as number).sort();
+  const index = indexOf(graph);
+  const positions = Uint32Array.from(names, (name) => index.position(name) as number).sort();
   return Array.from(positions, (place) => (graph.nodes[place] as GraphNode).name);
 }
 
@@ -72,8 +68,8 @@ export function planOfJump(graph: Graph, pending: readonly string[], from: strin
  * It looks at no level behind the one from which all that follows stands as far from its place before: what runs next is all that it costs.
  */
 export function extendPlan(graph: Graph, pending: Levels, added: readonly string[]): Levels {
-  const { byName } = indexOf(graph);
-  const fresh = added.map((name) => byName.get(name) as GraphNode);
+  const index = indexOf(graph);
+  const fresh = added.map((name) => index.node(name) as GraphNode);
   const freshNames = new Set(added);
   const isFree = ({ dependencies, addedBy }: GraphNode): boolean => dependencies.every((name) => name === addedBy || freshNames.has(name));
   // What waits for a pending node has its place behind it, wherever that is.
@@ -83,7 +79,7 @@ export function extendPlan(graph: Graph, pending: Levels, added: readonly string
   for (const [level, names] of pending.entries()) {
     const shifts = new Set<number>();
     for (const name of names) {
-      const { dependencies } = byName.get(name) as GraphNode;
+      const { dependencies } = index.node(name) as GraphNode;
       const place = dependencies.reduce((deepest, before) => Math.max(deepest, placed.get(before) ?? -1), -1) + 1;
       placed.set(name, place);
       shifts.add(place - level);
@@ -100,7 +96,7 @@ export function extendPlan(graph: Graph, pending: Levels, added: readonly string
 
 /** @throws AsimovError `unknown-node` */
 export function requireNode(graph: Graph, name: string): void {
-  if (indexOf(graph).byName.has(name)) return;
+  if (indexOf(graph).has(name)) return;
   throw new AsimovError(
     `The graph holds no node "${name}"; it holds ${graph.nodes.map((node) => `"${node.name}"`).join(", ") || "none"}.`,
     {

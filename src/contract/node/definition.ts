@@ -95,27 +95,30 @@ function moduleDefinitionsOf({ modules }: Node): ModuleDefinition[] {
 }
 
 function partsOf({ modules, nodes }: Node): string[] {
+  const own = modules.map(({ name }) => name);
+  if (nodes.length === 0) return own;
   const nested = nodes.flatMap((node) => {
     const { name, dependencies } = node;
-    const own = dependencies.length === 0 ? name : `${name} after ${dependencies.join(", ")}`;
-    return [own, ...partsOf(node).map((part) => `${name}/${part}`)];
+    const placed = dependencies.length === 0 ? name : `${name} after ${dependencies.join(", ")}`;
+    return [placed, ...partsOf(node).map((part) => `${name}/${part}`)];
   });
-  return [...modules.map(({ name }) => name), ...nested];
+  return [...own, ...nested];
 }
 
 /** What the plan knows of a node. */
 export function graphNodeOf(node: Node): GraphNode {
-  const targets = node.modules.flatMap((module) =>
-    module instanceof FlowControlModule
-      ? [...module.flowConfig.decisions.map(({ nextNode }) => nextNode), module.flowConfig.default ?? []].flat()
-      : [],
-  );
+  const targets = new Set<string>();
+  for (const module of node.modules) {
+    if (!(module instanceof FlowControlModule)) continue;
+    for (const { nextNode } of module.flowConfig.decisions) targets.add(nextNode);
+    if (module.flowConfig.default !== undefined) targets.add(module.flowConfig.default);
+  }
   return {
     name: node.name,
     dependencies: node.dependencies,
     snapshot: node.snapshot,
     parts: partsOf(node),
-    targets: [...new Set(targets)],
+    targets: [...targets],
   };
 }
 

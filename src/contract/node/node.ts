@@ -5,7 +5,7 @@ import { AsimovError } from "#contract/base/errors";
 import { requireName } from "#contract/base/names";
 import { parseOptions } from "#contract/base/options";
 import { ModuleType, SnapshotControl } from "#contract/base/vocabulary";
-import { levelsOf } from "#contract/graph/graph";
+import { levelsOf } from "#contract/graph/graph-index";
 import { AgentModule, type ModuleConfig, moduleConfigSchema, type NodeLike } from "./module.ts";
 
 /** How long to wait before the next attempt: `initialMs * factor ** (attempt - 1)`, at most `maxMs`. */
@@ -173,6 +173,7 @@ function orderModules(what: string, modules: readonly AgentModule[]): readonly A
       if (!byName.has(name)) refuse(`module "${module.name}" depends on "${name}", which is no module of this node`);
     }
   }
+  if (modules.length < 2) return modules;
   const { levels, circular } = levelsOf(modules);
   if (circular.length > 0) refuse(`its modules depend on each other in a circle: ${circular.join(", ")}`);
   return levels.flat().map((name) => byName.get(name) as AgentModule);

@@ -62,10 +62,10 @@ export function failedChains({ graph, failed }: Failures): string[][] {
   if (failed.length === 0) return [];
   const known = chainsOf.get(failed);
   if (known?.graph === graph) return known.chains;
-  const { dependents } = indexOf(graph);
+  const index = indexOf(graph);
   const tails = new Map<string, string[]>();
   const chains = inOrder(graph, setOf(failed)).map((root) => {
-    const behind = dependents.get(root) ?? [];
+    const behind = [...index.dependents(root)];
     const key = JSON.stringify(behind);
     const tail = tails.get(key) ?? inOrder(graph, withDescendants(graph, behind));
     tails.set(key, tail);

@@ -52,8 +52,8 @@ function failureOfRun({ failure, state, results }: EndedRun): Failure | undefine
 
 /** What the graph's last nodes gave, by name; of a graph with one such node, what it gave alone. */
 function resultOf(graph: Graph, results: Record<string, NodeResult>): unknown {
-  const { dependents } = indexOf(graph);
-  const last = graph.nodes.filter(({ name }) => dependents.get(name)?.length === 0);
+  const index = indexOf(graph);
+  const last = graph.nodes.filter(({ name }) => index.isLast(name));
   const given = last.flatMap(({ name }) => {
     const found = Object.hasOwn(results, name) ? resultOfNode(results[name] as NodeResult) : undefined;
     return found === undefined ? [] : [[name, found.result ?? null] as const];

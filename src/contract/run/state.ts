@@ -49,13 +49,13 @@ const hasNothingToPass = ({ failed, skipped }: RunState): boolean => failed.leng
 
 /** Whether a node of the step is passed over: its dependency is in a failed chain, or all its dependencies were skipped. */
 function passing({ graph, failed, skipped, asked }: RunState): (name: string) => boolean {
-  const { byName } = indexOf(graph);
+  const index = indexOf(graph);
   const blocked = inFailedChain({ graph, failed });
   const left = setOf(skipped);
   const isBlocked = (name: string): boolean => blocked.has(name);
   const isLeft = (name: string): boolean => left.has(name);
   return (name) => {
-    const dependencies = byName.get(name)?.dependencies ?? [];
+    const dependencies = index.node(name)?.dependencies ?? [];
     if (dependencies.length === 0) return false;
     if (blocked.size > 0 && dependencies.some(isBlocked)) return true;
     return left.size > 0 && dependencies.every(isLeft) && !asked.includes(name);
@@ -92,16 +92,16 @@ export function beginStep(state: RunState): RunState {
 
 /** The nodes before which a snapshot is due. */
 export function nodesToSave(state: RunState): string[] {
-  const { byName } = indexOf(state.graph);
+  const index = indexOf(state.graph);
   return runnable(state).filter((name) => {
-    const control = byName.get(name)?.snapshot;
+    const control = index.node(name)?.snapshot;
     return control === SnapshotControl.ALWAYS || (control === SnapshotControl.ONCE && !setOf(state.saved).has(name));
   });
 }
 
 export function markSaved(state: RunState, nodes: readonly string[]): RunState {
-  const { byName } = indexOf(state.graph);
-  const once = nodes.filter((name) => byName.get(name)?.snapshot === SnapshotControl.ONCE);
+  const index = indexOf(state.graph);
+  const once = nodes.filter((name) => index.node(name)?.snapshot === SnapshotControl.ONCE);
   return once.length === 0 ? state : { ...state, saved: withNames(state.saved, once) };
 }
 
@@ -199,16 +199,16 @@ function refuse(effects: StepEffects, node: string, error: string, code: string)
 
 /** The last valid jump in declaration order; the others are reported. */
 function chooseJump(state: RunState, reports: readonly NodeReport[], effects: StepEffects): NodeReport | undefined {
-  const { byName } = indexOf(state.graph);
+  const index = indexOf(state.graph);
   let asked = reports.filter(({ status, decision }) => status === "COMPLETE" && decision !== undefined);
   for (const { node, decision } of asked) {
-    if (byName.has(decision as string)) continue;
+    if (index.has(decision as string)) continue;
     const error = `Node "${node}" decided for "${decision}", which the graph does not hold; the plan goes on.`;
     effects.errors.push({ status: "error", node, error, code: "unknown-target" });
   }
   asked = withoutFailed(
     state,
-    asked.filter(({ decision }) => byName.has(decision as string)),
+    asked.filter(({ decision }) => index.has(decision as string)),
     effects,
   );
   const chosen = asked.pop();

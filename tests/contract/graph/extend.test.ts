@@ -59,8 +59,8 @@ function grow(start: Graph, all: readonly Addition[], look: (before: Graph, afte
 }
 
 const asSets = (graph: Graph) => {
-  const { byName, position, dependents } = indexOf(graph);
-  return { byName, position, dependents: new Map([...dependents].map(([name, names]) => [name, names.toSorted()])) };
+  const index = indexOf(graph);
+  return graph.nodes.map(({ name }) => [index.node(name), index.position(name), [...index.dependents(name)].sort(), index.isLast(name)]);
 };
 
 /** A chain whose nodes count who looks at their dependencies. */
