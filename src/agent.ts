@@ -2,6 +2,7 @@
 import type { InspectionEvent, Snapshot } from "xstate";
 import { z } from "zod";
 import { MemoryCache } from "./cache/memory/cache.ts";
+import { compilesByDefault } from "./compile/compile.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
@@ -70,6 +71,11 @@ export interface AgentOptions {
   /** Makes ids, each unlike any other. Default UUIDs. */
   ids?: () => string;
   /**
+   * Whether the charts of its runs are compiled to tables, which is all the same but faster, or left to XState's interpreter.
+   * Default true, and false in a process with the environment variable `ASIMOV_COMPILE=off`, which also holds for tool chains.
+   */
+  compile?: boolean;
+  /**
    * What one run may spend on models, nested graphs and restores included; no limit by default. A call that might go beyond is refused
    * with a NonRetryableError `budget-exceeded`, and the run ends as FAILED.
    */
@@ -113,6 +119,7 @@ const agentSchema = z.strictObject({
   effectTimeoutMs: z.number().min(1).optional(),
   clock: clockSchema.optional(),
   ids: z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" }).optional(),
+  compile: z.boolean().optional(),
   budget: budgetSchema.optional(),
 });
 
@@ -131,7 +138,9 @@ const runSchema = z.strictObject({
  */
 export class Agent {
   readonly cache: Cache;
-  readonly #nodes = new Map<string, Node>();
+  #nodes = new Map<string, Node>();
+  /** Runs hold the map that they started with. */
+  #areNodesHeld = false;
   /** Checked and indexed once, for all runs until a node is added. */
   #graph: Graph | undefined;
   readonly #services: AgentServices;
@@ -162,6 +171,7 @@ export class Agent {
       ...(parsed.ids === undefined ? {} : { ids: parsed.ids }),
       cache: this.cache,
       turns: threadTurns,
+      compile: parsed.compile ?? compilesByDefault(),
       permits: new Permits(() => this.#maxConcurrentTasks),
       effectTimeoutMs: parsed.effectTimeoutMs ?? 30_000,
       conditions: luaConditions(),
@@ -179,9 +189,8 @@ export class Agent {
       },
     };
     this.addNodes((options.nodes ?? []) as Node[]);
-    this.logic = runLogic(
-      { services: this.#services, nodes: () => [...this.#nodes.values()], graph: () => this.#validGraph() },
-      (self, scope) => this.#scopes.set(self, scope),
+    this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() }, (self, scope) =>
+      this.#scopes.set(self, scope),
     );
   }
 
@@ -206,7 +215,9 @@ export class Agent {
       if (node instanceof Node) continue;
       throw new AsimovError(`addNode: expected a Node, got ${node === null ? "null" : typeof node}.`, { code: "invalid-options" });
     }
-    requireDistinctNames([...this.#nodes.values(), ...nodes]);
+    requireDistinctNames([...nodes.flatMap(({ name }) => this.#nodes.get(name) ?? []), ...nodes]);
+    if (this.#areNodesHeld) this.#nodes = new Map(this.#nodes);
+    this.#areNodesHeld = false;
     for (const node of nodes) this.#nodes.set(node.name, node);
     this.#graph = undefined;
     return this;
@@ -240,11 +251,13 @@ export class Agent {
         },
       );
     }
+    // From here on, so that planning a large graph counts.
+    this.#services.turns.isOver();
     const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
     const { run, scope, begin } = this.#launch({ input });
     takeTask(scope.run);
-    // In a microtask, so that whoever subscribes to the run's events at once misses nothing.
-    queueMicrotask(begin);
+    // Not yet, so that whoever subscribes to the run's events at once misses nothing.
+    this.#services.turns.soon(begin);
     return run;
   }
 
@@ -305,6 +318,11 @@ export class Agent {
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
     return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.effects.readNodes().results ?? {});
+  }
+
+  #holdNodes(): ReadonlyMap<string, Node> {
+    this.#areNodesHeld = true;
+    return this.#nodes;
   }
 
   #validGraph(): Graph {

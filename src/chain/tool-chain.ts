@@ -3,6 +3,7 @@ import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapsh
 import { z } from "zod";
 import { generate, trimConversation } from "#actors/generate";
 import { runTools } from "#actors/run-tools";
+import { compileMachine, compilesByDefault } from "#compile/compile";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 import { parseOptions, signalSchema } from "#contract/base/options";
 import { requireRestored } from "#contract/base/require-restored";
@@ -28,11 +29,12 @@ function hostOf(self: AnyActorRef): ChainHost {
 }
 
 /** One machine for every chain: binding a machine costs more than a turn. */
-const boundLoop: AnyActorLogic = supply(toolLoopMachine, {
+const boundLoop = supply(toolLoopMachine, {
   generate: generate(hostOf),
   runTools: runTools(hostOf),
   trimConversation: trimConversation(hostOf),
 });
+const loop: AnyActorLogic = compilesByDefault() ? compileMachine(boundLoop).machine : boundLoop;
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const callable = z.custom<never>(isFunction, { message: "expected a function" });
@@ -121,7 +123,7 @@ function start(host: ChainHost, kept: KeptChain | undefined, input: object): Act
   const from = kept === undefined ? { input } : { snapshot: kept.snapshot };
   let actor: Actor<AnyActorLogic>;
   try {
-    actor = createActor(boundLoop, from as never);
+    actor = createActor(loop, from as never);
     requireRestored([actor]);
     const { status, children } = actor.getSnapshot() as AnyMachineSnapshot;
     if (status === "active" && Object.keys(children).length === 0) throw new Error("nothing of it runs");

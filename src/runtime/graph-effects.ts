@@ -2,7 +2,7 @@
 
 import type { NodeChecks } from "#actors/check-node";
 import type { NodeState } from "#actors/node-pool";
-import type { RunEffects } from "#actors/run-effects";
+import type { NodesRead, RunEffects } from "#actors/run-effects";
 import { shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
@@ -21,6 +21,16 @@ export interface PoolView {
   nodes: Map<string, { getSnapshot(): unknown }>;
   step: readonly string[];
   reports: Map<string, { status: string }>;
+}
+
+/** Nodes that are read before others have their turn. */
+const READ_AT_ONCE = 256;
+
+interface VisitedNode {
+  name: string;
+  visits: number;
+  /** Absent while it runs. */
+  result: NodeResult | undefined;
 }
 
 /** The instance of a graph that the effects are of. */
@@ -64,7 +74,11 @@ export class GraphEffects implements RunEffects, NodeChecks {
 
   async open(task: TaskJSON): Promise<{ failure?: Failure }> {
     if (this.#isNested) return {};
-    for (const condition of conditionsOf(this.#scope.nodes.all)) await this.#run.services.conditions.compile(condition);
+    let seen = 0;
+    for (const node of this.#scope.nodes.all()) {
+      if (++seen % READ_AT_ONCE === 0) await this.#run.services.turns.pause();
+      for (const condition of conditionsOf(node)) await this.#run.services.conditions.compile(condition);
+    }
     try {
       await this.#run.limited("storing the task in the cache", () => this.#run.cache.set("task", task));
       return {};
@@ -89,26 +103,35 @@ export class GraphEffects implements RunEffects, NodeChecks {
     return this.#scope.work.closeGenerators(nodes);
   }
 
-  readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> } {
-    const results: [string, NodeResult][] = [];
-    const executions: [string, number][] = [];
+  /** What the nodes did so far. */
+  readNodes(): NodesRead {
+    return toRead([...this.#visited()]);
+  }
+
+  /** As `readNodes`, in turns. */
+  async collectNodes(): Promise<NodesRead> {
+    const read: VisitedNode[] = [];
+    for (const node of this.#visited()) {
+      if (read.push(node) % READ_AT_ONCE === 0) await this.#run.services.turns.pause();
+    }
+    return toRead(read);
+  }
+
+  /** In declaration order, also where a restored pool holds the visited nodes before the others. */
+  *#visited(): Generator<VisitedNode> {
     const actors = this.#scope.pool()?.nodes;
     const usage = this.#usage();
-    // In declaration order, also where a restored pool holds the visited nodes before the others.
-    for (const name of this.#scope.nodes.names) {
+    for (const name of this.#scope.nodes.names()) {
       const ref = actors?.get(name);
       if (ref === undefined) continue;
       const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
       const { visits, modules, failure } = context;
       if (visits === 0) continue;
-      executions.push([name, visits]);
       // One that was skipped since waits, and still holds what its latest visit gave.
-      if (typeof value !== "string") continue;
-      const result = nodeResultOf(modules, failure);
+      const result = typeof value === "string" ? nodeResultOf(modules, failure) : undefined;
       const used = usage.get(name);
-      results.push([name, used === undefined ? result : { ...result, usage: used }]);
+      yield { name, visits, result: used === undefined || result === undefined ? result : { ...result, usage: used } };
     }
-    return { results: Object.fromEntries(results), executions: Object.fromEntries(executions) };
   }
 
   /** By node of this graph, with what is nested in it. */
@@ -150,18 +173,21 @@ async function faultsOf(what: string, work: () => Promise<void>): Promise<Fault[
   }
 }
 
+const toRead = (nodes: readonly VisitedNode[]): NodesRead => ({
+  results: Object.fromEntries(nodes.flatMap(({ name, result }) => (result === undefined ? [] : [[name, result]]))),
+  executions: Object.fromEntries(nodes.map(({ name, visits }) => [name, visits])),
+});
+
 function failureOf(what: string, error: unknown, code: string): Failure {
   return { error: `${what}: ${shownMessageOf(error)}`, code: asimovErrorOf(error)?.code ?? code };
 }
 
-/** The conditions of nodes and decisions, nested ones too. */
-function* conditionsOf(nodes: Iterable<Node>): Generator<string> {
-  for (const { nodeConfig, modules, nodes: inner } of nodes) {
-    if (nodeConfig.condition !== undefined) yield nodeConfig.condition;
-    for (const module of modules) {
-      if (!(module instanceof FlowControlModule)) continue;
-      for (const { condition } of module.flowConfig.decisions) if (condition !== undefined) yield condition;
-    }
-    yield* conditionsOf(inner);
+/** The conditions of a node and its decisions, nested ones too. */
+function conditionsOf({ nodeConfig, modules, nodes }: Node): string[] {
+  const conditions = nodeConfig.condition === undefined ? [] : [nodeConfig.condition];
+  for (const module of modules) {
+    if (!(module instanceof FlowControlModule)) continue;
+    for (const { condition } of module.flowConfig.decisions) if (condition !== undefined) conditions.push(condition);
   }
+  return nodes.length === 0 ? conditions : [...conditions, ...nodes.flatMap(conditionsOf)];
 }

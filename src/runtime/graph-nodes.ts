@@ -18,29 +18,39 @@ export interface GraphView {
 
 export class GraphNodes {
   readonly #path: readonly string[];
-  readonly #nodes: Map<string, Node>;
+  readonly #nodes: ReadonlyMap<string, Node>;
+  /** What the run has added or was restored with. */
+  readonly #own = new Map<string, Node>();
   readonly #view: () => GraphView;
   /** Who added a node last, by name; it is in the graph once the step has settled. */
   readonly #proposed = new Map<string, ModuleOrder>();
 
-  constructor(path: readonly string[], nodes: Iterable<Node>, view: () => GraphView) {
+  /** @param nodes by name; they are not changed, nor copied */
+  constructor(path: readonly string[], nodes: ReadonlyMap<string, Node>, view: () => GraphView) {
     this.#path = path;
     this.#view = view;
-    this.#nodes = new Map([...nodes].map((node) => [node.name, node]));
+    this.#nodes = nodes;
   }
 
   /** In declaration order. */
-  get names(): readonly string[] {
-    return [...this.#nodes.keys()];
+  *names(): Generator<string> {
+    yield* this.#nodes.keys();
+    for (const name of this.#own.keys()) if (!this.#nodes.has(name)) yield name;
   }
 
-  get all(): Iterable<Node> {
+  /** Those that it was made with. */
+  all(): Iterable<Node> {
     return this.#nodes.values();
+  }
+
+  /** The node of that name, if there is one. */
+  #find(name: string): Node | undefined {
+    return this.#own.get(name) ?? this.#nodes.get(name);
   }
 
   /** @throws AsimovError `unknown-node` */
   get(name: string): Node {
-    const node = this.#nodes.get(name);
+    const node = this.#find(name);
     if (node === undefined) throw new AsimovError(`The graph holds no node "${name}".`, { code: "unknown-node" });
     return node;
   }
@@ -80,7 +90,7 @@ export class GraphNodes {
       given.set(node.name, node);
     }
     for (const [name, node] of given) {
-      this.#nodes.set(name, node);
+      this.#own.set(name, node);
       this.#proposed.set(name, order);
     }
     return [...given.values()].map(graphNodeOf);
@@ -89,8 +99,8 @@ export class GraphNodes {
   /** The node of that name that is in the graph, or that a node of this step added before; not what a failed attempt gave. */
   #rivalOf(name: string, { node: creator, visit, attempt }: ModuleOrder): Node | undefined {
     const { graph, mayAdd } = this.#view();
-    const node = this.#nodes.get(name);
-    if (graph !== undefined && indexOf(graph).byName.has(name)) return node;
+    const node = this.#find(name);
+    if (graph !== undefined && indexOf(graph).has(name)) return node;
     const other = this.#proposed.get(name);
     if (other === undefined) return undefined;
     if (other.node === creator) return other.visit === visit && other.attempt === attempt ? node : undefined;
@@ -112,8 +122,8 @@ export class GraphNodes {
     }
     const known = new Map(dynamicNodes.map((node) => [node.name, node]));
     const missing = [...new Set([...added, ...pending])].filter((name) => {
-      const node = this.#nodes.get(name) ?? known.get(name);
-      if (node !== undefined) this.#nodes.set(name, node);
+      const node = this.#find(name) ?? known.get(name);
+      if (node !== undefined) this.#own.set(name, node);
       return node === undefined;
     });
     if (missing.length === 0) return;

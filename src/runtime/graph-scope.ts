@@ -22,7 +22,7 @@ export class GraphScope {
   actor: { getSnapshot(): unknown } | undefined;
 
   /** @param parent of a graph that is nested in the last node of `path` */
-  constructor(run: RunHost, path: readonly string[], nodes: Iterable<Node>, parent?: GraphScope) {
+  constructor(run: RunHost, path: readonly string[], nodes: ReadonlyMap<string, Node>, parent?: GraphScope) {
     this.run = run;
     this.path = path;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());

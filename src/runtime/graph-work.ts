@@ -4,6 +4,7 @@ import type { Countdown } from "#contract/base/countdown";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
+import type { Turns } from "#contract/base/turns";
 import { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import { pathKey } from "#contract/chat/usage";
@@ -89,8 +90,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return this.run.services.abortGraceMs;
   }
 
-  get nodeNames(): readonly string[] {
-    return this.#nodes.names;
+  get nodeNames(): Iterable<string> {
+    return this.#nodes.names();
+  }
+
+  get turns(): Turns {
+    return this.run.services.turns;
   }
 
   definition(name: string): NodeDefinition {

@@ -27,6 +27,8 @@ import { takeSnapshot } from "./snapshot-parts.ts";
 /** What an agent gives to all its runs. */
 export interface AgentServices extends Services {
   readonly turns: Turns;
+  /** Whether charts run compiled. */
+  readonly compile: boolean;
   /** Milliseconds for one read or write of the cache or the store that the run itself does. */
   readonly effectTimeoutMs: number;
   readonly cache: Cache;
@@ -165,7 +167,7 @@ export class RunHost implements Outbox {
     const names = all.filter((name) => name !== "task");
     const values = names.length === 0 ? {} : await this.limited("reading the cache", () => this.cache.getMany(names));
     // Nodes that are skipped run no module, which would ask.
-    while (turns.isOver()) await new Promise<void>((resolve) => turns.next(resolve));
+    await turns.pause();
     // The engine keeps what it compiled; where another evaluation crashed it meanwhile, this waits until it is back.
     const condition = await conditions.compile(source);
     return condition.evaluate({ ...values, task: this.task.toJSON() });

@@ -12,6 +12,7 @@ import type { Spending } from "#contract/run/budget";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunState } from "#contract/run/state";
 import { boundAgentLogic } from "./agent-logic.ts";
+import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost, settingsOf } from "./run-host.ts";
 import { pendingAdditions } from "./snapshot-parts.ts";
@@ -59,7 +60,7 @@ export function takeTask(run: RunHost): void {
  * @param onCreate told of each run's host, so that whoever starts a run may reach it
  */
 export function runLogic(
-  source: { services: AgentServices; nodes(): readonly Node[]; graph(): Graph },
+  source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph },
   onCreate: (self: AnyActorRef, scope: GraphScope) => void,
 ): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
@@ -68,64 +69,67 @@ export function runLogic(
     onCreate(self, scope);
     return scope;
   };
-  return boundAgentLogic<TaskOutcome>({
-    create(self, input) {
-      const { task: given, signal, cachePrefix } = input as AgentLogicInput;
-      const task = given instanceof Task ? (given as Task) : Task.fromJSON(given);
-      requireWaiting(task);
-      const graph = source.graph();
-      const { services } = source;
-      const runId = services.ids();
-      const run = new RunHost(services, { runId, task, cachePrefix });
-      const scope = scopeOf(self, run);
-      run.listen(signal);
-      return {
-        scope,
-        input: {
-          runId,
-          task: task.toJSON(),
-          graph,
-          keys: { visit: runId, attempt: runId },
-          path: [],
-          ...settingsOf(services),
-          ...(cachePrefix === undefined ? {} : { cachePrefix }),
-        },
-      };
+  return boundAgentLogic<TaskOutcome>(
+    {
+      create(self, input) {
+        const { task: given, signal, cachePrefix } = input as AgentLogicInput;
+        const task = given instanceof Task ? (given as Task) : Task.fromJSON(given);
+        requireWaiting(task);
+        const graph = source.graph();
+        const { services } = source;
+        const runId = services.ids();
+        const run = new RunHost(services, { runId, task, cachePrefix });
+        const scope = scopeOf(self, run);
+        run.listen(signal);
+        return {
+          scope,
+          input: {
+            runId,
+            task: task.toJSON(),
+            graph,
+            keys: { visit: runId, attempt: runId },
+            path: [],
+            ...settingsOf(services),
+            ...(cachePrefix === undefined ? {} : { cachePrefix }),
+          },
+        };
+      },
+      restore(self, persisted) {
+        const { runId, cachePrefix, state, spent } = persisted.context as {
+          runId: string;
+          cachePrefix?: string;
+          state: RunState;
+          spent: Spending;
+        };
+        const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
+        const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
+        const scope = scopeOf(self, run);
+        try {
+          scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
+        } catch (error) {
+          run.finish(shownMessageOf(error), errorDetailsOf(error));
+          throw error;
+        }
+        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
+      },
+      outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
+      failsAtStart: (self) => self._parent !== undefined,
+      onStart({ run }) {
+        try {
+          // A restored run has its task for itself.
+          if (!run.isRestored) takeTask(run);
+        } catch (error) {
+          run.finish(shownMessageOf(error), errorDetailsOf(error));
+          throw error;
+        }
+        run.begin();
+      },
+      onTask: (scope, task) => scope.run.followTask(task),
+      onEnd({ run }, error, details) {
+        if (takers.get(run.task) === run) takers.delete(run.task);
+        run.finish(error, details);
+      },
     },
-    restore(self, persisted) {
-      const { runId, cachePrefix, state, spent } = persisted.context as {
-        runId: string;
-        cachePrefix?: string;
-        state: RunState;
-        spent: Spending;
-      };
-      const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-      const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
-      const scope = scopeOf(self, run);
-      try {
-        scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
-      } catch (error) {
-        run.finish(shownMessageOf(error), errorDetailsOf(error));
-        throw error;
-      }
-      return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
-    },
-    outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
-    failsAtStart: (self) => self._parent !== undefined,
-    onStart({ run }) {
-      try {
-        // A restored run has its task for itself.
-        if (!run.isRestored) takeTask(run);
-      } catch (error) {
-        run.finish(shownMessageOf(error), errorDetailsOf(error));
-        throw error;
-      }
-      run.begin();
-    },
-    onTask: (scope, task) => scope.run.followTask(task),
-    onEnd({ run }, error, details) {
-      if (takers.get(run.task) === run) takers.delete(run.task);
-      run.finish(error, details);
-    },
-  }) as AgentLogic;
+    () => boundAgent(source.services.compile),
+  ) as AgentLogic;
 }

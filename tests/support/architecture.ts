@@ -85,11 +85,13 @@ const ROOMS: readonly Room[] = [
   provider("genai", "@google/genai"),
   provider("openai", "openai"),
   provider("vertex", "@google-cloud/vertexai"),
+  // Machines made anew from their charts; it knows nothing of ours.
+  { files: /^src\/compile\//, ours: /^$/, packages: ["xstate"], composes: true },
   // The composition roots: of models, of tool chains, of runs.
   { files: /^src\/clients\//, ours: /^src\/(?:contract|inference|chain|telemetry)\//, packages: ["zod"] },
   {
     files: /^src\/chain\//,
-    ours: /^(?:machines|actors|src\/contract)\/|^src\/runtime\/supply\.ts$/,
+    ours: /^(?:machines|actors|src\/(?:contract|compile))\/|^src\/runtime\/supply\.ts$/,
     packages: ["xstate", "zod"],
     composes: true,
   },

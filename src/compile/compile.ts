@@ -1,0 +1,208 @@
+/** Compiles a machine of XState: the same machine, with tables in place of interpretation. What it cannot compile is left to XState's interpreter. */
+import type { AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
+import { assign, stopChild } from "xstate";
+import {
+  type ActionSource,
+  type Chart,
+  type ChartSnapshot,
+  chartOf,
+  type GuardSource,
+  hasKnownShape,
+  INIT,
+  isErrorOfActor,
+  STOP,
+  tellMicrostep,
+} from "./insides.ts";
+import { Draft, passes } from "./steps.ts";
+import { type Move, type State, type Tables, tablesOf } from "./tables.ts";
+
+export interface Compiled<TMachine> {
+  /** A machine of its own, with the chart and the implementations of the one that was given; that one itself where it stays interpreted. */
+  machine: TMachine;
+  /** Why it stays interpreted; absent where it does not. */
+  interpreted?: string;
+}
+
+class Interpretation {
+  readonly #machine: AnyStateMachine;
+  readonly #chart: Chart;
+  readonly #tables: Tables;
+
+  constructor(machine: AnyStateMachine, tables: Tables) {
+    this.#machine = machine;
+    this.#chart = chartOf(machine);
+    this.#tables = tables;
+  }
+
+  /** The snapshot is none of this machine's. */
+  stateOf(snapshot: ChartSnapshot): State | undefined {
+    return snapshot.machine === this.#machine ? this.#tables.stateOf(snapshot._nodes) : undefined;
+  }
+
+  transition(snapshot: ChartSnapshot, from: State, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
+    if (event.type === STOP) return this.#stop(snapshot, event, scope);
+    const move = this.#choose(from, snapshot, event);
+    const queue: AnyEventObject[] = [];
+    const next = this.#microstep(snapshot, move, event, scope, queue);
+    return this.#settle(next, move?.to ?? from, event, scope, queue);
+  }
+
+  /** Takes what needs no event, and then what the machine has raised, until nothing is left. */
+  #settle(snapshot: ChartSnapshot, from: State, first: AnyEventObject, scope: AnyActorScope, queue: AnyEventObject[]): ChartSnapshot {
+    const most = this.#chart.options?.maxIterations ?? Number.POSITIVE_INFINITY;
+    let next = snapshot;
+    let state = from;
+    let event = first;
+    let mayGoOn = true;
+    for (let count = 1; next.status === "active"; count++) {
+      if (count > most) throw tooManySteps(most);
+      let move: Move | undefined = mayGoOn ? this.#chooseAlways(state, next, event) : undefined;
+      const before: ChartSnapshot | undefined = move === undefined ? undefined : next;
+      if (move === undefined) {
+        if (queue.length === 0) break;
+        event = queue.shift() as AnyEventObject;
+        move = this.#choose(state, next, event);
+      }
+      next = this.#microstep(next, move, event, scope, queue);
+      state = move?.to ?? state;
+      mayGoOn = next !== before;
+    }
+    if (next.status !== "active") this.#stopChildren(next, event, scope);
+    return next;
+  }
+
+  #microstep(
+    snapshot: ChartSnapshot,
+    move: Move | undefined,
+    event: AnyEventObject,
+    scope: AnyActorScope,
+    queue: AnyEventObject[],
+  ): ChartSnapshot {
+    const next = move === undefined ? snapshot : new Draft(this.#chart, snapshot, event, scope, queue).take(move);
+    tellMicrostep(scope, event, next, move?.taken ?? []);
+    return next;
+  }
+
+  #choose(state: State, snapshot: ChartSnapshot, event: AnyEventObject): Move | undefined {
+    for (const move of state.movesOn(event.type)) {
+      const { guard, source } = move.transition;
+      if (!guard) return move;
+      try {
+        if (passes(this.#chart, guard, event, snapshot)) return move;
+      } catch (error) {
+        throw guardFailed(guard, event.type, source.id, error);
+      }
+    }
+    return undefined;
+  }
+
+  #chooseAlways({ always }: State, snapshot: ChartSnapshot, event: AnyEventObject): Move | undefined {
+    return always.find(({ transition: { guard } }) => guard === undefined || passes(this.#chart, guard, event, snapshot));
+  }
+
+  #stop(snapshot: ChartSnapshot, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
+    const next: ChartSnapshot = { ...this.#stopChildren(snapshot, event, scope), status: "stopped" };
+    tellMicrostep(scope, event, next, []);
+    return next;
+  }
+
+  #stopChildren(snapshot: ChartSnapshot, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
+    const draft = new Draft(this.#chart, snapshot, event, scope, []);
+    draft.run(Object.values(snapshot.children).map((child) => stopChild(child as never) as unknown as ActionSource));
+    return draft.snapshot;
+  }
+
+  initial(scope: AnyActorScope, input: unknown): ChartSnapshot {
+    const event = { type: INIT, input };
+    const { start } = this.#tables;
+    const queue: AnyEventObject[] = [];
+    const { context } = this.#chart.config;
+    let before: ChartSnapshot = {
+      ...start.blank,
+      context: typeof context !== "function" && context ? context : {},
+      children: {},
+      historyValue: {},
+    };
+    try {
+      if (typeof context === "function") {
+        const first = new Draft(this.#chart, before, event, scope, queue);
+        first.run([
+          assign(({ spawn, event: { input: given }, self }: { spawn: unknown; event: AnyEventObject; self: unknown }) =>
+            context({ spawn, input: given, self }),
+          ) as unknown as ActionSource,
+        ]);
+        before = first.snapshot;
+      }
+      const next = new Draft(this.#chart, before, event, scope, queue).enter(start.entries, start.state.fields);
+      return this.#settle(next, start.state, event, scope, queue);
+    } catch (error) {
+      return { ...before, status: "error", error } as ChartSnapshot;
+    }
+  }
+}
+
+const tooManySteps = (most: number): Error =>
+  new Error(
+    `Infinite loop detected: the machine has processed more than ${most} microsteps without reaching a stable state. This usually happens when there's a cycle of transitions (e.g., eventless transitions or raised events causing state A -> B -> C -> A).`,
+  );
+
+function guardFailed(guard: GuardSource, eventType: string, node: string, error: unknown): Error {
+  const name = typeof guard === "string" ? guard : typeof guard === "object" ? guard.type : undefined;
+  return new Error(
+    `Unable to evaluate guard ${name ? `'${name}' ` : ""}in transition for event '${eventType}' in state node '${node}':\n${(error as Error).message}`,
+  );
+}
+
+/** Off in a process with `ASIMOV_COMPILE=off`: for whoever doubts the compiler, and for tests of it. */
+export function compilesByDefault(): boolean {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.ASIMOV_COMPILE !== "off";
+}
+
+/**
+ * Seldom sent, and not the same in all versions: before 5.33.3 the children went on when a machine failed by the error of one. XState takes nothing by
+ * its own first event, should it be sent again, and refuses "*" in development.
+ */
+const isLeftToXState = (event: AnyEventObject): boolean => isErrorOfActor(event) || event.type === INIT || event.type === "*";
+
+let isKnown: boolean | undefined;
+
+/** Looks once at the XState that is installed. */
+function isKnownXState(): boolean {
+  if (isKnown === undefined) {
+    isKnown = hasKnownShape();
+    if (!isKnown) {
+      // biome-ignore lint/suspicious/noConsole: once a process, to whoever upgraded XState
+      console.warn(
+        "asimov-agents: the insides of the installed XState are not those that its compiler of charts knows. Its interpreter runs instead, which is slower; nothing else changes.",
+      );
+    }
+  }
+  return isKnown;
+}
+
+/**
+ * The compiled machine gives the same snapshots, actions, emitted and inspection events as the one given: embed, persist, restore and inspect it
+ * as any other. Left to the interpreter are charts with parallel or history states, transitions of several targets, and outputs that are objects
+ * of functions.
+ */
+export function compileMachine<TMachine extends AnyStateMachine>(given: TMachine): Compiled<TMachine> {
+  if (!isKnownXState()) return { machine: given, interpreted: "the XState that is installed is not known" };
+  const machine = given.provide({}) as TMachine;
+  try {
+    const compiled = new Interpretation(machine, tablesOf(machine));
+    const interpret = machine.transition;
+    const transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: AnyActorScope): unknown => {
+      const current = snapshot as unknown as ChartSnapshot;
+      const state = compiled.stateOf(current);
+      return state === undefined || isLeftToXState(event)
+        ? interpret(snapshot as never, event as never, scope as never)
+        : compiled.transition(current, state, event, scope);
+    };
+    Object.assign(machine, { transition, getInitialSnapshot: (scope: AnyActorScope, input: unknown) => compiled.initial(scope, input) });
+    return { machine };
+  } catch (error) {
+    // What is wrong with a chart, such as an initial state that is not there, XState tells when it runs it.
+    return { machine: given, interpreted: (error as Error).message };
+  }
+}

@@ -1,0 +1,69 @@
+/** A graph that is nested in a node, as the logic of a module. */
+import type { AnyActorLogic } from "xstate";
+import type { EffectLogic } from "#contract/base/effect-logic";
+import { requireGraph } from "#contract/graph/graph";
+import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import type { RunState } from "#contract/run/state";
+import { boundAgentLogic } from "./agent-logic.ts";
+import { GraphScope } from "./graph-scope.ts";
+import { settingsOf } from "./run-host.ts";
+import { scopeOf } from "./scopes.ts";
+import { pendingAdditions } from "./snapshot-parts.ts";
+import { byName, graphOf } from "./valid-graph.ts";
+
+/** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
+export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
+  const scopeFor = (parent: GraphScope, name: string): GraphScope =>
+    new GraphScope(parent.run, [...parent.path, name], byName(parent.nodes.get(name).nodes), parent);
+  return boundAgentLogic<ModuleOutcome>(
+    {
+      create(self, input) {
+        const order = input as ModuleOrder;
+        const parent = scopeOf(self);
+        const node = parent.nodes.get(order.node);
+        const scope = scopeFor(parent, order.node);
+        const { run } = parent;
+        return {
+          scope,
+          input: {
+            runId: run.runId,
+            task: { ...run.task.toJSON(), status: "WAITING" },
+            graph: requireGraph(graphOf(node.nodes).nodes),
+            keys: keysWithin(order),
+            path: [...scope.path],
+            ...settingsOf(run.services, node),
+          },
+        };
+      },
+      restore(self, persisted) {
+        const path = persisted.context.path as string[];
+        const parent = scopeOf(self);
+        const name = path.at(-1) as string;
+        const scope = scopeFor(parent, name);
+        const { services } = parent.run;
+        scope.nodes.restore((persisted.context.state as RunState).graph, pendingAdditions(persisted), services.dynamicNodes);
+        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(services, parent.nodes.get(name)) } } };
+      },
+      eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
+      outputOf({ status, results, failedChains, failure }, { run }) {
+        const about = { module: 0, endedAt: run.services.clock.now() };
+        if (status === "COMPLETE") {
+          return { ...about, status: "success", json: JSON.stringify({ status: "success", result: results }), retryable: true };
+        }
+        const { error, code, final, ...details } = failure ?? { error: `the nested graph ended as ${status}`, code: "module-failed" };
+        return {
+          ...about,
+          status: "error",
+          json: JSON.stringify({ status: "error", result: results, error, failedChains }),
+          error,
+          code,
+          details,
+          partial: status === "PARTIAL",
+          retryable: final !== true,
+        };
+      },
+      onReport: (scope, report) => scope.run.root?.send({ type: "nested.reported", report }),
+    },
+    agent,
+  ) as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>;
+}
