@@ -3,7 +3,7 @@
  *
  * It is logic of its own, not a machine, since a machine copies its map of children at each spawn: wide graphs would be quadratic.
  */
-import { type Actor, type AnyActorLogic, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
+import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapshot, createActor, type Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
@@ -25,6 +25,8 @@ type NodeRef = Actor<AnyActorLogic>;
 
 type PoolEvent =
   | { type: "step.execute"; nodes: readonly string[]; iteration: number }
+  /** To the pool itself: more nodes of the step begin. */
+  | { type: "step.continue" }
   | { type: "nodes.abort"; reason: string; code: string }
   | { type: "node.refuse"; node: string; error: string; code: string }
   | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
@@ -39,6 +41,8 @@ export type PoolSnapshot = Snapshot<never> & {
   nodes: Map<string, NodeRef>;
   /** The nodes of the step, in order. */
   step: readonly string[];
+  /** Those that have not begun, the next one last. */
+  ready: string[];
   /** Those that have not settled, with the moment they started. */
   waiting: Map<string, number>;
   reports: Map<string, NodeReport>;
@@ -47,6 +51,7 @@ export type PoolSnapshot = Snapshot<never> & {
 interface PersistedPool {
   status: "active";
   step: readonly string[];
+  ready: readonly string[];
   waiting: string[];
   reports: NodeReport[];
   nodes: Record<string, unknown>;
@@ -75,11 +80,13 @@ function isIdle(ref: NodeRef): boolean {
 
 /**
  * @param hostOf the instance of a graph that the pool belongs to
+ * @param isInspected whether somebody looks on: whoever does sees every node from the start; else each is spawned at its first visit
  * @param nodeLogic the node machine with its actors; a function, since a nested graph's nodes may nest graphs themselves
  */
 export function nodePool(
   hostOf: HostOf<NodesHost>,
   nodeLogic: () => AnyActorLogic,
+  isInspected: (self: AnyActorRef) => boolean = () => true,
 ): EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot> {
   const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, snapshot?: { context: object }): NodeRef => {
     const definition = hostOf(scope.self).definition(name);
@@ -97,17 +104,26 @@ export function nodePool(
     host.tell({ type: "step.started", nodes, iteration });
     const now = monotonicOf(host.clock);
     const waiting = new Map(nodes.map((name) => [name, now]));
-    for (const name of nodes) {
-      let ref = snapshot.nodes.get(name);
+    const next: PoolSnapshot = { ...snapshot, step: nodes, ready: nodes.toReversed(), waiting, reports: new Map() };
+    begin(next, scope);
+    return next;
+  };
+
+  const begin = ({ nodes, ready, waiting, input }: PoolSnapshot, scope: Scope): void => {
+    const host = hostOf(scope.self);
+    while (ready.length > 0) {
+      if (host.turns.isOver()) return host.turns.next(() => relay(scope, scope.self, { type: "step.continue" }));
+      const name = ready.pop() as string;
+      let ref = nodes.get(name);
       if (ref === undefined) {
-        ref = spawn(scope, snapshot.input, name);
-        snapshot.nodes.set(name, ref);
+        ref = spawn(scope, input, name);
+        nodes.set(name, ref);
         ref.start();
       }
+      waiting.set(name, monotonicOf(host.clock));
       host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1);
       relay(scope, ref, { type: "node.execute", at: host.clock.now() });
     }
-    return { ...snapshot, step: nodes, waiting, reports: new Map() };
   };
 
   const settle = (snapshot: PoolSnapshot, scope: Scope, { report, messages }: PoolEvent & { type: "node.settled" }): PoolSnapshot => {
@@ -142,26 +158,32 @@ export function nodePool(
       input,
       nodes: new Map(),
       step: [],
+      ready: [],
       waiting: new Map(),
       reports: new Map(),
     }),
 
     start(snapshot, scope) {
       const host = hostOf(scope.self);
-      for (const name of host.nodeNames) {
+      for (const name of isInspected(scope.self) ? host.nodeNames : []) {
         if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
       }
       for (const [name, ref] of snapshot.nodes) {
         // Of a restored step: it goes on with the visit that it was in.
-        if (snapshot.waiting.has(name)) host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
+        const hasBegun = snapshot.waiting.has(name) && !snapshot.ready.includes(name);
+        if (hasBegun) host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
         ref.start();
       }
+      begin(snapshot, scope);
     },
 
     transition(snapshot, event, scope) {
       switch (event.type) {
         case "step.execute":
           return execute(snapshot, scope, event.nodes, event.iteration);
+        case "step.continue":
+          begin(snapshot, scope);
+          return snapshot;
         case "node.settled":
           return settle(snapshot, scope, event);
         case "node.retrying":
@@ -175,6 +197,10 @@ export function nodePool(
         }
         case "nodes.abort": {
           const at = hostOf(scope.self).clock.now();
+          const { reason: error, code } = event;
+          const unbegun = snapshot.ready.splice(0);
+          for (const node of unbegun)
+            settle(snapshot, scope, { type: "node.settled", report: { node, status: "FAILED", failure: { error, code } }, messages: [] });
           for (const name of snapshot.waiting.keys()) {
             const ref = snapshot.nodes.get(name) as NodeRef;
             relay(scope, ref, { type: "node.abort", reason: event.reason, code: event.code, at });
@@ -201,18 +227,19 @@ export function nodePool(
       }
     },
 
-    getPersistedSnapshot: ({ input, nodes, step, waiting, reports }) =>
+    getPersistedSnapshot: ({ input, nodes, step, ready, waiting, reports }) =>
       ({
         status: "active",
         input,
         step,
+        ready: [...ready],
         waiting: [...waiting.keys()],
         reports: [...reports.values()],
         nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
       }) as unknown as Snapshot<unknown>,
 
     restoreSnapshot(snapshot, scope) {
-      const { step, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
+      const { step, ready, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
       const now = monotonicOf(hostOf(scope.self).clock);
       const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
         name,
@@ -226,6 +253,7 @@ export function nodePool(
         input,
         nodes: new Map(restored),
         step,
+        ready: [...ready],
         waiting: new Map(waiting.map((name) => [name, now])),
         reports: new Map(reports.map((report) => [report.node, report])),
       };

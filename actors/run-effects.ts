@@ -11,7 +11,13 @@ export interface RunEffects {
   save(cut: string, nodes: string[]): Promise<{ ref?: SnapshotRef; fault?: Fault }>;
   closeGenerators(nodes?: string[]): Promise<void>;
   close(task: TaskJSON, message: unknown): Promise<{ faults: Fault[] }>;
-  readNodes(): { results: Record<string, NodeResult>; executions: Record<string, number> };
+  collectNodes(): Promise<NodesRead>;
+}
+
+/** What the nodes of a graph did. */
+export interface NodesRead {
+  results: Record<string, NodeResult>;
+  executions: Record<string, number>;
 }
 
 export const openRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ failure?: Failure }, { task: TaskJSON }> =>
@@ -25,11 +31,11 @@ export const saveSnapshot = (
 export const closeGenerators = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { nodes: string[] }> =>
   fromPromise(({ input, self }) => hostOf(self).closeGenerators(input.nodes));
 
-export const closeNodes = (hostOf: HostOf<RunEffects>): PromiseActorLogic<ReturnType<RunEffects["readNodes"]>, undefined> =>
+export const closeNodes = (hostOf: HostOf<RunEffects>): PromiseActorLogic<NodesRead, undefined> =>
   fromPromise(async ({ self }) => {
     const host = hostOf(self);
     await host.closeGenerators();
-    return host.readNodes();
+    return host.collectNodes();
   });
 
 export const closeRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ faults: Fault[] }, { task: TaskJSON; message: unknown }> =>

@@ -3,6 +3,7 @@ import { nodePool } from "asimov-agents/actors";
 import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
 import { systemClock } from "#contract/base/services";
+import { Turns } from "#contract/base/turns";
 import { defineNode } from "#contract/node/definition";
 import type { NodesHost, RunEventBody } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
@@ -15,6 +16,7 @@ describe("supervisor of nodes", () => {
     const told: RunEventBody[] = [];
     const host: NodesHost = {
       clock: systemClock,
+      turns: new Turns(),
       nodeNames: ["n"],
       definition: () => defineNode(nodeOf("n")),
       tell: (event) => told.push(event),

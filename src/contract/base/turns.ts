@@ -38,6 +38,17 @@ export class Turns {
     this.#waiting.push(work);
   }
 
+  /** Settles at once, or in another turn when this one is over: what walks over much waits for it now and then. */
+  async pause(): Promise<void> {
+    while (this.isOver()) await new Promise<void>((resolve) => this.next(resolve));
+  }
+
+  /** Calls back in a microtask, or in another turn when this one is over. */
+  soon(work: () => void): void {
+    if (this.isOver()) this.next(work);
+    else queueMicrotask(work);
+  }
+
   /** Calls back at once, or when those before have done what they do at once; in another turn when this one is over. */
   inLine(work: () => void): void {
     this.#line.push(work);
@@ -47,7 +58,7 @@ export class Turns {
   async #serve(): Promise<void> {
     this.#isServing = true;
     for (let work = this.#line.shift(); work !== undefined; work = this.#line.shift()) {
-      while (this.isOver()) await new Promise<void>((resolve) => this.next(resolve));
+      await this.pause();
       work();
       for (let hop = 0; hop < HOPS; hop++) await undefined;
     }

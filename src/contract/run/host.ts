@@ -4,6 +4,7 @@ import type { Countdown } from "#contract/base/countdown";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
+import type { Turns } from "#contract/base/turns";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
@@ -97,7 +98,9 @@ export interface ModuleHost {
 /** What supervising nodes needs. */
 export interface NodesHost {
   readonly clock: Clock;
-  readonly nodeNames: readonly string[];
+  /** A wide step gives timers and I/O their turn between two of its nodes. */
+  readonly turns: Pick<Turns, "isOver" | "next">;
+  readonly nodeNames: Iterable<string>;
   definition(node: string): NodeDefinition;
   tell(event: RunEventBody): void;
   nodeStarted(node: string, visit: number): void;
