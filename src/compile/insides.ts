@@ -1,6 +1,6 @@
 /**
  * All that is taken from XState's insides, v5: fields of its state nodes, of its built-in actions and of its snapshots. None of it is public, all of
- * it has stood since 5.0; `hasKnownShape` looks before anything is compiled.
+ * it stands in each 5.33; `hasKnownShape` looks before anything is compiled.
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import { assign, createActor, createMachine, emit, enqueueActions, raise, sendTo, spawnChild, stopChild } from "xstate";
