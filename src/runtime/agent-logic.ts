@@ -21,7 +21,8 @@ export interface Binding<TOutput> {
   outputOf(outcome: TaskOutcomeJSON, scope: GraphScope): TOutput;
   /** XState starts no child whose restore threw, and tells its parent nothing: where nobody else asks, it fails when it starts. */
   failsAtStart?(self: AnyActorScope["self"]): boolean;
-  eventOf?(event: AnyEventObject): AnyEventObject;
+  /** What the machine takes in place of an event. */
+  eventOf(event: AnyEventObject, scope: GraphScope): AnyEventObject;
   onStart?(scope: GraphScope): void;
   /** The actor is active no more. */
   onEnd?(scope: GraphScope, error: string | undefined, details?: SpanFailure): void;
@@ -77,13 +78,11 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
       }
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
+      const scope = ownScope(actorScope.self) as GraphScope;
       try {
-        const asked = binding.eventOf?.(event) ?? event;
-        if (asked.type === "run.cancel" && binding.eventOf === undefined) ownScope(actorScope.self)?.run.hasten();
-        const next = agent().transition(snapshot, asked, actorScope);
+        const next = agent().transition(snapshot, binding.eventOf(event, scope), actorScope);
         return settle(snapshot, next, actorScope);
       } catch (error) {
-        const scope = ownScope(actorScope.self) as GraphScope;
         scope.run.inputMailboxes.delete(scope);
         binding.onEnd?.(scope, shownMessageOf(error), errorDetailsOf(error));
         throw error;

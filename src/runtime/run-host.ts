@@ -132,7 +132,7 @@ export class RunHost implements Outbox {
   begin(): void {
     const within = this.#within ?? currentScope();
     if (within === undefined) return;
-    // It does not outlive what has started it.
+    // What ends the module that has started it ends it too.
     this.listen(within.signal);
     this.released = within.wait(
       () =>

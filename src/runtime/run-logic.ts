@@ -113,6 +113,13 @@ export function runLogic(
         return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
       },
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
+      eventOf(event, { run }) {
+        if (event.type !== "run.cancel") return event;
+        run.hasten();
+        // Of whoever embeds the run: told masked and cut, as any error is.
+        const { reason, ...rest } = event;
+        return reason === undefined || reason === "" ? rest : { ...rest, reason: shownMessageOf(reason) };
+      },
       failsAtStart: (self) => self._parent !== undefined,
       onStart({ run }) {
         try {

@@ -37,6 +37,23 @@ describe.each(["signal", "cancel", "actor"] as const)("cancelling by %s", (way) 
 });
 
 describe("a cancelled run", () => {
+  it.each([
+    [`key sk-ant-api03-${"a".repeat(40)} ${"x".repeat(300_000)}`, /^key (?!sk-ant).{1,20000}…$/],
+    [5n, /^5$/],
+    [new Error("enough"), /^enough$/],
+    ["", /^The run was cancelled\.$/],
+  ])("tells the reason that its actor was given masked, cut and as text (%#)", async (reason, expected) => {
+    const { options, arrived } = (phases["while modules run"] ?? expect.fail())();
+    const agent = new Agent(options);
+    const run = agent.start(newTask());
+    await arrived;
+    run.actor.send({ type: "run.cancel", reason } as never);
+    const outcome = await run.outcome;
+    expect(outcome.task.error).toMatch(expected);
+    expect(JSON.stringify(outcome).length).toBeLessThan(100_000);
+    expect((await agent.cache.peekMailbox<{ code: string }>("agent_error")).map(({ code }) => code)).toContain("cancelled");
+  });
+
   it("says so where its actor is told nothing more", async () => {
     const { options, arrived } = (phases["while modules run"] ?? expect.fail())();
     const agent = new Agent(options);

@@ -7,8 +7,8 @@ export class Permit {
   readonly #line: object;
   /** What to call once it is held; present while it waits. */
   #enter: ((permit: Permit) => void) | undefined;
-  /** Settles `resume`, while that waits. */
-  #resumed: (() => void) | undefined;
+  /** What `resume` gives while it waits, to whoever asks meanwhile too, and what settles it. */
+  #resuming: { promise: Promise<void>; settle: () => void } | undefined;
   #isReleased = false;
 
   /** @internal by `Permits.acquire` */
@@ -35,12 +35,17 @@ export class Permit {
   /** Settles when it is held again, or was released meanwhile. */
   resume(): Promise<void> {
     if (this.#isReleased) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#resumed = resolve;
-      // Many may be woken at once, and each may hold the thread for long.
-      this.#enter = () => this.#permits.turns.inLine(resolve);
-      this.#permits.enqueue(this.#line, this);
-    });
+    if (this.#resuming !== undefined) return this.#resuming.promise;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const settle = (): void => {
+      this.#resuming = undefined;
+      resolve();
+    };
+    this.#resuming = { promise, settle };
+    // Many may be woken at once, and each may hold the thread for long.
+    this.#enter = () => this.#permits.turns.inLine(settle);
+    this.#permits.enqueue(this.#line, this);
+    return promise;
   }
 
   /** Gives it back for good, or leaves the line. May be called twice. */
@@ -51,7 +56,7 @@ export class Permit {
     this.#enter = undefined;
     if (waiting === undefined) this.#permits.free();
     else this.#permits.leave(this.#line, this);
-    this.#resumed?.();
+    this.#resuming?.settle();
   }
 }
 

@@ -22,7 +22,7 @@ import {
 import { backoffMs, defineNode, type NodeDefinition } from "#contract/node/definition";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
-import { Permits } from "#contract/node/permits";
+import { type Permit, Permits } from "#contract/node/permits";
 
 const define = (names: Record<string, string[]>, options: { parallel?: boolean; stopOnSuccess?: boolean } = {}) =>
   defineNode(
@@ -285,6 +285,27 @@ describe("permits", () => {
     expect(log).toEqual(["a", "b", "a again"]);
     first.release();
     expect(log).toEqual(["a", "b", "a again", "c"]);
+  });
+
+  it("come once for all who wait to go on with one of them, and are given back whole", async () => {
+    const permits = new Permits(() => 1, new Turns());
+    const entered: Permit[] = [];
+    const enter = (): Permit => permits.acquire({}, (permit) => entered.push(permit));
+    const first = enter();
+    first.pause();
+    const holder = enter();
+    const waits = [first.resume(), first.resume()];
+    holder.release();
+    waits.push(first.resume());
+    await Promise.all(waits);
+    first.pause();
+    expect(entered).toEqual([first, holder]);
+    for (let more = 0; more < 3; more++) enter().release();
+    expect(entered).toHaveLength(5);
+    await first.resume();
+    first.release();
+    enter();
+    expect(entered).toHaveLength(6);
   });
 
   it("come at once for whoever is released while it waits to go on", async () => {
