@@ -26,9 +26,9 @@ import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
-import type { GraphScope } from "./runtime/graph-scope.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, runLogic, takeTask } from "./runtime/run-logic.ts";
+import { ownScope } from "./runtime/scopes.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
@@ -145,7 +145,6 @@ export class Agent {
   #graph: Graph | undefined;
   readonly #services: AgentServices;
   readonly #inspect: ((event: InspectionEvent) => void) | undefined;
-  readonly #scopes = new WeakMap<object, GraphScope>();
   #maxConcurrentTasks: number;
   #latest: AgentRun | undefined;
   #store: SnapshotStore | undefined;
@@ -189,9 +188,7 @@ export class Agent {
       },
     };
     this.addNodes((options.nodes ?? []) as Node[]);
-    this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() }, (self, scope) =>
-      this.#scopes.set(self, scope),
-    );
+    this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() });
   }
 
   /** Read whenever a module wants to start. @throws AsimovError `invalid-options` */
@@ -317,7 +314,7 @@ export class Agent {
 
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
-    return this.#latest === undefined ? {} : (this.#scopes.get(this.#latest.actor)?.effects.readNodes().results ?? {});
+    return this.#latest === undefined ? {} : (ownScope(this.#latest.actor)?.effects.readNodes().results ?? {});
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {
@@ -339,12 +336,7 @@ export class Agent {
   }
 
   #launch(from: Launch["from"]): ReturnType<typeof launch> {
-    const launched = launch({
-      logic: this.logic,
-      scopeOf: (actor) => this.#scopes.get(actor),
-      inspect: this.#inspect,
-      from,
-    });
+    const launched = launch({ logic: this.logic, inspect: this.#inspect, from });
     this.#latest = launched.run;
     return launched;
   }

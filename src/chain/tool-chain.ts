@@ -18,10 +18,11 @@ import { ChainHost } from "./host.ts";
 import { ChainKeeper, type KeptChain, readKeptChain } from "./keeper.ts";
 import { nextPlace } from "./places.ts";
 
-const hosts = new WeakMap<object, ChainHost>();
+/** On the actor itself, as a run's scope is. */
+const HOST = Symbol("asimov.chain");
 
 function hostOf(self: AnyActorRef): ChainHost {
-  const host = hosts.get(self._parent ?? self);
+  const host = ((self._parent ?? self) as AnyActorRef & { [HOST]?: ChainHost })[HOST];
   if (host === undefined) {
     throw new AsimovError("This actor runs outside a tool chain: supply the machine with actors of your own.", { code: "no-chain" });
   }
@@ -133,8 +134,7 @@ function start(host: ChainHost, kept: KeptChain | undefined, input: object): Act
       cause: error,
     });
   }
-  hosts.set(actor, host);
-  return actor;
+  return Object.assign(actor, { [HOST]: host });
 }
 
 function settle(actor: Actor<AnyActorLogic>, host: ChainHost, signals: readonly AbortSignal[]): Promise<ToolChainResult> {

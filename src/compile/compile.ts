@@ -6,14 +6,16 @@ import {
   type Chart,
   type ChartSnapshot,
   chartOf,
+  executesAtOnce,
   type GuardSource,
   hasKnownShape,
   INIT,
   isErrorOfActor,
+  isInspected,
   STOP,
   tellMicrostep,
 } from "./insides.ts";
-import { Draft, passes } from "./steps.ts";
+import { Draft, passes, type Step } from "./steps.ts";
 import { type Move, type State, type Tables, tablesOf } from "./tables.ts";
 
 export interface Compiled<TMachine> {
@@ -40,46 +42,38 @@ class Interpretation {
   }
 
   transition(snapshot: ChartSnapshot, from: State, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
-    if (event.type === STOP) return this.#stop(snapshot, event, scope);
+    const step = stepOf(event, scope);
+    if (event.type === STOP) return this.#stop(snapshot, step);
     const move = this.#choose(from, snapshot, event);
-    const queue: AnyEventObject[] = [];
-    const next = this.#microstep(snapshot, move, event, scope, queue);
-    return this.#settle(next, move?.to ?? from, event, scope, queue);
+    return this.#settle(this.#microstep(snapshot, move, step), move?.to ?? from, step);
   }
 
   /** Takes what needs no event, and then what the machine has raised, until nothing is left. */
-  #settle(snapshot: ChartSnapshot, from: State, first: AnyEventObject, scope: AnyActorScope, queue: AnyEventObject[]): ChartSnapshot {
+  #settle(snapshot: ChartSnapshot, from: State, step: Step): ChartSnapshot {
     const most = this.#chart.options?.maxIterations ?? Number.POSITIVE_INFINITY;
     let next = snapshot;
     let state = from;
-    let event = first;
     let mayGoOn = true;
     for (let count = 1; next.status === "active"; count++) {
       if (count > most) throw tooManySteps(most);
-      let move: Move | undefined = mayGoOn ? this.#chooseAlways(state, next, event) : undefined;
+      let move: Move | undefined = mayGoOn ? this.#chooseAlways(state, next, step.event) : undefined;
       const before: ChartSnapshot | undefined = move === undefined ? undefined : next;
       if (move === undefined) {
-        if (queue.length === 0) break;
-        event = queue.shift() as AnyEventObject;
-        move = this.#choose(state, next, event);
+        if (step.queue.length === 0) break;
+        step.event = step.queue.shift() as AnyEventObject;
+        move = this.#choose(state, next, step.event);
       }
-      next = this.#microstep(next, move, event, scope, queue);
+      next = this.#microstep(next, move, step);
       state = move?.to ?? state;
       mayGoOn = next !== before;
     }
-    if (next.status !== "active") this.#stopChildren(next, event, scope);
+    if (next.status !== "active") this.#stopChildren(next, step);
     return next;
   }
 
-  #microstep(
-    snapshot: ChartSnapshot,
-    move: Move | undefined,
-    event: AnyEventObject,
-    scope: AnyActorScope,
-    queue: AnyEventObject[],
-  ): ChartSnapshot {
-    const next = move === undefined ? snapshot : new Draft(this.#chart, snapshot, event, scope, queue).take(move);
-    tellMicrostep(scope, event, next, move?.taken ?? []);
+  #microstep(snapshot: ChartSnapshot, move: Move | undefined, step: Step): ChartSnapshot {
+    const next = move === undefined ? snapshot : new Draft(this.#chart, snapshot, step).take(move);
+    if (step.isInspected) tellMicrostep(step.scope, step.event, next, move?.taken ?? []);
     return next;
   }
 
@@ -97,25 +91,30 @@ class Interpretation {
   }
 
   #chooseAlways({ always }: State, snapshot: ChartSnapshot, event: AnyEventObject): Move | undefined {
-    return always.find(({ transition: { guard } }) => guard === undefined || passes(this.#chart, guard, event, snapshot));
+    for (const move of always) {
+      const { guard } = move.transition;
+      if (guard === undefined || passes(this.#chart, guard, event, snapshot)) return move;
+    }
+    return undefined;
   }
 
-  #stop(snapshot: ChartSnapshot, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
-    const next: ChartSnapshot = { ...this.#stopChildren(snapshot, event, scope), status: "stopped" };
-    tellMicrostep(scope, event, next, []);
+  #stop(snapshot: ChartSnapshot, step: Step): ChartSnapshot {
+    const next: ChartSnapshot = { ...this.#stopChildren(snapshot, step), status: "stopped" };
+    if (step.isInspected) tellMicrostep(step.scope, step.event, next, []);
     return next;
   }
 
-  #stopChildren(snapshot: ChartSnapshot, event: AnyEventObject, scope: AnyActorScope): ChartSnapshot {
-    const draft = new Draft(this.#chart, snapshot, event, scope, []);
-    draft.run(Object.values(snapshot.children).map((child) => stopChild(child as never) as unknown as ActionSource));
+  #stopChildren(snapshot: ChartSnapshot, step: Step): ChartSnapshot {
+    const children = Object.values(snapshot.children);
+    if (children.length === 0) return snapshot;
+    const draft = new Draft(this.#chart, snapshot, { ...step, queue: [] });
+    draft.run(children.map((child) => stopChild(child as never) as unknown as ActionSource));
     return draft.snapshot;
   }
 
   initial(scope: AnyActorScope, input: unknown): ChartSnapshot {
-    const event = { type: INIT, input };
+    const step = stepOf({ type: INIT, input }, scope);
     const { start } = this.#tables;
-    const queue: AnyEventObject[] = [];
     const { context } = this.#chart.config;
     let before: ChartSnapshot = {
       ...start.blank,
@@ -125,7 +124,7 @@ class Interpretation {
     };
     try {
       if (typeof context === "function") {
-        const first = new Draft(this.#chart, before, event, scope, queue);
+        const first = new Draft(this.#chart, before, step);
         first.run([
           assign(({ spawn, event: { input: given }, self }: { spawn: unknown; event: AnyEventObject; self: unknown }) =>
             context({ spawn, input: given, self }),
@@ -133,12 +132,16 @@ class Interpretation {
         ]);
         before = first.snapshot;
       }
-      const next = new Draft(this.#chart, before, event, scope, queue).enter(start.entries, start.state.fields);
-      return this.#settle(next, start.state, event, scope, queue);
+      return this.#settle(new Draft(this.#chart, before, step).enter(start.entries, start.state.fields), start.state, step);
     } catch (error) {
       return { ...before, status: "error", error } as ChartSnapshot;
     }
   }
+}
+
+function stepOf(event: AnyEventObject, scope: AnyActorScope): Step {
+  const inspected = isInspected(scope);
+  return { scope, event, queue: [], isInspected: inspected, isDirect: executesAtOnce(scope, inspected) };
 }
 
 const tooManySteps = (most: number): Error =>

@@ -219,10 +219,17 @@ export function logicOf(machine: AnyStateMachine, src: string): AnyActorLogic | 
   return (Array.isArray(invoke) ? invoke[Number(index)] : invoke)?.src;
 }
 
+const RUNNING = 1;
 const STOPPED = 2;
 
 /** Before it was started, or since. */
 export const isStopped = (ref: AnyActorRef): boolean => (ref as unknown as { _processingStatus: number })._processingStatus === STOPPED;
+
+/** A running actor that nobody inspects executes an action by nothing but calling it. */
+export function executesAtOnce(scope: AnyActorScope, inspected: boolean): boolean {
+  const { _actorScope, _processingStatus } = scope.self as unknown as { _actorScope: unknown; _processingStatus: number };
+  return !inspected && _processingStatus === RUNNING && _actorScope === scope;
+}
 
 const SEEN = new Error("somebody inspects");
 const signal = {
@@ -232,7 +239,7 @@ const signal = {
 };
 
 /** Whether somebody inspects the actor's system: events are read for observers alone, and whoever reads this one stops before any of them. */
-export function isInspected({ system }: AnyActorRef): boolean {
+export function isInspected({ system }: Pick<AnyActorRef, "system">): boolean {
   try {
     (system as unknown as InnerScope["system"])._sendInspectionEvent(signal);
     return false;

@@ -29,8 +29,8 @@ const NO_EXTRA: ActionExtra = { internalQueue: [], deferredActorIds: undefined }
 const actorOf = (scope: AnyActorScope, logic: AnyActorLogic, src: unknown, options: SpawnOptions): AnyActorRef =>
   createActor(logic, { ...options, src, parent: scope.self } as never) as unknown as AnyActorRef;
 
-/** The `spawn` that an assignment is given. */
-function spawner(scope: AnyActorScope, { machine, context }: ChartSnapshot, event: AnyEventObject, spawned: Children) {
+/** The `spawn` that an assignment is given; what it spawns is a child of the draft once the assignment is done. */
+function spawner(scope: AnyActorScope, { machine, context }: ChartSnapshot, event: AnyEventObject, spawned: (ref: AnyActorRef) => void) {
   return (src: string | AnyActorLogic, options?: SpawnOptions | null): AnyActorRef => {
     const { id, systemId, syncSnapshot, input } = options ?? {};
     const logic = typeof src === "string" ? logicOf(machine, src) : src;
@@ -38,7 +38,7 @@ function spawner(scope: AnyActorScope, { machine, context }: ChartSnapshot, even
     const isMapper = typeof src === "string" && typeof input === "function";
     const given: unknown = isMapper ? (input as Mapper)({ context, event, self: scope.self }) : input;
     const ref = actorOf(scope, logic, src, { id, systemId, syncSnapshot, input: given } as SpawnOptions);
-    spawned[ref.id] = ref;
+    spawned(ref);
     scope.defer(() => {
       if (!isStopped(ref)) ref.start();
     });
@@ -50,8 +50,12 @@ const resolveAssign: ResolveInPlace = (scope, draft, { event, self, system }, pa
   const { context } = draft;
   if (!context) throw new Error("Cannot assign to undefined `context`. Ensure that `context` is defined in the machine config.");
   const { assignment } = action as { assignment: Mapper | Record<string, unknown> };
-  const spawned: Children = {};
-  const args = { context, event, spawn: spawner(scope, draft, event, spawned), self, system };
+  let spawned: Children | undefined;
+  const keep = (ref: AnyActorRef): void => {
+    spawned ??= {};
+    spawned[ref.id] = ref;
+  };
+  const args = { context, event, spawn: spawner(scope, draft, event, keep), self, system };
   let update: unknown;
   if (typeof assignment === "function") update = assignment(args, params);
   else {
@@ -63,10 +67,7 @@ const resolveAssign: ResolveInPlace = (scope, draft, { event, self, system }, pa
     update = each;
   }
   draft.context = Object.assign({}, context, update);
-  for (const _ in spawned) {
-    draft.children = { ...draft.children, ...spawned } as never;
-    break;
-  }
+  if (spawned !== undefined) draft.children = { ...draft.children, ...spawned } as never;
   return undefined;
 };
 

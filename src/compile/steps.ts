@@ -42,23 +42,32 @@ const isSame = (a: readonly ChartNode[], b: readonly ChartNode[]): boolean =>
 
 type Retry = [action: BuiltinAction, params: unknown];
 
+/** One event's way through a machine. */
+export interface Step {
+  readonly scope: AnyActorScope;
+  /** What is taken now: what came, then what the machine raised. */
+  event: AnyEventObject;
+  /** What the machine has raised. */
+  readonly queue: AnyEventObject[];
+  /** Inspectors are told of each microstep. */
+  readonly isInspected: boolean;
+  /** See `executesAtOnce`. */
+  readonly isDirect: boolean;
+}
+
 /** Works on a copy of a snapshot: the actions of a microstep change its context and children, its end the state that it is in. */
 export class Draft {
   readonly #chart: Chart;
   readonly #before: ChartSnapshot;
-  readonly #event: AnyEventObject;
-  readonly #scope: AnyActorScope;
-  readonly #queue: AnyEventObject[];
+  readonly #step: Step;
   readonly #next: ChartSnapshot;
   /** Whether something was made anew, as XState tells it. */
   #isChanged = false;
 
-  constructor(chart: Chart, before: ChartSnapshot, event: AnyEventObject, scope: AnyActorScope, queue: AnyEventObject[]) {
+  constructor(chart: Chart, before: ChartSnapshot, step: Step) {
     this.#chart = chart;
     this.#before = before;
-    this.#event = event;
-    this.#scope = scope;
-    this.#queue = queue;
+    this.#step = step;
     this.#next = { ...before };
   }
 
@@ -92,8 +101,8 @@ export class Draft {
 
   #finish(node: ChartNode): void {
     const { parent } = node;
-    const outputOf = (): unknown => (node.output === undefined ? undefined : this.#outputOf(node.output, this.#event));
-    if (parent?.type === "compound") this.#queue.push(doneStateEvent(parent.id, outputOf()));
+    const outputOf = (): unknown => (node.output === undefined ? undefined : this.#outputOf(node.output, this.#step.event));
+    if (parent?.type === "compound") this.#step.queue.push(doneStateEvent(parent.id, outputOf()));
     if (parent?.parent !== undefined) return;
     const { root } = this.#chart;
     const next = this.#next;
@@ -106,24 +115,25 @@ export class Draft {
   }
 
   #outputOf(output: unknown, event: AnyEventObject): unknown {
-    return typeof output === "function" ? output({ context: this.#next.context, event, self: this.#scope.self }) : output;
+    return typeof output === "function" ? output({ context: this.#next.context, event, self: this.#step.scope.self }) : output;
   }
 
   /** @param invoked ids of what the node that is entered invokes */
   run(actions: readonly ActionSource[], invoked?: readonly string[]): void {
-    const extra: ActionExtra = { internalQueue: this.#queue, deferredActorIds: invoked };
+    const extra: ActionExtra = { internalQueue: this.#step.queue, deferredActorIds: invoked };
     const retries: Retry[] | undefined = invoked === undefined ? undefined : [];
     this.#resolve(actions, extra, retries);
-    for (const [action, params] of retries ?? []) action.retryResolve?.(this.#scope, this.#next, params);
+    if (retries === undefined) return;
+    for (const [action, params] of retries) action.retryResolve?.(this.#step.scope, this.#next, params);
   }
 
   #resolve(actions: readonly ActionSource[], extra: ActionExtra, retries: Retry[] | undefined): void {
-    const scope = this.#scope;
+    const { scope, event } = this.#step;
     const next = this.#next;
     for (const action of actions) {
       const resolved: unknown =
         typeof action === "function" ? action : this.#chart.implementations.actions[typeof action === "string" ? action : action.type];
-      const args: ActionArgs = { context: next.context, event: this.#event, self: scope.self as AnyActorRef, system: scope.system };
+      const args: ActionArgs = { context: next.context, event, self: scope.self as AnyActorRef, system: scope.system };
       const given = paramsOf(action, args);
       if (!resolved || !("resolve" in (resolved as object))) {
         const type = typeof action === "function" ? action.name || "(anonymous)" : typeof action === "string" ? action : action.type;
@@ -135,7 +145,7 @@ export class Draft {
       if (inPlace !== undefined) {
         const params = inPlace(scope, next, args, given, builtin as never);
         this.#isChanged = true;
-        if (builtin.execute !== undefined) execute(scope, builtin.type, args, params, builtin.execute.bind(null, scope, params));
+        this.#execute(builtin, args, params);
         continue;
       }
       const [after, params, more] = builtin.resolve(scope, next, args, given, builtin, extra);
@@ -145,8 +155,15 @@ export class Draft {
         this.#isChanged = true;
       }
       if (builtin.retryResolve !== undefined) retries?.push([builtin, params]);
-      if (builtin.execute !== undefined) execute(scope, builtin.type, args, params, builtin.execute.bind(null, scope, params));
+      this.#execute(builtin, args, params);
       if (more !== undefined) this.#resolve(more, extra, retries);
     }
+  }
+
+  #execute(action: BuiltinAction, args: ActionArgs, params: unknown): void {
+    const { scope, isDirect } = this.#step;
+    if (action.execute === undefined) return;
+    if (isDirect) action.execute(scope, params);
+    else execute(scope, action.type, args, params, action.execute.bind(null, scope, params));
   }
 }

@@ -11,6 +11,7 @@ import type { TaskOutcome } from "#contract/run/outcome";
 import type { SnapshotRef } from "#contract/store/snapshot";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
+import { ownScope } from "./scopes.ts";
 
 export interface EventsOptions {
   /** Events that wait for their reader; at least 1, `Infinity` for no limit. Default 10,000. */
@@ -49,16 +50,15 @@ export interface AgentRun {
 
 export interface Launch {
   logic: AgentLogic;
-  scopeOf(actor: object): GraphScope | undefined;
   inspect: ((event: InspectionEvent) => void) | undefined;
   /** A task to start, or a stored run to go on with. */
   from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };
 }
 
 /** A run whose actor has not started yet. @throws what creating or restoring it threw, such as a GraphError */
-export function launch({ logic, scopeOf, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
+export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
   const actor = createActor(logic, { id: "agent", ...from, ...(inspect === undefined ? {} : { inspect }) } as never) as Actor<AgentLogic>;
-  const scope = scopeOf(actor);
+  const scope = ownScope(actor);
   const initial = actor.getSnapshot();
   if (initial.status === "error" || scope === undefined) {
     scope?.run.finish("the run could not start");

@@ -55,19 +55,11 @@ export function takeTask(run: RunHost): void {
   takers.set(run.task, run);
 }
 
-/**
- * @param source the agent, read when a run starts
- * @param onCreate told of each run's host, so that whoever starts a run may reach it
- */
-export function runLogic(
-  source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph },
-  onCreate: (self: AnyActorRef, scope: GraphScope) => void,
-): AgentLogic {
+/** @param source the agent, read when a run starts */
+export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
     run.root = self;
-    const scope = new GraphScope(run, [], source.nodes());
-    onCreate(self, scope);
-    return scope;
+    return new GraphScope(run, [], source.nodes());
   };
   return boundAgentLogic<TaskOutcome>(
     {

@@ -5,22 +5,28 @@ import type { GraphEffects } from "./graph-effects.ts";
 import type { GraphScope } from "./graph-scope.ts";
 import type { GraphWork } from "./graph-work.ts";
 
-const scopes = new WeakMap<object, GraphScope>();
+/**
+ * On the actor itself: a scope holds its actor, and what a WeakMap's values hold is kept until the next collection of everything, so that all runs
+ * that have ended would be copied by every small one.
+ */
+const SCOPE = Symbol("asimov.scope");
+
+type Scoped = AnyActorRef & { [SCOPE]?: GraphScope };
 
 export function enter(self: AnyActorRef, scope: GraphScope): void {
   scope.actor = self;
-  scopes.set(self, scope);
+  (self as Scoped)[SCOPE] = scope;
   scope.run.inputMailboxes.add(scope);
 }
 
 /** Of an agent's own actor; absent where it could not be made. */
-export const ownScope = (self: AnyActorRef): GraphScope | undefined => scopes.get(self);
+export const ownScope = (self: AnyActorRef): GraphScope | undefined => (self as Scoped)[SCOPE];
 
 /** The graph that an actor belongs to: that of the nearest agent above it. */
 export function scopeOf(self: AnyActorRef): GraphScope {
   let actor: AnyActorRef | undefined = self;
   while (actor !== undefined) {
-    const scope = scopes.get(actor);
+    const scope = ownScope(actor);
     if (scope !== undefined) return scope;
     actor = actor._parent;
   }

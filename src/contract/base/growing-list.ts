@@ -14,6 +14,14 @@ export function withMore<T>(list: GrowingList<T>, more: readonly T[]): GrowingLi
   return [...list.slice(0, kept), chunk];
 }
 
+/** As a list, not to be changed. */
+export function listOf<T>(list: GrowingList<T>): readonly T[] {
+  const [only = []] = list;
+  return list.length < 2 ? only : list.flat();
+}
+
 export function lengthOf(list: GrowingList<unknown>): number {
-  return list.reduce((sum, { length }) => sum + length, 0);
+  let sum = 0;
+  for (const { length } of list) sum += length;
+  return sum;
 }

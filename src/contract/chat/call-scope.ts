@@ -43,12 +43,16 @@ interface Storage {
 }
 
 interface Calls {
-  readonly scopes: WeakMap<AbortSignal, CallScope>;
   storage?: Storage;
 }
 
+/** On the signal itself: a WeakMap would keep both, as scopes hold their signals, until the next collection of everything. */
+const SCOPE = Symbol.for("asimov-agents/call-scope");
+
+type Scoped = AbortSignal & { [SCOPE]?: CallScope };
+
 /** In common, since a client of one copy of the package may be called in a run of another. */
-const calls = inCommon("calls", (): Calls => ({ scopes: new WeakMap() }));
+const calls = inCommon("calls", (): Calls => ({}));
 
 /** Called by the first client: runs without models do not pay for it. In a browser a call is found by its signal alone. */
 export function followCalls(): void {
@@ -65,9 +69,9 @@ export function runInScope<T>(scope: CallScope, work: () => T): T {
 
 /** Makes the calls that are given this signal calls of the scope. */
 export function bindScope(signal: AbortSignal, scope: CallScope): void {
-  calls.scopes.set(signal, scope);
+  (signal as Scoped)[SCOPE] = scope;
 }
 
 export function currentScope(signal?: AbortSignal): CallScope | undefined {
-  return (signal === undefined ? undefined : calls.scopes.get(signal)) ?? calls.storage?.getStore();
+  return (signal as Scoped | undefined)?.[SCOPE] ?? calls.storage?.getStore();
 }

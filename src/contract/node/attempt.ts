@@ -1,6 +1,6 @@
 /** One attempt of a node: which modules start next, and what the ended ones add up to. */
 import type { ErrorDetails } from "#contract/base/error-details";
-import { type GrowingList, lengthOf, withMore } from "#contract/base/growing-list";
+import { type GrowingList, lengthOf, listOf, withMore } from "#contract/base/growing-list";
 import type { GraphNode } from "#contract/graph/graph";
 import type { NodeDefinition } from "./definition.ts";
 import type { ModuleResult } from "./module.ts";
@@ -181,7 +181,7 @@ function verdictOf(
 
 /** What ended the attempt decides, else the first failure; one that says that another attempt cannot help ends them all. */
 export function failureOf({ ended }: Attempt, { mode, modules, stopOnSuccess }: Definition & Pick<NodeDefinition, "mode">): Failure {
-  const failures = ended.flat().filter(({ status }) => status === "error");
+  const failures = listOf(ended).filter(({ status }) => status === "error");
   // A fallback takes over from a failure, which ends nothing then.
   const first = (stopOnSuccess ? failures.find(({ module }) => module < 0) : undefined) ?? failures[0];
   const module = mode === "nested" ? undefined : modules[first?.module ?? -1]?.name;
@@ -202,15 +202,14 @@ export function reasonToStop(attempt: Attempt, definition: Definition & Pick<Nod
 }
 
 export function isPartial({ mode }: NodeDefinition, { ended }: Attempt): boolean {
-  const all = ended.flat();
+  const all = listOf(ended);
   return all.some(({ partial }) => partial === true) || (mode === "parallel" && all.some(succeeded));
 }
 
 /** What the modules gave, in the order of the definition. */
 function resultsOf({ ended }: Attempt): ModuleResult[] {
-  return ended
-    .flat()
-    .sort((a, b) => a.module - b.module)
+  return listOf(ended)
+    .toSorted((a, b) => a.module - b.module)
     .flatMap(({ json }) => (json === undefined ? [] : [JSON.parse(json) as ModuleResult]));
 }
 
@@ -221,9 +220,10 @@ export function nodeResultOf(attempt: Attempt, failure: Failure | undefined): No
 
 /** The last module in the order of the definition that succeeded and decided decides for the node. */
 export function decisionOf({ ended }: Attempt): Pick<ModuleOutcome, "decision" | "cleanup"> | undefined {
-  const decided = ended.flat().filter((outcome) => succeeded(outcome) && outcome.decision !== undefined);
-  return decided.reduce<ModuleOutcome | undefined>(
-    (last, outcome) => (last !== undefined && last.module > outcome.module ? last : outcome),
-    undefined,
-  );
+  let last: ModuleOutcome | undefined;
+  for (const outcome of listOf(ended)) {
+    if (!succeeded(outcome) || outcome.decision === undefined) continue;
+    if (last === undefined || last.module <= outcome.module) last = outcome;
+  }
+  return last;
 }

@@ -1,5 +1,6 @@
 /** What a node says when a visit has ended: its report, and the messages for its mailboxes. */
 
+import { listOf } from "#contract/base/growing-list";
 import { type Attempt, decisionOf, nodeResultOf } from "./attempt.ts";
 import type { NodeDefinition } from "./definition.ts";
 import type { Failure, NodeReport } from "./result.ts";
@@ -20,7 +21,7 @@ export interface MailboxMessage {
 export function reportOf({ definition, modules, failure }: EndedVisit, status: "COMPLETE" | "FAILED" | "PARTIAL"): NodeReport {
   if (status !== "COMPLETE") return { node: definition.name, status, failure: failure ?? { error: "failed", code: "module-failed" } };
   const decided = decisionOf(modules);
-  const added = modules.ended.flat().flatMap((outcome) => outcome.added ?? []);
+  const added = listOf(modules.ended).flatMap((outcome) => outcome.added ?? []);
   return {
     node: definition.name,
     status,
@@ -33,7 +34,7 @@ export function reportOf({ definition, modules, failure }: EndedVisit, status: "
 export function messagesOf({ definition, modules, failure }: EndedVisit): MailboxMessage[] {
   const messages: MailboxMessage[] = [];
   if (definition.modules.some(({ outputMailbox }) => outputMailbox !== undefined)) {
-    for (const { module, json } of modules.ended.flat()) {
+    for (const { module, json } of listOf(modules.ended)) {
       const mailbox = definition.modules[module]?.outputMailbox;
       if (mailbox !== undefined && json !== undefined) messages.push({ mailbox, message: JSON.parse(json) });
     }

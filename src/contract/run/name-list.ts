@@ -5,8 +5,13 @@ export type NameList = GrowingList<string>;
 
 const sets = new WeakMap<NameList, Set<string>>();
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** The names as a set. */
+export const setOf = (list: NameList): ReadonlySet<string> => (list.length === 0 ? NONE : growingSetOf(list));
+
 /** The names as a set; whoever holds it sees it grow with the list. */
-export function setOf(list: NameList): ReadonlySet<string> {
+export function growingSetOf(list: NameList): Set<string> {
   let set = sets.get(list);
   if (set === undefined) {
     set = new Set(list.flat());
@@ -21,7 +26,9 @@ export function setOf(list: NameList): ReadonlySet<string> {
  * @param names read one at a time: each is in the set before the next is asked for
  */
 export function withNames(list: NameList, names: Iterable<string>): NameList {
-  const set = setOf(list) as Set<string>;
+  // Most steps skip nothing.
+  if (Array.isArray(names) && names.length === 0) return list;
+  const set = growingSetOf(list);
   const more: string[] = [];
   for (const name of names) {
     set.add(name);

@@ -7,7 +7,7 @@ import { type ExecutionState, extendPlan, type Levels, planOf, planOfJump, toExe
 import type { ErrorReport, Fault, NodeReport } from "#contract/node/result";
 import { inFailedChain, passChainsOn, withFailed } from "./chains.ts";
 import { type History, NO_HISTORY, pastPlans, withPlan } from "./history.ts";
-import { type NameList, setOf, withNames, withoutNames } from "./name-list.ts";
+import { growingSetOf, type NameList, setOf, withNames, withoutNames } from "./name-list.ts";
 
 const ERROR_LIMIT = 1_000;
 
@@ -51,7 +51,7 @@ const hasNothingToPass = ({ failed, skipped }: RunState): boolean => failed.leng
 function passing({ graph, failed, skipped, asked }: RunState): (name: string) => boolean {
   const index = indexOf(graph);
   const blocked = inFailedChain({ graph, failed });
-  const left = setOf(skipped);
+  const left = growingSetOf(skipped);
   const isBlocked = (name: string): boolean => blocked.has(name);
   const isLeft = (name: string): boolean => left.has(name);
   return (name) => {
