@@ -1,8 +1,9 @@
 /** Whether a node runs: its condition must hold; then its inputs must be there. */
-import { fromPromise, type PromiseActorLogic } from "xstate";
+import type { PromiseActorLogic } from "xstate";
 import { AsimovError } from "#contract/base/errors";
 import type { Node } from "#contract/node/node";
 import type { HostOf } from "#contract/run/host";
+import { fromEffect } from "./from-effect.ts";
 
 export interface NodeChecks {
   node(name: string): Node;
@@ -27,7 +28,7 @@ async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined
 
 /** Input `{ node }`, output whether the condition holds. Fails with `missing-input` or a `ConditionError`. */
 export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, { node: string }> {
-  return fromPromise(async ({ input, self }) => {
+  return fromEffect(async ({ input, self }) => {
     const host = hostOf(self);
     const { inputs, condition } = host.node(input.node).nodeConfig;
     if (condition !== undefined && !(await host.evaluate(condition))) return false;
@@ -38,7 +39,7 @@ export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean
 
 /** Input `{ node }`. Fails with `missing-output`. */
 export function verifyOutputs(hostOf: HostOf<NodeChecks>): PromiseActorLogic<void, { node: string }> {
-  return fromPromise(({ input, self }) => {
+  return fromEffect(({ input, self }) => {
     const host = hostOf(self);
     return requireKeys(host, host.node(input.node).nodeConfig.outputs, input.node, "output");
   });

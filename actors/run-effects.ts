@@ -1,9 +1,10 @@
 /** The effects around a run as actors: opening, snapshots, cleaning up and closing. */
-import { fromPromise, type PromiseActorLogic } from "xstate";
+import type { PromiseActorLogic } from "xstate";
 import type { TaskJSON } from "#contract/base/task";
 import type { Failure, Fault, NodeResult } from "#contract/node/result";
 import type { HostOf } from "#contract/run/host";
 import type { SnapshotRef } from "#contract/store/snapshot";
+import { fromEffect } from "./from-effect.ts";
 
 /** What a run's host does for the agent machine; see the machine's own declarations for what each means. */
 export interface RunEffects {
@@ -21,22 +22,22 @@ export interface NodesRead {
 }
 
 export const openRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ failure?: Failure }, { task: TaskJSON }> =>
-  fromPromise(({ input, self }) => hostOf(self).open(input.task));
+  fromEffect(({ input, self }) => hostOf(self).open(input.task));
 
 export const saveSnapshot = (
   hostOf: HostOf<RunEffects>,
 ): PromiseActorLogic<{ ref?: SnapshotRef; fault?: Fault }, { cut: string; nodes: string[] }> =>
-  fromPromise(({ input, self }) => hostOf(self).save(input.cut, input.nodes));
+  fromEffect(({ input, self }) => hostOf(self).save(input.cut, input.nodes));
 
 export const closeGenerators = (hostOf: HostOf<RunEffects>): PromiseActorLogic<void, { nodes: string[] }> =>
-  fromPromise(({ input, self }) => hostOf(self).closeGenerators(input.nodes));
+  fromEffect(({ input, self }) => hostOf(self).closeGenerators(input.nodes));
 
 export const closeNodes = (hostOf: HostOf<RunEffects>): PromiseActorLogic<NodesRead, undefined> =>
-  fromPromise(async ({ self }) => {
+  fromEffect(async ({ self }) => {
     const host = hostOf(self);
     await host.closeGenerators();
     return host.collectNodes();
   });
 
 export const closeRun = (hostOf: HostOf<RunEffects>): PromiseActorLogic<{ faults: Fault[] }, { task: TaskJSON; message: unknown }> =>
-  fromPromise(({ input, self }) => hostOf(self).close(input.task, input.message));
+  fromEffect(({ input, self }) => hostOf(self).close(input.task, input.message));

@@ -37,7 +37,7 @@ export function endOfRun(run: EndedRun, failure: Failure | undefined = failureOf
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
 function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
-  if (failure !== undefined) return failure;
+  if (failure !== undefined || state.failed.length === 0) return failure;
   const failed = inOrder(state.graph, setOf(state.failed));
   const failures = failed.flatMap((name): Failure[] => {
     const result = Object.hasOwn(results, name) ? results[name] : undefined;
@@ -46,7 +46,7 @@ function failureOfRun({ failure, state, results }: EndedRun): Failure | undefine
     return [failure];
   });
   const [first] = failures;
-  if (first === undefined) return failed.length === 0 ? undefined : { error: "failed", code: "module-failed" };
+  if (first === undefined) return { error: "failed", code: "module-failed" };
   return failures.some(({ final }) => final === true) ? { ...first, final: true } : first;
 }
 
