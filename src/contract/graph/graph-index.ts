@@ -24,6 +24,7 @@ export class GraphIndex<TNode extends Dependent> {
   readonly #to: number[] = [];
   readonly #next: number[] = [];
   #levels: Levels | undefined;
+  #isWhole = true;
 
   constructor(nodes: readonly TNode[]) {
     this.#nodes = nodes;
@@ -42,7 +43,10 @@ export class GraphIndex<TNode extends Dependent> {
   #link(position: number, dependencies: readonly string[]): void {
     for (const name of dependencies) {
       const before = this.#position.get(name);
-      if (before === undefined) continue;
+      if (before === undefined) {
+        this.#isWhole = false;
+        continue;
+      }
       const link = this.#to.push(position) - 1;
       this.#next.push(NONE);
       const last = this.#last[before] as number;
@@ -55,6 +59,11 @@ export class GraphIndex<TNode extends Dependent> {
   /** Whether each node has a name of its own. */
   get isDistinct(): boolean {
     return this.#position.size === this.#nodes.length;
+  }
+
+  /** Whether each dependency is in the list. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   has(name: string): boolean {

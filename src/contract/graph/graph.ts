@@ -112,7 +112,7 @@ export function graphFaults(graph: Graph): GraphFault[] {
   const index = indexOf(graph);
   const faults = index.isDistinct ? [] : duplicateFaults(nodes);
   for (const node of nodes) {
-    for (const dependency of node.dependencies) {
+    for (const dependency of index.isWhole ? [] : node.dependencies) {
       if (!index.has(dependency)) {
         faults.push({
           code: "graph-unknown-dependency",
