@@ -43,7 +43,7 @@ export type PoolSnapshot = Snapshot<never> & {
   step: readonly string[];
   /** Those that have not begun, the next one last. */
   ready: string[];
-  /** Those that have not settled, with the moment they started. */
+  /** Those that have not settled, with the moment they started; the same map over the pool's life, as is that of the reports. */
   waiting: Map<string, number>;
   reports: Map<string, NodeReport>;
 };
@@ -103,8 +103,10 @@ export function nodePool(
     const host = hostOf(scope.self);
     host.tell({ type: "step.started", nodes, iteration });
     const now = monotonicOf(host.clock);
-    const waiting = new Map(nodes.map((name) => [name, now]));
-    const next: PoolSnapshot = { ...snapshot, step: nodes, ready: nodes.toReversed(), waiting, reports: new Map() };
+    const { waiting, reports } = snapshot;
+    reports.clear();
+    for (const name of nodes) waiting.set(name, now);
+    const next: PoolSnapshot = { ...snapshot, step: nodes, ready: nodes.toReversed() };
     begin(next, scope);
     return next;
   };

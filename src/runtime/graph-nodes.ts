@@ -20,10 +20,10 @@ export class GraphNodes {
   readonly #path: readonly string[];
   readonly #nodes: ReadonlyMap<string, Node>;
   /** What the run has added or was restored with. */
-  readonly #own = new Map<string, Node>();
+  #own: Map<string, Node> | undefined;
   readonly #view: () => GraphView;
   /** Who added a node last, by name; it is in the graph once the step has settled. */
-  readonly #proposed = new Map<string, ModuleOrder>();
+  #proposed: Map<string, ModuleOrder> | undefined;
 
   /** @param nodes by name; they are not changed, nor copied */
   constructor(path: readonly string[], nodes: ReadonlyMap<string, Node>, view: () => GraphView) {
@@ -35,7 +35,7 @@ export class GraphNodes {
   /** In declaration order. */
   *names(): Generator<string> {
     yield* this.#nodes.keys();
-    for (const name of this.#own.keys()) if (!this.#nodes.has(name)) yield name;
+    for (const name of this.#own?.keys() ?? []) if (!this.#nodes.has(name)) yield name;
   }
 
   /** Those that it was made with. */
@@ -43,9 +43,14 @@ export class GraphNodes {
     return this.#nodes.values();
   }
 
+  #add(name: string, node: Node): void {
+    this.#own ??= new Map();
+    this.#own.set(name, node);
+  }
+
   /** The node of that name, if there is one. */
   #find(name: string): Node | undefined {
-    return this.#own.get(name) ?? this.#nodes.get(name);
+    return this.#own?.get(name) ?? this.#nodes.get(name);
   }
 
   /** @throws AsimovError `unknown-node` */
@@ -90,7 +95,8 @@ export class GraphNodes {
       given.set(node.name, node);
     }
     for (const [name, node] of given) {
-      this.#own.set(name, node);
+      this.#add(name, node);
+      this.#proposed ??= new Map();
       this.#proposed.set(name, order);
     }
     return [...given.values()].map(graphNodeOf);
@@ -101,7 +107,7 @@ export class GraphNodes {
     const { graph, mayAdd } = this.#view();
     const node = this.#find(name);
     if (graph !== undefined && indexOf(graph).has(name)) return node;
-    const other = this.#proposed.get(name);
+    const other = this.#proposed?.get(name);
     if (other === undefined) return undefined;
     if (other.node === creator) return other.visit === visit && other.attempt === attempt ? node : undefined;
     return mayAdd(other.node) ? node : undefined;
@@ -123,7 +129,7 @@ export class GraphNodes {
     const known = new Map(dynamicNodes.map((node) => [node.name, node]));
     const missing = [...new Set([...added, ...pending])].filter((name) => {
       const node = this.#find(name) ?? known.get(name);
-      if (node !== undefined) this.#own.set(name, node);
+      if (node !== undefined) this.#add(name, node);
       return node === undefined;
     });
     if (missing.length === 0) return;

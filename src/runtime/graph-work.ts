@@ -45,9 +45,10 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   readonly #nodes: GraphNodes;
   readonly #parent: GraphWork | undefined;
   readonly #parentSpan: Span;
-  readonly #spans = new Map<string, Span>();
-  readonly #generatorsStarted = new Set<string>();
-  readonly #limits = new Map<string, Limit>();
+  // Made when they are needed: most runs have none of these.
+  #spans: Map<string, Span> | undefined;
+  #generatorsStarted: Set<string> | undefined;
+  #limits: Map<string, Limit> | undefined;
   /** The last, since siblings are told of it at once. */
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
@@ -129,7 +130,9 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   generatorStarted({ node, visit }: ModuleOrder, module: string): void {
     const key = `${node}/${module}`;
-    if (this.run.isRestored && visit > 1 && !this.#generatorsStarted.has(key)) this.tell({ type: "generator.restarted", node, module });
+    if (this.run.isRestored && visit > 1 && this.#generatorsStarted?.has(key) !== true)
+      this.tell({ type: "generator.restarted", node, module });
+    this.#generatorsStarted ??= new Set();
     this.#generatorsStarted.add(key);
   }
 
@@ -137,13 +140,14 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.tell({ type: "node.started", node: name, visit });
     if (!this.#nodes.get(name).trace) return;
     const attributes = { "asimov.node.name": name, "asimov.node.visit": visit };
+    this.#spans ??= new Map();
     this.#spans.set(name, this.run.services.telemetry.startSpan(`node ${name}`, attributes, this.#parentSpan));
   }
 
   nodeEnded(name: string, status: string, durationMs: number, failure: Failure | undefined): void {
     this.run.services.telemetry.countNode(status, durationMs);
-    this.#spans.get(name)?.end(failure?.error, failure);
-    this.#spans.delete(name);
+    this.#spans?.get(name)?.end(failure?.error, failure);
+    this.#spans?.delete(name);
   }
 
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span {
@@ -151,7 +155,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   spanOf(node: string): Span {
-    return this.#spans.get(node) ?? this.#parentSpan;
+    return this.#spans?.get(node) ?? this.#parentSpan;
   }
 
   /** A module of the node, or of a graph nested in it, works from now on, or no longer: time limits count while one does. */
@@ -184,6 +188,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   #limitOf(node: string): Limit {
+    this.#limits ??= new Map();
     let limit = this.#limits.get(node);
     if (limit === undefined) {
       limit = { countdown: undefined, working: 0 };
@@ -213,8 +218,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   /** The graph's actor was stopped, or broke, in the middle of whatever its nodes did. */
   leave(error: string): void {
-    for (const span of this.#spans.values()) span.end(error);
-    this.#spans.clear();
+    for (const span of this.#spans?.values() ?? []) span.end(error);
+    this.#spans = undefined;
     void this.closeGenerators();
   }
 }

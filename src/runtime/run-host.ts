@@ -79,7 +79,7 @@ export class RunHost implements Outbox {
   /** The cut that the run was restored from: it is stored already. */
   restoredCut: string | undefined;
   readonly isRestored: boolean;
-  readonly #sending = new Map<string, (error?: string) => void>();
+  #sending: Map<string, (error?: string) => void> | undefined;
   /** The publishes that have not settled, nested graphs' too. */
   readonly #publishing = new Set<Promise<void>>();
   readonly #ledger: CallLedger;
@@ -88,7 +88,7 @@ export class RunHost implements Outbox {
   #storing: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
   #sent = 0;
-  readonly #heard = new Map<AbortSignal, () => void>();
+  #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
@@ -120,9 +120,10 @@ export class RunHost implements Outbox {
 
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
-    if (signal === undefined || this.#heard.has(signal)) return;
+    if (signal === undefined || this.#heard?.has(signal)) return;
     this.#within ??= currentScope(signal);
     const cancel = (): void => this.cancel(signal.reason);
+    this.#heard ??= new Map();
     this.#heard.set(signal, cancel);
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
@@ -178,6 +179,7 @@ export class RunHost implements Outbox {
     if (this.#isFinished || this.root === undefined) return Promise.reject(runEnded("send"));
     const id = String(this.#sent++);
     return new Promise((resolve, reject) => {
+      this.#sending ??= new Map();
       this.#sending.set(id, (error) =>
         error === undefined ? resolve() : reject(new AsimovError(error, { code: "publish-failed", retryable: true })),
       );
@@ -202,8 +204,8 @@ export class RunHost implements Outbox {
   }
 
   acknowledge(id: string, error?: string): void {
-    this.#sending.get(id)?.(error);
-    this.#sending.delete(id);
+    this.#sending?.get(id)?.(error);
+    this.#sending?.delete(id);
   }
 
   /** Stores the run as it stands, at a moment when no actor is in the middle of an event, and no message is on its way. */
@@ -284,9 +286,9 @@ export class RunHost implements Outbox {
   finish(error: string | undefined, details?: SpanFailure): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    for (const [signal, cancel] of this.#heard) signal.removeEventListener("abort", cancel);
-    for (const settle of this.#sending.values()) settle("the run ended before the message was published");
-    this.#sending.clear();
+    for (const [signal, cancel] of this.#heard ?? []) signal.removeEventListener("abort", cancel);
+    for (const settle of this.#sending?.values() ?? []) settle("the run ended before the message was published");
+    this.#sending = undefined;
     this.span.end(error, details);
     this.events.end();
     this.#tellFinished?.();
