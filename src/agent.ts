@@ -1,13 +1,13 @@
 /** The agent: a graph of nodes and what its runs share; every run is an actor of its own. */
 import type { InspectionEvent, Snapshot } from "xstate";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { MemoryCache } from "./cache/memory/cache.ts";
 import { compilesByDefault } from "./compile/compile.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
-import { clockSchema, parseOptions, signalSchema } from "./contract/base/options.ts";
+import { clockSchema, nonEmpty, parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
@@ -94,39 +94,39 @@ export interface RestoreOptions extends RunOptions {
   clear?: boolean;
 }
 
-const mailbox = z.string().min(1).nullable();
-const limit = z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], {
+const mailbox = z.nullable(nonEmpty);
+const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
   message: "expected a whole number, at least 1, or Infinity",
 });
 const method = <T>(name: string, expected: string) =>
   z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
 
 const agentSchema = z.strictObject({
-  cache: z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" }).optional(),
-  nodes: z.array(z.unknown()).optional(),
-  dynamicNodes: z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" })).optional(),
-  maxConcurrentTasks: limit.optional(),
-  maxTotalIterations: limit.optional(),
-  outputMailbox: mailbox.optional(),
-  errorMailbox: mailbox.optional(),
-  autoSnapshot: z.boolean().optional(),
-  snapshotStore: method<SnapshotStore>("save", "a SnapshotStore").optional(),
-  inspect: z
-    .custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" })
-    .optional(),
-  redact: z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)]).optional(),
-  abortGraceMs: z.number().min(0).optional(),
-  effectTimeoutMs: z.number().min(1).optional(),
-  clock: clockSchema.optional(),
-  ids: z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" }).optional(),
-  compile: z.boolean().optional(),
-  budget: budgetSchema.optional(),
+  cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
+  nodes: z.optional(z.array(z.unknown())),
+  dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+  maxConcurrentTasks: z.optional(limit),
+  maxTotalIterations: z.optional(limit),
+  outputMailbox: z.optional(mailbox),
+  errorMailbox: z.optional(mailbox),
+  autoSnapshot: z.optional(z.boolean()),
+  snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
+  inspect: z.optional(
+    z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
+  ),
+  redact: z.optional(z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)])),
+  abortGraceMs: z.optional(z.number().check(z.gte(0))),
+  effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
+  clock: z.optional(clockSchema),
+  ids: z.optional(z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" })),
+  compile: z.optional(z.boolean()),
+  budget: z.optional(budgetSchema),
 });
 
 const runSchema = z.strictObject({
-  signal: signalSchema.optional(),
-  cachePrefix: z.string().min(1).optional(),
-  clear: z.boolean().optional(),
+  signal: z.optional(signalSchema),
+  cachePrefix: z.optional(nonEmpty),
+  clear: z.optional(z.boolean()),
 });
 
 /**

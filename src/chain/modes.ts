@@ -1,5 +1,5 @@
 /** Which prompt and tools hold in which mode of a chain, and the tool by which the model changes it. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError, SnapshotError } from "#contract/base/errors";
 import { defineTool, type Tool } from "#contract/chat/tool";
 import type { ToolChainOptions } from "#contract/chat/tool-chain";

@@ -1,11 +1,11 @@
 /** Composes and runs a tool chain: the machine with its actors, the model, the tools, and the place where it is kept. */
 import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapshot, createActor } from "xstate";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { generate, trimConversation } from "#actors/generate";
 import { runTools } from "#actors/run-tools";
 import { compileMachine, compilesByDefault } from "#compile/compile";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
-import { parseOptions, signalSchema } from "#contract/base/options";
+import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { requireRestored } from "#contract/base/require-restored";
 import { type CallScope, type Checkpoint, currentScope } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
@@ -43,26 +43,26 @@ const isCheckpoint = (value: unknown): boolean => {
   const { load, save } = (value ?? {}) as Partial<Record<keyof Checkpoint, unknown>>;
   return isFunction(load) && isFunction(save);
 };
-const modeSchema = z.strictObject({ description: z.string(), system: z.string().optional(), tools: toolsSchema });
+const modeSchema = z.strictObject({ description: z.string(), system: z.optional(z.string()), tools: toolsSchema });
 const chainSchema = z.strictObject({
-  maxIterations: z.int().min(1).optional(),
-  maxParallelTools: z.int().min(1).optional(),
-  middlewares: z.array(callable).optional(),
-  modeSwap: z.strictObject({ modes: z.record(z.string().min(1), modeSchema), initial: z.string() }).optional(),
-  fifoRatio: z.number().gt(0).lt(1).optional(),
-  contextWindow: z.number().min(1).optional(),
-  toolParser: z
-    .custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" })
-    .optional(),
-  toolResultReducer: callable.optional(),
-  maxToolResultChars: z.int().min(1).optional(),
-  checkpoint: z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" }).optional(),
-  tools: z.never({ message: "expected nothing here: tools are what toolChain is given second" }).optional(),
-  idempotencyKey: z.string().min(1).optional(),
+  maxIterations: z.optional(z.int().check(z.gte(1))),
+  maxParallelTools: z.optional(z.int().check(z.gte(1))),
+  middlewares: z.optional(z.array(callable)),
+  modeSwap: z.optional(z.strictObject({ modes: z.record(nonEmpty, modeSchema), initial: z.string() })),
+  fifoRatio: z.optional(z.number().check(z.gt(0), z.lt(1))),
+  contextWindow: z.optional(z.number().check(z.gte(1))),
+  toolParser: z.optional(
+    z.custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" }),
+  ),
+  toolResultReducer: z.optional(callable),
+  maxToolResultChars: z.optional(z.int().check(z.gte(1))),
+  checkpoint: z.optional(z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" })),
+  tools: z.optional(z.never({ message: "expected nothing here: tools are what toolChain is given second" })),
+  idempotencyKey: z.optional(nonEmpty),
 });
 type OwnOptions = Exclude<keyof typeof chainSchema.shape, "tools">;
 /** What each ask would find, too, but only after others have used it. */
-const givenSchema = z.strictObject({ tools: toolsSchema, signal: signalSchema.optional() });
+const givenSchema = z.strictObject({ tools: toolsSchema, signal: z.optional(signalSchema) });
 
 /** What is the chain's own, and what goes to each call of the model. @throws AsimovError `invalid-options` */
 function splitOptions(options: ToolChainOptions): { own: Pick<ToolChainOptions, OwnOptions>; call: Omit<ToolChainOptions, OwnOptions> } {

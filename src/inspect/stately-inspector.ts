@@ -1,6 +1,6 @@
 /** The bridge to the Stately inspector: every machine of a run becomes visible there, redacted before anything leaves this process. */
 import type { InspectionEvent } from "xstate";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { type RedactOptions, redactor } from "#contract/base/redact";
@@ -30,19 +30,21 @@ export interface StatelyInspectorOptions {
 
 const callback = z.custom<(value: unknown) => void>((value) => typeof value === "function", "expected a function");
 const schema = z.strictObject({
-  url: z.url({ protocol: /^wss?$/, error: "expected an address that begins with ws:// or wss://" }).optional(),
-  port: z.int().min(0).max(65_535).default(0),
-  viewer: z
-    .url({ protocol: /^https?$/, error: "expected an address that begins with https:// or http://" })
-    .default("https://stately.ai/inspect"),
-  redact: z
-    .custom<boolean | RedactOptions>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null), {
+  url: z.optional(z.url({ protocol: /^wss?$/, error: "expected an address that begins with ws:// or wss://" })),
+  port: z._default(z.int().check(z.gte(0), z.lte(65_535)), 0),
+  viewer: z._default(
+    z.url({ protocol: /^https?$/, error: "expected an address that begins with https:// or http://" }),
+    "https://stately.ai/inspect",
+  ),
+  redact: z._default(
+    z.custom<boolean | RedactOptions>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null), {
       error: "expected true, false or limits",
-    })
-    .default(true),
-  keepAlive: z.boolean().default(false),
-  onReady: callback.optional(),
-  onError: callback.optional(),
+    }),
+    true,
+  ),
+  keepAlive: z._default(z.boolean(), false),
+  onReady: z.optional(callback),
+  onError: z.optional(callback),
 });
 
 /** What is sent is plain data all the same, and no larger than a viewer can hold. */

@@ -1,7 +1,7 @@
 /** Connects to a Model Context Protocol server; whatever goes wrong, no connection and no process is left behind. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { maskText, REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
 import { type McpClient, type McpToolsOptions, mcpTools, requireMcpOptions } from "./mcp-tools.ts";
@@ -14,12 +14,12 @@ export type McpServer =
 
 const texts = z.record(z.string(), z.string());
 const processSchema = z.strictObject({
-  command: z.string().min(1),
-  args: z.array(z.string()).optional(),
-  env: texts.optional(),
-  cwd: z.string().optional(),
+  command: nonEmpty,
+  args: z.optional(z.array(z.string())),
+  env: z.optional(texts),
+  cwd: z.optional(z.string()),
 });
-const urlSchema = z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: texts.optional() });
+const urlSchema = z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.optional(texts) });
 
 /**
  * Connects to a server and takes its tools. `close` ends the connection, and a process that was started for it.

@@ -1,5 +1,5 @@
 /** Tools of a Model Context Protocol server as tools of ours: the server checks and runs, the model reads its results. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import { type CompiledSchema, compileSchema, type JsonSchema } from "#contract/chat/schema";
@@ -27,7 +27,10 @@ export interface McpToolsOptions {
   timeoutMs?: number;
 }
 
-const optionsSchema = z.strictObject({ prefix: z.string().optional(), timeoutMs: z.number().min(1).max(2_147_483_647).optional() });
+const optionsSchema = z.strictObject({
+  prefix: z.optional(z.string()),
+  timeoutMs: z.optional(z.number().check(z.gte(1), z.lte(2_147_483_647))),
+});
 
 /** @throws AsimovError `invalid-options` */
 export const requireMcpOptions = (options: McpToolsOptions): void => void parseOptions(optionsSchema, options, "mcpTools");

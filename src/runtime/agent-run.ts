@@ -1,6 +1,6 @@
 /** One run as whoever started it sees it: events, messages, cancelling and snapshots; its outcome always settles. */
 import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xstate";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
@@ -19,9 +19,12 @@ export interface EventsOptions {
 }
 
 const eventsSchema = z.strictObject({
-  maxBuffered: z
-    .union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a whole number, at least 1, or Infinity" })
-    .default(10_000),
+  maxBuffered: z._default(
+    z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
+      message: "expected a whole number, at least 1, or Infinity",
+    }),
+    10_000,
+  ),
 });
 
 export interface AgentRun {

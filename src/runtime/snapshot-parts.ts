@@ -1,6 +1,6 @@
 /** A run's persisted state to the named parts of a snapshot and back; nothing of it is lost, and nothing is in two parts. */
 import type { AnyActorRef } from "xstate";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { messageOf, SnapshotError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
@@ -117,8 +117,8 @@ const record = z.record(z.string(), z.unknown());
 const child = z.looseObject({ snapshot: record });
 const SHAPES = {
   agent: z.looseObject({
-    cut: z.string().optional(),
-    told: z.int().min(0),
+    cut: z.optional(z.string()),
+    told: z.int().check(z.gte(0)),
     agent: z.looseObject({
       context: z.looseObject({ runId: z.string(), state: z.looseObject({ history: z.array(z.int()) }) }),
       children: z.looseObject({ nodes: child, task: child }),
@@ -129,7 +129,7 @@ const SHAPES = {
   plan: z.looseObject({ id: z.int(), levels: z.array(z.array(z.string())) }),
   task: record,
   node: z.looseObject({ context: record }),
-  value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.number().optional() }),
+  value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.optional(z.number()) }),
   mailbox: z.array(z.unknown()),
 };
 
@@ -137,7 +137,7 @@ const SHAPES = {
 export function readSnapshot(snapshot: Snapshot): RestoredState {
   const { parts } = snapshot;
   // The schemas check alone: what they would copy is a whole run.
-  const part = <T>(name: string, shape: z.ZodType): T => {
+  const part = <T>(name: string, shape: z.ZodMiniType): T => {
     const text = parts.get(name);
     if (text === undefined) throw damaged(`it holds no part "${name}"`);
     try {

@@ -1,5 +1,5 @@
 /** The manifest of a stored snapshot, whose first line is the checksum of all that follows, so that no byte can change unseen. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { SnapshotError } from "#contract/base/errors";
 import { SNAPSHOT_FORMAT } from "#contract/store/snapshot";
 
@@ -8,17 +8,17 @@ export const MANIFEST = "manifest.json";
 const schema = z.object({
   format: z.literal(SNAPSHOT_FORMAT),
   taskId: z.string(),
-  generation: z.int().min(0),
+  generation: z.int().check(z.gte(0)),
   nodes: z.array(z.string()),
-  hint: z.string().optional(),
+  hint: z.optional(z.string()),
   createdAt: z.number(),
   files: z.array(
     z.object({
       name: z.enum(["agent.json", "cache.json", "task.json"]),
-      bytes: z.int().min(0),
+      bytes: z.int().check(z.gte(0)),
       sha256: z.string(),
       /** In the order of the file; lengths in UTF-16 units. */
-      parts: z.array(z.tuple([z.string(), z.int().min(0)])),
+      parts: z.array(z.tuple([z.string(), z.int().check(z.gte(0))])),
     }),
   ),
 });

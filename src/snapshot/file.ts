@@ -1,8 +1,8 @@
 /** Keeps each snapshot as a folder of JSON files that appears whole, by one rename, or not at all. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { messageOf, SnapshotError } from "#contract/base/errors";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
 import { groupParts, joinParts } from "./file-layout.ts";
 import { MANIFEST, type Manifest, type ManifestFile, manifestText } from "./file-manifest.ts";
@@ -21,7 +21,11 @@ export interface FileSnapshotStoreOptions {
   fsync?: boolean;
 }
 
-const schema = z.strictObject({ directory: z.string().min(1).optional(), keep: z.int().min(1).optional(), fsync: z.boolean().optional() });
+const schema = z.strictObject({
+  directory: z.optional(nonEmpty),
+  keep: z.optional(z.int().check(z.gte(1))),
+  fsync: z.optional(z.boolean()),
+});
 
 /** Temporary folders of savers that died are removed when they are this old. */
 const ABANDONED_MS = 3_600_000;

@@ -1,5 +1,5 @@
 /** Keeps snapshots in this process, sharing the texts of parts that did not change between generations. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { SnapshotError } from "#contract/base/errors";
 import { parseOptions } from "#contract/base/options";
@@ -11,7 +11,7 @@ export interface MemorySnapshotStoreOptions {
   keep?: number;
 }
 
-const schema = z.strictObject({ keep: z.int().min(1).optional() });
+const schema = z.strictObject({ keep: z.optional(z.int().check(z.gte(1))) });
 
 interface History {
   next: number;

@@ -1,6 +1,6 @@
 /** What a scripted model answers, turn by turn: written once, played by the scripted client as by the local servers. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { FinishReason } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
 
@@ -78,56 +78,61 @@ export type ScriptEntry<Request extends ScriptRequest = ScriptRequest> =
  */
 export type Script<Request extends ScriptRequest = ScriptRequest> = readonly ScriptEntry<Request>[];
 
-const milliseconds = z.number().min(0).max(2_147_483_647);
-const tokens = z.int().min(0);
+const milliseconds = z.number().check(z.gte(0), z.lte(2_147_483_647));
+const tokens = z.int().check(z.gte(0));
 const isFunction = z.custom((value) => typeof value === "function", { message: "expected a function" });
 
 const turnSchema = z
   .strictObject({
-    text: z.string().optional(),
-    thinking: z.union([z.string(), z.strictObject({ text: z.string(), signature: z.string().optional() })]).optional(),
-    toolCalls: z
-      .array(
+    text: z.optional(z.string()),
+    thinking: z.optional(z.union([z.string(), z.strictObject({ text: z.string(), signature: z.optional(z.string()) })])),
+    toolCalls: z.optional(
+      z.array(
         z.strictObject({
-          name: z.string().min(1),
-          input: z.unknown().optional(),
-          inputText: z.string().optional(),
-          id: z.string().min(1).optional(),
+          name: nonEmpty,
+          input: z.optional(z.unknown()),
+          inputText: z.optional(z.string()),
+          id: z.optional(nonEmpty),
         }),
-      )
-      .optional(),
-    error: z
-      .strictObject({
-        status: z.int().min(400).max(599).optional(),
-        reason: z.string().min(1).optional(),
-        message: z.string().optional(),
-        retryAfterMs: milliseconds.optional(),
-        after: z.int().min(0).optional(),
-      })
-      .optional(),
-    delayMs: milliseconds.optional(),
-    chunkDelayMs: milliseconds.optional(),
-    chunks: z.union([z.int().min(1), z.array(z.string())]).optional(),
-    usage: z
-      .strictObject({
-        inputTokens: tokens.optional(),
-        outputTokens: tokens.optional(),
-        cacheReadTokens: tokens.optional(),
-        cacheWriteTokens: tokens.optional(),
-        cacheWriteLongTokens: tokens.optional(),
-        reasoningTokens: tokens.optional(),
-        cost: z.number().min(0).optional(),
-      })
-      .optional(),
-    finishReason: z.string().min(1).optional(),
-    truncated: z.literal(true).optional(),
-    expect: z.union([z.string(), z.instanceof(RegExp), isFunction]).optional(),
+      ),
+    ),
+    error: z.optional(
+      z.strictObject({
+        status: z.optional(z.int().check(z.gte(400), z.lte(599))),
+        reason: z.optional(nonEmpty),
+        message: z.optional(z.string()),
+        retryAfterMs: z.optional(milliseconds),
+        after: z.optional(z.int().check(z.gte(0))),
+      }),
+    ),
+    delayMs: z.optional(milliseconds),
+    chunkDelayMs: z.optional(milliseconds),
+    chunks: z.optional(z.union([z.int().check(z.gte(1)), z.array(z.string())])),
+    usage: z.optional(
+      z.strictObject({
+        inputTokens: z.optional(tokens),
+        outputTokens: z.optional(tokens),
+        cacheReadTokens: z.optional(tokens),
+        cacheWriteTokens: z.optional(tokens),
+        cacheWriteLongTokens: z.optional(tokens),
+        reasoningTokens: z.optional(tokens),
+        cost: z.optional(z.number().check(z.gte(0))),
+      }),
+    ),
+    finishReason: z.optional(nonEmpty),
+    truncated: z.optional(z.literal(true)),
+    expect: z.optional(z.union([z.string(), z.instanceof(RegExp), isFunction])),
   })
-  .refine(({ text, chunks }) => text === undefined || !Array.isArray(chunks) || chunks.join("") === text, {
-    path: ["chunks"],
-    message: "expected pieces that add up to the text",
-  })
-  .refine(({ text, chunks }) => typeof chunks !== "number" || text !== undefined, { path: ["chunks"], message: "expected a text to cut" });
+  .check(
+    z.refine(({ text, chunks }) => text === undefined || !Array.isArray(chunks) || chunks.join("") === text, {
+      path: ["chunks"],
+      message: "expected pieces that add up to the text",
+    }),
+    z.refine(({ text, chunks }) => typeof chunks !== "number" || text !== undefined, {
+      path: ["chunks"],
+      message: "expected a text to cut",
+    }),
+  );
 
 /** @throws AsimovError `invalid-options` */
 export function requireTurn<Request extends ScriptRequest>(turn: string | ScriptedTurn<Request>, what: string): ScriptedTurn<Request> {

@@ -1,8 +1,8 @@
 /** A client whose model is a script: offline, the same at every run, and strict about what it is asked. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { InferenceClient } from "#clients/inference-client";
 import { brand } from "#contract/base/brand";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 import type { Script } from "./script.ts";
 import { ScriptReader } from "./script-reader.ts";
@@ -17,8 +17,8 @@ export interface ScriptedClientOptions extends ClientOptions {
 
 const optionsSchema = z.strictObject({
   ...clientShape,
-  model: z.string().min(1).optional(),
-  provider: z.string().min(1).optional(),
+  model: z.optional(nonEmpty),
+  provider: z.optional(nonEmpty),
 });
 
 /**

@@ -1,6 +1,6 @@
 /** The cache in this process: every operation takes effect at the call, before anything is awaited. */
 
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Affixes } from "#cache/keys";
 import { SharedStore } from "#cache/shared-store";
 import { StoredCache } from "#cache/stored-cache";
@@ -19,9 +19,9 @@ export interface MemoryCacheOptions {
 }
 
 const schema = z.strictObject({
-  defaultPrefix: z.string().optional(),
-  defaultSuffix: z.string().optional(),
-  clock: clockSchema.optional(),
+  defaultPrefix: z.optional(z.string()),
+  defaultSuffix: z.optional(z.string()),
+  clock: z.optional(clockSchema),
 });
 
 /**

@@ -1,6 +1,6 @@
 /** What a Redis cache is made with, and the part of an ioredis client that it uses. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 
 type Argument = string | number;
 
@@ -45,31 +45,32 @@ function isClient(value: unknown): value is RedisClient {
 
 const schema = z
   .strictObject({
-    host: z.string().min(1).optional(),
-    port: z.int().min(1).max(65_535).optional(),
-    db: z.int().min(0).optional(),
-    username: z.string().optional(),
-    password: z.string().optional(),
-    url: z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" }).optional(),
-    client: z
-      .custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`")
-      .refine(
-        (client) => !("isCluster" in client && client.isCluster === true),
-        "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots",
-      )
-      .refine(
-        (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
-        "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",
-      )
-      .optional(),
-    defaultPrefix: z.string().optional(),
-    defaultSuffix: z.string().optional(),
+    host: z.optional(nonEmpty),
+    port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
+    db: z.optional(z.int().check(z.gte(0))),
+    username: z.optional(z.string()),
+    password: z.optional(z.string()),
+    url: z.optional(z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" })),
+    client: z.optional(
+      z.custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`").check(
+        z.refine(
+          (client) => !("isCluster" in client && client.isCluster === true),
+          "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots",
+        ),
+        z.refine(
+          (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
+          "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",
+        ),
+      ),
+    ),
+    defaultPrefix: z.optional(z.string()),
+    defaultSuffix: z.optional(z.string()),
   })
-  .superRefine((options, context) => {
+  .check(({ value: options, issues }) => {
     const server = (["host", "port", "db", "username", "password"] as const).filter((name) => options[name] !== undefined);
     const whole = (["client", "url"] as const).filter((name) => options[name] !== undefined);
     if (whole.length + Math.min(server.length, 1) <= 1) return;
-    context.addIssue({ code: "custom", message: `name the server once, not by ${[...whole, ...server].join(" and ")}` });
+    issues.push({ code: "custom", message: `name the server once, not by ${[...whole, ...server].join(" and ")}`, input: options });
   });
 
 export type RedisSettings = z.infer<typeof schema>;

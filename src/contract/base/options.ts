@@ -1,17 +1,24 @@
 /** Options are parsed once, by one schema; the message names the option, what was expected and what came. */
-import { z } from "zod";
+import * as z from "zod/mini";
+import english from "zod/v4/locales/en.js";
 import { AsimovError } from "./errors.ts";
 import type { Clock } from "./services.ts";
 
+/** What a schema says that has no words of its own: `zod/mini` has none, and a language that a user sets is for the user's schemas. */
+export const { localeError: inEnglish } = english();
+
+/** A text that is not empty. */
+export const nonEmpty = z.string().check(z.minLength(1));
+
 /** @throws AsimovError `invalid-options`, with every fault */
-export function parseOptions<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
+export function parseOptions<T>(schema: z.ZodMiniType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value, { error: inEnglish });
   if (parsed.success) return parsed.data;
   throw new AsimovError(`${what}: ${faultsOf(parsed.error).join("; ")}.`, { code: "invalid-options" });
 }
 
 /** Of a value of the wrong type its size is no fault of its own, though whatever has a `length` has been asked for it. */
-function faultsOf({ issues }: z.ZodError): string[] {
+function faultsOf({ issues }: z.core.$ZodError): string[] {
   const told = issues.map(({ path, code, message }) => ({ path: path.map(String).join("."), code, message }));
   const mistyped = new Set(told.flatMap(({ path, code }) => (code === "invalid_type" ? [path] : [])));
   return told

@@ -1,5 +1,5 @@
 /** Copies of values that are safe to show: secrets are masked, sizes are cut, whatever is odd becomes a visible mark. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { parseOptions } from "./options.ts";
 import { isSecretUnder, maskStart, REDACTED } from "./secrets.ts";
 
@@ -18,11 +18,11 @@ export interface RedactOptions {
 }
 
 const schema = z.strictObject({
-  maxDepth: z.int().min(1).max(64).default(8),
-  maxEntries: z.int().min(2).default(100),
-  maxStringLength: z.int().min(64).default(2_000),
-  maxValues: z.int().min(1).default(5_000),
-  maskSecrets: z.boolean().default(true),
+  maxDepth: z._default(z.int().check(z.gte(1), z.lte(64)), 8),
+  maxEntries: z._default(z.int().check(z.gte(2)), 100),
+  maxStringLength: z._default(z.int().check(z.gte(64)), 2_000),
+  maxValues: z._default(z.int().check(z.gte(1)), 5_000),
+  maskSecrets: z._default(z.boolean(), true),
 });
 
 /** Room for the mark of a cut string. */

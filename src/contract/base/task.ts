@@ -1,10 +1,10 @@
 /** A task: one objective, and where it stands; its status moves only along the transitions of the task machine. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "./brand.ts";
 import { AsimovError } from "./errors.ts";
 import { copyJson, frozenJson } from "./json.ts";
 import { requireName } from "./names.ts";
-import { parseOptions } from "./options.ts";
+import { nonEmpty, parseOptions } from "./options.ts";
 import { TaskStatus } from "./vocabulary.ts";
 
 export interface TaskJSON {
@@ -25,19 +25,18 @@ export interface TaskEnd {
   error?: string;
 }
 
-const text = z.string().min(1);
 const record = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
   message: "expected an object",
 });
-const initSchema = z.strictObject({ type: text, objective: z.string(), params: record.optional(), id: text.optional() });
+const initSchema = z.strictObject({ type: nonEmpty, objective: z.string(), params: z.optional(record), id: z.optional(nonEmpty) });
 const jsonSchema = z.strictObject({
-  id: text,
-  type: text,
+  id: nonEmpty,
+  type: nonEmpty,
   objective: z.string(),
   params: record,
   status: z.enum(TaskStatus),
-  result: z.unknown().optional(),
-  error: z.string().optional(),
+  result: z.optional(z.unknown()),
+  error: z.optional(z.string()),
 });
 
 /** The transitions of the task machine, as a table. */

@@ -1,6 +1,6 @@
 /** What is said to a model and what it answers: plain JSON, the same for every provider. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 
 /**
@@ -60,32 +60,39 @@ export interface ChatMessage {
   modelFamilies?: string[];
 }
 
-const native = z.strictObject({ provider: z.string(), model: z.string(), data: z.record(z.string(), z.unknown()).optional() }).optional();
+const native = z.optional(z.strictObject({ provider: z.string(), model: z.string(), data: z.optional(z.record(z.string(), z.unknown())) }));
 const block = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text"), text: z.string(), native }),
-  z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.string().optional(), native }),
+  z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()), native }),
   z
-    .strictObject({ type: z.literal("image"), mediaType: z.string().optional(), data: z.string().optional(), url: z.string().optional() })
-    .refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {
-      message: "expected mediaType with data, or url",
-    }),
+    .strictObject({
+      type: z.literal("image"),
+      mediaType: z.optional(z.string()),
+      data: z.optional(z.string()),
+      url: z.optional(z.string()),
+    })
+    .check(
+      z.refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {
+        message: "expected mediaType with data, or url",
+      }),
+    ),
   z.strictObject({
     type: z.literal("tool-use"),
-    id: z.string().min(1),
-    name: z.string().min(1),
+    id: nonEmpty,
+    name: nonEmpty,
     input: z.unknown(),
-    inputError: z.string().optional(),
+    inputError: z.optional(z.string()),
     native,
   }),
-  z.strictObject({ type: z.literal("tool-result"), toolUseId: z.string().min(1), content: z.string(), isError: z.boolean().optional() }),
+  z.strictObject({ type: z.literal("tool-result"), toolUseId: nonEmpty, content: z.string(), isError: z.optional(z.boolean()) }),
 ]);
 const messageSchema = z.strictObject({
   role: z.enum(ChatRole),
   content: z.union([z.string(), z.array(block)]),
-  cacheMarker: z.boolean().optional(),
-  modelFamilies: z.array(z.string().min(1)).optional(),
+  cacheMarker: z.optional(z.boolean()),
+  modelFamilies: z.optional(z.array(nonEmpty)),
 });
-const messagesSchema = z.array(messageSchema).min(1, { message: "expected at least one message" });
+const messagesSchema = z.array(messageSchema).check(z.minLength(1, { message: "expected at least one message" }));
 
 /** @param from the first that is not known to be right. @throws AsimovError `invalid-options`, naming the place, never the content */
 export function requireMessages(messages: readonly ChatMessage[], from = 0): void {

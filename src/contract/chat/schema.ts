@@ -1,6 +1,8 @@
 /** Schemas as users write them: zod, any Standard Schema, or JSON Schema; told to models as JSON Schema, and checked on the way in. */
-import { z } from "zod";
+import { fromJSONSchema } from "zod";
+import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { inEnglish } from "#contract/base/options";
 
 export type JsonSchema = { readonly [key: string]: unknown };
 
@@ -37,6 +39,13 @@ export interface CompiledSchema {
 const isStandard = (schema: Schema): schema is StandardSchema =>
   (typeof schema === "object" || typeof schema === "function") && schema !== null && "~standard" in schema;
 
+/** How a library tells JSON Schema; see standardschema.dev/json-schema. */
+interface Telling {
+  input(options: { target: string }): JsonSchema;
+}
+const tellingOf = (schema: StandardSchema): Telling | undefined => (schema["~standard"] as { jsonSchema?: Telling }).jsonSchema;
+const isZod = (schema: StandardSchema): schema is StandardSchema & z.ZodMiniType => schema["~standard"].vendor === "zod";
+
 /** @throws AsimovError `invalid-schema` for what cannot be told to a model */
 export function compileSchema(schema: Schema, what: string): CompiledSchema {
   if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) {
@@ -47,7 +56,7 @@ export function compileSchema(schema: Schema, what: string): CompiledSchema {
 }
 
 async function check(schema: StandardSchema, value: unknown): Promise<{ value: unknown } | { faults: string }> {
-  const result = await schema["~standard"].validate(value);
+  const result = await validate(schema, value);
   if (result.issues === undefined) return { value: result.value };
   const faults = result.issues.map(({ message, path }) => {
     const place = (path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
@@ -56,9 +65,18 @@ async function check(schema: StandardSchema, value: unknown): Promise<{ value: u
   return { faults: faults.join("; ") };
 }
 
+/** `zod/mini` has no words for a fault, unless somebody has set a language: it is given ours. */
+async function validate(schema: StandardSchema, value: unknown): Promise<StandardResult<unknown>> {
+  const { localeError, customError } = z.config();
+  const hasWords = !isZod(schema) || tellingOf(schema) !== undefined || (localeError ?? customError) !== undefined;
+  if (hasWords) return schema["~standard"].validate(value);
+  const { data, error } = await schema.safeParseAsync(value, { error: inEnglish });
+  return error === undefined ? { value: data } : { issues: error.issues };
+}
+
 function fromJsonSchema(schema: JsonSchema, what: string): StandardSchema {
   try {
-    return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]) as unknown as StandardSchema;
+    return fromJSONSchema(schema as Parameters<typeof fromJSONSchema>[0]) as unknown as StandardSchema;
   } catch (error) {
     throw invalid(what, `this JSON Schema cannot be checked (${messageOf(error)})`, error);
   }
@@ -66,18 +84,27 @@ function fromJsonSchema(schema: JsonSchema, what: string): StandardSchema {
 
 function toJsonSchema(schema: StandardSchema, what: string): JsonSchema {
   try {
-    const own = (schema["~standard"] as { jsonSchema?: { input(options: { target: string }): JsonSchema } }).jsonSchema;
-    // What the model writes is the schema's input: fields with a default are optional there.
-    const json: JsonSchema | undefined =
-      schema["~standard"].vendor === "zod"
-        ? (z.toJSONSchema(schema as unknown as z.ZodType, { io: "input" }) as JsonSchema)
-        : own?.input({ target: "draft-2020-12" });
+    const json = jsonSchemaOf(schema);
     if (json === undefined) throw new Error("its library tells no JSON Schema of it; give JSON Schema instead");
     const { $schema: _dialect, ...rest } = json;
     return rest;
   } catch (error) {
     throw invalid(what, `this schema cannot be told to a model (${messageOf(error)})`, error);
   }
+}
+
+/** What the model writes is the schema's input: fields with a default are optional there. */
+function jsonSchemaOf(schema: StandardSchema): JsonSchema | undefined {
+  const told = (): JsonSchema | undefined => tellingOf(schema)?.input({ target: "draft-2020-12" });
+  if (!isZod(schema)) return told();
+  try {
+    // A copy of zod knows its own schemas best.
+    const own = told();
+    if (own !== undefined) return own;
+  } catch {
+    // Schemas of `zod/mini` within it: it tells of none.
+  }
+  return z.toJSONSchema(schema, { io: "input" }) as JsonSchema;
 }
 
 const invalid = (what: string, fault: string, cause?: unknown): AsimovError =>

@@ -1,5 +1,5 @@
 /** A tool: what a model is told of it, how its input is checked, and what runs. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { type Checked, type CompiledSchema, compileSchema, type JsonSchema, type Schema } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 /** Flow control: a module that decides, by conditions tried in order, which node runs next. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ModuleType } from "#contract/base/vocabulary";
 import { AgentModule, type AgentModuleInit, type ModuleContext, type ModuleResult } from "./module.ts";
 
@@ -28,15 +28,15 @@ export interface FlowControlConfig {
 const flowSchema = z.strictObject({
   decisions: z.array(
     z.strictObject({
-      nextNode: z.string().min(1),
-      condition: z.string().min(1).optional(),
-      conditionVariables: z.array(z.string().min(1)).optional(),
-      cleanupOnJump: z.boolean().optional(),
-      metadata: z.record(z.string(), z.unknown()).optional(),
+      nextNode: nonEmpty,
+      condition: z.optional(nonEmpty),
+      conditionVariables: z.optional(z.array(nonEmpty)),
+      cleanupOnJump: z.optional(z.boolean()),
+      metadata: z.optional(z.record(z.string(), z.unknown())),
     }),
   ),
-  default: z.string().min(1).optional(),
-  cleanupOnDefault: z.boolean().optional(),
+  default: z.optional(nonEmpty),
+  cleanupOnDefault: z.optional(z.boolean()),
 });
 
 /**

@@ -1,10 +1,10 @@
 /** A module: the smallest piece of work; it gets a context and gives a result, and everything it touches comes in through the context. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { MAX_RESULT_DEPTH, toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
 import type { Checkpoint } from "#contract/chat/call-scope";
@@ -115,22 +115,24 @@ const plainRecord = z.custom<Record<string, unknown>>((value) => typeof value ==
 });
 
 export const moduleConfigSchema = z.strictObject({
-  stopOnSuccess: z.boolean().optional(),
-  middlewares: z.array(middleware).optional(),
-  timeoutMs: z
-    .union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected milliseconds, at least 1, or Infinity" })
-    .optional(),
-  context: plainRecord.optional(),
+  stopOnSuccess: z.optional(z.boolean()),
+  middlewares: z.optional(z.array(middleware)),
+  timeoutMs: z.optional(
+    z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
+      message: "expected milliseconds, at least 1, or Infinity",
+    }),
+  ),
+  context: z.optional(plainRecord),
 });
 
 const moduleSchema = z.strictObject({
   name: z.unknown(),
-  type: z.enum(ModuleType).optional(),
-  config: moduleConfigSchema.optional(),
-  dependencies: z.array(z.string()).optional(),
-  inputMailboxes: z.array(z.string().min(1)).optional(),
-  outputMailbox: z.string().min(1).optional(),
-  trace: z.boolean().optional(),
+  type: z.optional(z.enum(ModuleType)),
+  config: z.optional(moduleConfigSchema),
+  dependencies: z.optional(z.array(z.string())),
+  inputMailboxes: z.optional(z.array(nonEmpty)),
+  outputMailbox: z.optional(nonEmpty),
+  trace: z.optional(z.boolean()),
 });
 
 /**

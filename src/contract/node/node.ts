@@ -1,9 +1,9 @@
 /** A node: modules that run as one step of the graph, or a graph of its own, with conditions and limits. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { requireName } from "#contract/base/names";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ModuleType, SnapshotControl } from "#contract/base/vocabulary";
 import { levelsOf } from "#contract/graph/graph-index";
 import { AgentModule, type ModuleConfig, moduleConfigSchema, type NodeLike } from "./module.ts";
@@ -61,36 +61,43 @@ export interface NodeInit {
   trace?: boolean;
 }
 
-const count = z.int().min(0);
-const names = z.array(z.string().min(1));
+const count = z.int().check(z.gte(0));
+const names = z.array(nonEmpty);
 
 const nodeConfigSchema = z.strictObject({
-  parallel: z.boolean().optional(),
-  condition: z.string().min(1).optional(),
-  retryOnFailure: z.boolean().optional(),
-  maxRetries: count.optional(),
-  maxVisits: count.optional(),
-  inputs: names.optional(),
-  outputs: names.optional(),
-  backoff: z
-    .strictObject({ initialMs: z.number().min(0), factor: z.number().min(1).optional(), maxMs: z.number().min(0).optional() })
-    .refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" })
-    .optional(),
-  maxTotalIterations: z.union([z.int().min(1), z.literal(Number.POSITIVE_INFINITY)]).optional(),
+  parallel: z.optional(z.boolean()),
+  condition: z.optional(nonEmpty),
+  retryOnFailure: z.optional(z.boolean()),
+  maxRetries: z.optional(count),
+  maxVisits: z.optional(count),
+  inputs: z.optional(names),
+  outputs: z.optional(names),
+  backoff: z.optional(
+    z
+      .strictObject({
+        initialMs: z.number().check(z.gte(0)),
+        factor: z.optional(z.number().check(z.gte(1))),
+        maxMs: z.optional(z.number().check(z.gte(0))),
+      })
+      .check(
+        z.refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" }),
+      ),
+  ),
+  maxTotalIterations: z.optional(z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)])),
 });
 
 const nodeSchema = z.strictObject({
   name: z.unknown(),
-  type: z.enum(ModuleType).optional(),
-  modules: z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" })).optional(),
-  nodes: z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" })).optional(),
-  dependencies: z.array(z.string()).optional(),
-  nodeConfig: nodeConfigSchema.optional(),
-  config: moduleConfigSchema.optional(),
-  snapshot: z.enum(SnapshotControl).optional(),
-  inputMailboxes: names.optional(),
-  outputMailbox: z.string().min(1).optional(),
-  trace: z.boolean().optional(),
+  type: z.optional(z.enum(ModuleType)),
+  modules: z.optional(z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" }))),
+  nodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+  dependencies: z.optional(z.array(z.string())),
+  nodeConfig: z.optional(nodeConfigSchema),
+  config: z.optional(moduleConfigSchema),
+  snapshot: z.optional(z.enum(SnapshotControl)),
+  inputMailboxes: z.optional(names),
+  outputMailbox: z.optional(nonEmpty),
+  trace: z.optional(z.boolean()),
 });
 
 /**

@@ -1,5 +1,5 @@
 /** What one run may spend on models: calls are booked before they are made, so that a limit is never found out too late. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { NonRetryableError } from "#contract/base/errors";
 import type { CallEstimate } from "#contract/chat/call-scope";
 import { totalTokens, type Usage } from "#contract/chat/usage";
@@ -14,12 +14,14 @@ export interface Budget {
   maxCost?: number;
 }
 
-const count = z.int({ message: "expected a whole number, at least 1" }).min(1, { message: "expected a whole number, at least 1" });
+const count = z.int({ message: "expected a whole number, at least 1" }).check(z.gte(1, { message: "expected a whole number, at least 1" }));
 
 export const budgetSchema = z.strictObject({
-  maxTokens: count.optional(),
-  maxCalls: count.optional(),
-  maxCost: z.number({ message: "expected dollars, more than 0" }).positive({ message: "expected dollars, more than 0" }).optional(),
+  maxTokens: z.optional(count),
+  maxCalls: z.optional(count),
+  maxCost: z.optional(
+    z.number({ message: "expected dollars, more than 0" }).check(z.positive({ message: "expected dollars, more than 0" })),
+  ),
 });
 
 export interface Spending {

@@ -1,6 +1,6 @@
 /** What an Anthropic client is made with. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /**
@@ -30,26 +30,28 @@ const isFunction = (value: unknown): boolean => typeof value === "function";
 const schema = z
   .strictObject({
     ...clientShape,
-    model: z.string().min(1),
-    apiKey: z.string().min(1).optional(),
-    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
-    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
-    client: z
-      .custom<AnthropicClientLike>(
+    model: nonEmpty,
+    apiKey: z.optional(nonEmpty),
+    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+    client: z.optional(
+      z.custom<AnthropicClientLike>(
         (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),
         {
           message: "expected a client of @anthropic-ai/sdk: an object with messages.create",
         },
-      )
-      .optional(),
+      ),
+    ),
   })
-  .refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
-    message: "client comes with its own apiKey and baseURL; give either client or those",
-  });
+  .check(
+    z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+      message: "client comes with its own apiKey and baseURL; give either client or those",
+    }),
+  );
 
 /** @throws AsimovError `invalid-options` */
 export function parseAnthropicOptions(options: AnthropicClientOptions): AnthropicClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodType<AnthropicClientOptions>, options, "AnthropicInferenceClient");
+  parseOptions(schema as unknown as z.ZodMiniType<AnthropicClientOptions>, options, "AnthropicInferenceClient");
   return options;
 }

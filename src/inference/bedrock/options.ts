@@ -1,6 +1,6 @@
 /** What a Bedrock client is made with. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /** Keys of AWS; those that end are best given as a function, which is asked again when they have ended. */
@@ -42,38 +42,43 @@ const isFunction = (value: unknown): boolean => typeof value === "function";
 const schema = z
   .strictObject({
     ...clientShape,
-    model: z.string().min(1),
-    region: z.string().min(1).optional(),
-    credentials: z
-      .union([
+    model: nonEmpty,
+    region: z.optional(nonEmpty),
+    credentials: z.optional(
+      z.union([
         z.custom<() => Promise<BedrockCredentials>>(isFunction),
         // The SDK's own credentials carry more, such as where they are from.
         z.looseObject({
-          accessKeyId: z.string().min(1),
-          secretAccessKey: z.string().min(1),
-          sessionToken: z.string().min(1).optional(),
-          expiration: z.date().optional(),
+          accessKeyId: nonEmpty,
+          secretAccessKey: nonEmpty,
+          sessionToken: z.optional(nonEmpty),
+          expiration: z.optional(z.date()),
         }),
-      ])
-      .optional(),
-    apiKey: z.string().min(1).optional(),
-    endpoint: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
-    client: z
-      .custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {
+      ]),
+    ),
+    apiKey: z.optional(nonEmpty),
+    endpoint: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+    client: z.optional(
+      z.custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {
         message: "expected a client of @aws-sdk/client-bedrock-runtime: an object with a method send",
-      })
-      .optional(),
+      }),
+    ),
   })
-  .refine(({ client, region, credentials, apiKey, endpoint }) => client === undefined || !(region ?? credentials ?? apiKey ?? endpoint), {
-    message: "client comes with its own region, credentials, apiKey and endpoint; give either client or those",
-  })
-  .refine(({ credentials, apiKey }) => credentials === undefined || apiKey === undefined, {
-    message: "give either credentials or apiKey",
-  });
+  .check(
+    z.refine(
+      ({ client, region, credentials, apiKey, endpoint }) => client === undefined || !(region ?? credentials ?? apiKey ?? endpoint),
+      {
+        message: "client comes with its own region, credentials, apiKey and endpoint; give either client or those",
+      },
+    ),
+    z.refine(({ credentials, apiKey }) => credentials === undefined || apiKey === undefined, {
+      message: "give either credentials or apiKey",
+    }),
+  );
 
 /** @throws AsimovError `invalid-options` */
 export function parseBedrockOptions(options: BedrockClientOptions): BedrockClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodType<BedrockClientOptions>, options, "BedrockInferenceClient");
+  parseOptions(schema as unknown as z.ZodMiniType<BedrockClientOptions>, options, "BedrockInferenceClient");
   return options;
 }

@@ -1,5 +1,5 @@
 /** What a client is made with, as users write it and as its calls read it. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { clockSchema } from "#contract/base/options";
 import type { Services } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
@@ -57,18 +57,23 @@ export interface ClientOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const limit = z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)], { message: "expected a number, at least 1, or Infinity" });
+const limit = z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
+  message: "expected a number, at least 1, or Infinity",
+});
 
 /** To be spread into a provider's own `z.strictObject({ ...clientShape, apiKey: … })`. */
 export const clientShape = {
-  maxTokens: z.int().min(1).optional(),
-  thinking: z.custom<Thinking>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null)).optional(),
-  retry: retrySchema.optional(),
-  limits: z
-    .strictObject({ requestsPerMinute: z.number().positive().optional(), tokensPerMinute: z.number().positive().optional() })
-    .optional(),
-  prices: z
-    .union([
+  maxTokens: z.optional(z.int().check(z.gte(1))),
+  thinking: z.optional(z.custom<Thinking>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null))),
+  retry: z.optional(retrySchema),
+  limits: z.optional(
+    z.strictObject({
+      requestsPerMinute: z.optional(z.number().check(z.positive())),
+      tokensPerMinute: z.optional(z.number().check(z.positive())),
+    }),
+  ),
+  prices: z.optional(
+    z.union([
       z.custom<Exclude<Prices, object>>(isFunction),
       z.record(
         z.string(),
@@ -76,21 +81,21 @@ export const clientShape = {
           message: "expected a price: { input, output, … }",
         }),
       ),
-    ])
-    .optional(),
-  capabilities: z.custom<Partial<Capabilities>>((value) => typeof value === "object" && value !== null).optional(),
-  unsupported: z.enum(["warn", "error"]).optional(),
-  timeoutMs: limit.optional(),
-  maxResponseBytes: limit.optional(),
-  onTrace: z.custom<(record: CallRecord) => void>(isFunction, { message: "expected a function" }).optional(),
-  captureContent: z.boolean().optional(),
-  services: z
-    .strictObject({
-      clock: clockSchema.optional(),
-      ids: z.custom<() => string>(isFunction, { message: "expected a function" }).optional(),
-      random: z.custom<() => number>(isFunction, { message: "expected a function" }).optional(),
-    })
-    .optional(),
+    ]),
+  ),
+  capabilities: z.optional(z.custom<Partial<Capabilities>>((value) => typeof value === "object" && value !== null)),
+  unsupported: z.optional(z.enum(["warn", "error"])),
+  timeoutMs: z.optional(limit),
+  maxResponseBytes: z.optional(limit),
+  onTrace: z.optional(z.custom<(record: CallRecord) => void>(isFunction, { message: "expected a function" })),
+  captureContent: z.optional(z.boolean()),
+  services: z.optional(
+    z.strictObject({
+      clock: z.optional(clockSchema),
+      ids: z.optional(z.custom<() => string>(isFunction, { message: "expected a function" })),
+      random: z.optional(z.custom<() => number>(isFunction, { message: "expected a function" })),
+    }),
+  ),
 };
 
 /** What the calls of one client share. */

@@ -1,5 +1,5 @@
 /** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { setLongTimeout } from "#contract/base/long-timer";
 import type { Clock } from "#contract/base/services";
 import type { Fault } from "#contract/chat/wire";
@@ -30,15 +30,17 @@ export function retryPolicyOf({
 
 export const retrySchema = z
   .strictObject({
-    maxAttempts: z.int().min(1).optional(),
-    initialDelayMs: z.number().min(0).optional(),
-    maxDelayMs: z.number().min(0).optional(),
-    maxRetryAfterMs: z.number().min(0).optional(),
+    maxAttempts: z.optional(z.int().check(z.gte(1))),
+    initialDelayMs: z.optional(z.number().check(z.gte(0))),
+    maxDelayMs: z.optional(z.number().check(z.gte(0))),
+    maxRetryAfterMs: z.optional(z.number().check(z.gte(0))),
   })
-  .refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {
-    path: ["maxDelayMs"],
-    message: "expected at least initialDelayMs",
-  });
+  .check(
+    z.refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {
+      path: ["maxDelayMs"],
+      message: "expected at least initialDelayMs",
+    }),
+  );
 
 /**
  * @param failedAttempts at least 1

@@ -1,6 +1,6 @@
 /** What a client on Google's Gen AI SDK is made with. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /** What is used of a client of `@google/genai`. Its retries and its time limit are off for the calls of ours. */
@@ -35,40 +35,42 @@ const isFunction = (value: unknown): boolean => typeof value === "function";
 const schema = z
   .strictObject({
     ...clientShape,
-    model: z.string().min(1),
-    apiKey: z.string().min(1).optional(),
-    project: z.string().min(1).optional(),
-    location: z.string().min(1).optional(),
-    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
-    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
-    googleAuthOptions: z
-      .custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" })
-      .optional(),
-    client: z
-      .custom<GoogleGenAIClientLike>(
+    model: nonEmpty,
+    apiKey: z.optional(nonEmpty),
+    project: z.optional(nonEmpty),
+    location: z.optional(nonEmpty),
+    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+    googleAuthOptions: z.optional(
+      z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
+    ),
+    client: z.optional(
+      z.custom<GoogleGenAIClientLike>(
         (value) => {
           const { models } = (value ?? {}) as Partial<GoogleGenAIClientLike>;
           return isFunction(models?.generateContent) && isFunction(models?.generateContentStream);
         },
         { message: "expected a client of @google/genai: an object with models.generateContent and models.generateContentStream" },
-      )
-      .optional(),
+      ),
+    ),
   })
-  .refine(
-    ({ client, apiKey, project, location, baseURL, googleAuthOptions }) =>
-      client === undefined || (apiKey ?? project ?? location ?? baseURL ?? googleAuthOptions) === undefined,
-    { message: "client comes with its own apiKey, project, location, baseURL and googleAuthOptions; give either client or those" },
-  )
-  .refine(({ location, project, client }) => location === undefined || project !== undefined || client !== undefined, {
-    message: "location is of Vertex AI; give project too",
-  })
-  .refine(({ apiKey, project }) => apiKey === undefined || project === undefined, {
-    message: "apiKey is of the Gemini API, project of Vertex AI; give either",
-  });
+  .check(
+    z.refine(
+      ({ client, apiKey, project, location, baseURL, googleAuthOptions }) =>
+        client === undefined || (apiKey ?? project ?? location ?? baseURL ?? googleAuthOptions) === undefined,
+      { message: "client comes with its own apiKey, project, location, baseURL and googleAuthOptions; give either client or those" },
+    ),
+    z.refine(({ location, project, client }) => location === undefined || project !== undefined || client !== undefined, {
+      message: "location is of Vertex AI; give project too",
+    }),
+    z.refine(({ apiKey, project }) => apiKey === undefined || project === undefined, {
+      message: "apiKey is of the Gemini API, project of Vertex AI; give either",
+    }),
+  );
 
 /** @throws AsimovError `invalid-options` */
 export function parseGenAIOptions(options: GoogleGenAIClientOptions): GoogleGenAIClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodType<GoogleGenAIClientOptions>, options, "GoogleGenAIInferenceClient");
+  parseOptions(schema as unknown as z.ZodMiniType<GoogleGenAIClientOptions>, options, "GoogleGenAIInferenceClient");
   return options;
 }

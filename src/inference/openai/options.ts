@@ -1,6 +1,6 @@
 /** What an OpenAI client is made with, and what follows from where it goes. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 /**
@@ -51,33 +51,35 @@ function isClient(value: unknown): boolean {
 const schema = z
   .strictObject({
     ...clientShape,
-    model: z.string().min(1),
-    apiKey: z.string().min(1).optional(),
-    baseURL: z.url({ protocol: /^https?$/, message: "expected an http or https address" }).optional(),
-    api: z.enum(["responses", "chat"]).optional(),
-    fetch: z.custom<typeof fetch>(isFunction, { message: "expected a function" }).optional(),
-    client: z
-      .custom<OpenAIClientLike>(isClient, {
+    model: nonEmpty,
+    apiKey: z.optional(nonEmpty),
+    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+    api: z.optional(z.enum(["responses", "chat"])),
+    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+    client: z.optional(
+      z.custom<OpenAIClientLike>(isClient, {
         message: "expected a client of openai: an object with chat.completions.create and responses.create",
-      })
-      .optional(),
-    provider: z.string().min(1).optional(),
-    compatibility: z
-      .strictObject({
-        finishReason: z.boolean().optional(),
-        maxTokensField: z.enum(["max_tokens", "max_completion_tokens"]).optional(),
-        developerRole: z.boolean().optional(),
-      })
-      .optional(),
+      }),
+    ),
+    provider: z.optional(nonEmpty),
+    compatibility: z.optional(
+      z.strictObject({
+        finishReason: z.optional(z.boolean()),
+        maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
+        developerRole: z.optional(z.boolean()),
+      }),
+    ),
   })
-  .refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
-    message: "client comes with its own apiKey and baseURL; give either client or those",
-  });
+  .check(
+    z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+      message: "client comes with its own apiKey and baseURL; give either client or those",
+    }),
+  );
 
 /** @throws AsimovError `invalid-options` */
 export function parseOpenAIOptions(options: OpenAIClientOptions): OpenAIClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodType<OpenAIClientOptions>, options, "OpenAIInferenceClient");
+  parseOptions(schema as unknown as z.ZodMiniType<OpenAIClientOptions>, options, "OpenAIInferenceClient");
   return options;
 }
 

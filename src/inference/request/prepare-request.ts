@@ -1,7 +1,7 @@
 /** What is asked of a model becomes a request that the model can take; what it cannot do becomes a warning or an error, never silence. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
-import { parseOptions, signalSchema } from "#contract/base/options";
+import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
@@ -35,28 +35,28 @@ export interface PreparedRequest {
 const thinkingSchema = z.union([
   z.boolean(),
   z.strictObject({
-    effort: z.enum(["minimal", "low", "medium", "high", "max"]).optional(),
-    budgetTokens: z.int().min(1_024).optional(),
-    display: z.enum(["summarized", "omitted"]).optional(),
+    effort: z.optional(z.enum(["minimal", "low", "medium", "high", "max"])),
+    budgetTokens: z.optional(z.int().check(z.gte(1_024))),
+    display: z.optional(z.enum(["summarized", "omitted"])),
   }),
 ]);
 
 const generateShape = {
-  maxTokens: z.int().min(1).optional(),
-  temperature: z.number().min(0).max(2).optional(),
-  topP: z.number().min(0).max(1).optional(),
-  stopSequences: z.array(z.string().min(1)).optional(),
-  tools: toolsSchema.optional(),
-  toolChoice: z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: z.string().min(1) })]).optional(),
-  thinking: thinkingSchema.optional(),
-  output: z
-    .custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
+  maxTokens: z.optional(z.int().check(z.gte(1))),
+  temperature: z.optional(z.number().check(z.gte(0), z.lte(2))),
+  topP: z.optional(z.number().check(z.gte(0), z.lte(1))),
+  stopSequences: z.optional(z.array(nonEmpty)),
+  tools: z.optional(toolsSchema),
+  toolChoice: z.optional(z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: nonEmpty })])),
+  thinking: z.optional(thinkingSchema),
+  output: z.optional(
+    z.custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
       message: "expected zod, a Standard Schema or JSON Schema",
-    })
-    .optional(),
-  signal: signalSchema.optional(),
-  idleTimeoutMs: z.number().min(1).optional(),
-  caching: z.enum(["auto", "manual"]).optional(),
+    }),
+  ),
+  signal: z.optional(signalSchema),
+  idleTimeoutMs: z.optional(z.number().check(z.gte(1))),
+  caching: z.optional(z.enum(["auto", "manual"])),
 };
 const optionsSchema = z.strictObject(generateShape);
 

@@ -1,6 +1,6 @@
 /** What a client on the Vertex AI SDK is made with. */
-import { z } from "zod";
-import { parseOptions } from "#contract/base/options";
+import * as z from "zod/mini";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
 export interface VertexModelLike {
@@ -31,31 +31,36 @@ export interface VertexClientOptions extends ClientOptions {
 const schema = z
   .strictObject({
     ...clientShape,
-    model: z.string().min(1),
-    project: z.string().min(1).optional(),
-    location: z.string().min(1).optional(),
-    apiEndpoint: z
-      .string()
-      .regex(/^[\w.-]+(?::\d+)?$/, { message: 'expected a host, such as "us-central1-aiplatform.googleapis.com", without https://' })
-      .optional(),
-    googleAuthOptions: z
-      .custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" })
-      .optional(),
-    client: z
-      .custom<VertexClientLike>((value) => typeof (value as VertexClientLike | null | undefined)?.getGenerativeModel === "function", {
+    model: nonEmpty,
+    project: z.optional(nonEmpty),
+    location: z.optional(nonEmpty),
+    apiEndpoint: z.optional(
+      z
+        .string()
+        .check(
+          z.regex(/^[\w.-]+(?::\d+)?$/, { message: 'expected a host, such as "us-central1-aiplatform.googleapis.com", without https://' }),
+        ),
+    ),
+    googleAuthOptions: z.optional(
+      z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
+    ),
+    client: z.optional(
+      z.custom<VertexClientLike>((value) => typeof (value as VertexClientLike | null | undefined)?.getGenerativeModel === "function", {
         message: "expected a client of @google-cloud/vertexai: an object with getGenerativeModel",
-      })
-      .optional(),
+      }),
+    ),
   })
-  .refine(
-    ({ client, project, location, apiEndpoint, googleAuthOptions }) =>
-      client === undefined || (project ?? location ?? apiEndpoint ?? googleAuthOptions) === undefined,
-    { message: "client comes with its own project, location, apiEndpoint and googleAuthOptions; give either client or those" },
+  .check(
+    z.refine(
+      ({ client, project, location, apiEndpoint, googleAuthOptions }) =>
+        client === undefined || (project ?? location ?? apiEndpoint ?? googleAuthOptions) === undefined,
+      { message: "client comes with its own project, location, apiEndpoint and googleAuthOptions; give either client or those" },
+    ),
   );
 
 /** @throws AsimovError `invalid-options` */
 export function parseVertexOptions(options: VertexClientOptions): VertexClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodType<VertexClientOptions>, options, "VertexInferenceClient");
+  parseOptions(schema as unknown as z.ZodMiniType<VertexClientOptions>, options, "VertexInferenceClient");
   return options;
 }

@@ -1,9 +1,9 @@
 /** Flow control by vote: language models, or calls, choose among the decisions whose condition holds; the module keeps no vote for later. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError } from "#contract/base/errors";
-import { parseOptions } from "#contract/base/options";
+import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Generation } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
@@ -47,12 +47,12 @@ const voter = z.custom<Voter>(
   { message: "expected a client, { client }, or a function" },
 );
 const voteSchema = z.strictObject({
-  voters: z.array(voter).min(1, { message: "expected at least one voter" }),
-  instructions: z.string().optional(),
-  examples: z.array(z.strictObject({ situation: z.string(), decision: z.string(), reason: z.string().optional() })).optional(),
-  historyKey: z.string().min(1).optional(),
-  quorum: z.int().min(1).optional(),
-  tieBreak: z.enum(["first", "default"]).optional(),
+  voters: z.array(voter).check(z.minLength(1, { message: "expected at least one voter" })),
+  instructions: z.optional(z.string()),
+  examples: z.optional(z.array(z.strictObject({ situation: z.string(), decision: z.string(), reason: z.optional(z.string()) }))),
+  historyKey: z.optional(nonEmpty),
+  quorum: z.optional(z.int().check(z.gte(1))),
+  tieBreak: z.optional(z.enum(["first", "default"])),
 });
 
 /**

@@ -1,5 +1,5 @@
 /** A server on loopback that answers a provider's SDK from a script, in the provider's own wire format. */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { parseOptions } from "#contract/base/options";
 import type { Script } from "#testing/script";
 import { ScriptReader } from "#testing/script-reader";
@@ -48,8 +48,8 @@ export interface InferenceServer {
 }
 
 const optionsSchema = z.strictObject({
-  port: z.int().min(0).max(65_535).optional(),
-  bytesPerWrite: z.int().min(1).optional(),
+  port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
+  bytesPerWrite: z.optional(z.int().check(z.gte(1))),
 });
 const formatSchema = z.enum(Object.keys(FORMATS) as [InferenceServerFormat, ...InferenceServerFormat[]]);
 
