@@ -107,6 +107,11 @@ describe("architecture check", () => {
       "src/index.ts → src/cache/r.ts loads ioredis at once",
     ],
     [
+      "a core that loads all of zod",
+      { "src/index.ts": 'import "./contract/base/b.ts";', "src/contract/base/b.ts": 'import { z } from "zod";' },
+      "src/index.ts → src/contract/base/b.ts loads zod at once",
+    ],
+    [
       "a core that loads Node",
       { "src/index.ts": 'export * from "./agent.ts";', "src/agent.ts": 'import fs from "node:fs";' },
       "src/index.ts → src/agent.ts loads node:fs at once",
@@ -123,7 +128,7 @@ describe("architecture check", () => {
   it("finds nothing in what is right", () => {
     const files = {
       ...base,
-      "src/contract/base/b.ts": 'import type { Snapshot } from "xstate";\nimport { z } from "zod";\nimport { a } from "./a.ts";',
+      "src/contract/base/b.ts": 'import type { Snapshot } from "xstate";\nimport * as z from "zod/mini";\nimport { a } from "./a.ts";',
       "src/contract/run/c.ts": 'import { b } from "#contract/base/b";',
       "machines/m.ts": 'import { setup } from "xstate";\nimport { a } from "#contract/base/a"; // Date.now()',
       "actors/node-pool.ts": "createActor(logic, { parent });",

@@ -64,7 +64,7 @@ const ROOMS: readonly Room[] = [
   driver("cache", ["ioredis"]),
   driver("snapshot", []),
   driver("condition", []),
-  driver("telemetry", ["@opentelemetry/api"]),
+  driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
   {
     files: /^src\/mcp\//,
@@ -131,7 +131,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 };
 
 /** What the core must load without. */
-const LAZY = /^(?:ioredis|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+const LAZY = /^(?:zod$|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

@@ -1,8 +1,8 @@
 /** Schemas as users write them: zod, any Standard Schema, or JSON Schema; told to models as JSON Schema, and checked on the way in. */
-import { fromJSONSchema } from "zod";
 import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { inEnglish } from "#contract/base/options";
+import { requireCheckable } from "./checkable.ts";
 
 export type JsonSchema = { readonly [key: string]: unknown };
 
@@ -51,8 +51,9 @@ export function compileSchema(schema: Schema, what: string): CompiledSchema {
   if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) {
     throw invalid(what, `expected zod, a Standard Schema or JSON Schema, got ${schema === null ? "null" : typeof schema}`);
   }
-  const standard = isStandard(schema) ? schema : fromJsonSchema(schema, what);
-  return { json: isStandard(schema) ? toJsonSchema(schema, what) : schema, check: (value) => check(standard, value) };
+  if (isStandard(schema)) return { json: toJsonSchema(schema, what), check: (value) => check(schema, value) };
+  const checked = checkedBy(schema, what);
+  return { json: schema, check: async (value) => check(await checked(), value) };
 }
 
 async function check(schema: StandardSchema, value: unknown): Promise<{ value: unknown } | { faults: string }> {
@@ -74,12 +75,26 @@ async function validate(schema: StandardSchema, value: unknown): Promise<Standar
   return error === undefined ? { value: data } : { issues: error.issues };
 }
 
-function fromJsonSchema(schema: JsonSchema, what: string): StandardSchema {
+/** The schema as it is now, made a check of when one is asked for. @throws AsimovError `invalid-schema` where none can be made */
+function checkedBy(schema: JsonSchema, what: string): () => Promise<StandardSchema> {
+  const refused = (error: unknown): AsimovError => invalid(what, `this JSON Schema cannot be checked (${messageOf(error)})`, error);
+  let copy: JsonSchema;
   try {
-    return fromJSONSchema(schema as Parameters<typeof fromJSONSchema>[0]) as unknown as StandardSchema;
+    copy = JSON.parse(JSON.stringify(schema));
+    requireCheckable(copy);
   } catch (error) {
-    throw invalid(what, `this JSON Schema cannot be checked (${messageOf(error)})`, error);
+    throw refused(error);
   }
+  let made: StandardSchema | undefined;
+  return async () => {
+    const { fromJSONSchema } = await import("#contract/chat/json-schema");
+    try {
+      made ??= fromJSONSchema(copy as Parameters<typeof fromJSONSchema>[0]) as unknown as StandardSchema;
+      return made;
+    } catch (error) {
+      throw refused(error);
+    }
+  };
 }
 
 function toJsonSchema(schema: StandardSchema, what: string): JsonSchema {
