@@ -1,55 +1,55 @@
 /**
- * Writes the JavaScript that Node loads: a few files in place of some three hundred, with what is used of zod within them. Reading many
- * files is most of what an import costs, and all of zod would be most of the rest.
+ * Writes the JavaScript that Node loads: a few files in place of some three hundred, with what is used of `zod/mini` within them. To find
+ * and read many files is most of what an import costs, and all of zod would be most of the rest.
  */
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type OutputChunk, rolldown } from "rolldown";
+import { rolldown } from "rolldown";
 import manifest from "../package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Packages of which a part is taken along; all others are imported. */
 const WITHIN = /^(?:zod|eventsource-parser)(?:\/|$)/;
-/** Another one for each runtime, and all of zod: resolved when they are asked for. */
-const LATE = ["#condition/engine-module", "#contract/chat/json-schema"];
+/** One for each runtime, and all of zod: files of their own, which are resolved when they are asked for. */
+const LATE: readonly string[] = ["#condition/engine-module", "#contract/chat/json-schema"];
 
-/** By entry, `src/index` and the like. */
-const entries = Object.fromEntries(
-  Object.values(manifest.exports).flatMap((paths) => {
-    const source = typeof paths === "string" ? undefined : paths["asimov-source"];
-    return source === undefined ? [] : [[source.replace(/^\.\/|\.ts$/g, ""), join(root, source)]];
-  }),
-);
-
-/** What comes together, the first that fits; the rest goes with the entry that needs it. */
+/** What comes together, the first that fits; the rest goes with the entries that need it. */
 const CHUNKS = [
-  {
-    name: "models",
-    test: /\/src\/(?:inference\/(?:call|faults|prices|request|transport|votes)|chain|clients\/inference-client)|\/eventsource-parser\//,
-  },
+  { name: "wires", test: /\/eventsource-parser\/|\/src\/inference\/(?:gemini\/|transport\/server-sent-events)/ },
+  { name: "models", test: /\/src\/(?:chain|inference\/(?:call|faults|prices|request|transport|votes))\/|\/src\/clients\/inference-client/ },
   {
     name: "core",
-    test: /\/zod\/|\/machines\/(?!index)|\/actors\/(?!index)|\/src\/(?:agent|compile|condition|contract|runtime|snapshot|telemetry|cache\/(?!redis)|inspect\/safe)/,
+    test: /\/zod\/|\/machines\/(?!index)|\/actors\/(?!index)|\/src\/(?:agent|cache\/(?!redis)|(?:compile|condition|contract|runtime|snapshot|telemetry)\/|inspect\/safe)/,
   },
 ];
 
-export async function bundleForNode(folder: string): Promise<OutputChunk[]> {
+/** By the name of the file that is written for it. */
+const entries = Object.fromEntries(
+  Object.entries(manifest.exports).flatMap(([path, found]) =>
+    typeof found === "string" ? [] : [[path === "." ? "index" : path.slice(2), join(root, found["asimov-source"])]],
+  ),
+);
+
+async function bundleForNode(folder: string): Promise<void> {
   const bundle = await rolldown({
     cwd: root,
     input: entries,
     platform: "neutral",
-    preserveEntrySignatures: "allow-extension",
     external: (id) => LATE.includes(id) || !(WITHIN.test(id) || /^[./#]/.test(id)),
-    resolve: { conditionNames: ["asimov-source", "import"] },
+    resolve: { conditionNames: ["asimov-source", "import"], symlinks: false },
     transform: { target: "node22.13" },
     treeshake: { moduleSideEffects: false },
+    preserveEntrySignatures: "allow-extension",
   });
   const { output } = await bundle.write({
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
-    chunkFileNames: "chunks/[name].js",
+    chunkFileNames: "[name].js",
+    minifyInternalExports: false,
+    keepNames: true,
     sourcemap: true,
     codeSplitting: {
       includeDependenciesRecursively: false,
@@ -57,20 +57,16 @@ export async function bundleForNode(folder: string): Promise<OutputChunk[]> {
     },
   });
   await bundle.close();
-  return output.filter((file) => file.type === "chunk");
+  for (const { fileName } of output) if (fileName.endsWith(".map")) await trim(join(folder, fileName));
 }
 
-if (import.meta.main) {
-  const chunks = await bundleForNode(join(root, process.argv[2] ?? "dist/node"));
-  for (const c of chunks)
-    console.log(
-      c.fileName,
-      c.code.length,
-      c.imports.join(" "),
-      c.moduleIds.length,
-      c.moduleIds
-        .slice(0, 3)
-        .map((m) => m.replace(root, ""))
-        .join(" "),
-    );
+/** Of our own sources, which are published beside it, a map holds the names alone. */
+async function trim(file: string): Promise<void> {
+  const map = JSON.parse(await readFile(file, "utf8")) as { sources: string[]; sourcesContent: (string | null)[] };
+  map.sourcesContent = map.sources.map((source, at) => (source.includes("node_modules/") ? (map.sourcesContent[at] ?? null) : null));
+  await writeFile(file, JSON.stringify(map));
 }
+
+const [, , folder] = process.argv;
+if (folder === undefined) throw new Error("name the folder to write to");
+await bundleForNode(folder);

@@ -7,6 +7,7 @@ import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
+import { lazily } from "./contract/base/lazily.ts";
 import { clockSchema, nonEmpty, parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
@@ -101,33 +102,37 @@ const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINI
 const method = <T>(name: string, expected: string) =>
   z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
 
-const agentSchema = z.strictObject({
-  cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
-  nodes: z.optional(z.array(z.unknown())),
-  dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
-  maxConcurrentTasks: z.optional(limit),
-  maxTotalIterations: z.optional(limit),
-  outputMailbox: z.optional(mailbox),
-  errorMailbox: z.optional(mailbox),
-  autoSnapshot: z.optional(z.boolean()),
-  snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
-  inspect: z.optional(
-    z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
-  ),
-  redact: z.optional(z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)])),
-  abortGraceMs: z.optional(z.number().check(z.gte(0))),
-  effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
-  clock: z.optional(clockSchema),
-  ids: z.optional(z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" })),
-  compile: z.optional(z.boolean()),
-  budget: z.optional(budgetSchema),
-});
+const agentSchema = lazily(() =>
+  z.strictObject({
+    cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
+    nodes: z.optional(z.array(z.unknown())),
+    dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+    maxConcurrentTasks: z.optional(limit),
+    maxTotalIterations: z.optional(limit),
+    outputMailbox: z.optional(mailbox),
+    errorMailbox: z.optional(mailbox),
+    autoSnapshot: z.optional(z.boolean()),
+    snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
+    inspect: z.optional(
+      z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
+    ),
+    redact: z.optional(z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)])),
+    abortGraceMs: z.optional(z.number().check(z.gte(0))),
+    effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
+    clock: z.optional(clockSchema),
+    ids: z.optional(z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" })),
+    compile: z.optional(z.boolean()),
+    budget: z.optional(budgetSchema()),
+  }),
+);
 
-const runSchema = z.strictObject({
-  signal: z.optional(signalSchema),
-  cachePrefix: z.optional(nonEmpty),
-  clear: z.optional(z.boolean()),
-});
+const runSchema = lazily(() =>
+  z.strictObject({
+    signal: z.optional(signalSchema),
+    cachePrefix: z.optional(nonEmpty),
+    clear: z.optional(z.boolean()),
+  }),
+);
 
 /**
  * Runs tasks through a graph of nodes.
@@ -153,7 +158,7 @@ export class Agent {
 
   /** @throws AsimovError `invalid-options`, GraphError `graph-duplicate-node` */
   constructor(options: AgentOptions = {}) {
-    const parsed = parseOptions(agentSchema, options, "Agent");
+    const parsed = parseOptions(agentSchema(), options, "Agent");
     requireDistinctNames(parsed.dynamicNodes ?? []);
     // A run that a module starts finds that module.
     followCalls();
@@ -239,7 +244,7 @@ export class Agent {
 
   /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
   start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
-    const { signal, cachePrefix } = parseOptions(runSchema, options, "start");
+    const { signal, cachePrefix } = parseOptions(runSchema(), options, "start");
     if (!(task instanceof Task)) {
       throw new AsimovError(
         `start: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`,
@@ -268,7 +273,7 @@ export class Agent {
    * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RestoreOptions = {}): Promise<AgentRun> {
-    const { signal, cachePrefix, clear } = parseOptions(runSchema, options, "startFromSnapshot");
+    const { signal, cachePrefix, clear } = parseOptions(runSchema(), options, "startFromSnapshot");
     const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
     const limits = new EffectLimits(clock, { limitMs, graceMs });
     const unfollow = limits.follow(signal);

@@ -5,6 +5,7 @@ import { generate, trimConversation } from "#actors/generate";
 import { runTools } from "#actors/run-tools";
 import { compileMachine, compilesByDefault } from "#compile/compile";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { requireRestored } from "#contract/base/require-restored";
 import { type CallScope, type Checkpoint, currentScope } from "#contract/chat/call-scope";
@@ -35,7 +36,7 @@ const boundLoop = supply(toolLoopMachine, {
   runTools: runTools(hostOf),
   trimConversation: trimConversation(hostOf),
 });
-const loop: AnyActorLogic = compilesByDefault() ? compileMachine(boundLoop).machine : boundLoop;
+const loop = lazily((): AnyActorLogic => (compilesByDefault() ? compileMachine(boundLoop).machine : boundLoop));
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const callable = z.custom<never>(isFunction, { message: "expected a function" });
@@ -43,33 +44,38 @@ const isCheckpoint = (value: unknown): boolean => {
   const { load, save } = (value ?? {}) as Partial<Record<keyof Checkpoint, unknown>>;
   return isFunction(load) && isFunction(save);
 };
-const modeSchema = z.strictObject({ description: z.string(), system: z.optional(z.string()), tools: toolsSchema });
-const chainSchema = z.strictObject({
-  maxIterations: z.optional(z.int().check(z.gte(1))),
-  maxParallelTools: z.optional(z.int().check(z.gte(1))),
-  middlewares: z.optional(z.array(callable)),
-  modeSwap: z.optional(z.strictObject({ modes: z.record(nonEmpty, modeSchema), initial: z.string() })),
-  fifoRatio: z.optional(z.number().check(z.gt(0), z.lt(1))),
-  contextWindow: z.optional(z.number().check(z.gte(1))),
-  toolParser: z.optional(
-    z.custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" }),
-  ),
-  toolResultReducer: z.optional(callable),
-  maxToolResultChars: z.optional(z.int().check(z.gte(1))),
-  checkpoint: z.optional(z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" })),
-  tools: z.optional(z.never({ message: "expected nothing here: tools are what toolChain is given second" })),
-  idempotencyKey: z.optional(nonEmpty),
-});
-type OwnOptions = Exclude<keyof typeof chainSchema.shape, "tools">;
+const modeSchema = lazily(() => z.strictObject({ description: z.string(), system: z.optional(z.string()), tools: toolsSchema }));
+const chainSchema = lazily(() =>
+  z.strictObject({
+    maxIterations: z.optional(z.int().check(z.gte(1))),
+    maxParallelTools: z.optional(z.int().check(z.gte(1))),
+    middlewares: z.optional(z.array(callable)),
+    modeSwap: z.optional(z.strictObject({ modes: z.record(nonEmpty, modeSchema()), initial: z.string() })),
+    fifoRatio: z.optional(z.number().check(z.gt(0), z.lt(1))),
+    contextWindow: z.optional(z.number().check(z.gte(1))),
+    toolParser: z.optional(
+      z.custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" }),
+    ),
+    toolResultReducer: z.optional(callable),
+    maxToolResultChars: z.optional(z.int().check(z.gte(1))),
+    checkpoint: z.optional(z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" })),
+    tools: z.optional(z.never({ message: "expected nothing here: tools are what toolChain is given second" })),
+    idempotencyKey: z.optional(nonEmpty),
+  }),
+);
+type OwnOptions = Exclude<keyof ReturnType<typeof chainSchema>["shape"], "tools">;
 /** What each ask would find, too, but only after others have used it. */
-const givenSchema = z.strictObject({ tools: toolsSchema, signal: z.optional(signalSchema) });
+const givenSchema = lazily(() => z.strictObject({ tools: toolsSchema, signal: z.optional(signalSchema) }));
 
 /** What is the chain's own, and what goes to each call of the model. @throws AsimovError `invalid-options` */
 function splitOptions(options: ToolChainOptions): { own: Pick<ToolChainOptions, OwnOptions>; call: Omit<ToolChainOptions, OwnOptions> } {
-  const isOwn = ([key]: [string, unknown]): boolean => Object.hasOwn(chainSchema.shape, key);
+  const isOwn = ([key]: [string, unknown]): boolean => Object.hasOwn(chainSchema().shape, key);
   const entries = Object.entries(options as Record<string, unknown>).filter(([, value]) => value !== undefined);
   return {
-    own: parseOptions(chainSchema, Object.fromEntries(entries.filter(isOwn)), "toolChain") as unknown as Pick<ToolChainOptions, OwnOptions>,
+    own: parseOptions(chainSchema(), Object.fromEntries(entries.filter(isOwn)), "toolChain") as unknown as Pick<
+      ToolChainOptions,
+      OwnOptions
+    >,
     call: Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
   };
 }
@@ -82,7 +88,7 @@ export async function runToolChain(
 ): Promise<ToolChainResult> {
   requireMessages(messages);
   const { own, call } = splitOptions(options);
-  parseOptions(givenSchema, { tools, ...(call.signal === undefined ? {} : { signal: call.signal }) }, "toolChain");
+  parseOptions(givenSchema(), { tools, ...(call.signal === undefined ? {} : { signal: call.signal }) }, "toolChain");
   const scope: CallScope | undefined = currentScope(call.signal);
   const place = scope === undefined ? undefined : nextPlace(scope);
   const checkpoint: Checkpoint | undefined = own.checkpoint ?? place?.checkpoint;
@@ -124,7 +130,7 @@ function start(host: ChainHost, kept: KeptChain | undefined, input: object): Act
   const from = kept === undefined ? { input } : { snapshot: kept.snapshot };
   let actor: Actor<AnyActorLogic>;
   try {
-    actor = createActor(loop, from as never);
+    actor = createActor(loop(), from as never);
     requireRestored([actor]);
     const { status, children } = actor.getSnapshot() as AnyMachineSnapshot;
     if (status === "active" && Object.keys(children).length === 0) throw new Error("nothing of it runs");

@@ -2,6 +2,7 @@
 import type { InspectionEvent } from "xstate";
 import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import { type RedactOptions, redactor } from "#contract/base/redact";
 import { EventLog } from "./event-log.ts";
@@ -29,23 +30,25 @@ export interface StatelyInspectorOptions {
 }
 
 const callback = z.custom<(value: unknown) => void>((value) => typeof value === "function", "expected a function");
-const schema = z.strictObject({
-  url: z.optional(z.url({ protocol: /^wss?$/, error: "expected an address that begins with ws:// or wss://" })),
-  port: z._default(z.int().check(z.gte(0), z.lte(65_535)), 0),
-  viewer: z._default(
-    z.url({ protocol: /^https?$/, error: "expected an address that begins with https:// or http://" }),
-    "https://stately.ai/inspect",
-  ),
-  redact: z._default(
-    z.custom<boolean | RedactOptions>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null), {
-      error: "expected true, false or limits",
-    }),
-    true,
-  ),
-  keepAlive: z._default(z.boolean(), false),
-  onReady: z.optional(callback),
-  onError: z.optional(callback),
-});
+const schema = lazily(() =>
+  z.strictObject({
+    url: z.optional(z.url({ protocol: /^wss?$/, error: "expected an address that begins with ws:// or wss://" })),
+    port: z._default(z.int().check(z.gte(0), z.lte(65_535)), 0),
+    viewer: z._default(
+      z.url({ protocol: /^https?$/, error: "expected an address that begins with https:// or http://" }),
+      "https://stately.ai/inspect",
+    ),
+    redact: z._default(
+      z.custom<boolean | RedactOptions>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null), {
+        error: "expected true, false or limits",
+      }),
+      true,
+    ),
+    keepAlive: z._default(z.boolean(), false),
+    onReady: z.optional(callback),
+    onError: z.optional(callback),
+  }),
+);
 
 /** What is sent is plain data all the same, and no larger than a viewer can hold. */
 const UNREDACTED: RedactOptions = {
@@ -111,7 +114,7 @@ function openWindow({ createBrowserInspector }: InspectPackage, viewer: string):
  * const agent = new Agent({ nodes, inspect: inspector.inspect });
  */
 export function statelyInspector(options: StatelyInspectorOptions = {}): StatelyInspector {
-  const { redact, url, port, viewer, keepAlive, onReady, onError } = parseOptions(schema, options, "statelyInspector");
+  const { redact, url, port, viewer, keepAlive, onReady, onError } = parseOptions(schema(), options, "statelyInspector");
   const clean = redactor(redact === true ? {} : redact === false ? UNREDACTED : redact);
   requirePackage();
 

@@ -1,6 +1,7 @@
 /** Connects to a Model Context Protocol server; whatever goes wrong, no connection and no process is left behind. */
 import * as z from "zod/mini";
 import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { maskText, REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
@@ -13,13 +14,15 @@ export type McpServer =
   | { url: string; headers?: Record<string, string> };
 
 const texts = z.record(z.string(), z.string());
-const processSchema = z.strictObject({
-  command: nonEmpty,
-  args: z.optional(z.array(z.string())),
-  env: z.optional(texts),
-  cwd: z.optional(z.string()),
-});
-const urlSchema = z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.optional(texts) });
+const processSchema = lazily(() =>
+  z.strictObject({
+    command: nonEmpty,
+    args: z.optional(z.array(z.string())),
+    env: z.optional(texts),
+    cwd: z.optional(z.string()),
+  }),
+);
+const urlSchema = lazily(() => z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.optional(texts) }));
 
 /**
  * Connects to a server and takes its tools. `close` ends the connection, and a process that was started for it.
@@ -32,7 +35,7 @@ const urlSchema = z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers
  */
 export async function connectMcp(server: McpServer, options: McpToolsOptions = {}): Promise<{ tools: Tool[]; close(): Promise<void> }> {
   const isRemote = typeof server === "object" && server !== null && "url" in server;
-  parseOptions<unknown>(isRemote ? urlSchema : processSchema, server, "connectMcp");
+  parseOptions<unknown>(isRemote ? urlSchema() : processSchema(), server, "connectMcp");
   requireMcpOptions(options);
   const { Client } = await load(() => import("@modelcontextprotocol/client"));
   const client = new Client({ name: "asimov-agents", version: "0.1.0" });

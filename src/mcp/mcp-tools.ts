@@ -1,6 +1,7 @@
 /** Tools of a Model Context Protocol server as tools of ours: the server checks and runs, the model reads its results. */
 import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import { type CompiledSchema, compileSchema, type JsonSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
@@ -27,13 +28,15 @@ export interface McpToolsOptions {
   timeoutMs?: number;
 }
 
-const optionsSchema = z.strictObject({
-  prefix: z.optional(z.string()),
-  timeoutMs: z.optional(z.number().check(z.gte(1), z.lte(2_147_483_647))),
-});
+const optionsSchema = lazily(() =>
+  z.strictObject({
+    prefix: z.optional(z.string()),
+    timeoutMs: z.optional(z.number().check(z.gte(1), z.lte(2_147_483_647))),
+  }),
+);
 
 /** @throws AsimovError `invalid-options` */
-export const requireMcpOptions = (options: McpToolsOptions): void => void parseOptions(optionsSchema, options, "mcpTools");
+export const requireMcpOptions = (options: McpToolsOptions): void => void parseOptions(optionsSchema(), options, "mcpTools");
 
 const MAX_NAME = 64;
 /** A server that tells ever more pages would never be done with. */

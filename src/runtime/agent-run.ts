@@ -3,6 +3,7 @@ import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xs
 import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
+import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
 import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
@@ -18,14 +19,16 @@ export interface EventsOptions {
   maxBuffered?: number;
 }
 
-const eventsSchema = z.strictObject({
-  maxBuffered: z._default(
-    z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
-      message: "expected a whole number, at least 1, or Infinity",
-    }),
-    10_000,
-  ),
-});
+const eventsSchema = lazily(() =>
+  z.strictObject({
+    maxBuffered: z._default(
+      z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
+        message: "expected a whole number, at least 1, or Infinity",
+      }),
+      10_000,
+    ),
+  }),
+);
 
 export interface AgentRun {
   /** Stable over restores. */
@@ -92,7 +95,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     task: run.task,
     actor,
     outcome,
-    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema, options, "events").maxBuffered),
+    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events").maxBuffered),
     async send(mailbox, message) {
       requireName(mailbox, "mailbox");
       run.inputMailboxes.require(mailbox);

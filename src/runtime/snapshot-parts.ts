@@ -2,6 +2,7 @@
 import type { AnyActorRef } from "xstate";
 import * as z from "zod/mini";
 import { messageOf, SnapshotError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
 import type { Attempt } from "#contract/node/attempt";
@@ -114,14 +115,14 @@ export interface RestoredState {
 }
 
 const record = z.record(z.string(), z.unknown());
-const child = z.looseObject({ snapshot: record });
-const SHAPES = {
+const child = lazily(() => z.looseObject({ snapshot: record }));
+const SHAPES = lazily(() => ({
   agent: z.looseObject({
     cut: z.optional(z.string()),
     told: z.int().check(z.gte(0)),
     agent: z.looseObject({
       context: z.looseObject({ runId: z.string(), state: z.looseObject({ history: z.array(z.int()) }) }),
-      children: z.looseObject({ nodes: child, task: child }),
+      children: z.looseObject({ nodes: child(), task: child() }),
     }),
   }),
   graph: z.looseObject({ nodes: z.array(record) }),
@@ -131,7 +132,7 @@ const SHAPES = {
   node: z.looseObject({ context: record }),
   value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.optional(z.number()) }),
   mailbox: z.array(z.unknown()),
-};
+}));
 
 /** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
 export function readSnapshot(snapshot: Snapshot): RestoredState {
@@ -149,7 +150,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
     }
   };
   const readNode = (name: string): object => {
-    const state = part<object>(name, SHAPES.node);
+    const state = part<object>(name, SHAPES().node);
     try {
       giveSaved(name.slice(NODE.length), state, (saved) => JSON.stringify(part<unknown>(saved, z.unknown())));
       return state;
@@ -157,8 +158,8 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw error instanceof SnapshotError ? error : damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, cut, told } = part<AgentPart>("agent", SHAPES.agent);
-  const task = part<TaskJSON>("task", SHAPES.task);
+  const { agent, cut, told } = part<AgentPart>("agent", SHAPES().agent);
+  const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
   const values = new Map<string, CacheEntry>();
@@ -166,21 +167,21 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   for (const name of parts.keys()) {
     if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), readNode(name));
     else if (name.startsWith(CACHE)) {
-      const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES.value);
+      const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES().value);
       values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });
     } else if (name.startsWith(MAILBOX)) {
       mailboxes.set(
         name.slice(MAILBOX.length),
-        part<unknown[]>(name, SHAPES.mailbox).map((message) => JSON.stringify(message)),
+        part<unknown[]>(name, SHAPES().mailbox).map((message) => JSON.stringify(message)),
       );
     }
   }
   const order = (agent.context.state as { history: number[] }).history;
-  const plans = [...new Set(order)].sort((a, b) => a - b).map((id): PastPlan => part(PLAN + id, SHAPES.plan));
+  const plans = [...new Set(order)].sort((a, b) => a - b).map((id): PastPlan => part(PLAN + id, SHAPES().plan));
   agent.context.task = task;
   Object.assign(agent.context.state, {
-    graph: part("graph", SHAPES.graph),
-    levels: part("levels", SHAPES.levels),
+    graph: part("graph", SHAPES().graph),
+    levels: part("levels", SHAPES().levels),
     history: { order, plans },
   });
   taskChild.snapshot.context = { task };

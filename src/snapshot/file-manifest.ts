@@ -1,29 +1,32 @@
 /** The manifest of a stored snapshot, whose first line is the checksum of all that follows, so that no byte can change unseen. */
 import * as z from "zod/mini";
 import { SnapshotError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { SNAPSHOT_FORMAT } from "#contract/store/snapshot";
 
 export const MANIFEST = "manifest.json";
 
-const schema = z.object({
-  format: z.literal(SNAPSHOT_FORMAT),
-  taskId: z.string(),
-  generation: z.int().check(z.gte(0)),
-  nodes: z.array(z.string()),
-  hint: z.optional(z.string()),
-  createdAt: z.number(),
-  files: z.array(
-    z.object({
-      name: z.enum(["agent.json", "cache.json", "task.json"]),
-      bytes: z.int().check(z.gte(0)),
-      sha256: z.string(),
-      /** In the order of the file; lengths in UTF-16 units. */
-      parts: z.array(z.tuple([z.string(), z.int().check(z.gte(0))])),
-    }),
-  ),
-});
+const schema = lazily(() =>
+  z.object({
+    format: z.literal(SNAPSHOT_FORMAT),
+    taskId: z.string(),
+    generation: z.int().check(z.gte(0)),
+    nodes: z.array(z.string()),
+    hint: z.optional(z.string()),
+    createdAt: z.number(),
+    files: z.array(
+      z.object({
+        name: z.enum(["agent.json", "cache.json", "task.json"]),
+        bytes: z.int().check(z.gte(0)),
+        sha256: z.string(),
+        /** In the order of the file; lengths in UTF-16 units. */
+        parts: z.array(z.tuple([z.string(), z.int().check(z.gte(0))])),
+      }),
+    ),
+  }),
+);
 
-export type Manifest = z.infer<typeof schema>;
+export type Manifest = z.infer<ReturnType<typeof schema>>;
 export type ManifestFile = Manifest["files"][number];
 
 const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})",\n/;
@@ -62,7 +65,7 @@ export function parseManifest(path: string, bytes: Uint8Array, sha256: (bytes: U
   if (line === undefined) throw damaged(path, "expected its sha-256 in the first line, found none");
   const found = sha256(bytes.subarray(line.length));
   if (found !== expected) throw damaged(path, `expected sha-256 ${expected}, found ${found}`);
-  const parsed = schema.safeParse(value);
+  const parsed = schema().safeParse(value);
   if (!parsed.success) throw damaged(path, parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
   return parsed.data;
 }

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { messageOf, SnapshotError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
 import { groupParts, joinParts } from "./file-layout.ts";
@@ -21,11 +22,13 @@ export interface FileSnapshotStoreOptions {
   fsync?: boolean;
 }
 
-const schema = z.strictObject({
-  directory: z.optional(nonEmpty),
-  keep: z.optional(z.int().check(z.gte(1))),
-  fsync: z.optional(z.boolean()),
-});
+const schema = lazily(() =>
+  z.strictObject({
+    directory: z.optional(nonEmpty),
+    keep: z.optional(z.int().check(z.gte(1))),
+    fsync: z.optional(z.boolean()),
+  }),
+);
 
 /** Temporary folders of savers that died are removed when they are this old. */
 const ABANDONED_MS = 3_600_000;
@@ -66,12 +69,12 @@ interface Place {
  * await agent.runFromSnapshot(`/var/lib/agent/${task.id}`);
  */
 export class FileSnapshotStore implements SnapshotStore {
-  readonly #options: z.infer<typeof schema>;
+  readonly #options: z.infer<ReturnType<typeof schema>>;
   readonly #tasks = new Map<string, TaskFolder>();
   #place: Place | undefined;
 
   constructor(options: FileSnapshotStoreOptions = {}) {
-    this.#options = parseOptions(schema, options, "FileSnapshotStore");
+    this.#options = parseOptions(schema(), options, "FileSnapshotStore");
   }
 
   async save(snapshot: Omit<Snapshot, "generation" | "format">): Promise<SnapshotRef> {

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { SnapshotError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "#contract/store/snapshot";
 import { locationOf, requireSame } from "./location.ts";
@@ -11,7 +12,7 @@ export interface MemorySnapshotStoreOptions {
   keep?: number;
 }
 
-const schema = z.strictObject({ keep: z.optional(z.int().check(z.gte(1))) });
+const schema = lazily(() => z.strictObject({ keep: z.optional(z.int().check(z.gte(1))) }));
 
 interface History {
   next: number;
@@ -33,7 +34,7 @@ export class MemorySnapshotStore implements SnapshotStore {
   readonly #keep: number;
 
   constructor(options: MemorySnapshotStoreOptions = {}) {
-    this.#keep = parseOptions(schema, options, "MemorySnapshotStore").keep ?? Number.POSITIVE_INFINITY;
+    this.#keep = parseOptions(schema(), options, "MemorySnapshotStore").keep ?? Number.POSITIVE_INFINITY;
   }
 
   async save(snapshot: Omit<Snapshot, "generation" | "format">): Promise<SnapshotRef> {

@@ -1,5 +1,6 @@
 /** What a scripted model answers, turn by turn: written once, played by the scripted client as by the local servers. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { FinishReason } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
@@ -82,62 +83,64 @@ const milliseconds = z.number().check(z.gte(0), z.lte(2_147_483_647));
 const tokens = z.int().check(z.gte(0));
 const isFunction = z.custom((value) => typeof value === "function", { message: "expected a function" });
 
-const turnSchema = z
-  .strictObject({
-    text: z.optional(z.string()),
-    thinking: z.optional(z.union([z.string(), z.strictObject({ text: z.string(), signature: z.optional(z.string()) })])),
-    toolCalls: z.optional(
-      z.array(
+const turnSchema = lazily(() =>
+  z
+    .strictObject({
+      text: z.optional(z.string()),
+      thinking: z.optional(z.union([z.string(), z.strictObject({ text: z.string(), signature: z.optional(z.string()) })])),
+      toolCalls: z.optional(
+        z.array(
+          z.strictObject({
+            name: nonEmpty,
+            input: z.optional(z.unknown()),
+            inputText: z.optional(z.string()),
+            id: z.optional(nonEmpty),
+          }),
+        ),
+      ),
+      error: z.optional(
         z.strictObject({
-          name: nonEmpty,
-          input: z.optional(z.unknown()),
-          inputText: z.optional(z.string()),
-          id: z.optional(nonEmpty),
+          status: z.optional(z.int().check(z.gte(400), z.lte(599))),
+          reason: z.optional(nonEmpty),
+          message: z.optional(z.string()),
+          retryAfterMs: z.optional(milliseconds),
+          after: z.optional(z.int().check(z.gte(0))),
         }),
       ),
-    ),
-    error: z.optional(
-      z.strictObject({
-        status: z.optional(z.int().check(z.gte(400), z.lte(599))),
-        reason: z.optional(nonEmpty),
-        message: z.optional(z.string()),
-        retryAfterMs: z.optional(milliseconds),
-        after: z.optional(z.int().check(z.gte(0))),
+      delayMs: z.optional(milliseconds),
+      chunkDelayMs: z.optional(milliseconds),
+      chunks: z.optional(z.union([z.int().check(z.gte(1)), z.array(z.string())])),
+      usage: z.optional(
+        z.strictObject({
+          inputTokens: z.optional(tokens),
+          outputTokens: z.optional(tokens),
+          cacheReadTokens: z.optional(tokens),
+          cacheWriteTokens: z.optional(tokens),
+          cacheWriteLongTokens: z.optional(tokens),
+          reasoningTokens: z.optional(tokens),
+          cost: z.optional(z.number().check(z.gte(0))),
+        }),
+      ),
+      finishReason: z.optional(nonEmpty),
+      truncated: z.optional(z.literal(true)),
+      expect: z.optional(z.union([z.string(), z.instanceof(RegExp), isFunction])),
+    })
+    .check(
+      z.refine(({ text, chunks }) => text === undefined || !Array.isArray(chunks) || chunks.join("") === text, {
+        path: ["chunks"],
+        message: "expected pieces that add up to the text",
+      }),
+      z.refine(({ text, chunks }) => typeof chunks !== "number" || text !== undefined, {
+        path: ["chunks"],
+        message: "expected a text to cut",
       }),
     ),
-    delayMs: z.optional(milliseconds),
-    chunkDelayMs: z.optional(milliseconds),
-    chunks: z.optional(z.union([z.int().check(z.gte(1)), z.array(z.string())])),
-    usage: z.optional(
-      z.strictObject({
-        inputTokens: z.optional(tokens),
-        outputTokens: z.optional(tokens),
-        cacheReadTokens: z.optional(tokens),
-        cacheWriteTokens: z.optional(tokens),
-        cacheWriteLongTokens: z.optional(tokens),
-        reasoningTokens: z.optional(tokens),
-        cost: z.optional(z.number().check(z.gte(0))),
-      }),
-    ),
-    finishReason: z.optional(nonEmpty),
-    truncated: z.optional(z.literal(true)),
-    expect: z.optional(z.union([z.string(), z.instanceof(RegExp), isFunction])),
-  })
-  .check(
-    z.refine(({ text, chunks }) => text === undefined || !Array.isArray(chunks) || chunks.join("") === text, {
-      path: ["chunks"],
-      message: "expected pieces that add up to the text",
-    }),
-    z.refine(({ text, chunks }) => typeof chunks !== "number" || text !== undefined, {
-      path: ["chunks"],
-      message: "expected a text to cut",
-    }),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function requireTurn<Request extends ScriptRequest>(turn: string | ScriptedTurn<Request>, what: string): ScriptedTurn<Request> {
   if (typeof turn === "string") return { text: turn };
-  parseOptions(turnSchema, turn, what);
+  parseOptions(turnSchema(), turn, what);
   return turn;
 }
 

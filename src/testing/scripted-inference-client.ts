@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { InferenceClient } from "#clients/inference-client";
 import { brand } from "#contract/base/brand";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 import type { Script } from "./script.ts";
@@ -15,11 +16,13 @@ export interface ScriptedClientOptions extends ClientOptions {
   provider?: string;
 }
 
-const optionsSchema = z.strictObject({
-  ...clientShape,
-  model: z.optional(nonEmpty),
-  provider: z.optional(nonEmpty),
-});
+const optionsSchema = lazily(() =>
+  z.strictObject({
+    ...clientShape(),
+    model: z.optional(nonEmpty),
+    provider: z.optional(nonEmpty),
+  }),
+);
 
 /**
  * Answers from a script, records what it was asked, and fails where the script and the calls part.
@@ -39,7 +42,7 @@ export class ScriptedInferenceClient extends InferenceClient {
 
   /** @throws AsimovError `invalid-options` */
   constructor(script: Script<ScriptedCall>, options: ScriptedClientOptions = {}) {
-    parseOptions(optionsSchema, options, "ScriptedInferenceClient");
+    parseOptions(optionsSchema(), options, "ScriptedInferenceClient");
     const { model = "scripted", provider = "scripted", ...shared } = options;
     const reader = new ScriptReader(script);
     const wire = new ScriptedWire(provider, reader);

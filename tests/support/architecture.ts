@@ -131,7 +131,8 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 };
 
 /** What the core must load without. */
-const LAZY = /^(?:zod$|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+const LAZY =
+  /^(?:zod$|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

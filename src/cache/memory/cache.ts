@@ -5,6 +5,7 @@ import type { Affixes } from "#cache/keys";
 import { SharedStore } from "#cache/shared-store";
 import { StoredCache } from "#cache/stored-cache";
 import { brand } from "#contract/base/brand";
+import { lazily } from "#contract/base/lazily";
 import { clockSchema, parseOptions } from "#contract/base/options";
 import type { Clock } from "#contract/base/services";
 import { MemoryDriver } from "./driver.ts";
@@ -18,11 +19,13 @@ export interface MemoryCacheOptions {
   clock?: Clock;
 }
 
-const schema = z.strictObject({
-  defaultPrefix: z.optional(z.string()),
-  defaultSuffix: z.optional(z.string()),
-  clock: z.optional(clockSchema),
-});
+const schema = lazily(() =>
+  z.strictObject({
+    defaultPrefix: z.optional(z.string()),
+    defaultSuffix: z.optional(z.string()),
+    clock: z.optional(clockSchema),
+  }),
+);
 
 /**
  * A cache that lives as long as the process, without any server. Views made with `withPrefix` and `withSuffix` share its store.
@@ -41,7 +44,7 @@ export class MemoryCache extends StoredCache<MemoryCache> {
       super(options as Affixes, store);
       return;
     }
-    const { defaultPrefix: prefix = "", defaultSuffix: suffix = "", clock } = parseOptions(schema, options, "MemoryCache options");
+    const { defaultPrefix: prefix = "", defaultSuffix: suffix = "", clock } = parseOptions(schema(), options, "MemoryCache options");
     super({ prefix, suffix }, new SharedStore(new MemoryDriver(clock)));
   }
 

@@ -1,5 +1,6 @@
 /** What a Redis cache is made with, and the part of an ioredis client that it uses. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 
 type Argument = string | number;
@@ -43,39 +44,41 @@ function isClient(value: unknown): value is RedisClient {
   return typeof client?.call === "function" && typeof client.multi === "function" && typeof client.duplicate === "function";
 }
 
-const schema = z
-  .strictObject({
-    host: z.optional(nonEmpty),
-    port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
-    db: z.optional(z.int().check(z.gte(0))),
-    username: z.optional(z.string()),
-    password: z.optional(z.string()),
-    url: z.optional(z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" })),
-    client: z.optional(
-      z.custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`").check(
-        z.refine(
-          (client) => !("isCluster" in client && client.isCluster === true),
-          "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots",
-        ),
-        z.refine(
-          (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
-          "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",
+const schema = lazily(() =>
+  z
+    .strictObject({
+      host: z.optional(nonEmpty),
+      port: z.optional(z.int().check(z.gte(1), z.lte(65_535))),
+      db: z.optional(z.int().check(z.gte(0))),
+      username: z.optional(z.string()),
+      password: z.optional(z.string()),
+      url: z.optional(z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" })),
+      client: z.optional(
+        z.custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`").check(
+          z.refine(
+            (client) => !("isCluster" in client && client.isCluster === true),
+            "a Cluster cannot be used: mailboxes and their bookkeeping lie in different slots",
+          ),
+          z.refine(
+            (client) => !(client as { options?: { keyPrefix?: string } }).options?.keyPrefix,
+            "the client must not have a `keyPrefix`; use `defaultPrefix` of the cache",
+          ),
         ),
       ),
-    ),
-    defaultPrefix: z.optional(z.string()),
-    defaultSuffix: z.optional(z.string()),
-  })
-  .check(({ value: options, issues }) => {
-    const server = (["host", "port", "db", "username", "password"] as const).filter((name) => options[name] !== undefined);
-    const whole = (["client", "url"] as const).filter((name) => options[name] !== undefined);
-    if (whole.length + Math.min(server.length, 1) <= 1) return;
-    issues.push({ code: "custom", message: `name the server once, not by ${[...whole, ...server].join(" and ")}`, input: options });
-  });
+      defaultPrefix: z.optional(z.string()),
+      defaultSuffix: z.optional(z.string()),
+    })
+    .check(({ value: options, issues }) => {
+      const server = (["host", "port", "db", "username", "password"] as const).filter((name) => options[name] !== undefined);
+      const whole = (["client", "url"] as const).filter((name) => options[name] !== undefined);
+      if (whole.length + Math.min(server.length, 1) <= 1) return;
+      issues.push({ code: "custom", message: `name the server once, not by ${[...whole, ...server].join(" and ")}`, input: options });
+    }),
+);
 
-export type RedisSettings = z.infer<typeof schema>;
+export type RedisSettings = z.infer<ReturnType<typeof schema>>;
 
 /** @throws AsimovError `invalid-options`; the message holds no value of an option */
 export function parseRedisOptions(options: unknown): RedisSettings {
-  return parseOptions(schema, options, "RedisCache options");
+  return parseOptions(schema(), options, "RedisCache options");
 }

@@ -1,6 +1,7 @@
 /** What is told of a thrown value besides its message: plain data, with secrets masked and sizes cut. */
 import { asimovErrorOf, messageOf, nameOf } from "./errors.ts";
 import { ACTOR_MARK } from "./json.ts";
+import { lazily } from "./lazily.ts";
 import { type Entry, redactor } from "./redact.ts";
 import { maskStart } from "./secrets.ts";
 
@@ -27,14 +28,14 @@ const MAX_CAUSES = 5;
 const MAX_PROPERTIES = 100;
 
 const LIMITS = { maxDepth: 6, maxEntries: 50, maxStringLength: 2_000, maxValues: 500 };
-const redacted = redactor(LIMITS, heldEntries);
+const redacted = lazily(() => redactor(LIMITS, heldEntries));
 /** A report is kept in snapshots and goes to mailboxes: what looks like an actor in it would be refused there. */
 const withoutActors = (_key: string, value: unknown): unknown =>
   typeof value === "object" && value !== null && Object.hasOwn(value, ACTOR_MARK) ? "[actor]" : value;
 /** Always JSON. */
-const shown = (value: object): unknown => JSON.parse(JSON.stringify(redacted(value), withoutActors));
+const shown = (value: object): unknown => JSON.parse(JSON.stringify(redacted()(value), withoutActors));
 /** For a message: errors without stacks. */
-const shownBriefly = redactor(LIMITS);
+const shownBriefly = lazily(() => redactor(LIMITS));
 const TOLD_APART: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"]);
 
 /** What `read` gives; a getter of the user's may throw. */
@@ -105,4 +106,4 @@ export function errorDetailsOf(thrown: unknown, depth = 0): ErrorDetails {
 const causeOf = (cause: unknown, depth: number): ErrorCause => ({ message: shownMessageOf(cause), ...errorDetailsOf(cause, depth) });
 
 /** The message of anything that was thrown, masked and cut in size; of an object without one, its JSON. Always a string. */
-export const shownMessageOf = (thrown: unknown): string => cut(messageOf(thrown, shownBriefly), MAX_MESSAGE);
+export const shownMessageOf = (thrown: unknown): string => cut(messageOf(thrown, shownBriefly()), MAX_MESSAGE);

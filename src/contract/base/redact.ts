@@ -1,5 +1,6 @@
 /** Copies of values that are safe to show: secrets are masked, sizes are cut, whatever is odd becomes a visible mark. */
 import * as z from "zod/mini";
+import { lazily } from "./lazily.ts";
 import { parseOptions } from "./options.ts";
 import { isSecretUnder, maskStart, REDACTED } from "./secrets.ts";
 
@@ -17,13 +18,15 @@ export interface RedactOptions {
   maskSecrets?: boolean;
 }
 
-const schema = z.strictObject({
-  maxDepth: z._default(z.int().check(z.gte(1), z.lte(64)), 8),
-  maxEntries: z._default(z.int().check(z.gte(2)), 100),
-  maxStringLength: z._default(z.int().check(z.gte(64)), 2_000),
-  maxValues: z._default(z.int().check(z.gte(1)), 5_000),
-  maskSecrets: z._default(z.boolean(), true),
-});
+const schema = lazily(() =>
+  z.strictObject({
+    maxDepth: z._default(z.int().check(z.gte(1), z.lte(64)), 8),
+    maxEntries: z._default(z.int().check(z.gte(2)), 100),
+    maxStringLength: z._default(z.int().check(z.gte(64)), 2_000),
+    maxValues: z._default(z.int().check(z.gte(1)), 5_000),
+    maskSecrets: z._default(z.boolean(), true),
+  }),
+);
 
 /** Room for the mark of a cut string. */
 const MARK_LENGTH = 40;
@@ -66,12 +69,12 @@ function actorMark(object: object): unknown {
 type ErrorEntries = (error: Error) => Iterable<Entry>;
 
 class Redactor {
-  readonly #limits: z.infer<typeof schema>;
+  readonly #limits: z.infer<ReturnType<typeof schema>>;
   readonly #entriesOf: ErrorEntries;
   readonly #ancestors = new Set<object>();
   #left: number;
 
-  constructor(limits: z.infer<typeof schema>, entriesOf: ErrorEntries) {
+  constructor(limits: z.infer<ReturnType<typeof schema>>, entriesOf: ErrorEntries) {
     this.#limits = limits;
     this.#entriesOf = entriesOf;
     this.#left = limits.maxValues;
@@ -184,7 +187,7 @@ class Redactor {
  * @throws AsimovError `invalid-options`
  */
 export function redactor(options: RedactOptions = {}, entriesOf: ErrorEntries = errorEntries): (value: unknown) => unknown {
-  const limits = parseOptions(schema, options, "redact");
+  const limits = parseOptions(schema(), options, "redact");
   return (value) => new Redactor(limits, entriesOf).value(value);
 }
 

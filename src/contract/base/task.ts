@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { brand } from "./brand.ts";
 import { AsimovError } from "./errors.ts";
 import { copyJson, frozenJson } from "./json.ts";
+import { lazily } from "./lazily.ts";
 import { requireName } from "./names.ts";
 import { nonEmpty, parseOptions } from "./options.ts";
 import { TaskStatus } from "./vocabulary.ts";
@@ -28,16 +29,20 @@ export interface TaskEnd {
 const record = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
   message: "expected an object",
 });
-const initSchema = z.strictObject({ type: nonEmpty, objective: z.string(), params: z.optional(record), id: z.optional(nonEmpty) });
-const jsonSchema = z.strictObject({
-  id: nonEmpty,
-  type: nonEmpty,
-  objective: z.string(),
-  params: record,
-  status: z.enum(TaskStatus),
-  result: z.optional(z.unknown()),
-  error: z.optional(z.string()),
-});
+const initSchema = lazily(() =>
+  z.strictObject({ type: nonEmpty, objective: z.string(), params: z.optional(record), id: z.optional(nonEmpty) }),
+);
+const jsonSchema = lazily(() =>
+  z.strictObject({
+    id: nonEmpty,
+    type: nonEmpty,
+    objective: z.string(),
+    params: record,
+    status: z.enum(TaskStatus),
+    result: z.optional(z.unknown()),
+    error: z.optional(z.string()),
+  }),
+);
 
 /** The transitions of the task machine, as a table. */
 const TASK_TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
@@ -94,7 +99,7 @@ export class Task<P = Record<string, unknown>> {
 
   /** @throws AsimovError `invalid-options`, `invalid-name` or `not-json`, naming the property */
   constructor(init: { type: string; objective: string; params?: P; id?: string }) {
-    const { type, objective, params, id } = parseOptions(initSchema, init, "Task");
+    const { type, objective, params, id } = parseOptions(initSchema(), init, "Task");
     this.#id = id === undefined ? undefined : requireName(id, "task");
     // The cache and snapshots have the task as it began: no module may make it another one.
     const fixed = { type, objective, params: frozenJson(params ?? {}, "Task params") };
@@ -135,7 +140,7 @@ export class Task<P = Record<string, unknown>> {
 
   /** @throws AsimovError `invalid-options`, naming what is wrong with the JSON */
   static fromJSON(json: unknown): Task {
-    const { id, type, objective, params, ...end } = parseOptions(jsonSchema, copyJson(json, "Task JSON"), "Task JSON");
+    const { id, type, objective, params, ...end } = parseOptions(jsonSchema(), copyJson(json, "Task JSON"), "Task JSON");
     const task = new Task({ id, type, objective, params });
     task.#status = end.status;
     task.#result = end.result;

@@ -1,5 +1,6 @@
 /** What is said to a model and what it answers: plain JSON, the same for every provider. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 
@@ -60,50 +61,56 @@ export interface ChatMessage {
   modelFamilies?: string[];
 }
 
-const native = z.optional(z.strictObject({ provider: z.string(), model: z.string(), data: z.optional(z.record(z.string(), z.unknown())) }));
-const block = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("text"), text: z.string(), native }),
-  z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()), native }),
-  z
-    .strictObject({
-      type: z.literal("image"),
-      mediaType: z.optional(z.string()),
-      data: z.optional(z.string()),
-      url: z.optional(z.string()),
-    })
-    .check(
-      z.refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {
-        message: "expected mediaType with data, or url",
-      }),
-    ),
+const native = lazily(() =>
+  z.optional(z.strictObject({ provider: z.string(), model: z.string(), data: z.optional(z.record(z.string(), z.unknown())) })),
+);
+const block = lazily(() =>
+  z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("text"), text: z.string(), native: native() }),
+    z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()), native: native() }),
+    z
+      .strictObject({
+        type: z.literal("image"),
+        mediaType: z.optional(z.string()),
+        data: z.optional(z.string()),
+        url: z.optional(z.string()),
+      })
+      .check(
+        z.refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {
+          message: "expected mediaType with data, or url",
+        }),
+      ),
+    z.strictObject({
+      type: z.literal("tool-use"),
+      id: nonEmpty,
+      name: nonEmpty,
+      input: z.unknown(),
+      inputError: z.optional(z.string()),
+      native: native(),
+    }),
+    z.strictObject({ type: z.literal("tool-result"), toolUseId: nonEmpty, content: z.string(), isError: z.optional(z.boolean()) }),
+  ]),
+);
+const messageSchema = lazily(() =>
   z.strictObject({
-    type: z.literal("tool-use"),
-    id: nonEmpty,
-    name: nonEmpty,
-    input: z.unknown(),
-    inputError: z.optional(z.string()),
-    native,
+    role: z.enum(ChatRole),
+    content: z.union([z.string(), z.array(block())]),
+    cacheMarker: z.optional(z.boolean()),
+    modelFamilies: z.optional(z.array(nonEmpty)),
   }),
-  z.strictObject({ type: z.literal("tool-result"), toolUseId: nonEmpty, content: z.string(), isError: z.optional(z.boolean()) }),
-]);
-const messageSchema = z.strictObject({
-  role: z.enum(ChatRole),
-  content: z.union([z.string(), z.array(block)]),
-  cacheMarker: z.optional(z.boolean()),
-  modelFamilies: z.optional(z.array(nonEmpty)),
-});
-const messagesSchema = z.array(messageSchema).check(z.minLength(1, { message: "expected at least one message" }));
+);
+const messagesSchema = lazily(() => z.array(messageSchema()).check(z.minLength(1, { message: "expected at least one message" })));
 
 /** @param from the first that is not known to be right. @throws AsimovError `invalid-options`, naming the place, never the content */
 export function requireMessages(messages: readonly ChatMessage[], from = 0): void {
   const isFaulty = (): boolean => {
     // By index, which also comes to the holes of an array.
-    for (let at = from; at < messages.length; at++) if (!messageSchema.safeParse(messages[at]).success) return true;
+    for (let at = from; at < messages.length; at++) if (!messageSchema().safeParse(messages[at]).success) return true;
     return false;
   };
   if (Array.isArray(messages) && messages.length > 0 && !isFaulty()) return;
   // Now for the words: every fault, with its place in the whole.
-  parseOptions(messagesSchema, messages, "messages");
+  parseOptions(messagesSchema(), messages, "messages");
 }
 
 export function blocksOf({ content }: ChatMessage): readonly ContentBlock[] {

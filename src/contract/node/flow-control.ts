@@ -1,6 +1,7 @@
 /** Flow control: a module that decides, by conditions tried in order, which node runs next. */
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ModuleType } from "#contract/base/vocabulary";
 import { AgentModule, type AgentModuleInit, type ModuleContext, type ModuleResult } from "./module.ts";
@@ -25,19 +26,21 @@ export interface FlowControlConfig {
   cleanupOnDefault?: boolean;
 }
 
-const flowSchema = z.strictObject({
-  decisions: z.array(
-    z.strictObject({
-      nextNode: nonEmpty,
-      condition: z.optional(nonEmpty),
-      conditionVariables: z.optional(z.array(nonEmpty)),
-      cleanupOnJump: z.optional(z.boolean()),
-      metadata: z.optional(z.record(z.string(), z.unknown())),
-    }),
-  ),
-  default: z.optional(nonEmpty),
-  cleanupOnDefault: z.optional(z.boolean()),
-});
+const flowSchema = lazily(() =>
+  z.strictObject({
+    decisions: z.array(
+      z.strictObject({
+        nextNode: nonEmpty,
+        condition: z.optional(nonEmpty),
+        conditionVariables: z.optional(z.array(nonEmpty)),
+        cleanupOnJump: z.optional(z.boolean()),
+        metadata: z.optional(z.record(z.string(), z.unknown())),
+      }),
+    ),
+    default: z.optional(nonEmpty),
+    cleanupOnDefault: z.optional(z.boolean()),
+  }),
+);
 
 /**
  * Jumps by the first decision that holds, else to the default, else not at all.
@@ -51,7 +54,7 @@ export class FlowControlModule extends AgentModule {
   constructor(init: AgentModuleInit & { flowConfig: FlowControlConfig }) {
     const { flowConfig, ...rest } = init;
     super({ type: ModuleType.FLOW_CONTROL, ...rest });
-    this.flowConfig = parseOptions(flowSchema, flowConfig, `Module "${this.name}": flowConfig`) as FlowControlConfig;
+    this.flowConfig = parseOptions(flowSchema(), flowConfig, `Module "${this.name}": flowConfig`) as FlowControlConfig;
   }
 
   override async process(context: ModuleContext): Promise<ModuleResult> {

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { MAX_RESULT_DEPTH, toJsonText } from "#contract/base/json";
+import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
@@ -114,26 +115,30 @@ const plainRecord = z.custom<Record<string, unknown>>((value) => typeof value ==
   message: "expected an object",
 });
 
-export const moduleConfigSchema = z.strictObject({
-  stopOnSuccess: z.optional(z.boolean()),
-  middlewares: z.optional(z.array(middleware)),
-  timeoutMs: z.optional(
-    z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
-      message: "expected milliseconds, at least 1, or Infinity",
-    }),
-  ),
-  context: z.optional(plainRecord),
-});
+export const moduleConfigSchema = lazily(() =>
+  z.strictObject({
+    stopOnSuccess: z.optional(z.boolean()),
+    middlewares: z.optional(z.array(middleware)),
+    timeoutMs: z.optional(
+      z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
+        message: "expected milliseconds, at least 1, or Infinity",
+      }),
+    ),
+    context: z.optional(plainRecord),
+  }),
+);
 
-const moduleSchema = z.strictObject({
-  name: z.unknown(),
-  type: z.optional(z.enum(ModuleType)),
-  config: z.optional(moduleConfigSchema),
-  dependencies: z.optional(z.array(z.string())),
-  inputMailboxes: z.optional(z.array(nonEmpty)),
-  outputMailbox: z.optional(nonEmpty),
-  trace: z.optional(z.boolean()),
-});
+const moduleSchema = lazily(() =>
+  z.strictObject({
+    name: z.unknown(),
+    type: z.optional(z.enum(ModuleType)),
+    config: z.optional(moduleConfigSchema()),
+    dependencies: z.optional(z.array(z.string())),
+    inputMailboxes: z.optional(z.array(nonEmpty)),
+    outputMailbox: z.optional(nonEmpty),
+    trace: z.optional(z.boolean()),
+  }),
+);
 
 /**
  * The base of every module.
@@ -157,7 +162,7 @@ export abstract class AgentModule {
   /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */
   constructor(init: AgentModuleInit) {
     const name = requireName((init as AgentModuleInit | undefined)?.name, "module");
-    const options = parseOptions(moduleSchema, init, `Module "${name}"`);
+    const options = parseOptions(moduleSchema(), init, `Module "${name}"`);
     this.name = name;
     this.type = options.type ?? ModuleType.EXECUTOR;
     this.config = (options.config ?? {}) as ModuleConfig;

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ModuleType, SnapshotControl } from "#contract/base/vocabulary";
@@ -64,41 +65,45 @@ export interface NodeInit {
 const count = z.int().check(z.gte(0));
 const names = z.array(nonEmpty);
 
-const nodeConfigSchema = z.strictObject({
-  parallel: z.optional(z.boolean()),
-  condition: z.optional(nonEmpty),
-  retryOnFailure: z.optional(z.boolean()),
-  maxRetries: z.optional(count),
-  maxVisits: z.optional(count),
-  inputs: z.optional(names),
-  outputs: z.optional(names),
-  backoff: z.optional(
-    z
-      .strictObject({
-        initialMs: z.number().check(z.gte(0)),
-        factor: z.optional(z.number().check(z.gte(1))),
-        maxMs: z.optional(z.number().check(z.gte(0))),
-      })
-      .check(
-        z.refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" }),
-      ),
-  ),
-  maxTotalIterations: z.optional(z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)])),
-});
+const nodeConfigSchema = lazily(() =>
+  z.strictObject({
+    parallel: z.optional(z.boolean()),
+    condition: z.optional(nonEmpty),
+    retryOnFailure: z.optional(z.boolean()),
+    maxRetries: z.optional(count),
+    maxVisits: z.optional(count),
+    inputs: z.optional(names),
+    outputs: z.optional(names),
+    backoff: z.optional(
+      z
+        .strictObject({
+          initialMs: z.number().check(z.gte(0)),
+          factor: z.optional(z.number().check(z.gte(1))),
+          maxMs: z.optional(z.number().check(z.gte(0))),
+        })
+        .check(
+          z.refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" }),
+        ),
+    ),
+    maxTotalIterations: z.optional(z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)])),
+  }),
+);
 
-const nodeSchema = z.strictObject({
-  name: z.unknown(),
-  type: z.optional(z.enum(ModuleType)),
-  modules: z.optional(z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" }))),
-  nodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
-  dependencies: z.optional(z.array(z.string())),
-  nodeConfig: z.optional(nodeConfigSchema),
-  config: z.optional(moduleConfigSchema),
-  snapshot: z.optional(z.enum(SnapshotControl)),
-  inputMailboxes: z.optional(names),
-  outputMailbox: z.optional(nonEmpty),
-  trace: z.optional(z.boolean()),
-});
+const nodeSchema = lazily(() =>
+  z.strictObject({
+    name: z.unknown(),
+    type: z.optional(z.enum(ModuleType)),
+    modules: z.optional(z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" }))),
+    nodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+    dependencies: z.optional(z.array(z.string())),
+    nodeConfig: z.optional(nodeConfigSchema()),
+    config: z.optional(moduleConfigSchema()),
+    snapshot: z.optional(z.enum(SnapshotControl)),
+    inputMailboxes: z.optional(names),
+    outputMailbox: z.optional(nonEmpty),
+    trace: z.optional(z.boolean()),
+  }),
+);
 
 /**
  * One step of the graph.
@@ -123,7 +128,7 @@ export class Node implements NodeLike {
   constructor(init: NodeInit) {
     const name = requireName((init as NodeInit | undefined)?.name, "node");
     const what = `Node "${name}"`;
-    const options = parseOptions(nodeSchema, init, what);
+    const options = parseOptions(nodeSchema(), init, what);
     const hasNodes = options.nodes !== undefined && options.nodes.length > 0;
     const type = options.type ?? (hasNodes ? ModuleType.SUBGRAPH : ModuleType.EXECUTOR);
     if ((type === ModuleType.SUBGRAPH) !== hasNodes || (hasNodes && (options.modules?.length ?? 0) > 0)) {
@@ -152,7 +157,7 @@ export class Node implements NodeLike {
 brand(Node, "Node");
 
 /** Refuses what would have no effect. @throws AsimovError `invalid-options` */
-function requireEffect(what: string, type: ModuleType, { nodeConfig, config }: z.infer<typeof nodeSchema>): void {
+function requireEffect(what: string, type: ModuleType, { nodeConfig, config }: z.infer<ReturnType<typeof nodeSchema>>): void {
   const isGraph = type === ModuleType.SUBGRAPH;
   const idle = [
     ...(isGraph && nodeConfig?.parallel === true ? ["nodeConfig.parallel (nodes run at once where their dependencies let them)"] : []),

@@ -1,6 +1,7 @@
 /** What one run may spend on models: calls are booked before they are made, so that a limit is never found out too late. */
 import * as z from "zod/mini";
 import { NonRetryableError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import type { CallEstimate } from "#contract/chat/call-scope";
 import { totalTokens, type Usage } from "#contract/chat/usage";
 
@@ -16,13 +17,15 @@ export interface Budget {
 
 const count = z.int({ message: "expected a whole number, at least 1" }).check(z.gte(1, { message: "expected a whole number, at least 1" }));
 
-export const budgetSchema = z.strictObject({
-  maxTokens: z.optional(count),
-  maxCalls: z.optional(count),
-  maxCost: z.optional(
-    z.number({ message: "expected dollars, more than 0" }).check(z.positive({ message: "expected dollars, more than 0" })),
-  ),
-});
+export const budgetSchema = lazily(() =>
+  z.strictObject({
+    maxTokens: z.optional(count),
+    maxCalls: z.optional(count),
+    maxCost: z.optional(
+      z.number({ message: "expected dollars, more than 0" }).check(z.positive({ message: "expected dollars, more than 0" })),
+    ),
+  }),
+);
 
 export interface Spending {
   calls: number;

@@ -1,5 +1,6 @@
 /** What an Anthropic client is made with. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
@@ -27,31 +28,33 @@ export interface AnthropicClientOptions extends ClientOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const schema = z
-  .strictObject({
-    ...clientShape,
-    model: nonEmpty,
-    apiKey: z.optional(nonEmpty),
-    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
-    client: z.optional(
-      z.custom<AnthropicClientLike>(
-        (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),
-        {
-          message: "expected a client of @anthropic-ai/sdk: an object with messages.create",
-        },
+const schema = lazily(() =>
+  z
+    .strictObject({
+      ...clientShape(),
+      model: nonEmpty,
+      apiKey: z.optional(nonEmpty),
+      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+      client: z.optional(
+        z.custom<AnthropicClientLike>(
+          (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),
+          {
+            message: "expected a client of @anthropic-ai/sdk: an object with messages.create",
+          },
+        ),
       ),
+    })
+    .check(
+      z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+        message: "client comes with its own apiKey and baseURL; give either client or those",
+      }),
     ),
-  })
-  .check(
-    z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
-      message: "client comes with its own apiKey and baseURL; give either client or those",
-    }),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function parseAnthropicOptions(options: AnthropicClientOptions): AnthropicClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodMiniType<AnthropicClientOptions>, options, "AnthropicInferenceClient");
+  parseOptions(schema() as unknown as z.ZodMiniType<AnthropicClientOptions>, options, "AnthropicInferenceClient");
   return options;
 }

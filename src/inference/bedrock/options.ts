@@ -1,5 +1,6 @@
 /** What a Bedrock client is made with. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
@@ -39,46 +40,48 @@ export interface BedrockClientOptions extends ClientOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const schema = z
-  .strictObject({
-    ...clientShape,
-    model: nonEmpty,
-    region: z.optional(nonEmpty),
-    credentials: z.optional(
-      z.union([
-        z.custom<() => Promise<BedrockCredentials>>(isFunction),
-        // The SDK's own credentials carry more, such as where they are from.
-        z.looseObject({
-          accessKeyId: nonEmpty,
-          secretAccessKey: nonEmpty,
-          sessionToken: z.optional(nonEmpty),
-          expiration: z.optional(z.date()),
+const schema = lazily(() =>
+  z
+    .strictObject({
+      ...clientShape(),
+      model: nonEmpty,
+      region: z.optional(nonEmpty),
+      credentials: z.optional(
+        z.union([
+          z.custom<() => Promise<BedrockCredentials>>(isFunction),
+          // The SDK's own credentials carry more, such as where they are from.
+          z.looseObject({
+            accessKeyId: nonEmpty,
+            secretAccessKey: nonEmpty,
+            sessionToken: z.optional(nonEmpty),
+            expiration: z.optional(z.date()),
+          }),
+        ]),
+      ),
+      apiKey: z.optional(nonEmpty),
+      endpoint: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      client: z.optional(
+        z.custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {
+          message: "expected a client of @aws-sdk/client-bedrock-runtime: an object with a method send",
         }),
-      ]),
-    ),
-    apiKey: z.optional(nonEmpty),
-    endpoint: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-    client: z.optional(
-      z.custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {
-        message: "expected a client of @aws-sdk/client-bedrock-runtime: an object with a method send",
+      ),
+    })
+    .check(
+      z.refine(
+        ({ client, region, credentials, apiKey, endpoint }) => client === undefined || !(region ?? credentials ?? apiKey ?? endpoint),
+        {
+          message: "client comes with its own region, credentials, apiKey and endpoint; give either client or those",
+        },
+      ),
+      z.refine(({ credentials, apiKey }) => credentials === undefined || apiKey === undefined, {
+        message: "give either credentials or apiKey",
       }),
     ),
-  })
-  .check(
-    z.refine(
-      ({ client, region, credentials, apiKey, endpoint }) => client === undefined || !(region ?? credentials ?? apiKey ?? endpoint),
-      {
-        message: "client comes with its own region, credentials, apiKey and endpoint; give either client or those",
-      },
-    ),
-    z.refine(({ credentials, apiKey }) => credentials === undefined || apiKey === undefined, {
-      message: "give either credentials or apiKey",
-    }),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function parseBedrockOptions(options: BedrockClientOptions): BedrockClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodMiniType<BedrockClientOptions>, options, "BedrockInferenceClient");
+  parseOptions(schema() as unknown as z.ZodMiniType<BedrockClientOptions>, options, "BedrockInferenceClient");
   return options;
 }

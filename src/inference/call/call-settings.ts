@@ -1,5 +1,6 @@
 /** What a client is made with, as users write it and as its calls read it. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { clockSchema } from "#contract/base/options";
 import type { Services } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
@@ -62,10 +63,10 @@ const limit = z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INF
 });
 
 /** To be spread into a provider's own `z.strictObject({ ...clientShape, apiKey: … })`. */
-export const clientShape = {
+export const clientShape = lazily(() => ({
   maxTokens: z.optional(z.int().check(z.gte(1))),
   thinking: z.optional(z.custom<Thinking>((value) => typeof value === "boolean" || (typeof value === "object" && value !== null))),
-  retry: z.optional(retrySchema),
+  retry: z.optional(retrySchema()),
   limits: z.optional(
     z.strictObject({
       requestsPerMinute: z.optional(z.number().check(z.positive())),
@@ -96,7 +97,7 @@ export const clientShape = {
       random: z.optional(z.custom<() => number>(isFunction, { message: "expected a function" })),
     }),
   ),
-};
+}));
 
 /** What the calls of one client share. */
 export interface CallSettings {

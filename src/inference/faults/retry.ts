@@ -1,5 +1,6 @@
 /** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { setLongTimeout } from "#contract/base/long-timer";
 import type { Clock } from "#contract/base/services";
 import type { Fault } from "#contract/chat/wire";
@@ -28,19 +29,21 @@ export function retryPolicyOf({
   return { maxAttempts, initialDelayMs, maxRetryAfterMs, maxDelayMs: maxDelayMs ?? Math.max(30_000, initialDelayMs) };
 }
 
-export const retrySchema = z
-  .strictObject({
-    maxAttempts: z.optional(z.int().check(z.gte(1))),
-    initialDelayMs: z.optional(z.number().check(z.gte(0))),
-    maxDelayMs: z.optional(z.number().check(z.gte(0))),
-    maxRetryAfterMs: z.optional(z.number().check(z.gte(0))),
-  })
-  .check(
-    z.refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {
-      path: ["maxDelayMs"],
-      message: "expected at least initialDelayMs",
-    }),
-  );
+export const retrySchema = lazily(() =>
+  z
+    .strictObject({
+      maxAttempts: z.optional(z.int().check(z.gte(1))),
+      initialDelayMs: z.optional(z.number().check(z.gte(0))),
+      maxDelayMs: z.optional(z.number().check(z.gte(0))),
+      maxRetryAfterMs: z.optional(z.number().check(z.gte(0))),
+    })
+    .check(
+      z.refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {
+        path: ["maxDelayMs"],
+        message: "expected at least initialDelayMs",
+      }),
+    ),
+);
 
 /**
  * @param failedAttempts at least 1

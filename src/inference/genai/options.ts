@@ -1,5 +1,6 @@
 /** What a client on Google's Gen AI SDK is made with. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
@@ -32,45 +33,47 @@ export interface GoogleGenAIClientOptions extends ClientOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const schema = z
-  .strictObject({
-    ...clientShape,
-    model: nonEmpty,
-    apiKey: z.optional(nonEmpty),
-    project: z.optional(nonEmpty),
-    location: z.optional(nonEmpty),
-    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
-    googleAuthOptions: z.optional(
-      z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
-    ),
-    client: z.optional(
-      z.custom<GoogleGenAIClientLike>(
-        (value) => {
-          const { models } = (value ?? {}) as Partial<GoogleGenAIClientLike>;
-          return isFunction(models?.generateContent) && isFunction(models?.generateContentStream);
-        },
-        { message: "expected a client of @google/genai: an object with models.generateContent and models.generateContentStream" },
+const schema = lazily(() =>
+  z
+    .strictObject({
+      ...clientShape(),
+      model: nonEmpty,
+      apiKey: z.optional(nonEmpty),
+      project: z.optional(nonEmpty),
+      location: z.optional(nonEmpty),
+      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+      googleAuthOptions: z.optional(
+        z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
       ),
+      client: z.optional(
+        z.custom<GoogleGenAIClientLike>(
+          (value) => {
+            const { models } = (value ?? {}) as Partial<GoogleGenAIClientLike>;
+            return isFunction(models?.generateContent) && isFunction(models?.generateContentStream);
+          },
+          { message: "expected a client of @google/genai: an object with models.generateContent and models.generateContentStream" },
+        ),
+      ),
+    })
+    .check(
+      z.refine(
+        ({ client, apiKey, project, location, baseURL, googleAuthOptions }) =>
+          client === undefined || (apiKey ?? project ?? location ?? baseURL ?? googleAuthOptions) === undefined,
+        { message: "client comes with its own apiKey, project, location, baseURL and googleAuthOptions; give either client or those" },
+      ),
+      z.refine(({ location, project, client }) => location === undefined || project !== undefined || client !== undefined, {
+        message: "location is of Vertex AI; give project too",
+      }),
+      z.refine(({ apiKey, project }) => apiKey === undefined || project === undefined, {
+        message: "apiKey is of the Gemini API, project of Vertex AI; give either",
+      }),
     ),
-  })
-  .check(
-    z.refine(
-      ({ client, apiKey, project, location, baseURL, googleAuthOptions }) =>
-        client === undefined || (apiKey ?? project ?? location ?? baseURL ?? googleAuthOptions) === undefined,
-      { message: "client comes with its own apiKey, project, location, baseURL and googleAuthOptions; give either client or those" },
-    ),
-    z.refine(({ location, project, client }) => location === undefined || project !== undefined || client !== undefined, {
-      message: "location is of Vertex AI; give project too",
-    }),
-    z.refine(({ apiKey, project }) => apiKey === undefined || project === undefined, {
-      message: "apiKey is of the Gemini API, project of Vertex AI; give either",
-    }),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function parseGenAIOptions(options: GoogleGenAIClientOptions): GoogleGenAIClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodMiniType<GoogleGenAIClientOptions>, options, "GoogleGenAIInferenceClient");
+  parseOptions(schema() as unknown as z.ZodMiniType<GoogleGenAIClientOptions>, options, "GoogleGenAIInferenceClient");
   return options;
 }

@@ -1,5 +1,6 @@
 /** What an OpenAI client is made with, and what follows from where it goes. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
@@ -48,38 +49,40 @@ function isClient(value: unknown): boolean {
   return isFunction(chat?.completions?.create) && isFunction(responses?.create);
 }
 
-const schema = z
-  .strictObject({
-    ...clientShape,
-    model: nonEmpty,
-    apiKey: z.optional(nonEmpty),
-    baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-    api: z.optional(z.enum(["responses", "chat"])),
-    fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
-    client: z.optional(
-      z.custom<OpenAIClientLike>(isClient, {
-        message: "expected a client of openai: an object with chat.completions.create and responses.create",
+const schema = lazily(() =>
+  z
+    .strictObject({
+      ...clientShape(),
+      model: nonEmpty,
+      apiKey: z.optional(nonEmpty),
+      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      api: z.optional(z.enum(["responses", "chat"])),
+      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+      client: z.optional(
+        z.custom<OpenAIClientLike>(isClient, {
+          message: "expected a client of openai: an object with chat.completions.create and responses.create",
+        }),
+      ),
+      provider: z.optional(nonEmpty),
+      compatibility: z.optional(
+        z.strictObject({
+          finishReason: z.optional(z.boolean()),
+          maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
+          developerRole: z.optional(z.boolean()),
+        }),
+      ),
+    })
+    .check(
+      z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
+        message: "client comes with its own apiKey and baseURL; give either client or those",
       }),
     ),
-    provider: z.optional(nonEmpty),
-    compatibility: z.optional(
-      z.strictObject({
-        finishReason: z.optional(z.boolean()),
-        maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
-        developerRole: z.optional(z.boolean()),
-      }),
-    ),
-  })
-  .check(
-    z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
-      message: "client comes with its own apiKey and baseURL; give either client or those",
-    }),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function parseOpenAIOptions(options: OpenAIClientOptions): OpenAIClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodMiniType<OpenAIClientOptions>, options, "OpenAIInferenceClient");
+  parseOptions(schema() as unknown as z.ZodMiniType<OpenAIClientOptions>, options, "OpenAIInferenceClient");
   return options;
 }
 

@@ -1,6 +1,7 @@
 /** What is asked of a model becomes a request that the model can take; what it cannot do becomes a warning or an error, never silence. */
 import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
@@ -32,23 +33,25 @@ export interface PreparedRequest {
   output?: CompiledSchema;
 }
 
-const thinkingSchema = z.union([
-  z.boolean(),
-  z.strictObject({
-    effort: z.optional(z.enum(["minimal", "low", "medium", "high", "max"])),
-    budgetTokens: z.optional(z.int().check(z.gte(1_024))),
-    display: z.optional(z.enum(["summarized", "omitted"])),
-  }),
-]);
+const thinkingSchema = lazily(() =>
+  z.union([
+    z.boolean(),
+    z.strictObject({
+      effort: z.optional(z.enum(["minimal", "low", "medium", "high", "max"])),
+      budgetTokens: z.optional(z.int().check(z.gte(1_024))),
+      display: z.optional(z.enum(["summarized", "omitted"])),
+    }),
+  ]),
+);
 
-const generateShape = {
+const generateShape = lazily(() => ({
   maxTokens: z.optional(z.int().check(z.gte(1))),
   temperature: z.optional(z.number().check(z.gte(0), z.lte(2))),
   topP: z.optional(z.number().check(z.gte(0), z.lte(1))),
   stopSequences: z.optional(z.array(nonEmpty)),
   tools: z.optional(toolsSchema),
   toolChoice: z.optional(z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: nonEmpty })])),
-  thinking: z.optional(thinkingSchema),
+  thinking: z.optional(thinkingSchema()),
   output: z.optional(
     z.custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
       message: "expected zod, a Standard Schema or JSON Schema",
@@ -57,8 +60,8 @@ const generateShape = {
   signal: z.optional(signalSchema),
   idleTimeoutMs: z.optional(z.number().check(z.gte(1))),
   caching: z.optional(z.enum(["auto", "manual"])),
-};
-const optionsSchema = z.strictObject(generateShape);
+}));
+const optionsSchema = lazily(() => z.strictObject(generateShape()));
 
 const compiled = new WeakMap<object, CompiledSchema>();
 
@@ -98,7 +101,7 @@ function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
 /** @throws AsimovError `invalid-options`, `invalid-schema`; FinalInferenceError `unsupported` */
 export function prepareRequest(given: readonly ChatMessage[], options: GenerateOptions, about: RequestAbout): PreparedRequest {
   const { system, messages, asked: askedMarkers, lacksImages, tokens, toolUseIds } = about.conversation.read(given);
-  const asked = parseOptions(optionsSchema, options, "generate") as GenerateOptions;
+  const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
   const { model, capabilities, defaults } = about;
   const { tools = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
   requireTools(tools, toolChoice);

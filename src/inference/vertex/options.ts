@@ -1,5 +1,6 @@
 /** What a client on the Vertex AI SDK is made with. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape } from "#inference/call/call-settings";
 
@@ -28,39 +29,41 @@ export interface VertexClientOptions extends ClientOptions {
   client?: VertexClientLike;
 }
 
-const schema = z
-  .strictObject({
-    ...clientShape,
-    model: nonEmpty,
-    project: z.optional(nonEmpty),
-    location: z.optional(nonEmpty),
-    apiEndpoint: z.optional(
-      z
-        .string()
-        .check(
-          z.regex(/^[\w.-]+(?::\d+)?$/, { message: 'expected a host, such as "us-central1-aiplatform.googleapis.com", without https://' }),
+const schema = lazily(() =>
+  z
+    .strictObject({
+      ...clientShape(),
+      model: nonEmpty,
+      project: z.optional(nonEmpty),
+      location: z.optional(nonEmpty),
+      apiEndpoint: z.optional(
+        z.string().check(
+          z.regex(/^[\w.-]+(?::\d+)?$/, {
+            message: 'expected a host, such as "us-central1-aiplatform.googleapis.com", without https://',
+          }),
         ),
+      ),
+      googleAuthOptions: z.optional(
+        z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
+      ),
+      client: z.optional(
+        z.custom<VertexClientLike>((value) => typeof (value as VertexClientLike | null | undefined)?.getGenerativeModel === "function", {
+          message: "expected a client of @google-cloud/vertexai: an object with getGenerativeModel",
+        }),
+      ),
+    })
+    .check(
+      z.refine(
+        ({ client, project, location, apiEndpoint, googleAuthOptions }) =>
+          client === undefined || (project ?? location ?? apiEndpoint ?? googleAuthOptions) === undefined,
+        { message: "client comes with its own project, location, apiEndpoint and googleAuthOptions; give either client or those" },
+      ),
     ),
-    googleAuthOptions: z.optional(
-      z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
-    ),
-    client: z.optional(
-      z.custom<VertexClientLike>((value) => typeof (value as VertexClientLike | null | undefined)?.getGenerativeModel === "function", {
-        message: "expected a client of @google-cloud/vertexai: an object with getGenerativeModel",
-      }),
-    ),
-  })
-  .check(
-    z.refine(
-      ({ client, project, location, apiEndpoint, googleAuthOptions }) =>
-        client === undefined || (project ?? location ?? apiEndpoint ?? googleAuthOptions) === undefined,
-      { message: "client comes with its own project, location, apiEndpoint and googleAuthOptions; give either client or those" },
-    ),
-  );
+);
 
 /** @throws AsimovError `invalid-options` */
 export function parseVertexOptions(options: VertexClientOptions): VertexClientOptions {
   // A ready-made client keeps its prototype: what was checked is what was given.
-  parseOptions(schema as unknown as z.ZodMiniType<VertexClientOptions>, options, "VertexInferenceClient");
+  parseOptions(schema() as unknown as z.ZodMiniType<VertexClientOptions>, options, "VertexInferenceClient");
   return options;
 }

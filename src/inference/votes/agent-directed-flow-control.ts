@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError } from "#contract/base/errors";
+import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Generation } from "#contract/chat/generation";
@@ -46,14 +47,16 @@ const voter = z.custom<Voter>(
     typeof (value as { client?: VotingClient } | null)?.client?.generate === "function",
   { message: "expected a client, { client }, or a function" },
 );
-const voteSchema = z.strictObject({
-  voters: z.array(voter).check(z.minLength(1, { message: "expected at least one voter" })),
-  instructions: z.optional(z.string()),
-  examples: z.optional(z.array(z.strictObject({ situation: z.string(), decision: z.string(), reason: z.optional(z.string()) }))),
-  historyKey: z.optional(nonEmpty),
-  quorum: z.optional(z.int().check(z.gte(1))),
-  tieBreak: z.optional(z.enum(["first", "default"])),
-});
+const voteSchema = lazily(() =>
+  z.strictObject({
+    voters: z.array(voter).check(z.minLength(1, { message: "expected at least one voter" })),
+    instructions: z.optional(z.string()),
+    examples: z.optional(z.array(z.strictObject({ situation: z.string(), decision: z.string(), reason: z.optional(z.string()) }))),
+    historyKey: z.optional(nonEmpty),
+    quorum: z.optional(z.int().check(z.gte(1))),
+    tieBreak: z.optional(z.enum(["first", "default"])),
+  }),
+);
 
 /**
  * Its result holds every ballot and the tally: `ballots`, `tally`.
@@ -78,7 +81,7 @@ export class AgentDirectedFlowControl extends FlowControlModule {
     super(init);
     const given = { voters, instructions, examples, historyKey, quorum, tieBreak };
     const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    const options = parseOptions(voteSchema, known, `Module "${this.name}"`);
+    const options = parseOptions(voteSchema(), known, `Module "${this.name}"`);
     if ((options.quorum ?? 1) > options.voters.length) {
       throw new AsimovError(
         `Module "${this.name}": quorum: expected at most ${options.voters.length}, the number of voters; got ${options.quorum}.`,

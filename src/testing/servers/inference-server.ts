@@ -1,5 +1,6 @@
 /** A server on loopback that answers a provider's SDK from a script, in the provider's own wire format. */
 import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { Script } from "#testing/script";
 import { ScriptReader } from "#testing/script-reader";
@@ -47,10 +48,12 @@ export interface InferenceServer {
   close(): Promise<void>;
 }
 
-const optionsSchema = z.strictObject({
-  port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
-  bytesPerWrite: z.optional(z.int().check(z.gte(1))),
-});
+const optionsSchema = lazily(() =>
+  z.strictObject({
+    port: z.optional(z.int().check(z.gte(0), z.lte(65_535))),
+    bytesPerWrite: z.optional(z.int().check(z.gte(1))),
+  }),
+);
 const formatSchema = z.enum(Object.keys(FORMATS) as [InferenceServerFormat, ...InferenceServerFormat[]]);
 
 /**
@@ -71,7 +74,7 @@ export async function startInferenceServer(
   options: InferenceServerOptions = {},
 ): Promise<InferenceServer> {
   const wire: WireFormat = FORMATS[parseOptions(formatSchema, format, "format")];
-  const { port, bytesPerWrite } = parseOptions(optionsSchema, options, "startInferenceServer");
+  const { port, bytesPerWrite } = parseOptions(optionsSchema(), options, "startInferenceServer");
   const reader = new ScriptReader(script);
   const requests: ServedRequest[] = [];
   const connections = await listen(port ?? 0, (incoming, response) => {

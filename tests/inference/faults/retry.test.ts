@@ -49,7 +49,7 @@ describe("delay before a retry", () => {
 
 describe("retry policy", () => {
   it("refuses what makes no sense, by name", () => {
-    const parse = (policy: unknown) => () => parseOptions(retrySchema, policy, "retry");
+    const parse = (policy: unknown) => () => parseOptions(retrySchema(), policy, "retry");
     expect(parse(retryPolicyOf())).not.toThrow();
     expect(parse({ maxAttempts: 0 })).toThrow(/retry: maxAttempts/);
     expect(parse({ maxDelayMs: -1 })).toThrow(/maxDelayMs/);
@@ -60,13 +60,13 @@ describe("retry policy", () => {
   it("never waits less at first than it says", () => {
     for (const initialDelayMs of [0, 500, 60_000]) {
       const policy = { initialDelayMs };
-      expect(parseOptions(retrySchema, policy, "retry")).toEqual(policy);
+      expect(parseOptions(retrySchema(), policy, "retry")).toEqual(policy);
       expect(delayBeforeRetry(1, policy, undefined, () => 1)).toBe(initialDelayMs);
       expect(delayBeforeRetry(5000, policy, undefined, () => 1)).toBe(initialDelayMs === 0 ? 0 : Math.max(30_000, initialDelayMs));
     }
     // The default of the one gives way to the other.
     expect(delayBeforeRetry(1, { maxDelayMs: 100 }, undefined, () => 1)).toBe(100);
-    expect(() => parseOptions(retrySchema, { maxDelayMs: 100 }, "retry")).not.toThrow();
+    expect(() => parseOptions(retrySchema(), { maxDelayMs: 100 }, "retry")).not.toThrow();
   });
 });
 
