@@ -2,10 +2,10 @@
  * Writes the JavaScript that Node loads: a few files in place of some three hundred, with what is used of `zod/mini` within them. To find
  * and read many files is most of what an import costs, and all of zod would be most of the rest.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
+import { type Plugin, rolldown } from "rolldown";
 import manifest from "../package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,6 +32,15 @@ const entries = Object.fromEntries(
   ),
 );
 
+/** Of what others wrote no source is published: their frames stay those of the bundle. */
+const unmapped: Plugin = {
+  name: "unmapped",
+  load: {
+    filter: { id: /\/node_modules\// },
+    handler: async (id) => ({ code: await readFile(id, "utf8"), map: { mappings: "" } }),
+  },
+};
+
 async function bundleForNode(folder: string): Promise<void> {
   const bundle = await rolldown({
     cwd: root,
@@ -42,29 +51,25 @@ async function bundleForNode(folder: string): Promise<void> {
     transform: { target: "node22.13" },
     treeshake: { moduleSideEffects: false },
     preserveEntrySignatures: "allow-extension",
+    plugins: [unmapped],
   });
-  const { output } = await bundle.write({
+  await bundle.write({
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
     minifyInternalExports: false,
     keepNames: true,
+    comments: { annotation: true, legal: true, jsdoc: false },
     sourcemap: true,
+    // They are published beside it.
+    sourcemapExcludeSources: true,
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: CHUNKS.map((chunk, at) => ({ ...chunk, priority: CHUNKS.length - at })),
     },
   });
   await bundle.close();
-  for (const { fileName } of output) if (fileName.endsWith(".map")) await trim(join(folder, fileName));
-}
-
-/** Of our own sources, which are published beside it, a map holds the names alone. */
-async function trim(file: string): Promise<void> {
-  const map = JSON.parse(await readFile(file, "utf8")) as { sources: string[]; sourcesContent: (string | null)[] };
-  map.sourcesContent = map.sources.map((source, at) => (source.includes("node_modules/") ? (map.sourcesContent[at] ?? null) : null));
-  await writeFile(file, JSON.stringify(map));
 }
 
 const [, , folder] = process.argv;

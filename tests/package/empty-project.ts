@@ -24,7 +24,7 @@ describe("package in an empty project", () => {
     const files = await readdir(join(project, "node_modules", manifest.name), { recursive: true });
     expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "docs/design.md", "examples/demo.ts"]));
     const code = files.filter((file) => !file.startsWith("docs/"));
-    expect(code.filter((file) => /test|bench|\.tsbuildinfo/.test(file.replace(/(?:src|dist\/src)\/testing/, "")))).toEqual([]);
+    expect(code.filter((file) => /test|bench|\.tsbuildinfo/.test(file.replace(/(?:src|dist\/(?:src|node))\/testing/, "")))).toEqual([]);
   });
 
   it.each(ENTRIES)("imports %s", async (entry) => {
@@ -59,10 +59,9 @@ describe("package in an empty project", () => {
     expect(outcome).toEqual({ status: "COMPLETE", written: 4 });
   });
 
-  it("loads no client library, no Lua engine and no built-in module with the core", async () => {
-    const loaded = (await runModule(
-      "loaded",
-      `import { registerHooks } from "node:module";
+  /** What an import loads: each module, and the one that asked for it. */
+  async function loadedBy(source: string): Promise<{ url: string; from: string }[]> {
+    const hooks = `import { registerHooks } from "node:module";
       const loaded = [];
       registerHooks({
         resolve(specifier, context, next) {
@@ -70,14 +69,55 @@ describe("package in an empty project", () => {
           loaded.push({ url: found.url, from: context.parentURL });
           return found;
         },
-      });
-      await import("asimov-agents");
-      console.log(JSON.stringify(loaded));`,
-    )) as { url: string; from: string }[];
+      });`;
+    return (await runModule("loaded", `${hooks}\n${source}\nconsole.log(JSON.stringify(loaded));`)) as { url: string; from: string }[];
+  }
+
+  it("loads few files with the core: no zod, no client library, no Lua engine and no built-in module", async () => {
+    const loaded = await loadedBy('await import("asimov-agents");');
     const urls = loaded.map(({ url }) => url);
-    expect(urls.some((url) => url.includes("/asimov-agents/dist/src/index.js"))).toBe(true);
-    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai)/.test(url))).toEqual([]);
+    expect(urls.some((url) => url.includes("/asimov-agents/dist/node/index.js"))).toBe(true);
+    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai|zod|@opentelemetry)/.test(url))).toEqual([]);
     expect(loaded.filter(({ url, from }) => url.startsWith("node:") && from.includes("/asimov-agents/"))).toEqual([]);
+    expect(new Set(urls.filter((url) => url.includes("/asimov-agents/"))).size).toBeLessThan(6);
+  });
+
+  it("loads each part of itself once, whatever entries are imported, and what is late beside them", async () => {
+    const importing = ENTRIES.map((entry) => `await import("${entry}");`).join("\n");
+    const using = `const { Agent, defineModule, defineTool, Node, Task } = await import("asimov-agents");
+      const modules = [defineModule({ name: "work", process: async () => ({ status: "success" }) })];
+      const agent = new Agent({ nodes: [new Node({ name: "work", modules, nodeConfig: { condition: "true" } })] });
+      await agent.runTask(new Task({ type: "demo", objective: "Load" }));
+      await defineTool({ name: "tool", description: "", input: { type: "object" }, run: () => null }).check({});`;
+    const ours = (await loadedBy(`${importing}\n${using}`)).flatMap(({ url }) => /\/asimov-agents\/dist\/(.*)$/.exec(url)?.[1] ?? []);
+    const late = new Set(ours.filter((path) => !path.startsWith("node/")));
+    expect([...late].sort()).toEqual([
+      "src/condition/engine-module.js",
+      "src/condition/engine-text.js",
+      "src/contract/chat/json-schema.js",
+    ]);
+  });
+
+  it("keeps the names of classes and functions", async () => {
+    const renamed = await runModule(
+      "names",
+      `const found = [];
+      for (const entry of ${JSON.stringify(ENTRIES)}) {
+        for (const [name, value] of Object.entries(await import(entry))) {
+          if (typeof value === "function" && value.name !== name) found.push([entry, name, value.name]);
+        }
+      }
+      console.log(JSON.stringify(found));`,
+    );
+    expect(renamed).toEqual([]);
+  });
+
+  it("maps what it throws to its sources, which it holds", async () => {
+    const source = `try { new (await import("asimov-agents")).Task({}); } catch ({ stack }) { console.log(JSON.stringify(stack)); }`;
+    const stack = await runModule("mapped", source, ["--enable-source-maps"]);
+    const [, file] = /\((\S+\/asimov-agents\/src\/contract\/base\/options\.ts):\d+/.exec(stack as string) ?? [];
+    expect(file).toBeDefined();
+    expect((await stat(file as string)).isFile()).toBe(true);
   });
 
   it.each([

@@ -57,7 +57,7 @@ export async function installPackage(): Promise<void> {
   // Packing builds: in a copy, so that it does not change what others read meanwhile.
   const copy = join(workspace, "copy");
   await mkdir(copy);
-  const sources = manifest.files.filter((name) => name !== "dist");
+  const sources = manifest.files.filter((name) => name !== "dist" && !name.startsWith("!"));
   const packed = ["package.json", "tsconfig.json", "tsconfig.build.json", "build", ...sources];
   await Promise.all(packed.map((name) => cp(join(ROOT, name), join(copy, name), { recursive: true })));
   await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"), "junction");
