@@ -3,7 +3,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
-import { build as esbuild } from "esbuild";
+import { type BuildOptions, build as esbuild } from "esbuild";
 import { rollup } from "rollup";
 import { build as vite } from "vite";
 import { describe, expect, it } from "vitest";
@@ -15,10 +15,10 @@ import { AWAITING, EXPECTED, PRINTING, programIn } from "./program.ts";
 type Bundle = (entry: string, out: string) => Promise<string>;
 
 const byEsbuild =
-  (format: "esm" | "cjs"): Bundle =>
+  (format: "esm" | "cjs", options: BuildOptions = {}): Bundle =>
   async (entry, out) => {
     const file = join(out, format === "esm" ? "main.mjs" : "main.cjs");
-    await esbuild({ entryPoints: [entry], bundle: true, platform: "node", format, outfile: file, logLevel: "silent" });
+    await esbuild({ entryPoints: [entry], bundle: true, platform: "node", format, outfile: file, logLevel: "silent", ...options });
     return file;
   };
 
@@ -87,6 +87,7 @@ describe("bundles for servers", () => {
   it.each<[string, Bundle, string]>([
     ["esbuild, ESM", byEsbuild("esm"), AWAITING],
     ["esbuild, CJS", byEsbuild("cjs"), PRINTING],
+    ["esbuild, of the files that Node loads", byEsbuild("esm", { conditions: ["node"] }), AWAITING],
     ["Rollup, one file", byRollup(true), PRINTING],
     ["Rollup, chunks", byRollup(false), AWAITING],
     ["webpack, ESM", byWebpack(true), AWAITING],

@@ -98,6 +98,30 @@ describe("package in an empty project", () => {
     ]);
   });
 
+  it("tells and checks schemas of the zod that the user has, with what is noted of them there", async () => {
+    const told = await runModule(
+      "schemas",
+      `import { defineTool } from "asimov-agents";
+      import * as z from "zod";
+      import * as mini from "zod/mini";
+      const run = () => null;
+      const tools = [
+        z.object({ city: z.string().meta({ title: "City" }).describe("Where"), days: z.int().min(1).default(2) }),
+        mini.object({ city: mini.string().check(mini.meta({ title: "City" }), mini.describe("Where")), days: mini._default(mini.int().check(mini.gte(1)), 2) }),
+      ].map((input) => defineTool({ name: "plan", description: "Plans", input, run }));
+      const checks = await Promise.all(tools.flatMap((tool) => [tool.check({ city: "Oslo" }), tool.check({ city: 1 })]));
+      console.log(JSON.stringify({ schemas: tools.map(({ inputSchema }) => inputSchema), checks }));`,
+    );
+    const days = { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 2 };
+    const schema = {
+      type: "object",
+      properties: { city: { type: "string", title: "City", description: "Where" }, days },
+      required: ["city"],
+    };
+    const checks = [{ value: { city: "Oslo", days: 2 } }, { faults: "city: Invalid input: expected string, received number" }];
+    expect(told).toMatchObject({ schemas: [schema, schema], checks: [...checks, ...checks] });
+  });
+
   it("keeps the names of classes and functions", async () => {
     const renamed = await runModule(
       "names",

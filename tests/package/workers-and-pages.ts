@@ -12,15 +12,12 @@ import { plainEnvironment } from "./installed.ts";
 import { EXPECTED, programIn } from "./program.ts";
 
 /** Tells the server what the program reports, and each breach of the page's policy. */
-const TELLING = `import "./without-eval.js";
-import { report } from "./program.js";
+const TELLING = `import { report } from "./program.js";
 const breaches = [];
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => breaches.push(violatedDirective + " " + blockedURI));
 const tell = (told) => fetch("/told", { method: "POST", body: JSON.stringify({ ...told, breaches }) });
 report().then(tell, (error) => tell({ error: String(error), cause: String(error.cause) }));
 `;
-/** zod tries whether it may compile text, which it may not here; a policy that reports has that to report, unless zod is told not to. */
-const WITHOUT_EVAL = 'import { z } from "zod";\nz.config({ jitless: true });\n';
 const PAGE = '<!doctype html><meta charset="utf-8"><title>page</title><script type="module" src="./main.js"></script>\n';
 
 async function toldByPage(folder: string): Promise<unknown> {
@@ -36,13 +33,13 @@ describe("a page in Chromium under default-src 'self' and 'wasm-unsafe-eval'", (
   const expected = { ...EXPECTED, breaches: [] };
 
   it("runs conditions from a bundle of Vite for clients", async () => {
-    const root = await programIn("vite-client", { "main.js": TELLING, "without-eval.js": WITHOUT_EVAL, "index.html": PAGE });
+    const root = await programIn("vite-client", { "main.js": TELLING, "index.html": PAGE });
     await vite({ configFile: false, root, mode: "production", logLevel: "silent", build: { outDir: "out" } });
     expect(await toldByPage(join(root, "out"))).toEqual(expected);
   });
 
   it("runs conditions from a bundle of esbuild, split", async () => {
-    const folder = await programIn("esbuild-page", { "main.js": TELLING, "without-eval.js": WITHOUT_EVAL });
+    const folder = await programIn("esbuild-page", { "main.js": TELLING });
     const outdir = join(folder, "out");
     await esbuild({
       entryPoints: [join(folder, "main.js")],

@@ -1,9 +1,11 @@
 import { FlowControlModule, Node } from "asimov-agents";
-import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import { afterEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import * as mini from "zod/mini";
 import { parseOptions } from "#contract/base/options";
 
-const schema = z.strictObject({ name: z.string().min(1), names: z.array(z.string().min(1)).min(1).optional() });
+const text = mini.string().check(mini.minLength(1));
+const schema = mini.strictObject({ name: text, names: mini.optional(mini.array(text).check(mini.minLength(1))) });
 const faultsOf = (value: unknown): string => {
   try {
     parseOptions(schema, value, "x");
@@ -31,5 +33,21 @@ describe("options", () => {
   it("have every fault told, those of a right type too", () => {
     expect(faultsOf({ name: "", names: [], other: 1 })).toMatch(/^x: name: Too small.*; names: Too small.*; Unrecognized key: "other"\.$/);
     expect(() => new Node({ name: "n", nodeConfig: { maxRetries: -1, maxVisits: "x" as never } })).toThrow(/maxRetries.*; .*maxVisits/);
+  });
+
+  describe("whatever language a user has set for schemas", () => {
+    const { localeError } = z.config();
+    afterEach(() => {
+      z.config({ localeError });
+    });
+
+    it.each([
+      ["none", undefined],
+      ["German", z.locales.de().localeError],
+    ])("have their faults told in English: %s", (_, language) => {
+      z.config({ localeError: language });
+      expect(faultsOf({ name: 1 })).toBe("x: name: Invalid input: expected string, received number.");
+      expect(z.config().localeError).toBe(language);
+    });
   });
 });

@@ -1,6 +1,7 @@
 /** A tool is checked when it is defined: its name and schema suit every provider, and its input is what its schema says. */
-import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import { afterEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import * as mini from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import type { Schema, StandardSchema } from "#contract/chat/schema";
 import { defineTool, type ToolContext } from "#contract/chat/tool";
@@ -61,6 +62,39 @@ describe("a tool of zod", () => {
   });
 });
 
+describe("a tool of zod/mini", () => {
+  const { localeError } = z.config();
+  afterEach(() => {
+    z.config({ localeError });
+  });
+  const a = mini.string().check(mini.minLength(2), mini.describe("Who"));
+  const input = mini.object({ a, times: mini._default(mini.int(), 2) });
+  const told = {
+    type: "object",
+    properties: {
+      a: { type: "string", minLength: 2, description: "Who" },
+      times: { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, default: 2 },
+    },
+    required: ["a"],
+  };
+
+  it("is told as one of zod is, by itself and within one", () => {
+    expect(toolOf(input).inputSchema).toEqual(told);
+    const mixed = z.object({ inner: input as unknown as z.ZodType });
+    expect(toolOf(mixed).inputSchema).toEqual({ type: "object", properties: { inner: told }, required: ["inner"] });
+  });
+
+  it("is checked, with its faults in words, those of the language that was set", async () => {
+    z.config({ localeError: undefined });
+    expect(await toolOf(input).check({ a: "Ann" })).toEqual({ value: { a: "Ann", times: 2 } });
+    expect(await toolOf(input).check({ a: "A", times: "x" })).toEqual({
+      faults: "a: Too small: expected string to have >=2 characters; times: Invalid input: expected number, received string",
+    });
+    z.config(z.locales.de());
+    expect(await toolOf(input).check({ a: 1 })).toEqual({ faults: expect.stringMatching(/^a: Ungültige Eingabe/) });
+  });
+});
+
 describe("a tool of JSON Schema", () => {
   const input = { type: "object", properties: { a: { type: "integer", minimum: 1 } }, required: ["a"], additionalProperties: false };
 
@@ -71,8 +105,20 @@ describe("a tool of JSON Schema", () => {
     for (const wrong of [{}, { a: 0 }, { a: 1.5 }, { a: 1, b: 2 }, null]) expect(await tool.check(wrong)).toHaveProperty("faults");
   });
 
-  it("is refused where it cannot be checked", () => {
-    expect(refusal(() => toolOf({ $ref: "https://example.com/schema" }))).toMatch(/^invalid-schema: .*this JSON Schema cannot be checked/);
+  it("is checked as it was when the tool was defined", async () => {
+    const changing = structuredClone(input);
+    const tool = toolOf(changing);
+    changing.properties.a.type = "string";
+    expect(await tool.check({ a: 1 })).toEqual({ value: { a: 1 } });
+  });
+
+  it("is refused where it cannot be checked", async () => {
+    const refused = /^invalid-schema: .*this JSON Schema cannot be checked/;
+    for (const wrong of [{ $ref: "https://example.com/schema" }, { type: "date" }, { not: { type: "null" } }, { if: {} }]) {
+      expect(refusal(() => toolOf(wrong))).toMatch(refused);
+    }
+    // What zod alone sees is told at the first check.
+    await expect(toolOf({ type: "object", required: 1 }).check(1)).rejects.toMatchObject({ code: "invalid-schema" });
   });
 });
 
