@@ -5,13 +5,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Plugin, rolldown } from "rolldown";
+import { type Plugin, type RenderedChunk, rolldown } from "rolldown";
 import manifest from "../package.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Packages of which a part is taken along; all others are imported. */
-const WITHIN = /^(?:zod|eventsource-parser)(?:\/|$)/;
+/** Packages of which a part is taken along, with their licence; all others are imported. */
+const WITHIN: readonly string[] = ["zod", "eventsource-parser"];
 /** One for each runtime, and all of zod: files of their own, which are resolved when they are asked for. */
 const LATE: readonly string[] = ["#condition/engine-module", "#contract/chat/json-schema"];
 
@@ -41,12 +41,23 @@ const unmapped: Plugin = {
   },
 };
 
+async function licencesOf({ moduleIds }: RenderedChunk): Promise<string> {
+  const held = WITHIN.filter((name) => moduleIds.some((id) => id.includes(`/node_modules/${name}/`)));
+  const texts = held.map(async (name) => `/*!\n * Of ${name}:\n *\n${await licenceOf(name)}\n */`);
+  return (await Promise.all(texts)).join("\n");
+}
+
+async function licenceOf(name: string): Promise<string> {
+  const text = await readFile(join(root, "node_modules", name, "LICENSE"), "utf8");
+  return text.trim().replace(/^/gm, " * ").replace(/ +$/gm, "");
+}
+
 async function bundleForNode(folder: string): Promise<void> {
   const bundle = await rolldown({
     cwd: root,
     input: entries,
     platform: "neutral",
-    external: (id) => LATE.includes(id) || !(WITHIN.test(id) || /^[./#]/.test(id)),
+    external: (id) => LATE.includes(id) || !(WITHIN.includes(id.split("/", 1).join()) || /^[./#]/.test(id)),
     resolve: { conditionNames: ["asimov-source", "import"], symlinks: false },
     transform: { target: "node22.13" },
     treeshake: { moduleSideEffects: false },
@@ -60,6 +71,7 @@ async function bundleForNode(folder: string): Promise<void> {
     chunkFileNames: "[name].js",
     minifyInternalExports: false,
     keepNames: true,
+    banner: licencesOf,
     comments: { annotation: true, legal: true, jsdoc: false },
     sourcemap: true,
     // They are published beside it.

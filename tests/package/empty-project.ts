@@ -1,8 +1,8 @@
 /** The package installed into an empty project without any optional peer, and used there. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ENTRIES, manifest, project, runModule } from "./installed.ts";
+import { ENTRIES, manifest, project, ROOT, runModule } from "./installed.ts";
 
 const optionalPeers = Object.keys(manifest.peerDependenciesMeta);
 
@@ -25,6 +25,16 @@ describe("package in an empty project", () => {
     expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "docs/design.md", "examples/demo.ts"]));
     const code = files.filter((file) => !file.startsWith("docs/"));
     expect(code.filter((file) => /test|bench|\.tsbuildinfo/.test(file.replace(/(?:src|dist\/(?:src|node))\/testing/, "")))).toEqual([]);
+  });
+
+  it("names whose code is within, with the licence", async () => {
+    const folder = join(project, "node_modules", manifest.name, "dist/node");
+    const files = (await readdir(folder)).filter((file) => file.endsWith(".js"));
+    const text = (await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")))).join("");
+    const within = [...text.matchAll(/^\/\/ (?:.*\/)?node_modules\/([^/]+)\//gm)].map(([, name]) => name as string);
+    expect([...new Set(within)].sort()).toEqual(["eventsource-parser", "zod"]);
+    for (const name of within) expect(text).toMatch(new RegExp(`Of ${name}:[\\s*]*MIT License[\\s*]*Copyright`));
+    expect(text).not.toContain(ROOT);
   });
 
   it.each(ENTRIES)("imports %s", async (entry) => {
