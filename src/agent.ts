@@ -2,7 +2,7 @@
 import type { InspectionEvent, Snapshot } from "xstate";
 import * as z from "zod/mini";
 import { MemoryCache } from "./cache/memory/cache.ts";
-import { compilesByDefault } from "./compile/compile.ts";
+import { compilesByDefault } from "./compile/switch.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
@@ -175,7 +175,7 @@ export class Agent {
       ...(parsed.ids === undefined ? {} : { ids: parsed.ids }),
       cache: this.cache,
       turns: threadTurns,
-      compile: parsed.compile ?? compilesByDefault(),
+      compile: parsed.compile !== false && compilesByDefault(),
       permits: new Permits(() => this.#maxConcurrentTasks),
       effectTimeoutMs: parsed.effectTimeoutMs ?? 30_000,
       conditions: luaConditions(),

@@ -3,7 +3,8 @@ export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory/cache.ts";
 export { fencedToolParser } from "./chain/tool-parser.ts";
 export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";
-export { type Compiled, compileMachine } from "./compile/compile.ts";
+export type { Compiled } from "./compile/compile.ts";
+export { compileMachine } from "./compile/switch.ts";
 export type { ErrorCause, ErrorDetails } from "./contract/base/error-details.ts";
 export {
   AsimovError,

@@ -3,7 +3,7 @@ import { type Actor, type AnyActorLogic, type AnyActorRef, type AnyMachineSnapsh
 import * as z from "zod/mini";
 import { generate, trimConversation } from "#actors/generate";
 import { runTools } from "#actors/run-tools";
-import { compileMachine, compilesByDefault } from "#compile/compile";
+import { compileMachine } from "#compile/switch";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
@@ -36,7 +36,7 @@ const boundLoop = supply(toolLoopMachine, {
   runTools: runTools(hostOf),
   trimConversation: trimConversation(hostOf),
 });
-const loop = lazily((): AnyActorLogic => (compilesByDefault() ? compileMachine(boundLoop).machine : boundLoop));
+const loop = lazily((): AnyActorLogic => compileMachine(boundLoop).machine);
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 const callable = z.custom<never>(isFunction, { message: "expected a function" });

@@ -15,6 +15,7 @@ import {
   STOP,
   tellMicrostep,
 } from "./insides.ts";
+import { probeChart, shownBy } from "./probe.ts";
 import { Draft, passes, type Step } from "./steps.ts";
 import { type Move, type State, type Tables, tablesOf } from "./tables.ts";
 
@@ -156,49 +157,16 @@ function guardFailed(guard: GuardSource, eventType: string, node: string, error:
   );
 }
 
-/** Off in a process with `ASIMOV_COMPILE=off`: for whoever doubts the compiler, and for tests of it. */
-export function compilesByDefault(): boolean {
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-  return process?.env?.ASIMOV_COMPILE !== "off";
-}
-
 /**
  * Seldom sent, and not the same in all versions: before 5.33.3 the children went on when a machine failed by the error of one. XState takes nothing by
  * its own first event, should it be sent again, and refuses "*" in development.
  */
 const isLeftToXState = (event: AnyEventObject): boolean => isErrorOfActor(event) || event.type === INIT || event.type === "*";
 
-let isKnown: boolean | undefined;
-
-/** Looks once at the XState that is installed. */
-function isKnownXState(): boolean {
-  if (isKnown === undefined) {
-    isKnown = hasKnownShape();
-    if (!isKnown) {
-      // biome-ignore lint/suspicious/noConsole: once a process, to whoever upgraded XState
-      console.warn(
-        "asimov-agents: the insides of the installed XState are not those that its compiler of charts knows. Its interpreter runs instead, which is slower; nothing else changes.",
-      );
-    }
-  }
-  return isKnown;
-}
-
-/**
- * Compiles a machine of your own, as agents do with theirs: the same snapshots, actions, emitted and inspection events, for a fraction of the time.
- * Embed, persist, restore and inspect it as any other. What `provide` makes of it is not compiled. Left to the interpreter are charts with
- * parallel or history states, transitions of several targets, and outputs that are objects of functions.
- *
- * @example
- * const light = setup({}).createMachine({ initial: "off", states: { off: { on: { press: "on" } }, on: {} } });
- * const { machine, interpreted } = compileMachine(light);
- * if (interpreted !== undefined) console.log(`It stays interpreted: ${interpreted}`);
- * createActor(machine).start().send({ type: "press" });
- */
-export function compileMachine<TMachine extends AnyStateMachine>(given: TMachine): Compiled<TMachine> {
-  if (!isKnownXState()) return { machine: given, interpreted: "the XState that is installed is not known" };
-  const machine = given.provide({}) as TMachine;
+/** As it was given where anything is wrong with the chart, such as an initial state that is not there: XState tells it when it runs it. */
+function compiledBy<TMachine extends AnyStateMachine>(given: TMachine): Compiled<TMachine> {
   try {
+    const machine = given.provide({}) as TMachine;
     const compiled = new Interpretation(machine, tablesOf(machine));
     const interpret = machine.transition;
     const transition = (snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: AnyActorScope): unknown => {
@@ -211,7 +179,36 @@ export function compileMachine<TMachine extends AnyStateMachine>(given: TMachine
     Object.assign(machine, { transition, getInitialSnapshot: (scope: AnyActorScope, input: unknown) => compiled.initial(scope, input) });
     return { machine };
   } catch (error) {
-    // What is wrong with a chart, such as an initial state that is not there, XState tells when it runs it.
     return { machine: given, interpreted: (error as Error).message };
   }
+}
+
+let isKnown: boolean | undefined;
+
+/** Looks once at the XState that is installed: at its shape, and at what a probe chart shows by it and compiled. */
+export function isKnownXState(): boolean {
+  if (isKnown === undefined) {
+    isKnown = hasKnownShape() && isProbeAlike();
+    if (!isKnown) {
+      // biome-ignore lint/suspicious/noConsole: once a process, to whoever upgraded XState
+      console.warn(
+        "asimov-agents: the insides of the installed XState are not those that its compiler of charts knows. Its interpreter runs instead, which is slower; nothing else changes.",
+      );
+    }
+  }
+  return isKnown;
+}
+
+function isProbeAlike(): boolean {
+  try {
+    const chart = probeChart();
+    return shownBy(compiledBy(chart).machine) === shownBy(chart);
+  } catch {
+    return false;
+  }
+}
+
+/** See `compileMachine`, whatever the environment says. */
+export function compileChart<TMachine extends AnyStateMachine>(given: TMachine): Compiled<TMachine> {
+  return isKnownXState() ? compiledBy(given) : { machine: given, interpreted: "the XState that is installed is not known" };
 }

@@ -42,6 +42,30 @@ export interface BuiltinAction {
   retryResolve?(scope: AnyActorScope, snapshot: unknown, params: unknown): void;
 }
 
+export type Mapper = (args: object, params?: unknown) => unknown;
+
+/** What `assign` holds. */
+export interface AssignAction {
+  readonly assignment: Mapper | Readonly<Record<string, unknown>>;
+}
+
+export interface SpawnOptions {
+  id?: string;
+  systemId?: string;
+  syncSnapshot?: boolean;
+  input?: unknown;
+}
+
+/** What `spawnChild` holds. */
+export interface SpawnAction extends SpawnOptions {
+  readonly src: string | AnyActorLogic;
+}
+
+/** What `stopChild` holds: an actor, its id, or what gives either. */
+export interface StopAction {
+  readonly actorRef: AnyActorRef | string | Mapper | undefined;
+}
+
 /** A built-in guard, such as `not`. */
 export interface BuiltinGuard {
   (args: unknown, params: unknown): boolean;
@@ -68,6 +92,7 @@ export interface ChartNode {
   /** By the order of the document: a parent's is less than its children's. */
   readonly order: number;
   readonly parent: ChartNode | undefined;
+  readonly machine: unknown;
   readonly states: Readonly<Record<string, ChartNode>>;
   /** By the descriptor of their event, wildcards included. */
   readonly transitions: ReadonlyMap<string, readonly ChartTransition[]>;

@@ -9,20 +9,24 @@ import {
   spawnChild,
   stopChild,
 } from "xstate";
-import { type ActionArgs, type ActionExtra, type BuiltinAction, type ChartSnapshot, isStopped, logicOf } from "./insides.ts";
+import {
+  type ActionArgs,
+  type ActionExtra,
+  type AssignAction,
+  type BuiltinAction,
+  type ChartSnapshot,
+  isStopped,
+  logicOf,
+  type Mapper,
+  type SpawnAction,
+  type SpawnOptions,
+  type StopAction,
+} from "./insides.ts";
 
 /** @returns what the action's `execute` is given */
 type ResolveInPlace = (scope: AnyActorScope, draft: ChartSnapshot, args: ActionArgs, params: unknown, action: never) => unknown;
 
 type Children = Record<string, AnyActorRef | undefined>;
-type Mapper = (args: object, params?: unknown) => unknown;
-
-interface SpawnOptions {
-  id?: string;
-  systemId?: string;
-  syncSnapshot?: boolean;
-  input?: unknown;
-}
 
 const NO_EXTRA: ActionExtra = { internalQueue: [], deferredActorIds: undefined };
 
@@ -49,7 +53,7 @@ function spawner(scope: AnyActorScope, { machine, context }: ChartSnapshot, even
 const resolveAssign: ResolveInPlace = (scope, draft, { event, self, system }, params, action) => {
   const { context } = draft;
   if (!context) throw new Error("Cannot assign to undefined `context`. Ensure that `context` is defined in the machine config.");
-  const { assignment } = action as { assignment: Mapper | Record<string, unknown> };
+  const { assignment } = action as AssignAction;
   let spawned: Children | undefined;
   const keep = (ref: AnyActorRef): void => {
     spawned ??= {};
@@ -72,7 +76,7 @@ const resolveAssign: ResolveInPlace = (scope, draft, { event, self, system }, pa
 };
 
 const resolveSpawn: ResolveInPlace = (scope, draft, args, params, action) => {
-  const { id, systemId, src, input, syncSnapshot } = action as SpawnOptions & { src: string | AnyActorLogic };
+  const { id, systemId, src, input, syncSnapshot } = action as SpawnAction;
   const logic = typeof src === "string" ? logicOf(draft.machine, src) : src;
   if (!logic) {
     // In development XState warns of it.
@@ -88,8 +92,8 @@ const resolveSpawn: ResolveInPlace = (scope, draft, args, params, action) => {
 };
 
 const resolveStop: ResolveInPlace = (_scope, draft, args, params, action) => {
-  const { actorRef } = action as { actorRef: unknown };
-  const named = typeof actorRef === "function" ? actorRef(args, params) : actorRef;
+  const { actorRef } = action as StopAction;
+  const named = (typeof actorRef === "function" ? actorRef(args, params) : actorRef) as AnyActorRef | string | undefined;
   const found: AnyActorRef | undefined = typeof named === "string" ? (draft.children as Children)[named] : named;
   if (found) {
     const left: Children = {};

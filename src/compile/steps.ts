@@ -1,6 +1,5 @@
 /** One microstep of a compiled machine: its actions, resolved against a draft of the next snapshot instead of a new snapshot each. */
 import type { AnyActorRef, AnyActorScope, AnyEventObject } from "xstate";
-import { collect, resolveEnqueue } from "./enqueue.ts";
 import {
   type ActionArgs,
   type ActionExtra,
@@ -149,10 +148,6 @@ export class Draft {
         this.#execute(builtin, args, params);
         continue;
       }
-      if (builtin.resolve === resolveEnqueue) {
-        this.#resolve(this.#collect(builtin, args, given), extra, retries);
-        continue;
-      }
       const [after, params, more] = builtin.resolve(scope, next, args, given, builtin, extra);
       if ((after as unknown) !== next) {
         next.context = after.context;
@@ -163,14 +158,6 @@ export class Draft {
       this.#execute(builtin, args, params);
       if (more !== undefined) this.#resolve(more, extra, retries);
     }
-  }
-
-  #collect(action: BuiltinAction, args: ActionArgs, params: unknown): readonly ActionSource[] {
-    const next = this.#next;
-    const { collect: work } = action as unknown as { collect(args: object, params: unknown): void };
-    const check = (guard: GuardSource): boolean => passes(this.#chart, guard, args.event, next);
-    const { context, event, self, system } = args;
-    return collect((enqueue) => work({ context, event, enqueue, check, self, system }, params));
   }
 
   #execute(action: BuiltinAction, args: ActionArgs, params: unknown): void {

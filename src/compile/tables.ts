@@ -128,8 +128,13 @@ function requireCompilable(node: ChartNode): void {
   }
   const inner = Object.values(node.states);
   if (inner.length > 0 && node.type !== "compound") throw new NotCompiled(`state "${node.id}" is ${node.type} and has states`);
+  // XState refuses some of these when it is asked for them, and not before.
+  if (node.type === "compound" && node.initial.target.length !== 1) throw new NotCompiled(`state "${node.id}" has no initial state`);
   for (const descriptor of node.transitions.keys()) {
     if (/\*./.test(descriptor)) throw new NotCompiled(`the event descriptor "${descriptor}" has a wildcard that is not at its end`);
+  }
+  for (const { target = [] } of [...[...node.transitions.values()].flat(), ...(node.always ?? [])]) {
+    if (target.length > 1) throw new NotCompiled(`a transition of state "${node.id}" has ${target.length} targets`);
   }
   for (const child of inner) requireCompilable(child);
 }
@@ -152,9 +157,8 @@ export function tablesOf(machine: AnyStateMachine): Tables {
   const moveOf = (from: readonly ChartNode[], transition: ChartTransition): Move => {
     const { target: targets, source, reenter } = transition;
     const about = { transition, taken: [transition] };
-    const [target, ...others] = targets ?? [];
+    const [target] = targets ?? [];
     if (target === undefined) return { ...about, actions: transition.actions, entries: [], to: stateAt(from[0] as ChartNode) };
-    if (others.length > 0) throw new NotCompiled(`a transition of state "${source.id}" has ${others.length + 1} targets`);
     const domain = domainOf(transition, target, root);
     const exits = from.filter((node) => isWithin(node, domain) || (reenter && source === domain && node === domain));
     const entries = enteredBy(transition, target, domain);
@@ -180,12 +184,16 @@ export function tablesOf(machine: AnyStateMachine): Tables {
       return move;
     };
     const byEvent = new Map<string, readonly Move[]>();
-    const always: Move[] = [];
+    let always: readonly Move[] | undefined;
     const state: State = {
       node,
       path,
       fields: fieldsOf(node),
-      always,
+      // Worked out when they are asked for: a chart may have many states, and many transitions that none of its runs takes.
+      get always() {
+        always ??= path.flatMap((at) => at.always ?? []).map(moveBy);
+        return always;
+      },
       movesOn(eventType) {
         let found = byEvent.get(eventType);
         if (found === undefined) {
@@ -195,22 +203,12 @@ export function tablesOf(machine: AnyStateMachine): Tables {
         return found;
       },
     };
-    // Before its moves are worked out: they lead back to it.
     states.set(node, state);
-    always.push(...path.flatMap((at) => at.always ?? []).map(moveBy));
-    for (const at of path) for (const transition of [...at.transitions.values()].flat()) moveBy(transition);
     return state;
   }
 
   const entered = [root, ...initialWithin(root)];
   const state = stateAt(entered.at(-1) as ChartNode);
-  // A snapshot may be in any state, also in one that no transition leads to.
-  const visit = (node: ChartNode): void => {
-    const inner = Object.values(node.states);
-    if (inner.length === 0) stateAt(node);
-    for (const child of inner) visit(child);
-  };
-  visit(root);
   return {
     start: {
       blank: { ...snapshotAt(state.fields.value), status: "active", _nodes: [root], tags: new Set(root.tags) },
@@ -219,8 +217,8 @@ export function tablesOf(machine: AnyStateMachine): Tables {
     },
     stateOf(nodes) {
       for (const node of nodes) {
-        const found = states.get(node);
-        if (found === undefined) continue;
+        if (node.type === "compound" || node.machine !== root.machine) continue;
+        const found = stateAt(node);
         // A snapshot that went on after its machine had failed as it started may lack some of the nodes around.
         return nodes === found.fields._nodes || isPath(nodes, found.path) ? found : undefined;
       }

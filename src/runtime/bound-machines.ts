@@ -7,7 +7,7 @@ import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "#a
 import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
 import { timeLimit } from "#actors/time-limit";
-import { compileMachine } from "#compile/compile";
+import { compileChart, isKnownXState } from "#compile/compile";
 import { isInspected } from "#compile/insides";
 import { agentMachine } from "#machines/agent";
 import { type NodeMachineInput, nodeMachine } from "#machines/node";
@@ -39,7 +39,11 @@ function bind(prepare: <TMachine extends AnyStateMachine>(machine: TMachine) => 
   const node = startingAlike(prepare(boundNode));
   const boundAgent = supply(agentMachine, {
     task: prepare(taskMachine),
-    nodes: nodePool(workOf, () => node, isInspected),
+    nodes: nodePool(
+      workOf,
+      () => node,
+      (self) => !isKnownXState() || isInspected(self),
+    ),
     outbox: publishMessages((self) => scopeOf(self).run),
     openRun: openRun(effectsOf),
     saveSnapshot: saveSnapshot(effectsOf),
@@ -59,6 +63,6 @@ export function boundAgent(compile: boolean): AnyActorLogic {
     bound.interpreted ??= bind((machine) => machine);
     return bound.interpreted;
   }
-  bound.compiled ??= bind((machine) => compileMachine(machine).machine);
+  bound.compiled ??= bind((machine) => compileChart(machine).machine);
   return bound.compiled;
 }

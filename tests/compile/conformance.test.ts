@@ -1,6 +1,6 @@
 /** Random charts, run through random events: the compiled machine shows the same as the one that XState interprets. */
 import { describe, expect, it } from "vitest";
-import { compileMachine } from "#compile/compile";
+import { compileChart } from "#compile/compile";
 import { Builder } from "./build-chart.ts";
 import type { Case } from "./chart.ts";
 import { randomCase } from "./random-chart.ts";
@@ -47,7 +47,7 @@ const SHARES: Record<string, number> = {
 function subjectOf({ chart, ...rest }: Case, isCompiled: boolean): Subject {
   const builder = new Builder(new Recorder(), (machine) => {
     if (!isCompiled) return machine;
-    const compiled = compileMachine(machine);
+    const compiled = compileChart(machine);
     if (compiled.interpreted !== undefined) throw new Error(`A chart stays interpreted: ${compiled.interpreted}`);
     return compiled.machine;
   });

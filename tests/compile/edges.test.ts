@@ -13,14 +13,14 @@ import {
   spawnChild,
   stopChild,
 } from "xstate";
-import { compileMachine } from "#compile/compile";
+import { compileChart } from "#compile/compile";
 import { compare, type Difference, reportOf, type StepEvent } from "./trace.ts";
 
 const quiet = fromCallback(() => {});
 const loop = { initial: "a", states: { a: { always: "b" }, b: { always: "a" } } } as const;
 
 function differenceOf(machine: AnyStateMachine, events: readonly unknown[]): Difference | undefined {
-  const compiled = compileMachine(machine);
+  const compiled = compileChart(machine);
   expect(compiled.interpreted).toBeUndefined();
   const about = {
     asked: events as StepEvent[],

@@ -1,7 +1,7 @@
 /** What the compiler leaves to XState's interpreter, and why it says so. */
 import { describe, expect, it } from "vitest";
 import { type AnyStateMachine, createActor, createMachine } from "xstate";
-import { compileMachine } from "#compile/compile";
+import { compileChart } from "#compile/compile";
 import { Builder } from "./build-chart.ts";
 import { randomCase } from "./random-chart.ts";
 import { Recorder } from "./recorder.ts";
@@ -28,7 +28,7 @@ const CHARTS: Record<string, [AnyStateMachine, why: RegExp]> = {
 
 describe("the compiler leaves to the interpreter", () => {
   it.each(Object.entries(CHARTS))("%s", (_, [machine, why]) => {
-    const { machine: left, interpreted } = compileMachine(machine);
+    const { machine: left, interpreted } = compileChart(machine);
     expect(left).toBe(machine);
     expect(interpreted).toMatch(why);
   });
@@ -42,12 +42,12 @@ describe("the compiler leaves to the interpreter", () => {
     for (let seed = 1; seed <= 100; seed++) {
       for (const type of ["parallel", "history"] as const) {
         const machine = build(seed, type);
-        const { machine: left, interpreted } = compileMachine(machine);
+        const { machine: left, interpreted } = compileChart(machine);
         expect(left, `seed ${seed}`).toBe(machine);
         expect(interpreted).toBe(`state "m.more" is ${type}`);
       }
     }
     const [left] = CHARTS["a parallel root"] as [AnyStateMachine, RegExp];
-    expect(createActor(compileMachine(left).machine).start().getSnapshot().value).toEqual({ a: {}, b: {} });
+    expect(createActor(compileChart(left).machine).start().getSnapshot().value).toEqual({ a: {}, b: {} });
   });
 });

@@ -4,7 +4,7 @@ import { type AgentMachineContext, agentMachine, nodeMachine, taskMachine, toolL
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine } from "xstate";
-import { compileMachine } from "#compile/compile";
+import { compileChart } from "#compile/compile";
 import type { GraphKeys } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import { compare, reportOf, type Step, type StepEvent, type Subject } from "./trace.ts";
@@ -210,9 +210,9 @@ const stepOf = (choice: number, eventsOf: Ours["eventsOf"]): Step => ({
 });
 
 describe.each(Object.entries(MACHINES))("the %s machine, compiled", (_, { machine, inputs, actors, eventsOf, reaches }) => {
-  const compiledTask = compileMachine(taskMachine).machine;
+  const compiledTask = compileChart(taskMachine).machine;
   const interpreted = machine.provide({ actors: { task: taskMachine, ...actors } as never });
-  const compiled = compileMachine(machine.provide({ actors: { task: compiledTask, ...actors } as never }));
+  const compiled = compileChart(machine.provide({ actors: { task: compiledTask, ...actors } as never }));
 
   it("is compiled", () => {
     expect(compiled.interpreted).toBeUndefined();

@@ -2,7 +2,8 @@
 import { Agent, type AgentOptions, MemorySnapshotStore, Node, Task } from "asimov-agents";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { AnyActorRef, InspectionEvent } from "xstate";
-import { compileMachine, compilesByDefault } from "#compile/compile";
+import { compileChart } from "#compile/compile";
+import { compileMachine, compilesByDefault } from "#compile/switch";
 import { agentMachine } from "#machines/agent";
 import { nodeMachine } from "#machines/node";
 import { taskMachine } from "#machines/task";
@@ -129,7 +130,7 @@ describe("the compiler", () => {
   it("compiles each machine of ours, leaves the one it is given as it is, and keeps its chart", () => {
     for (const machine of [agentMachine, nodeMachine, taskMachine, toolLoopMachine]) {
       const { transition } = machine;
-      const { machine: compiled, interpreted } = compileMachine(machine as never) as { machine: typeof taskMachine; interpreted?: string };
+      const { machine: compiled, interpreted } = compileChart(machine as never) as { machine: typeof taskMachine; interpreted?: string };
       expect(interpreted).toBeUndefined();
       expect(compiled.definition.id).toBe(machine.definition.id);
       expect(compiled.transition).not.toBe(transition);
@@ -141,6 +142,7 @@ describe("the compiler", () => {
     expect(compilesByDefault()).toBe(process.env.ASIMOV_COMPILE !== "off");
     vi.stubEnv("ASIMOV_COMPILE", "off");
     expect(compilesByDefault()).toBe(false);
+    expect(compileMachine(taskMachine)).toEqual({ machine: taskMachine, interpreted: "the environment says ASIMOV_COMPILE=off" });
     vi.stubEnv("ASIMOV_COMPILE", "on");
     expect(compilesByDefault()).toBe(true);
   });

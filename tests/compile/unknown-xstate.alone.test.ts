@@ -15,10 +15,10 @@ vi.mock("xstate", async (load) => {
 it("is left alone", async () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
   const { Agent, defineModule, Node, Task } = await import("asimov-agents");
-  const { compileMachine } = await import("#compile/compile");
+  const { compileChart } = await import("#compile/compile");
   const { taskMachine } = await import("#machines/task");
   for (const _ of [1, 2]) {
-    expect(compileMachine(taskMachine)).toEqual({ machine: taskMachine, interpreted: "the XState that is installed is not known" });
+    expect(compileChart(taskMachine)).toEqual({ machine: taskMachine, interpreted: "the XState that is installed is not known" });
   }
   const nodes = [new Node({ name: "n", modules: [defineModule({ name: "m", process: async () => ({ status: "success" }) })] })];
   const { status } = await new Agent({ nodes }).runTask(new Task({ type: "t", objective: "o" }));
