@@ -80,8 +80,8 @@ function isIdle(ref: NodeRef): boolean {
 
 /**
  * @param hostOf the instance of a graph that the pool belongs to
- * @param isInspected whether somebody looks on: whoever does sees every node from the start; else each is spawned at its first visit
  * @param nodeLogic the node machine with its actors; a function, since a nested graph's nodes may nest graphs themselves
+ * @param isInspected whether somebody looks on: whoever does sees every node from the start; else each is spawned at its first visit
  */
 export function nodePool(
   hostOf: HostOf<NodesHost>,

@@ -6,7 +6,7 @@ import { runTools } from "#actors/run-tools";
 import { compileMachine } from "#compile/switch";
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { isFunction, nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { requireRestored } from "#contract/base/require-restored";
 import { type CallScope, type Checkpoint, currentScope } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
@@ -38,7 +38,6 @@ const boundLoop = supply(toolLoopMachine, {
 });
 const loop = lazily((): AnyActorLogic => compileMachine(boundLoop).machine);
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
 const callable = z.custom<never>(isFunction, { message: "expected a function" });
 const isCheckpoint = (value: unknown): boolean => {
   const { load, save } = (value ?? {}) as Partial<Record<keyof Checkpoint, unknown>>;

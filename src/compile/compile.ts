@@ -12,6 +12,7 @@ import {
   INIT,
   isErrorOfActor,
   isInspected,
+  nameOf,
   STOP,
   tellMicrostep,
 } from "./insides.ts";
@@ -151,7 +152,7 @@ const tooManySteps = (most: number): Error =>
   );
 
 function guardFailed(guard: GuardSource, eventType: string, node: string, error: unknown): Error {
-  const name = typeof guard === "string" ? guard : typeof guard === "object" ? guard.type : undefined;
+  const name = typeof guard === "function" ? undefined : nameOf(guard);
   return new Error(
     `Unable to evaluate guard ${name ? `'${name}' ` : ""}in transition for event '${eventType}' in state node '${node}':\n${(error as Error).message}`,
   );

@@ -1,6 +1,6 @@
 /**
  * All that is taken from XState's insides, v5: fields of its state nodes, of its built-in actions and of its snapshots. None of it is public, all of
- * it stands in each 5.33; `hasKnownShape` looks before anything is compiled.
+ * it stands in each 5.33; `isKnownXState` looks before anything is compiled.
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import { assign, createActor, createMachine, emit, enqueueActions, raise, sendTo, spawnChild, stopChild } from "xstate";
@@ -8,6 +8,10 @@ import { assign, createActor, createMachine, emit, enqueueActions, raise, sendTo
 /** An action as a chart names it: by name, with parameters, or itself. */
 export type ActionSource = string | { readonly type: string; readonly params?: unknown } | ((args: never, params: never) => unknown);
 export type GuardSource = ActionSource;
+
+/** Of one that its chart names. */
+export const nameOf = (source: Exclude<ActionSource, (...given: never) => unknown>): string =>
+  typeof source === "string" ? source : source.type;
 
 /** The arguments that XState gives to actions. */
 export interface ActionArgs {

@@ -12,15 +12,16 @@ import {
   doneStateEvent,
   execute,
   type GuardSource,
+  nameOf,
   type StateFields,
 } from "./insides.ts";
 import { IN_PLACE } from "./resolve.ts";
-import type { Entry, Move } from "./tables.ts";
+import { type Entry, holdsSame, type Move } from "./tables.ts";
 
 /** Whether a guard lets a transition pass; a named one may be an alias. */
 export function passes(chart: Chart, guard: GuardSource, event: AnyEventObject, snapshot: ChartSnapshot): boolean {
   const isInline = typeof guard === "function";
-  const name = isInline ? "" : typeof guard === "string" ? guard : guard.type;
+  const name = isInline ? "" : nameOf(guard);
   const resolved: unknown = isInline ? guard : chart.implementations.guards[name];
   // XState's own words.
   if (!isInline && !resolved) throw new Error(`Guard '${name}' is not implemented.'.`);
@@ -36,9 +37,6 @@ function paramsOf(source: ActionSource, { context, event }: { context: unknown; 
   const { params } = source;
   return typeof params === "function" ? params({ context, event }) : params;
 }
-
-const isSame = (a: readonly ChartNode[], b: readonly ChartNode[]): boolean =>
-  a === b || (a.length === b.length && a.every((node) => b.includes(node)));
 
 type Retry = [action: BuiltinAction, params: unknown];
 
@@ -85,7 +83,7 @@ export class Draft {
     const isDone = next.status === "done";
     const nodes = isDone ? fields._nodes.toReversed() : fields._nodes;
     if (isDone) this.run(nodes.flatMap(({ exit }) => exit));
-    if (!isSame(this.#before._nodes, nodes)) {
+    if (!holdsSame(this.#before._nodes, nodes)) {
       this.#isChanged = true;
       next._nodes = nodes;
       next.value = fields.value;
@@ -131,12 +129,11 @@ export class Draft {
     const { scope, event } = this.#step;
     const next = this.#next;
     for (const action of actions) {
-      const resolved: unknown =
-        typeof action === "function" ? action : this.#chart.implementations.actions[typeof action === "string" ? action : action.type];
+      const resolved: unknown = typeof action === "function" ? action : this.#chart.implementations.actions[nameOf(action)];
       const args: ActionArgs = { context: next.context, event, self: scope.self as AnyActorRef, system: scope.system };
       const given = paramsOf(action, args);
       if (!resolved || !("resolve" in (resolved as object))) {
-        const type = typeof action === "function" ? action.name || "(anonymous)" : typeof action === "string" ? action : action.type;
+        const type = typeof action === "function" ? action.name || "(anonymous)" : nameOf(action);
         execute(scope, type, args, given, resolved);
         continue;
       }

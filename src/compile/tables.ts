@@ -57,8 +57,9 @@ function pathOf(node: ChartNode): ChartNode[] {
   return path;
 }
 
-const isPath = (nodes: readonly ChartNode[], path: readonly ChartNode[]): boolean =>
-  nodes.length === path.length && nodes.every((node) => path.includes(node));
+/** Whether two lists hold the same nodes, in whatever order. */
+export const holdsSame = (a: readonly ChartNode[], b: readonly ChartNode[]): boolean =>
+  a === b || (a.length === b.length && a.every((node) => b.includes(node)));
 
 /** The nodes that are entered with one, by themselves. */
 function initialWithin(node: ChartNode): ChartNode[] {
@@ -220,7 +221,7 @@ export function tablesOf(machine: AnyStateMachine): Tables {
         if (node.type === "compound" || node.machine !== root.machine) continue;
         const found = stateAt(node);
         // A snapshot that went on after its machine had failed as it started may lack some of the nodes around.
-        return nodes === found.fields._nodes || isPath(nodes, found.path) ? found : undefined;
+        return holdsSame(nodes, found.fields._nodes) ? found : undefined;
       }
       return undefined;
     },

@@ -1,10 +1,9 @@
 /** Each script of the Redis cache takes effect wholly or not at all, whichever of its commands the server refuses. */
-import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Calls } from "#cache/redis/calls";
 import { RedisConnection } from "#cache/redis/connection";
 import * as scripts from "#cache/redis/scripts";
-import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { ownRedis } from "../support/own-redis.ts";
 
 const KEPT = "%kept";
 const ARGUMENTS: Readonly<Record<keyof typeof scripts, readonly string[]>> = {
@@ -22,27 +21,18 @@ const rows = Object.entries(scripts).map(([name, script]) => ({
 }));
 
 describe("a script of the redis cache", () => {
-  let server: RedisServer;
-  let raw: Redis;
-  beforeAll(async () => {
-    server = await startRedisServer();
-    raw = new Redis(server.url);
-  });
-  afterAll(async () => {
-    raw.disconnect();
-    await server.stop();
-  });
+  const own = ownRedis();
 
   async function prepare(name: keyof typeof scripts): Promise<string> {
-    await raw.flushall();
-    await raw.set("value", "1");
-    await raw.rpush("box", '"a"', '"b"', '"c"');
-    if (name === "putBack") await raw.hset(KEPT, "id", '["\\"x\\"","\\"y\\""]');
+    await own.raw.flushall();
+    await own.raw.set("value", "1");
+    await own.raw.rpush("box", '"a"', '"b"', '"c"');
+    if (name === "putBack") await own.raw.hset(KEPT, "id", '["\\"x\\"","\\"y\\""]');
     return name === "publish" || name === "take" || name === "putBack" ? "box" : "value";
   }
   async function everything(): Promise<unknown> {
-    const hash = await raw.hgetall(KEPT);
-    return [await raw.get("value"), await raw.lrange("box", 0, -1), hash, await raw.pttl(KEPT)];
+    const hash = await own.raw.hgetall(KEPT);
+    return [await own.raw.get("value"), await own.raw.lrange("box", 0, -1), hash, await own.raw.pttl(KEPT)];
   }
   function callsOf(connection: RedisConnection): Calls {
     const calls = new Calls(connection, KEPT);
@@ -50,14 +40,14 @@ describe("a script of the redis cache", () => {
     return calls;
   }
   const caller = (): RedisConnection =>
-    new RedisConnection({ port: Number(new URL(server.url).port), username: "limited", password: "pass" });
+    new RedisConnection({ port: Number(new URL(own.server.url).port), username: "limited", password: "pass" });
 
   it.each(rows)("$name leaves all as it was when one of its commands is refused, and takes effect once when it is not", async (row) => {
     expect(row.commands.length).toBeGreaterThan(3);
     for (const refused of row.commands) {
       const key = await prepare(row.name);
       const before = await everything();
-      await raw.call("acl", "setuser", "limited", "reset", "on", ">pass", "~*", "+@all", `-${refused.toLowerCase()}`);
+      await own.raw.call("acl", "setuser", "limited", "reset", "on", ">pass", "~*", "+@all", `-${refused.toLowerCase()}`);
       const connection = caller();
       const calls = callsOf(connection);
       const ask = (): Promise<unknown> => calls.run(row.script, key, ARGUMENTS[row.name], "id");
@@ -71,7 +61,7 @@ describe("a script of the redis cache", () => {
         expect(error).toMatchObject({ code: "cache-refused", message: expect.stringContaining("Nothing was changed.") });
         expect(await everything(), `without ${refused}`).toEqual(before);
       }
-      await raw.call("acl", "setuser", "limited", "+@all");
+      await own.raw.call("acl", "setuser", "limited", "+@all");
       await ask();
       const after = await everything();
       expect(after).not.toEqual(before);
@@ -85,15 +75,15 @@ describe("a script of the redis cache", () => {
   it.each(rows)("$name is refused for want of memory only where it adds something", async (row) => {
     const key = await prepare(row.name);
     const before = await everything();
-    await raw.config("SET", "maxmemory", "1");
-    const connection = new RedisConnection({ url: server.url });
+    await own.raw.config("SET", "maxmemory", "1");
+    const connection = new RedisConnection({ url: own.server.url });
     const done = await callsOf(connection)
       .run(row.script, key, ARGUMENTS[row.name], "id")
       .then(
         () => true,
         (error: { message: string }) => expect(error.message).toContain("OOM"),
       );
-    await raw.config("SET", "maxmemory", "0");
+    await own.raw.config("SET", "maxmemory", "0");
     expect(done === true).toBe(["remove", "take", "putBack"].includes(row.name));
     if (done !== true) expect(await everything()).toEqual(before);
     await connection.close();

@@ -1,26 +1,17 @@
 /** What a real server allows to users: the rules that NOPERM asks for are enough, and nothing less is; a refused password is no outage. */
 import { readFileSync } from "node:fs";
 import { RedisCache } from "asimov-agents/redis";
-import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { REDIS_ACL } from "#cache/redis/refusals";
-import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { ownRedis } from "../support/own-redis.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 
 const RULES = REDIS_ACL.split(" ");
 /** For the checks of connections, which no operation waits for. */
 const UNASKED = new Set(["+ping", "+info"]);
 
 describe("the ACL of a redis cache", () => {
-  let server: RedisServer;
-  let raw: Redis;
-  beforeAll(async () => {
-    server = await startRedisServer();
-    raw = new Redis(server.url);
-  });
-  afterAll(async () => {
-    raw.disconnect();
-    await server.stop();
-  });
+  const own = ownRedis();
 
   const whatever: readonly ((cache: RedisCache) => Promise<unknown>)[] = [
     (cache) => cache.set("k", 1),
@@ -36,19 +27,19 @@ describe("the ACL of a redis cache", () => {
     (cache) => cache.getMessage("box", { timeoutMs: 0 }),
     async (cache) => {
       const received = cache.getMessage("waiting", { timeoutMs: 5_000 });
-      const timer = setTimeout(() => raw.rpush("team-a:@waiting", "1"), 100);
+      const timer = setTimeout(() => own.raw.rpush("team-a:@waiting", "1"), 100);
       expect(await received.finally(() => clearTimeout(timer))).toBe(1);
     },
     // Taken for somebody who has left: put back.
     async (cache) => {
-      await raw.rpush("team-a:@left", "1");
+      await own.raw.rpush("team-a:@left", "1");
       const controller = new AbortController();
       const received = cache.getMessage("left", { signal: controller.signal }).catch((error: unknown) => error);
       const asked = cache.set("k", 1);
       controller.abort("left");
       expect(await received).toBe("left");
       await asked.catch(() => undefined);
-      await expect.poll(() => raw.llen("team-a:@left")).toBe(1);
+      await expect.poll(() => own.raw.llen("team-a:@left")).toBe(1);
     },
     (cache) => cache.mailboxes(),
     (cache) => cache.exportState(),
@@ -59,9 +50,9 @@ describe("the ACL of a redis cache", () => {
 
   /** @returns the errors of what is refused */
   async function refusedUnder(rules: readonly string[]): Promise<Error[]> {
-    await raw.flushall();
-    await raw.call("acl", "setuser", "limited", "reset", "on", ">pass", "~team-a:*", ...rules);
-    const { port } = new URL(server.url);
+    await own.raw.flushall();
+    await own.raw.call("acl", "setuser", "limited", "reset", "on", ">pass", "~team-a:*", ...rules);
+    const { port } = new URL(own.server.url);
     const cache = new RedisCache({ port: Number(port), username: "limited", password: "pass", defaultPrefix: "team-a" });
     const refused: Error[] = [];
     for (const operation of whatever) await operation(cache).catch((error: Error) => refused.push(error));

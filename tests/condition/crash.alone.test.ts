@@ -59,7 +59,7 @@ describe("a crash of the Lua engine", () => {
     const { instantiate } = WebAssembly;
     // V8 has the next engine within some microtasks; others take longer.
     const later = vi.spyOn(WebAssembly, "instantiate").mockImplementation(async (...given: Parameters<typeof instantiate>) => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
       return instantiate(...given);
     });
     const read = vi.spyOn(cache, "getMany").mockImplementation(async () => {

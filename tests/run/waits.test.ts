@@ -182,9 +182,11 @@ describe.each(["memory", "redis"])("a message of a %s cache that is there for a 
         isFirst = false;
         await Promise.all(entered.map(({ promise }) => promise));
         if (when === "waits") await settled();
+        const heard = cache.getMessage("after");
         for (const message of [1, 2, 3, 4]) await cache.publishToMailbox("box", message);
-        // The receivers hear of them meanwhile.
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        // Receivers hear of messages in order: by then, of those too.
+        await cache.publishToMailbox("after", 5);
+        await heard;
         end(run);
         await aborted(signal);
         throw signal.reason;

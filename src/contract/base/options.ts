@@ -7,6 +7,8 @@ import type { Clock } from "./services.ts";
 /** What a schema says that has no words of its own: `zod/mini` has none, and a language that a user sets is for the user's schemas. */
 export const { localeError: inEnglish } = english();
 
+export const isFunction = (value: unknown): boolean => typeof value === "function";
+
 /** A text that is not empty. */
 export const nonEmpty = z.string().check(z.minLength(1));
 

@@ -1,8 +1,8 @@
 /** What an Anthropic client is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions } from "#contract/base/options";
-import { type ClientOptions, clientShape } from "#inference/call/call-settings";
+import { isFunction, parseOptions } from "#contract/base/options";
+import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 
 /**
  * What is used of a client of `@anthropic-ai/sdk`: `Anthropic`, `AnthropicVertex`, `AnthropicBedrock` and `AnthropicBedrockMantle` are such.
@@ -26,16 +26,10 @@ export interface AnthropicClientOptions extends ClientOptions {
   client?: AnthropicClientLike;
 }
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
-
 const schema = lazily(() =>
   z
     .strictObject({
-      ...clientShape(),
-      model: nonEmpty,
-      apiKey: z.optional(nonEmpty),
-      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
+      ...addressedShape(),
       client: z.optional(
         z.custom<AnthropicClientLike>(
           (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),

@@ -1,8 +1,8 @@
 /** What a Bedrock client is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions } from "#contract/base/options";
-import { type ClientOptions, clientShape } from "#inference/call/call-settings";
+import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { type ClientOptions, clientShape, httpAddress } from "#inference/call/call-settings";
 
 /** Keys of AWS; those that end are best given as a function, which is asked again when they have ended. */
 export interface BedrockCredentials {
@@ -38,8 +38,6 @@ export interface BedrockClientOptions extends ClientOptions {
   client?: BedrockClientLike;
 }
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
-
 const schema = lazily(() =>
   z
     .strictObject({
@@ -59,7 +57,7 @@ const schema = lazily(() =>
         ]),
       ),
       apiKey: z.optional(nonEmpty),
-      endpoint: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      endpoint: z.optional(httpAddress),
       client: z.optional(
         z.custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {
           message: "expected a client of @aws-sdk/client-bedrock-runtime: an object with a method send",

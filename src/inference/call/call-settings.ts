@@ -1,7 +1,7 @@
 /** What a client is made with, as users write it and as its calls read it. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { clockSchema } from "#contract/base/options";
+import { clockSchema, isFunction, nonEmpty } from "#contract/base/options";
 import type { Services } from "#contract/base/services";
 import type { Telemetry } from "#contract/base/telemetry";
 import type { Generation, Thinking } from "#contract/chat/generation";
@@ -56,8 +56,6 @@ export interface ClientOptions {
   services?: Partial<Services>;
 }
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
-
 const limit = z.union([z.number().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
   message: "expected a number, at least 1, or Infinity",
 });
@@ -97,6 +95,17 @@ export const clientShape = lazily(() => ({
       random: z.optional(z.custom<() => number>(isFunction, { message: "expected a function" })),
     }),
   ),
+}));
+
+export const httpAddress = z.url({ protocol: /^https?$/, message: "expected an http or https address" });
+
+/** As `clientShape`, for clients that are called by an address and a key. */
+export const addressedShape = lazily(() => ({
+  ...clientShape(),
+  model: nonEmpty,
+  apiKey: z.optional(nonEmpty),
+  baseURL: z.optional(httpAddress),
+  fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
 }));
 
 /** What the calls of one client share. */

@@ -1,8 +1,8 @@
 /** What a client on Google's Gen AI SDK is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions } from "#contract/base/options";
-import { type ClientOptions, clientShape } from "#inference/call/call-settings";
+import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 
 /** What is used of a client of `@google/genai`. Its retries and its time limit are off for the calls of ours. */
 export interface GoogleGenAIClientLike {
@@ -31,18 +31,12 @@ export interface GoogleGenAIClientOptions extends ClientOptions {
   client?: GoogleGenAIClientLike;
 }
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
-
 const schema = lazily(() =>
   z
     .strictObject({
-      ...clientShape(),
-      model: nonEmpty,
-      apiKey: z.optional(nonEmpty),
+      ...addressedShape(),
       project: z.optional(nonEmpty),
       location: z.optional(nonEmpty),
-      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
-      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
       googleAuthOptions: z.optional(
         z.custom<object>((value) => typeof value === "object" && value !== null, { message: "expected an object" }),
       ),

@@ -1,8 +1,8 @@
 /** What an OpenAI client is made with, and what follows from where it goes. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions } from "#contract/base/options";
-import { type ClientOptions, clientShape } from "#inference/call/call-settings";
+import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 
 /**
  * What is used of a client of `openai`: `OpenAI` and `AzureOpenAI` are such.
@@ -42,8 +42,6 @@ export interface OpenAIClientOptions extends ClientOptions {
   compatibility?: OpenAICompatibility;
 }
 
-const isFunction = (value: unknown): boolean => typeof value === "function";
-
 function isClient(value: unknown): boolean {
   const { chat, responses } = (value ?? {}) as { chat?: { completions?: { create?: unknown } }; responses?: { create?: unknown } };
   return isFunction(chat?.completions?.create) && isFunction(responses?.create);
@@ -52,12 +50,8 @@ function isClient(value: unknown): boolean {
 const schema = lazily(() =>
   z
     .strictObject({
-      ...clientShape(),
-      model: nonEmpty,
-      apiKey: z.optional(nonEmpty),
-      baseURL: z.optional(z.url({ protocol: /^https?$/, message: "expected an http or https address" })),
+      ...addressedShape(),
       api: z.optional(z.enum(["responses", "chat"])),
-      fetch: z.optional(z.custom<typeof fetch>(isFunction, { message: "expected a function" })),
       client: z.optional(
         z.custom<OpenAIClientLike>(isClient, {
           message: "expected a client of openai: an object with chat.completions.create and responses.create",
