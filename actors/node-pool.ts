@@ -1,5 +1,5 @@
 /**
- * The nodes' supervisor: it spawns a node machine for each node of the graph, and tells the agent when a step has settled.
+ * The nodes' supervisor: it has each node of the graph run when its order says so, over all visits, and tells the agent when no node will.
  *
  * It is logic of its own, not a machine, since a machine copies its map of children at each spawn: wide graphs would be quadratic.
  */
@@ -10,9 +10,14 @@ import { asimovErrorOf } from "#contract/base/errors";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
 import { monotonicOf } from "#contract/base/services";
+import { SnapshotControl } from "#contract/base/vocabulary";
+import { type Graph, indexOf } from "#contract/graph/graph";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
-import { type Failure, type NodeReport, withoutFinality } from "#contract/node/result";
+import { type Failure, type Fault, type NodeReport, withoutFinality } from "#contract/node/result";
 import type { HostOf, NodesHost } from "#contract/run/host";
+import { isOverIterations, iterationLimit } from "#contract/run/limit";
+import { Order, type Settlement, type StoredOrder } from "#contract/run/order";
+import { Phase } from "#contract/run/order-cells";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
@@ -22,42 +27,71 @@ export interface NodeState {
 }
 
 type NodeRef = Actor<AnyActorLogic>;
+type Messages = readonly { mailbox: string; message: unknown }[];
 
 type PoolEvent =
-  | { type: "step.execute"; nodes: readonly string[]; iteration: number }
-  /** To the pool itself: more nodes of the step begin. */
-  | { type: "step.continue" }
+  | { type: "nodes.begin" }
+  /** To the pool itself: more nodes begin. */
+  | { type: "nodes.continue" }
   | { type: "nodes.abort"; reason: string; code: string }
-  | { type: "node.refuse"; node: string; error: string; code: string }
-  | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
+  | { type: "node.settled"; report: NodeReport; messages: Messages }
+  /** A message of the node's is in its mailbox, or will not be. */
+  | { type: "node.published"; node: string }
   | { type: "node.retrying"; node: string; attempt: number; error: string }
+  /** To the pool itself: what waited for it may start. */
+  | { type: "nodes.cut" }
+  | { type: "nodes.saved"; nodes: readonly Held[]; fault?: Fault }
+  | { type: "node.cleaned"; node: Held }
   /** A node's own actor broke down, which no module can make it do. */
   | { type: `xstate.error.actor.${string}`; actorId: string; error: unknown }
   | { type: "xstate.stop" };
 
+/** A node that is ready, and waits; a later wait of the same node has another number. */
+type Held = readonly [name: string, wait: number];
+
+/** A visit that has ended, and whose messages are on their way: what depends on it finds them. */
+interface Unpublished {
+  report: NodeReport;
+  left: number;
+}
+
+/** Its maps and its order are the same over the pool's life, and moved on in place. */
 export type PoolSnapshot = Snapshot<never> & {
   input: { keys: GraphKeys };
-  /** Every node of the graph that was spawned; the same map over the pool's life. */
+  order: Order;
+  /** Every node of the graph that was spawned. */
   nodes: Map<string, NodeRef>;
-  /** The nodes of the step, in order. */
-  step: readonly string[];
-  /** Those that have not begun, the next one last. */
-  ready: string[];
-  /** Those that have not settled, with the moment they started; the same map over the pool's life, as is that of the reports. */
-  waiting: Map<string, number>;
-  reports: Map<string, NodeReport>;
+  /** The moment at which each executing node started. */
+  startedAt: Map<string, number>;
+  unpublished: Map<string, Unpublished>;
+  /** The ready nodes that wait for a snapshot, or for generators to close. */
+  held: Map<string, number>;
+  /** Of those, the ones that the next snapshot is taken for. */
+  due: Held[];
+  waits: number;
+  /** The nodes that need no snapshot any more before their visit. */
+  saved: Set<string>;
+  isBegun: boolean;
+  /** Nothing starts any more. */
+  isAborted: boolean;
+  /** Nothing starts before the next turn. */
+  isPaused: boolean;
 };
 
 interface PersistedPool {
   status: "active";
-  step: readonly string[];
-  ready: readonly string[];
-  waiting: string[];
-  reports: NodeReport[];
+  input: PoolSnapshot["input"];
+  graph: Graph;
+  order: StoredOrder;
+  unpublished: [string, Unpublished][];
+  saved: string[];
+  isBegun: boolean;
+  isAborted: boolean;
   nodes: Record<string, unknown>;
 }
 
-type Scope = Parameters<NonNullable<EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot>["start"]>>[1];
+type Logic = EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot>;
+type Scope = Parameters<NonNullable<Logic["start"]>>[1];
 
 /** A settled node's persisted state, by the snapshot that it is of: most nodes do not change between two snapshots of a run. */
 const persisted = new WeakMap<object, unknown>();
@@ -73,9 +107,10 @@ function persistNode(ref: NodeRef): unknown {
   return state;
 }
 
+const visitsOf = (ref: NodeRef): number => ((ref.getSnapshot() as AnyMachineSnapshot).context as NodeState).visits;
+
 function isIdle(ref: NodeRef): boolean {
-  const { context, value } = ref.getSnapshot() as AnyMachineSnapshot;
-  return value === "WAITING" && (context as NodeState).visits === 0;
+  return (ref.getSnapshot() as AnyMachineSnapshot).value === "WAITING" && visitsOf(ref) === 0;
 }
 
 /**
@@ -87,7 +122,7 @@ export function nodePool(
   hostOf: HostOf<NodesHost>,
   nodeLogic: () => AnyActorLogic,
   isInspected: (self: AnyActorRef) => boolean = () => true,
-): EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot> {
+): Logic {
   const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, snapshot?: { context: object }): NodeRef => {
     const definition = hostOf(scope.self).definition(name);
     const restored = snapshot === undefined ? {} : { snapshot: { ...snapshot, context: { ...snapshot.context, definition } } };
@@ -99,81 +134,157 @@ export function nodePool(
     } as never) as NodeRef;
   };
 
-  const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[], iteration: number): PoolSnapshot => {
+  /** Starts what is ready, in turns; tells the agent when nothing is any more, and nothing executes. */
+  const begin = (snapshot: PoolSnapshot, scope: Scope): void => {
     const host = hostOf(scope.self);
-    host.tell({ type: "step.started", nodes, iteration });
-    const now = monotonicOf(host.clock);
-    const { waiting, reports } = snapshot;
-    reports.clear();
-    for (const name of nodes) waiting.set(name, now);
-    const next: PoolSnapshot = { ...snapshot, step: nodes, ready: nodes.toReversed() };
-    begin(next, scope);
-    return next;
-  };
-
-  const begin = ({ nodes, ready, waiting, input }: PoolSnapshot, scope: Scope): void => {
-    const host = hostOf(scope.self);
-    while (ready.length > 0) {
-      if (host.turns.isOver()) return host.turns.next(() => relay(scope, scope.self, { type: "step.continue" }));
-      const name = ready.pop() as string;
-      let ref = nodes.get(name);
-      if (ref === undefined) {
-        ref = spawn(scope, input, name);
-        nodes.set(name, ref);
-        ref.start();
+    const { order, held } = snapshot;
+    if (!snapshot.isBegun || snapshot.isPaused) return;
+    while (!snapshot.isAborted) {
+      if (host.turns.isOver()) {
+        snapshot.isPaused = true;
+        return host.turns.next(() => relay(scope, scope.self, { type: "nodes.continue" }));
       }
-      waiting.set(name, monotonicOf(host.clock));
-      host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1);
-      relay(scope, ref, { type: "node.execute", at: host.clock.now() });
+      const name = order.takeReady();
+      if (name === undefined) break;
+      if (isOverIterations(order.graph, order.iterationOf(name), host.maxTotalIterations)) {
+        snapshot.isAborted = true;
+        return relayToParent(scope, { type: "nodes.exhausted", limit: iterationLimit(order.graph, host.maxTotalIterations) });
+      }
+      admit(snapshot, scope, name);
     }
+    if (order.running === 0 && (snapshot.isAborted || held.size === 0)) relayToParent(scope, { type: "nodes.ended" });
   };
 
-  const settle = (snapshot: PoolSnapshot, scope: Scope, { report, messages }: PoolEvent & { type: "node.settled" }): PoolSnapshot => {
+  /** A ready node starts, or waits: for generators to close, then for a snapshot. */
+  const admit = (snapshot: PoolSnapshot, scope: Scope, name: string): void => {
+    const { order, held } = snapshot;
     const host = hostOf(scope.self);
-    const startedAt = snapshot.waiting.get(report.node);
-    // A node that fails since its jump was refused has settled before.
-    if (startedAt === undefined) return snapshot;
-    snapshot.waiting.delete(report.node);
-    snapshot.reports.set(report.node, report);
-    host.nodeEnded(report.node, report.status, monotonicOf(host.clock) - startedAt, report.failure);
-    for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
-    if (report.status === "FAILED" || report.status === "PARTIAL") {
+    const region = order.toClean(name);
+    const closing = region === undefined ? undefined : host.closeGenerators(region);
+    const isDue = host.savesBefore(name) && !snapshot.saved.has(name);
+    if (closing === undefined && !isDue) return start(snapshot, scope, name);
+    const wait: Held = [name, ++snapshot.waits];
+    held.set(...wait);
+    if (closing !== undefined) void closing.then(() => relay(scope, scope.self, { type: "node.cleaned", node: wait }));
+    else if (snapshot.due.push(wait) === 1) queueMicrotask(() => relay(scope, scope.self, { type: "nodes.cut" }));
+  };
+
+  const start = ({ nodes, order, saved, startedAt, input }: PoolSnapshot, scope: Scope, name: string): void => {
+    const host = hostOf(scope.self);
+    let ref = nodes.get(name);
+    if (ref === undefined) {
+      ref = spawn(scope, input, name);
+      nodes.set(name, ref);
+      ref.start();
+    }
+    const iteration = order.start(name);
+    if (saved.size > 0 && indexOf(order.graph).node(name)?.snapshot !== SnapshotControl.ONCE) saved.delete(name);
+    startedAt.set(name, monotonicOf(host.clock));
+    host.nodeStarted(name, visitsOf(ref) + 1, iteration);
+    relay(scope, ref, { type: "node.execute", at: host.clock.now() });
+  };
+
+  /** Whether the node still waits as it did then; from here on it does not. */
+  const release = ({ held, order }: PoolSnapshot, [name, wait]: Held): boolean => {
+    if (held.get(name) !== wait) return false;
+    held.delete(name);
+    return order.isReady(name);
+  };
+
+  const settle = (snapshot: PoolSnapshot, scope: Scope, { report, messages }: { report: NodeReport; messages: Messages }): void => {
+    const host = hostOf(scope.self);
+    const { node, status } = report;
+    const startedAt = snapshot.startedAt.get(node);
+    if (startedAt === undefined) return;
+    snapshot.startedAt.delete(node);
+    host.nodeEnded(node, status, monotonicOf(host.clock) - startedAt, report.failure);
+    if (status === "FAILED" || status === "PARTIAL") {
       const failure = report.failure ?? { error: "failed", code: "module-failed" };
-      host.tell({ type: "node.failed", node: report.node, status: report.status, ...withoutFinality(failure) });
+      host.tell({ type: "node.failed", node, status, ...withoutFinality(failure) });
       relayToParent(scope, { type: "node.failed", report });
     } else {
-      host.tell({ type: report.status === "COMPLETE" ? "node.completed" : "node.skipped", node: report.node });
+      host.tell({ type: status === "COMPLETE" ? "node.completed" : "node.skipped", node });
     }
-    if (snapshot.waiting.size === 0) complete(snapshot, scope);
-    return snapshot;
+    if (messages.length === 0) return conclude(snapshot, scope, report);
+    snapshot.unpublished.set(node, { report, left: messages.length });
+    for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message, node });
   };
 
-  const complete = ({ step, reports }: PoolSnapshot, scope: Scope): void => {
-    relayToParent(scope, { type: "step.completed", reports: step.flatMap((name) => reports.get(name) ?? []) });
+  const published = (snapshot: PoolSnapshot, scope: Scope, node: string): void => {
+    const ended = snapshot.unpublished.get(node);
+    if (ended === undefined || --ended.left > 0) return;
+    snapshot.unpublished.delete(node);
+    conclude(snapshot, scope, ended.report);
   };
+
+  /** What a visit brings takes effect, and what waited for it begins. */
+  const conclude = (snapshot: PoolSnapshot, scope: Scope, report: NodeReport): void => {
+    const settlement = snapshot.order.settle(report);
+    tell(snapshot, scope, report.node, settlement);
+    begin(snapshot, scope);
+  };
+
+  const tell = ({ nodes }: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+    const host = hostOf(scope.self);
+    if (refused !== undefined) {
+      const ref = nodes.get(node);
+      if (ref !== undefined) relay(scope, ref, { type: "node.refuse", node, ...refused });
+      host.tell({ type: "node.failed", node, status: "FAILED", ...refused });
+    }
+    if (faults.length > 0) relayToParent(scope, { type: "nodes.faulted", faults });
+    if (added.length > 0) host.tell({ type: "nodes.added", nodes: added });
+    if (jump !== undefined) host.tell({ type: "jump.taken", ...jump });
+    for (const each of passed) host.tell({ type: each.phase === Phase.BLOCKED ? "node.blocked" : "node.skipped", node: each.node });
+  };
+
+  /** One snapshot for all that are due in this turn. */
+  const save = (snapshot: PoolSnapshot, scope: Scope): void => {
+    const nodes = snapshot.due.splice(0).filter(([name, wait]) => snapshot.held.get(name) === wait);
+    if (nodes.length === 0 || snapshot.isAborted) return;
+    const names = nodes.map(([name]) => name);
+    void hostOf(scope.self)
+      .save(names)
+      .then(({ fault }) => relay(scope, scope.self, { type: "nodes.saved", nodes, ...(fault === undefined ? {} : { fault }) }));
+  };
+
+  const abort = (snapshot: PoolSnapshot, scope: Scope, { reason, code }: { reason: string; code: string }): void => {
+    snapshot.isAborted = true;
+    const at = hostOf(scope.self).clock.now();
+    for (const name of snapshot.startedAt.keys()) {
+      relay(scope, snapshot.nodes.get(name) as NodeRef, { type: "node.abort", reason, code, at });
+    }
+    begin(snapshot, scope);
+  };
+
+  const newSnapshot = (input: PoolSnapshot["input"], order: Order): PoolSnapshot => ({
+    status: "active",
+    output: undefined,
+    error: undefined,
+    input,
+    order,
+    nodes: new Map(),
+    startedAt: new Map(),
+    unpublished: new Map(),
+    held: new Map(),
+    due: [],
+    waits: 0,
+    saved: new Set(),
+    isBegun: false,
+    isAborted: false,
+    isPaused: false,
+  });
 
   return {
-    getInitialSnapshot: (_scope, input) => ({
-      status: "active",
-      output: undefined,
-      error: undefined,
-      input,
-      nodes: new Map(),
-      step: [],
-      ready: [],
-      waiting: new Map(),
-      reports: new Map(),
-    }),
+    getInitialSnapshot: (scope, input) => newSnapshot(input, new Order(hostOf(scope.self).graph)),
 
     start(snapshot, scope) {
       const host = hostOf(scope.self);
-      for (const name of isInspected(scope.self) ? host.nodeNames : []) {
+      for (const { name } of isInspected(scope.self) ? snapshot.order.graph.nodes : []) {
         if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
       }
       for (const [name, ref] of snapshot.nodes) {
-        // Of a restored step: it goes on with the visit that it was in.
-        const hasBegun = snapshot.waiting.has(name) && !snapshot.ready.includes(name);
-        if (hasBegun) host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
+        // Of a restored run: it goes on with the visit that it was in.
+        if (snapshot.startedAt.has(name)) host.nodeStarted(name, visitsOf(ref), snapshot.order.executingIn(name));
         ref.start();
       }
       begin(snapshot, scope);
@@ -181,34 +292,45 @@ export function nodePool(
 
     transition(snapshot, event, scope) {
       switch (event.type) {
-        case "step.execute":
-          return execute(snapshot, scope, event.nodes, event.iteration);
-        case "step.continue":
+        case "nodes.begin":
+          snapshot.isBegun = true;
           begin(snapshot, scope);
-          return snapshot;
+          break;
+        case "nodes.continue":
+          snapshot.isPaused = false;
+          begin(snapshot, scope);
+          break;
         case "node.settled":
-          return settle(snapshot, scope, event);
+          settle(snapshot, scope, event);
+          break;
+        case "node.published":
+          published(snapshot, scope, event.node);
+          break;
         case "node.retrying":
           hostOf(scope.self).tell(event);
-          return snapshot;
-        case "node.refuse": {
-          const ref = snapshot.nodes.get(event.node);
-          if (ref !== undefined) relay(scope, ref, event);
-          hostOf(scope.self).tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error, code: event.code });
-          return snapshot;
-        }
-        case "nodes.abort": {
-          const at = hostOf(scope.self).clock.now();
-          const { reason: error, code } = event;
-          const unbegun = snapshot.ready.splice(0);
-          for (const node of unbegun)
-            settle(snapshot, scope, { type: "node.settled", report: { node, status: "FAILED", failure: { error, code } }, messages: [] });
-          for (const name of snapshot.waiting.keys()) {
-            const ref = snapshot.nodes.get(name) as NodeRef;
-            relay(scope, ref, { type: "node.abort", reason: event.reason, code: event.code, at });
+          break;
+        case "nodes.cut":
+          save(snapshot, scope);
+          break;
+        case "nodes.saved": {
+          if (event.fault !== undefined) relayToParent(scope, { type: "nodes.faulted", faults: [event.fault] });
+          for (const held of event.nodes) {
+            snapshot.saved.add(held[0]);
+            if (release(snapshot, held) && !snapshot.isAborted) start(snapshot, scope, held[0]);
           }
-          return snapshot;
+          begin(snapshot, scope);
+          break;
         }
+        case "node.cleaned": {
+          const [name] = event.node;
+          snapshot.order.cleaned(name);
+          if (release(snapshot, event.node) && !snapshot.isAborted) admit(snapshot, scope, name);
+          begin(snapshot, scope);
+          break;
+        }
+        case "nodes.abort":
+          abort(snapshot, scope, event);
+          break;
         case "xstate.stop":
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
@@ -216,49 +338,43 @@ export function nodePool(
           // It is made anew at its next visit.
           snapshot.nodes.delete(event.actorId);
           const code = asimovErrorOf(event.error)?.code ?? "actor-failed";
-          return settle(snapshot, scope, {
-            type: "node.settled",
-            report: {
-              node: event.actorId,
-              status: "FAILED",
-              failure: { error: shownMessageOf(event.error), code, ...errorDetailsOf(event.error) },
-            },
-            messages: [],
-          });
+          const failure = { error: shownMessageOf(event.error), code, ...errorDetailsOf(event.error) };
+          settle(snapshot, scope, { report: { node: event.actorId, status: "FAILED", failure }, messages: [] });
         }
       }
+      return snapshot;
     },
 
-    getPersistedSnapshot: ({ input, nodes, step, ready, waiting, reports }) =>
+    getPersistedSnapshot: ({ input, order, nodes, unpublished, saved, isBegun, isAborted }) =>
       ({
         status: "active",
         input,
-        step,
-        ready: [...ready],
-        waiting: [...waiting.keys()],
-        reports: [...reports.values()],
+        graph: order.graph,
+        order: order.toJSON(),
+        unpublished: [...unpublished],
+        saved: [...saved],
+        isBegun,
+        isAborted,
         nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
       }) as unknown as Snapshot<unknown>,
 
-    restoreSnapshot(snapshot, scope) {
-      const { step, ready, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
+    restoreSnapshot(stored, scope) {
+      const { input, graph, order: storedOrder, unpublished, saved, isBegun, isAborted, nodes } = stored as unknown as PersistedPool;
+      const order = new Order(graph, storedOrder);
+      const snapshot = newSnapshot(input, order);
       const now = monotonicOf(hostOf(scope.self).clock);
-      const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
-        name,
-        spawn(scope, input, name, node as { context: object }),
-      ]);
-      requireRestored(restored.map(([, ref]) => ref));
-      return {
-        status: "active",
-        output: undefined,
-        error: undefined,
-        input,
-        nodes: new Map(restored),
-        step,
-        ready: [...ready],
-        waiting: new Map(waiting.map((name) => [name, now])),
-        reports: new Map(reports.map((report) => [report.node, report])),
-      };
+      for (const [name, node] of Object.entries(nodes)) snapshot.nodes.set(name, spawn(scope, input, name, node as { context: object }));
+      requireRestored(snapshot.nodes.values());
+      for (const [name, ended] of unpublished) snapshot.unpublished.set(name, { ...ended });
+      for (const name of order.current()) {
+        if (order.isExecuting(name) && !snapshot.unpublished.has(name)) snapshot.startedAt.set(name, now);
+        // What it was restored from is stored.
+        if (order.isReady(name)) snapshot.saved.add(name);
+      }
+      for (const name of saved) snapshot.saved.add(name);
+      snapshot.isBegun = isBegun;
+      snapshot.isAborted = isAborted;
+      return snapshot;
     },
   };
 }

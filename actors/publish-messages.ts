@@ -8,6 +8,8 @@ interface Message {
   mailbox: string;
   message: unknown;
   id?: string;
+  /** Who gave it, told when it has settled. */
+  node?: string;
 }
 
 type OutboxEvent =
@@ -52,11 +54,13 @@ export function publishMessages(hostOf: HostOf<Outbox>): EffectLogic<undefined, 
           const settled = snapshot.pending.find(({ number }) => number === event.number);
           if (settled === undefined) return snapshot;
           if (settled.id !== undefined) hostOf(scope.self).acknowledge(settled.id, event.error);
+          const of = settled.node === undefined ? {} : { node: settled.node };
+          const { mailbox } = settled;
           relayToParent(
             scope,
             event.error === undefined
-              ? { type: "message.published" }
-              : { type: "message.failed", mailbox: settled.mailbox, error: event.error },
+              ? { type: "message.published", ...of }
+              : { type: "message.failed", mailbox, error: event.error, ...of },
           );
           return { ...snapshot, pending: snapshot.pending.filter((message) => message !== settled) };
         }

@@ -20,8 +20,8 @@ import { Node } from "./contract/node/node.ts";
 import { Permits } from "./contract/node/permits.ts";
 import type { NodeResult } from "./contract/node/result.ts";
 import { type Budget, budgetSchema } from "./contract/run/budget.ts";
+import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
-import { type RunState, toExecutionState } from "./contract/run/state.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
@@ -227,14 +227,14 @@ export class Agent {
 
   /** @throws GraphError */
   compileExecutionPlan(): ExecutionPlan {
-    return toExecutionPlan(planOf(this.#validGraph()), 0, []);
+    return toExecutionPlan(planOf(this.#validGraph()));
   }
 
   /** The plan of a jump to a node: the node and its descendants. @throws GraphError, AsimovError `unknown-node` */
   compileExecutionPlanFrom(node: string): ExecutionPlan {
     const graph = this.#validGraph();
     requireNode(graph, node);
-    return toExecutionPlan(planOf(graph, withDescendants(graph, [node])), 0, []);
+    return toExecutionPlan(planOf(graph, withDescendants(graph, [node])));
   }
 
   /** Runs a task to its end. Rejects for misuse alone; see `start`. */
@@ -279,7 +279,7 @@ export class Agent {
     const unfollow = limits.follow(signal);
     try {
       const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-      const { agent, cache: state, cut, told } = readSnapshot(stored);
+      const { agent, cache: state, told } = readSnapshot(stored);
       if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
       // Restoring the actor checks the graph; the cache is touched only when it fits.
       const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
@@ -291,7 +291,6 @@ export class Agent {
         scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
-      scope.run.restoredCut = cut;
       scope.run.events.told = told;
       // In a task of its own: the caller's subscription comes some microtasks later.
       setTimeout(() => {
@@ -307,8 +306,8 @@ export class Agent {
 
   /** Of the latest run; before the first, of a run that has not started. */
   get executionState(): ExecutionState {
-    const state = (this.#latest?.actor.getSnapshot() as { context?: { state: RunState } } | undefined)?.context?.state;
-    if (state !== undefined) return toExecutionState(state);
+    const pool = this.#latest === undefined ? undefined : ownScope(this.#latest.actor)?.pool();
+    if (pool !== undefined) return toExecutionState(pool.order);
     return {
       executionIndex: 0,
       currentPlan: this.#nodes.size === 0 ? [] : this.compileExecutionPlan(),

@@ -3,7 +3,7 @@ import type { AnyActorLogic, AnyActorScope, AnyMachineSnapshot, AnyStateMachine 
 import { checkNode, verifyOutputs } from "#actors/check-node";
 import { nodePool } from "#actors/node-pool";
 import { publishMessages } from "#actors/publish-messages";
-import { closeGenerators, closeNodes, closeRun, openRun, saveSnapshot } from "#actors/run-effects";
+import { closeNodes, closeRun, openRun } from "#actors/run-effects";
 import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
 import { timeLimit } from "#actors/time-limit";
@@ -46,8 +46,6 @@ function bind(prepare: <TMachine extends AnyStateMachine>(machine: TMachine) => 
     ),
     outbox: publishMessages((self) => scopeOf(self).run),
     openRun: openRun(effectsOf),
-    saveSnapshot: saveSnapshot(effectsOf),
-    closeGenerators: closeGenerators(effectsOf),
     closeNodes: closeNodes(effectsOf),
     closeRun: closeRun(effectsOf),
   });

@@ -2,7 +2,7 @@
 
 import type { NodeChecks } from "#actors/check-node";
 import type { NodeState } from "#actors/node-pool";
-import type { NodesRead, RunEffects } from "#actors/run-effects";
+import type { RunEffects } from "#actors/run-effects";
 import { shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
@@ -10,8 +10,10 @@ import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
 import { nodeResultOf } from "#contract/node/attempt";
 import { FlowControlModule } from "#contract/node/flow-control";
 import type { Node } from "#contract/node/node";
-import type { Failure, Fault, NodeResult } from "#contract/node/result";
-import type { SnapshotRef } from "#contract/store/snapshot";
+import type { Failure, Fault, NodeReport, NodeResult } from "#contract/node/result";
+import type { EndedGraph } from "#contract/run/end";
+import { Order } from "#contract/run/order";
+import { endOf } from "#contract/run/order-view";
 import type { GraphNodes } from "./graph-nodes.ts";
 import type { GraphWork } from "./graph-work.ts";
 import type { RunHost } from "./run-host.ts";
@@ -19,9 +21,11 @@ import type { RunHost } from "./run-host.ts";
 /** What the pool's snapshot offers. */
 export interface PoolView {
   nodes: Map<string, { getSnapshot(): unknown }>;
-  step: readonly string[];
-  reports: Map<string, { status: string }>;
+  order: Order;
+  unpublished: Map<string, { report: NodeReport }>;
 }
+
+type NodesRead = Pick<EndedGraph, "results" | "executions">;
 
 /** Nodes that are read before others have their turn. */
 const READ_AT_ONCE = 256;
@@ -87,34 +91,18 @@ export class GraphEffects implements RunEffects, NodeChecks {
     }
   }
 
-  async save(cut: string, nodes: string[]): Promise<{ ref?: SnapshotRef; fault?: Fault }> {
-    if (this.#run.restoredCut === cut) {
-      this.#run.restoredCut = undefined;
-      return {};
-    }
-    try {
-      return { ref: await this.#run.snapshot({ nodes, cut }) };
-    } catch (error) {
-      return { fault: { status: "error", ...failureOf(`No snapshot before ${nodes.join(", ")}`, error, "snapshot-write-failed") } };
-    }
-  }
-
-  closeGenerators(nodes?: string[]): Promise<void> {
-    return this.#scope.work.closeGenerators(nodes);
-  }
-
   /** What the nodes did so far. */
   readNodes(): NodesRead {
     return toRead([...this.#visited()]);
   }
 
-  /** As `readNodes`, in turns. */
-  async collectNodes(): Promise<NodesRead> {
+  async closeNodes(): Promise<EndedGraph> {
+    await this.#scope.work.closeGenerators();
     const read: VisitedNode[] = [];
     for (const node of this.#visited()) {
       if (read.push(node) % READ_AT_ONCE === 0) await this.#run.services.turns.pause();
     }
-    return toRead(read);
+    return { ...toRead(read), ...endOf(this.#scope.pool()?.order ?? new Order({ nodes: [] })) };
   }
 
   /** In declaration order, also where a restored pool holds the visited nodes before the others. */

@@ -12,7 +12,7 @@ import { graphOf, validGraph } from "./valid-graph.ts";
 /** How far the graph is, as its agent and pool stand. */
 export interface GraphView {
   graph: Graph | undefined;
-  /** Whether the node has part in the step that runs, and did not fail in it. */
+  /** Whether the node executes, and has not failed. */
   mayAdd(node: string): boolean;
 }
 

@@ -8,7 +8,6 @@ import { GraphWork } from "./graph-work.ts";
 import type { RunHost } from "./run-host.ts";
 
 interface AgentView {
-  context?: { state: { graph: Graph } };
   children?: Record<string, { getSnapshot(): unknown }>;
 }
 
@@ -21,12 +20,20 @@ export class GraphScope {
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown } | undefined;
 
-  /** @param parent of a graph that is nested in the last node of `path` */
-  constructor(run: RunHost, path: readonly string[], nodes: ReadonlyMap<string, Node>, parent?: GraphScope) {
+  /**
+   * @param parent of a graph that is nested in the last node of `path`
+   * @param graph as it starts; a restored one is in what it is restored from
+   */
+  constructor(
+    run: RunHost,
+    path: readonly string[],
+    nodes: ReadonlyMap<string, Node>,
+    { parent, graph }: { parent?: GraphScope; graph?: Graph | undefined },
+  ) {
     this.run = run;
     this.path = path;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
-    this.work = new GraphWork(run, path, this.nodes, parent?.work);
+    this.work = new GraphWork(run, path, this.nodes, { parent: parent?.work, graph });
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
   }
 
@@ -39,13 +46,10 @@ export class GraphScope {
   }
 
   #view(): GraphView {
+    const pool = this.pool();
     return {
-      graph: this.#agent().context?.state.graph,
-      mayAdd: (node) => {
-        const pool = this.pool();
-        const hasFailed = (pool?.reports.get(node)?.status ?? "COMPLETE") !== "COMPLETE";
-        return pool?.step.includes(node) === true && !hasFailed;
-      },
+      graph: pool?.order.graph,
+      mayAdd: (node) => pool?.order.isExecuting(node) === true && (pool.unpublished.get(node)?.report.status ?? "COMPLETE") === "COMPLETE",
     };
   }
 }

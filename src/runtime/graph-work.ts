@@ -1,6 +1,8 @@
 /** What the modules and nodes of one instance of a graph ask for while they work: generators, spans, events, time limits. */
 
 import type { Countdown } from "#contract/base/countdown";
+import { shownMessageOf } from "#contract/base/error-details";
+import { asimovErrorOf } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
@@ -8,13 +10,13 @@ import type { Turns } from "#contract/base/turns";
 import { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import { pathKey } from "#contract/chat/usage";
-import type { GraphNode } from "#contract/graph/graph";
+import type { Graph, GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
-import type { Failure } from "#contract/node/result";
+import type { Failure, Fault } from "#contract/node/result";
 import type {
   LimitHost,
   ModuleHost,
@@ -25,6 +27,7 @@ import type {
   RunningGenerator,
   RunningModule,
 } from "#contract/run/host";
+import { iterationLimitOf } from "#contract/run/limit";
 import type { Cache } from "#contract/store/cache";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
@@ -52,17 +55,28 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   /** The last, since siblings are told of it at once. */
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
+  readonly maxTotalIterations: number | null;
+  readonly #graph: Graph | undefined;
+
   /** @param parent of a nested graph, with the node that it is nested in as the last of `path` */
-  constructor(run: RunHost, path: readonly string[], nodes: GraphNodes, parent?: GraphWork) {
+  constructor(
+    run: RunHost,
+    path: readonly string[],
+    nodes: GraphNodes,
+    { parent, graph }: { parent: GraphWork | undefined; graph: Graph | undefined },
+  ) {
     this.run = run;
     this.#path = path;
     this.#nodes = nodes;
     this.#parent = parent;
+    this.#graph = graph;
     const around = path.at(-1);
+    const composite = around === undefined || parent === undefined ? undefined : parent.#nodes.get(around);
+    this.maxTotalIterations = iterationLimitOf(composite?.nodeConfig.maxTotalIterations ?? run.services.maxTotalIterations);
     if (parent === undefined || around === undefined) this.#parentSpan = run.span;
     else {
       this.#parentSpan = parent.spanOf(around);
-      const own = parent.#nodes.get(around).config.context;
+      const own = composite?.config.context;
       this.context = parent.context === undefined && own === undefined ? undefined : { ...parent.context, ...own };
     }
   }
@@ -91,8 +105,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return this.run.services.abortGraceMs;
   }
 
-  get nodeNames(): Iterable<string> {
-    return this.#nodes.names();
+  get graph(): Graph {
+    return this.#graph ?? { nodes: [] };
   }
 
   get turns(): Turns {
@@ -136,8 +150,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#generatorsStarted.add(key);
   }
 
-  nodeStarted(name: string, visit: number): void {
-    this.tell({ type: "node.started", node: name, visit });
+  nodeStarted(name: string, visit: number, iteration: number): void {
+    this.tell({ type: "node.started", node: name, visit, iteration });
     if (!this.#nodes.get(name).trace) return;
     const attributes = { "asimov.node.name": name, "asimov.node.visit": visit };
     this.#spans ??= new Map();
@@ -205,7 +219,23 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (this.#nodes.get(node).snapshot === SnapshotControl.ALWAYS && this.run.services.autoSnapshot) await this.run.saveProgress();
   }
 
-  async closeGenerators(nodes?: readonly string[]): Promise<void> {
+  savesBefore(node: string): boolean {
+    return this.run.services.autoSnapshot && this.#nodes.get(node).snapshot !== SnapshotControl.NEVER;
+  }
+
+  async save(nodes: readonly string[]): Promise<{ fault?: Fault }> {
+    try {
+      const ref = await this.run.snapshot({ nodes });
+      this.tell({ type: "snapshot.saved", ref, nodes });
+      return {};
+    } catch (error) {
+      const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
+      return { fault: { status: "error", error: `No snapshot before ${nodes.join(", ")}: ${shownMessageOf(error)}`, code } };
+    }
+  }
+
+  closeGenerators(nodes?: readonly string[]): Promise<void> | undefined {
+    if (this.generators.size === 0) return undefined;
     const names = nodes === undefined ? undefined : new Set(nodes);
     const closing: Promise<unknown>[] = [];
     for (const [key, running] of this.generators) {
@@ -213,7 +243,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
       this.generators.delete(key);
       closing.push(running.close());
     }
-    await Promise.all(closing);
+    return closing.length === 0 ? undefined : Promise.all(closing).then(() => {});
   }
 
   /** The graph's actor was stopped, or broke, in the middle of whatever its nodes did. */

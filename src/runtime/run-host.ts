@@ -14,8 +14,7 @@ import type { Node } from "#contract/node/node";
 import type { Permits } from "#contract/node/permits";
 import type { Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
-import { iterationLimitOf } from "#contract/run/limit";
-import type { RunState } from "#contract/run/state";
+import type { Order } from "#contract/run/order";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import { CallLedger } from "./call-ledger.ts";
@@ -47,23 +46,12 @@ export interface AgentServices extends Services {
   snapshotStore(): SnapshotStore;
 }
 
-/** What a graph takes from the agent that runs it: the same at its start and at every restore, for whole runs and nested ones. */
-export interface GraphSettings {
-  maxTotalIterations: number | null;
-  autoSnapshot: boolean;
-  outputMailbox: string | null;
-  errorMailbox: string | null;
-}
-
-/** @param composite the node that the graph is nested in */
-export function settingsOf(services: AgentServices, composite?: Node): GraphSettings {
-  const { autoSnapshot, errorMailbox, outputMailbox } = services;
-  return {
-    maxTotalIterations: iterationLimitOf(composite?.nodeConfig.maxTotalIterations ?? services.maxTotalIterations),
-    autoSnapshot,
-    outputMailbox: composite === undefined ? outputMailbox : null,
-    errorMailbox,
-  };
+/** Where a graph's end and its errors go: as the agent says that runs it, at its start and at every restore. */
+export function mailboxesOf(
+  { errorMailbox, outputMailbox }: AgentServices,
+  isNested: boolean,
+): { outputMailbox: string | null; errorMailbox: string | null } {
+  return { outputMailbox: isNested ? null : outputMailbox, errorMailbox };
 }
 
 export class RunHost implements Outbox {
@@ -76,8 +64,6 @@ export class RunHost implements Outbox {
   readonly span: Span;
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;
-  /** The cut that the run was restored from: it is stored already. */
-  restoredCut: string | undefined;
   readonly isRestored: boolean;
   #sending: Map<string, (error?: string) => void> | undefined;
   /** The publishes that have not settled, nested graphs' too. */
@@ -209,14 +195,14 @@ export class RunHost implements Outbox {
   }
 
   /** Stores the run as it stands, at a moment when no actor is in the middle of an event, and no message is on its way. */
-  async snapshot(about: { nodes: readonly string[]; cut?: string; hint?: string }): Promise<SnapshotRef> {
+  async snapshot(about: { nodes: readonly string[]; hint?: string }): Promise<SnapshotRef> {
     await Promise.resolve();
     while (this.#publishing.size > 0) await Promise.all(this.#publishing);
     if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
     const { root } = this;
     const { nodes, hint } = about;
     return this.limited("storing a snapshot", async () => {
-      const parts = await takeSnapshot(root, this.cache, { cut: about.cut, told: this.events.told });
+      const parts = await takeSnapshot(root, this.cache, this.events.told);
       const createdAt = this.services.clock.now();
       return this.services.snapshotStore().save({ taskId: this.task.id, nodes, createdAt, parts, ...(hint === undefined ? {} : { hint }) });
     });
@@ -224,18 +210,13 @@ export class RunHost implements Outbox {
 
   /** The nodes that run now, or next. */
   get currentNodes(): readonly string[] {
-    const { state } = this.#rootContext();
-    return state.levels[state.index] ?? [];
+    const pool = (this.root as AnyActorRef).getSnapshot().children.nodes?.getSnapshot() as { order: Order } | undefined;
+    return pool?.order.current() ?? [];
   }
 
   /** What each node of every graph spent, by `pathKey`. */
   get usage(): Readonly<Record<string, Usage>> {
-    return this.#rootContext().usage;
-  }
-
-  #rootContext(): { state: RunState; usage: Record<string, Usage> } {
-    const root = this.root as AnyActorRef;
-    return (root.getSnapshot() as { context: { state: RunState; usage: Record<string, Usage> } }).context;
+    return ((this.root as AnyActorRef).getSnapshot() as { context: { usage: Record<string, Usage> } }).context.usage;
   }
 
   /** @param node by `pathKey`; see `CallScope.admit` */

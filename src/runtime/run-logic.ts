@@ -10,12 +10,11 @@ import type { Graph } from "#contract/graph/graph";
 import type { Node } from "#contract/node/node";
 import type { Spending } from "#contract/run/budget";
 import type { TaskOutcome } from "#contract/run/outcome";
-import type { RunState } from "#contract/run/state";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
-import { type AgentServices, RunHost, settingsOf } from "./run-host.ts";
-import { pendingAdditions } from "./snapshot-parts.ts";
+import { type AgentServices, mailboxesOf, RunHost } from "./run-host.ts";
+import { graphIn, pendingAdditions } from "./snapshot-parts.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -57,9 +56,9 @@ export function takeTask(run: RunHost): void {
 
 /** @param source the agent, read when a run starts */
 export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
-  const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
+  const scopeOf = (self: AnyActorRef, run: RunHost, graph?: Graph): GraphScope => {
     run.root = self;
-    return new GraphScope(run, [], source.nodes());
+    return new GraphScope(run, [], source.nodes(), { graph });
   };
   return boundAgentLogic<TaskOutcome>(
     {
@@ -71,38 +70,36 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const { services } = source;
         const runId = services.ids();
         const run = new RunHost(services, { runId, task, cachePrefix });
-        const scope = scopeOf(self, run);
+        const scope = scopeOf(self, run, graph);
         run.listen(signal);
         return {
           scope,
           input: {
             runId,
             task: task.toJSON(),
-            graph,
             keys: { visit: runId, attempt: runId },
             path: [],
-            ...settingsOf(services),
+            ...mailboxesOf(services, false),
             ...(cachePrefix === undefined ? {} : { cachePrefix }),
           },
         };
       },
       restore(self, persisted) {
-        const { runId, cachePrefix, state, spent } = persisted.context as {
+        const { runId, cachePrefix, spent } = persisted.context as {
           runId: string;
           cachePrefix?: string;
-          state: RunState;
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
         const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
         const scope = scopeOf(self, run);
         try {
-          scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
+          scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), source.services.dynamicNodes);
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
           throw error;
         }
-        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(source.services) } } };
+        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(source.services, false) } } };
       },
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {

@@ -5,47 +5,52 @@ import { messageOf, SnapshotError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
+import type { Graph } from "#contract/graph/graph";
 import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
-import type { PastPlan } from "#contract/run/history";
-import type { RunState } from "#contract/run/state";
+import { Order, type StoredOrder } from "#contract/run/order";
 import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
 import { giveSaved, takeSaved } from "./saved-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
-  context: Record<string, unknown> & { cachePrefix?: string; state: object };
-  children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
+  context: Record<string, unknown> & { cachePrefix?: string };
+  children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: Record<string, unknown> } };
 }
 
-/** The nodes that the step which was running had been asked to add: they are in the graph once it has settled. */
+interface PersistedNodes {
+  graph: Graph;
+  order: StoredOrder;
+  unpublished: [node: string, { report: NodeReport }][];
+  nodes: Record<string, { context: { modules: Attempt } }>;
+}
+
+export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
+
+/** The nodes that visits which go on have been asked to add: they are in the graph once these have settled. */
 export function pendingAdditions({ children }: PersistedAgent): string[] {
-  const { waiting, reports, nodes } = children.nodes.snapshot as unknown as {
-    waiting: readonly string[];
-    reports: readonly NodeReport[];
-    nodes: Record<string, { context: { modules: Attempt } }>;
-  };
-  if (waiting.length === 0) return [];
-  const ended = waiting.flatMap((name) => (Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : []));
+  const { graph, order, unpublished, nodes } = children.nodes.snapshot;
+  const ended = Order.executingIn(graph, order).flatMap((name) =>
+    Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : [],
+  );
+  const reports = unpublished.map(([, { report }]) => report);
   return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
 }
 
 interface AgentPart {
-  cut?: string;
   /** Events that the run had told: it goes on to number them from there. */
   told: number;
   agent: PersistedAgent;
 }
 
 const NODE = "node/";
-const PLAN = "plan/";
 const CACHE = "cache/";
 const MAILBOX = "mailbox/";
 
 const texts = new WeakMap<object, string>();
 
-/** A node, graph or plan that did not change is the same object as in the snapshot before, and so the same text. */
+/** A node or graph that did not change is the same object as in the snapshot before, and so the same text. */
 function textOf(state: object): string {
   let text = texts.get(state);
   if (text === undefined) {
@@ -56,25 +61,19 @@ function textOf(state: object): string {
 }
 
 /** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(
-  root: AnyActorRef,
-  cache: Cache,
-  { cut, told }: { cut: string | undefined; told: number },
-): Promise<Map<string, string>> {
+export async function takeSnapshot(root: AnyActorRef, cache: Cache, told: number): Promise<Map<string, string>> {
   const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
-  const { task, state, ...context } = persisted.context;
-  const { graph, levels, history, ...progress } = state as RunState;
+  const { task, ...context } = persisted.context;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
   const taskState = taskChild.snapshot as { context: { task: TaskJSON } };
-  const { nodes, ...poolState } = pool.snapshot as { nodes: Record<string, object> };
+  const { nodes, graph, order, ...poolState } = pool.snapshot;
   const parts = new Map<string, string>();
-  const part: AgentPart = {
-    ...(cut === undefined ? {} : { cut }),
+  const part = {
     told,
     agent: {
       ...persisted,
-      context: { ...context, state: { ...progress, history: history.order } } as PersistedAgent["context"],
+      context,
       children: {
         ...children,
         nodes: { ...pool, snapshot: poolState },
@@ -84,8 +83,7 @@ export async function takeSnapshot(
   };
   parts.set("agent", JSON.stringify(part));
   parts.set("graph", textOf(graph));
-  parts.set("levels", textOf(levels));
-  for (const plan of history.plans) parts.set(PLAN + plan.id, textOf(plan));
+  parts.set("order", JSON.stringify(order));
   parts.set("task", JSON.stringify(taskState.context.task ?? task));
   for (const [name, state] of Object.entries(nodes)) {
     // One that is known as it is runs nothing, and so has saved nothing.
@@ -110,7 +108,6 @@ export interface RestoredState {
   agent: PersistedAgent;
   task: TaskJSON;
   cache: CacheState;
-  cut: string | undefined;
   told: number;
 }
 
@@ -118,16 +115,14 @@ const record = z.record(z.string(), z.unknown());
 const child = lazily(() => z.looseObject({ snapshot: record }));
 const SHAPES = lazily(() => ({
   agent: z.looseObject({
-    cut: z.optional(z.string()),
     told: z.int().check(z.gte(0)),
     agent: z.looseObject({
-      context: z.looseObject({ runId: z.string(), state: z.looseObject({ history: z.array(z.int()) }) }),
+      context: z.looseObject({ runId: z.string() }),
       children: z.looseObject({ nodes: child(), task: child() }),
     }),
   }),
   graph: z.looseObject({ nodes: z.array(record) }),
-  levels: z.array(z.array(z.string())),
-  plan: z.looseObject({ id: z.int(), levels: z.array(z.array(z.string())) }),
+  order: z.looseObject({ cells: z.array(z.int()), past: z.array(record), totalIterations: z.int() }),
   task: record,
   node: z.looseObject({ context: record }),
   value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.optional(z.number()) }),
@@ -158,7 +153,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw error instanceof SnapshotError ? error : damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, cut, told } = part<AgentPart>("agent", SHAPES().agent);
+  const { agent, told } = part<AgentPart>("agent", SHAPES().agent);
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
@@ -176,17 +171,12 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       );
     }
   }
-  const order = (agent.context.state as { history: number[] }).history;
-  const plans = [...new Set(order)].sort((a, b) => a - b).map((id): PastPlan => part(PLAN + id, SHAPES().plan));
   agent.context.task = task;
-  Object.assign(agent.context.state, {
-    graph: part("graph", SHAPES().graph),
-    levels: part("levels", SHAPES().levels),
-    history: { order, plans },
-  });
   taskChild.snapshot.context = { task };
-  pool.snapshot.nodes = Object.fromEntries(nodes);
-  return { agent, task, cache: { values, mailboxes }, cut, told };
+  pool.snapshot.graph = part("graph", SHAPES().graph);
+  pool.snapshot.order = part("order", SHAPES().order);
+  pool.snapshot.nodes = Object.fromEntries(nodes) as PersistedNodes["nodes"];
+  return { agent, task, cache: { values, mailboxes }, told };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>

@@ -1,37 +1,35 @@
 /** A graph that is nested in a node, as the logic of a module. */
 import type { AnyActorLogic } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { requireGraph } from "#contract/graph/graph";
+import { type Graph, requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
-import type { RunState } from "#contract/run/state";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
-import { settingsOf } from "./run-host.ts";
+import { mailboxesOf } from "./run-host.ts";
 import { scopeOf } from "./scopes.ts";
-import { pendingAdditions } from "./snapshot-parts.ts";
+import { graphIn, pendingAdditions } from "./snapshot-parts.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
 export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
-  const scopeFor = (parent: GraphScope, name: string): GraphScope =>
-    new GraphScope(parent.run, [...parent.path, name], byName(parent.nodes.get(name).nodes), parent);
+  const scopeFor = (parent: GraphScope, name: string, graph?: Graph): GraphScope =>
+    new GraphScope(parent.run, [...parent.path, name], byName(parent.nodes.get(name).nodes), { parent, graph });
   return boundAgentLogic<ModuleOutcome>(
     {
       create(self, input) {
         const order = input as ModuleOrder;
         const parent = scopeOf(self);
         const node = parent.nodes.get(order.node);
-        const scope = scopeFor(parent, order.node);
+        const scope = scopeFor(parent, order.node, requireGraph(graphOf(node.nodes).nodes));
         const { run } = parent;
         return {
           scope,
           input: {
             runId: run.runId,
             task: { ...run.task.toJSON(), status: "WAITING" },
-            graph: requireGraph(graphOf(node.nodes).nodes),
             keys: keysWithin(order),
             path: [...scope.path],
-            ...settingsOf(run.services, node),
+            ...mailboxesOf(run.services, true),
           },
         };
       },
@@ -41,8 +39,8 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
         const name = path.at(-1) as string;
         const scope = scopeFor(parent, name);
         const { services } = parent.run;
-        scope.nodes.restore((persisted.context.state as RunState).graph, pendingAdditions(persisted), services.dynamicNodes);
-        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...settingsOf(services, parent.nodes.get(name)) } } };
+        scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), services.dynamicNodes);
+        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
       },
       eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
       outputOf({ status, results, failedChains, failure }, { run }) {

@@ -56,6 +56,10 @@ export class GraphIndex<TNode extends Dependent> {
     }
   }
 
+  get size(): number {
+    return this.#nodes.length;
+  }
+
   /** Whether each node has a name of its own. */
   get isDistinct(): boolean {
     return this.#position.size === this.#nodes.length;
@@ -80,6 +84,10 @@ export class GraphIndex<TNode extends Dependent> {
     return this.#position.get(name);
   }
 
+  nameAt(position: number): string {
+    return (this.#nodes[position] as TNode).name;
+  }
+
   isLast(name: string): boolean {
     return this.#first[this.#position.get(name) ?? NONE] === NONE;
   }
@@ -90,6 +98,32 @@ export class GraphIndex<TNode extends Dependent> {
     for (let link = this.#first[position] as number; link !== NONE; link = this.#next[link] as number) {
       yield (this.#nodes[this.#to[link] as number] as TNode).name;
     }
+  }
+
+  /** The positions of what a node depends on, and of what depends on it; what is no node of the list is left out. */
+  dependenciesAt(position: number): number[] {
+    const found: number[] = [];
+    for (const name of (this.#nodes[position] as TNode).dependencies) {
+      const before = this.#position.get(name);
+      if (before !== undefined) found.push(before);
+    }
+    return found;
+  }
+
+  dependentsAt(position: number): number[] {
+    const found: number[] = [];
+    for (let link = this.#first[position] as number; link !== NONE; link = this.#next[link] as number) found.push(this.#to[link] as number);
+    return found;
+  }
+
+  /** The positions of some nodes and of everything that depends on them, however far; each once, the given ones first. */
+  regionAt(positions: readonly number[]): Set<number> {
+    const found = new Set(positions);
+    for (const position of found) {
+      for (let link = this.#first[position] as number; link !== NONE; link = this.#next[link] as number)
+        found.add(this.#to[link] as number);
+    }
+    return found;
   }
 
   /** The longest-path levels (Kahn 1962), dependencies outside of the list apart. */

@@ -1,25 +1,25 @@
-/** The plan: the graph's levels, one level a step, and the new plans that jumps and added nodes make of it. */
+/** The plan as users see it: the longest-path levels of the nodes that it holds. */
 import { AsimovError } from "#contract/base/errors";
-import { type Graph, type GraphNode, indexOf, withDescendants } from "./graph.ts";
+import { type Graph, type GraphNode, indexOf } from "./graph.ts";
 import { levelsOf } from "./graph-index.ts";
 
 export interface ExecutionStep {
   nodes: string[];
   /** By position: the node ran to an end in this plan, well or badly. */
   executed: boolean[];
-  /** By position: the node's condition was false, or what it depends on failed or was skipped. */
+  /** By position: the node's condition was false, or what it depends on is in a failed chain or was skipped. */
   skipped: boolean[];
 }
 
 export type ExecutionPlan = ExecutionStep[];
 
 export interface ExecutionState {
-  /** The step that runs now, or next. */
+  /** The first level with a node that has not settled; nodes behind it may run already. */
   executionIndex: number;
   currentPlan: ExecutionPlan;
-  /** The plans that jumps and added nodes replaced, oldest first; the newest 100. */
+  /** The plans that jumps replaced, oldest first; the newest 100. */
   executionHistory: ExecutionPlan[];
-  /** The steps that ran. */
+  /** The greatest iteration that a visit began with; without jumps, where every node runs, the number of levels. */
   totalIterations: number;
 }
 
@@ -45,55 +45,6 @@ export function inOrder(graph: Graph, names: Iterable<string>): string[] {
   return Array.from(positions, (place) => (graph.nodes[place] as GraphNode).name);
 }
 
-const plansOfJumps = new WeakMap<Graph, Map<string, Levels>>();
-
-/** A jump: the target and its descendants, and what is pending and does not descend from the node that decided. */
-export function planOfJump(graph: Graph, pending: readonly string[], from: string, to: string): Levels {
-  const known = plansOfJumps.get(graph) ?? new Map<string, Levels>();
-  const plan = pending.length > 0 ? undefined : known.get(to);
-  if (plan !== undefined) return plan;
-  const names = withDescendants(graph, [to]);
-  if (pending.length === 0) {
-    const levels = planOf(graph, names);
-    plansOfJumps.set(graph, known.set(to, levels));
-    return levels;
-  }
-  const dropped = withDescendants(graph, [from]);
-  for (const name of pending) if (!dropped.has(name)) names.add(name);
-  return planOf(graph, names);
-}
-
-/**
- * The plan of what is pending and of what was added to the graph since: the longest-path levels of both, as `planOf` gives them.
- * It looks at no level behind the one from which all that follows stands as far from its place before: what runs next is all that it costs.
- */
-export function extendPlan(graph: Graph, pending: Levels, added: readonly string[]): Levels {
-  const index = indexOf(graph);
-  const fresh = added.map((name) => index.node(name) as GraphNode);
-  const freshNames = new Set(added);
-  const isFree = ({ dependencies, addedBy }: GraphNode): boolean => dependencies.every((name) => name === addedBy || freshNames.has(name));
-  // What waits for a pending node has its place behind it, wherever that is.
-  if (!fresh.every(isFree)) return planOf(graph, new Set([...pending.flat(), ...added]));
-  const { levels } = levelsOf(fresh);
-  const placed = new Map(levels.flatMap((names, level) => names.map((name) => [name, level] as const)));
-  for (const [level, names] of pending.entries()) {
-    const shifts = new Set<number>();
-    for (const name of names) {
-      const { dependencies } = index.node(name) as GraphNode;
-      const place = dependencies.reduce((deepest, before) => Math.max(deepest, placed.get(before) ?? -1), -1) + 1;
-      placed.set(name, place);
-      shifts.add(place - level);
-      while (levels.length <= place) levels.push([]);
-      (levels[place] as string[]).push(name);
-    }
-    const [shift = 0] = shifts;
-    if (shifts.size === 1 && levels.length === level + shift + 1) {
-      return [...levels.map((each) => inOrder(graph, each)), ...pending.slice(level + 1)];
-    }
-  }
-  return levels.map((names) => inOrder(graph, names));
-}
-
 /** @throws AsimovError `unknown-node` */
 export function requireNode(graph: Graph, name: string): void {
   if (indexOf(graph).has(name)) return;
@@ -105,12 +56,7 @@ export function requireNode(graph: Graph, name: string): void {
   );
 }
 
-/** The plan as users see it. Everything before `index` was executed, but for what was skipped. */
-export function toExecutionPlan(levels: Levels, index: number, skipped: readonly string[]): ExecutionPlan {
-  const left = new Set(skipped);
-  return levels.map((nodes, step) => ({
-    nodes: [...nodes],
-    executed: nodes.map((name) => step < index && !left.has(name)),
-    skipped: nodes.map((name) => step < index && left.has(name)),
-  }));
+/** A plan of which nothing has run. */
+export function toExecutionPlan(levels: Levels): ExecutionPlan {
+  return levels.map((nodes) => ({ nodes: [...nodes], executed: nodes.map(() => false), skipped: nodes.map(() => false) }));
 }

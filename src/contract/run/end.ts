@@ -3,42 +3,51 @@
 import { endTask, type TaskEnd, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { sumUsage, type Usage } from "#contract/chat/usage";
-import { type Graph, indexOf } from "#contract/graph/graph";
-import { inOrder } from "#contract/graph/plan";
 import type { ModuleResult } from "#contract/node/module";
-import type { Failure, NodeResult } from "#contract/node/result";
-import { failedChains } from "./chains.ts";
-import { setOf } from "./name-list.ts";
+import type { ErrorReport, Failure, NodeResult } from "#contract/node/result";
+import type { OrderEnd } from "./order-view.ts";
 import type { TaskOutcomeJSON } from "./outcome.ts";
-import { type RunState, statusOf } from "./state.ts";
+
+/** What the nodes of a graph did, once none runs any more. */
+export interface EndedGraph extends OrderEnd {
+  results: Record<string, NodeResult>;
+  executions: Record<string, number>;
+}
+
+export const NOTHING_ENDED: EndedGraph = {
+  status: "COMPLETE",
+  failed: [],
+  failedChains: [],
+  last: [],
+  totalIterations: 0,
+  results: {},
+  executions: {},
+};
 
 /** What is known of a run when its nodes have been read. */
 export interface EndedRun {
   task: TaskJSON;
-  state: RunState;
+  ended: EndedGraph;
+  errors: readonly ErrorReport[];
   /** Why the whole run fails, whatever its nodes did. */
   failure?: Failure;
-  results: Record<string, NodeResult>;
-  executions: Record<string, number>;
   usage: Record<string, Usage>;
 }
 
-export function endStatusOf({ failure, state }: Pick<EndedRun, "failure" | "state">): TaskEnd["status"] {
-  return failure === undefined ? statusOf(state) : TaskStatus.FAILED;
+export function endStatusOf({ failure, ended }: Pick<EndedRun, "failure" | "ended">): TaskEnd["status"] {
+  return failure === undefined ? ended.status : TaskStatus.FAILED;
 }
 
 export function endOfRun(run: EndedRun, failure: Failure | undefined = failureOfRun(run)): TaskEnd {
-  const { state, results } = run;
   const status = endStatusOf(run);
   const error = failure?.error;
-  const result = resultOf(state.graph, results);
+  const result = resultOf(run.ended);
   return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
-function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
-  if (failure !== undefined || state.failed.length === 0) return failure;
-  const failed = inOrder(state.graph, setOf(state.failed));
+function failureOfRun({ failure, ended: { failed, results } }: EndedRun): Failure | undefined {
+  if (failure !== undefined || failed.length === 0) return failure;
   const failures = failed.flatMap((name): Failure[] => {
     const result = Object.hasOwn(results, name) ? results[name] : undefined;
     if (result?.status !== "error") return [];
@@ -51,10 +60,8 @@ function failureOfRun({ failure, state, results }: EndedRun): Failure | undefine
 }
 
 /** What the graph's last nodes gave, by name; of a graph with one such node, what it gave alone. */
-function resultOf(graph: Graph, results: Record<string, NodeResult>): unknown {
-  const index = indexOf(graph);
-  const last = graph.nodes.filter(({ name }) => index.isLast(name));
-  const given = last.flatMap(({ name }) => {
+function resultOf({ last, results }: EndedGraph): unknown {
+  const given = last.flatMap((name) => {
     const found = Object.hasOwn(results, name) ? resultOfNode(results[name] as NodeResult) : undefined;
     return found === undefined ? [] : [[name, found.result ?? null] as const];
   });
@@ -72,17 +79,17 @@ function decidesAlone({ decision, result }: ModuleResult): boolean {
 }
 
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
-  const { task, state, results, executions, usage } = run;
+  const { task, ended, errors, usage } = run;
   const failure = failureOfRun(run);
   const end = endOfRun(run, failure);
   return {
     task: endTask(task, end),
     status: end.status,
-    results,
-    failedChains: failedChains(state),
-    errors: [...state.errors],
-    executions,
-    totalIterations: state.totalIterations,
+    results: ended.results,
+    failedChains: ended.failedChains,
+    errors: [...errors],
+    executions: ended.executions,
+    totalIterations: ended.totalIterations,
     usage: sumUsage(Object.values(usage)),
     ...(failure === undefined ? {} : { failure }),
   };
@@ -91,6 +98,6 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
 /** The message of the end, for the output mailbox. */
 export function endMessage(run: EndedRun): unknown {
   const { status, result = null } = endOfRun(run);
-  const chains = failedChains(run.state);
+  const chains = run.ended.failedChains;
   return { taskId: run.task.id, status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };
 }

@@ -21,10 +21,12 @@ interface Numbered {
 export type RunEvent = Told<
   | { type: "run.started"; runId: string }
   | { type: "run.restored"; runId: string; generation: number; keptForeignKeys: boolean }
-  | { type: "step.started"; nodes: readonly string[]; iteration: number }
-  | { type: "node.started"; node: string; visit: number }
+  | { type: "node.started"; node: string; visit: number; iteration: number }
   | { type: "node.completed"; node: string }
+  /** Its condition was false, or all that it depends on was skipped. */
   | { type: "node.skipped"; node: string }
+  /** It will not run: what it depends on is in a failed chain. */
+  | { type: "node.blocked"; node: string }
   | ({ type: "node.failed"; node: string; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
   | { type: "node.retrying"; node: string; attempt: number; error: string }
   | { type: "module.emitted"; node: string; module: string; event: EmittedEvent }

@@ -6,14 +6,14 @@ import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
-import type { GraphNode } from "#contract/graph/graph";
+import type { Graph, GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { CheckpointPart, CheckpointParts } from "#contract/node/checkpoint-parts";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
-import type { Failure } from "#contract/node/result";
+import type { Failure, Fault } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
 import type { RunEvent } from "./events.ts";
 
@@ -100,9 +100,18 @@ export interface NodesHost {
   readonly clock: Clock;
   /** A wide step gives timers and I/O their turn between two of its nodes. */
   readonly turns: Pick<Turns, "isOver" | "next">;
-  readonly nodeNames: Iterable<string>;
+  /** As it is when the run starts. */
+  readonly graph: Graph;
+  /** See `iterationLimit`; null for the default. */
+  readonly maxTotalIterations: number | null;
   definition(node: string): NodeDefinition;
   tell(event: RunEventBody): void;
-  nodeStarted(node: string, visit: number): void;
+  nodeStarted(node: string, visit: number, iteration: number): void;
   nodeEnded(node: string, status: string, durationMs: number, failure: Failure | undefined): void;
+  /** Whether the run is stored before a visit of the node. */
+  savesBefore(node: string): boolean;
+  /** Stores the run as it stands, before visits of these nodes; never rejects. */
+  save(nodes: readonly string[]): Promise<{ fault?: Fault }>;
+  /** Absent where none of them holds a generator; never rejects. */
+  closeGenerators(nodes: readonly string[]): Promise<void> | undefined;
 }

@@ -1,6 +1,6 @@
 /** The limit of a run's iterations: what was given, else so many more than its graph has levels that one without jumps never meets it. */
+import type { Graph } from "#contract/graph/graph";
 import { heightOf, isHigherThan } from "#contract/graph/height";
-import type { RunState } from "./state.ts";
 
 const SPARE_ITERATIONS = 100;
 
@@ -9,13 +9,13 @@ export function iterationLimitOf(given: number | undefined): number | null {
   return given === undefined ? null : Math.min(given, Number.MAX_SAFE_INTEGER);
 }
 
-/** Whether the run may make no other iteration. */
-export function isOverIterations({ graph, totalIterations }: RunState, given: number | null): boolean {
-  if (given !== null) return totalIterations >= given;
-  return totalIterations >= SPARE_ITERATIONS && !isHigherThan(graph, totalIterations - SPARE_ITERATIONS);
+/** Whether a visit of that iteration may not begin. */
+export function isOverIterations(graph: Graph, iteration: number, given: number | null): boolean {
+  if (given !== null) return iteration > given;
+  return iteration > SPARE_ITERATIONS && !isHigherThan(graph, iteration - SPARE_ITERATIONS - 1);
 }
 
 /** The limit in force, added nodes included. */
-export function iterationLimit({ graph }: RunState, given: number | null): number {
+export function iterationLimit(graph: Graph, given: number | null): number {
   return given ?? heightOf(graph) + SPARE_ITERATIONS;
 }
