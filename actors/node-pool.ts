@@ -18,6 +18,7 @@ import type { HostOf, NodesHost } from "#contract/run/host";
 import { isOverIterations, iterationLimit } from "#contract/run/limit";
 import { Order, type Settlement, type StoredOrder } from "#contract/run/order";
 import { Phase } from "#contract/run/order-cells";
+import { requireOrder } from "#contract/run/order-check";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
@@ -134,6 +135,11 @@ export function nodePool(
     } as never) as NodeRef;
   };
 
+  /** To the pool itself, from outside of its transitions; it may have ended. */
+  const later = (scope: Scope, event: PoolEvent): void => {
+    if (scope.self.getSnapshot().status === "active") relay(scope, scope.self, event);
+  };
+
   /** Starts what is ready, in turns; tells the agent when nothing is any more, and nothing executes. */
   const begin = (snapshot: PoolSnapshot, scope: Scope): void => {
     const host = hostOf(scope.self);
@@ -142,7 +148,7 @@ export function nodePool(
     while (!snapshot.isAborted) {
       if (host.turns.isOver()) {
         snapshot.isPaused = true;
-        return host.turns.next(() => relay(scope, scope.self, { type: "nodes.continue" }));
+        return host.turns.next(() => later(scope, { type: "nodes.continue" }));
       }
       const name = order.takeReady();
       if (name === undefined) break;
@@ -165,8 +171,8 @@ export function nodePool(
     if (closing === undefined && !isDue) return start(snapshot, scope, name);
     const wait: Held = [name, ++snapshot.waits];
     held.set(...wait);
-    if (closing !== undefined) void closing.then(() => relay(scope, scope.self, { type: "node.cleaned", node: wait }));
-    else if (snapshot.due.push(wait) === 1) queueMicrotask(() => relay(scope, scope.self, { type: "nodes.cut" }));
+    if (closing !== undefined) void closing.then(() => later(scope, { type: "node.cleaned", node: wait }));
+    else if (snapshot.due.push(wait) === 1) queueMicrotask(() => later(scope, { type: "nodes.cut" }));
   };
 
   const start = ({ nodes, order, saved, startedAt, input }: PoolSnapshot, scope: Scope, name: string): void => {
@@ -244,7 +250,7 @@ export function nodePool(
     const names = nodes.map(([name]) => name);
     void hostOf(scope.self)
       .save(names)
-      .then(({ fault }) => relay(scope, scope.self, { type: "nodes.saved", nodes, ...(fault === undefined ? {} : { fault }) }));
+      .then(({ fault }) => later(scope, { type: "nodes.saved", nodes, ...(fault === undefined ? {} : { fault }) }));
   };
 
   const abort = (snapshot: PoolSnapshot, scope: Scope, { reason, code }: { reason: string; code: string }): void => {
@@ -287,7 +293,10 @@ export function nodePool(
         if (snapshot.startedAt.has(name)) host.nodeStarted(name, visitsOf(ref), snapshot.order.executingIn(name));
         ref.start();
       }
-      begin(snapshot, scope);
+      if (!snapshot.isBegun) return;
+      // A restored run may have been cancelled before it starts: what its actor was told comes first.
+      snapshot.isPaused = true;
+      queueMicrotask(() => later(scope, { type: "nodes.continue" }));
     },
 
     transition(snapshot, event, scope) {
@@ -360,6 +369,7 @@ export function nodePool(
 
     restoreSnapshot(stored, scope) {
       const { input, graph, order: storedOrder, unpublished, saved, isBegun, isAborted, nodes } = stored as unknown as PersistedPool;
+      requireOrder(graph, storedOrder);
       const order = new Order(graph, storedOrder);
       const snapshot = newSnapshot(input, order);
       const now = monotonicOf(hostOf(scope.self).clock);

@@ -5,8 +5,8 @@ import type { Node } from "#contract/node/node";
 
 /** One instance of a graph, the agent's own or a nested one. */
 interface LiveGraph {
-  /** Its agent, once there is one. */
-  readonly actor: { getSnapshot(): unknown } | undefined;
+  /** Its supervisor of nodes, once there is one. */
+  pool(): { order: { graph: Graph } } | undefined;
   readonly nodes: { get(name: string): Node };
 }
 
@@ -35,8 +35,7 @@ export class InputMailboxes {
 
 /** Those that are in the graph by now: a node that was added is there once its creator has settled. */
 function nodesIn(graph: LiveGraph): Node[] {
-  const agent = graph.actor?.getSnapshot() as { context: { state: { graph: Graph } } } | undefined;
-  return agent === undefined ? [] : agent.context.state.graph.nodes.map(({ name }) => graph.nodes.get(name));
+  return (graph.pool()?.order.graph.nodes ?? []).map(({ name }) => graph.nodes.get(name));
 }
 
 function* declaredBy({ inputMailboxes, modules, nodes }: Node): Generator<string> {

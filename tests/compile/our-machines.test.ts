@@ -1,12 +1,13 @@
 /** Our own machines, with stubs for their effects, through random events: compiled they show the same as interpreted. */
 import { Task } from "asimov-agents";
-import { type AgentMachineContext, agentMachine, nodeMachine, taskMachine, toolLoopMachine } from "asimov-agents/machines";
+import { agentMachine, nodeMachine, taskMachine, toolLoopMachine } from "asimov-agents/machines";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AnyActorLogic, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import { compileChart } from "#compile/compile";
 import type { GraphKeys } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import { NOTHING_ENDED } from "#contract/run/end";
 import { compare, reportOf, type Step, type StepEvent, type Subject } from "./trace.ts";
 
 /** Enough to come into every state. */
@@ -44,28 +45,20 @@ const failure = { error: "broken", code: "broken" };
 const fault = { status: "error", ...failure };
 const usage = { inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheWriteTokens: 0 };
 
-const agentEvents = ({ context }: AnyMachineSnapshot): StepEvent[] => {
-  const { levels, index } = (context as AgentMachineContext).state;
-  const names = levels[index] ?? [];
-  const all = (over: object): object[] => names.map((node) => ({ node, ...over }));
-  const complete = all({ status: "COMPLETE" });
-  const completed = [
-    complete,
-    complete,
-    complete,
-    all({ status: "FAILED", failure }),
-    all({ status: "COMPLETE", decision: "a", cleanup: true }),
-  ];
-  return [
-    ...completed.map((reports) => ({ type: "step.completed", reports })),
-    { type: "run.cancel", reason: "enough" },
-    { type: "node.failed", report: { node: "a", status: "FAILED", failure } },
-    { type: "message.publish", mailbox: "inbox", message: 1 },
-    { type: "message.published" },
-    { type: "message.failed", mailbox: "inbox", error: "no room" },
-    { type: "usage.recorded", node: "a", usage, spent: { cost: 1 } },
-  ];
-};
+const agentEvents = (): StepEvent[] => [
+  { type: "nodes.ended" },
+  { type: "nodes.ended" },
+  { type: "nodes.exhausted", limit: 3 },
+  { type: "nodes.faulted", faults: [fault] },
+  { type: "run.cancel", reason: "enough" },
+  { type: "node.failed", report: { node: "a", status: "FAILED", failure } },
+  { type: "message.publish", mailbox: "inbox", message: 1 },
+  { type: "message.publish", mailbox: "inbox", message: 1, node: "a" },
+  { type: "message.published" },
+  { type: "message.published", node: "a" },
+  { type: "message.failed", mailbox: "inbox", error: "no room" },
+  { type: "usage.recorded", node: "a", usage, spent: { cost: 1 } },
+];
 
 const outcome =
   (over: object): Output =>
@@ -115,29 +108,19 @@ const MACHINES: Record<string, Ours> = {
   },
   agent: {
     machine: agentMachine,
-    inputs: [true, false].map((autoSnapshot) => ({
+    inputs: ["errors", null].map((errorMailbox) => ({
       runId: "run",
       task,
-      graph: {
-        nodes: [
-          { name: "a", dependencies: [], snapshot: "ONCE", parts: [], targets: [] },
-          { name: "b", dependencies: ["a"], snapshot: "NEVER", parts: [], targets: ["a"] },
-        ],
-      },
       keys: { visit: "run", attempt: "run" },
       path: [],
-      maxTotalIterations: 4,
-      autoSnapshot,
       outputMailbox: "output",
-      errorMailbox: "errors",
+      errorMailbox,
     })),
     actors: {
       nodes: gives(undefined),
       outbox: gives(undefined),
       openRun: gives({}, {}, { failure }),
-      saveSnapshot: gives({ ref: { taskId: "task", generation: 0, location: "there" } }, { fault }),
-      closeGenerators: gives(undefined),
-      closeNodes: gives({ results: {}, executions: {} }),
+      closeNodes: gives(NOTHING_ENDED, { ...NOTHING_ENDED, status: "FAILED" }, { ...NOTHING_ENDED, status: "PARTIAL", failed: ["a"] }),
       closeRun: gives({ faults: [] }, { faults: [fault] }),
     },
     eventsOf: agentEvents,

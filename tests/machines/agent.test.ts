@@ -3,72 +3,51 @@ import { type AgentMachineContext, type AgentMachineInput, agentMachine } from "
 import { describe, expect, it } from "vitest";
 import { type AnyMachineSnapshot, transition } from "xstate";
 import { getShortestPaths } from "xstate/graph";
+import type { EndedGraph } from "#contract/run/end";
 import { endsOf, explore, idle, type ModelEvent, restored, statesOf, textOf } from "./explore.ts";
 
-const effects = ["nodes", "outbox", "openRun", "saveSnapshot", "closeGenerators", "closeNodes", "closeRun"];
+const effects = ["nodes", "outbox", "openRun", "closeNodes", "closeRun"];
 const machine = agentMachine.provide({ actors: Object.fromEntries(effects.map((name) => [name, idle])) as never });
 
 const input: AgentMachineInput = {
   runId: "run",
   task: new Task({ type: "test", objective: "Be modelled", id: "task" }).toJSON(),
-  graph: {
-    nodes: [
-      { name: "a", dependencies: [], snapshot: "ONCE", parts: [], targets: [] },
-      { name: "b", dependencies: ["a"], snapshot: "NEVER", parts: [], targets: ["a"] },
-      { name: "c", dependencies: ["a"], snapshot: "NEVER", parts: [], targets: [] },
-    ],
-  },
   keys: { visit: "run", attempt: "run" },
   path: [],
-  maxTotalIterations: 3,
-  autoSnapshot: true,
   outputMailbox: "output",
   errorMailbox: "errors",
 };
 
 const broken = { error: "broken", code: "broken" };
 
-type Report = { node: string; status: string; failure?: object; decision?: string; cleanup?: boolean };
-
-/** The ways in which the step's nodes may settle. */
-function reportsOf({ state: { levels, index } }: AgentMachineContext): Report[][] {
-  const names = levels[index] ?? [];
-  const all = (init: Omit<Report, "node">): Report[] => names.map((node) => ({ node, ...init }));
-  const ways = [all({ status: "COMPLETE" }), all({ status: "SKIPPED" }), all({ status: "FAILED", failure: broken })];
-  if (names.includes("b")) {
-    const jump = (to: string, cleanup: boolean): Report[] => [
-      { node: "b", status: "COMPLETE", decision: to, cleanup },
-      ...all({ status: "COMPLETE" }).filter(({ node }) => node !== "b"),
-    ];
-    ways.push(jump("a", true), jump("a", false), jump("nowhere", false), [
-      { node: "b", status: "COMPLETE" },
-      ...all({ status: "PARTIAL", failure: broken }).filter(({ node }) => node !== "b"),
-    ]);
-  }
-  return ways;
-}
+const ended: EndedGraph = {
+  status: "PARTIAL",
+  failed: ["a"],
+  failedChains: [["a", "b"]],
+  last: ["b", "c"],
+  totalIterations: 2,
+  results: { a: { status: "error", ...broken, results: [] } },
+  executions: { a: 1, c: 1 },
+};
 
 function eventsOf(snapshot: AnyMachineSnapshot): ModelEvent[] {
-  const context = snapshot.context as AgentMachineContext;
+  const { errors, unpublished } = snapshot.context as AgentMachineContext;
   const isExecuting = snapshot.matches({ running: "executing" }) || snapshot.matches({ running: "stopping" });
+  // Bounded, as the walk must end: each error makes the state grow.
+  const hasRoom = errors.length < 2;
   const events: ModelEvent[] = [{ type: "run.cancel", reason: "cancelled" }];
-  if (isExecuting) events.push(...reportsOf(context).map((reports) => ({ type: "step.completed", reports })));
-  // Bounded, as the walk must end: each makes the state grow.
-  if (isExecuting && context.state.errors.length < 1)
+  if (isExecuting) events.push({ type: "nodes.ended" }, { type: "nodes.exhausted", limit: 3 });
+  if (isExecuting && hasRoom) {
     events.push({ type: "node.failed", report: { node: "a", status: "FAILED", failure: broken } });
-  if (context.unpublished < 1) events.push({ type: "message.publish", mailbox: "inbox", message: 1 });
-  if (context.unpublished > 0) events.push({ type: "message.published" });
-  if (context.unpublished > 0 && context.state.errors.length < 1)
-    events.push({ type: "message.failed", mailbox: "inbox", error: "no room" });
+    events.push({ type: "nodes.faulted", faults: [{ status: "error", node: "a", ...broken }] });
+  }
+  if (unpublished < 1) events.push({ type: "message.publish", mailbox: "inbox", message: 1, node: "a" });
+  if (unpublished > 0) events.push({ type: "message.published", node: "a" });
+  if (unpublished > 0 && hasRoom) events.push({ type: "message.failed", mailbox: "inbox", error: "no room", node: "a" });
   const outputs = {
     openRun: [{}, { failure: { error: "no cache", code: "cache-failed" } }],
-    saveSnapshot: [
-      { ref: { taskId: "task", generation: 0, location: "there" } },
-      ...(context.state.errors.length < 1 ? [{ fault: { status: "error", error: "disk full", code: "snapshot-write-failed" } }] : []),
-    ],
-    closeGenerators: [undefined],
-    closeNodes: [{ results: { a: { status: "success", results: [] } }, executions: { a: 1 } }],
-    closeRun: [{ faults: [] }, ...(context.state.errors.length < 1 ? [{ faults: [{ status: "error", ...broken }] }] : [])],
+    closeNodes: [ended, { ...ended, status: "COMPLETE", failed: [], failedChains: [] }, { ...ended, status: "FAILED" }],
+    closeRun: [{ faults: [] }, ...(hasRoom ? [{ faults: [{ status: "error", ...broken }] }] : [])],
   };
   return [...events, ...endsOf(snapshot, outputs)];
 }
@@ -87,12 +66,8 @@ describe("agent machine", () => {
       "closing.messages",
       "closing.nodes",
       "closing.run",
-      "running.cleaning",
-      "running.deciding",
       "running.executing",
       "running.opening",
-      "running.routing",
-      "running.saving",
       "running.stopping",
     ]);
     expect(steps).toBeGreaterThan(1_000);
@@ -121,8 +96,7 @@ describe("agent machine", () => {
       expect(snapshot.output).toEqual(state.output);
       values.add(nameOf(state.value));
     }
-    // `deciding` is passed at once.
-    expect([...values].sort()).toEqual(statesOf(machine).filter((state) => state !== "running.deciding"));
+    expect([...values].sort()).toEqual(statesOf(machine));
   });
 
   it("can end from every state, and FAILED from every one before it closes", { timeout: 120_000 }, () => {
@@ -137,19 +111,10 @@ describe("agent machine", () => {
           context.unpublished > 0
             ? { type: "message.published" }
             : snapshot.matches({ running: "stopping" })
-              ? {
-                  type: "step.completed",
-                  reports: (context.state.levels[context.state.index] ?? []).map((node) => ({
-                    node,
-                    status: "FAILED",
-                    failure: { error: "cancelled", code: "cancelled" },
-                  })),
-                }
+              ? { type: "nodes.ended" }
               : endsOf(snapshot, {
                   openRun: [{}],
-                  saveSnapshot: [{}],
-                  closeGenerators: [undefined],
-                  closeNodes: [{ results: {}, executions: {} }],
+                  closeNodes: [ended],
                   closeRun: [{ faults: [] }],
                 })[0];
         [snapshot] = transition(machine, snapshot as never, next as never);
@@ -166,7 +131,7 @@ describe("agent machine", () => {
       for (const event of eventsOf(snapshot)) {
         const [, actions] = transition(machine, snapshot as never, event as never);
         const orders = (actions as { type: string; params: unknown }[]).filter(
-          ({ type, params }) => type === "xstate.sendTo" && JSON.stringify((params as { event: unknown }).event).includes("step.execute"),
+          ({ type, params }) => type === "xstate.sendTo" && JSON.stringify((params as { event: unknown }).event).includes("nodes.begin"),
         );
         expect(orders, `${nameOf(snapshot.value)} after ${event.type}`).toEqual([]);
       }

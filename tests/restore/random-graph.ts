@@ -102,3 +102,24 @@ export function nodesOf(graph: readonly NodePlan[], prefix = "n"): Node[] {
     });
   });
 }
+
+/** The graph without the jumps whose outcome depends on what ends first: those that send back, drop or meet what is not in line with them. */
+export function withoutRaces(graph: readonly NodePlan[]): NodePlan[] {
+  const below = graph.map((_, from) => {
+    const found = new Set([from]);
+    for (const [at, { dependencies }] of graph.entries()) if (dependencies.some((before) => found.has(before))) found.add(at);
+    return found;
+  });
+  const descends = (node: number, from: number): boolean => below[from]?.has(node) === true;
+  const areInLine = (a: number, b: number): boolean => descends(a, b) || descends(b, a);
+  const deciders: number[] = [];
+  return graph.map((node, at) => {
+    const nested = withoutRaces(node.nested);
+    if (node.jump === undefined || nested.length > 0) return { ...node, nested, jump: undefined };
+    const { to } = node.jump;
+    const isInLine = graph.every((_, other) => (!descends(other, to) && !descends(to, other)) || areInLine(other, at));
+    if (!isInLine || !deciders.every((decider) => areInLine(decider, at))) return { ...node, nested, jump: undefined };
+    deciders.push(at);
+    return { ...node, nested };
+  });
+}

@@ -2,22 +2,23 @@ import { Agent, MemorySnapshotStore, type TaskOutcome } from "asimov-agents";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
-import { type NodePlan, nodesOf, plans } from "./random-graph.ts";
+import { type NodePlan, nodesOf, plans, withoutRaces } from "./random-graph.ts";
 
 const agentOf = (graph: readonly NodePlan[], snapshotStore: MemorySnapshotStore): Agent =>
-  new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 25, maxConcurrentTasks: Number.POSITIVE_INFINITY });
+  new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 1_000, maxConcurrentTasks: Number.POSITIVE_INFINITY });
 
 /** Where on the stack an error was thrown is chance. */
 const withoutStacks = (key: string, value: unknown): unknown => (key === "stack" ? undefined : value);
 
 const sorted = (all: readonly unknown[]): string[] => all.map((each) => JSON.stringify(each, withoutStacks)).sort();
 
-/** The outcome, and everything that is in the cache and its mailboxes at the end. Nodes of one step report in any order. */
+/** The outcome, and everything that is in the cache and its mailboxes at the end. What runs at once reports in any order. */
 async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> {
   const { cache } = agent;
   const mailboxes: [string, string[]][] = [];
   for (const name of [...(await cache.mailboxes())].sort()) mailboxes.push([name, sorted(await cache.peekMailbox(name))]);
-  const end = endOf(agent, outcome) as { errors: unknown[] };
+  // How far others were when a jump replaced the plan is chance.
+  const { executionState: _state, ...end } = endOf(agent, outcome) as { errors: unknown[]; executionState: unknown };
   const whole = { end: { ...end, errors: sorted(end.errors) }, cache: await cache.getAll(), mailboxes };
   return JSON.parse(JSON.stringify(whole, withoutStacks));
 }
@@ -25,7 +26,7 @@ async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> 
 /** How many snapshots were restored. */
 async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Promise<number> {
   let restored = 0;
-  const property = fc.asyncProperty(graphs, async (graph) => {
+  const property = fc.asyncProperty(graphs.map(withoutRaces), async (graph) => {
     const snapshotStore = new MemorySnapshotStore();
     const whole = agentOf(graph, snapshotStore);
     const expected = await everything(whole, await whole.runTask(newTask()));

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { type AnyActorLogic, createActor, fromTransition, setup } from "xstate";
 import { systemClock } from "#contract/base/services";
 import { Turns } from "#contract/base/turns";
-import { defineNode } from "#contract/node/definition";
+import { requireGraph } from "#contract/graph/graph";
+import { defineNode, graphNodeOf } from "#contract/node/definition";
 import type { NodesHost, RunEventBody } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
 
@@ -12,16 +13,20 @@ describe("supervisor of nodes", () => {
   it.each<[Error, string]>([
     [new Error("broken"), "actor-failed"],
     [new AsimovError("broken", { code: "of-its-own" }), "of-its-own"],
-  ])("tells of a node whose own actor breaks down by %o: the step is completed, and so is the next with that node", async (error, code) => {
+  ])("tells of a node whose own actor breaks down by %o, and goes on with the others", async (error, code) => {
     const told: RunEventBody[] = [];
     const host: NodesHost = {
       clock: systemClock,
       turns: new Turns(),
-      nodeNames: ["n"],
+      graph: requireGraph([graphNodeOf(nodeOf("n")), graphNodeOf(nodeOf("next"))]),
+      maxTotalIterations: null,
       definition: () => defineNode(nodeOf("n")),
       tell: (event) => told.push(event),
       nodeStarted: () => {},
       nodeEnded: () => {},
+      savesBefore: () => false,
+      save: async () => ({}),
+      closeGenerators: () => undefined,
     };
     const broken = fromTransition(() => {
       throw error;
@@ -43,14 +48,11 @@ describe("supervisor of nodes", () => {
         on: { "*": { actions: ({ event }) => received.push(event) } },
       }),
     ).start();
-    for (let iteration = 1; iteration <= 2; iteration++) {
-      received.length = 0;
-      parent.getSnapshot().children.nodes?.send({ type: "step.execute", nodes: ["n"], iteration });
-      expect(received).toContainEqual({
-        type: "step.completed",
-        reports: [{ node: "n", status: "FAILED", failure: expect.objectContaining({ error: "broken", code }) }],
-      });
-    }
+    parent.getSnapshot().children.nodes?.send({ type: "nodes.begin" });
+    const failureOf = (name: string) => ({ node: name, status: "FAILED", failure: expect.objectContaining({ error: "broken", code }) });
+    expect(received).toContainEqual({ type: "node.failed", report: failureOf("n") });
+    expect(received).toContainEqual({ type: "node.failed", report: failureOf("next") });
+    expect(received.at(-1)).toEqual({ type: "nodes.ended" });
     expect(told.filter(({ type }) => type === "node.failed")).toHaveLength(2);
     parent.stop();
   });

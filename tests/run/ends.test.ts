@@ -540,8 +540,8 @@ describe("state of the latest run", () => {
       ],
     });
     const { results } = await agent.runTask(newTask());
-    expect(states[0]).toMatchObject({ executionIndex: 1, totalIterations: 2 });
-    expect(states[0]?.currentPlan[1]?.executed).toEqual([false, false, false]);
+    expect(states[0]).toMatchObject({ totalIterations: 2 });
+    expect(states[0]?.currentPlan.map(({ executed }) => executed[0])).toEqual([true, false]);
     expect(agent.executionState).toEqual({
       executionIndex: 2,
       currentPlan: [

@@ -191,7 +191,7 @@ describe("jump", () => {
     expect(Object.keys(executions)).toEqual(["a", "c"]);
   });
 
-  it("records all results of its step against the plan they ran in, before it is taken", async () => {
+  it("leaves what executes to go on, and records what it gives", async () => {
     const { outcome, agent } = await runWithEvents([
       deciding("decide", [], () => "target"),
       nodeOf("beside", [], () => success("kept")),
@@ -203,9 +203,9 @@ describe("jump", () => {
     expect(outcome.results.beside).toEqual({ status: "success", results: [success("kept")] });
     expect(outcome.failedChains).toEqual([["bad", "blocked"]]);
     const [past] = agent.executionState.executionHistory;
-    expect(past?.[0]).toEqual({ nodes: ["decide", "beside", "bad"], executed: [true, true, true], skipped: [false, false, false] });
+    expect(past?.[0]).toEqual({ nodes: ["decide", "beside", "bad"], executed: [true, false, false], skipped: [false, false, false] });
     expect(past?.[1]?.executed).toEqual([false, false]);
-    expect(namesOf(agent.executionState.currentPlan)).toEqual([["target", "blocked"]]);
+    expect(namesOf(agent.executionState.currentPlan)).toEqual([["beside", "bad", "target"], ["blocked"]]);
   });
 
   it("beside a fall-through in one step runs the target, and what the other's dependents are", async () => {
@@ -220,7 +220,7 @@ describe("jump", () => {
     expect(log.slice(2)).toEqual(["target", "after-falls"]);
   });
 
-  it("that is the last of several in declaration order wins, and the others are reported", async () => {
+  it("leaves another jump's target alone that does not descend from the node that decides", async () => {
     const slow = deferred();
     const { outcome, events } = await runWithEvents([
       nodeOf("first", [], async () => {
@@ -235,12 +235,77 @@ describe("jump", () => {
       nodeOf("b", ["second"]),
       nodeOf("c", ["second"]),
     ]);
-    expect(jumpsOf(events)).toEqual(["second → b"]);
+    expect(jumpsOf(events)).toEqual(["second → b", "first → a"]);
+    expect(outcome.errors).toEqual([]);
+    expect(outcome.executions).toEqual({ first: 1, second: 1, a: 1, b: 1 });
+  });
+
+  it("that drops the target of an earlier one stands, and the other is reported", async () => {
+    const slow = deferred();
+    const { outcome, events } = await runWithEvents([
+      nodeOf("second", [], async () => {
+        await slow.promise;
+        return { ...success(), decision: "b" };
+      }),
+      nodeOf("first", [], () => {
+        setImmediate(slow.resolve);
+        return { ...success(), decision: "a" };
+      }),
+      nodeOf("a", ["second"]),
+      nodeOf("between", ["second"]),
+      nodeOf("b", ["between"]),
+    ]);
+    expect(jumpsOf(events)).toEqual(["first → a", "second → b"]);
     expect(outcome.errors).toEqual([
       expect.objectContaining({ node: "first", code: "jump-overruled", error: expect.stringMatching(/"first".*"a".*"second".*"b"/) }),
     ]);
-    expect(outcome.executions).toEqual({ first: 1, second: 1, a: 1, b: 1 });
+    expect(outcome.executions).toEqual({ first: 1, second: 1, b: 1 });
     expect(outcome.status).toBe("COMPLETE");
+  });
+
+  it("waits for what executes of its target and what descends from it; the node that it sent back decides again", async () => {
+    const slow = deferred();
+    const log: string[] = [];
+    const { outcome, events } = await runWithEvents([
+      nodeOf("start", [], ({ node }) => {
+        log.push(`start ${node.visit}`);
+        return success();
+      }),
+      nodeOf("slow", ["start"], async ({ node }) => {
+        if (node.visit === 1) await slow.promise;
+        log.push(`slow ${node.visit}`);
+        return { ...success(), decision: node.visit === 1 ? "ghost" : null };
+      }),
+      nodeOf("again", ["start"], ({ node }) => {
+        setImmediate(slow.resolve);
+        return { ...success(), decision: node.visit === 1 ? "start" : null };
+      }),
+      nodeOf("after", ["slow"]),
+    ]);
+    expect(log).toEqual(["start 1", "slow 1", "start 2", "slow 2"]);
+    expect(outcome.executions).toEqual({ start: 2, slow: 2, again: 2, after: 1 });
+    expect(jumpsOf(events)).toEqual(["again → start"]);
+    expect(outcome.errors).toEqual([expect.objectContaining({ node: "slow", code: "unknown-target" })]);
+  });
+
+  it("of a node that was sent back meanwhile is not taken, and that is reported", async () => {
+    const slow = deferred();
+    const { outcome, events } = await runWithEvents([
+      nodeOf("start"),
+      nodeOf("slow", ["start"], async ({ node }) => {
+        if (node.visit === 1) await slow.promise;
+        return { ...success(), decision: "end" };
+      }),
+      nodeOf("again", ["start"], ({ node }) => {
+        setImmediate(slow.resolve);
+        return { ...success(), decision: node.visit === 1 ? "start" : null };
+      }),
+      nodeOf("between", ["slow"]),
+      nodeOf("end", ["between"]),
+    ]);
+    expect(jumpsOf(events)).toEqual(["again → start", "slow → end"]);
+    expect(outcome.errors).toEqual([expect.objectContaining({ node: "slow", code: "jump-overruled" })]);
+    expect(outcome.executions).toEqual({ start: 2, slow: 2, again: 2, end: 1 });
   });
 
   it("to a node that does not exist is reported and falls through", async () => {
@@ -295,7 +360,7 @@ describe("jump", () => {
     expect(outcome.executions).toEqual({ bad: 1, first: 1, second: 1, target: 1 });
   });
 
-  it("to a descendant of a node that was refused in the same step is refused too", async () => {
+  it("to a node that falls into a failed chain afterwards is blocked", async () => {
     const { outcome, events } = await runWithEvents([
       failing("bad"),
       deciding("first", [], () => "after-second"),
@@ -304,9 +369,11 @@ describe("jump", () => {
       nodeOf("after-first", ["first"]),
       nodeOf("ok"),
     ]);
-    expect(jumpsOf(events)).toEqual([]);
-    expect(outcome.results.first).toMatchObject({ code: "target-failed" });
+    expect(jumpsOf(events)).toEqual(["first → after-second"]);
+    expect(events).toContainEqual(expect.objectContaining({ type: "node.blocked", node: "after-second" }));
+    expect(outcome.results.second).toMatchObject({ code: "target-failed" });
     expect(outcome.executions).toEqual({ bad: 1, first: 1, second: 1, ok: 1 });
+    expect(outcome.failedChains).toEqual([["bad"], ["second", "after-second"]]);
   });
 
   it("to a node whose dependencies were all skipped runs it: nothing else was asked for", async () => {

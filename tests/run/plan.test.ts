@@ -60,23 +60,24 @@ describe("plan of a run", () => {
     expect(log[2]).toBe("after-a");
   });
 
-  it("waits at the barrier for a node that nobody depends on", async () => {
+  it("waits for nothing but what it depends on: a slow node beside it holds nobody up", async () => {
     const slow = deferred();
     const log: string[] = [];
     const done = runNodes([
-      nodeOf("fast", [], () => {
-        setImmediate(slow.resolve);
-        return success();
-      }),
+      nodeOf("fast"),
       nodeOf("slow", [], async () => {
         await slow.promise;
         log.push("slow");
         return success();
       }),
-      logging(log, "next", ["fast"]),
+      nodeOf("next", ["fast"], () => {
+        log.push("next");
+        slow.resolve();
+        return success();
+      }),
     ]);
     await done;
-    expect(log).toEqual(["slow", "next"]);
+    expect(log).toEqual(["next", "slow"]);
   });
 
   it("runs only what was added before the run started", async () => {

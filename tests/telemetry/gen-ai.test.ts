@@ -407,7 +407,14 @@ describe("telemetry of models", () => {
       name: "work",
       process: async ({ signal }) => ({ status: "success", result: (await client.generate(ask, { signal })).text }),
     });
-    const after = defineModule({ name: "after", process: async () => ({ status: "success" }) });
+    const hasFailed = Promise.withResolvers<void>();
+    const after = defineModule({
+      name: "after",
+      async process() {
+        await hasFailed.promise;
+        return { status: "success" };
+      },
+    });
     const agent = new Agent({
       snapshotStore: store,
       nodes: [
@@ -417,7 +424,9 @@ describe("telemetry of models", () => {
       ],
     });
     const task = new Task({ type: "t", objective: "o" });
-    const outcome = await agent.runTask(task);
+    const run = agent.start(task);
+    for await (const { type } of run.events()) if (type === "node.failed") hasFailed.resolve();
+    const outcome = await run.outcome;
     await server.close();
     const [ref] = await store.list(task.id);
     if (ref === undefined) throw new Error("no snapshot was stored");

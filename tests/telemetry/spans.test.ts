@@ -338,7 +338,7 @@ describe("the span of a run that is restored and refused", () => {
   }
   const refusals: [string, string, AgentOptions, Parameters<typeof stored>[0]?][] = [
     ["another graph", "snapshot-other-graph", { nodes: graph(node("c")) }],
-    ["an agent in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("agent", '"saving"', '"dreaming"')],
+    ["an agent in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("agent", '"executing"', '"dreaming"')],
     ["a node in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("node/a", '"COMPLETE"', '"DREAMING"')],
     [
       "a node that the graph does not hold",

@@ -24,13 +24,15 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 /** Whether what depends on a node of this phase waits for it. */
 export const isUnsettled = (phase: Phase): boolean => phase <= Phase.STARTED || phase === Phase.DROPPED;
 
-/** Numbers a node: its phase, the iteration of the visit that goes on (0: none), that of its latest visit or skip, the plan in which it settled last. */
+/** Its phase, the iteration of the visit that goes on (0: none), that of its latest visit or skip, the plan in which it settled last. */
 const WIDTH = 4;
 const EXECUTING = 1;
 const AT = 2;
 const PLAN = 3;
 
 export class OrderCells {
+  /** Numbers of each node. */
+  static readonly WIDTH = WIDTH;
   #cells: Int32Array;
   #size: number;
 

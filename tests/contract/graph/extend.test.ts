@@ -4,7 +4,7 @@ import { GraphError } from "#contract/base/errors";
 import { extendGraph } from "#contract/graph/extend";
 import { type Graph, type GraphNode, indexOf, requireGraph } from "#contract/graph/graph";
 import { heightOf, isHigherThan } from "#contract/graph/height";
-import { extendPlan, planOf } from "#contract/graph/plan";
+import { planOf } from "#contract/graph/plan";
 import { anyGraph, graphFrom, graphNode } from "./graphs.ts";
 
 interface Addition {
@@ -143,36 +143,5 @@ describe("graph that grows", () => {
     expect(() => extendGraph(graph, "a", [{ ...graphNode("x"), targets: ["ghost"] }])).toThrow(/ghost/);
     expect(() => extendGraph(graph, "a", [graphNode("x", ["b"])])).toThrow(/circle/);
     expect(graph).toEqual(before);
-  });
-});
-
-describe("plan that is extended", () => {
-  it("is the plan of what is pending and what was added, made anew", () => {
-    fc.assert(
-      fc.property(anyGraph(), additions, (graph, all) => {
-        let levels = planOf(graph);
-        grow(graph, all, (before, after, creator) => {
-          const from = levels.findIndex((names) => names.includes(creator)) + 1;
-          const pending = levels.slice(from);
-          const added = after.nodes.slice(before.nodes.length).map(({ name }) => name);
-          const expected = planOf(after, new Set([...pending.flat(), ...added]));
-          const extended = extendPlan(after, pending, added);
-          expect(extended).toEqual(expected);
-          levels = extended.length === 0 ? planOf(after) : extended;
-        });
-      }),
-    );
-  });
-
-  it("looks at no more of a longer tail that is only moved", () => {
-    const looksOf = (length: number): number => {
-      const { graph, looks } = watchedChain(length);
-      const tail = planOf(graph).slice(1);
-      const grown = extendGraph(graph, "n0", [graphNode("x")]);
-      const before = looks();
-      expect(extendPlan(grown, tail, ["x"])).toEqual([["x"], ...tail]);
-      return looks() - before;
-    };
-    expect(looksOf(5_000)).toBe(looksOf(50));
   });
 });
