@@ -70,7 +70,7 @@ export type PoolSnapshot = Snapshot<never> & {
   /** Of those, the ones that the next snapshot is taken for. */
   due: Held[];
   waits: number;
-  /** The nodes that need no snapshot any more before their visit. */
+  /** The ready nodes that are stored as such. */
   saved: Set<string>;
   isBegun: boolean;
   /** Nothing starts any more. */
@@ -85,7 +85,6 @@ interface PersistedPool {
   graph: Graph;
   order: StoredOrder;
   unpublished: [string, Unpublished][];
-  saved: string[];
   isBegun: boolean;
   isAborted: boolean;
   nodes: Record<string, unknown>;
@@ -167,7 +166,7 @@ export function nodePool(
     const host = hostOf(scope.self);
     const region = order.toClean(name);
     const closing = region === undefined ? undefined : host.closeGenerators(region);
-    const isDue = host.savesBefore(name) && !snapshot.saved.has(name);
+    const isDue = host.savesBefore(name) && !snapshot.saved.has(name) && !order.isSaved(name);
     if (closing === undefined && !isDue) return start(snapshot, scope, name);
     const wait: Held = [name, ++snapshot.waits];
     held.set(...wait);
@@ -184,7 +183,8 @@ export function nodePool(
       ref.start();
     }
     const iteration = order.start(name);
-    if (saved.size > 0 && indexOf(order.graph).node(name)?.snapshot !== SnapshotControl.ONCE) saved.delete(name);
+    // Of a restored run, it was stored before it was restored.
+    if (saved.delete(name) && indexOf(order.graph).node(name)?.snapshot === SnapshotControl.ONCE) order.markSaved(name);
     startedAt.set(name, monotonicOf(host.clock));
     host.nodeStarted(name, visitsOf(ref) + 1, iteration);
     relay(scope, ref, { type: "node.execute", at: host.clock.now() });
@@ -324,8 +324,9 @@ export function nodePool(
         case "nodes.saved": {
           if (event.fault !== undefined) relayToParent(scope, { type: "nodes.faulted", faults: [event.fault] });
           for (const held of event.nodes) {
+            if (!release(snapshot, held) || snapshot.isAborted) continue;
             snapshot.saved.add(held[0]);
-            if (release(snapshot, held) && !snapshot.isAborted) start(snapshot, scope, held[0]);
+            start(snapshot, scope, held[0]);
           }
           begin(snapshot, scope);
           break;
@@ -354,21 +355,20 @@ export function nodePool(
       return snapshot;
     },
 
-    getPersistedSnapshot: ({ input, order, nodes, unpublished, saved, isBegun, isAborted }) =>
+    getPersistedSnapshot: ({ input, order, nodes, unpublished, isBegun, isAborted }) =>
       ({
         status: "active",
         input,
         graph: order.graph,
         order: order.toJSON(),
         unpublished: [...unpublished],
-        saved: [...saved],
         isBegun,
         isAborted,
         nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
       }) as unknown as Snapshot<unknown>,
 
     restoreSnapshot(stored, scope) {
-      const { input, graph, order: storedOrder, unpublished, saved, isBegun, isAborted, nodes } = stored as unknown as PersistedPool;
+      const { input, graph, order: storedOrder, unpublished, isBegun, isAborted, nodes } = stored as unknown as PersistedPool;
       requireOrder(graph, storedOrder);
       const order = new Order(graph, storedOrder);
       const snapshot = newSnapshot(input, order);
@@ -381,7 +381,6 @@ export function nodePool(
         // What it was restored from is stored.
         if (order.isReady(name)) snapshot.saved.add(name);
       }
-      for (const name of saved) snapshot.saved.add(name);
       snapshot.isBegun = isBegun;
       snapshot.isAborted = isAborted;
       return snapshot;

@@ -50,22 +50,9 @@ export function addedNames({ nodes }: Graph): Set<string> {
 
 /** The nodes themselves and everything that depends on them, however far. */
 export function withDescendants(graph: Graph, roots: Iterable<string>): Set<string> {
-  const found = new Set<string>();
-  addDescendants(graph, found, roots);
-  return found;
-}
-
-/** Adds nodes and everything that depends on them to a set that holds the descendants of all that it holds; costs what is new there. */
-export function addDescendants(graph: Graph, found: Set<string>, roots: Iterable<string>): void {
   const index = indexOf(graph);
-  const queue: string[] = [];
-  const find = (name: string): void => {
-    if (found.has(name)) return;
-    found.add(name);
-    queue.push(name);
-  };
-  for (const root of roots) find(root);
-  for (const name of queue) for (const dependent of index.dependents(name)) find(dependent);
+  const positions = Array.from(roots, (name) => index.position(name)).filter((position) => position !== undefined);
+  return new Set(Array.from(index.regionAt(positions), (position) => index.nameAt(position)));
 }
 
 /** One circle among nodes that could not be placed, as a walk that ends where it began. */

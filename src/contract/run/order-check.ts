@@ -7,7 +7,7 @@ import { OrderCells, Phase } from "./order-cells.ts";
 const PHASES = Object.keys(Phase).length;
 
 /** @throws SnapshotError `snapshot-damaged` */
-export function requireOrder({ nodes }: Graph, { cells, sent, failed, plan, past, totalIterations }: StoredOrder): void {
+export function requireOrder({ nodes }: Graph, { cells, sent, plan, past, totalIterations }: StoredOrder): void {
   const isPlace = (position: unknown): boolean =>
     Number.isInteger(position) && (position as number) >= 0 && (position as number) < nodes.length;
   const require = (isSound: boolean, what: string): void => {
@@ -26,7 +26,6 @@ export function requireOrder({ nodes }: Graph, { cells, sent, failed, plan, past
       settledIn <= plan + 1;
     require(isSound, `node "${nodes[position]?.name}" cannot stand as it says`);
   }
-  require(sent.every(([position]) => isPlace(position)) &&
-    failed.every(isPlace), "a jump or a failed chain is of a node that its graph does not hold");
+  require(sent.every(([position]) => isPlace(position)), "a jump is to a node that its graph does not hold");
   require(past.every(({ size, before }) => size <= nodes.length && before.length % 3 === 0), "a plan that was replaced cannot be read");
 }

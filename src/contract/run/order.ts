@@ -8,10 +8,10 @@ import { extendGraph } from "#contract/graph/extend";
 import { type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
 import type { Fault, NodeReport } from "#contract/node/result";
 import { FailedUnion } from "./failed-union.ts";
-import { isUnsettled, OrderCells, Phase } from "./order-cells.ts";
+import { Flag, isUnsettled, OrderCells, Phase } from "./order-cells.ts";
 
 /** Plans that are remembered after a jump has replaced them: a loop of 100,000 jumps must not eat the memory. */
-const HISTORY_LIMIT = 100;
+export const HISTORY_LIMIT = 100;
 
 /** A jump whose target has not started: it runs also when all that it depends on was skipped. */
 interface Sent {
@@ -47,10 +47,25 @@ type Draft = { -readonly [K in keyof Settlement]: Settlement[K] extends readonly
 export interface StoredOrder {
   cells: number[];
   sent: [position: number, sent: Sent][];
-  failed: number[];
   plan: number;
   past: PastPlan[];
   totalIterations: number;
+}
+
+/** What has changed of an order, as plain JSON; absent is what has not. */
+export interface OrderChanges {
+  cells: Iterable<[chunk: number, cells: number[]]>;
+  head: Pick<StoredOrder, "sent" | "plan" | "totalIterations">;
+  /** Additions to the graph, in order, with the number of the first. */
+  added: { first: number; additions: readonly Addition[] };
+  /** The plans that jumps have replaced since, with the number of the first. */
+  past: { first: number; plans: readonly PastPlan[] };
+}
+
+/** Nodes that a node has added, as it gave them. */
+export interface Addition {
+  creator: string;
+  nodes: readonly GraphNode[];
 }
 
 export class Order {
@@ -70,6 +85,9 @@ export class Order {
   #plan = 0;
   #past: PastPlan[] = [];
   #totalIterations = 0;
+  /** Since changes were last taken. */
+  #added: Addition[] = [];
+  #additions = 0;
   /** Of the settlement that is under way; absent while nothing follows from it. */
   #draft: Draft | undefined;
 
@@ -88,9 +106,9 @@ export class Order {
     for (const target of this.#sent.keys()) this.#hold(target, indexOf(graph).regionAt([target]));
   }
 
-  #restore({ sent, failed, plan, past, totalIterations }: StoredOrder): void {
-    for (const [position, each] of sent) this.#sent.set(position, each);
-    for (const root of failed) this.#failed.add(this.#graph, root);
+  #restore({ sent, plan, past, totalIterations }: StoredOrder): void {
+    for (const [position, each] of sent) this.#sent.set(position, { ...each });
+    for (let root = 0; root < this.#cells.size; root++) if (this.#cells.has(root, Flag.FAILED)) this.#failed.add(this.#graph, root);
     this.#plan = plan;
     this.#past = past;
     this.#totalIterations = totalIterations;
@@ -207,8 +225,8 @@ export class Order {
     this.#cells.setAt(position, iteration);
     this.#running--;
     this.#draft = undefined;
-    if (status === "COMPLETE") this.#failed.remove(this.#graph, position);
-    else if (status !== "SKIPPED") this.#failed.add(this.#graph, position);
+    if (status === "COMPLETE") this.#heal(position);
+    else if (status !== "SKIPPED") this.#fail(position);
     if (isCurrent) this.#cells.settle(position, status === "SKIPPED" ? Phase.SKIPPED : Phase.DONE, this.#plan);
     if (status === "COMPLETE") {
       if (added !== undefined && added.length > 0) this.#add(position, added, isCurrent);
@@ -260,7 +278,18 @@ export class Order {
     const node = indexOf(this.#graph).nameAt(position);
     this.#follow().refused = { error, code };
     this.#follow().faults.push({ status: "error", node, error, code });
+    this.#fail(position);
+  }
+
+  #fail(position: number): void {
     this.#failed.add(this.#graph, position);
+    this.#cells.mark(position, Flag.FAILED, true);
+  }
+
+  #heal(position: number): void {
+    if (!this.#failed.roots.has(position)) return;
+    this.#failed.remove(this.#graph, position);
+    this.#cells.mark(position, Flag.FAILED, false);
   }
 
   #add(creator: number, added: readonly GraphNode[], isCurrent: boolean): void {
@@ -274,6 +303,7 @@ export class Order {
     }
     if (graph === before) return;
     this.#graph = graph;
+    this.#added.push({ creator: indexOf(graph).nameAt(creator), nodes: added });
     const size = before.nodes.length;
     const fresh = Array.from({ length: graph.nodes.length - size }, (_, place) => size + place);
     this.#cells.grow(graph.nodes.length);
@@ -416,6 +446,48 @@ export class Order {
     return dependencies.every(isPassed) ? Phase.SKIPPED : undefined;
   }
 
+  /** Whether a node that is stored before its first visit alone was. */
+  isSaved(node: string): boolean {
+    return this.#cells.has(indexOf(this.#graph).position(node) as number, Flag.SAVED);
+  }
+
+  markSaved(node: string): void {
+    this.#cells.mark(indexOf(this.#graph).position(node) as number, Flag.SAVED, true);
+  }
+
+  /** What has changed since this was last asked: all, the first time. */
+  changes(): OrderChanges {
+    const additions = this.#added;
+    this.#added = [];
+    const first = this.#additions;
+    this.#additions += additions.length;
+    const plans = this.#past.slice(this.#past.length - Math.min(this.#plan - this.#plansTold, this.#past.length));
+    this.#plansTold = this.#plan;
+    return {
+      cells: this.#cells.changes(),
+      head: this.#head(),
+      added: { first, additions },
+      past: { first: this.#plan - plans.length, plans },
+    };
+  }
+
+  #plansTold = 0;
+
+  /** It is stored as it is, with so many additions to the graph: changes are what follows. */
+  isStored(additions: number): void {
+    this.#additions = additions;
+    this.#plansTold = this.#plan;
+    this.#cells.isStored();
+  }
+
+  #head(): OrderChanges["head"] {
+    return {
+      sent: [...this.#sent].map(([position, sent]) => [position, { ...sent }]),
+      plan: this.#plan,
+      totalIterations: this.#totalIterations,
+    };
+  }
+
   /** The nodes that execute, by a stored order. */
   static executingIn({ nodes }: Graph, { cells }: StoredOrder): string[] {
     const read = OrderCells.of(cells);
@@ -425,11 +497,8 @@ export class Order {
   toJSON(): StoredOrder {
     return {
       cells: this.#cells.toJSON(),
-      sent: [...this.#sent].map(([position, sent]) => [position, { ...sent }]),
-      failed: [...this.#failed.roots],
-      plan: this.#plan,
+      ...this.#head(),
       past: this.#past,
-      totalIterations: this.#totalIterations,
     };
   }
 }

@@ -1,7 +1,6 @@
 /** Random graphs for the property tests, and naive answers to compare with. */
 import fc from "fast-check";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { NodeReport } from "#contract/node/result";
 
 export const graphNode = (name: string, dependencies: readonly string[] = []): GraphNode => ({
   name,
@@ -46,6 +45,3 @@ export function reachable({ nodes }: Graph, from: string): Set<string> {
     ...nodes.filter(({ dependencies }) => dependencies.includes(from)).flatMap(({ name }) => [...reachable({ nodes }, name)]),
   ]);
 }
-
-export const reportsOf = (names: readonly string[], about: (name: string) => Partial<NodeReport> = () => ({})): NodeReport[] =>
-  names.map((node) => ({ node, status: "COMPLETE", ...about(node) }));

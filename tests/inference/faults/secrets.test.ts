@@ -95,15 +95,24 @@ describe.each(CLIENT_ROWS)("a run that fails by its model: $name", ({ format }) 
       name: "think",
       process: async () => ({ status: "success", result: (await client.generate(ask(PROMPT))).text }),
     });
-    const rest = defineModule({ name: "rest", process: async () => ({ status: "success" }) });
+    const hasFailed = Promise.withResolvers<void>();
+    const rest = defineModule({
+      name: "rest",
+      async process() {
+        await hasFailed.promise;
+        return { status: "success" };
+      },
+    });
     const nodes = [
       new Node({ name: "think", modules: [think], nodeConfig: { maxRetries: 1 } }),
       new Node({ name: "rest", modules: [rest] }),
-      // What is stored before it holds how the first step ended.
+      // What is stored before it holds how the others ended.
       new Node({ name: "after", modules: [rest], dependencies: ["rest"], snapshot: "ALWAYS" }),
     ];
     const save = vi.spyOn(snapshotStore, "save");
-    const outcome = await new Agent({ nodes, cache, snapshotStore }).runTask(new Task({ type: "t", objective: "o" }));
+    const run = new Agent({ nodes, cache, snapshotStore }).start(new Task({ type: "t", objective: "o" }));
+    for await (const { type } of run.events()) if (type === "node.failed") hasFailed.resolve();
+    const outcome = await run.outcome;
     expect(outcome.status).toBe("PARTIAL");
     const mailboxes = [await cache.peekMailbox("agent_error"), await cache.peekMailbox("agent_output"), await cache.getAll()];
     for (const place of [outcome, mailboxes, save.mock.calls]) {
