@@ -4,7 +4,7 @@
 const LONGEST_TURN_MS = 20;
 
 /** Node's way takes microseconds; a timer, for browsers, a millisecond or more. */
-function afterThisTurn(work: () => void): void {
+export function afterThisTurn(work: () => void): void {
   const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
   if (setImmediate === undefined) setTimeout(work, 0);
   else setImmediate(work);

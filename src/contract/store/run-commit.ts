@@ -1,0 +1,143 @@
+/** What is written to a run and what is read of it, as plain data. */
+import type { CancelRequest, Lease, RunEnd, RunStatus, Sealed, StoredRun } from "./run-record.ts";
+
+/** One event of a run; numbers count from 1 without gaps. */
+export interface StoredEvent {
+  seq: number;
+  at: number;
+  body: Sealed;
+}
+
+/** What changed between two generations. */
+export interface Commit {
+  /** The one after the newest. */
+  generation: number;
+  /** Why it was made, and the seal over its parts. */
+  info: Sealed;
+  /** For people who look at the store: what goes on next. Default: nothing. */
+  nodes?: readonly string[];
+  put: ReadonlyMap<string, Sealed>;
+  remove: readonly string[];
+  /** `put` holds all parts: every other one is gone, and nothing is built on the generation before. Default false. */
+  whole?: boolean;
+  run?: {
+    /** An end gives the lease back, too. */
+    status?: "open" | RunEnd;
+    dueAt?: number | null;
+    info?: Sealed;
+    graphHash?: string;
+    version?: string;
+  };
+  /** They follow the newest event of the run. */
+  events: readonly StoredEvent[];
+  /** The numbers of the messages that the run has taken. */
+  consumed: readonly number[];
+  /**
+   * Gives the lease back. `seen` is the number of the newest message that the owner knows of: where a newer one was posted meanwhile the
+   * run is due at once. A run whose cancel was asked for is not given back, it is ended.
+   */
+  release?: { seen: number };
+}
+
+/** A run that is to be stored, with its first generation. */
+export interface NewRun {
+  taskId: string;
+  agent: string;
+  version: string;
+  type: string;
+  labels: Readonly<Record<string, string>>;
+  graphHash: string;
+  info: Sealed;
+  dueAt: number | null;
+  first: Commit;
+}
+
+export type CreateResult = { ok: true; lease?: Lease } | { ok: false; why: "exists"; run: StoredRun };
+
+export interface ClaimOptions {
+  /** The fencing token of a lease that may be taken though it has not run out. */
+  over?: number;
+  /** Whether an ended run is claimed, too, to go on. Default false. */
+  ended?: boolean;
+}
+
+export type ClaimResult =
+  | { ok: true; lease: Lease; run: StoredRun }
+  | { ok: false; why: "not-found" }
+  | { ok: false; why: "owned" | "ended"; run: StoredRun };
+
+/** What an owner is told of others whenever it writes. */
+export interface Asked {
+  cancel: CancelRequest | null;
+  /** The number of the newest message. */
+  posted: number;
+}
+
+export type RenewResult = ({ ok: true; until: number } & Asked) | { ok: false; why: "fenced"; run?: StoredRun };
+
+export type CommitResult =
+  | ({ ok: true; at: number } & Asked)
+  | { ok: false; why: "not-found" }
+  | { ok: false; why: "fenced" | "cancelled"; run: StoredRun };
+
+export interface StoredMessage {
+  /** Counts from 1 for each run, without gaps, in the order of arrival. */
+  n: number;
+  id: string;
+  mailbox: string;
+  body: Sealed;
+  at: number;
+}
+
+export interface MessageOrder {
+  kind: "message";
+  id: string;
+  mailbox: string;
+  body: Sealed;
+}
+
+export interface CancelOrder {
+  kind: "cancel";
+  reason: string;
+  /** What is written when nobody owns the run, so that it ends without its code; the events get the next numbers. */
+  end: { info?: Sealed; events: readonly Sealed[] };
+}
+
+export type PostRequest = MessageOrder | CancelOrder;
+
+export type PostResult = "stored" | "duplicate" | "not-found" | "ended";
+
+/** A generation, whole. */
+export interface StoredGeneration {
+  generation: number;
+  info: Sealed;
+  parts: Map<string, Sealed>;
+  /** One sentence for each newer generation that the store itself found damaged. */
+  passedOver: readonly string[];
+}
+
+export interface GenerationEntry {
+  generation: number;
+  at: number;
+  info: Sealed;
+  /** What its commit wrote: parts, events, and infos. */
+  bytes: number;
+}
+
+export interface FindQuery {
+  agent?: string;
+  type?: string;
+  statuses?: readonly RunStatus[];
+  /** All of them must be the run's. */
+  labels?: Readonly<Record<string, string>>;
+  updatedBefore?: number;
+  /** Where the page before ended. */
+  after?: { createdAt: number; taskId: string };
+  limit: number;
+}
+
+export interface PruneQuery {
+  endedBefore?: number;
+  /** How many of the runs that ended last stay in any case. Default 0. */
+  keep?: number;
+}

@@ -1,0 +1,34 @@
+/** The order of runs, and which of them a query finds: for drivers that have no index. */
+import type { FindQuery } from "./run-commit.ts";
+import type { StoredRun } from "./run-record.ts";
+import { statusOf } from "./run-status.ts";
+
+/** Code units in the order of the UTF-8 bytes that they become: halves of pairs stand above all others. */
+const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
+
+/** As databases order texts: by their UTF-8 bytes. */
+export function compareTexts(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let at = 0; at < shorter; at++) {
+    const difference = a.charCodeAt(at) - b.charCodeAt(at);
+    if (difference !== 0) return rankOf(a.charCodeAt(at)) - rankOf(b.charCodeAt(at));
+  }
+  return a.length - b.length;
+}
+
+type Place = Pick<StoredRun, "createdAt" | "taskId">;
+
+/** Newest first. */
+export const compareRuns = (a: Place, b: Place): number => b.createdAt - a.createdAt || compareTexts(b.taskId, a.taskId);
+
+export function isFound(run: StoredRun, query: FindQuery, now: number): boolean {
+  const { agent, type, statuses, labels, updatedBefore, after } = query;
+  return (
+    (agent === undefined || run.agent === agent) &&
+    (type === undefined || run.type === type) &&
+    (statuses === undefined || statuses.includes(statusOf(run, now))) &&
+    (labels === undefined || Object.entries(labels).every(([key, value]) => Object.hasOwn(run.labels, key) && run.labels[key] === value)) &&
+    (updatedBefore === undefined || run.updatedAt < updatedBefore) &&
+    (after === undefined || compareRuns(after, run) < 0)
+  );
+}

@@ -1,0 +1,55 @@
+/** One run in memory: its row, its generations, its events and its inbox. */
+import type { Taken } from "#contract/store/run-checks";
+import type { GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
+import type { RunStoreSettings } from "#contract/store/run-options";
+import type { StoredRun } from "#contract/store/run-record";
+import { unmatched } from "#contract/store/store-errors";
+import { PartVersions } from "./part-versions.ts";
+
+export class HeldRun {
+  row: StoredRun;
+  readonly generations: GenerationEntry[] = [];
+  readonly parts = new PartVersions();
+  readonly events: StoredEvent[] = [];
+  readonly inbox = new Map<number, StoredMessage>();
+  /** Of every message that ever came; made with the first. */
+  messageIds: Set<string> | undefined;
+
+  constructor(row: StoredRun) {
+    this.row = row;
+  }
+
+  /** Before anything is written. */
+  #requirePending(consumed: readonly number[]): void {
+    const wanted = new Set<number>();
+    for (const n of consumed) {
+      if (!this.inbox.has(n) || wanted.has(n)) throw unmatched(this.row.taskId, n);
+      wanted.add(n);
+    }
+  }
+
+  write(row: StoredRun, { commit, bytes }: Taken, settings: RunStoreSettings): void {
+    this.#requirePending(commit.consumed);
+    const { generation, info, put, remove, whole, events, consumed } = commit;
+    if (whole === true) for (const name of this.parts.names()) if (!put.has(name)) this.parts.remove(name, generation);
+    for (const name of remove) this.parts.remove(name, generation);
+    for (const [name, content] of put) this.parts.put(name, content, generation);
+    this.generations.push({ generation, at: row.updatedAt, info, bytes });
+    if (this.generations.length > settings.keep) this.generations.shift();
+    this.parts.dropBefore(this.generations[0]?.generation ?? 0);
+    for (const n of consumed) this.inbox.delete(n);
+    this.addEvents(events, settings);
+  }
+
+  addEvents(events: readonly StoredEvent[], { keepEvents }: RunStoreSettings): void {
+    for (const event of events) this.events.push(event);
+    if (this.events.length > keepEvents) this.events.splice(0, this.events.length - keepEvents);
+  }
+
+  receive(row: StoredRun, message: MessageOrder): void {
+    this.messageIds ??= new Set();
+    this.messageIds.add(message.id);
+    const { id, mailbox, body } = message;
+    this.inbox.set(row.inbox.last, { n: row.inbox.last, id, mailbox, body, at: row.updatedAt });
+  }
+}

@@ -1,0 +1,51 @@
+/** The part of `node:sqlite` that is used, asked for when it is needed, so that nothing but a store of this kind needs it. */
+import { AsimovError } from "#contract/base/errors";
+
+export type Value = string | number | Uint8Array | null;
+export type Row = Record<string, Value>;
+
+export interface Statement {
+  run(...values: Value[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+  get(...values: Value[]): unknown;
+  all(...values: Value[]): unknown[];
+}
+
+export interface Database {
+  exec(sql: string): void;
+  prepare(sql: string): Statement;
+  close(): void;
+}
+
+interface Modules {
+  "node:sqlite": { DatabaseSync: new (file: string) => Database } | undefined;
+  fs: {
+    mkdirSync(path: string, options: { recursive: true; mode: number }): unknown;
+    openSync(path: string, flags: string, mode: number): number;
+    closeSync(file: number): void;
+  };
+  path: { resolve(path: string): string; dirname(path: string): string };
+}
+
+interface Process {
+  version?: string;
+  getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name];
+}
+
+/** @throws AsimovError `store-unavailable` where this is no Node, or one without `node:sqlite` */
+export function openFile(file: string): { database: Database; path: string } {
+  const { process } = globalThis as { process?: Process };
+  const sqlite = process?.getBuiltinModule?.("node:sqlite");
+  if (process?.getBuiltinModule === undefined || sqlite === undefined) {
+    throw new AsimovError(
+      `SqliteStore needs the module node:sqlite, which Node has from 22.13 on; this is ${process?.version ?? "no Node"}. Use FileStore or MemoryStore here.`,
+      { code: "store-unavailable" },
+    );
+  }
+  const { mkdirSync, openSync, closeSync } = process.getBuiltinModule("fs");
+  const { resolve, dirname } = process.getBuiltinModule("path");
+  const path = resolve(file);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // Others of the machine have no business in it; the files beside it get the same rights.
+  closeSync(openSync(path, "a", 0o600));
+  return { database: new sqlite.DatabaseSync(path), path };
+}

@@ -1,0 +1,149 @@
+/** A run's row, as a row of the database and back. */
+import type { Lease, Owner, RunEnd, Sealed, StoredRun } from "#contract/store/run-record";
+import type { Connection } from "./connection.ts";
+import { OF_A_RUN } from "./schema.ts";
+
+interface RunRow {
+  id: number;
+  task_id: string;
+  agent: string;
+  version: string;
+  type: string;
+  labels: string;
+  graph_hash: string;
+  status: "open" | RunEnd;
+  created_at: number;
+  updated_at: number;
+  ended_at: number | null;
+  due_at: number | null;
+  generation: number;
+  last_seq: number;
+  token: number;
+  lease_until: number | null;
+  owner: string | null;
+  cancel: string | null;
+  inbox_count: number;
+  inbox_last: number;
+  info: Sealed;
+}
+
+/** A run with its number in the database. */
+export interface Numbered {
+  id: number;
+  run: StoredRun;
+}
+
+export const SELECT = "select runs.*, infos.info from runs join infos on infos.run = runs.id";
+
+export function runOf(found: unknown): Numbered {
+  const row = found as RunRow;
+  const { task_id: taskId, token } = row;
+  const lease: Lease | null =
+    row.lease_until === null ? null : { taskId, token, until: row.lease_until, owner: JSON.parse(row.owner ?? "") as Owner };
+  return {
+    id: row.id,
+    run: {
+      taskId,
+      agent: row.agent,
+      version: row.version,
+      type: row.type,
+      labels: JSON.parse(row.labels) as Record<string, string>,
+      graphHash: row.graph_hash,
+      info: row.info,
+      status: row.status,
+      createdAt: row.created_at,
+      updatedAt: row.updated_at,
+      endedAt: row.ended_at,
+      dueAt: row.due_at,
+      generation: row.generation,
+      lastSeq: row.last_seq,
+      token,
+      lease,
+      cancel: row.cancel === null ? null : (JSON.parse(row.cancel) as StoredRun["cancel"]),
+      inbox: { count: row.inbox_count, last: row.inbox_last },
+    },
+  };
+}
+
+export function findRun(db: Connection, taskId: string): Numbered | undefined {
+  const found = db.sql(`${SELECT} where task_id = ?`).get(taskId);
+  return found === undefined ? undefined : runOf(found);
+}
+
+const jsonOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));
+
+export function insertRun(db: Connection, run: StoredRun): number {
+  const { lastInsertRowid } = db
+    .sql(
+      `insert into runs (task_id, agent, version, type, labels, graph_hash, status, created_at, updated_at, ended_at, due_at, generation,
+        last_seq, token, lease_until, owner, cancel, inbox_count, inbox_last) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      run.taskId,
+      run.agent,
+      run.version,
+      run.type,
+      JSON.stringify(run.labels),
+      run.graphHash,
+      run.status,
+      run.createdAt,
+      run.updatedAt,
+      run.endedAt,
+      run.dueAt,
+      run.generation,
+      run.lastSeq,
+      run.token,
+      run.lease?.until ?? null,
+      jsonOrNull(run.lease?.owner),
+      jsonOrNull(run.cancel),
+      run.inbox.count,
+      run.inbox.last,
+    );
+  const id = Number(lastInsertRowid);
+  db.sql("insert into infos (run, info) values (?, ?)").run(id, run.info);
+  for (const [key, value] of Object.entries(run.labels))
+    db.sql("insert into labels (key, value, run) values (?, ?, ?)").run(key, value, id);
+  return id;
+}
+
+/** Writes what is another than before; steps leave the rest the same object. */
+export function updateRun(db: Connection, { id, run: before }: Numbered, run: StoredRun): void {
+  if (run.info !== before.info) db.sql("update infos set info = ? where run = ?").run(run.info, id);
+  if (run.lease !== before.lease || run.cancel !== before.cancel || run.version !== before.version || run.graphHash !== before.graphHash) {
+    db.sql("update runs set version = ?, graph_hash = ?, token = ?, lease_until = ?, owner = ?, cancel = ? where id = ?").run(
+      run.version,
+      run.graphHash,
+      run.token,
+      run.lease?.until ?? null,
+      jsonOrNull(run.lease?.owner),
+      jsonOrNull(run.cancel),
+      id,
+    );
+  }
+  if (
+    run.status !== before.status ||
+    run.dueAt !== before.dueAt ||
+    run.endedAt !== before.endedAt ||
+    run.inbox.last !== before.inbox.last
+  ) {
+    db.sql("update runs set status = ?, due_at = ?, ended_at = ?, inbox_last = ? where id = ?").run(
+      run.status,
+      run.dueAt,
+      run.endedAt,
+      run.inbox.last,
+      id,
+    );
+  }
+  db.sql("update runs set updated_at = ?, generation = ?, last_seq = ?, inbox_count = ? where id = ?").run(
+    run.updatedAt,
+    run.generation,
+    run.lastSeq,
+    run.inbox.count,
+    id,
+  );
+}
+
+export function deleteRun(db: Connection, id: number): void {
+  for (const table of OF_A_RUN) db.sql(`delete from ${table} where run = ?`).run(id);
+  db.sql("delete from runs where id = ?").run(id);
+}

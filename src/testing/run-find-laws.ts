@@ -1,0 +1,199 @@
+/** The laws of a run store about finding runs, their events, and their going. */
+import type { FindQuery } from "#contract/store/run-commit";
+import type { RunStore } from "#contract/store/run-store";
+import { requireCode, requireEqual, requireTrue } from "./law.ts";
+import { commitOf, HOUR, newRun, owned, owner, past, type RunLaws, stored } from "./run-law.ts";
+
+const idsOf = async (store: RunStore, query: Partial<FindQuery>): Promise<string[]> =>
+  (await store.find({ limit: 100, ...query })).map(({ taskId }) => taskId);
+
+/** One run of each status, in the order of their creation. */
+async function oneOfEach(store: RunStore): Promise<void> {
+  const now = await store.now();
+  await store.create(newRun("ready", { dueAt: now, labels: { team: "x", tier: "1" } }));
+  await owned(store, "running", owner(), { agent: "reader", labels: { team: "x" } });
+  await store.create(newRun("parked", { dueAt: now + HOUR, type: "other", labels: { team: "y" } }));
+  for (const status of ["COMPLETE", "FAILED", "PARTIAL", "CANCELLED"] as const) {
+    await store.commit(await owned(store, status.toLowerCase()), commitOf(2, {}, { run: { status } }));
+  }
+  const left = await owned(store, "left", owner("lost", 1));
+  await past(store, left.until);
+}
+
+export function findLaws(): RunLaws {
+  return {
+    "finds runs newest first, page by page": async ({ make }) => {
+      const store = await make();
+      const ids = ["b", "a", "é", "z", "🙂", "\ue000", "A"];
+      for (const taskId of ids) await store.create(newRun(taskId));
+      const all = await store.find({ limit: 100 });
+      const bytes = (text: string): string => [...new TextEncoder().encode(text)].map((byte) => String.fromCharCode(byte)).join("");
+      const expected = [...all].sort((a, b) => b.createdAt - a.createdAt || (bytes(a.taskId) < bytes(b.taskId) ? 1 : -1));
+      requireEqual(
+        all.map(({ taskId }) => taskId),
+        expected.map(({ taskId }) => taskId),
+        "the order",
+      );
+      requireEqual(all.length, ids.length, "the number");
+      const paged: string[] = [];
+      for (let after: FindQuery["after"]; ; ) {
+        const page = await store.find({ limit: 2, ...(after === undefined ? {} : { after }) });
+        paged.push(...page.map(({ taskId }) => taskId));
+        const last = page.at(-1);
+        if (last === undefined) break;
+        after = last;
+        await store.remove(last.taskId);
+      }
+      requireEqual(
+        paged,
+        all.map(({ taskId }) => taskId),
+        "all pages, though runs went meanwhile",
+      );
+    },
+
+    "finds runs by status, agent, type, labels and age": async ({ make, reopen }) => {
+      const made = await make();
+      await oneOfEach(made);
+      for (const store of [made, await reopen(made)]) {
+        const found = async (query: Partial<FindQuery>): Promise<string[]> => (await idsOf(store, query)).sort();
+        requireEqual(await found({ statuses: ["READY"] }), ["left", "ready"], "READY");
+        requireEqual(await found({ statuses: ["RUNNING"] }), ["running"], "RUNNING");
+        requireEqual(await found({ statuses: ["PARKED"] }), ["parked"], "PARKED");
+        for (const status of ["COMPLETE", "FAILED", "PARTIAL", "CANCELLED"] as const)
+          requireEqual(await found({ statuses: [status] }), [status.toLowerCase()], status);
+        requireEqual(await found({ statuses: ["RUNNING", "FAILED"] }), ["failed", "running"], "two statuses");
+        requireEqual(await found({ statuses: [] }), [], "no status");
+        requireEqual(await found({ agent: "reader" }), ["running"], "an agent");
+        requireEqual(await found({ agent: "reader", statuses: ["READY"] }), [], "an agent and a status");
+        requireEqual(await found({ type: "other" }), ["parked"], "a type");
+        requireEqual(await found({ labels: { team: "x" } }), ["ready", "running"], "a label");
+        requireEqual(await found({ labels: { team: "x", tier: "1" } }), ["ready"], "two labels");
+        requireEqual(await found({ labels: { toString: "x" } }), [], "a label that no run has");
+        const { updatedAt } = await stored(store, "left");
+        requireEqual((await found({ updatedBefore: updatedAt })).includes("left"), false, "before it changed");
+        requireEqual((await found({ updatedBefore: updatedAt + 1 })).length, 8, "all that changed before");
+      }
+    },
+
+    "keeps the newest events, and gives them from any number on": async ({ make, reopen }) => {
+      const store = await make({ keepEvents: 10, keep: 3 });
+      const lease = await owned(store);
+      let seq = 0;
+      for (let generation = 2; generation <= 9; generation++) {
+        const events = [...Array(generation % 3).keys()].map(() => ({ seq: ++seq, at: seq * 10, body: `event ${seq}` }));
+        requireTrue((await store.commit(lease, commitOf(generation, {}, { events }))).ok, "a commit");
+      }
+      const more = [...Array(9).keys()].map(() => ({ seq: ++seq, at: seq * 10, body: `event ${seq}` }));
+      await store.commit(lease, commitOf(10, {}, { events: more }));
+      requireEqual((await stored(store)).lastSeq, seq, "the number of the newest");
+      for (const at of [store, await reopen(store)]) {
+        const found = await at.events("a", { from: 1, limit: 100 });
+        const kept = [...Array(10).keys()].map((n) => seq - 9 + n);
+        requireEqual(
+          found,
+          kept.map((n) => ({ seq: n, at: n * 10, body: `event ${n}` })),
+          "the kept ones",
+        );
+        requireEqual(
+          (await at.events("a", { from: seq - 2, limit: 2 })).map((event) => event.seq),
+          [seq - 2, seq - 1],
+          "two of them",
+        );
+        requireEqual(await at.events("a", { from: seq + 1, limit: 5 }), [], "beyond the newest");
+      }
+    },
+
+    "removes a run with all that it had": async ({ make }) => {
+      const store = await make();
+      const event = { seq: 1, at: 0, body: "1" };
+      const lease = await owned(store, "a", owner(), { labels: { team: "x" }, first: commitOf(1, { old: "1" }, { events: [event] }) });
+      await store.post("a", { kind: "message", id: "m", mailbox: "news", body: "1" });
+      requireEqual([await store.remove("a"), await store.remove("a")], [true, false], "what is told");
+      requireEqual([await store.read("a"), await store.load("a"), await store.inbox("a", 0)], [undefined, undefined, []], "the run");
+      const late = await store.commit(lease, commitOf(2));
+      requireEqual(!late.ok && late.why, "not-found", "what its owner is told");
+      await owned(store);
+      requireEqual([...((await store.load("a"))?.parts.keys() ?? [])], ["agent"], "the parts of a new run of that id");
+      requireEqual([await store.inbox("a", 0), await store.events("a", { from: 1, limit: 9 })], [[], []], "its inbox and events");
+      requireEqual(await store.post("a", { kind: "message", id: "m", mailbox: "news", body: "1" }), "stored", "a message of an old id");
+      requireEqual(await idsOf(store, { labels: { team: "x" } }), [], "the labels of the old run");
+    },
+
+    "prunes ended runs that nobody owns, but the newest that are to stay": async ({ make }) => {
+      const store = await make();
+      await oneOfEach(store);
+      requireEqual(await store.prune({ endedBefore: 1 }), 0, "none ended so early");
+      requireTrue((await store.claim("failed", owner(), { ended: true })).ok, "one goes on");
+      const ended = await Promise.all(["complete", "partial", "cancelled"].map((taskId) => stored(store, taskId)));
+      const newest = ended.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0) || (a.taskId < b.taskId ? 1 : -1))[0]?.taskId;
+      const removed = await store.prune({ keep: 1 });
+      requireTrue(removed === 2 && (await store.read(newest as string)) !== undefined, `two go and ${newest} stays, ${removed} went`);
+      requireEqual(await store.prune({}), 1, "the last one");
+      requireEqual((await idsOf(store, {})).sort(), ["failed", "left", "parked", "ready", "running"], "what is left");
+    },
+
+    "forgets an ended run after `retainMs`": async ({ make, reopen }) => {
+      const store = await make({ retainMs: 20 });
+      const lease = await owned(store);
+      await owned(store, "open");
+      await store.commit(lease, commitOf(2, {}, { run: { status: "COMPLETE" } }));
+      const { endedAt } = (await store.read("a")) ?? { endedAt: 0 };
+      await past(store, (endedAt ?? 0) + 20);
+      requireEqual([await store.read("a"), await store.load("a"), await idsOf(store, {})], [undefined, undefined, ["open"]], "the run");
+      requireEqual(await store.post("a", { kind: "message", id: "m", mailbox: "news", body: "1" }), "not-found", "a message");
+      requireEqual((await store.create(newRun("a"), owner())).ok, true, "a new run of that id");
+      requireEqual((await stored(await reopen(store), "a")).generation, 1, "its generation");
+    },
+
+    "tells of changes, also of another store's, until nobody listens": async ({ make, reopen }) => {
+      const store = await make();
+      const other = await reopen(store);
+      let told: () => void = () => {};
+      const heard = (): Promise<void> =>
+        new Promise((resolve) => {
+          told = resolve;
+        });
+      const end = store.subscribe((taskId) => {
+        if (taskId === "a" || taskId === null) told();
+      });
+      const first = heard();
+      await owned(other);
+      await first;
+      const second = heard();
+      await other.post("a", { kind: "message", id: "m", mailbox: "news", body: "1" });
+      await second;
+      end();
+      end();
+      const last = store.subscribe(() => told());
+      const third = heard();
+      await store.remove("a");
+      await third;
+      last();
+    },
+
+    "does nothing after it was closed, twice if need be": async ({ make }) => {
+      const store = await make();
+      const lease = await owned(store);
+      await store.close();
+      await store.close();
+      const calls: Record<string, () => Promise<unknown>> = {
+        create: () => store.create(newRun("b")),
+        claim: () => store.claim("a", owner()),
+        renew: () => store.renew(lease, 1),
+        commit: () => store.commit(lease, commitOf(2)),
+        read: () => store.read("a"),
+        load: () => store.load("a"),
+        generations: () => store.generations("a", { limit: 1 }),
+        inbox: () => store.inbox("a", 0),
+        post: () => store.post("a", { kind: "message", id: "m", mailbox: "news", body: "1" }),
+        find: () => store.find({ limit: 1 }),
+        events: () => store.events("a", { from: 1, limit: 1 }),
+        remove: () => store.remove("a"),
+        prune: () => store.prune({}),
+        now: () => store.now(),
+        subscribe: async () => store.subscribe(() => {}),
+      };
+      for (const [name, call] of Object.entries(calls)) await requireCode(call(), "store-closed", name);
+    },
+  };
+}

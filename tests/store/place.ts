@@ -1,0 +1,12 @@
+/** A folder for one test file's stores, removed at its end. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+
+export function newPlace(): () => string {
+  const root = mkdtempSync(join(tmpdir(), "asimov-runs-"));
+  let count = 0;
+  afterAll(() => rmSync(root, { recursive: true }));
+  return () => join(root, String(count++));
+}
