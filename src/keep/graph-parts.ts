@@ -1,0 +1,158 @@
+/** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
+import type { Usage } from "#contract/chat/usage";
+import { HISTORY_LIMIT, type Order } from "#contract/run/order";
+import { NOTHING_ENDED } from "#contract/run/end";
+import type { PartChanges } from "./part-changes.ts";
+import { prefixOf } from "./part-names.ts";
+import { type PersistedAgent, type PersistedNode, SHALLOW } from "./persisted.ts";
+import { takeSaved } from "./saved-parts.ts";
+
+interface LiveActor {
+  getPersistedSnapshot(options?: unknown): unknown;
+}
+
+/** The instance of a graph that is written. */
+export interface LiveGraph {
+  readonly path: readonly string[];
+  readonly actor: LiveActor | undefined;
+  pool(): { order: Order; nodes: ReadonlyMap<string, LiveActor>; idle(name: string): boolean } | undefined;
+}
+
+const ERROR_LIMIT = 1_000;
+
+export class GraphParts {
+  readonly #graph: LiveGraph;
+  readonly #prefix: string;
+  /** The names of what is stored, without the prefix. */
+  readonly #names: Set<string>;
+  /** What modules have saved, as it was last written. */
+  readonly #saved: Map<string, string>;
+  #isAgentChanged = true;
+  /** All of them, at first. */
+  #nodes: Set<string> | undefined;
+  #usage = new Set<string>();
+  #reported = 0;
+
+  /** @param stored by name, without the prefix, what a store holds of it; the rest of the graph is as it was read */
+  constructor(graph: LiveGraph, stored?: ReadonlyMap<string, string>) {
+    this.#graph = graph;
+    this.#prefix = prefixOf(graph.path);
+    this.#names = new Set(stored?.keys());
+    this.#saved = new Map([...(stored ?? [])].filter(([name]) => name.startsWith("saved/")));
+    if (stored === undefined) return;
+    this.#isAgentChanged = false;
+    this.#nodes = new Set();
+    for (const name of this.#names) if (name.startsWith("error/")) this.#reported = Math.max(this.#reported, Number(name.slice(6)) + 1);
+  }
+
+  agentChanged(): void {
+    this.#isAgentChanged = true;
+  }
+
+  nodeChanged(name: string): void {
+    this.#nodes?.add(name);
+  }
+
+  /** @param key of the node that spent it, by `pathKey` */
+  usageChanged(key: string): void {
+    this.#usage.add(key);
+    this.#isAgentChanged = true;
+  }
+
+  write(changes: PartChanges): void {
+    const pool = this.#graph.pool();
+    if (pool === undefined) return;
+    if (this.#isAgentChanged) this.#writeAgent(changes);
+    const isWhole = this.#nodes === undefined;
+    if (isWhole) this.#put(changes, "graph", JSON.stringify({ nodes: pool.order.graph.nodes }));
+    this.#writeOrder(changes, pool.order, isWhole);
+    for (const name of this.#nodes ?? pool.nodes.keys()) this.#writeNode(changes, name, pool);
+    this.#nodes = new Set();
+  }
+
+  /** The graph is over. */
+  removeAll(changes: PartChanges): void {
+    for (const name of this.#names) changes.remove(this.#prefix + name);
+    this.#names.clear();
+  }
+
+  #put(changes: PartChanges, name: string, text: string): void {
+    this.#names.add(name);
+    changes.write(this.#prefix + name, text);
+  }
+
+  #remove(changes: PartChanges, name: string): void {
+    if (this.#names.delete(name)) changes.remove(this.#prefix + name);
+  }
+
+  #writeAgent(changes: PartChanges): void {
+    this.#isAgentChanged = false;
+    const { context, children, value, ...state } = this.#graph.actor?.getPersistedSnapshot(SHALLOW) as PersistedAgent;
+    const { task, errors, usage, ended: _ended, ...rest } = context;
+    const { task: taskChild, ...others } = children;
+    const stands = taskChild.snapshot.context.task.status;
+    const isClosing = typeof value === "object" && value !== null && "closing" in value;
+    // What closing gives is worked out anew: it is as much as the whole run.
+    const kept = isClosing ? { value: { closing: "nodes" }, children: { nodes: others.nodes, outbox: others.outbox } } : { value, children: others };
+    const taskState = { ...taskChild, snapshot: { ...taskChild.snapshot, context: { status: stands } } };
+    this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: { ...kept.children, task: taskState } }));
+    if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
+    this.#writeErrors(changes, errors, context.reported);
+    this.#writeUsage(changes, usage);
+  }
+
+  #writeErrors(changes: PartChanges, errors: PersistedAgent["context"]["errors"], reported: number): void {
+    const first = reported - errors.length;
+    for (let number = Math.max(this.#reported, first); number < reported; number++) {
+      this.#put(changes, `error/${number}`, JSON.stringify(errors[number - first]));
+      this.#remove(changes, `error/${number - ERROR_LIMIT}`);
+    }
+    this.#reported = reported;
+  }
+
+  #writeUsage(changes: PartChanges, usage: Readonly<Record<string, Usage>>): void {
+    const isWhole = this.#nodes === undefined;
+    for (const key of isWhole ? Object.keys(usage) : this.#usage) if (Object.hasOwn(usage, key)) this.#put(changes, `usage/${key}`, JSON.stringify(usage[key]));
+    this.#usage = new Set();
+  }
+
+  #writeOrder(changes: PartChanges, order: Order, isWhole: boolean): void {
+    const { cells, head, added, past } = order.changes();
+    for (const [chunk, numbers] of cells) this.#put(changes, `cells/${chunk}`, JSON.stringify(numbers));
+    this.#put(changes, "order", JSON.stringify(head));
+    // A whole graph holds what was added to it.
+    if (!isWhole) for (const [place, addition] of added.additions.entries()) this.#put(changes, `added/${added.first + place}`, JSON.stringify(addition));
+    for (const [place, plan] of past.plans.entries()) {
+      this.#put(changes, `past/${past.first + place}`, JSON.stringify(plan));
+      this.#remove(changes, `past/${past.first + place - HISTORY_LIMIT}`);
+    }
+  }
+
+  #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
+    const actor = pool.nodes.get(name);
+    if (actor === undefined || pool.idle(name)) return this.#remove(changes, `node/${name}`);
+    const whole = actor.getPersistedSnapshot(SHALLOW) as PersistedNode & { context: { definition?: unknown } };
+    const { definition: _definition, ...context } = whole.context;
+    const state = { ...whole, context };
+    const saved = new Map<string, string>();
+    takeSaved(name, state, saved);
+    this.#writeSaved(changes, name, saved);
+    this.#put(changes, `node/${name}`, JSON.stringify(state));
+  }
+
+  /** A text that is the one that was written is not written again. */
+  #writeSaved(changes: PartChanges, node: string, saved: ReadonlyMap<string, string>): void {
+    const place = `saved/${encodeURIComponent(node)}/`;
+    for (const [name, text] of saved) {
+      if (this.#saved.get(name) === text) continue;
+      this.#saved.set(name, text);
+      this.#put(changes, name, text);
+    }
+    if (this.#saved.size === saved.size) return;
+    for (const name of [...this.#saved.keys()]) {
+      if (!name.startsWith(place) || saved.has(name)) continue;
+      this.#saved.delete(name);
+      this.#remove(changes, name);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** The shape of a persisted run, as far as it is taken apart and put together. */
+import type { TaskJSON } from "#contract/base/task";
+import type { Usage } from "#contract/chat/usage";
+import type { Graph } from "#contract/graph/graph";
+import type { Attempt } from "#contract/node/attempt";
+import type { ErrorReport, NodeReport } from "#contract/node/result";
+import type { EndedGraph } from "#contract/run/end";
+import { Order, type StoredOrder } from "#contract/run/order";
+
+export interface PersistedAgent {
+  value: unknown;
+  context: Record<string, unknown> & {
+    task: TaskJSON;
+    errors: readonly ErrorReport[];
+    reported: number;
+    usage: Record<string, Usage>;
+    ended: EndedGraph;
+    cachePrefix?: string;
+  };
+  children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: PersistedTask }; [id: string]: { snapshot: unknown } };
+  /** Of a whole run that keeps its values itself: what is settled of them, by part. */
+  values?: Record<string, string>;
+}
+
+interface PersistedTask {
+  context: { task: TaskJSON };
+}
+
+export interface PersistedNodes {
+  graph: Graph;
+  order: StoredOrder;
+  unpublished: [node: string, { report: NodeReport }][];
+  nodes: Record<string, PersistedNode>;
+}
+
+export interface PersistedNode {
+  context: { modules: Attempt };
+  children: Record<string, { snapshot: unknown }>;
+}
+
+/** How a nested graph is persisted whose parts are its own. */
+export const APART = { status: "active", isApart: true } as const;
+
+export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<typeof APART> | null)?.isApart === true;
+
+/** Asks an actor for its own state alone: not for the nodes of a supervisor, nor for a nested graph. */
+export const SHALLOW = { shallow: true };
+
+export const isShallow = (options: unknown): boolean => options === SHALLOW;
+
+export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
+
+/** The nodes that visits which go on have been asked to add: they are in the graph once these have settled. */
+export function pendingAdditions({ children }: PersistedAgent): string[] {
+  const { graph, order, unpublished, nodes } = children.nodes.snapshot;
+  const ended = Order.executingIn(graph, order).flatMap((name) =>
+    Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : [],
+  );
+  const reports = unpublished.map(([, { report }]) => report);
+  return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
+}
