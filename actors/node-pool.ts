@@ -9,10 +9,10 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
-import { monotonicOf } from "#contract/base/services";
+import { elapsedMs, monotonicOf } from "#contract/base/services";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
-import { type Failure, type NodeReport, withoutFinality } from "#contract/node/result";
-import type { HostOf, NodesHost } from "#contract/run/host";
+import type { Failure, NodeReport } from "#contract/node/result";
+import type { EndedNode, HostOf, NodesHost } from "#contract/run/host";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
@@ -30,7 +30,7 @@ type PoolEvent =
   | { type: "nodes.abort"; reason: string; code: string }
   | { type: "node.refuse"; node: string; error: string; code: string }
   | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
-  | { type: "node.retrying"; node: string; attempt: number; error: string }
+  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
   /** A node's own actor broke down, which no module can make it do. */
   | { type: `xstate.error.actor.${string}`; actorId: string; error: unknown }
   | { type: "xstate.stop" };
@@ -41,6 +41,7 @@ export type PoolSnapshot = Snapshot<never> & {
   nodes: Map<string, NodeRef>;
   /** The nodes of the step, in order. */
   step: readonly string[];
+  iteration: number;
   /** Those that have not begun, the next one last. */
   ready: string[];
   /** Those that have not settled, with the moment they started; the same map over the pool's life, as is that of the reports. */
@@ -51,6 +52,7 @@ export type PoolSnapshot = Snapshot<never> & {
 interface PersistedPool {
   status: "active";
   step: readonly string[];
+  iteration: number;
   ready: readonly string[];
   waiting: string[];
   reports: NodeReport[];
@@ -101,17 +103,16 @@ export function nodePool(
 
   const execute = (snapshot: PoolSnapshot, scope: Scope, nodes: readonly string[], iteration: number): PoolSnapshot => {
     const host = hostOf(scope.self);
-    host.tell({ type: "step.started", nodes, iteration });
     const now = monotonicOf(host.clock);
     const { waiting, reports } = snapshot;
     reports.clear();
     for (const name of nodes) waiting.set(name, now);
-    const next: PoolSnapshot = { ...snapshot, step: nodes, ready: nodes.toReversed() };
+    const next: PoolSnapshot = { ...snapshot, step: nodes, iteration, ready: nodes.toReversed() };
     begin(next, scope);
     return next;
   };
 
-  const begin = ({ nodes, ready, waiting, input }: PoolSnapshot, scope: Scope): void => {
+  const begin = ({ nodes, ready, waiting, input, iteration }: PoolSnapshot, scope: Scope): void => {
     const host = hostOf(scope.self);
     while (ready.length > 0) {
       if (host.turns.isOver()) return host.turns.next(() => relay(scope, scope.self, { type: "step.continue" }));
@@ -123,7 +124,7 @@ export function nodePool(
         ref.start();
       }
       waiting.set(name, monotonicOf(host.clock));
-      host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1);
+      host.nodeStarted(name, { visit: (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1, attempt: 1, iteration });
       relay(scope, ref, { type: "node.execute", at: host.clock.now() });
     }
   };
@@ -135,15 +136,10 @@ export function nodePool(
     if (startedAt === undefined) return snapshot;
     snapshot.waiting.delete(report.node);
     snapshot.reports.set(report.node, report);
-    host.nodeEnded(report.node, report.status, monotonicOf(host.clock) - startedAt, report.failure);
+    const ended = snapshot.nodes.get(report.node)?.getSnapshot() as AnyMachineSnapshot | undefined;
+    host.nodeEnded(report, elapsedMs(host.clock, startedAt), ended?.context as EndedNode | undefined);
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message });
-    if (report.status === "FAILED" || report.status === "PARTIAL") {
-      const failure = report.failure ?? { error: "failed", code: "module-failed" };
-      host.tell({ type: "node.failed", node: report.node, status: report.status, ...withoutFinality(failure) });
-      relayToParent(scope, { type: "node.failed", report });
-    } else {
-      host.tell({ type: report.status === "COMPLETE" ? "node.completed" : "node.skipped", node: report.node });
-    }
+    if (report.status === "FAILED" || report.status === "PARTIAL") relayToParent(scope, { type: "node.failed", report });
     if (snapshot.waiting.size === 0) complete(snapshot, scope);
     return snapshot;
   };
@@ -160,6 +156,7 @@ export function nodePool(
       input,
       nodes: new Map(),
       step: [],
+      iteration: 0,
       ready: [],
       waiting: new Map(),
       reports: new Map(),
@@ -173,7 +170,7 @@ export function nodePool(
       for (const [name, ref] of snapshot.nodes) {
         // Of a restored step: it goes on with the visit that it was in.
         const hasBegun = snapshot.waiting.has(name) && !snapshot.ready.includes(name);
-        if (hasBegun) host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
+        if (hasBegun) host.nodeResumed(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits);
         ref.start();
       }
       begin(snapshot, scope);
@@ -194,7 +191,9 @@ export function nodePool(
         case "node.refuse": {
           const ref = snapshot.nodes.get(event.node);
           if (ref !== undefined) relay(scope, ref, event);
-          hostOf(scope.self).tell({ type: "node.failed", node: event.node, status: "FAILED", error: event.error, code: event.code });
+          const visit: number = (ref?.getSnapshot() as AnyMachineSnapshot | undefined)?.context.visits ?? 0;
+          const { node, error, code } = event;
+          hostOf(scope.self).tell({ type: "node.failed", node, visit, status: "FAILED", error, code });
           return snapshot;
         }
         case "nodes.abort": {
@@ -213,10 +212,8 @@ export function nodePool(
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
         default: {
-          // It is made anew at its next visit.
-          snapshot.nodes.delete(event.actorId);
           const code = asimovErrorOf(event.error)?.code ?? "actor-failed";
-          return settle(snapshot, scope, {
+          const settled = settle(snapshot, scope, {
             type: "node.settled",
             report: {
               node: event.actorId,
@@ -225,15 +222,19 @@ export function nodePool(
             },
             messages: [],
           });
+          // It is made anew at its next visit.
+          snapshot.nodes.delete(event.actorId);
+          return settled;
         }
       }
     },
 
-    getPersistedSnapshot: ({ input, nodes, step, ready, waiting, reports }) =>
+    getPersistedSnapshot: ({ input, nodes, step, iteration, ready, waiting, reports }) =>
       ({
         status: "active",
         input,
         step,
+        iteration,
         ready: [...ready],
         waiting: [...waiting.keys()],
         reports: [...reports.values()],
@@ -241,7 +242,9 @@ export function nodePool(
       }) as unknown as Snapshot<unknown>,
 
     restoreSnapshot(snapshot, scope) {
-      const { step, ready, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & { input: PoolSnapshot["input"] };
+      const { step, iteration, ready, waiting, reports, nodes, input } = snapshot as unknown as PersistedPool & {
+        input: PoolSnapshot["input"];
+      };
       const now = monotonicOf(hostOf(scope.self).clock);
       const restored = Object.entries(nodes).map(([name, node]): [string, NodeRef] => [
         name,
@@ -255,6 +258,7 @@ export function nodePool(
         input,
         nodes: new Map(restored),
         step,
+        iteration,
         ready: [...ready],
         waiting: new Map(waiting.map((name) => [name, now])),
         reports: new Map(reports.map((report) => [report.node, report])),

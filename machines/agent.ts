@@ -26,7 +26,7 @@ import {
 } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { endMessage, endOfRun, endStatusOf, outcomeOfRun } from "#contract/run/end";
-import type { RunEvent } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/events";
 import { isOverIterations, iterationLimit } from "#contract/run/limit";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { beginStep, markSaved, nodesToSave, type RunState, runnable, settleStep, startState, withErrors } from "#contract/run/state";
@@ -95,7 +95,7 @@ export type NodesCommand =
   | { type: "node.refuse"; node: string; error: string; code: string };
 
 interface Enqueue {
-  emit(event: RunEvent): void;
+  emit(event: AgentMachineTold): void;
   sendTo(target: "outbox", event: PublishEvent): void;
 }
 
@@ -169,7 +169,7 @@ export const agentMachine = setup({
     input: {} as AgentMachineInput,
     events: {} as AgentMachineEvent,
     output: {} as TaskOutcomeJSON,
-    emitted: {} as RunEvent,
+    emitted: {} as AgentMachineTold,
   },
   actors: {
     task: taskMachine,

@@ -8,15 +8,19 @@ import type { TaskJSON } from "#contract/base/task";
 import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
 import type { PastPlan } from "#contract/run/history";
+import type { RunView } from "#contract/run/run-view";
 import type { RunState } from "#contract/run/state";
 import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
 import { giveSaved, takeSaved } from "./saved-parts.ts";
+import { putView, readView } from "./view-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
   context: Record<string, unknown> & { cachePrefix?: string; state: object };
   children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
+  /** Of a whole run. */
+  view?: RunView;
 }
 
 /** The nodes that the step which was running had been asked to add: they are in the graph once it has settled. */
@@ -33,8 +37,6 @@ export function pendingAdditions({ children }: PersistedAgent): string[] {
 
 interface AgentPart {
   cut?: string;
-  /** Events that the run had told: it goes on to number them from there. */
-  told: number;
   agent: PersistedAgent;
 }
 
@@ -56,12 +58,8 @@ function textOf(state: object): string {
 }
 
 /** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(
-  root: AnyActorRef,
-  cache: Cache,
-  { cut, told }: { cut: string | undefined; told: number },
-): Promise<Map<string, string>> {
-  const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
+export async function takeSnapshot(root: AnyActorRef, cache: Cache, cut: string | undefined): Promise<Map<string, string>> {
+  const { view, ...persisted } = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
   const { task, state, ...context } = persisted.context;
   const { graph, levels, history, ...progress } = state as RunState;
@@ -71,7 +69,6 @@ export async function takeSnapshot(
   const parts = new Map<string, string>();
   const part: AgentPart = {
     ...(cut === undefined ? {} : { cut }),
-    told,
     agent: {
       ...persisted,
       context: { ...context, state: { ...progress, history: history.order } } as PersistedAgent["context"],
@@ -96,6 +93,7 @@ export async function takeSnapshot(
     }
     parts.set(NODE + name, text);
   }
+  if (view !== undefined) putView(view, parts, textOf);
   const { values, mailboxes } = await reading;
   for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
   for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
@@ -111,7 +109,6 @@ export interface RestoredState {
   task: TaskJSON;
   cache: CacheState;
   cut: string | undefined;
-  told: number;
 }
 
 const record = z.record(z.string(), z.unknown());
@@ -119,7 +116,6 @@ const child = lazily(() => z.looseObject({ snapshot: record }));
 const SHAPES = lazily(() => ({
   agent: z.looseObject({
     cut: z.optional(z.string()),
-    told: z.int().check(z.gte(0)),
     agent: z.looseObject({
       context: z.looseObject({ runId: z.string(), state: z.looseObject({ history: z.array(z.int()) }) }),
       children: z.looseObject({ nodes: child(), task: child() }),
@@ -158,10 +154,11 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw error instanceof SnapshotError ? error : damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, cut, told } = part<AgentPart>("agent", SHAPES().agent);
+  const { agent, cut } = part<AgentPart>("agent", SHAPES().agent);
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
+  const view = readView(parts.keys(), (name) => part<object>(name, record));
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();
   for (const name of parts.keys()) {
@@ -186,7 +183,8 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   });
   taskChild.snapshot.context = { task };
   pool.snapshot.nodes = Object.fromEntries(nodes);
-  return { agent, task, cache: { values, mailboxes }, cut, told };
+  agent.view = view;
+  return { agent, task, cache: { values, mailboxes }, cut };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>
