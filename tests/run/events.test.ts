@@ -184,6 +184,63 @@ describe("a subscription to a run's events", () => {
     expect(await allOf(unbounded)).toHaveLength(10_106);
   });
 
+  it("begins by the number that it is given, also after the end, and in the future", async () => {
+    const { run, go } = emitting(4);
+    const later = run.events({ from: 6 });
+    go();
+    await run.outcome;
+    expect(numbersOf(await allOf(run.events({ from: 1 })))).toEqual(upTo(10));
+    expect(numbersOf(await allOf(run.events({ from: 9 })))).toEqual([9, 10]);
+    expect(numbersOf(await allOf(later))).toEqual(upTo(10, 6));
+    expect(await allOf(run.events({ from: 11 }))).toEqual([]);
+    expect(await allOf(run.events())).toEqual([]);
+  });
+
+  it("goes on, without a break, from what came before to what comes", async () => {
+    const ready = deferred();
+    const go = deferred();
+    const work = nodeOf("a", [], async ({ emit }) => {
+      emit({ type: "before" });
+      ready.resolve();
+      await go.promise;
+      emit({ type: "after" });
+      return success();
+    });
+    const run = new Agent({ nodes: [work] }).start(newTask());
+    const whole = run.events();
+    await ready.promise;
+    const late = run.events({ from: 2 });
+    go.resolve();
+    expect(await allOf(late)).toEqual((await allOf(whole)).slice(1));
+  });
+
+  it("tells which of those that it asks for are kept no more: the newest 1,000 are", async () => {
+    const { run, go } = emitting(1_500);
+    go();
+    await run.outcome;
+    const all = await allOf(run.events({ from: 3 }));
+    expect(all[0]).toMatchObject({ type: "events.dropped", count: 504, seq: 506, taskId: run.task.id });
+    expect(numbersOf(all.slice(1))).toEqual(upTo(1_506, 507));
+    const bounded = await allOf(run.events({ from: 3, maxBuffered: 10 }));
+    expect(bounded[0]).toMatchObject({ type: "events.dropped", count: 1_494, seq: 1_496 });
+    expect(numbersOf(bounded.slice(1))).toEqual(upTo(1_506, 1_497));
+  });
+
+  it("gives each reader a copy of its own, of results too", async () => {
+    const run = new Agent({ nodes: [nodeOf("a", [], () => success({ list: [1] }))] }).start(newTask());
+    const [one, two] = await Promise.all([allOf(run.events()), allOf(run.events())]);
+    for (const event of one) if (event.type === "node.completed") (event.result as { list: number[] }).list.push(2);
+    expect(two).toContainEqual(expect.objectContaining({ type: "node.completed", result: { list: [1] } }));
+    expect(await allOf(run.events({ from: 1 }))).toEqual(two);
+  });
+
+  it.each([0, -1, 1.5, "first"])("refuses to begin by %s", async (from) => {
+    const { run, go } = emitting(0);
+    expect(() => run.events({ from: from as number })).toThrow(expect.objectContaining({ code: "invalid-options" }));
+    go();
+    await run.outcome;
+  });
+
   it.each([0, -1, 1.5, Number.NaN, "many"])("refuses a bound of %s", async (maxBuffered) => {
     const { run, go } = emitting(0);
     expect(() => run.events({ maxBuffered: maxBuffered as number })).toThrow(expect.objectContaining({ code: "invalid-options" }));

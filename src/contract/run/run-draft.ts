@@ -40,7 +40,9 @@ export class RunDraft {
   static of(view: RunView): RunDraft {
     const { graph, nodes, plan, failedChains, errors, ...head } = view;
     const root = new GraphDraft(graph.nodes, view.startedAt, nodes);
-    return new RunDraft(head, root, PlanDraft.of(root, plan, failedChains), errors);
+    const draft = new RunDraft(head, root, PlanDraft.of(root, plan, failedChains), errors);
+    draft.#shownGraph = graph;
+    return draft;
   }
 
   /** @param seq 0 where it was not told yet */
