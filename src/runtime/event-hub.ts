@@ -80,7 +80,7 @@ export class EventHub {
     const subscription = new Subscription(this.#taskId, { from, maxBuffered }, (left) => this.#subscriptions.delete(left));
     const { first } = this.#kept;
     if (from < first) {
-      const { at } = first > this.told ? { at: this.#createdAt } : this.#kept.get(first);
+      const at = first > this.told ? this.#createdAt : this.#kept.moment(first);
       subscription.drop(first - from, { seq: first - 1, at, graph: [] });
     }
     for (let seq = Math.max(from, first); seq <= this.told; seq++) subscription.push(this.#kept.get(seq));
@@ -103,9 +103,10 @@ export class EventHub {
 
   #draw(last: number): void {
     for (let seq = this.#drawn + 1; seq <= last; seq++) {
-      const kept = this.#kept.get(seq);
-      if (this.#draft !== undefined) this.#draft.apply(kept.body, kept);
-      else if (kept.body.type === "run.started") this.#draft = RunDraft.start(kept.body, this.#taskId, kept);
+      const body = this.#kept.body(seq);
+      const at = this.#kept.moment(seq);
+      if (this.#draft !== undefined) this.#draft.apply(body, seq, at, this.#kept.graph(seq));
+      else if (body.type === "run.started") this.#draft = RunDraft.start(body, this.#taskId, { seq, at });
     }
     this.#drawn = Math.max(this.#drawn, last);
   }

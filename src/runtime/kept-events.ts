@@ -39,14 +39,24 @@ export class KeptEvents {
     this.#graphs[place] = graph;
   }
 
-  /** @param seq one that is kept */
+  /** @param seq one that is kept, as for the others */
+  body(seq: number): RunEventBody {
+    return this.#bodies[this.#place(seq)] as RunEventBody;
+  }
+
+  moment(seq: number): number {
+    return this.#moments[this.#place(seq)] as number;
+  }
+
+  graph(seq: number): readonly string[] {
+    return this.#graphs[this.#place(seq)] as readonly string[];
+  }
+
   get(seq: number): KeptEvent {
-    const place = (seq - 1 - this.#before) % this.#most;
-    return {
-      seq,
-      at: this.#moments[place] as number,
-      graph: this.#graphs[place] as readonly string[],
-      body: this.#bodies[place] as RunEventBody,
-    };
+    return { seq, at: this.moment(seq), graph: this.graph(seq), body: this.body(seq) };
+  }
+
+  #place(seq: number): number {
+    return (seq - 1 - this.#before) % this.#most;
   }
 }

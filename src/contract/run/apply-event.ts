@@ -17,7 +17,7 @@ import type { RunView } from "./run-view.ts";
 export function applyEvents(view: RunView | undefined, events: Iterable<AgentEvent>): RunView {
   let draft = view === undefined ? undefined : RunDraft.of(view);
   for (const event of events) {
-    if (draft !== undefined) draft.apply(event, event);
+    if (draft !== undefined) draft.apply(event, event.seq, event.at, event.graph);
     else if (event.type === "run.started" && event.graph.length === 0) draft = RunDraft.start(event, event.taskId, event);
     else throw unstarted(event.type);
   }

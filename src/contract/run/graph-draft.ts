@@ -1,28 +1,17 @@
 /** One graph of a view while events are applied to it: whatever is not touched stays the object that it was. */
 import { TaskStatus } from "#contract/base/vocabulary";
-import { addUsage, type Usage } from "#contract/chat/usage";
 import { GraphIndex } from "#contract/graph/graph-index";
+import { NodeDraft } from "./node-draft.ts";
 import type { NodeView, ViewNode } from "./run-view.ts";
-import { shownValue } from "./shown-value.ts";
 
 type Nodes = Readonly<Record<string, NodeView>>;
 
-/** Where a result is read when the view is made: of a live run it is a text before. */
-export interface Given {
-  readonly result?: unknown;
-}
-
-interface NodeDraft {
-  view: NodeView;
-  given: Given | undefined;
-  graph: GraphDraft | undefined;
-}
-
-/** What an event says of a node; `undefined` takes a field away. */
-export type NodeChange = { readonly [K in keyof NodeView]?: NodeView[K] | undefined };
-
 /** One that nothing was told of yet. */
 export const untouchedNode = (since: number): NodeView => ({ status: TaskStatus.WAITING, visit: 0, attempt: 0, iteration: 0, since });
+
+/** Whether it is still to settle in its plan. */
+const isPending = ({ status, never }: NodeView): boolean =>
+  never === undefined && (status === TaskStatus.WAITING || status === TaskStatus.EXECUTING);
 
 export class GraphDraft {
   #list: readonly ViewNode[];
@@ -31,15 +20,22 @@ export class GraphDraft {
   #hasGrown = false;
   #index: GraphIndex<ViewNode> | undefined;
   readonly #untouched: NodeView;
+  /** The plan that the nodes were shown in; absent for all of them. */
+  readonly #plan: ReadonlySet<string> | undefined;
   /** The nodes as they were shown last; absent before the first time. */
   #shown: Nodes | undefined;
   readonly #drafts = new Map<string, NodeDraft>();
-  readonly #touched = new Map<string, NodeDraft>();
+  readonly #touched = new Set<string>();
+  readonly #nested = new Map<string, GraphDraft>();
 
-  /** @param since when the graph began: of nodes that nothing was told of */
-  constructor(list: readonly ViewNode[], since: number, shown?: Nodes) {
+  /**
+   * @param since when the graph began: of nodes that nothing was told of
+   * @param shown the nodes as they stand, with the names in their plan
+   */
+  constructor(list: readonly ViewNode[], since: number, shown?: Nodes, plan?: ReadonlySet<string>) {
     this.#list = list;
     this.#shown = shown;
+    this.#plan = plan;
     this.#untouched = untouchedNode(since);
   }
 
@@ -53,52 +49,42 @@ export class GraphDraft {
     return this.#index;
   }
 
-  view(name: string): NodeView {
-    return this.#drafts.get(name)?.view ?? this.#before(name);
+  /** To read. */
+  peek(name: string): Pick<NodeDraft, "isOpen" | "settledIn"> {
+    return this.#drafts.get(name) ?? this.#begin(name);
   }
 
-  change(name: string, change: NodeChange): void {
-    const draft = this.#touch(name);
-    const next: Record<string, unknown> = { ...draft.view, ...change };
-    for (const key in change) if (change[key as keyof NodeView] === undefined) delete next[key];
-    draft.view = next as unknown as NodeView;
+  /** To write. */
+  node(name: string): NodeDraft {
+    let draft = this.#drafts.get(name);
+    if (draft === undefined) {
+      draft = this.#begin(name);
+      this.#drafts.set(name, draft);
+    }
+    this.#touched.add(name);
+    return draft;
   }
 
-  /** A visit begins: what the one before gave means nothing for it, but for what was spent. */
-  begin(name: string, view: NodeView): void {
-    const draft = this.#touch(name);
-    const { usage } = draft.view;
-    draft.view = usage === undefined ? view : { ...view, usage };
-    draft.given = undefined;
-    draft.graph = undefined;
-  }
-
-  /** What a visit gave, or nothing any more. */
-  give(name: string, given: Given | undefined): void {
-    this.#touch(name).given = given;
-  }
-
-  spend(name: string, usage: Usage): void {
-    const before = this.view(name).usage;
-    this.change(name, { usage: before === undefined ? usage : addUsage(before, usage) });
+  /** A visit begins. */
+  start(name: string, { visit, attempt, iteration }: Pick<NodeView, "visit" | "attempt" | "iteration">, at: number): void {
+    this.node(name).start(visit, attempt, iteration, at);
+    if (this.#nested.size > 0) this.#nested.delete(name);
   }
 
   /** The graph nested in a node begins. */
   nest(name: string, list: readonly ViewNode[], since: number): void {
-    this.#touch(name).graph = new GraphDraft(list, since);
+    this.node(name).waiting = undefined;
+    this.#nested.set(name, new GraphDraft(list, since));
   }
 
   /** The graph nested in a node; what is told of one that never began is of nobody. */
   nested(name: string): GraphDraft | undefined {
-    const draft = this.#drafts.get(name);
-    if (draft?.graph !== undefined) {
-      this.#touched.set(name, draft);
-      return draft.graph;
+    const draft = this.node(name);
+    let graph = this.#nested.get(name);
+    if (graph === undefined && draft.nodes !== undefined) {
+      graph = new GraphDraft(this.#node(name)?.nodes ?? [], draft.since, draft.nodes);
+      this.#nested.set(name, graph);
     }
-    const { nodes, since } = this.view(name);
-    if (nodes === undefined) return undefined;
-    const graph = new GraphDraft(this.#node(name)?.nodes ?? [], since, nodes);
-    this.#touch(name).graph = graph;
     return graph;
   }
 
@@ -132,8 +118,13 @@ export class GraphDraft {
 
   /** The nodes as they stand; the same object while nothing changed. */
   finish(): { list: readonly ViewNode[]; nodes: Nodes } {
-    const changes: [string, NodeView][] = [];
-    for (const [name, draft] of this.#touched) changes.push([name, this.#finishNode(name, draft)]);
+    for (const [name, graph] of this.#nested) {
+      if (!this.#touched.has(name)) continue;
+      const { list, nodes } = graph.finish();
+      this.node(name).nodes = nodes;
+      this.#replaceNested(name, list);
+    }
+    const changes = Array.from(this.#touched, (name) => [name, (this.#drafts.get(name) as NodeDraft).toView()] as const);
     this.#touched.clear();
     if (this.#shown === undefined || this.#hasGrown) {
       const before = this.#shown ?? {};
@@ -146,18 +137,12 @@ export class GraphDraft {
     return { list: this.#list, nodes: this.#shown };
   }
 
-  #finishNode(name: string, draft: NodeDraft): NodeView {
-    if (draft.given !== undefined) {
-      const { result } = draft.given;
-      if (result !== undefined) draft.view = { ...draft.view, result: shownValue(result) };
-      draft.given = undefined;
-    }
-    if (draft.graph !== undefined) {
-      const { list, nodes } = draft.graph.finish();
-      if (draft.view.nodes !== nodes) draft.view = { ...draft.view, nodes };
-      this.#replaceNested(name, list);
-    }
-    return draft.view;
+  #begin(name: string): NodeDraft {
+    const shown = this.#shown;
+    const view = shown !== undefined && Object.hasOwn(shown, name) ? (shown[name] as NodeView) : this.#untouched;
+    const isPlanned = this.#plan?.has(name) ?? true;
+    const isOpen = isPlanned && isPending(view);
+    return new NodeDraft(view, isOpen, isPlanned && !isOpen ? 0 : -1);
   }
 
   /** The nested graph may be another one, or longer. */
@@ -177,21 +162,6 @@ export class GraphDraft {
     if (!this.#ownsList) this.#list = [...this.#list];
     this.#ownsList = true;
     return this.#list as ViewNode[];
-  }
-
-  #touch(name: string): NodeDraft {
-    let draft = this.#drafts.get(name);
-    if (draft === undefined) {
-      draft = { view: this.#before(name), given: undefined, graph: undefined };
-      this.#drafts.set(name, draft);
-    }
-    this.#touched.set(name, draft);
-    return draft;
-  }
-
-  #before(name: string): NodeView {
-    const shown = this.#shown;
-    return shown !== undefined && Object.hasOwn(shown, name) ? (shown[name] as NodeView) : this.#untouched;
   }
 }
 
