@@ -9,12 +9,12 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
 import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
-import { monotonicOf } from "#contract/base/services";
+import { elapsedMs, monotonicOf } from "#contract/base/services";
 import { SnapshotControl } from "#contract/base/vocabulary";
-import { type Graph, indexOf } from "#contract/graph/graph";
+import { type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
-import { type Failure, type Fault, type NodeReport, withoutFinality } from "#contract/node/result";
-import type { HostOf, NodesHost } from "#contract/run/host";
+import type { Failure, Fault, NodeReport } from "#contract/node/result";
+import type { EndedNode, HostOf, NodesHost } from "#contract/run/host";
 import { isOverIterations, iterationLimit } from "#contract/run/limit";
 import { Order, type Settlement, type StoredOrder } from "#contract/run/order";
 import { Phase } from "#contract/run/order-cells";
@@ -38,7 +38,7 @@ type PoolEvent =
   | { type: "node.settled"; report: NodeReport; messages: Messages }
   /** A message of the node's is in its mailbox, or will not be. */
   | { type: "node.published"; node: string }
-  | { type: "node.retrying"; node: string; attempt: number; error: string }
+  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
   /** To the pool itself: what waited for it may start. */
   | { type: "nodes.cut" }
   | { type: "nodes.saved"; nodes: readonly Held[]; fault?: Fault }
@@ -108,6 +108,12 @@ function persistNode(ref: NodeRef): unknown {
 }
 
 const visitsOf = (ref: NodeRef): number => ((ref.getSnapshot() as AnyMachineSnapshot).context as NodeState).visits;
+
+/** The latest visit of a node that may never have run. */
+function visitOf(nodes: ReadonlyMap<string, NodeRef>, name: string): number {
+  const ref = nodes.get(name);
+  return ref === undefined ? 0 : visitsOf(ref);
+}
 
 function isIdle(ref: NodeRef): boolean {
   return (ref.getSnapshot() as AnyMachineSnapshot).value === "WAITING" && visitsOf(ref) === 0;
@@ -186,7 +192,7 @@ export function nodePool(
     // Of a restored run, it was stored before it was restored.
     if (saved.delete(name) && indexOf(order.graph).node(name)?.snapshot === SnapshotControl.ONCE) order.markSaved(name);
     startedAt.set(name, monotonicOf(host.clock));
-    host.nodeStarted(name, visitsOf(ref) + 1, iteration);
+    host.nodeStarted(name, { visit: visitsOf(ref) + 1, attempt: 1, iteration });
     relay(scope, ref, { type: "node.execute", at: host.clock.now() });
   };
 
@@ -203,14 +209,9 @@ export function nodePool(
     const startedAt = snapshot.startedAt.get(node);
     if (startedAt === undefined) return;
     snapshot.startedAt.delete(node);
-    host.nodeEnded(node, status, monotonicOf(host.clock) - startedAt, report.failure);
-    if (status === "FAILED" || status === "PARTIAL") {
-      const failure = report.failure ?? { error: "failed", code: "module-failed" };
-      host.tell({ type: "node.failed", node, status, ...withoutFinality(failure) });
-      relayToParent(scope, { type: "node.failed", report });
-    } else {
-      host.tell({ type: status === "COMPLETE" ? "node.completed" : "node.skipped", node });
-    }
+    const ended = snapshot.nodes.get(node)?.getSnapshot() as AnyMachineSnapshot | undefined;
+    host.nodeEnded(report, elapsedMs(host.clock, startedAt), ended?.context as EndedNode | undefined);
+    if (status === "FAILED" || status === "PARTIAL") relayToParent(scope, { type: "node.failed", report });
     if (messages.length === 0) return conclude(snapshot, scope, report);
     snapshot.unpublished.set(node, { report, left: messages.length });
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message, node });
@@ -230,17 +231,22 @@ export function nodePool(
     begin(snapshot, scope);
   };
 
-  const tell = ({ nodes }: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+  const tell = ({ nodes, order }: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
     const host = hostOf(scope.self);
     if (refused !== undefined) {
       const ref = nodes.get(node);
       if (ref !== undefined) relay(scope, ref, { type: "node.refuse", node, ...refused });
-      host.tell({ type: "node.failed", node, status: "FAILED", ...refused });
+      host.tell({ type: "node.failed", node, visit: visitOf(nodes, node), status: "FAILED", ...refused });
     }
     if (faults.length > 0) relayToParent(scope, { type: "nodes.faulted", faults });
-    if (added.length > 0) host.tell({ type: "nodes.added", nodes: added });
+    if (added.length > 0) {
+      const index = indexOf(order.graph);
+      host.nodesAdded(added.map((name) => index.node(name) as GraphNode));
+    }
     if (jump !== undefined) host.tell({ type: "jump.taken", ...jump });
-    for (const each of passed) host.tell({ type: each.phase === Phase.BLOCKED ? "node.blocked" : "node.skipped", node: each.node });
+    for (const { node, phase } of passed) {
+      host.tell(phase === Phase.BLOCKED ? { type: "node.blocked", node } : { type: "node.skipped", node, visit: visitOf(nodes, node) });
+    }
   };
 
   /** One snapshot for all that are due in this turn. */
@@ -290,7 +296,7 @@ export function nodePool(
       }
       for (const [name, ref] of snapshot.nodes) {
         // Of a restored run: it goes on with the visit that it was in.
-        if (snapshot.startedAt.has(name)) host.nodeStarted(name, visitsOf(ref), snapshot.order.executingIn(name));
+        if (snapshot.startedAt.has(name)) host.nodeResumed(name, visitsOf(ref));
         ref.start();
       }
       if (!snapshot.isBegun) return;
@@ -345,11 +351,11 @@ export function nodePool(
           for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
         default: {
-          // It is made anew at its next visit.
-          snapshot.nodes.delete(event.actorId);
           const code = asimovErrorOf(event.error)?.code ?? "actor-failed";
           const failure = { error: shownMessageOf(event.error), code, ...errorDetailsOf(event.error) };
           settle(snapshot, scope, { report: { node: event.actorId, status: "FAILED", failure }, messages: [] });
+          // It is made anew at its next visit.
+          snapshot.nodes.delete(event.actorId);
         }
       }
       return snapshot;

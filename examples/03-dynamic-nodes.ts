@@ -37,7 +37,7 @@ const agent = new Agent({
 
 const run = agent.start(new Task({ type: "measure", objective: "Measure the sources", params: files }));
 for await (const event of run.events()) {
-  if (event.type === "nodes.added") console.log("added:", event.nodes.join(", "));
+  if (event.type === "nodes.added") console.log("added:", event.nodes.map(({ name }) => name).join(", "));
   if (event.type === "node.started") console.log(`iteration ${event.iteration}:`, event.node);
 }
 console.log(JSON.stringify((await run.outcome).task.result));

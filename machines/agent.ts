@@ -16,7 +16,7 @@ import type { GraphKeys } from "#contract/node/attempt";
 import { type ErrorReport, type Failure, type Fault, faultOf, type NodeReport, withoutFinality } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { type EndedGraph, endMessage, endOfRun, endStatusOf, NOTHING_ENDED, outcomeOfRun } from "#contract/run/end";
-import type { RunEvent } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { taskMachine } from "./task.ts";
 
@@ -85,7 +85,7 @@ export type NodesCommand =
 const ERROR_LIMIT = 1_000;
 
 interface Enqueue {
-  emit(event: RunEvent): void;
+  emit(event: AgentMachineTold): void;
   sendTo(target: "outbox", event: PublishEvent): void;
 }
 
@@ -143,7 +143,7 @@ export const agentMachine = setup({
     input: {} as AgentMachineInput,
     events: {} as AgentMachineEvent,
     output: {} as TaskOutcomeJSON,
-    emitted: {} as RunEvent,
+    emitted: {} as AgentMachineTold,
   },
   actors: {
     task: taskMachine,

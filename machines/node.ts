@@ -72,7 +72,7 @@ export type NodeMachineEvent =
 /** What a node tells its parent. */
 export type NodeMachineReport =
   | { type: "node.settled"; report: NodeReport; messages: MailboxMessage[] }
-  | { type: "node.retrying"; node: string; attempt: number; error: string };
+  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number };
 
 type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 
@@ -114,6 +114,9 @@ const hasVisitsLeft = ({ definition, visits }: NodeMachineContext): boolean => d
 
 const hasAttemptsLeft = (parts: Parts): boolean =>
   parts.context.attempt < parts.context.definition.attempts && failureOf(attemptAfter(parts), parts.context.definition).final !== true;
+
+/** Of the backoff before the next attempt. */
+const deadlineOf = ({ definition, attempt, now }: NodeMachineContext): number => now + backoffMs(definition.backoff, attempt);
 
 /** A node that runs on its own tells itself, and does not listen. */
 const parentOf = ({ self }: { self: AnyActorRef }): AnyActorRef => self._parent ?? self;
@@ -239,12 +242,17 @@ const machine = setup({
       const told = reasonToStop(modules, definition);
       for (const module of modules.active) enqueue.sendTo(childOf(module), { type: "module.abort", ...told });
     }),
-    tellRetry: sendTo(parentOf, ({ context: { definition, attempt, modules } }) => ({
-      type: "node.retrying",
-      node: definition.name,
-      attempt,
-      error: failureOf(modules, definition).error,
-    })),
+    tellRetry: sendTo(parentOf, ({ context }) => {
+      const { definition, attempt, modules } = context;
+      const waits = definition.backoff.initialMs > 0;
+      return {
+        type: "node.retrying",
+        node: definition.name,
+        attempt,
+        error: failureOf(modules, definition).error,
+        ...(waits ? { until: deadlineOf(context) } : {}),
+      };
+    }),
     tellSkipped: sendTo(parentOf, ({ context }) => ({
       type: "node.settled",
       report: { node: context.definition.name, status: "SKIPPED" },
@@ -374,7 +382,7 @@ export const nodeMachine = machine.createMachine({
           entry: "tellRetry",
           invoke: {
             src: "sleepUntil",
-            input: ({ context }) => ({ deadline: context.now + backoffMs(context.definition.backoff, context.attempt) }),
+            input: ({ context }) => ({ deadline: deadlineOf(context) }),
             onDone: { target: "starting", actions: ["recordWakeUp", "beginAttempt"] },
           },
           on: { "node.abort": failed },

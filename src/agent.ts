@@ -36,6 +36,10 @@ import { FileSnapshotStore } from "./snapshot/file.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
 export interface AgentOptions {
+  /** What its runs are known by. Default `"agent"`. */
+  name?: string;
+  /** Of its graph and modules, as you count them. Default `"1"`. */
+  version?: string;
   /** Default a `MemoryCache` with the agent's clock. */
   cache?: Cache;
   nodes?: Node[];
@@ -104,6 +108,8 @@ const method = <T>(name: string, expected: string) =>
 
 const agentSchema = lazily(() =>
   z.strictObject({
+    name: z.optional(nonEmpty),
+    version: z.optional(nonEmpty),
     cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
     nodes: z.optional(z.array(z.unknown())),
     dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
@@ -173,6 +179,8 @@ export class Agent {
       ...systemServices,
       ...(parsed.clock === undefined ? {} : { clock: parsed.clock }),
       ...(parsed.ids === undefined ? {} : { ids: parsed.ids }),
+      name: parsed.name ?? "agent",
+      version: parsed.version ?? "1",
       cache: this.cache,
       turns: threadTurns,
       compile: parsed.compile !== false && compilesByDefault(),
@@ -279,7 +287,7 @@ export class Agent {
     const unfollow = limits.follow(signal);
     try {
       const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-      const { agent, cache: state, told } = readSnapshot(stored);
+      const { agent, cache: state } = readSnapshot(stored);
       if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
       // Restoring the actor checks the graph; the cache is touched only when it fits.
       const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
@@ -291,7 +299,6 @@ export class Agent {
         scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
-      scope.run.events.told = told;
       // In a task of its own: the caller's subscription comes some microtasks later.
       setTimeout(() => {
         scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });

@@ -11,4 +11,5 @@ export {
   startInferenceServer,
 } from "./testing/servers/inference-server.ts";
 export type { ServedRequest } from "./testing/servers/served-request.ts";
+export { SimulatedClock } from "./testing/simulated-clock.ts";
 export { type SnapshotSuiteOptions, snapshotStoreLaws } from "./testing/snapshot-suite.ts";

@@ -260,6 +260,12 @@ export function executesAtOnce(scope: AnyActorScope, inspected: boolean): boolea
   return !inspected && _processingStatus === RUNNING && _actorScope === scope;
 }
 
+/** Whether anybody has subscribed to what the actor emits. */
+export function isListenedTo(ref: AnyActorRef): boolean {
+  const { eventListeners } = ref as unknown as { eventListeners?: { size: number } };
+  return eventListeners?.size !== 0;
+}
+
 const SEEN = new Error("somebody inspects");
 const signal = {
   get type(): string {

@@ -1,7 +1,6 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
 import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
-import { NOTHING_ENDED } from "#contract/run/end";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
 import { type PersistedAgent, type PersistedNode, SHALLOW } from "./persisted.ts";
@@ -93,7 +92,9 @@ export class GraphParts {
     const stands = taskChild.snapshot.context.task.status;
     const isClosing = typeof value === "object" && value !== null && "closing" in value;
     // What closing gives is worked out anew: it is as much as the whole run.
-    const kept = isClosing ? { value: { closing: "nodes" }, children: { nodes: others.nodes, outbox: others.outbox } } : { value, children: others };
+    const kept = isClosing
+      ? { value: { closing: "nodes" }, children: { nodes: others.nodes, outbox: others.outbox } }
+      : { value, children: others };
     const taskState = { ...taskChild, snapshot: { ...taskChild.snapshot, context: { status: stands } } };
     this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: { ...kept.children, task: taskState } }));
     if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
@@ -112,7 +113,8 @@ export class GraphParts {
 
   #writeUsage(changes: PartChanges, usage: Readonly<Record<string, Usage>>): void {
     const isWhole = this.#nodes === undefined;
-    for (const key of isWhole ? Object.keys(usage) : this.#usage) if (Object.hasOwn(usage, key)) this.#put(changes, `usage/${key}`, JSON.stringify(usage[key]));
+    for (const key of isWhole ? Object.keys(usage) : this.#usage)
+      if (Object.hasOwn(usage, key)) this.#put(changes, `usage/${key}`, JSON.stringify(usage[key]));
     this.#usage = new Set();
   }
 
@@ -121,7 +123,9 @@ export class GraphParts {
     for (const [chunk, numbers] of cells) this.#put(changes, `cells/${chunk}`, JSON.stringify(numbers));
     this.#put(changes, "order", JSON.stringify(head));
     // A whole graph holds what was added to it.
-    if (!isWhole) for (const [place, addition] of added.additions.entries()) this.#put(changes, `added/${added.first + place}`, JSON.stringify(addition));
+    if (!isWhole)
+      for (const [place, addition] of added.additions.entries())
+        this.#put(changes, `added/${added.first + place}`, JSON.stringify(addition));
     for (const [place, plan] of past.plans.entries()) {
       this.#put(changes, `past/${past.first + place}`, JSON.stringify(plan));
       this.#remove(changes, `past/${past.first + place - HISTORY_LIMIT}`);

@@ -29,7 +29,10 @@ const child = lazily(() => z.looseObject({ snapshot: record }));
 const SHAPES = lazily(() => ({
   agent: z.looseObject({
     context: z.looseObject({ reported: count() }),
-    children: z.looseObject({ nodes: child(), task: z.looseObject({ snapshot: z.looseObject({ context: z.looseObject({ status: z.string() }) }) }) }),
+    children: z.looseObject({
+      nodes: child(),
+      task: z.looseObject({ snapshot: z.looseObject({ context: z.looseObject({ status: z.string() }) }) }),
+    }),
   }),
   graph: z.looseObject({ nodes: z.array(z.looseObject({ name: z.string(), dependencies: z.array(z.string()) })) }),
   order: z.looseObject({ sent: z.array(z.tuple([count(), record])), plan: count(), totalIterations: count() }),
@@ -107,7 +110,8 @@ function readOrder(parts: Parts): StoredOrder {
   return { ...head, cells, past };
 }
 
-const namesOf = (parts: Parts, kind: string): string[] => [...parts.keys()].flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+const namesOf = (parts: Parts, kind: string): string[] =>
+  [...parts.keys()].flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
 
 const numbersOf = (parts: Parts, kind: string): number[] =>
   namesOf(parts, kind)

@@ -1,15 +1,19 @@
 /** An agent's machine as logic for runs: each actor is bound to a graph of its own. */
 import type { AnyActorLogic, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
+import { isListenedTo } from "#compile/insides";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { requireRestored } from "#contract/base/require-restored";
 import type { SpanFailure } from "#contract/base/telemetry";
 import type { ErrorReport } from "#contract/node/result";
-import type { RunEvent } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { type AgentMachineInput, agentMachine } from "#machines/agent";
 import type { GraphScope } from "./graph-scope.ts";
-import { enter, ownScope } from "./scopes.ts";
+import { startedOf, voiceOf } from "./graph-voice.ts";
+import { enter, ownScope, scopeOf } from "./scopes.ts";
 import type { PersistedAgent } from "./snapshot-parts.ts";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Why an embedded agent could not be restored. */
 const faults = new WeakMap<object, unknown>();
@@ -55,10 +59,25 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     return after;
   };
 
+  /** What the chart emits is told by the run; what the run tells, nested graphs included, is emitted by its own actor. */
+  const giveVoice = (actorScope: AnyActorScope, scope: GraphScope, isRestored: boolean): void => {
+    const { self, emit: hear } = actorScope;
+    if (scope.path.length === 0) {
+      scope.run.events.begin(() => startedOf(scope));
+      scope.run.events.embed({ isHeard: () => isListenedTo(self), hear });
+    }
+    const tell = voiceOf(scope, isRestored);
+    (actorScope as Writable<AnyActorScope>).emit = (event: AgentMachineTold) => {
+      if (event.type === "error.reported") binding.onReport?.(scope, event.report);
+      tell(event);
+    };
+  };
+
   const logic = {
     getInitialSnapshot(actorScope: AnyActorScope, input: unknown) {
       const { scope, input: machineInput } = binding.create(actorScope.self, input);
       enter(actorScope.self, scope);
+      giveVoice(actorScope, scope, false);
       return agent().getInitialSnapshot(actorScope, machineInput);
     },
     restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
@@ -66,6 +85,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
       try {
         const { scope, persisted } = binding.restore(self, stored as unknown as PersistedAgent);
         enter(self, scope);
+        giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.told > 0);
         const restored = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
         requireRestored(Object.values(restored.children));
         return restored;
@@ -89,19 +109,18 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
       }
     },
     /** XState would search the whole context for actors at each snapshot; this one is plain data, with the whole graph in it. */
-    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => ({
-      ...agent().getPersistedSnapshot({ ...snapshot, context: {} }, options),
-      context: snapshot.context,
-    }),
+    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => {
+      const scope = snapshot.children.nodes === undefined ? undefined : scopeOf(snapshot.children.nodes);
+      return {
+        ...agent().getPersistedSnapshot({ ...snapshot, context: {} }, options),
+        context: snapshot.context,
+        ...(scope?.path.length === 0 ? { view: scope.run.view() } : {}),
+      };
+    },
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {
       if (faults.has(actorScope.self)) throw faults.get(actorScope.self);
       const scope = ownScope(actorScope.self) as GraphScope;
       binding.onStart?.(scope);
-      actorScope.self.on("*", (event: unknown) => {
-        const told = event as RunEvent;
-        if (told.type === "error.reported") binding.onReport?.(scope, told.report);
-        scope.run.events.tell(told, scope.path);
-      });
       const { task } = snapshot.children as Record<
         string,
         { subscribe(next: (state: { context: { task: never } }) => void): unknown } | undefined

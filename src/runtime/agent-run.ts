@@ -9,18 +9,22 @@ import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
+import type { RunView } from "#contract/run/run-view";
 import type { SnapshotRef } from "#contract/store/snapshot";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
 import { ownScope } from "./scopes.ts";
 
 export interface EventsOptions {
+  /** The number of the first event to give. Of what came before, the newest 1,000 are there; `events.dropped` tells what is gone. Default: from now on. */
+  from?: number;
   /** Events that wait for their reader; at least 1, `Infinity` for no limit. Default 10,000. */
   maxBuffered?: number;
 }
 
 const eventsSchema = lazily(() =>
   z.strictObject({
+    from: z.optional(z.int().check(z.gte(1))),
     maxBuffered: z._default(
       z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
         message: "expected a whole number, at least 1, or Infinity",
@@ -39,10 +43,12 @@ export interface AgentRun {
   /** Rejects only for misuse, such as a condition with a syntax error; what fails inside the run is in the outcome. */
   readonly outcome: Promise<TaskOutcome>;
   /**
-   * Events from now on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
+   * Events from now on, or from a number on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
    * place. @throws AsimovError `invalid-options`
    */
   events(options?: EventsOptions): AsyncIterable<AgentEvent>;
+  /** The run's picture as it stands, plain JSON: what `applyEvents` of `asimov-agents/view` makes of all its events so far. */
+  view(): RunView;
   /**
    * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.
    * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`
@@ -95,7 +101,8 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     task: run.task,
     actor,
     outcome,
-    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events").maxBuffered),
+    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events")),
+    view: () => run.view(),
     async send(mailbox, message) {
       requireName(mailbox, "mailbox");
       run.inputMailboxes.require(mailbox);

@@ -1,105 +1,117 @@
-/** A run's events, numbered and bounded, to whoever iterates over them; they cost a count while nobody does. */
-import { Queue } from "#contract/base/queue";
+/** A run's events, numbered and kept: to whoever iterates over them, to the machine that embeds the run, and to the run's picture. */
 import type { Clock } from "#contract/base/services";
-import type { AgentEvent } from "#contract/run/events";
-import type { RunEventBody } from "#contract/run/host";
+import type { AgentEvent, RunEventBody } from "#contract/run/events";
+import { RunDraft } from "#contract/run/run-draft";
+import type { RunView } from "#contract/run/run-view";
+import { KeptEvents } from "./kept-events.ts";
+import { type KeptEvent, readEvent, Subscription } from "./subscription.ts";
 
-type Result = IteratorResult<AgentEvent, undefined>;
+type Started = Extract<RunEventBody, { type: "run.started" }>;
 
-const DONE: Result = { done: true, value: undefined };
+/** The newest that are kept for whoever comes later. */
+const KEPT = 1_000;
 
-class Subscription implements AsyncIterableIterator<AgentEvent, undefined> {
-  readonly #maxBuffered: number;
-  readonly #leave: (subscription: Subscription) => void;
-  readonly #unread = new Queue<AgentEvent>();
-  /** Calls of `next` that came before their event. */
-  readonly #waiting = new Queue<(result: Result) => void>();
-  /** What was dropped since the last one read: always the oldest, so that it stands before all that is unread. */
-  #dropped: { count: number; last: AgentEvent } | undefined;
-  #isEnded = false;
+export interface HubInit {
+  readonly taskId: string;
+  readonly clock: Clock;
+  /** Of a restored run: the picture as it was stored; it goes on from there. */
+  readonly view?: RunView | undefined;
+  /** Default 1,000. */
+  readonly keep?: number;
+}
 
-  constructor(maxBuffered: number, leave: (subscription: Subscription) => void) {
-    this.#maxBuffered = maxBuffered;
-    this.#leave = leave;
-  }
-
-  push(event: AgentEvent): void {
-    const wake = this.#waiting.shift();
-    if (wake !== undefined) return wake({ done: false, value: event });
-    this.#unread.push(event);
-    if (this.#unread.size > this.#maxBuffered) {
-      this.#dropped = { count: (this.#dropped?.count ?? 0) + 1, last: this.#unread.shift() as AgentEvent };
-    }
-  }
-
-  end(): void {
-    this.#isEnded = true;
-    for (let wake = this.#waiting.shift(); wake !== undefined; wake = this.#waiting.shift()) wake(DONE);
-  }
-
-  next(): Promise<Result> {
-    const value = this.#takeDropped() ?? this.#unread.shift();
-    if (value !== undefined) return Promise.resolve({ done: false, value });
-    if (this.#isEnded) return Promise.resolve(DONE);
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
-  return(): Promise<Result> {
-    this.#dropped = undefined;
-    while (this.#unread.shift() !== undefined);
-    this.end();
-    this.#leave(this);
-    return Promise.resolve(DONE);
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  #takeDropped(): AgentEvent | undefined {
-    if (this.#dropped === undefined) return undefined;
-    const { count, last } = this.#dropped;
-    this.#dropped = undefined;
-    return { seq: last.seq, at: last.at, taskId: last.taskId, type: "events.dropped", count, graph: [] };
-  }
+/** Whoever hears each event as it is told, where anybody does. */
+export interface Hearer {
+  isHeard(): boolean;
+  hear(event: AgentEvent): void;
 }
 
 export class EventHub {
-  /** Events so far, heard or not; a restored run goes on from what its snapshot holds. */
-  told = 0;
   readonly #taskId: string;
   readonly #clock: Clock;
+  readonly #kept: KeptEvents;
+  readonly #createdAt: number;
   readonly #subscriptions = new Set<Subscription>();
+  /** The picture up to some event: made when somebody looks, or when events that it needs would be lost. */
+  #draft: RunDraft | undefined;
+  /** The last event that the picture holds. */
+  #drawn: number;
+  /** What the run begins with, for whoever looks before it has. */
+  #started: (() => Started) | undefined;
+  #hearer: Hearer | undefined;
   #isEnded = false;
 
-  constructor(taskId: string, clock: Clock) {
+  constructor({ taskId, clock, view, keep = KEPT }: HubInit) {
     this.#taskId = taskId;
     this.#clock = clock;
+    this.#createdAt = clock.now();
+    this.#drawn = view?.seq ?? 0;
+    this.#draft = view === undefined ? undefined : RunDraft.of(view);
+    this.#kept = new KeptEvents(keep, this.#drawn);
+  }
+
+  /** Events so far, heard or not; a restored run goes on from what was stored. */
+  get told(): number {
+    return this.#kept.last;
+  }
+
+  begin(started: () => Started): void {
+    this.#started = started;
+  }
+
+  embed(hearer: Hearer): void {
+    this.#hearer = hearer;
   }
 
   /** @param graph the path of the nested graph that tells it */
-  tell(event: RunEventBody, graph: readonly string[]): void {
-    this.told += 1;
-    if (this.#subscriptions.size === 0) return;
-    // A module may go on with what it emitted, which is JSON by now.
-    const kept = event.type === "module.emitted" ? { ...event, event: JSON.parse(JSON.stringify(event.event)) } : event;
-    const numbered: AgentEvent = { seq: this.told, at: this.#clock.now(), taskId: this.#taskId, ...kept, graph };
-    for (const subscription of this.#subscriptions) subscription.push(numbered);
+  tell(body: RunEventBody, graph: readonly string[], at = this.#clock.now()): void {
+    if (this.#isEnded) return;
+    if (this.#kept.isFull && this.#drawn < this.#kept.first) this.#draw(this.#kept.first);
+    this.#kept.push(body, at, graph);
+    if (this.#subscriptions.size > 0) {
+      const kept: KeptEvent = this.#kept.get(this.told);
+      for (const subscription of this.#subscriptions) subscription.push(kept);
+    }
+    if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(this.#kept.get(this.told), this.#taskId));
   }
 
-  /** Events from now on. Leaving the loop ends the subscription. */
-  subscribe(maxBuffered: number): AsyncIterable<AgentEvent> {
-    const subscription = new Subscription(maxBuffered, (left) => this.#subscriptions.delete(left));
+  /** Events from that number on, as far as they are kept, else from now on. Leaving the loop ends the subscription. */
+  subscribe({ from = this.told + 1, maxBuffered }: { from?: number | undefined; maxBuffered: number }): AsyncIterable<AgentEvent> {
+    const subscription = new Subscription(this.#taskId, { from, maxBuffered }, (left) => this.#subscriptions.delete(left));
+    const { first } = this.#kept;
+    if (from < first) {
+      const at = first > this.told ? this.#createdAt : this.#kept.moment(first);
+      subscription.drop(first - from, { seq: first - 1, at, graph: [] });
+    }
+    for (let seq = Math.max(from, first); seq <= this.told; seq++) subscription.push(this.#kept.get(seq));
     if (this.#isEnded) subscription.end();
     else this.#subscriptions.add(subscription);
     return subscription;
+  }
+
+  /** The picture of the run: the fold of all its events so far, from the first. */
+  view(): RunView {
+    this.#draw(this.told);
+    return (this.#draft ?? this.#unstarted()).finish();
   }
 
   end(): void {
     this.#isEnded = true;
     for (const subscription of this.#subscriptions) subscription.end();
     this.#subscriptions.clear();
+  }
+
+  #draw(last: number): void {
+    for (let seq = this.#drawn + 1; seq <= last; seq++) {
+      const body = this.#kept.body(seq);
+      const at = this.#kept.moment(seq);
+      if (this.#draft !== undefined) this.#draft.apply(body, seq, at, this.#kept.graph(seq));
+      else if (body.type === "run.started") this.#draft = RunDraft.start(body, this.#taskId, { seq, at });
+    }
+    this.#drawn = Math.max(this.#drawn, last);
+  }
+
+  #unstarted(): RunDraft {
+    return RunDraft.start((this.#started as () => Started)(), this.#taskId, { seq: 0, at: this.#createdAt });
   }
 }

@@ -16,22 +16,29 @@ import type { NodeDefinition } from "#contract/node/definition";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
-import type { Failure, Fault } from "#contract/node/result";
+import { type Failure, type Fault, type NodeReport, withoutFinality } from "#contract/node/result";
+import type { RunEventBody } from "#contract/run/events";
 import type {
+  EndedNode,
   LimitHost,
   ModuleHost,
   ModuleKeeper,
   ModuleRunner,
+  NodeStart,
   NodesHost,
-  RunEventBody,
   RunningGenerator,
   RunningModule,
 } from "#contract/run/host";
 import { iterationLimitOf } from "#contract/run/limit";
+import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { GraphNodes } from "./graph-nodes.ts";
+import { NodesAdded } from "./graph-voice.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { RunHost } from "./run-host.ts";
+
+/** Of a node that says nothing of why it failed. */
+const UNTOLD: Failure = { error: "failed", code: "module-failed" };
 
 /** A time limit, and how many modules work under it. */
 interface Limit {
@@ -138,8 +145,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return job;
   }
 
-  tell(event: RunEventBody): void {
-    this.run.events.tell(event, this.#path);
+  tell(event: RunEventBody, at?: number): void {
+    this.run.events.tell(event, this.#path, at);
   }
 
   generatorStarted({ node, visit }: ModuleOrder, module: string): void {
@@ -150,18 +157,30 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#generatorsStarted.add(key);
   }
 
-  nodeStarted(name: string, visit: number, iteration: number): void {
-    this.tell({ type: "node.started", node: name, visit, iteration });
+  nodeStarted(node: string, { visit, attempt, iteration }: NodeStart): void {
+    this.tell({ type: "node.started", node, visit, attempt, iteration });
+    this.nodeResumed(node, visit);
+  }
+
+  nodesAdded(nodes: readonly GraphNode[]): void {
+    this.tell(new NodesAdded(this.#nodes, nodes));
+  }
+
+  nodeResumed(name: string, visit: number): void {
     if (!this.#nodes.get(name).trace) return;
     const attributes = { "asimov.node.name": name, "asimov.node.visit": visit };
     this.#spans ??= new Map();
     this.#spans.set(name, this.run.services.telemetry.startSpan(`node ${name}`, attributes, this.#parentSpan));
   }
 
-  nodeEnded(name: string, status: string, durationMs: number, failure: Failure | undefined): void {
+  nodeEnded({ node, status, failure }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
     this.run.services.telemetry.countNode(status, durationMs);
-    this.#spans?.get(name)?.end(failure?.error, failure);
-    this.#spans?.delete(name);
+    this.#spans?.get(node)?.end(failure?.error, failure);
+    this.#spans?.delete(node);
+    const visit = left?.visits ?? 0;
+    if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
+    else if (status === "COMPLETE") this.tell(new NodeCompleted(node, visit, durationMs, left as EndedNode));
+    else this.tell({ type: "node.failed", node, visit, durationMs, status, ...withoutFinality(failure ?? UNTOLD) });
   }
 
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span {

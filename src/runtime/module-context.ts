@@ -1,6 +1,6 @@
 /** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
 
-import { requireJson, toJsonText } from "#contract/base/json";
+import { toJsonText } from "#contract/base/json";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, type CallEstimate, type CallScope, type Checkpoint, type SettleCall } from "#contract/chat/call-scope";
@@ -9,6 +9,7 @@ import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { ModuleHost } from "#contract/run/host";
+import { ModuleEmitted } from "#contract/run/unread-event";
 import type { Cache, ReceivePermit } from "#contract/store/cache";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
@@ -87,8 +88,8 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   get emit(): ModuleContext["emit"] {
     return (event) => {
       if (!this.gate.isOpen) return;
-      requireJson(event, `event of module "${this.#module.name}"`);
-      this.#host.tell({ type: "module.emitted", node: this.node.name, module: this.#module.name, event });
+      const json = toJsonText(event, `event of module "${this.#module.name}"`);
+      this.#host.tell(new ModuleEmitted(this.node.name, this.#module.name, json));
     };
   }
 

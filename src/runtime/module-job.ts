@@ -4,6 +4,7 @@ import { Countdown } from "#contract/base/countdown";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, NonRetryableError } from "#contract/base/errors";
 import { setLongTimeout } from "#contract/base/long-timer";
+import { elapsedMs, monotonicOf } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import { runInScope } from "#contract/chat/call-scope";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
@@ -20,6 +21,7 @@ import {
 import type { Node } from "#contract/node/node";
 import type { Permit } from "#contract/node/permits";
 import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
+import { ModuleEnded, ModuleStarted } from "#contract/run/unread-event";
 import type { ReceivePermit } from "#contract/store/cache";
 import { Context, type ContextVisit } from "./module-context.ts";
 
@@ -45,6 +47,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
   #checkpoint: Map<CheckpointPart, string> | undefined;
   #context: Context | undefined;
   #span: Span | undefined;
+  #startedAt = 0;
   #countdown: Countdown | undefined;
   #clearGrace: () => void = () => {};
   /** Waits that are open; the module rests while one is. */
@@ -67,6 +70,9 @@ export class ModuleJob implements ContextVisit, RunningModule {
   }
 
   start(): void {
+    this.#startedAt = monotonicOf(this.#host.clock);
+    // What a composite's middlewares make of its result is no module of anybody's.
+    if (this.order.given === undefined) this.#host.tell(new ModuleStarted(this.order, this.#module.name));
     this.#host.working(this.order.node, 1);
     if (Number.isFinite(this.#timeoutMs)) {
       this.#countdown = new Countdown(this.#host.clock, this.#timeoutMs, () => {
@@ -306,6 +312,10 @@ export class ModuleJob implements ContextVisit, RunningModule {
     if (!this.#isResting) this.#host.working(this.order.node, -1);
     const { status, error, details, code } = outcome;
     this.#span?.end(status === "success" ? undefined : error, { ...details, ...(code === undefined ? {} : { code }) });
+    if (this.order.given === undefined) {
+      const durationMs = elapsedMs(this.#host.clock, this.#startedAt);
+      this.#host.tell(new ModuleEnded(this.order, this.#module.name, outcome, durationMs), outcome.endedAt);
+    }
     this.#keeper.ended(outcome);
   }
 }

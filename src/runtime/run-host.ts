@@ -15,6 +15,7 @@ import type { Permits } from "#contract/node/permits";
 import type { Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
+import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import { CallLedger } from "./call-ledger.ts";
@@ -25,6 +26,8 @@ import { takeSnapshot } from "./snapshot-parts.ts";
 
 /** What an agent gives to all its runs. */
 export interface AgentServices extends Services {
+  readonly name: string;
+  readonly version: string;
   readonly turns: Turns;
   /** Whether charts run compiled. */
   readonly compile: boolean;
@@ -84,12 +87,12 @@ export class RunHost implements Outbox {
 
   constructor(
     services: AgentServices,
-    run: { runId: string; task: Task; cachePrefix: string | undefined; restored?: { spent: Spending } },
+    run: { runId: string; task: Task; cachePrefix: string | undefined; restored?: { spent: Spending; view: RunView | undefined } },
   ) {
     this.services = services;
     this.runId = run.runId;
     this.task = run.task;
-    this.events = new EventHub(run.task.id, services.clock);
+    this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
     this.isRestored = run.restored !== undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
@@ -202,10 +205,15 @@ export class RunHost implements Outbox {
     const { root } = this;
     const { nodes, hint } = about;
     return this.limited("storing a snapshot", async () => {
-      const parts = await takeSnapshot(root, this.cache, this.events.told);
+      const parts = await takeSnapshot(root, this.cache);
       const createdAt = this.services.clock.now();
       return this.services.snapshotStore().save({ taskId: this.task.id, nodes, createdAt, parts, ...(hint === undefined ? {} : { hint }) });
     });
+  }
+
+  /** Its picture as it stands. */
+  view(): RunView {
+    return this.events.view();
   }
 
   /** The nodes that run now, or next. */

@@ -1,5 +1,5 @@
 /** A whole run as actor logic: input a task, output its outcome; the same for `runTask` and for a machine that embeds the agent. */
-import type { AnyActorRef } from "xstate";
+import type { AnyActorRef, Snapshot } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
@@ -9,6 +9,7 @@ import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
 import type { Node } from "#contract/node/node";
 import type { Spending } from "#contract/run/budget";
+import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
@@ -32,8 +33,8 @@ export interface AgentLogicEvent {
   reason?: string;
 }
 
-/** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`. */
-export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, AgentLogicEvent>;
+/** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`; it emits all events of its run. */
+export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, AgentLogicEvent, Snapshot<TaskOutcome>, AgentEvent>;
 
 /** By task the run that has taken it: until its end no other may. */
 const takers = inCommon("tasks that are taken", () => new WeakMap<Task, object>());
@@ -91,7 +92,12 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-        const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent } });
+        const run = new RunHost(source.services, {
+          runId,
+          task: Task.fromJSON(task),
+          cachePrefix,
+          restored: { spent, view: persisted.view },
+        });
         const scope = scopeOf(self, run);
         try {
           scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), source.services.dynamicNodes);

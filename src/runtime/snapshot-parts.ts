@@ -9,14 +9,18 @@ import type { Graph } from "#contract/graph/graph";
 import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
 import { Order, type StoredOrder } from "#contract/run/order";
+import type { RunView } from "#contract/run/run-view";
 import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
-import { giveSaved, takeSaved } from "./saved-parts.ts";
+import { giveSaved, takeSaved } from "#keep/saved-parts";
+import { putView, readView } from "./view-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
   context: Record<string, unknown> & { cachePrefix?: string };
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: Record<string, unknown> } };
+  /** Of a whole run. */
+  view?: RunView;
 }
 
 interface PersistedNodes {
@@ -39,8 +43,6 @@ export function pendingAdditions({ children }: PersistedAgent): string[] {
 }
 
 interface AgentPart {
-  /** Events that the run had told: it goes on to number them from there. */
-  told: number;
   agent: PersistedAgent;
 }
 
@@ -61,8 +63,8 @@ function textOf(state: object): string {
 }
 
 /** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(root: AnyActorRef, cache: Cache, told: number): Promise<Map<string, string>> {
-  const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
+export async function takeSnapshot(root: AnyActorRef, cache: Cache): Promise<Map<string, string>> {
+  const { view, ...persisted } = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const reading = cache.exportState();
   const { task, ...context } = persisted.context;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
@@ -70,7 +72,6 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, told: number
   const { nodes, graph, order, ...poolState } = pool.snapshot;
   const parts = new Map<string, string>();
   const part = {
-    told,
     agent: {
       ...persisted,
       context,
@@ -94,6 +95,7 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache, told: number
     }
     parts.set(NODE + name, text);
   }
+  if (view !== undefined) putView(view, parts, textOf);
   const { values, mailboxes } = await reading;
   for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
   for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
@@ -108,14 +110,12 @@ export interface RestoredState {
   agent: PersistedAgent;
   task: TaskJSON;
   cache: CacheState;
-  told: number;
 }
 
 const record = z.record(z.string(), z.unknown());
 const child = lazily(() => z.looseObject({ snapshot: record }));
 const SHAPES = lazily(() => ({
   agent: z.looseObject({
-    told: z.int().check(z.gte(0)),
     agent: z.looseObject({
       context: z.looseObject({ runId: z.string() }),
       children: z.looseObject({ nodes: child(), task: child() }),
@@ -153,10 +153,11 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
       throw error instanceof SnapshotError ? error : damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
     }
   };
-  const { agent, told } = part<AgentPart>("agent", SHAPES().agent);
+  const { agent } = part<AgentPart>("agent", SHAPES().agent);
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
+  const view = readView(parts.keys(), (name) => part<object>(name, record));
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();
   for (const name of parts.keys()) {
@@ -172,11 +173,12 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
     }
   }
   agent.context.task = task;
+  agent.view = view;
   taskChild.snapshot.context = { task };
   pool.snapshot.graph = part("graph", SHAPES().graph);
   pool.snapshot.order = part("order", SHAPES().order);
   pool.snapshot.nodes = Object.fromEntries(nodes) as PersistedNodes["nodes"];
-  return { agent, task, cache: { values, mailboxes }, told };
+  return { agent, task, cache: { values, mailboxes } };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>

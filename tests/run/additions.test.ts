@@ -39,7 +39,13 @@ describe("nodes added at run time", () => {
 
   it("are told of, and are in the plan", async () => {
     const { events, agent } = await runWithEvents([adding("creator", [], () => [nodeOf("x")]), nodeOf("after", ["creator"])]);
-    expect(events).toContainEqual(expect.objectContaining({ type: "nodes.added", nodes: ["x"], graph: [] }));
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: "nodes.added",
+        nodes: [{ name: "x", type: "EXECUTOR", dependencies: ["creator"], modules: [{ name: "x", type: "EXECUTOR" }], addedBy: "creator" }],
+        graph: [],
+      }),
+    );
     expect(agent.executionState.currentPlan.map(({ nodes }) => nodes)).toEqual([["creator"], ["x"], ["after"]]);
     expect(agent.executionState.executionHistory).toHaveLength(0);
   });

@@ -6,7 +6,7 @@ import { systemClock } from "#contract/base/services";
 import { Turns } from "#contract/base/turns";
 import { requireGraph } from "#contract/graph/graph";
 import { defineNode, graphNodeOf } from "#contract/node/definition";
-import type { NodesHost, RunEventBody } from "#contract/run/host";
+import type { NodesHost } from "#contract/run/host";
 import { nodeOf } from "./support.ts";
 
 describe("supervisor of nodes", () => {
@@ -14,16 +14,18 @@ describe("supervisor of nodes", () => {
     [new Error("broken"), "actor-failed"],
     [new AsimovError("broken", { code: "of-its-own" }), "of-its-own"],
   ])("tells of a node whose own actor breaks down by %o, and goes on with the others", async (error, code) => {
-    const told: RunEventBody[] = [];
+    const told: unknown[] = [];
     const host: NodesHost = {
       clock: systemClock,
       turns: new Turns(),
       graph: requireGraph([graphNodeOf(nodeOf("n")), graphNodeOf(nodeOf("next"))]),
       maxTotalIterations: null,
       definition: () => defineNode(nodeOf("n")),
-      tell: (event) => told.push(event),
+      tell: () => {},
       nodeStarted: () => {},
-      nodeEnded: () => {},
+      nodeEnded: ({ status, failure }, _durationMs, left) => told.push([status, failure?.code, left?.visits]),
+      nodeResumed: () => {},
+      nodesAdded: () => {},
       savesBefore: () => false,
       save: async () => ({}),
       closeGenerators: () => undefined,
@@ -53,7 +55,10 @@ describe("supervisor of nodes", () => {
     expect(received).toContainEqual({ type: "node.failed", report: failureOf("n") });
     expect(received).toContainEqual({ type: "node.failed", report: failureOf("next") });
     expect(received.at(-1)).toEqual({ type: "nodes.ended" });
-    expect(told.filter(({ type }) => type === "node.failed")).toHaveLength(2);
+    expect(told).toEqual([
+      ["FAILED", code, 0],
+      ["FAILED", code, 0],
+    ]);
     parent.stop();
   });
 });

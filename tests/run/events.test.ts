@@ -34,10 +34,13 @@ describe("events of a run", () => {
     expect(events.map(({ type }) => type)).toEqual([
       "run.started",
       "node.started",
+      "module.started",
       "module.emitted",
+      "module.ended",
       "node.completed",
-      "step.started",
       "node.started",
+      "module.started",
+      "module.ended",
       "node.failed",
       "error.reported",
       "run.ended",
@@ -89,8 +92,8 @@ describe("an event", () => {
     late.resolve();
     const [one, two] = await Promise.all([allOf(first), allOf(second)]);
     expect(one).toEqual(two);
-    // Before: run.started, step.started, node.started.
-    expect(one[0]).toMatchObject({ type: "node.completed", seq: 4 });
+    // Before: run.started, node.started, module.started.
+    expect(one[0]).toMatchObject({ type: "module.ended", seq: 4 });
   });
 
   it("of another run is numbered from 1", async () => {
@@ -119,20 +122,20 @@ describe("a subscription to a run's events", () => {
     go();
     await run.outcome;
     const all = await allOf(events);
-    // 3 before the ticks, 10 ticks, node.completed, run.ended.
-    expect(all[0]).toMatchObject({ type: "events.dropped", count: 11, seq: 11, graph: [], taskId: run.task.id });
-    expect(numbersOf(all)).toEqual(upTo(15, 11));
+    // 3 before the ticks, 10 ticks, module.ended, node.completed, run.ended.
+    expect(all[0]).toMatchObject({ type: "events.dropped", count: 12, seq: 12, graph: [], taskId: run.task.id });
+    expect(numbersOf(all)).toEqual(upTo(16, 12));
     expect(all.at(-1)).toMatchObject({ type: "run.ended" });
   });
 
   it("drops nothing at its bound, and nothing that is read in time", async () => {
     const { run, go } = emitting(10);
-    const [unread, read] = [run.events({ maxBuffered: 15 }), run.events({ maxBuffered: 1 })];
+    const [unread, read] = [run.events({ maxBuffered: 16 }), run.events({ maxBuffered: 1 })];
     const inTime: AgentEvent[] = [];
     const reader = read[Symbol.asyncIterator]();
     // As many readers as events: each waits before its event comes.
     const reading = Promise.all(
-      upTo(16).map(async () => {
+      upTo(17).map(async () => {
         const { value } = await reader.next();
         if (value !== undefined) inTime.push(value);
       }),
@@ -140,8 +143,8 @@ describe("a subscription to a run's events", () => {
     go();
     await run.outcome;
     await reading;
-    expect(numbersOf(inTime)).toEqual(upTo(15));
-    expect(numbersOf(await allOf(unread))).toEqual(upTo(15));
+    expect(numbersOf(inTime)).toEqual(upTo(16));
+    expect(numbersOf(await allOf(unread))).toEqual(upTo(16));
   });
 
   it("counts anew what is dropped after the count was read", async () => {
@@ -163,10 +166,10 @@ describe("a subscription to a run's events", () => {
     expect((await events.next()).value).toMatchObject({ type: "module.emitted", seq: 7 });
     halves[1]?.resolve();
     await run.outcome;
-    // 8 was unread; 9 to 13 are the second ticks, then the two ends.
-    expect((await events.next()).value).toMatchObject({ type: "events.dropped", count: 6, seq: 13 });
-    expect((await events.next()).value).toMatchObject({ type: "node.completed", seq: 14 });
-    expect((await events.next()).value).toMatchObject({ type: "run.ended", seq: 15 });
+    // 8 was unread; 9 to 13 are the second ticks, then the three ends.
+    expect((await events.next()).value).toMatchObject({ type: "events.dropped", count: 7, seq: 14 });
+    expect((await events.next()).value).toMatchObject({ type: "node.completed", seq: 15 });
+    expect((await events.next()).value).toMatchObject({ type: "run.ended", seq: 16 });
     expect(await events.next()).toEqual({ done: true, value: undefined });
   });
 
@@ -176,9 +179,66 @@ describe("a subscription to a run's events", () => {
     go();
     await run.outcome;
     const kept = await allOf(bounded);
-    expect(kept[0]).toMatchObject({ type: "events.dropped", count: 105 });
+    expect(kept[0]).toMatchObject({ type: "events.dropped", count: 106 });
     expect(kept).toHaveLength(10_001);
-    expect(await allOf(unbounded)).toHaveLength(10_105);
+    expect(await allOf(unbounded)).toHaveLength(10_106);
+  });
+
+  it("begins by the number that it is given, also after the end, and in the future", async () => {
+    const { run, go } = emitting(4);
+    const later = run.events({ from: 6 });
+    go();
+    await run.outcome;
+    expect(numbersOf(await allOf(run.events({ from: 1 })))).toEqual(upTo(10));
+    expect(numbersOf(await allOf(run.events({ from: 9 })))).toEqual([9, 10]);
+    expect(numbersOf(await allOf(later))).toEqual(upTo(10, 6));
+    expect(await allOf(run.events({ from: 11 }))).toEqual([]);
+    expect(await allOf(run.events())).toEqual([]);
+  });
+
+  it("goes on, without a break, from what came before to what comes", async () => {
+    const ready = deferred();
+    const go = deferred();
+    const work = nodeOf("a", [], async ({ emit }) => {
+      emit({ type: "before" });
+      ready.resolve();
+      await go.promise;
+      emit({ type: "after" });
+      return success();
+    });
+    const run = new Agent({ nodes: [work] }).start(newTask());
+    const whole = run.events();
+    await ready.promise;
+    const late = run.events({ from: 2 });
+    go.resolve();
+    expect(await allOf(late)).toEqual((await allOf(whole)).slice(1));
+  });
+
+  it("tells which of those that it asks for are kept no more: the newest 1,000 are", async () => {
+    const { run, go } = emitting(1_500);
+    go();
+    await run.outcome;
+    const all = await allOf(run.events({ from: 3 }));
+    expect(all[0]).toMatchObject({ type: "events.dropped", count: 504, seq: 506, taskId: run.task.id });
+    expect(numbersOf(all.slice(1))).toEqual(upTo(1_506, 507));
+    const bounded = await allOf(run.events({ from: 3, maxBuffered: 10 }));
+    expect(bounded[0]).toMatchObject({ type: "events.dropped", count: 1_494, seq: 1_496 });
+    expect(numbersOf(bounded.slice(1))).toEqual(upTo(1_506, 1_497));
+  });
+
+  it("gives each reader a copy of its own, of results too", async () => {
+    const run = new Agent({ nodes: [nodeOf("a", [], () => success({ list: [1] }))] }).start(newTask());
+    const [one, two] = await Promise.all([allOf(run.events()), allOf(run.events())]);
+    for (const event of one) if (event.type === "node.completed") (event.result as { list: number[] }).list.push(2);
+    expect(two).toContainEqual(expect.objectContaining({ type: "node.completed", result: { list: [1] } }));
+    expect(await allOf(run.events({ from: 1 }))).toEqual(two);
+  });
+
+  it.each([0, -1, 1.5, "first"])("refuses to begin by %s", async (from) => {
+    const { run, go } = emitting(0);
+    expect(() => run.events({ from: from as number })).toThrow(expect.objectContaining({ code: "invalid-options" }));
+    go();
+    await run.outcome;
   });
 
   it.each([0, -1, 1.5, Number.NaN, "many"])("refuses a bound of %s", async (maxBuffered) => {
@@ -192,26 +252,27 @@ describe("a subscription to a run's events", () => {
   it("answers calls of `next` that do not wait for each other in order, and all of them at the end", async () => {
     const { run, go } = emitting(0);
     const events = run.events()[Symbol.asyncIterator]();
-    const asked = upTo(7).map(() => events.next());
+    const asked = upTo(9).map(() => events.next());
     go();
     const answers = await Promise.all(asked);
     expect(answers.map(({ value }) => value?.type)).toEqual([
       "run.started",
-      "step.started",
       "node.started",
+      "module.started",
+      "module.ended",
       "node.completed",
       "run.ended",
       undefined,
       undefined,
       undefined,
     ]);
-    expect(answers.map(({ done }) => done)).toEqual([...Array(4).fill(false), ...Array(3).fill(true)]);
+    expect(answers.map(({ done }) => done)).toEqual([...Array(6).fill(false), ...Array(3).fill(true)]);
   });
 
   it("answers every waiting `next` when it is left, and gives nothing more", async () => {
     const { run, go } = emitting(3);
     const events = run.events()[Symbol.asyncIterator]();
-    for (let index = 0; index < 2; index++) await events.next();
+    for (let index = 0; index < 3; index++) await events.next();
     const waiting = [events.next(), events.next()];
     const done = { done: true, value: undefined };
     expect(await events.return?.()).toEqual(done);

@@ -6,4 +6,5 @@ export type EffectLogic<
   TOutput,
   TEvent extends EventObject = EventObject,
   TSnapshot extends Snapshot<TOutput> = Snapshot<TOutput>,
-> = ActorLogic<TSnapshot, TEvent, TInput, ActorSystem<{ actors: Record<string, never> }>, EventObject>;
+  TEmitted extends EventObject = EventObject,
+> = ActorLogic<TSnapshot, TEvent, TInput, ActorSystem<{ actors: Record<string, never> }>, TEmitted>;

@@ -2,7 +2,8 @@
 import { asimovErrorOf, messageOf, nameOf } from "./errors.ts";
 import { ACTOR_MARK } from "./json.ts";
 import { lazily } from "./lazily.ts";
-import { type Entry, redactor } from "./redact.ts";
+import { redactor } from "./redact.ts";
+import type { Entry } from "./redactor.ts";
 import { maskStart } from "./secrets.ts";
 
 /** Where nothing is known of the one or the other, it is absent. */

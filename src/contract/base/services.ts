@@ -49,6 +49,9 @@ export const systemClock: Clock = {
 /** For how long something took. */
 export const monotonicOf = (clock: Clock): number => clock.monotonic?.() ?? clock.now();
 
+/** Milliseconds since a moment of `monotonicOf`, to the microsecond. */
+export const elapsedMs = (clock: Clock, since: number): number => Math.round((monotonicOf(clock) - since) * 1_000) / 1_000;
+
 export const systemServices: Services = {
   clock: systemClock,
   ids: () => crypto.randomUUID(),

@@ -1,10 +1,12 @@
-/** What a run tells whoever listens: plain data, tagged by `type`. */
+/** What a run tells whoever listens: plain data, tagged by `type`, from which its picture can be kept (`applyEvent`). */
 
+import type { ErrorDetails } from "#contract/base/error-details";
 import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
 import type { SnapshotRef } from "#contract/store/snapshot";
+import type { ViewNode } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
 type Told<T> = T & { graph: readonly string[] };
@@ -17,32 +19,70 @@ interface Numbered {
   taskId: string;
 }
 
-/** What happens in a run, before it is numbered. */
-export type RunEvent = Told<
-  | { type: "run.started"; runId: string }
+/** One run of one module. */
+interface ModuleRun {
+  node: string;
+  module: string;
+  visit: number;
+  attempt: number;
+}
+
+/** What happens in a graph, before it is numbered. */
+export type RunEventBody =
+  /** The first of each graph: all that a viewer needs to begin. A composite's graph starts anew at each of its attempts. */
+  | {
+      type: "run.started";
+      runId: string;
+      /** The agent's name. */
+      agent: string;
+      version: string;
+      task: { type: string; objective: string };
+      nodes: readonly ViewNode[];
+    }
   | { type: "run.restored"; runId: string; generation: number; keptForeignKeys: boolean }
-  | { type: "node.started"; node: string; visit: number; iteration: number }
-  | { type: "node.completed"; node: string }
-  /** Its condition was false, or all that it depends on was skipped. */
-  | { type: "node.skipped"; node: string }
-  /** It will not run: what it depends on is in a failed chain. */
+  | { type: "node.started"; node: string; visit: number; attempt: number; iteration: number }
+  /** `result`: of one module its own, of several by module, of a composite by node. */
+  | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }
+  /** `visit` is the latest that ran: a skip is none. */
+  | { type: "node.skipped"; node: string; visit: number }
+  /** It will not run, since it is in a failed chain. */
   | { type: "node.blocked"; node: string }
-  | ({ type: "node.failed"; node: string; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
-  | { type: "node.retrying"; node: string; attempt: number; error: string }
+  | ({ type: "node.failed"; node: string; visit: number; durationMs?: number; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
+  /** The attempt failed, and another follows; `until` is the moment to which it waits, where it waits. */
+  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
+  | ({ type: "module.started" } & ModuleRun)
+  | ({
+      type: "module.ended";
+      status: "success" | "error" | "aborted";
+      durationMs: number;
+      result?: unknown;
+      error?: string;
+      code?: string;
+    } & ModuleRun &
+      ErrorDetails)
   | { type: "module.emitted"; node: string; module: string; event: EmittedEvent }
   | { type: "generator.restarted"; node: string; module: string }
   /** An aborted module did not end within the grace time; it may still run. */
   | { type: "module.abandoned"; node: string; module: string }
-  | { type: "nodes.added"; nodes: readonly string[] }
+  /** Each as it stands in the graph now; what depended on its `addedBy` depends on it too. */
+  | { type: "nodes.added"; nodes: readonly ViewNode[] }
   | { type: "jump.taken"; from: string; to: string }
   | { type: "error.reported"; report: ErrorReport }
   /** A call of a model has ended, well or not. */
   | { type: "usage.recorded"; node: string; usage: Usage }
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
-  | { type: "run.ended"; status: TaskStatus }
+  /** `code` says why a run failed as a whole, such as `cancelled`. */
+  | { type: "run.ended"; status: TaskStatus; code?: string };
+
+/** In the place of the `count` events that are gone before one subscriber read them; `seq` and `at` are those of the last of them. */
+export interface EventsDropped {
+  type: "events.dropped";
+  count: number;
+}
+
+export type AgentEvent = Numbered & Told<RunEventBody | EventsDropped>;
+
+/** What the agent's chart tells; whoever hears it knows the rest. */
+export type AgentMachineTold = Told<
+  Extract<RunEventBody, { type: "error.reported" }> | { type: "run.started"; runId: string } | { type: "run.ended"; status: TaskStatus }
 >;
-
-/** In the place of the `count` events that one subscriber did not read in time; `seq` and `at` are those of the last of them. */
-type EventsDropped = Told<{ type: "events.dropped"; count: number }>;
-
-export type AgentEvent = Numbered & (RunEvent | EventsDropped);

@@ -13,13 +13,10 @@ import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
-import type { Failure, Fault } from "#contract/node/result";
+import type { Fault, NodeReport } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
-import type { RunEvent } from "./events.ts";
-
-/** An event before the graph that tells it is named. */
-export type RunEventBody = WithoutGraph<RunEvent>;
-type WithoutGraph<T> = T extends unknown ? Omit<T, "graph"> : never;
+import type { RunEventBody } from "./events.ts";
+import type { LeftBehind } from "./unread-event.ts";
 
 /** A generator that gives one yield a visit, and the context that it was started with. */
 export interface RunningGenerator {
@@ -78,7 +75,8 @@ export interface ModuleHost {
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];
-  tell(event: RunEventBody): void;
+  /** @param at now, where it is known */
+  tell(event: RunEventBody, at?: number): void;
   /** A module of the node works from now on, or no longer. */
   working(node: string, change: 1 | -1): void;
   /** Keeps what a module threw, for its siblings to see as the cause of their end. */
@@ -95,6 +93,18 @@ export interface ModuleHost {
   saveProgress(node: string): Promise<void>;
 }
 
+/** Where a node stands when it starts. */
+export interface NodeStart {
+  visit: number;
+  attempt: number;
+  iteration: number;
+}
+
+/** Where a node stands when a visit has ended. */
+export interface EndedNode extends LeftBehind {
+  visits: number;
+}
+
 /** What supervising nodes needs. */
 export interface NodesHost {
   readonly clock: Clock;
@@ -106,8 +116,12 @@ export interface NodesHost {
   readonly maxTotalIterations: number | null;
   definition(node: string): NodeDefinition;
   tell(event: RunEventBody): void;
-  nodeStarted(node: string, visit: number, iteration: number): void;
-  nodeEnded(node: string, status: string, durationMs: number, failure: Failure | undefined): void;
+  nodeStarted(node: string, started: NodeStart): void;
+  /** A restored node goes on with the visit that it was in. */
+  nodeResumed(node: string, visit: number): void;
+  /** @param left what the visit left behind; absent where the node's actor broke down, or never was */
+  nodeEnded(report: NodeReport, durationMs: number, left: EndedNode | undefined): void;
+  nodesAdded(nodes: readonly GraphNode[]): void;
   /** Whether the run is stored before a visit of the node. */
   savesBefore(node: string): boolean;
   /** Stores the run as it stands, before visits of these nodes; never rejects. */

@@ -151,11 +151,6 @@ export class Order {
     return position !== undefined && this.#cells.phase(position) === Phase.READY;
   }
 
-  /** The iteration of the visit that goes on. */
-  executingIn(node: string): number {
-    return this.#cells.executing(indexOf(this.#graph).position(node) as number);
-  }
-
   /** The nodes that execute or may start, in declaration order. */
   current(): string[] {
     const index = indexOf(this.#graph);

@@ -1,0 +1,171 @@
+/** One graph of a view while events are applied to it: whatever is not touched stays the object that it was. */
+import { TaskStatus } from "#contract/base/vocabulary";
+import { GraphIndex } from "#contract/graph/graph-index";
+import { NodeDraft } from "./node-draft.ts";
+import type { NodeView, ViewNode } from "./run-view.ts";
+
+type Nodes = Readonly<Record<string, NodeView>>;
+
+/** One that nothing was told of yet. */
+export const untouchedNode = (since: number): NodeView => ({ status: TaskStatus.WAITING, visit: 0, attempt: 0, iteration: 0, since });
+
+/** Whether it is still to settle in its plan. */
+const isPending = ({ status, never }: NodeView): boolean =>
+  never === undefined && (status === TaskStatus.WAITING || status === TaskStatus.EXECUTING);
+
+export class GraphDraft {
+  #list: readonly ViewNode[];
+  /** Whether the list is nobody else's yet. */
+  #ownsList = false;
+  #hasGrown = false;
+  #index: GraphIndex<ViewNode> | undefined;
+  readonly #untouched: NodeView;
+  /** The plan that the nodes were shown in; absent for all of them. */
+  readonly #plan: ReadonlySet<string> | undefined;
+  /** The nodes as they were shown last; absent before the first time. */
+  #shown: Nodes | undefined;
+  readonly #drafts = new Map<string, NodeDraft>();
+  readonly #touched = new Set<string>();
+  readonly #nested = new Map<string, GraphDraft>();
+
+  /**
+   * @param since when the graph began: of nodes that nothing was told of
+   * @param shown the nodes as they stand, with the names in their plan
+   */
+  constructor(list: readonly ViewNode[], since: number, shown?: Nodes, plan?: ReadonlySet<string>) {
+    this.#list = list;
+    this.#shown = shown;
+    this.#plan = plan;
+    this.#untouched = untouchedNode(since);
+  }
+
+  /** In declaration order. */
+  get list(): readonly ViewNode[] {
+    return this.#list;
+  }
+
+  get index(): GraphIndex<ViewNode> {
+    this.#index ??= new GraphIndex(this.#list);
+    return this.#index;
+  }
+
+  /** To read. */
+  peek(name: string): Pick<NodeDraft, "isOpen" | "settledIn"> {
+    return this.#drafts.get(name) ?? this.#begin(name);
+  }
+
+  /** To write. */
+  node(name: string): NodeDraft {
+    let draft = this.#drafts.get(name);
+    if (draft === undefined) {
+      draft = this.#begin(name);
+      this.#drafts.set(name, draft);
+    }
+    this.#touched.add(name);
+    return draft;
+  }
+
+  /** A visit begins. */
+  start(name: string, { visit, attempt, iteration }: Pick<NodeView, "visit" | "attempt" | "iteration">, at: number): void {
+    this.node(name).start(visit, attempt, iteration, at);
+    if (this.#nested.size > 0) this.#nested.delete(name);
+  }
+
+  /** The graph nested in a node begins. */
+  nest(name: string, list: readonly ViewNode[], since: number): void {
+    this.node(name).waiting = undefined;
+    this.#nested.set(name, new GraphDraft(list, since));
+  }
+
+  /** The graph nested in a node; what is told of one that never began is of nobody. */
+  nested(name: string): GraphDraft | undefined {
+    const draft = this.node(name);
+    let graph = this.#nested.get(name);
+    if (graph === undefined && draft.nodes !== undefined) {
+      graph = new GraphDraft(this.#node(name)?.nodes ?? [], draft.since, draft.nodes);
+      this.#nested.set(name, graph);
+    }
+    return graph;
+  }
+
+  /** Nodes and all that descends from them. */
+  region(roots: Iterable<string>): Set<string> {
+    const found = new Set(roots);
+    for (const name of found) for (const dependent of this.index.dependents(name)) found.add(dependent);
+    return found;
+  }
+
+  /** Adds nodes, those of each creator together; what depended on it depends on them too. */
+  extend(added: readonly ViewNode[]): void {
+    const { index } = this;
+    const list = this.#ownList();
+    this.#hasGrown = true;
+    for (let from = 0; from < added.length; ) {
+      const creator = (added[from] as ViewNode).addedBy;
+      let to = from + 1;
+      while (to < added.length && added[to]?.addedBy === creator) to++;
+      const fresh = added.slice(from, to);
+      const names = fresh.map(({ name }) => name);
+      const widened = creator === undefined ? [] : [...index.dependents(creator)].map((name) => this.#node(name) as ViewNode);
+      for (const node of widened) {
+        list[index.position(node.name) as number] = { ...node, dependencies: [...new Set([...node.dependencies, ...names])] };
+      }
+      list.push(...fresh);
+      index.extend(list, widened, fresh);
+      from = to;
+    }
+  }
+
+  /** The nodes as they stand; the same object while nothing changed. */
+  finish(): { list: readonly ViewNode[]; nodes: Nodes } {
+    for (const [name, graph] of this.#nested) {
+      if (!this.#touched.has(name)) continue;
+      const { list, nodes } = graph.finish();
+      this.node(name).nodes = nodes;
+      this.#replaceNested(name, list);
+    }
+    const changes = Array.from(this.#touched, (name) => [name, (this.#drafts.get(name) as NodeDraft).toView()] as const);
+    this.#touched.clear();
+    if (this.#shown === undefined || this.#hasGrown) {
+      const before = this.#shown ?? {};
+      const all = this.#list.map(({ name }) => [name, Object.hasOwn(before, name) ? before[name] : this.#untouched] as const);
+      this.#shown = Object.fromEntries([...all, ...changes]) as Nodes;
+    } else if (changes.length > 0) this.#shown = { ...this.#shown, ...Object.fromEntries(changes) };
+    this.#hasGrown = false;
+    // What was handed out is nobody's to change.
+    this.#ownsList = false;
+    return { list: this.#list, nodes: this.#shown };
+  }
+
+  #begin(name: string): NodeDraft {
+    const shown = this.#shown;
+    const view = shown !== undefined && Object.hasOwn(shown, name) ? (shown[name] as NodeView) : this.#untouched;
+    const isPlanned = this.#plan?.has(name) ?? true;
+    const isOpen = isPlanned && isPending(view);
+    return new NodeDraft(view, isOpen, isPlanned && !isOpen ? 0 : -1);
+  }
+
+  /** The nested graph may be another one, or longer. */
+  #replaceNested(name: string, nested: readonly ViewNode[]): void {
+    const node = this.#node(name);
+    if (node === undefined || isSame(node.nodes, nested)) return;
+    this.#ownList()[this.index.position(name) as number] = { ...node, nodes: nested };
+  }
+
+  /** The index may hold it as it was before its own graph changed. */
+  #node(name: string): ViewNode | undefined {
+    const position = this.index.position(name);
+    return position === undefined ? undefined : this.#list[position];
+  }
+
+  #ownList(): ViewNode[] {
+    if (!this.#ownsList) this.#list = [...this.#list];
+    this.#ownsList = true;
+    return this.#list as ViewNode[];
+  }
+}
+
+/** The same nodes, be it in another array. */
+function isSame(a: readonly ViewNode[] | undefined, b: readonly ViewNode[]): boolean {
+  return a === b || (a?.length === b.length && a.every((node, position) => node === b[position]));
+}

@@ -1,0 +1,221 @@
+/** A view while events are applied to it: the fold of the picture, in place, whether events come from afar or from a live run. */
+import { AsimovError } from "#contract/base/errors";
+import { TaskStatus } from "#contract/base/vocabulary";
+import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
+import type { ErrorReport } from "#contract/node/result";
+import type { EventsDropped, RunEventBody } from "./events.ts";
+import { GraphDraft } from "./graph-draft.ts";
+import { PlanDraft } from "./plan-draft.ts";
+import type { RunStatus, RunView } from "./run-view.ts";
+import { shownText } from "./shown-value.ts";
+
+type Body = RunEventBody | EventsDropped;
+type Started = Extract<Body, { type: "run.started" }>;
+
+/** What is no list, graph or number of an event. */
+type Head = Omit<RunView, "seq" | "updatedAt" | "graph" | "nodes" | "plan" | "failedChains" | "errors">;
+
+const ERROR_LIMIT = 1_000;
+
+export class RunDraft {
+  #head: Head;
+  #seq: number;
+  #updatedAt: number;
+  #root: GraphDraft;
+  #plan: PlanDraft;
+  #errors: readonly ErrorReport[];
+  #ownsErrors = false;
+  #graph: RunView["graph"] | undefined;
+
+  private constructor(head: Head, { seq, updatedAt }: Pick<RunView, "seq" | "updatedAt">, root: GraphDraft, plan: PlanDraft) {
+    this.#head = head;
+    this.#seq = seq;
+    this.#updatedAt = updatedAt;
+    this.#root = root;
+    this.#plan = plan;
+    this.#errors = [];
+  }
+
+  static of(view: RunView): RunDraft {
+    const { seq, updatedAt, graph, nodes, plan, failedChains, errors, ...head } = view;
+    const root = new GraphDraft(graph.nodes, view.startedAt, nodes, new Set(plan.flat()));
+    const draft = new RunDraft(head, view, root, new PlanDraft(root, view));
+    draft.#errors = errors;
+    draft.#graph = graph;
+    return draft;
+  }
+
+  /** @param seq 0 where it was not told yet */
+  static start({ agent, version, task, nodes }: Started, taskId: string, { seq, at }: { seq: number; at: number }): RunDraft {
+    const { type, objective } = task;
+    const about = { taskId, agent, version, type: shownText(type), objective: shownText(objective) };
+    const head: Head = { ...about, status: "RUNNING", generation: 0, startedAt: at, questions: [], usage: NO_USAGE };
+    const root = new GraphDraft(nodes, at);
+    return new RunDraft(head, { seq, updatedAt: at }, root, new PlanDraft(root));
+  }
+
+  /**
+   * @param path the nodes whose nested graph tells it
+   * @throws AsimovError `view-gap`
+   */
+  apply(event: Body, seq: number, at: number, path: readonly string[]): void {
+    // What has no number, such as what a model is saying, is no part of the picture.
+    if (!(seq > this.#seq)) return;
+    if (event.type === "events.dropped") throw gapOf(this.#head.taskId, this.#seq, seq);
+    this.#seq = seq;
+    this.#updatedAt = at;
+    if (path.length === 0) this.#applyToRun(event, at);
+    const graph = path.length === 0 ? this.#root : this.#graphAt(path, event, at);
+    if (graph !== undefined) this.#applyToGraph(event, graph, at, path.length === 0 ? this.#plan : undefined);
+    switch (event.type) {
+      case "error.reported":
+        this.#keepError(event.report);
+        break;
+      case "usage.recorded":
+        this.#spend([...path, event.node], event.usage);
+        break;
+      case "snapshot.saved":
+        this.#head = { ...this.#head, generation: event.ref.generation };
+        break;
+    }
+  }
+
+  finish(): RunView {
+    if (this.#errors.length > ERROR_LIMIT) this.#errors = this.#errors.slice(-ERROR_LIMIT);
+    this.#ownsErrors = false;
+    const { list, nodes } = this.#root.finish();
+    const { plan, failedChains } = this.#plan.finish();
+    if (this.#graph?.nodes !== list) this.#graph = { nodes: list };
+    const numbers = { seq: this.#seq, updatedAt: this.#updatedAt };
+    return { ...this.#head, ...numbers, graph: this.#graph, nodes, plan, failedChains, errors: this.#errors };
+  }
+
+  #applyToRun(event: Body, at: number): void {
+    switch (event.type) {
+      case "run.started":
+        this.#head = { ...this.#head, status: "RUNNING", startedAt: at };
+        this.#root = new GraphDraft(event.nodes, at);
+        this.#plan = new PlanDraft(this.#root);
+        break;
+      case "run.restored": {
+        const { endedAt: _endedAt, ...head } = this.#head;
+        this.#head = { ...head, status: "RUNNING", generation: event.generation };
+        break;
+      }
+      case "run.ended":
+        this.#head = { ...this.#head, status: endOf(event), endedAt: at };
+        break;
+    }
+  }
+
+  /** @param plan of the run's own graph */
+  #applyToGraph(event: Body, graph: GraphDraft, at: number, plan: PlanDraft | undefined): void {
+    switch (event.type) {
+      case "node.started":
+        graph.start(event.node, event, at);
+        break;
+      case "node.completed": {
+        const node = graph.node(event.node);
+        const isAgain = node.isAgain;
+        node.settle(TaskStatus.COMPLETE, at);
+        node.visit = event.visit;
+        node.durationMs = event.durationMs;
+        node.give(event);
+        plan?.complete(event.node);
+        // One that a jump sent back is still to be visited in the new plan.
+        if (!isAgain) plan?.settle(node);
+        break;
+      }
+      case "node.failed": {
+        const node = graph.node(event.node);
+        node.settle(event.status, at);
+        node.visit = event.visit;
+        node.durationMs = event.durationMs ?? node.durationMs;
+        node.error = event.error;
+        node.code = event.code;
+        node.give(undefined);
+        plan?.fail(event.node);
+        plan?.settle(node);
+        break;
+      }
+      case "node.skipped":
+      case "node.blocked": {
+        const node = graph.node(event.node);
+        node.settle(TaskStatus.WAITING, at);
+        if (event.type === "node.skipped") node.visit = event.visit;
+        node.never = event.type === "node.skipped" ? "skipped" : "blocked";
+        plan?.settle(node);
+        break;
+      }
+      case "node.retrying": {
+        const node = graph.node(event.node);
+        node.attempt = event.attempt + 1;
+        node.waiting = event.until === undefined ? undefined : [{ for: "moment", until: event.until }];
+        break;
+      }
+      case "module.started":
+        if (event.attempt > 1) graph.node(event.node).waiting = undefined;
+        break;
+      case "nodes.added":
+        graph.extend(event.nodes);
+        plan?.add(event.nodes.map(({ name }) => name));
+        break;
+      case "jump.taken": {
+        const region = graph.region([event.to]);
+        sendBack(graph, region, at);
+        plan?.jump(event.from, region);
+        break;
+      }
+    }
+  }
+
+  /** The graph that tells it; a nested one begins by its first event. */
+  #graphAt(path: readonly string[], event: Body, at: number): GraphDraft | undefined {
+    let graph: GraphDraft | undefined = this.#root;
+    for (const [depth, name] of path.entries()) {
+      if (event.type === "run.started" && depth === path.length - 1) graph.nest(name, event.nodes, at);
+      graph = graph.nested(name);
+      if (graph === undefined) return undefined;
+    }
+    return graph;
+  }
+
+  #spend(path: readonly string[], usage: Usage): void {
+    this.#head = { ...this.#head, usage: addUsage(this.#head.usage, usage) };
+    let graph: GraphDraft | undefined = this.#root;
+    for (const name of path) {
+      graph?.node(name).spend(usage);
+      graph = graph?.nested(name);
+    }
+  }
+
+  #keepError(report: ErrorReport): void {
+    if (!this.#ownsErrors) this.#errors = [...this.#errors];
+    this.#ownsErrors = true;
+    const errors = this.#errors as ErrorReport[];
+    // Not at each: to cut an array costs its length.
+    if (errors.push(report) > 2 * ERROR_LIMIT) errors.splice(0, errors.length - ERROR_LIMIT);
+  }
+}
+
+/** What a jump leads to waits again, with all that descends from it; what executes goes on, and is visited once more. */
+function sendBack(graph: GraphDraft, region: Iterable<string>, at: number): void {
+  for (const name of region) {
+    const node = graph.node(name);
+    if (node.status === TaskStatus.EXECUTING) node.isAgain = true;
+    else if (node.status !== TaskStatus.WAITING || node.never !== undefined) {
+      node.settle(TaskStatus.WAITING, at);
+      node.never = undefined;
+    }
+  }
+}
+
+function endOf({ status, code }: { status: TaskStatus; code?: string }): RunStatus {
+  return code === "cancelled" ? "CANCELLED" : (status as RunStatus);
+}
+
+const gapOf = (taskId: string, seen: number, seq: number): AsimovError =>
+  new AsimovError(
+    `Events ${seen + 1} to ${seq} of run "${taskId}" are gone; ask for its view anew, and go on with the events behind the view's \`seq\`.`,
+    { code: "view-gap" },
+  );

@@ -1,0 +1,105 @@
+/** What the chart of a graph tells, as its run tells it: with the nodes that it names, and never before the graph has begun. */
+
+import type { Graph, GraphNode } from "#contract/graph/graph";
+import type { Failure } from "#contract/node/result";
+import type { AgentMachineTold, RunEventBody } from "#contract/run/events";
+import type { ViewNode } from "#contract/run/run-view";
+import { UnreadEvent } from "#contract/run/unread-event";
+import type { GraphNodes } from "./graph-nodes.ts";
+import type { GraphScope } from "./graph-scope.ts";
+import { viewNodesOf } from "./view-nodes.ts";
+
+type Body<T extends RunEventBody["type"]> = Extract<RunEventBody, { type: T }>;
+
+class RunStarted extends UnreadEvent implements Body<"run.started"> {
+  readonly type = "run.started";
+  readonly #scope: GraphScope;
+  readonly #graph: Graph;
+
+  constructor(scope: GraphScope, graph: Graph) {
+    super();
+    this.#scope = scope;
+    this.#graph = graph;
+  }
+
+  get runId(): string {
+    return this.#scope.run.runId;
+  }
+
+  get agent(): string {
+    return this.#scope.run.services.name;
+  }
+
+  get version(): string {
+    return this.#scope.run.services.version;
+  }
+
+  get task(): { type: string; objective: string } {
+    const { type, objective } = this.#scope.run.task;
+    return { type, objective };
+  }
+
+  get nodes(): readonly ViewNode[] {
+    return viewNodesOf(this.#graph.nodes, this.#scope.nodes);
+  }
+
+  read(): Body<"run.started"> {
+    const { type, runId, agent, version, task, nodes } = this;
+    return { type, runId, agent, version, task, nodes };
+  }
+}
+
+export class NodesAdded extends UnreadEvent implements Body<"nodes.added"> {
+  readonly type = "nodes.added";
+  readonly #nodes: GraphNodes;
+  readonly #added: readonly GraphNode[];
+
+  constructor(nodes: GraphNodes, added: readonly GraphNode[]) {
+    super();
+    this.#nodes = nodes;
+    this.#added = added;
+  }
+
+  get nodes(): readonly ViewNode[] {
+    return viewNodesOf(this.#added, this.#nodes);
+  }
+
+  read(): Body<"nodes.added"> {
+    const { type, nodes } = this;
+    return { type, nodes };
+  }
+}
+
+interface AgentContext {
+  failure?: Failure;
+}
+
+const contextOf = ({ actor }: GraphScope): AgentContext => (actor as { getSnapshot(): { context: AgentContext } }).getSnapshot().context;
+
+export const startedOf = (scope: GraphScope): Body<"run.started"> => new RunStarted(scope, scope.pool()?.order.graph ?? scope.work.graph);
+
+/** @param isRestored it has begun before */
+export function voiceOf(scope: GraphScope, isRestored: boolean): (told: AgentMachineTold) => void {
+  const { path, run } = scope;
+  let hasBegun = isRestored;
+  const tell = (body: RunEventBody): void => run.events.tell(body, path);
+  return (told) => {
+    const { graph: _graph, ...event } = told;
+    // What goes wrong before the chart says that it starts is told behind the start.
+    if (!hasBegun) tell(startedOf(scope));
+    const isFirst = !hasBegun;
+    hasBegun = true;
+    switch (event.type) {
+      case "run.started":
+        if (!isFirst && isRestored) tell(startedOf(scope));
+        break;
+      case "run.ended": {
+        const code = contextOf(scope).failure?.code;
+        tell({ ...event, ...(code === undefined ? {} : { code }) });
+        break;
+      }
+      default:
+        tell(event);
+    }
+  };
+}

@@ -1,0 +1,75 @@
+/** The picture of random runs: live, kept by events, late and restored, each is the other. */
+import { Agent, MemorySnapshotStore, type Node } from "asimov-agents";
+import { applyEvents, type RunView } from "asimov-agents/view";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nodesOf, plans } from "../restore/random-graph.ts";
+import { fold, listen, overTheWire } from "../support/told.ts";
+import { newTask, nodeOf, success } from "./support.ts";
+
+describe("any run", () => {
+  /** @param looks at which of its events somebody looks at the run */
+  async function holds(nodes: Node[], looks: (seq: number) => boolean): Promise<number> {
+    const run = new Agent({ nodes, maxTotalIterations: 25, abortGraceMs: 1 }).start(newTask());
+    const events = listen(run);
+    let kept: RunView | undefined;
+    let read = 0;
+    run.actor.on("*", ({ seq }) => {
+      if (!looks(seq)) return;
+      kept = applyEvents(kept, overTheWire(events.slice(read)));
+      read = events.length;
+      expect(overTheWire(run.view())).toEqual(kept);
+    });
+    const { status, failedChains, errors } = await run.outcome;
+    const view = overTheWire(run.view());
+    expect(view).toEqual(overTheWire(fold(overTheWire(events))));
+    expect(view).toMatchObject({ status, failedChains, errors: overTheWire(errors) });
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    return events.length;
+  }
+
+  it("is seen as its events tell, at each of them", { timeout: 120_000 }, async () => {
+    let told = 0;
+    const graphs = fc.oneof(plans(6, 0), plans(4, 3));
+    const property = fc.asyncProperty(graphs, async (graph) => {
+      told += await holds(nodesOf(graph), () => true);
+    });
+    await fc.assert(property, { numRuns: 1_500 });
+    expect(told).toBeGreaterThan(20_000);
+  });
+
+  it("is seen as its events tell by whoever looks now and then, also past those that are kept", { timeout: 120_000 }, async () => {
+    let most = 0;
+    const property = fc.asyncProperty(plans(6, 0), fc.integer({ min: 2, max: 5_000 }), async (graph, every) => {
+      const chatty = nodeOf("chatty", [], ({ emit, node }) => {
+        for (let index = 0; index < 700; index++) emit({ type: "tick", index });
+        return { ...success(node.visit), decision: node.visit < 3 ? "chatty" : null };
+      });
+      most = Math.max(most, await holds([chatty, ...nodesOf(graph)], (seq) => seq % every === 0));
+    });
+    await fc.assert(property, { numRuns: 250 });
+    expect(most).toBeGreaterThan(2_000);
+  });
+
+  it("is seen on after a restore, as its events before and since tell", { timeout: 120_000 }, async () => {
+    let restored = 0;
+    const property = fc.asyncProperty(fc.oneof(plans(6, 0), plans(3, 3)), async (graph) => {
+      const snapshotStore = new MemorySnapshotStore();
+      const agent = () => new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 25 });
+      const run = agent().start(newTask());
+      const before = listen(run);
+      await run.outcome;
+      for (const ref of await snapshotStore.list(run.task.id)) {
+        const again = await agent().startFromSnapshot(ref);
+        const stored = again.view();
+        expect(overTheWire(stored)).toEqual(overTheWire(fold(before.slice(0, stored.seq))));
+        const since = listen(again);
+        await again.outcome;
+        expect(overTheWire(again.view())).toEqual(overTheWire(applyEvents(stored, since)));
+        restored++;
+      }
+    });
+    await fc.assert(property, { numRuns: 400 });
+    expect(restored).toBeGreaterThan(400);
+  });
+});
