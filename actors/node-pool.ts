@@ -11,11 +11,14 @@ import { relay, relayToParent } from "#contract/base/relay";
 import { requireRestored } from "#contract/base/require-restored";
 import { monotonicOf } from "#contract/base/services";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
+import type { NodeDefinition } from "#contract/node/definition";
+import type { MailboxMessage } from "#contract/node/report";
 import { type Failure, type NodeReport, withoutFinality } from "#contract/node/result";
 import type { HostOf, NodesHost } from "#contract/run/host";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
+  definition: NodeDefinition;
   visits: number;
   modules: Attempt;
   failure?: Failure;
@@ -29,7 +32,7 @@ type PoolEvent =
   | { type: "step.continue" }
   | { type: "nodes.abort"; reason: string; code: string }
   | { type: "node.refuse"; node: string; error: string; code: string }
-  | { type: "node.settled"; report: NodeReport; messages: readonly { mailbox: string; message: unknown }[] }
+  | { type: "node.settled"; report: NodeReport; messages: readonly MailboxMessage[] }
   | { type: "node.retrying"; node: string; attempt: number; error: string }
   /** A node's own actor broke down, which no module can make it do. */
   | { type: `xstate.error.actor.${string}`; actorId: string; error: unknown }

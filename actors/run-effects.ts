@@ -17,7 +17,9 @@ export interface RunEffects {
 
 /** What the nodes of a graph did. */
 export interface NodesRead {
-  results: Record<string, NodeResult>;
+  nodes: Record<string, NodeResult>;
+  /** What those gave that are COMPLETE. */
+  results: Record<string, unknown>;
   executions: Record<string, number>;
 }
 

@@ -15,6 +15,7 @@ import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, type Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
 import type { GraphKeys } from "#contract/node/attempt";
+import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import {
   type ErrorReport,
   type Failure,
@@ -46,7 +47,7 @@ export interface AgentMachineInput {
   autoSnapshot: boolean;
   outputMailbox: string | null;
   errorMailbox: string | null;
-  /** Overrides the prefix of the agent's cache. */
+  /** The key space of the agent's cache that holds the run's values; absent where they are its own. */
   cachePrefix?: string;
 }
 
@@ -58,7 +59,8 @@ export interface AgentMachineContext extends Omit<AgentMachineInput, "graph"> {
   unpublished: number;
   /** Nodes whose generators a jump closes before the next step. */
   cleanup: string[];
-  results: Record<string, NodeResult>;
+  nodes: Record<string, NodeResult>;
+  results: Record<string, unknown>;
   executions: Record<string, number>;
   /** Of a whole run: what each node spent on models, by `pathKey`. Nested graphs book here too, so that nothing is counted twice. */
   usage: Record<string, Usage>;
@@ -68,7 +70,7 @@ export interface AgentMachineContext extends Omit<AgentMachineInput, "graph"> {
 
 export interface PublishEvent {
   type: "message.publish";
-  mailbox: string;
+  mailbox: OutputMailbox;
   /** JSON. */
   message: unknown;
   /** Given by whoever waits for the message to be there. */
@@ -81,7 +83,7 @@ export type AgentMachineEvent =
   | { type: "node.failed"; report: NodeReport }
   | PublishEvent
   | { type: "message.published" }
-  | { type: "message.failed"; mailbox: string; error: string }
+  | { type: "message.failed"; mailbox: OutputMailbox; error: string }
   /** `spent` is the run's whole spending by now. */
   | { type: "usage.recorded"; node: string; usage: Usage; spent: Spending }
   | { type: "snapshot.failed"; fault: Fault }
@@ -128,9 +130,9 @@ const cancellation = ({ reason = "The run was cancelled.", code = "cancelled" }:
   code,
 });
 
-const unpublished = ({ mailbox, error }: { mailbox: string; error: string }): Fault => ({
+const unpublished = ({ mailbox, error }: { mailbox: OutputMailbox; error: string }): Fault => ({
   status: "error",
-  error: `Mailbox "${mailbox}": ${error}`,
+  error: `Not published to ${shownMailbox(mailbox)}: ${error}`,
   code: "publish-failed",
 });
 
@@ -152,7 +154,7 @@ function tellFaults(
   });
   for (const report of reports) {
     enqueue.emit({ type: "error.reported", report, graph: path });
-    if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: errorMailbox, message: report });
+    if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: { shared: errorMailbox }, message: report });
   }
   return { state: withErrors(before, reports), unpublished: unpublished + (errorMailbox === null ? 0 : reports.length) };
 }
@@ -183,14 +185,14 @@ export const agentMachine = setup({
     saveSnapshot: {} as EffectLogic<{ cut: string; nodes: string[] }, { ref?: SnapshotRef; fault?: Fault }>,
     closeGenerators: {} as EffectLogic<{ nodes: string[] }, void>,
     /** Closes what the nodes hold, and gives what they did. */
-    closeNodes: {} as EffectLogic<undefined, { results: Record<string, NodeResult>; executions: Record<string, number> }>,
+    closeNodes: {} as EffectLogic<undefined, Pick<AgentMachineContext, "nodes" | "results" | "executions">>,
     /** Stores the ended task, then publishes the end; gives what it could not do. */
     closeRun: {} as EffectLogic<{ task: TaskJSON; message: unknown }, { faults: Fault[] }>,
   },
   guards: {
     isFailed: ({ context }) => context.failure !== undefined,
     /** A report that it cannot take would be another message for it, without end. */
-    isErrorMailbox: ({ context }, { mailbox }: { mailbox: string }) => mailbox === context.errorMailbox,
+    isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) => typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
     hasCleanup: ({ context }) => context.cleanup.length > 0,
     hasUnpublished: ({ context }) => context.unpublished > 0,
     isPublished: ({ context }) => context.unpublished === 0,
@@ -261,7 +263,7 @@ export const agentMachine = setup({
         ...tellFaults(enqueue, context, isAborted ? [] : [{ status: "error", ...withoutFinality(failure) }]),
       });
     }),
-    recordNodes: assign((_, done: { results: Record<string, NodeResult>; executions: Record<string, number> }) => done),
+    recordNodes: assign((_, done: Pick<AgentMachineContext, "nodes" | "results" | "executions">) => done),
     clearCleanup: assign({ cleanup: [] }),
     abortNodes: sendTo("nodes", ({ context }) => {
       const { error, code } = context.failure ?? cancellation({});
@@ -275,6 +277,7 @@ export const agentMachine = setup({
     state: startState(graph),
     unpublished: 0,
     cleanup: [],
+    nodes: {},
     results: {},
     executions: {},
     usage: {},

@@ -2,7 +2,6 @@
 import {
   Cache,
   type CacheReadOptions,
-  type CacheState,
   type CacheWriteOptions,
   type ReceiveOptions,
   type ReceivePermit,
@@ -27,10 +26,6 @@ export class AttemptCache extends Cache {
     this.#attempt = attempt;
   }
 
-  get shared(): boolean {
-    return this.#inner.shared;
-  }
-
   get<T>(key: string, ...rest: [defaultValue?: T, options?: CacheReadOptions]): Promise<T> {
     return unheard(this.#inner.get<T>(key, ...rest));
   }
@@ -53,10 +48,6 @@ export class AttemptCache extends Cache {
 
   mailboxes(): Promise<Set<string>> {
     return unheard(this.#inner.mailboxes());
-  }
-
-  exportState(): Promise<CacheState> {
-    return unheard(this.#inner.exportState());
   }
 
   set(key: string, value: unknown, options?: CacheWriteOptions): Promise<void> {
@@ -102,10 +93,6 @@ export class AttemptCache extends Cache {
       if (message !== null || options.timeoutMs === 0) return message;
       return this.#attempt.wait((permit) => this.#inner.getMessage<T>(mailbox, { ...options, signal, permit }));
     });
-  }
-
-  importState(state: CacheState, options: { exclusive: boolean }): Promise<void> {
-    return this.#through("importing a state", () => this.#inner.importState(state, options));
   }
 
   withPrefix(prefix: string): Cache {

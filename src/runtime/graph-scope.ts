@@ -5,6 +5,7 @@ import type { Node } from "#contract/node/node";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
+import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 interface AgentView {
@@ -18,6 +19,7 @@ export class GraphScope {
   readonly nodes: GraphNodes;
   readonly work: GraphWork;
   readonly effects: GraphEffects;
+  readonly results: NodeResults;
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown } | undefined;
 
@@ -26,7 +28,8 @@ export class GraphScope {
     this.run = run;
     this.path = path;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
-    this.work = new GraphWork(run, path, this.nodes, parent?.work);
+    this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
+    this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
   }
 

@@ -21,6 +21,7 @@ import type {
   ModuleKeeper,
   ModuleRunner,
   NodesHost,
+  OpenValues,
   RunEventBody,
   RunningGenerator,
   RunningModule,
@@ -28,6 +29,7 @@ import type {
 import type { Cache } from "#contract/store/cache";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
+import type { NodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 /** A time limit, and how many modules work under it. */
@@ -36,8 +38,17 @@ interface Limit {
   working: number;
 }
 
+/** The instance of a graph that the work is of. */
+interface WorkPlace {
+  readonly run: RunHost;
+  readonly path: readonly string[];
+  readonly nodes: GraphNodes;
+  readonly results: NodeResults;
+}
+
 export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost {
   readonly run: RunHost;
+  readonly results: NodeResults;
   readonly generators = new Map<string, RunningGenerator>();
   /** What the composites around it say to each module. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
@@ -53,10 +64,11 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
   /** @param parent of a nested graph, with the node that it is nested in as the last of `path` */
-  constructor(run: RunHost, path: readonly string[], nodes: GraphNodes, parent?: GraphWork) {
+  constructor({ run, path, nodes, results }: WorkPlace, parent?: GraphWork) {
     this.run = run;
     this.#path = path;
     this.#nodes = nodes;
+    this.results = results;
     this.#parent = parent;
     const around = path.at(-1);
     if (parent === undefined || around === undefined) this.#parentSpan = run.span;
@@ -110,8 +122,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return { node, module: defineModule({ name, process }) };
   }
 
+  openValues(): OpenValues {
+    return this.run.openValues();
+  }
+
   evaluate(condition: string): Promise<boolean> {
-    return this.run.evaluate(condition);
+    return this.run.evaluate(condition, this.results);
   }
 
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[] {

@@ -9,14 +9,16 @@ import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
 import type { PastPlan } from "#contract/run/history";
 import type { RunState } from "#contract/run/state";
-import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
+import { isValuePart } from "#values/value-parts";
 import { giveSaved, takeSaved } from "./saved-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
 export interface PersistedAgent {
   context: Record<string, unknown> & { cachePrefix?: string; state: object };
   children: Record<"nodes" | "task", { snapshot: Record<string, unknown> }>;
+  /** Of a whole run that keeps its values itself: what is settled of them, by part. */
+  values?: Record<string, string>;
 }
 
 /** The nodes that the step which was running had been asked to add: they are in the graph once it has settled. */
@@ -40,8 +42,6 @@ interface AgentPart {
 
 const NODE = "node/";
 const PLAN = "plan/";
-const CACHE = "cache/";
-const MAILBOX = "mailbox/";
 
 const texts = new WeakMap<object, string>();
 
@@ -55,14 +55,9 @@ function textOf(state: object): string {
   return text;
 }
 
-/** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(
-  root: AnyActorRef,
-  cache: Cache,
-  { cut, told }: { cut: string | undefined; told: number },
-): Promise<Map<string, string>> {
-  const persisted = root.getPersistedSnapshot() as unknown as PersistedAgent;
-  const reading = cache.exportState();
+/** All of it is read in one moment. */
+export function takeSnapshot(root: AnyActorRef, { cut, told }: { cut: string | undefined; told: number }): Map<string, string> {
+  const { values, ...persisted } = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const { task, state, ...context } = persisted.context;
   const { graph, levels, history, ...progress } = state as RunState;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
@@ -96,20 +91,13 @@ export async function takeSnapshot(
     }
     parts.set(NODE + name, text);
   }
-  const { values, mailboxes } = await reading;
-  for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
-  for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
+  for (const [part, text] of Object.entries(values ?? {})) parts.set(part, text);
   return parts;
-}
-
-function entryText({ json, expiresAt }: CacheEntry): string {
-  return expiresAt === undefined ? `{"value":${json}}` : `{"value":${json},"expiresAt":${expiresAt}}`;
 }
 
 export interface RestoredState {
   agent: PersistedAgent;
   task: TaskJSON;
-  cache: CacheState;
   cut: string | undefined;
   told: number;
 }
@@ -130,8 +118,6 @@ const SHAPES = lazily(() => ({
   plan: z.looseObject({ id: z.int(), levels: z.array(z.array(z.string())) }),
   task: record,
   node: z.looseObject({ context: record }),
-  value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.optional(z.number()) }),
-  mailbox: z.array(z.unknown()),
 }));
 
 /** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
@@ -162,19 +148,10 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
-  const values = new Map<string, CacheEntry>();
-  const mailboxes = new Map<string, string[]>();
-  for (const name of parts.keys()) {
+  const values: Record<string, string> = {};
+  for (const [name, text] of parts) {
     if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), readNode(name));
-    else if (name.startsWith(CACHE)) {
-      const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES().value);
-      values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });
-    } else if (name.startsWith(MAILBOX)) {
-      mailboxes.set(
-        name.slice(MAILBOX.length),
-        part<unknown[]>(name, SHAPES().mailbox).map((message) => JSON.stringify(message)),
-      );
-    }
+    else if (isValuePart(name)) values[name] = text;
   }
   const order = (agent.context.state as { history: number[] }).history;
   const plans = [...new Set(order)].sort((a, b) => a - b).map((id): PastPlan => part(PLAN + id, SHAPES().plan));
@@ -186,7 +163,9 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   });
   taskChild.snapshot.context = { task };
   pool.snapshot.nodes = Object.fromEntries(nodes);
-  return { agent, task, cache: { values, mailboxes }, cut, told };
+  // There is the task at least, where the run keeps its values itself.
+  if (Object.keys(values).length > 0) agent.values = values;
+  return { agent, task, cut, told };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>

@@ -8,6 +8,7 @@ import { MemoryDriver } from "#cache/memory/driver";
 import { SharedStore } from "#cache/shared-store";
 import { StoredCache } from "#cache/stored-cache";
 import type { Clock } from "#contract/base/services";
+import type { OpenValues } from "#contract/run/host";
 import type { Cache } from "#contract/store/cache";
 import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
@@ -22,12 +23,6 @@ class ValuesView extends StoredCache<ValuesView> {
 }
 
 const BARE: Affixes = { prefix: "", suffix: "" };
-
-/** One attempt's way to the values; after `settle` it may begin anew. */
-export interface OpenValues {
-  readonly cache: Cache;
-  settle(): void;
-}
 
 export class RunValues {
   readonly #live: MemoryDriver;

@@ -35,8 +35,9 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("commit" as const), isLost: fc.boolean() }),
   fc.record({ do: fc.constant("crash" as const) }),
 );
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-const steps = fc.oneof(fc.array(step, { maxLength: 60, size: "max" }), fc.array(expiring, { maxLength: 20, size: "max" }));
+type StepOf<A> = A extends fc.Arbitrary<infer S> ? S : never;
+type Step = StepOf<typeof step> | StepOf<typeof expiring>;
+const steps: fc.Arbitrary<Step[]> = fc.oneof<fc.Arbitrary<Step[]>[]>(fc.array(step, { maxLength: 60, size: "max" }), fc.array(expiring, { maxLength: 20, size: "max" }));
 
 /** As the model has it, of parts. */
 function stateOf(parts: Iterable<readonly [string, string]>, at: number): State {

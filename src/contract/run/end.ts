@@ -18,7 +18,9 @@ export interface EndedRun {
   state: RunState;
   /** Why the whole run fails, whatever its nodes did. */
   failure?: Failure;
-  results: Record<string, NodeResult>;
+  nodes: Record<string, NodeResult>;
+  /** By node, what those gave that are COMPLETE. */
+  results: Record<string, unknown>;
   executions: Record<string, number>;
   usage: Record<string, Usage>;
 }
@@ -28,19 +30,19 @@ export function endStatusOf({ failure, state }: Pick<EndedRun, "failure" | "stat
 }
 
 export function endOfRun(run: EndedRun, failure: Failure | undefined = failureOfRun(run)): TaskEnd {
-  const { state, results } = run;
+  const { state, nodes } = run;
   const status = endStatusOf(run);
   const error = failure?.error;
-  const result = resultOf(state.graph, results);
+  const result = resultOf(state.graph, nodes);
   return { status, ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
-function failureOfRun({ failure, state, results }: EndedRun): Failure | undefined {
+function failureOfRun({ failure, state, nodes }: EndedRun): Failure | undefined {
   if (failure !== undefined || state.failed.length === 0) return failure;
   const failed = inOrder(state.graph, setOf(state.failed));
   const failures = failed.flatMap((name): Failure[] => {
-    const result = Object.hasOwn(results, name) ? results[name] : undefined;
+    const result = Object.hasOwn(nodes, name) ? nodes[name] : undefined;
     if (result?.status !== "error") return [];
     const { status: _status, results: _results, usage: _usage, ...failure } = result;
     return [failure];
@@ -51,11 +53,11 @@ function failureOfRun({ failure, state, results }: EndedRun): Failure | undefine
 }
 
 /** What the graph's last nodes gave, by name; of a graph with one such node, what it gave alone. */
-function resultOf(graph: Graph, results: Record<string, NodeResult>): unknown {
+function resultOf(graph: Graph, nodes: Record<string, NodeResult>): unknown {
   const index = indexOf(graph);
   const last = graph.nodes.filter(({ name }) => index.isLast(name));
   const given = last.flatMap(({ name }) => {
-    const found = Object.hasOwn(results, name) ? resultOfNode(results[name] as NodeResult) : undefined;
+    const found = Object.hasOwn(nodes, name) ? resultOfNode(nodes[name] as NodeResult) : undefined;
     return found === undefined ? [] : [[name, found.result ?? null] as const];
   });
   return last.length === 1 ? given[0]?.[1] : Object.fromEntries(given);
@@ -72,13 +74,14 @@ function decidesAlone({ decision, result }: ModuleResult): boolean {
 }
 
 export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
-  const { task, state, results, executions, usage } = run;
+  const { task, state, nodes, results, executions, usage } = run;
   const failure = failureOfRun(run);
   const end = endOfRun(run, failure);
   return {
     task: endTask(task, end),
     status: end.status,
     results,
+    nodes,
     failedChains: failedChains(state),
     errors: [...state.errors],
     executions,

@@ -20,7 +20,7 @@ interface Numbered {
 /** What happens in a run, before it is numbered. */
 export type RunEvent = Told<
   | { type: "run.started"; runId: string }
-  | { type: "run.restored"; runId: string; generation: number; keptForeignKeys: boolean }
+  | { type: "run.restored"; runId: string; generation: number }
   | { type: "step.started"; nodes: readonly string[]; iteration: number }
   | { type: "node.started"; node: string; visit: number }
   | { type: "node.completed"; node: string }
