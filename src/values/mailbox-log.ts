@@ -1,6 +1,5 @@
 /** The messages of one mailbox that are there, or will be again if who took them never settles. */
 import { Queue } from "#contract/base/queue";
-import type { Journal } from "./journal.ts";
 
 export interface Message {
   /** The whole name. */
@@ -9,7 +8,7 @@ export interface Message {
   readonly position: number;
   readonly text: string;
   /** Who has published it and not settled. */
-  publisher: Journal | undefined;
+  publisher: object | undefined;
   /** Taken for good. */
   isGone: boolean;
   /** Whether a commit holds it. */

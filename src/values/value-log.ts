@@ -1,6 +1,5 @@
 /** One key that attempts have changed and not settled: what it holds by the settled changes alone, in the order in which they were made. */
 import type { CacheEntry } from "#contract/store/cache";
-import type { Journal } from "./journal.ts";
 
 /** A write, with the sums that were settled after it. */
 interface Version {
@@ -31,9 +30,9 @@ export class ValueLog {
   holders = 0;
   #settled: Version;
   /** The last write of each attempt, oldest first; those before a settled one are gone. */
-  readonly #writes = new Map<Journal, Version>();
+  readonly #writes = new Map<object, Version>();
   /** What each attempt has added since its own last write. */
-  readonly #sums = new Map<Journal, Sum[]>();
+  readonly #sums = new Map<object, Sum[]>();
   /** Sums before and after it are not one. */
   #border = 0;
 
@@ -45,8 +44,8 @@ export class ValueLog {
     return this.#settled.entry;
   }
 
-  /** @param journal absent where it is settled at once, as in `add` */
-  write(journal: Journal | undefined, seq: number, entry: CacheEntry | undefined): void {
+  /** @param journal the attempt that does it; absent where it is settled at once, as in `add` */
+  write(journal: object | undefined, seq: number, entry: CacheEntry | undefined): void {
     const version = { seq, since: seq, entry };
     this.#border = seq;
     if (journal === undefined) {
@@ -60,7 +59,7 @@ export class ValueLog {
   }
 
   /** @param at milliseconds since 1970: what has expired by then is not added to */
-  add(journal: Journal | undefined, seq: number, by: number, at: number): void {
+  add(journal: object | undefined, seq: number, by: number, at: number): void {
     for (const version of this.#versions()) {
       if ((version.entry?.expiresAt ?? Number.POSITIVE_INFINITY) > at) continue;
       version.entry = undefined;
@@ -75,7 +74,7 @@ export class ValueLog {
   }
 
   /** What the attempt did stands from now on. */
-  settle(journal: Journal): void {
+  settle(journal: object): void {
     const write = this.#writes.get(journal);
     if (write !== undefined) {
       for (const [writer, { seq }] of this.#writes) {
