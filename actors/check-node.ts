@@ -19,7 +19,7 @@ async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined
   if (missing.length === 0) return;
   const when = kind === "input" ? "before it runs" : "after it ran";
   throw new AsimovError(
-    `Node "${node}" needs the cache ${missing.length === 1 ? "key" : "keys"} ${missing.map((key) => `"${key}"`).join(", ")} ${when} (${kind}s).`,
+    `Node "${node}" needs the ${missing.length === 1 ? "value" : "values"} ${missing.map((key) => `"${key}"`).join(", ")} ${when} (${kind}s).`,
     {
       code: `missing-${kind}`,
     },

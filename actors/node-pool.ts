@@ -13,6 +13,8 @@ import { elapsedMs, monotonicOf } from "#contract/base/services";
 import { SnapshotControl } from "#contract/base/vocabulary";
 import { type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
 import type { Attempt, GraphKeys } from "#contract/node/attempt";
+import type { NodeDefinition } from "#contract/node/definition";
+import type { MailboxMessage } from "#contract/node/report";
 import type { Failure, Fault, NodeReport } from "#contract/node/result";
 import type { EndedNode, HostOf, NodesHost } from "#contract/run/host";
 import { isOverIterations, iterationLimit } from "#contract/run/limit";
@@ -22,13 +24,14 @@ import { requireOrder } from "#contract/run/order-check";
 
 /** The part of a node machine's context that is read here. */
 export interface NodeState {
+  definition: NodeDefinition;
   visits: number;
   modules: Attempt;
   failure?: Failure;
 }
 
 type NodeRef = Actor<AnyActorLogic>;
-type Messages = readonly { mailbox: string; message: unknown }[];
+type Messages = readonly MailboxMessage[];
 
 type PoolEvent =
   | { type: "nodes.begin" }

@@ -2,10 +2,11 @@
 import type { Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { relay, relayToParent } from "#contract/base/relay";
+import type { OutputMailbox } from "#contract/node/output-mailbox";
 import type { HostOf } from "#contract/run/host";
 
 interface Message {
-  mailbox: string;
+  mailbox: OutputMailbox;
   message: unknown;
   id?: string;
   /** Who gave it, told when it has settled. */
@@ -22,7 +23,7 @@ type OutboxSnapshot = Snapshot<never> & { pending: readonly (Message & { number:
 
 export interface Outbox {
   /** Puts a message into its mailbox, then calls `settle`, whatever happened. Begins before it returns, so that order is kept. */
-  publish(mailbox: string, message: unknown, settle: (error?: string) => void): void;
+  publish(mailbox: OutputMailbox, message: unknown, settle: (error?: string) => void): void;
   /** Tells whoever gave the message its id. */
   acknowledge(id: string, error?: string): void;
 }

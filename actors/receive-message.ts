@@ -7,7 +7,7 @@ import type { Cache } from "#contract/store/cache";
  *
  * @example
  * setup({ actors: { receive: receiveMessage(cache) } }).createMachine({
- *   invoke: { src: "receive", input: { mailbox: "agent_output" }, onDone: { actions: ({ event }) => console.log(event.output) } },
+ *   invoke: { src: "receive", input: { mailbox: "ends" }, onDone: { actions: ({ event }) => console.log(event.output) } },
  * });
  */
 export function receiveMessage(cache: Cache): PromiseActorLogic<unknown, { mailbox: string; timeoutMs?: number }> {

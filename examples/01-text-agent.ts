@@ -5,21 +5,21 @@ const countWords = (sentences: string[]): number => sentences.join(" ").split(/\
 
 const plan = defineModule({
   name: "split into sentences",
-  process: async ({ cache, task }) => {
+  process: async ({ values, task }) => {
     const { text } = task.params as { text: string };
-    await cache.set("sentences", text.split(/(?<=[.!?])\s+/));
+    await values.set("sentences", text.split(/(?<=[.!?])\s+/));
     return { status: "success" };
   },
 });
 
 const draft = defineModule({
   name: "drop the longest sentence",
-  process: async ({ cache, node }) => {
-    const sentences = await cache.get<string[]>("sentences");
+  process: async ({ values, node }) => {
+    const sentences = await values.get<string[]>("sentences");
     const longest = sentences.reduce((a, b) => (b.length > a.length ? b : a));
     const kept = sentences.filter((sentence) => sentence !== longest);
-    // What the condition below reads is in the cache, under the name that it uses.
-    await cache.setMany({ sentences: kept, words: countWords(kept) });
+    // What the condition below reads is in the values, under the name that it uses.
+    await values.setMany({ sentences: kept, words: countWords(kept) });
     console.log(`draft ${node.visit}: ${countWords(kept)} words`);
     return { status: "success", result: kept.join(" ") };
   },
@@ -46,4 +46,4 @@ const text =
 const outcome = await agent.runTask(new Task({ type: "shorten", objective: "Shorten the text", params: { text, limit: 20 } }));
 
 console.log(`${outcome.status} after ${outcome.executions.draft} drafts:`);
-console.log(outcome.results.draft?.results[0]?.result);
+console.log(outcome.nodes.draft?.results[0]?.result);

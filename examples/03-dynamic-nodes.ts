@@ -6,9 +6,9 @@ const files = { "main.c": "int main() { return add(1, 2); }", "add.c": "int add(
 function measure(file: string): Node {
   const module = defineModule({
     name: "measure",
-    process: async ({ task, cache }) => {
+    process: async ({ task, values }) => {
       const text = (task.params as typeof files)[file as keyof typeof files];
-      await cache.update<Record<string, number>>("sizes", (sizes = {}) => ({ ...sizes, [file]: text.length }));
+      await values.update<Record<string, number>>("sizes", (sizes = {}) => ({ ...sizes, [file]: text.length }));
       return { status: "success", result: text.length };
     },
   });
@@ -25,8 +25,8 @@ const plan = defineModule({
 
 const sum = defineModule({
   name: "sum",
-  process: async ({ cache }) => {
-    const sizes = Object.values(await cache.get<Record<string, number>>("sizes"));
+  process: async ({ values }) => {
+    const sizes = Object.values(await values.get<Record<string, number>>("sizes"));
     return { status: "success", result: sizes.reduce((a, b) => a + b) };
   },
 });

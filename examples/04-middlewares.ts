@@ -37,6 +37,6 @@ const agent = new Agent({
 });
 
 const outcome = await agent.runTask(new Task({ type: "letter", objective: "Write a letter" }));
-const [letter] = outcome.results.letter?.results ?? [];
+const [letter] = outcome.nodes.letter?.results ?? [];
 console.log(letter?.result);
 console.log("letter number", letter?.metadata?.letter);

@@ -22,11 +22,11 @@ const write = defineModule({
 });
 const waitForReview = defineModule({
   name: "wait for review",
-  process: async ({ cache, signal }) => {
-    const review = await cache.getMessage<{ approved: boolean; remark: string }>("reviews", { timeoutMs: 10_000, signal });
+  process: async ({ values, signal }) => {
+    const review = await values.getMessage<{ approved: boolean; remark: string }>("reviews", { timeoutMs: 10_000, signal });
     if (review === null) throw new Error("no review came within 10 s");
     console.log("writer got:", review.remark);
-    await cache.set("approved", review.approved);
+    await values.set("approved", review.approved);
     return { status: "success", result: review };
   },
 });
@@ -44,8 +44,8 @@ const writer = new Agent({
 
 const review = defineModule({
   name: "review",
-  process: async ({ cache, signal }) => {
-    const desk = cache.withPrefix(`${office}-writer`);
+  process: async ({ values, signal }) => {
+    const desk = values.withPrefix(`${office}-writer`);
     for (;;) {
       const draft = await desk.getMessage<{ result: string }>("drafts", { timeoutMs: 10_000, signal });
       if (draft === null) throw new Error("no draft came within 10 s");

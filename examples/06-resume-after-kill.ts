@@ -11,20 +11,20 @@ const say = (line: string) => console.log(`${isFirst ? "first" : "second"} proce
 
 const collect = defineModule({
   name: "collect",
-  process: async ({ cache }) => {
+  process: async ({ values }) => {
     say("collects, which is slow and costs money");
-    await cache.set("findings", ["Ganymede", "Callisto"]);
+    await values.set("findings", ["Ganymede", "Callisto"]);
     return { status: "success" };
   },
 });
 
 const write = defineModule({
   name: "write",
-  process: async ({ cache, idempotencyKey }) => {
+  process: async ({ values, idempotencyKey }) => {
     // The key is the same in both processes: hand it to services that must not do a thing twice.
     say(`writes, with the key ${idempotencyKey.replace(/^[^/]+/, "RUN")}`);
     if (isFirst) process.kill(process.pid, "SIGKILL");
-    return { status: "success", result: `Found ${(await cache.get<string[]>("findings")).join(" and ")}.` };
+    return { status: "success", result: `Found ${(await values.get<string[]>("findings")).join(" and ")}.` };
   },
 });
 
@@ -44,6 +44,6 @@ if (isFirst) {
   say(`the first one ended by ${signal}`);
   const [taskId] = readdirSync(directory);
   const outcome = await agent.runFromSnapshot(join(directory, taskId as string));
-  say(`${outcome.status}: ${outcome.results.write?.results[0]?.result}`);
+  say(`${outcome.status}: ${outcome.nodes.write?.results[0]?.result}`);
   rmSync(directory, { recursive: true });
 }

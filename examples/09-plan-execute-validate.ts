@@ -21,10 +21,10 @@ const Verdict = z.object({ good: z.boolean(), advice: z.string() });
 
 const plan = defineModule({
   name: "plan",
-  process: async ({ task, cache, signal }) => {
+  process: async ({ task, values, signal }) => {
     const { output } = await client.generate(say(`Plan in two short steps: ${task.objective}`), { output: Plan, signal });
     const { steps } = Plan.parse(output);
-    await cache.set("steps", steps);
+    await values.set("steps", steps);
     console.log(`plan: ${steps.join("; ")}`);
     return { status: "success", result: steps };
   },
@@ -32,11 +32,11 @@ const plan = defineModule({
 
 const execute = defineModule({
   name: "execute",
-  process: async ({ cache, signal }) => {
-    const steps = (await cache.get<string[]>("steps")).join("; ");
-    const question = `Follow these steps in one sentence: ${steps}. Advice: ${await cache.get("advice", "none")}`;
+  process: async ({ values, signal }) => {
+    const steps = (await values.get<string[]>("steps")).join("; ");
+    const question = `Follow these steps in one sentence: ${steps}. Advice: ${await values.get("advice", "none")}`;
     const { text } = await client.generate(say(question), { signal });
-    await cache.set("draft", text);
+    await values.set("draft", text);
     console.log(`draft: ${text}`);
     return { status: "success", result: text };
   },
@@ -44,12 +44,12 @@ const execute = defineModule({
 
 const validate = defineModule({
   name: "validate",
-  process: async ({ cache, signal }) => {
-    const question = `Is this complete? ${await cache.get<string>("draft")}`;
+  process: async ({ values, signal }) => {
+    const question = `Is this complete? ${await values.get<string>("draft")}`;
     const { output } = await client.generate(say(question), { output: Verdict, signal });
     const { good, advice } = Verdict.parse(output);
-    await cache.set("good", good);
-    await cache.set("advice", advice);
+    await values.set("good", good);
+    await values.set("advice", advice);
     console.log(good ? "validator: good" : `validator: ${advice}`);
     return { status: "success", result: good };
   },

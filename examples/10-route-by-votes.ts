@@ -44,7 +44,7 @@ const agent = new Agent({
   ],
 });
 await agent.cache.set("hour", 14);
-const { results } = await agent.runTask(new Task({ type: "letter", objective: "My lamp never came!" }));
+const { nodes: results } = await agent.runTask(new Task({ type: "letter", objective: "My lamp never came!" }));
 const vote = results.route?.results[0] as ModuleResult & { tally: Tally };
 console.log(`votes: ${JSON.stringify(vote.tally.votes)}`);
 console.log(`goes to: ${vote.decision}`);

@@ -13,6 +13,7 @@ import { endTask, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, type Usage } from "#contract/chat/usage";
 import type { GraphKeys } from "#contract/node/attempt";
+import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import { type ErrorReport, type Failure, type Fault, faultOf, type NodeReport, withoutFinality } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { type EndedGraph, endMessage, endOfRun, endStatusOf, NOTHING_ENDED, outcomeOfRun } from "#contract/run/end";
@@ -29,7 +30,7 @@ export interface AgentMachineInput {
   path: string[];
   outputMailbox: string | null;
   errorMailbox: string | null;
-  /** Overrides the prefix of the agent's cache. */
+  /** The key space of the agent's cache that holds the run's values; absent where they are its own. */
   cachePrefix?: string;
 }
 
@@ -50,7 +51,7 @@ export interface AgentMachineContext extends AgentMachineInput {
 
 export interface PublishEvent {
   type: "message.publish";
-  mailbox: string;
+  mailbox: OutputMailbox;
   /** JSON. */
   message: unknown;
   /** Given by whoever waits for the message to be there. */
@@ -69,7 +70,7 @@ export type AgentMachineEvent =
   | { type: "node.failed"; report: NodeReport }
   | PublishEvent
   | { type: "message.published"; node?: string }
-  | { type: "message.failed"; mailbox: string; error: string; node?: string }
+  | { type: "message.failed"; mailbox: OutputMailbox; error: string; node?: string }
   /** `spent` is the run's whole spending by now. */
   | { type: "usage.recorded"; node: string; usage: Usage; spent: Spending }
   | { type: "snapshot.failed"; fault: Fault }
@@ -94,9 +95,9 @@ const cancellation = ({ reason = "The run was cancelled.", code = "cancelled" }:
   code,
 });
 
-const unpublished = ({ mailbox, error }: { mailbox: string; error: string }): Fault => ({
+const unpublished = ({ mailbox, error }: { mailbox: OutputMailbox; error: string }): Fault => ({
   status: "error",
-  error: `Mailbox "${mailbox}": ${error}`,
+  error: `Not published to ${shownMailbox(mailbox)}: ${error}`,
   code: "publish-failed",
 });
 
@@ -126,7 +127,7 @@ function tellFaults(
   });
   for (const report of reports) {
     enqueue.emit({ type: "error.reported", report, graph: path });
-    if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: errorMailbox, message: report });
+    if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: { shared: errorMailbox }, message: report });
   }
   return { errors: withErrors(context, reports), unpublished: unpublished + (errorMailbox === null ? 0 : reports.length) };
 }
@@ -161,7 +162,8 @@ export const agentMachine = setup({
   guards: {
     isFailed: ({ context }) => context.failure !== undefined,
     /** A report that it cannot take would be another message for it, without end. */
-    isErrorMailbox: ({ context }, { mailbox }: { mailbox: string }) => mailbox === context.errorMailbox,
+    isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) =>
+      typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
     isPublished: ({ context }) => context.unpublished === 0,
     isComplete: ({ context }) => endStatusOf(context) === TaskStatus.COMPLETE,
     isPartial: ({ context }) => endStatusOf(context) === TaskStatus.PARTIAL,

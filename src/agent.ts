@@ -28,7 +28,7 @@ import { safeInspector } from "./inspect/safe-inspector.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
-import { type AgentLogic, runLogic, takeTask } from "./runtime/run-logic.ts";
+import { type AgentLogic, firstValues, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
@@ -40,8 +40,10 @@ export interface AgentOptions {
   name?: string;
   /** Of its graph and modules, as you count them. Default `"1"`. */
   version?: string;
-  /** Default a `MemoryCache` with the agent's clock. */
+  /** What its runs share, and share with other agents and processes. Default a `MemoryCache` with the agent's clock. */
   cache?: Cache;
+  /** Where runs keep their values: each run its own, or all of them together in the cache. Default `"run"`. */
+  valuesIn?: "run" | "cache";
   nodes?: Node[];
   /** Nodes that runs may add themselves: a run that had added one is restored with the definition given here. */
   dynamicNodes?: Node[];
@@ -52,9 +54,9 @@ export interface AgentOptions {
    * so that a graph without jumps never meets it.
    */
   maxTotalIterations?: number;
-  /** Where a run's end is published; `null` publishes none. Default `"agent_output"`. */
+  /** The mailbox of the agent's cache where a run's end is published; `null` publishes none. Default `null`. */
   outputMailbox?: string | null;
-  /** Where errors are published as they happen; `null` publishes none. Default `"agent_error"`. */
+  /** The mailbox of the agent's cache where errors are published as they happen; `null` publishes none. Default `null`. */
   errorMailbox?: string | null;
   /** Whether nodes that ask for snapshots get them. Default true. */
   autoSnapshot?: boolean;
@@ -90,13 +92,22 @@ export interface AgentOptions {
 export interface RunOptions {
   /** Cancels the run. */
   signal?: AbortSignal;
-  /** Gives the run a cache of its own: the agent's, under this prefix. */
+  /**
+   * Keeps the run's values in the agent's cache, in a key space of this name under the cache's own prefix. Runs that name the same one share it,
+   * and nothing of it is removed.
+   */
   cachePrefix?: string;
+  /** Set before the first node starts; of a run that is restored, beside what it had. The key `task` is the run's task. */
+  values?: Record<string, unknown>;
 }
 
-export interface RestoreOptions extends RunOptions {
-  /** Removes keys and mailboxes that the snapshot does not hold, also where strangers' data may lie. Default false. */
-  clear?: boolean;
+/** @throws AsimovError `invalid-options` */
+function requireSameSpace(stored: string | undefined, asked: string | undefined): void {
+  if (asked === undefined || asked === stored) return;
+  const place = stored === undefined ? "where its agent keeps them, in no key space of its own" : `in the key space "${stored}"`;
+  throw new AsimovError(`cachePrefix: a run that is restored keeps its values ${place}; got "${asked}". Leave it out.`, {
+    code: "invalid-options",
+  });
 }
 
 const mailbox = z.nullable(nonEmpty);
@@ -110,6 +121,7 @@ const agentSchema = lazily(() =>
   z.strictObject({
     name: z.optional(nonEmpty),
     version: z.optional(nonEmpty),
+    valuesIn: z.optional(z.enum(["run", "cache"])),
     cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
     nodes: z.optional(z.array(z.unknown())),
     dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
@@ -136,7 +148,7 @@ const runSchema = lazily(() =>
   z.strictObject({
     signal: z.optional(signalSchema),
     cachePrefix: z.optional(nonEmpty),
-    clear: z.optional(z.boolean()),
+    values: z.optional(z.unknown()),
   }),
 );
 
@@ -182,6 +194,7 @@ export class Agent {
       name: parsed.name ?? "agent",
       version: parsed.version ?? "1",
       cache: this.cache,
+      valuesIn: parsed.valuesIn ?? "run",
       turns: threadTurns,
       compile: parsed.compile !== false && compilesByDefault(),
       permits: new Permits(() => this.#maxConcurrentTasks),
@@ -191,8 +204,8 @@ export class Agent {
       abortGraceMs: parsed.abortGraceMs ?? 1_000,
       ...(parsed.maxTotalIterations === undefined ? {} : { maxTotalIterations: parsed.maxTotalIterations }),
       autoSnapshot: parsed.autoSnapshot ?? true,
-      outputMailbox: parsed.outputMailbox === undefined ? "agent_output" : parsed.outputMailbox,
-      errorMailbox: parsed.errorMailbox === undefined ? "agent_error" : parsed.errorMailbox,
+      outputMailbox: parsed.outputMailbox ?? null,
+      errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: parsed.dynamicNodes ?? [],
       snapshotStore: () => {
@@ -252,7 +265,7 @@ export class Agent {
 
   /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
   start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
-    const { signal, cachePrefix } = parseOptions(runSchema(), options, "start");
+    const given = parseOptions(runSchema(), options, "start") as RunOptions;
     if (!(task instanceof Task)) {
       throw new AsimovError(
         `start: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`,
@@ -263,45 +276,43 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
-    const input = { task, ...(signal === undefined ? {} : { signal }), ...(cachePrefix === undefined ? {} : { cachePrefix }) };
-    const { run, scope, begin } = this.#launch({ input });
+    const { run, scope, begin } = this.#launch({ input: { task, ...given } });
     takeTask(scope.run);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(begin);
     return run;
   }
 
-  /** Goes on with a stored run. Rejects with a SnapshotError, and leaves the cache as it was, when the snapshot does not fit. */
-  async runFromSnapshot(snapshot: string | SnapshotRef, options?: RestoreOptions): Promise<TaskOutcome> {
+  /** Goes on with a stored run, and touches nothing of another. Rejects with a SnapshotError when the snapshot does not fit. */
+  async runFromSnapshot(snapshot: string | SnapshotRef, options?: RunOptions): Promise<TaskOutcome> {
     return (await this.startFromSnapshot(snapshot, options)).outcome;
   }
 
   /**
    * @param snapshot its reference, its directory, or the directory of its task for the newest one
-   * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`
+   * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`,
+   * `snapshot-other-values`
    */
-  async startFromSnapshot(snapshot: string | SnapshotRef, options: RestoreOptions = {}): Promise<AgentRun> {
-    const { signal, cachePrefix, clear } = parseOptions(runSchema(), options, "startFromSnapshot");
+  async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
+    const { signal, cachePrefix, values } = parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions;
     const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
     const limits = new EffectLimits(clock, { limitMs, graceMs });
     const unfollow = limits.follow(signal);
     try {
       const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-      const { agent, cache: state } = readSnapshot(stored);
-      if (cachePrefix !== undefined) agent.context.cachePrefix = cachePrefix;
-      // Restoring the actor checks the graph; the cache is touched only when it fits.
+      const { agent } = readSnapshot(stored);
+      requireSameSpace(agent.context.cachePrefix, cachePrefix);
+      const first = firstValues(values);
       const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
-      const { cache } = scope.run;
-      const keptForeignKeys = cache.shared && clear !== true;
       try {
-        await limits.run("restoring the cache", () => cache.importState(state, { exclusive: !keptForeignKeys }));
+        if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
       } catch (error) {
         scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
         throw error;
       }
       // In a task of its own: the caller's subscription comes some microtasks later.
       setTimeout(() => {
-        scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation, keptForeignKeys });
+        scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation });
         scope.run.listen(signal);
         begin();
       }, 0);
@@ -325,7 +336,7 @@ export class Agent {
 
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
-    return this.#latest === undefined ? {} : (ownScope(this.#latest.actor)?.effects.readNodes().results ?? {});
+    return this.#latest === undefined ? {} : (ownScope(this.#latest.actor)?.effects.readNodes().nodes ?? {});
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {

@@ -1,5 +1,5 @@
 /** The public names of `asimov-agents`, and nothing else. */
-export { Agent, type AgentOptions, type RestoreOptions, type RunOptions } from "./agent.ts";
+export { Agent, type AgentOptions, type RunOptions } from "./agent.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory/cache.ts";
 export { fencedToolParser } from "./chain/tool-parser.ts";
 export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";
@@ -68,6 +68,7 @@ export {
 } from "./contract/node/module.ts";
 export type { Backoff, NodeConfig, NodeInit } from "./contract/node/node.ts";
 export { Node } from "./contract/node/node.ts";
+export type { OutputMailbox } from "./contract/node/output-mailbox.ts";
 export type { ErrorReport, NodeResult } from "./contract/node/result.ts";
 export type { Budget } from "./contract/run/budget.ts";
 export type { AgentEvent } from "./contract/run/events.ts";
@@ -75,9 +76,7 @@ export type { TaskOutcome } from "./contract/run/outcome.ts";
 export type { NodeView, RunStatus, RunView, ViewNode, Waiting } from "./contract/run/run-view.ts";
 export {
   Cache,
-  type CacheEntry,
   type CacheReadOptions,
-  type CacheState,
   type CacheWriteOptions,
   type ReceiveOptions,
   type ReceivePermit,

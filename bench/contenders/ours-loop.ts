@@ -7,7 +7,7 @@ export function loopTrial(iterations: number): Trial {
   const cache = new MemoryCache();
   const count = defineModule({
     name: "count",
-    process: async (context) => ({ status: "success", result: await context.cache.increment("count") }),
+    process: async (context) => ({ status: "success", result: await context.values.increment("count") }),
   });
   const again = new FlowControlModule({
     name: "again",

@@ -53,9 +53,9 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
   const counters = indexes.map((index) =>
     node(
       `count ${index + 1}`,
-      work("count terms", async ({ cache }) => {
-        const sections = await cache.get<Section[]>("sections");
-        await cache.set(`terms ${index + 1}`, countTerms((sections[index] as Section).text));
+      work("count terms", async ({ values }) => {
+        const sections = await values.get<Section[]>("sections");
+        await values.set(`terms ${index + 1}`, countTerms((sections[index] as Section).text));
         return { result: sections[index]?.words };
       }),
     ),
@@ -64,14 +64,14 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
   const summarisers = indexes.map((index) =>
     node(
       `summarise ${index + 1}`,
-      work("choose sentences", async ({ cache }) => {
-        const sections = await cache.get<Section[]>("sections");
+      work("choose sentences", async ({ values }) => {
+        const sections = await values.get<Section[]>("sections");
         const { text: body, words } = sections[index] as Section;
         const total = sections.reduce((sum, section) => sum + section.words, 0);
-        const share = ((await cache.get<number>("budget")) * words) / total;
+        const share = ((await values.get<number>("budget")) * words) / total;
         // The opening says what the text is: it keeps a sentence however little is left.
-        const excerpt = excerptOf(body, await cache.get<Weighted>(`weights ${index + 1}`), share, index === 0);
-        await cache.set(`excerpt ${index + 1}`, excerpt);
+        const excerpt = excerptOf(body, await values.get<Weighted>(`weights ${index + 1}`), share, index === 0);
+        await values.set(`excerpt ${index + 1}`, excerpt);
         return { result: excerpt.words };
       }),
     ),
@@ -79,24 +79,24 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
 
   const plan = work("split into sections", async (context) => {
     const sections = sectionsOf(paramsOf(context).text);
-    await context.cache.set("sections", sections);
+    await context.values.set("sections", sections);
     return { result: sections.length, newNodes: counters };
   });
 
-  const weigh = work("weigh terms", async ({ cache }) => {
-    const counts = await cache.getMany(keys("terms"));
+  const weigh = work("weigh terms", async ({ values }) => {
+    const counts = await values.getMany(keys("terms"));
     const weights = weighTerms(keys("terms").map((key) => counts[key] as Weighted));
-    await cache.setMany(Object.fromEntries(weights.map((terms, index) => [`weights ${index + 1}`, terms])));
+    await values.setMany(Object.fromEntries(weights.map((terms, index) => [`weights ${index + 1}`, terms])));
     return {};
   });
 
   /** Generous at first; then by as much less as the summary was too long. */
   const budget = work("set the budget", async (context) => {
     const { limit } = paramsOf(context);
-    const before = await context.cache.get<number | null>("budget", null);
-    const words = await context.cache.get("summary_words", limit);
+    const before = await context.values.get<number | null>("budget", null);
+    const words = await context.values.get("summary_words", limit);
     const next = before === null ? limit * 1.5 : before * Math.min(0.95, limit / words);
-    await context.cache.set("budget", next);
+    await context.values.set("budget", next);
     return { result: next, newNodes: summarisers };
   });
 

@@ -1,9 +1,7 @@
 /** What the cache methods accept, checked by hand because it is checked at every call. */
 
 import { AsimovError } from "#contract/base/errors";
-import type { CacheState, ReceiveOptions } from "#contract/store/cache";
-import { parseStored } from "./failures.ts";
-import { requireKey } from "./keys.ts";
+import type { ReceiveOptions } from "#contract/store/cache";
 
 const shown = (value: unknown): string => (typeof value === "number" ? String(value) : value === null ? "null" : typeof value);
 
@@ -42,16 +40,4 @@ export function requireReceiveOptions(options: ReceiveOptions): void {
 export function requireSummand(by: unknown): asserts by is number {
   if (typeof by === "number" && Number.isFinite(by)) return;
   throw new AsimovError(`\`increment\` adds a finite number; got ${shown(by)}.`, { code: "not-a-number" });
-}
-
-/** Checks all of a state, so that nothing was changed when something is refused. @throws AsimovError `cache-value-not-json` */
-export function requireState(state: CacheState): void {
-  for (const [key, { json }] of state.values) {
-    requireKey(key, "key");
-    parseStored(json, () => key);
-  }
-  for (const [mailbox, texts] of state.mailboxes) {
-    requireKey(mailbox, "mailbox");
-    for (const text of texts) parseStored(text, () => mailbox);
-  }
 }

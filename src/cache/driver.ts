@@ -1,15 +1,12 @@
 /** The port that a driver fills: texts and lists of texts by bare names, from which every operation of a cache is derived once. */
-import type { CacheState, ReceiveOptions } from "#contract/store/cache";
+import type { ReceiveOptions } from "#contract/store/cache";
 import type { Affixes } from "./keys.ts";
 
 /** At once where the store is in this process, else later. */
 export type Answer<T> = T | Promise<T>;
 
-/** A value is set, with one kind of expiry or none; a value is removed; a mailbox is made to hold these texts alone. */
-export type Change =
-  | { key: string; json: string; ttlMs?: number | undefined; expiresAt?: number | undefined }
-  | { removed: string }
-  | { mailbox: string; texts: readonly string[] };
+/** A value is set, or removed. */
+export type Change = { key: string; json: string; ttlMs?: number | undefined } | { removed: string };
 
 /** What becomes of a text, or of none. */
 export interface Edit {
@@ -27,8 +24,6 @@ export interface Space {
   read(keys: readonly string[]): Answer<readonly (string | undefined)[]>;
   /** The messages of a mailbox, oldest first. */
   peek(mailbox: string): Answer<readonly string[]>;
-  /** Everything, as it is at one moment. */
-  cut(): Answer<CacheState>;
   /** All changes or none. @returns how many of the removed values were there */
   write(changes: readonly Change[]): Answer<number>;
   /** Replaces a text in one step, and keeps its expiry. @returns the new text */

@@ -75,6 +75,11 @@ export function readName(stored: string): StoredName | undefined {
   return { prefix, suffix, kind, name };
 }
 
+/** A key space within another: no prefix of another kind, and no name of another space, gives the same. */
+export function prefixWithin(prefix: string, name: string): string {
+  return prefix === "" ? encoded(name) : `${prefix}:${encoded(name)}`;
+}
+
 function nameIn(affixes: Affixes, stored: string, kind: StoredName["kind"]): string | undefined {
   const found = readName(stored);
   return found?.kind === kind && found.prefix === affixes.prefix && found.suffix === affixes.suffix ? found.name : undefined;

@@ -1,8 +1,8 @@
-/** A cache over a driver: names, JSON, checks, atomic changes, mailboxes and states, written once for every store. */
+/** A cache over a driver: names, JSON, checks, atomic changes and mailboxes, written once for every store. */
 import { CacheKeyError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
-import { Cache, type CacheReadOptions, type CacheState, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
-import { refuseUnknown, requireReceiveOptions, requireState, requireSummand, requireTtl } from "./arguments.ts";
+import { Cache, type CacheReadOptions, type CacheWriteOptions, type ReceiveOptions } from "#contract/store/cache";
+import { refuseUnknown, requireReceiveOptions, requireSummand, requireTtl } from "./arguments.ts";
 import { type Answer, type Change, onAnswer, type Space } from "./driver.ts";
 import { notANumber, parseStored } from "./failures.ts";
 import { type Affixes, mailboxKey, readName, requireAffix, requireKey, valueKey } from "./keys.ts";
@@ -147,23 +147,6 @@ export abstract class StoredCache<View extends Cache> extends Cache {
     return this.#store.hold(onAnswer(this.#space.names("mailbox"), (mailboxes) => new Set(mailboxes)));
   }
 
-  async exportState(): Promise<CacheState> {
-    this.#store.assertOpen();
-    return this.#store.hold(this.#space.cut());
-  }
-
-  async importState(state: CacheState, options: { exclusive: boolean }): Promise<void> {
-    this.#store.assertOpen();
-    refuseUnknown(options, "importState", ["exclusive"]);
-    requireState(state);
-    const changes: Change[] = [
-      ...Array.from(state.values, ([key, entry]) => ({ key, ...entry })),
-      ...Array.from(state.mailboxes, ([mailbox, texts]) => ({ mailbox, texts })),
-    ];
-    const write = (before: readonly Change[]): Answer<number> => this.#space.write([...before, ...changes]);
-    return this.#store.hold(onAnswer(options.exclusive ? onAnswer(this.#surplusOf(state), write) : write([]), nothing));
-  }
-
   async close(): Promise<void> {
     await this.#store.close();
   }
@@ -177,16 +160,6 @@ export abstract class StoredCache<View extends Cache> extends Cache {
     const found = readName(key);
     const { driver } = this.#store;
     return found?.kind === "value" ? [driver.space(found), found.name] : [driver.space(undefined), key];
-  }
-
-  /** The removal of what a state does not hold. */
-  #surplusOf(state: CacheState): Answer<Change[]> {
-    return onAnswer(this.#space.names("value"), (keys) =>
-      onAnswer(this.#space.names("mailbox"), (mailboxes): Change[] => [
-        ...keys.filter((key) => !state.values.has(key)).map((removed) => ({ removed })),
-        ...mailboxes.filter((mailbox) => !state.mailboxes.has(mailbox)).map((mailbox) => ({ mailbox, texts: [] })),
-      ]),
-    );
   }
 
   #readAll(keys: readonly string[]): Answer<Record<string, unknown>> {

@@ -47,7 +47,7 @@ export function checkNames(source: string): void {
     : "is Lua's library, and is there for its functions";
   throw new ConditionError(
     `The condition ${shown(source)} takes \`${name}\` for a value at ${position(source, start)}; in a condition \`${name}\` ${use}. ` +
-      "Keep the value under another key, and use that name.",
+      `A value of that name is \`values.${name}\`.`,
     { code: "condition-name", condition: source },
   );
 }

@@ -3,7 +3,7 @@ import { type LuaToken, luaTokens } from "./lua-tokens.ts";
 
 const TABLES: ReadonlySet<string> = new Set(["math", "string", "table", "utf8"]);
 const FUNCTIONS: ReadonlySet<string> = new Set(["ipairs", "next", "pairs", "select", "tonumber", "tostring", "type"]);
-/** What a condition finds besides the names of its scope; these are never read from the cache. */
+/** What a condition finds besides the names of its scope; these are never read from the run's values. */
 export const CONDITION_LIBRARIES: ReadonlySet<string> = new Set([...TABLES, ...FUNCTIONS]);
 
 /** An open bracket, or an open block with the names that are local to it. */
@@ -32,10 +32,16 @@ function endsExpression(token: LuaToken | undefined): boolean {
   return true;
 }
 
-/** Every use of a name that is read from, or written to, the environment, with the token after it: the libraries are included. */
-function environmentUses(source: string): { name: LuaToken; after: LuaToken | undefined }[] {
+interface NameUse {
+  readonly name: LuaToken;
+  /** The tokens after it, as many as there are of three. */
+  readonly following: readonly LuaToken[];
+}
+
+/** Every use of a name that is read from, or written to, the environment: the libraries are included. */
+export function environmentUses(source: string): NameUse[] {
   const tokens = luaTokens(source);
-  const uses: { name: LuaToken; after: LuaToken | undefined }[] = [];
+  const uses: NameUse[] = [];
   const frames: Frame[] = [frame("")];
   const depths = new Map<string, number>();
   let at = 0;
@@ -91,7 +97,8 @@ function environmentUses(source: string): { name: LuaToken; after: LuaToken | un
       const isField = before?.kind === "symbol" && (before.text === "." || before.text === ":");
       const isLabel = before?.text === "goto" || (before?.text === "::" && text() === "::");
       const isKey = top().closing === "}" && text() === "=" && (before?.text === "{" || before?.text === "," || before?.text === ";");
-      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0) uses.push({ name: token, after: tokens[at] });
+      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0)
+        uses.push({ name: token, following: tokens.slice(at, at + 3) });
       continue;
     }
     if (token.kind !== "keyword" && token.kind !== "symbol") continue;
@@ -104,7 +111,7 @@ function environmentUses(source: string): { name: LuaToken; after: LuaToken | un
       case "function": {
         let implicit: string[] = [];
         if (isName()) {
-          if ((depths.get(text() as string) ?? 0) === 0) uses.push({ name: tokens[at] as LuaToken, after: undefined });
+          if ((depths.get(text() as string) ?? 0) === 0) uses.push({ name: tokens[at] as LuaToken, following: [] });
           at += 1;
           while ((text() === "." || text() === ":") && tokens[at + 1]?.kind === "name") {
             if (text() === ":") implicit = ["self"];
@@ -169,9 +176,10 @@ export function environmentNames(source: string): string[] {
  * that name, which is never read.
  */
 export function libraryAsValue(source: string): { name: string; isFunction: boolean; start: number } | undefined {
-  for (const { name, after } of environmentUses(source)) {
+  for (const { name, following } of environmentUses(source)) {
     if (!CONDITION_LIBRARIES.has(name.text)) continue;
     const isFunction = FUNCTIONS.has(name.text);
+    const [after] = following;
     const isMeant = isFunction
       ? after?.kind === "string" || after?.text === "(" || after?.text === "{"
       : after?.text === "." || after?.text === "[";

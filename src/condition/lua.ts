@@ -6,6 +6,7 @@ import { checkNames, checkSource, functionText, plainMessage, shown, syntaxError
 import { CONDITION_LIBRARIES, environmentNames } from "./lua-names.ts";
 import { ScopeRefusal } from "./push-value.ts";
 import { type Outcome, Sandbox } from "./sandbox.ts";
+import { tableFields } from "./table-fields.ts";
 
 const MAX_KEPT = 1000;
 
@@ -91,20 +92,27 @@ function truthOf(outcome: Outcome, source: string): boolean {
     );
   }
   const isAboutName = /a nil value \(global|with nil|nil with|two nil values/.test(outcome.message);
-  const hint = isAboutName ? " A name that the cache does not hold, or holds as null, is nil." : "";
+  const hint = isAboutName ? " A name that the run's values do not hold, or hold as null, is nil." : "";
   throw new ConditionError(`The condition ${shown(source)} failed: ${plainMessage(outcome.message, source)}.${hint}`, {
     code: "condition-runtime",
     condition: source,
   });
 }
 
+function fieldsIn(source: string, names: readonly string[], table: "values" | "results"): CompiledCondition["fields"] {
+  const fields = names.includes(table) ? tableFields(source, table) : [];
+  return fields === undefined ? {} : { [table]: fields };
+}
+
 function conditionOf(source: string): CompiledCondition {
   const environment = environmentNames(source);
   const names = Object.freeze(environment.filter((name) => !CONDITION_LIBRARIES.has(name)));
+  const fields = Object.freeze({ ...fieldsIn(source, names, "values"), ...fieldsIn(source, names, "results") });
   const withLibraries = names.length < environment.length;
   const condition: CompiledCondition = Object.freeze({
     source,
     names,
+    fields,
     evaluate(scope: ConditionScope): boolean {
       const sandbox = current;
       if (sandbox === undefined) throw restarted(source, undefined);

@@ -1,5 +1,5 @@
 /** An agent's machine as logic for runs: each actor is bound to a graph of its own. */
-import type { AnyActorLogic, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
+import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyEventObject, AnyMachineSnapshot, Snapshot } from "xstate";
 import { isListenedTo } from "#compile/insides";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { requireRestored } from "#contract/base/require-restored";
@@ -22,6 +22,8 @@ const faults = new WeakMap<object, unknown>();
 export interface Binding<TOutput> {
   create(self: AnyActorScope["self"], input: unknown): { scope: GraphScope; input: AgentMachineInput };
   restore(self: AnyActorScope["self"], persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent };
+  /** What is persisted beside the machine's own state. */
+  persist?(scope: GraphScope, options: unknown): object;
   outputOf(outcome: TaskOutcomeJSON, scope: GraphScope): TOutput;
   /** XState starts no child whose restore threw, and tells its parent nothing: where nobody else asks, it fails when it starts. */
   failsAtStart?(self: AnyActorScope["self"]): boolean;
@@ -109,12 +111,13 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
       }
     },
     /** XState would search the whole context for actors at each snapshot; this one is plain data, with the whole graph in it. */
-    getPersistedSnapshot: (snapshot: AnyMachineSnapshot, options?: unknown) => {
-      const scope = snapshot.children.nodes === undefined ? undefined : scopeOf(snapshot.children.nodes);
+    getPersistedSnapshot(snapshot: AnyMachineSnapshot, options?: unknown) {
+      // Whoever asks names no actor, but its children know it.
+      const [child] = Object.values(snapshot.children) as (AnyActorRef | undefined)[];
       return {
         ...agent().getPersistedSnapshot({ ...snapshot, context: {} }, options),
+        ...(child === undefined ? {} : binding.persist?.(scopeOf(child), options)),
         context: snapshot.context,
-        ...(scope?.path.length === 0 ? { view: scope.run.view() } : {}),
       };
     },
     start(snapshot: AnyMachineSnapshot, actorScope: AnyActorScope) {

@@ -10,6 +10,7 @@ import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunView } from "#contract/run/run-view";
+import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/snapshot";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
@@ -38,6 +39,8 @@ export interface AgentRun {
   /** Stable over restores. */
   readonly id: string;
   readonly task: Task;
+  /** The run's own values and mailboxes: there as long as somebody holds the run. What is set here is settled at once. */
+  readonly values: Cache;
   /** The agent's actor, to inspect and to send events to. */
   readonly actor: Actor<AgentLogic>;
   /** Rejects only for misuse, such as a condition with a syntax error; what fails inside the run is in the outcome. */
@@ -99,6 +102,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   const handle: AgentRun = {
     id: run.runId,
     task: run.task,
+    values: run.values,
     actor,
     outcome,
     events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events")),

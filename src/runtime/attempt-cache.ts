@@ -1,12 +1,5 @@
 /** A module's view of a cache: the cache itself, as long as the attempt runs; waiting for a message counts as waiting, not as work. */
-import {
-  Cache,
-  type CacheReadOptions,
-  type CacheState,
-  type CacheWriteOptions,
-  type ReceiveOptions,
-  type ReceivePermit,
-} from "#contract/store/cache";
+import { Cache, type CacheReadOptions, type CacheWriteOptions, type ReceiveOptions, type ReceivePermit } from "#contract/store/cache";
 import { type AttemptGate, unheard } from "./attempt-gate.ts";
 
 export interface AttemptWaits {
@@ -25,10 +18,6 @@ export class AttemptCache extends Cache {
     super({ prefix: inner.prefix, suffix: inner.suffix });
     this.#inner = inner;
     this.#attempt = attempt;
-  }
-
-  get shared(): boolean {
-    return this.#inner.shared;
   }
 
   get<T>(key: string, ...rest: [defaultValue?: T, options?: CacheReadOptions]): Promise<T> {
@@ -53,10 +42,6 @@ export class AttemptCache extends Cache {
 
   mailboxes(): Promise<Set<string>> {
     return unheard(this.#inner.mailboxes());
-  }
-
-  exportState(): Promise<CacheState> {
-    return unheard(this.#inner.exportState());
   }
 
   set(key: string, value: unknown, options?: CacheWriteOptions): Promise<void> {
@@ -102,10 +87,6 @@ export class AttemptCache extends Cache {
       if (message !== null || options.timeoutMs === 0) return message;
       return this.#attempt.wait((permit) => this.#inner.getMessage<T>(mailbox, { ...options, signal, permit }));
     });
-  }
-
-  importState(state: CacheState, options: { exclusive: boolean }): Promise<void> {
-    return this.#through("importing a state", () => this.#inner.importState(state, options));
   }
 
   withPrefix(prefix: string): Cache {

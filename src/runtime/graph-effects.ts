@@ -11,11 +11,13 @@ import { nodeResultOf } from "#contract/node/attempt";
 import { FlowControlModule } from "#contract/node/flow-control";
 import type { Node } from "#contract/node/node";
 import type { Failure, Fault, NodeReport, NodeResult } from "#contract/node/result";
+import { valueOf } from "#contract/node/value";
 import type { EndedGraph } from "#contract/run/end";
 import { Order } from "#contract/run/order";
 import { endOf } from "#contract/run/order-view";
 import type { GraphNodes } from "./graph-nodes.ts";
 import type { GraphWork } from "./graph-work.ts";
+import type { NodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 /** What the pool's snapshot offers. */
@@ -25,7 +27,7 @@ export interface PoolView {
   unpublished: Map<string, { report: NodeReport }>;
 }
 
-type NodesRead = Pick<EndedGraph, "results" | "executions">;
+type NodesRead = Pick<EndedGraph, "nodes" | "results" | "executions">;
 
 /** Nodes that are read before others have their turn. */
 const READ_AT_ONCE = 256;
@@ -35,7 +37,15 @@ interface VisitedNode {
   visits: number;
   /** Absent while it runs. */
   result: NodeResult | undefined;
+  /** Of one that succeeded. */
+  given: { value: unknown } | undefined;
 }
+
+const toRead = (nodes: readonly VisitedNode[]): NodesRead => ({
+  nodes: Object.fromEntries(nodes.flatMap(({ name, result }) => (result === undefined ? [] : [[name, result]]))),
+  results: Object.fromEntries(nodes.flatMap(({ name, given }) => (given === undefined ? [] : [[name, given.value]]))),
+  executions: Object.fromEntries(nodes.map(({ name, visits }) => [name, visits])),
+});
 
 /** The instance of a graph that the effects are of. */
 interface GraphPlace {
@@ -43,6 +53,7 @@ interface GraphPlace {
   readonly path: readonly string[];
   readonly nodes: GraphNodes;
   readonly work: GraphWork;
+  readonly results: NodeResults;
   pool(): PoolView | undefined;
 }
 
@@ -68,11 +79,11 @@ export class GraphEffects implements RunEffects, NodeChecks {
   }
 
   evaluate(condition: string): Promise<boolean> {
-    return this.#run.evaluate(condition);
+    return this.#run.evaluate(condition, this.#scope.results);
   }
 
   async missingKeys(keys: readonly string[]): Promise<string[]> {
-    const found = await this.#run.limited("reading the cache", () => this.#run.cache.getMany(keys));
+    const found = await this.#run.limited("reading the run's values", () => this.#run.values.getMany(keys));
     return keys.filter((key) => !Object.hasOwn(found, key));
   }
 
@@ -84,10 +95,10 @@ export class GraphEffects implements RunEffects, NodeChecks {
       for (const condition of conditionsOf(node)) await this.#run.services.conditions.compile(condition);
     }
     try {
-      await this.#run.limited("storing the task in the cache", () => this.#run.cache.set("task", task));
+      await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.given, task }));
       return {};
     } catch (error) {
-      return { failure: failureOf("The task could not be stored in the cache", error, "cache-failed") };
+      return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
   }
 
@@ -113,12 +124,13 @@ export class GraphEffects implements RunEffects, NodeChecks {
       const ref = actors?.get(name);
       if (ref === undefined) continue;
       const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
-      const { visits, modules, failure } = context;
+      const { definition, visits, modules, failure } = context;
       if (visits === 0) continue;
       // One that was skipped since waits, and still holds what its latest visit gave.
       const result = typeof value === "string" ? nodeResultOf(modules, failure) : undefined;
+      const given = result?.status === "success" ? { value: valueOf(definition, modules) } : undefined;
       const used = usage.get(name);
-      yield { name, visits, result: used === undefined || result === undefined ? result : { ...result, usage: used } };
+      yield { name, visits, given, result: used === undefined || result === undefined ? result : { ...result, usage: used } };
     }
   }
 
@@ -141,11 +153,11 @@ export class GraphEffects implements RunEffects, NodeChecks {
     const mailbox = this.#outputMailbox;
     const run = this.#run;
     const stored = await faultsOf("The ended task was not stored", () =>
-      run.limited("storing the ended task in the cache", () => run.cache.set("task", task)),
+      run.limited("storing the ended task", () => run.values.set("task", task)),
     );
     if (mailbox === null) return { faults: stored };
     const published = await faultsOf("The end was not published", () =>
-      run.limited(`publishing the end to mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message)),
+      run.limited(`publishing the end to shared mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message)),
     );
     return { faults: [...stored, ...published] };
   }
@@ -160,11 +172,6 @@ async function faultsOf(what: string, work: () => Promise<void>): Promise<Fault[
     return [{ status: "error", ...failureOf(what, error, "cache-failed") }];
   }
 }
-
-const toRead = (nodes: readonly VisitedNode[]): NodesRead => ({
-  results: Object.fromEntries(nodes.flatMap(({ name, result }) => (result === undefined ? [] : [[name, result]]))),
-  executions: Object.fromEntries(nodes.map(({ name, visits }) => [name, visits])),
-});
 
 function failureOf(what: string, error: unknown, code: string): Failure {
   return { error: `${what}: ${shownMessageOf(error)}`, code: asimovErrorOf(error)?.code ?? code };

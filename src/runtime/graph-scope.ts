@@ -5,6 +5,7 @@ import type { Node } from "#contract/node/node";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
+import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 interface AgentView {
@@ -14,9 +15,12 @@ interface AgentView {
 export class GraphScope {
   readonly run: RunHost;
   readonly path: readonly string[];
+  /** As it starts; absent for one that is restored. */
+  readonly graph: Graph | undefined;
   readonly nodes: GraphNodes;
   readonly work: GraphWork;
   readonly effects: GraphEffects;
+  readonly results: NodeResults;
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown } | undefined;
 
@@ -33,7 +37,9 @@ export class GraphScope {
     this.run = run;
     this.path = path;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
-    this.work = new GraphWork(run, path, this.nodes, { parent: parent?.work, graph });
+    this.graph = graph;
+    this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
+    this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
   }
 

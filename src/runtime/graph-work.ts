@@ -26,6 +26,7 @@ import type {
   ModuleRunner,
   NodeStart,
   NodesHost,
+  OpenValues,
   RunningGenerator,
   RunningModule,
 } from "#contract/run/host";
@@ -35,6 +36,7 @@ import type { Cache } from "#contract/store/cache";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { NodesAdded } from "./graph-voice.ts";
 import { ModuleJob } from "./module-job.ts";
+import type { NodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 /** Of a node that says nothing of why it failed. */
@@ -46,13 +48,25 @@ interface Limit {
   working: number;
 }
 
+/** The instance of a graph that the work is of. */
+interface WorkPlace {
+  readonly run: RunHost;
+  readonly path: readonly string[];
+  readonly nodes: GraphNodes;
+  readonly results: NodeResults;
+  readonly graph: Graph | undefined;
+}
+
 export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost {
   readonly run: RunHost;
+  readonly results: NodeResults;
   readonly generators = new Map<string, RunningGenerator>();
   /** What the composites around it say to each module. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
+  readonly maxTotalIterations: number | null;
   readonly #path: readonly string[];
   readonly #nodes: GraphNodes;
+  readonly #graph: Graph | undefined;
   readonly #parent: GraphWork | undefined;
   readonly #parentSpan: Span;
   // Made when they are needed: most runs have none of these.
@@ -62,19 +76,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   /** The last, since siblings are told of it at once. */
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
-  readonly maxTotalIterations: number | null;
-  readonly #graph: Graph | undefined;
-
   /** @param parent of a nested graph, with the node that it is nested in as the last of `path` */
-  constructor(
-    run: RunHost,
-    path: readonly string[],
-    nodes: GraphNodes,
-    { parent, graph }: { parent: GraphWork | undefined; graph: Graph | undefined },
-  ) {
+  constructor({ run, path, nodes, results, graph }: WorkPlace, parent?: GraphWork) {
     this.run = run;
     this.#path = path;
     this.#nodes = nodes;
+    this.results = results;
     this.#parent = parent;
     this.#graph = graph;
     const around = path.at(-1);
@@ -131,8 +138,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return { node, module: defineModule({ name, process }) };
   }
 
+  openValues(): OpenValues {
+    return this.run.openValues();
+  }
+
   evaluate(condition: string): Promise<boolean> {
-    return this.run.evaluate(condition);
+    return this.run.evaluate(condition, this.results);
   }
 
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[] {

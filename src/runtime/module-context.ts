@@ -8,7 +8,7 @@ import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node
 import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
-import type { ModuleHost } from "#contract/run/host";
+import type { ModuleHost, OpenValues } from "#contract/run/host";
 import { ModuleEmitted } from "#contract/run/unread-event";
 import type { Cache, ReceivePermit } from "#contract/store/cache";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
@@ -37,6 +37,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   #controller: AbortController | undefined;
   #reason: Error | undefined;
   #cache: Cache | undefined;
+  /** Made when somebody asks: most modules keep nothing. */
+  #open: OpenValues | undefined;
+  #values: Cache | undefined;
 
   constructor(host: ModuleHost, node: Node, module: AgentModule) {
     this.#host = host;
@@ -64,6 +67,16 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
 
   get attemptKey(): string {
     return attemptKeyOf(this.#visit.order, this.#module.name);
+  }
+
+  get values(): Cache {
+    this.#open ??= this.#host.openValues();
+    this.#values ??= new AttemptCache(this.#open.cache, this);
+    return this.#values;
+  }
+
+  get results(): Readonly<Record<string, unknown>> {
+    return this.#host.results;
   }
 
   get cache(): Cache {
@@ -135,6 +148,12 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
 
   wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T> {
     return unheard(this.#visit.wait(work));
+  }
+
+  /** The attempt is over: what it did stands, and what it does from now on is refused. */
+  end(): void {
+    this.gate.close();
+    this.#open?.settle();
   }
 
   abort(reason: Error): void {

@@ -199,10 +199,10 @@ export class ModuleJob implements ContextVisit, RunningModule {
   async #filter(produced: Promise<unknown>, middlewares: readonly Middleware[]): Promise<unknown> {
     const { name } = this.#module;
     let value = await produced;
-    const { cache, task, signal, node } = this.#context as Context;
+    const { values, task, signal, node } = this.#context as Context;
     for (const middleware of middlewares) {
       const { result } = checkResult(value, name);
-      value = await middleware.process(result, cache, { task, signal, node });
+      value = await middleware.process(result, values, { task, signal, node });
     }
     return value;
   }
@@ -230,7 +230,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     const close = (): Promise<void> => {
       // What it does last is in time.
       context.gate.reopen();
-      return closeGenerator(started, abortGraceMs, clock).finally(() => context.gate.close());
+      return closeGenerator(started, abortGraceMs, clock).finally(() => context.end());
     };
     generators.set(this.#key, { generator: started, context, close });
     return this.#next(started);
@@ -308,7 +308,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.#isEnded = true;
     this.#countdown?.pause();
     this.#clearGrace();
-    this.#context?.gate.close();
+    this.#context?.end();
     if (!this.#isResting) this.#host.working(this.order.node, -1);
     const { status, error, details, code } = outcome;
     this.#span?.end(status === "success" ? undefined : error, { ...details, ...(code === undefined ? {} : { code }) });

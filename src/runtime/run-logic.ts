@@ -3,7 +3,8 @@ import type { AnyActorRef, Snapshot } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, SnapshotError } from "#contract/base/errors";
+import { copyJson } from "#contract/base/json";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
@@ -22,8 +23,10 @@ export interface AgentLogicInput {
   task: Task<unknown> | TaskJSON;
   /** Cancels the run. */
   signal?: AbortSignal;
-  /** Gives the run a cache of its own. */
+  /** Keeps the run's values in the agent's cache, in the key space of that name: runs that name the same one share it. */
   cachePrefix?: string;
+  /** The run's values at its start, besides the task. */
+  values?: Record<string, unknown>;
 }
 
 /** What a run's actor is told: how a machine that embeds an agent cancels it. */
@@ -55,6 +58,33 @@ export function takeTask(run: RunHost): void {
   takers.set(run.task, run);
 }
 
+/** @throws AsimovError `invalid-options`, `not-json` */
+export function firstValues(values: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (values === undefined) return undefined;
+  const isRecord = typeof values === "object" && values !== null && !Array.isArray(values);
+  const wrong = isRecord ? Object.keys(values).find((key) => key === "" || key === "task" || !key.isWellFormed()) : "";
+  if (wrong === undefined) return copyJson(values as Record<string, unknown>, "values");
+  const why = !isRecord
+    ? "expected an object of values by key"
+    : wrong === "task"
+      ? "the key `task` is the run's task; take another"
+      : "a key is empty, or holds half a character";
+  throw new AsimovError(`values: ${why}.`, { code: "invalid-options" });
+}
+
+/** What was stored with the run would be lost, or taken for none. @throws SnapshotError `snapshot-other-values` */
+function requireSamePlace({ valuesIn }: AgentServices, cachePrefix: string | undefined, values: object | undefined): void {
+  const isOwn = cachePrefix === undefined && valuesIn === "run";
+  if (isOwn === (values !== undefined)) return;
+  const [had, has] = isOwn ? ["in its agent's cache", "with the run"] : ["with the run", "in its cache"];
+  throw new SnapshotError(
+    `The run kept its values ${had}, and this agent keeps them ${has}: restore it with the \`valuesIn\` that it had.`,
+    {
+      code: "snapshot-other-values",
+    },
+  );
+}
+
 /** @param source the agent, read when a run starts */
 export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost, graph?: Graph): GraphScope => {
@@ -64,13 +94,13 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
   return boundAgentLogic<TaskOutcome>(
     {
       create(self, input) {
-        const { task: given, signal, cachePrefix } = input as AgentLogicInput;
+        const { task: given, signal, cachePrefix, values } = input as AgentLogicInput;
         const task = given instanceof Task ? (given as Task) : Task.fromJSON(given);
         requireWaiting(task);
         const graph = source.graph();
         const { services } = source;
         const runId = services.ids();
-        const run = new RunHost(services, { runId, task, cachePrefix });
+        const run = new RunHost(services, { runId, task, cachePrefix, given: firstValues(values) });
         const scope = scopeOf(self, run, graph);
         run.listen(signal);
         return {
@@ -86,17 +116,19 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         };
       },
       restore(self, persisted) {
-        const { runId, cachePrefix, spent } = persisted.context as {
+        const { values, view, ...machine } = persisted;
+        const { runId, cachePrefix, spent } = machine.context as {
           runId: string;
           cachePrefix?: string;
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
+        requireSamePlace(source.services, cachePrefix, values);
         const run = new RunHost(source.services, {
           runId,
           task: Task.fromJSON(task),
           cachePrefix,
-          restored: { spent, view: persisted.view },
+          restored: { spent, view, values: values ?? {} },
         });
         const scope = scopeOf(self, run);
         try {
@@ -105,8 +137,14 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           run.finish(shownMessageOf(error), errorDetailsOf(error));
           throw error;
         }
-        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(source.services, false) } } };
+        return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
+      persist: ({ run }, options) => ({
+        view: run.view(),
+        ...(run.own === undefined || (options as { values?: boolean } | undefined)?.values === false
+          ? {}
+          : { values: Object.fromEntries(run.own.parts()) }),
+      }),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
         if (event.type !== "run.cancel") return event;

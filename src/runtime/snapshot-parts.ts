@@ -10,9 +10,9 @@ import type { Attempt } from "#contract/node/attempt";
 import type { NodeReport } from "#contract/node/result";
 import { Order, type StoredOrder } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
-import type { Cache, CacheEntry, CacheState } from "#contract/store/cache";
 import type { Snapshot } from "#contract/store/snapshot";
 import { giveSaved, takeSaved } from "#keep/saved-parts";
+import { isValuePart } from "#values/value-parts";
 import { putView, readView } from "./view-parts.ts";
 
 /** The shape of a persisted agent, as far as it is taken apart. */
@@ -21,6 +21,8 @@ export interface PersistedAgent {
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: Record<string, unknown> } };
   /** Of a whole run. */
   view?: RunView;
+  /** Of a whole run that keeps its values itself: what is settled of them, by part. */
+  values?: Record<string, string>;
 }
 
 interface PersistedNodes {
@@ -47,8 +49,6 @@ interface AgentPart {
 }
 
 const NODE = "node/";
-const CACHE = "cache/";
-const MAILBOX = "mailbox/";
 
 const texts = new WeakMap<object, string>();
 
@@ -62,10 +62,9 @@ function textOf(state: object): string {
   return text;
 }
 
-/** Both the agent's state and, where the cache is in this process, the cache's are read before the first await: one moment. */
-export async function takeSnapshot(root: AnyActorRef, cache: Cache): Promise<Map<string, string>> {
-  const { view, ...persisted } = root.getPersistedSnapshot() as unknown as PersistedAgent;
-  const reading = cache.exportState();
+/** All of it is read in one moment. */
+export function takeSnapshot(root: AnyActorRef): Map<string, string> {
+  const { values, view, ...persisted } = root.getPersistedSnapshot() as unknown as PersistedAgent;
   const { task, ...context } = persisted.context;
   const { nodes: pool, task: taskChild, ...children } = persisted.children;
   const taskState = taskChild.snapshot as { context: { task: TaskJSON } };
@@ -96,20 +95,13 @@ export async function takeSnapshot(root: AnyActorRef, cache: Cache): Promise<Map
     parts.set(NODE + name, text);
   }
   if (view !== undefined) putView(view, parts, textOf);
-  const { values, mailboxes } = await reading;
-  for (const [key, entry] of values) parts.set(CACHE + key, entryText(entry));
-  for (const [name, messages] of mailboxes) parts.set(MAILBOX + name, `[${messages.join(",")}]`);
+  for (const [part, text] of Object.entries(values ?? {})) parts.set(part, text);
   return parts;
-}
-
-function entryText({ json, expiresAt }: CacheEntry): string {
-  return expiresAt === undefined ? `{"value":${json}}` : `{"value":${json},"expiresAt":${expiresAt}}`;
 }
 
 export interface RestoredState {
   agent: PersistedAgent;
   task: TaskJSON;
-  cache: CacheState;
 }
 
 const record = z.record(z.string(), z.unknown());
@@ -125,8 +117,6 @@ const SHAPES = lazily(() => ({
   order: z.looseObject({ cells: z.array(z.int()), past: z.array(record), totalIterations: z.int() }),
   task: record,
   node: z.looseObject({ context: record }),
-  value: z.looseObject({ value: z.custom((value) => value !== undefined), expiresAt: z.optional(z.number()) }),
-  mailbox: z.array(z.unknown()),
 }));
 
 /** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
@@ -158,19 +148,10 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
   const view = readView(parts.keys(), (name) => part<object>(name, record));
-  const values = new Map<string, CacheEntry>();
-  const mailboxes = new Map<string, string[]>();
-  for (const name of parts.keys()) {
+  const values: Record<string, string> = {};
+  for (const [name, text] of parts) {
     if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), readNode(name));
-    else if (name.startsWith(CACHE)) {
-      const { value, expiresAt } = part<{ value: unknown; expiresAt?: number }>(name, SHAPES().value);
-      values.set(name.slice(CACHE.length), { json: JSON.stringify(value), ...(expiresAt === undefined ? {} : { expiresAt }) });
-    } else if (name.startsWith(MAILBOX)) {
-      mailboxes.set(
-        name.slice(MAILBOX.length),
-        part<unknown[]>(name, SHAPES().mailbox).map((message) => JSON.stringify(message)),
-      );
-    }
+    else if (isValuePart(name)) values[name] = text;
   }
   agent.context.task = task;
   agent.view = view;
@@ -178,7 +159,9 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   pool.snapshot.graph = part("graph", SHAPES().graph);
   pool.snapshot.order = part("order", SHAPES().order);
   pool.snapshot.nodes = Object.fromEntries(nodes) as PersistedNodes["nodes"];
-  return { agent, task, cache: { values, mailboxes } };
+  // There is the task at least, where the run keeps its values itself.
+  if (Object.keys(values).length > 0) agent.values = values;
+  return { agent, task };
 }
 
 export const damaged = (what: string, cause?: unknown): SnapshotError =>

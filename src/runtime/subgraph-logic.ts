@@ -43,16 +43,17 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
         return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
       },
       eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
-      outputOf({ status, results, failedChains, failure }, { run }) {
+      outputOf({ task, status, nodes, failedChains, failure }, { run }) {
         const about = { module: 0, endedAt: run.services.clock.now() };
+        const { result = null } = task;
         if (status === "COMPLETE") {
-          return { ...about, status: "success", json: JSON.stringify({ status: "success", result: results }), retryable: true };
+          return { ...about, status: "success", json: JSON.stringify({ status: "success", result, nodes }), retryable: true };
         }
         const { error, code, final, ...details } = failure ?? { error: `the nested graph ended as ${status}`, code: "module-failed" };
         return {
           ...about,
           status: "error",
-          json: JSON.stringify({ status: "error", result: results, error, failedChains }),
+          json: JSON.stringify({ status: "error", result, nodes, error, failedChains }),
           error,
           code,
           details,

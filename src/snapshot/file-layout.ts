@@ -6,7 +6,7 @@ export type FileName = "agent.json" | "cache.json" | "task.json";
 export function groupParts(parts: ReadonlyMap<string, string>): Map<FileName, Map<string, string>> {
   const files = new Map<FileName, Map<string, string>>();
   for (const [name, text] of parts) {
-    const file = name === "task" ? "task.json" : name.startsWith("cache/") || name.startsWith("mailbox/") ? "cache.json" : "agent.json";
+    const file = name === "task" ? "task.json" : name.startsWith("value/") || name.startsWith("mailbox/") ? "cache.json" : "agent.json";
     const group = files.get(file);
     if (group === undefined) files.set(file, new Map([[name, text]]));
     else group.set(name, text);

@@ -76,29 +76,6 @@ export function mailboxLaws(): CacheLaws {
       requireEqual(await cache.peekMailbox("box"), [4, 5], "what nobody took");
       requireEqual(await cache.getMessage("box", { timeoutMs: 1_000 }), 4, "what the next one takes");
     },
-    "lets a receiver wait on whose message has gone, before those who came later": async (cache) => {
-      const permits = [heldPermit(), heldPermit()];
-      const [first, second] = permits.map((permit) => cache.getMessage("box", { permit }));
-      const brief = heldPermit();
-      await cache.publishToMailbox("box", "gone");
-      await until(() => permits[0]?.counts.asked === 1, "the first asks");
-      const empty = { values: new Map(), mailboxes: new Map([["box", []]]) };
-      await cache.importState(empty, { exclusive: false });
-      permits[0]?.grant();
-      await until(() => permits[0]?.counts.paused === 1, "the first waits on");
-      await cache.publishToMailbox("box", 1);
-      requireEqual(await first, 1, "the message of the first");
-      await cache.publishToMailbox("box", 2);
-      permits[1]?.grant();
-      requireEqual(await second, 2, "the message of the second");
-      const late = cache.getMessage("box", { permit: brief, timeoutMs: 20 });
-      await cache.publishToMailbox("box", "gone");
-      await until(() => brief.counts.asked === 1, "the last asks");
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      await cache.importState(empty, { exclusive: false });
-      brief.grant();
-      requireEqual(await late, null, "the receive whose time is over");
-    },
     "delivers messages in the order of the calls that published them": async (cache) => {
       const numbers = Array.from({ length: 200 }, (_, index) => index);
       await Promise.all(numbers.map((number) => cache.publishToMailbox("box", number)));
@@ -259,8 +236,6 @@ export function closingLaws(): CacheLaws {
         getMessage: () => cache.getMessage("box"),
         peekMailbox: () => cache.peekMailbox("box"),
         mailboxes: () => cache.mailboxes(),
-        exportState: () => cache.exportState(),
-        importState: () => cache.importState({ values: new Map(), mailboxes: new Map() }, { exclusive: false }),
         "a view": () => cache.withPrefix("late").get("key", 1),
       };
       for (const [name, operation] of Object.entries(operations)) await requireCode(operation(), "cache-closed", name);

@@ -94,8 +94,6 @@ export function valueLaws(): CacheLaws {
       await requireCode(cache.get("key", 1, unknown as object), "invalid-options", "get");
       await requireCode(cache.get("key", 1, { ttlMs: 5 } as object), "invalid-options", "get");
       await requireCode(cache.delete("key", unknown as object), "invalid-options", "delete");
-      const empty = { values: new Map(), mailboxes: new Map() };
-      await requireCode(cache.importState(empty, { exclusive: true, ...unknown }), "invalid-options", "importState");
       await requireCode(cache.getMessage("box", { timeout: 0 } as object), "invalid-options", "getMessage");
       for (const ttlMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, "5" as unknown as number]) {
         await requireCode(cache.set("key", 1, { ttlMs }), "invalid-options", "set");

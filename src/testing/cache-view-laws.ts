@@ -1,5 +1,5 @@
-/** The laws of a cache about its views and their state. */
-import { type CacheLaws, turn } from "./cache-law.ts";
+/** The laws of a cache about its views. */
+import type { CacheLaws } from "./cache-law.ts";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 
 export function viewLaws(): CacheLaws {
@@ -51,67 +51,6 @@ export function viewLaws(): CacheLaws {
       requireEqual(await empty.getMany([key]), { [key]: 2 }, "its own value");
       requireTrue(await empty.delete(key), "its own key is deleted");
       requireEqual(await cache.withPrefix("x").withSuffix(key).delete("inner"), true, "the other stays until it is deleted");
-    },
-    "exports and imports everything under the view, expiry and mailboxes included": async (cache) => {
-      await cache.setMany({ a: 1, "b:c": { deep: [null] }, ["__proto__" as string]: "odd" });
-      await cache.set("short", 1, { ttlMs: 60_000 });
-      for (const text of ["one", "two"]) await cache.publishToMailbox("box", text);
-      await cache.publishToMailbox("other", 3);
-      const state = await cache.exportState();
-      await cache.clear();
-      await cache.set("a", "changed");
-      await cache.set("new", 1);
-      await cache.publishToMailbox("box", "three");
-      await cache.publishToMailbox("newbox", 1);
-      await cache.importState(state, { exclusive: true });
-      const again = await cache.exportState();
-      const sorted = (found: typeof state): unknown => [
-        [...found.values].map(([key, { json, expiresAt }]) => [key, json, expiresAt !== undefined]).sort(),
-        [...found.mailboxes].sort(),
-      ];
-      requireEqual(sorted(again), sorted(state), "the state");
-      const [before, after] = [state, again].map((found) => found.values.get("short")?.expiresAt ?? 0);
-      requireTrue(Math.abs((before ?? 0) - (after ?? 0)) < 30_000, "the expiry is the same instant");
-    },
-    "leaves what the state does not hold when the import is not exclusive": async (cache) => {
-      await cache.set("a", 1);
-      await cache.publishToMailbox("box", "old");
-      const state = await cache.exportState();
-      await cache.setMany({ a: 2, b: 3 });
-      await cache.publishToMailbox("box", "new");
-      await cache.publishToMailbox("more", 1);
-      await cache.importState(state, { exclusive: false });
-      requireEqual(await cache.getMany(["a", "b"]), { a: 1, b: 3 }, "the values");
-      requireEqual(await cache.peekMailbox("box"), ["old"], "a mailbox of the state");
-      requireEqual(await cache.peekMailbox("more"), [1], "another mailbox");
-    },
-    "imports no value that has expired since": async (cache) => {
-      await cache.set("gone", "still here");
-      await cache.importState({ values: new Map([["gone", { json: "1", expiresAt: 1 }]]), mailboxes: new Map() }, { exclusive: false });
-      requireEqual((await cache.keys()).size, 0, "the keys");
-    },
-    "imports nothing of a state that is damaged": async (cache) => {
-      await cache.set("key", 1);
-      await cache.publishToMailbox("box", 1);
-      const damaged = [
-        {
-          values: new Map([
-            ["other", { json: "1" }],
-            ["key", { json: "{" }],
-          ]),
-          mailboxes: new Map(),
-        },
-        { values: new Map([["key", { json: "2" }]]), mailboxes: new Map([["box", ["oops"]]]) },
-      ];
-      for (const state of damaged) await requireCode(cache.importState(state, { exclusive: true }), "cache-value-not-json", "the import");
-      requireEqual(await cache.getAll(), { key: 1 }, "the values");
-      requireEqual(await cache.peekMailbox("box"), [1], "the mailbox");
-    },
-    "hands imported messages to receivers that wait": async (cache) => {
-      const received = cache.getMessage("box");
-      await turn();
-      await cache.importState({ values: new Map(), mailboxes: new Map([["box", ['"hello"']]]) }, { exclusive: true });
-      requireEqual(await received, "hello", "the message");
     },
   };
 }

@@ -26,7 +26,7 @@ function given(taskId: string, parts: Record<string, string> | Map<string, strin
 const run = (version: number): Record<string, string> => ({
   agent: `{"version":${version}}`,
   task: '{"id":"t"}',
-  "cache/draft": `"v${version}"`,
+  "value/draft": `"v${version}"`,
 });
 
 /** Names that break stores which build paths, objects or keys of them carelessly. */
@@ -56,13 +56,13 @@ const ODD_NAMES = [
 ];
 
 const ODD_TEXTS: Record<string, string> = {
-  "cache/spaces": ' {\n\t"a" : [ 1 , 2 ]\r\n} ',
-  "cache/number": "-1.50e+10",
-  "cache/duplicate": '{"a":1,"a":2}',
-  "cache/proto": '{"__proto__":{"polluted":true}}',
-  "cache/unicode": '"é e\u0301 語 🙂 \u2028 \ufeff"',
-  "cache/escapes": '"\\ud83d \\u0000 \\u00e9 \\/"',
-  "cache/framing": '"},\\n\\"task\\":{"',
+  "value/spaces": ' {\n\t"a" : [ 1 , 2 ]\r\n} ',
+  "value/number": "-1.50e+10",
+  "value/duplicate": '{"a":1,"a":2}',
+  "value/proto": '{"__proto__":{"polluted":true}}',
+  "value/unicode": '"é e\u0301 語 🙂 \u2028 \ufeff"',
+  "value/escapes": '"\\ud83d \\u0000 \\u00e9 \\/"',
+  "value/framing": '"},\\n\\"task\\":{"',
   "mailbox/empty": "[]",
   "node/big": "123456789012345678901234567890",
 };
@@ -108,7 +108,7 @@ export function snapshotStoreLaws({ make, reopen, taskLocation }: SnapshotSuiteO
     {
       name: "keeps parts with odd names apart",
       run: async () => {
-        const names = ODD_NAMES.flatMap((name) => [`node/${name}`, `cache/${name}`, `mailbox/${name}`]);
+        const names = ODD_NAMES.flatMap((name) => [`node/${name}`, `value/${name}`, `mailbox/${name}`]);
         await roundTrip(given("task-1", new Map([...names, "__proto__", "other/x"].map((name, index) => [name, `{"n":${index}}`]))));
         requireTrue(!("polluted" in {}) && Object.keys(Object.prototype).length === 0, "Object.prototype was changed");
       },

@@ -3,7 +3,10 @@ import { RedisCache } from "asimov-agents/redis";
 import { Redis } from "ioredis";
 import { afterAll, describe, inject, it } from "vitest";
 import { MemoryCache } from "#cache/memory/cache";
+import { systemClock } from "#contract/base/services";
+import type { Cache } from "#contract/store/cache";
 import { cacheLaws } from "#testing/cache-suite";
+import { RunValues } from "#values/run-values";
 import { removeKeys } from "../support/redis-cleanup.ts";
 
 const stem = `contract-${randomUUID()}`;
@@ -20,6 +23,16 @@ describe("memory cache", () => {
 
 describe("memory cache with a prefix and a suffix", () => {
   for (const { name, run } of cacheLaws({ make: () => new MemoryCache({ defaultPrefix: "p", defaultSuffix: "s" }) })) it(name, run);
+});
+
+describe("a run's values", () => {
+  const make = (): Cache => new RunValues(systemClock).cache;
+  for (const { name, run } of cacheLaws({ make })) it(name, run);
+});
+
+describe("an attempt's view of a run's values", () => {
+  const make = (): Cache => new RunValues(systemClock).open().cache;
+  for (const { name, run } of cacheLaws({ make })) it(name, run);
 });
 
 describe("redis cache", () => {

@@ -200,8 +200,6 @@ describe("redis cache behind a connection that is cut in place of the reply", ()
       getMessage: cache.getMessage("box"),
       peekMailbox: cache.peekMailbox("box"),
       mailboxes: cache.mailboxes(),
-      exportState: cache.exportState(),
-      importState: cache.importState({ values: new Map([["a", { json: "1" }]]), mailboxes: new Map() }, { exclusive: true }),
       ...Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`update ${index}`, cache.update("total", () => index)])),
     };
     const codes = Object.entries(operations).map(async ([name, operation]) => [

@@ -93,6 +93,50 @@ describe("receivers of a redis cache", () => {
     }
   });
 
+  it("wait on when their message is gone before they may go on, before those who came later", async () => {
+    const granted = Promise.withResolvers<void>();
+    const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const paused = Promise.withResolvers<void>();
+    let times = 0;
+    const permit = {
+      resume: () => {
+        asked[times++]?.resolve();
+        return granted.promise;
+      },
+      pause: () => paused.resolve(),
+    };
+    const first = cache.getMessage("box", { permit });
+    const second = cache.getMessage("box");
+    await cache.publishToMailbox("box", "gone");
+    await asked[0]?.promise;
+    await raw.del(`${prefix}:@box`);
+    granted.resolve();
+    await paused.promise;
+    await cache.publishToMailbox("box", 1);
+    expect(await first).toBe(1);
+    await cache.publishToMailbox("box", 2);
+    expect(await second).toBe(2);
+  });
+
+  it("give up when their time is over and their message is gone", async () => {
+    const granted = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const permit = {
+      resume: () => {
+        asked.resolve();
+        return granted.promise;
+      },
+      pause: () => undefined,
+    };
+    const received = cache.getMessage("box", { permit, timeoutMs: 20 });
+    await cache.publishToMailbox("box", "gone");
+    await asked.promise;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await raw.del(`${prefix}:@box`);
+    granted.resolve();
+    expect(await received).toBeNull();
+  });
+
   it.each(["flushdb", "flushall"])("hear of the next message also after %s, which makes the server forget whom to tell", async (flush) => {
     const names = ["a", "b", "c"];
     const asked = proxy.sees("llen");

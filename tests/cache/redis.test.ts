@@ -68,11 +68,6 @@ describe("redis cache", () => {
     for (const other of ["a", "b", "ab", "*x"]) expect(await raw.get(`${prefix}${other}:key`)).toBe("1");
   });
 
-  it("is shared without a prefix alone", () => {
-    const cache = make();
-    expect([cache.shared, cache.withPrefix("").shared, cache.withPrefix("").withSuffix("s").shared]).toEqual([false, true, true]);
-  });
-
   it("names the key of a value that is not JSON, and shows nothing of it", async () => {
     const cache = make();
     await raw.set(`${prefix}:broken`, "{secret-canary");
@@ -151,7 +146,6 @@ describe("redis cache", () => {
     expect(await cache.keys()).toEqual(new Set(["value"]));
     expect(await cache.getAll()).toEqual({ value: 1 });
     expect(await cache.mailboxes()).toEqual(new Set());
-    expect(await cache.exportState()).toEqual({ values: new Map([["value", { json: "1" }]]), mailboxes: new Map() });
     await cache.clear();
     expect(await raw.exists(`${prefix}:list`, `${prefix}:@text`)).toBe(2);
   });

@@ -11,7 +11,12 @@ import { phases } from "./phases.ts";
 async function cancelIn(options: AgentOptions, arrived: Promise<unknown>, way: "signal" | "cancel" | "actor"): Promise<void> {
   const controller = new AbortController();
   const actors = new Set<AnyActorRef>();
-  const agent = new Agent({ ...options, inspect: ({ actorRef }) => void actors.add(actorRef as AnyActorRef), redact: false });
+  const agent = new Agent({
+    ...options,
+    outputMailbox: "agent_output",
+    inspect: ({ actorRef }) => void actors.add(actorRef as AnyActorRef),
+    redact: false,
+  });
   const run = agent.start(newTask(), { signal: controller.signal });
   await arrived;
   if (way === "signal") controller.abort(new Error("no longer needed"));
@@ -20,7 +25,7 @@ async function cancelIn(options: AgentOptions, arrived: Promise<unknown>, way: "
   const outcome = await run.outcome;
   expect(outcome.status).toBe("FAILED");
   expect(outcome.task).toMatchObject({ status: "FAILED", error: "The run was cancelled: no longer needed" });
-  expect(await agent.cache.get("task")).toMatchObject({ status: "FAILED", error: "The run was cancelled: no longer needed" });
+  expect(await run.values.get("task")).toMatchObject({ status: "FAILED", error: "The run was cancelled: no longer needed" });
   expect((await agent.cache.peekMailbox<ModuleResult>("agent_output")).map(({ status }) => status)).toEqual(["FAILED"]);
   expect(getEventListeners(controller.signal, "abort")).toEqual([]);
   expect(run.actor.getSnapshot().status).toBe("done");
@@ -44,7 +49,7 @@ describe("a cancelled run", () => {
     ["", /^The run was cancelled\.$/],
   ])("tells the reason that its actor was given masked, cut and as text (%#)", async (reason, expected) => {
     const { options, arrived } = (phases["while modules run"] ?? expect.fail())();
-    const agent = new Agent(options);
+    const agent = new Agent({ ...options, errorMailbox: "agent_error" });
     const run = agent.start(newTask());
     await arrived;
     run.actor.send({ type: "run.cancel", reason } as never);
@@ -117,7 +122,7 @@ describe("a cancelled run", () => {
     const outcome = await run.cancel("enough");
     order.push("ended");
     expect(order).toEqual(["aborted", "ended"]);
-    expect(outcome.results).toMatchObject({
+    expect(outcome.nodes).toMatchObject({
       before: { status: "success" },
       slow: { status: "error", error: "The run was cancelled: enough", code: "cancelled" },
     });

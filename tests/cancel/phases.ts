@@ -23,14 +23,14 @@ export const phases: Record<string, () => Phase> = {
     const ran: string[] = [];
     const opening = gate();
     class SlowCache extends MemoryCache {
-      override async set(...rest: Parameters<MemoryCache["set"]>): Promise<void> {
+      override async setMany(values: Readonly<Record<string, unknown>>): Promise<void> {
         opening.open();
         await new Promise((resolve) => setImmediate(resolve));
-        return super.set(...rest);
+        return super.setMany(values);
       }
     }
     const nodes = [new Node({ name: "a", modules: [succeeding("a", () => ran.push("a"))] })];
-    return { options: { nodes, cache: new SlowCache() }, arrived: opening.opened, ran };
+    return { options: { nodes, cache: new SlowCache(), valuesIn: "cache" as const }, arrived: opening.opened, ran };
   },
   "while a node checks its condition"() {
     const ran: string[] = [];
@@ -43,7 +43,7 @@ export const phases: Record<string, () => Phase> = {
       }
     }
     const nodes = [new Node({ name: "a", nodeConfig: { condition: "x == nil" }, modules: [succeeding("a", () => ran.push("a"))] })];
-    return { options: { nodes, cache: new SlowCache() }, arrived: checking.opened, ran };
+    return { options: { nodes, cache: new SlowCache(), valuesIn: "cache" as const }, arrived: checking.opened, ran };
   },
   "while modules run"() {
     const ran: string[] = [];
@@ -116,7 +116,7 @@ export const phases: Record<string, () => Phase> = {
       new Node({ name: "a", outputMailbox: "results", modules: [succeeding("a")] }),
       new Node({ name: "next", dependencies: ["a"], modules: [succeeding("next", () => ran.push("next"))] }),
     ];
-    return { options: { nodes, cache: new SlowCache() }, arrived: publishing.opened, ran };
+    return { options: { nodes, cache: new SlowCache(), valuesIn: "cache" as const }, arrived: publishing.opened, ran };
   },
   "in a graph nested in a nested graph"() {
     const ran: string[] = [];
@@ -161,9 +161,9 @@ export const phases: Record<string, () => Phase> = {
         modules: [
           defineModule({
             name: "receive",
-            async process({ cache, signal }) {
+            async process({ values, signal }) {
               entered.open();
-              ran.push((await cache.getMessage<string>("inbox", { signal })) ?? "nothing");
+              ran.push((await values.getMessage<string>("inbox", { signal })) ?? "nothing");
               return { status: "success" };
             },
           }),

@@ -88,8 +88,8 @@ describe("time", () => {
             defineModule({
               name: "patient",
               config: { timeoutMs: Number.POSITIVE_INFINITY },
-              async process({ cache, signal }) {
-                const message = cache.getMessage("inbox", { timeoutMs: 30 * DAY, signal });
+              async process({ values, signal }) {
+                const message = values.getMessage("inbox", { timeoutMs: 30 * DAY, signal });
                 entered.open(undefined);
                 return { status: "success", result: await message };
               },
@@ -101,7 +101,7 @@ describe("time", () => {
     await entered.opened;
     await vi.advanceTimersByTimeAsync(29 * DAY);
     await run.send("inbox", "in time");
-    expect((await run.outcome).results.patient?.results[0]?.result).toBe("in time");
+    expect((await run.outcome).nodes.patient?.results[0]?.result).toBe("in time");
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -123,8 +123,8 @@ describe("time", () => {
     const run = agent.start(newTask());
     await vi.advanceTimersByTimeAsync(200);
     const outcome = await run.outcome;
-    expect(outcome.results.late).toMatchObject({ status: "error", error: "Module late timed out after 50 ms", code: "timeout" });
-    expect(outcome.results.race).toMatchObject({ status: "success" });
+    expect(outcome.nodes.late).toMatchObject({ status: "error", error: "Module late timed out after 50 ms", code: "timeout" });
+    expect(outcome.nodes.race).toMatchObject({ status: "success" });
     expect(vi.getTimerCount()).toBe(0);
   });
 });

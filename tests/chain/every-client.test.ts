@@ -130,7 +130,7 @@ describe.each(CLIENT_ROWS)("a chain on every client: $name", ({ format, make }) 
     const end = (name: string) =>
       new Node({ name, dependencies: ["route"], modules: [defineModule({ name, process: async () => ({ status: "success" }) })] });
     const nodes = [new Node({ name: "route", type: "FLOW_CONTROL", modules: [route] }), end("green"), end("red")];
-    const { results, usage: spent } = await new Agent({ nodes }).runTask(new Task({ type: "t", objective: "SHOUT" }));
+    const { nodes: results, usage: spent } = await new Agent({ nodes }).runTask(new Task({ type: "t", objective: "SHOUT" }));
     expect(results.route?.results[0]).toMatchObject({
       decision: "red",
       ballots: [{ status: "valid", decision: "red", reason: "It is loud." }],

@@ -53,7 +53,7 @@ describe("a model that a tool calls", () => {
   it.each(ways)("is booked to the task and its node, %s", async (_, way) => {
     const outer = new ScriptedInferenceClient([calls("ask", "a", "b"), "Done."]);
     const inner = new ScriptedInferenceClient(["one", "two"], { model: "inner" });
-    const { usage, results, status } = await agentOf(outer, [toolOf("ask", way(inner))]).runTask(task());
+    const { usage, nodes: results, status } = await agentOf(outer, [toolOf("ask", way(inner))]).runTask(task());
     expect(status).toBe("COMPLETE");
     expect(usage).toEqual(sum(outer, inner));
     expect(results.work?.usage).toEqual(usage);
@@ -121,7 +121,7 @@ describe("a chain within a tool of a restored run", () => {
 
     const second = new ScriptedInferenceClient([({ lastMessage }) => `told: ${lastMessage.text}`]);
     const outcome = await agentOf(second, [inner(1)], { snapshotStore }).runFromSnapshot(ref);
-    expect(outcome.results.work?.results[0]?.result).toBe("told: inner a\ninner b");
+    expect(outcome.nodes.work?.results[0]?.result).toBe("told: inner a\ninner b");
     for (const client of [second, models.a1, models.b1]) client?.assertDone();
     expect(new Set(keys[0])).toEqual(new Set(keys[1]));
     expect(new Set(keys[1]).size).toBe(2);

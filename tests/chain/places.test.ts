@@ -41,7 +41,9 @@ describe("chains of one module", () => {
   it("give each its own answer, and tools keys of their own, though their ids repeat", async () => {
     const keys: string[] = [];
     const client = new ScriptedInferenceClient([call("a"), "in 1", "one", call("a"), "in 2", "two"]);
-    const { results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(new Task({ type: "t", objective: "o" }));
+    const { nodes: results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(
+      new Task({ type: "t", objective: "o" }),
+    );
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     expect(new Set(keys).size).toBe(2);
     expect(usage).toEqual(client.usage);
@@ -62,7 +64,7 @@ describe("chains of one module", () => {
     const rest = new ScriptedInferenceClient([call("a"), "in 2", "two"]);
     const ref = (await store.list(task.id)).at(-1);
     if (ref === undefined) throw new Error("no snapshot was stored");
-    const { results } = await agentOf(rest, keys, store).runFromSnapshot(ref);
+    const { nodes: results } = await agentOf(rest, keys, store).runFromSnapshot(ref);
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     rest.assertDone();
     await run.cancel();

@@ -56,7 +56,7 @@ describe.each(ROWS)("what calls cost: $name", (row) => {
         process: () => client.stream(ask()).result.then(() => ({ status: "success" as const })),
       });
       const node = new Node({ name: "think", modules: [think], nodeConfig: { maxRetries: 1 } });
-      const { usage: spent, results } = await new Agent({ nodes: [node] }).runTask(new Task({ type: "t", objective: "o" }));
+      const { usage: spent, nodes: results } = await new Agent({ nodes: [node] }).runTask(new Task({ type: "t", objective: "o" }));
       const chain = await client.toolChain(ask(), [add]).catch(() => undefined);
       for (const one of [spent, results.think?.usage, client.usage, ...told.map((record) => record.usage)])
         expect(one?.cost).toEqual(expected);

@@ -26,7 +26,8 @@ const ended: EndedGraph = {
   failedChains: [["a", "b"]],
   last: ["b", "c"],
   totalIterations: 2,
-  results: { a: { status: "error", ...broken, results: [] } },
+  nodes: { a: { status: "error", ...broken, results: [] } },
+  results: { c: 1 },
   executions: { a: 1, c: 1 },
 };
 

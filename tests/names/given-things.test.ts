@@ -34,11 +34,11 @@ describe("params of a task", () => {
         };
         return success(attempt(change) === TypeError);
       }),
-      nodeOf("read", ["write"], async ({ task, cache }) => success([task.params.x, (await cache.get<Task>("task")).params.x]), {
+      nodeOf("read", ["write"], async ({ task, values }) => success([task.params.x, (await values.get<Task>("task")).params.x]), {
         nodeConfig: { condition: "task.params.x == 1 and task.params.deep.list[1].y == 2" },
       }),
     ];
-    const { status, results } = await runNodes(nodes, {}, make());
+    const { status, nodes: results } = await runNodes(nodes, {}, make());
     expect(status).toBe("COMPLETE");
     expect([results.write, results.read].map((result) => result?.results[0]?.result)).toEqual([true, [1, 1]]);
   });
@@ -86,7 +86,7 @@ describe("event that a module emits", () => {
     const node = nodeOf("n", [], ({ emit }) => emit({ type: "progress", done: [() => {}] }), { nodeConfig: { maxRetries: 3 } });
     const run = new Agent({ nodes: [node] }).start(newTask());
     const events = isHeard ? run.events() : undefined;
-    const { results, errors } = await run.outcome;
+    const { nodes: results, errors } = await run.outcome;
     expect(results.n).toMatchObject({ status: "error", code: "not-json", error: expect.stringContaining("done[0]") });
     expect(errors).toHaveLength(1);
     const heard: AgentEvent[] = [];

@@ -7,7 +7,7 @@ const refusal = (...known: string[]) =>
   expect.objectContaining({ code: "unknown-mailbox", message: expect.stringContaining(known.map((name) => `"${name}"`).join(", ")) });
 
 const reading = (name: string, mailbox: string, dependencies: string[] = []): Node =>
-  nodeOf(name, dependencies, async ({ cache }) => success(await cache.getMessage(mailbox)), { inputMailboxes: [mailbox] });
+  nodeOf(name, dependencies, async ({ values }) => success(await values.getMessage(mailbox)), { inputMailboxes: [mailbox] });
 
 const start = (nodes: Node[]): AgentRun => new Agent({ nodes }).start(newTask());
 
@@ -17,14 +17,14 @@ describe("run.send", () => {
     const run = agent.start(newTask());
     await expect(run.send("answer", "yes")).rejects.toThrow(refusal("answers"));
     await run.send("answers", "no");
-    expect((await run.outcome).results.ask?.results[0]?.result).toBe("no");
+    expect((await run.outcome).nodes.ask?.results[0]?.result).toBe("no");
     expect(await agent.cache.peekMailbox("answer")).toEqual([]);
   });
 
   it("takes any mailbox where no node says what it reads", async () => {
-    const run = start([nodeOf("ask", [], async ({ cache }) => success(await cache.getMessage("anything")))]);
+    const run = start([nodeOf("ask", [], async ({ values }) => success(await values.getMessage("anything")))]);
     await run.send("anything", 1);
-    expect((await run.outcome).results.ask?.results[0]?.result).toBe(1);
+    expect((await run.outcome).nodes.ask?.results[0]?.result).toBe(1);
   });
 
   it("knows what modules read, and the nodes of nested graphs at any depth", async () => {
@@ -68,7 +68,7 @@ describe("run.send", () => {
     const snapshotStore = new MemorySnapshotStore();
     const added = new Node({
       name: "added",
-      modules: [moduleOf("m", async ({ cache }) => success(await cache.getMessage("late")))],
+      modules: [moduleOf("m", async ({ values }) => success(await values.getMessage("late")))],
       inputMailboxes: ["late"],
       snapshot: "ALWAYS",
     });
@@ -85,7 +85,7 @@ describe("run.send", () => {
     const restored = await new Agent(options).startFromSnapshot(ref as SnapshotRef);
     await expect(restored.send("other", 1)).rejects.toThrow(refusal("late"));
     await restored.send("late", "here");
-    expect((await restored.outcome).results.added?.results[0]?.result).toBe("here");
+    expect((await restored.outcome).nodes.added?.results[0]?.result).toBe("here");
   });
 
   it("says that a run has ended, whatever its nodes read", async () => {

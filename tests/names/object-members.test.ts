@@ -36,8 +36,8 @@ const chainOf = (model: ScriptedInferenceClient, init = {}): Node[] =>
     nodeOf(
       name,
       NAMES.slice(0, index).slice(-1),
-      async ({ cache }) => {
-        await cache.increment(name);
+      async ({ values }) => {
+        await values.increment(name);
         await model.generate(say("Hello"));
         return success(name);
       },
@@ -45,7 +45,7 @@ const chainOf = (model: ScriptedInferenceClient, init = {}): Node[] =>
     ),
   );
 
-const expectTold = ({ status, results, executions, task, failedChains }: TaskOutcome): void => {
+const expectTold = ({ status, nodes: results, executions, task, failedChains }: TaskOutcome): void => {
   expect([status, failedChains]).toEqual(["COMPLETE", []]);
   expect(results).toEqual(each((name) => ({ status: "success", results: [{ status: "success", result: name }], usage })));
   expect(executions).toEqual(each(() => 1));
@@ -55,7 +55,7 @@ const expectTold = ({ status, results, executions, task, failedChains }: TaskOut
 describe("graph whose names are members of every object", () => {
   it("runs, and is told right", async () => {
     const cache = new MemoryCache();
-    const outcome = await runNodes(chainOf(client()), { cache });
+    const outcome = await runNodes(chainOf(client()), { cache, valuesIn: "cache" });
     expectTold(outcome);
     expect(outcome.usage).toMatchObject({ inputTokens: 3 * NAMES.length, outputTokens: 4 * NAMES.length });
     for (const name of NAMES) expect(await cache.peekMailbox(name)).toEqual([expect.objectContaining({ status: "success" })]);
@@ -82,8 +82,10 @@ describe("graph whose names are members of every object", () => {
       new Node({ name: "inner", modules, nodeConfig: { parallel: true } }),
     ]);
     expect(outcome.status).toBe("COMPLETE");
-    expect(outcome.results.outer?.results[0]?.result).toEqual(each((name) => expect.objectContaining({ results: [success(name)] })));
-    expect(outcome.results.inner?.results).toEqual(NAMES.map(success));
+    expect(outcome.nodes.outer?.results[0]?.result).toEqual(each((name) => name));
+    expect(outcome.results).toEqual({ outer: each((name) => name), inner: each((name) => name) });
+    expect(outcome.nodes.outer?.results[0]?.nodes).toEqual(each((name) => expect.objectContaining({ results: [success(name)] })));
+    expect(outcome.nodes.inner?.results).toEqual(NAMES.map(success));
   });
 
   it("tells of those that failed, and of those alone", async () => {
@@ -100,7 +102,7 @@ describe("graph whose names are members of every object", () => {
     const isNil = (name: string): string => `task.params.${name} == nil and ${name} == nil`;
     const outcome = await runNodes([
       ...NAMES.map((name) => nodeOf(name, [], undefined, { nodeConfig: { condition: isNil(name) } })),
-      nodeOf("set", NAMES, async ({ cache, node }) => success(node.visit === 1 && (await cache.set(key, 1)))),
+      nodeOf("set", NAMES, async ({ values, node }) => success(node.visit === 1 && (await values.set(key, 1)))),
       new Node({ name: "jump", dependencies: ["set"], modules: [new FlowControlModule({ name: "jump", flowConfig })] }),
     ]);
     expect(outcome.status).toBe("COMPLETE");
@@ -114,7 +116,7 @@ describe("graph whose names are members of every object", () => {
       flowConfig: { decisions: NAMES.map((nextNode) => ({ nextNode })) },
       voters: [() => target.toLowerCase(), () => JSON.stringify({ decision: target }), () => other, () => "constructor"],
     });
-    const { results, executions } = await runNodes([
+    const { nodes: results, executions } = await runNodes([
       new Node({ name: "voting", modules: [vote] }),
       ...NAMES.map((name) => nodeOf(name, ["voting"])),
     ]);
@@ -142,26 +144,28 @@ describe("keys and mailboxes of such names", () => {
     const nodes = KEYS.map((key, index) =>
       nodeOf(`n${index}`, [], undefined, { nodeConfig: { inputs: [key], outputs: [key], condition: `${key} == 1` } }),
     );
-    const { status, executions } = await runNodes(nodes, { cache });
+    const { status, executions } = await runNodes(nodes, { cache, valuesIn: "cache" });
     expect([status, Object.keys(executions)]).toEqual(["COMPLETE", nodes.map(({ name }) => name)]);
   });
 
   it("are in a snapshot, and come back from it", async () => {
     const snapshotStore = new MemorySnapshotStore();
     const task = newTask();
-    const node = nodeOf("n", [], undefined, { snapshot: "ALWAYS" });
-    const cache = new MemoryCache();
-    for (const key of KEYS) {
-      await cache.set(key, { key });
-      await cache.publishToMailbox(key, key);
-    }
-    await runNodes([node], { cache, snapshotStore }, task);
+    const node = nodeOf("n", ["first"], undefined, { snapshot: "ALWAYS" });
+    const first = nodeOf("first", [], async ({ values }) => {
+      for (const key of KEYS) {
+        await values.set(key, { key });
+        await values.publishToMailbox(key, key);
+      }
+      return success();
+    });
+    await runNodes([first, node], { snapshotStore }, task);
     const [ref] = await snapshotStore.list(task.id);
-    const later = new MemoryCache();
-    await new Agent({ nodes: [node], cache: later, snapshotStore }).runFromSnapshot(ref as SnapshotRef);
+    const run = await new Agent({ nodes: [first, node], snapshotStore }).startFromSnapshot(ref as SnapshotRef);
+    await run.outcome;
     for (const key of KEYS) {
-      expect(await later.get(key)).toEqual({ key });
-      expect(await later.peekMailbox(key)).toEqual([key]);
+      expect(await run.values.get(key)).toEqual({ key });
+      expect(await run.values.peekMailbox(key)).toEqual([key]);
     }
   });
 });

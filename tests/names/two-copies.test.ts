@@ -80,7 +80,7 @@ describe("class of the package", () => {
 describe("agent with things of another copy", () => {
   it("makes one attempt when its NonRetryableError is thrown", async () => {
     let calls = 0;
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("n", [], () => {
         calls++;
         throw new other.NonRetryableError("wrong key", { code: "wrong-key" });
@@ -99,7 +99,7 @@ describe("agent with things of another copy", () => {
     const config = { middlewares: [new Shout()] };
     const module = other.defineModule({ name: "m", config, process: async () => ({ status: "success", result: "heard" }) });
     const inner = new other.Node({ name: "inner", modules: [module] });
-    const { status, results } = await runNodes([
+    const { status, nodes: results } = await runNodes([
       new other.Node({ name: "a", modules: [module] }),
       new Node({ name: "b", modules: [module] }),
       new Node({ name: "nested", nodes: [inner] }),
@@ -115,7 +115,7 @@ describe("agent with things of another copy", () => {
       name: "again?",
       flowConfig: { decisions: [{ nextNode: "draft", condition: "rounds < 2" }] },
     });
-    const draft = nodeOf("draft", [], async ({ cache }) => success(log.push(`draft ${await cache.increment("rounds")}`)));
+    const draft = nodeOf("draft", [], async ({ values }) => success(log.push(`draft ${await values.increment("rounds")}`)));
     const decide = new Node({ name: "decide", modules: [control], dependencies: ["draft"] });
     const { status } = await runNodes([draft, decide]);
     expect([status, log]).toEqual(["COMPLETE", ["draft 1", "draft 2"]]);
@@ -130,22 +130,22 @@ describe("agent with things of another copy", () => {
     const nodes = [nodeOf("creator", [], () => ({ ...success(), newNodes: [added] }))];
     const options = { dynamicNodes: [added], snapshotStore: new MemorySnapshotStore() };
     const task = newTask();
-    const { results } = await runNodes(nodes, options, task);
+    const { nodes: results } = await runNodes(nodes, options, task);
     expect(results.added?.results[0]?.result).toBe("ran");
     const [ref] = await options.snapshotStore.list(task.id);
-    expect((await new Agent({ ...options, nodes }).runFromSnapshot(ref as core.SnapshotRef)).results).toEqual(results);
+    expect((await new Agent({ ...options, nodes }).runFromSnapshot(ref as core.SnapshotRef)).nodes).toEqual(results);
   });
 
   it("keeps values in its cache and snapshots in its store", async () => {
     const cache = new other.MemoryCache();
     const snapshotStore = new other.MemorySnapshotStore();
-    const node = nodeOf("n", [], async ({ cache: own }) => success(await own.set("key", 1)), { snapshot: "ALWAYS" });
+    const node = nodeOf("n", [], async ({ values: own }) => success(await own.set("key", 1)), { snapshot: "ALWAYS" });
     const task = newTask();
-    await runNodes([node], { cache, snapshotStore }, task);
+    await runNodes([node], { cache, valuesIn: "cache", snapshotStore }, task);
     expect(await cache.get("key")).toBe(1);
     expect(await snapshotStore.list(task.id)).not.toEqual([]);
     const [ref] = await snapshotStore.list(task.id);
-    const agent = new Agent({ nodes: [node], cache, snapshotStore });
+    const agent = new Agent({ nodes: [node], cache, valuesIn: "cache", snapshotStore });
     expect((await agent.runFromSnapshot(ref as core.SnapshotRef)).status).toBe("COMPLETE");
   });
 
@@ -180,7 +180,7 @@ describe("client of another copy in a run", () => {
     ["found by the module's signal", (signal: AbortSignal) => ({ signal })],
   ])("is booked on its node: %s", async (_, optionsOf) => {
     const client = new copy.testing.ScriptedInferenceClient(script);
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("ask", [], async ({ signal }) => success((await client.generate(say("Hello"), optionsOf(signal))).text)),
     ]);
     expect(results.ask).toMatchObject({ status: "success", usage });
@@ -208,7 +208,7 @@ describe("client of another copy in a run", () => {
     });
     const turns = [{ toolCalls: [{ name: "note" }] }, "done"];
     const clients = [new testing.ScriptedInferenceClient(turns), new copy.testing.ScriptedInferenceClient(turns)];
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("ask", [], async () => {
         for (const client of clients) await client.toolChain(say("Go"), [note]);
         return success();

@@ -11,7 +11,7 @@ import { safeInspector, statelyInspector } from "asimov-agents/inspect";
 import { RedisCache } from "asimov-agents/redis";
 ${ENTRIES.map((entry, index) => `import * as entry${index} from "${entry}";`).join("\n")}
 export const everything = [${ENTRIES.map((_, index) => `entry${index}`).join(", ")}, agentMachine, nodeMachine, taskMachine, RedisCache, MemoryCache];
-const plan = defineModule({ name: "plan", process: async ({ cache }) => ({ status: "success", result: await cache.increment("n") }) });
+const plan = defineModule({ name: "plan", process: async ({ values }) => ({ status: "success", result: await values.increment("n") }) });
 const inspect = safeInspector((event) => event.type);
 export const agent = new Agent({ nodes: [new Node({ name: "plan", modules: [plan] })], inspect });
 export const other = new Agent({ inspect: statelyInspector().inspect });

@@ -54,7 +54,7 @@ describe("package in an empty project", () => {
       const step = (name, work) => defineModule({ name, process: async (context) => ({ status: "success", result: await work(context) }) });
       const agent = new Agent({
         nodes: [
-          new Node({ name: "plan", modules: [step("plan", ({ cache }) => cache.increment("planned", 2))] }),
+          new Node({ name: "plan", modules: [step("plan", ({ values }) => values.increment("planned", 2))] }),
           new Node({
             name: "write",
             dependencies: ["plan"],
@@ -63,7 +63,7 @@ describe("package in an empty project", () => {
           }),
         ],
       });
-      const { status, results } = await agent.runTask(new Task({ type: "demo", objective: "four", params: { ready: true } }));
+      const { status, nodes: results } = await agent.runTask(new Task({ type: "demo", objective: "four", params: { ready: true } }));
       console.log(JSON.stringify({ status, written: results.write.results[0].result }));`,
     );
     expect(outcome).toEqual({ status: "COMPLETE", written: 4 });

@@ -10,13 +10,13 @@ const node = (name, dependencies, condition) => new Node({
   name,
   dependencies,
   nodeConfig: condition === undefined ? {} : { condition },
-  modules: [defineModule({ name, process: async ({ cache }) => ({ status: "success", result: await cache.increment("count") }) })],
+  modules: [defineModule({ name, process: async ({ values }) => ({ status: "success", result: await values.increment("count") }) })],
 });
 export async function report() {
   const plain = await new Agent({ nodes: [node("a", [])] }).runTask(task);
   const nodes = [node("a", []), node("b", ["a"], "count == 1 and task.params.ready == true"), node("c", ["b"], "count > 9")];
   const outcome = await new Agent({ nodes }).runTask(new Task({ type: "demo", objective: "Run", params: { ready: true } }));
-  return { statuses: [plain.status, outcome.status], results: Object.keys(outcome.results), errors: outcome.errors, named: /^[0-9a-f-]{36}$/.test(task.id) };
+  return { statuses: [plain.status, outcome.status], results: Object.keys(outcome.nodes), errors: outcome.errors, named: /^[0-9a-f-]{36}$/.test(task.id) };
 }
 `;
 

@@ -183,7 +183,7 @@ describe("a module's checkpoint beside its chains", () => {
 
   it("keeps the module's value and the chains' states apart, whoever saved last", async () => {
     const seen: unknown[] = [];
-    const { results } = await new Agent({ nodes: graphOf(new ScriptedInferenceClient(script), seen) }).runTask(newTask());
+    const { nodes: results } = await new Agent({ nodes: graphOf(new ScriptedInferenceClient(script), seen) }).runTask(newTask());
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
     expect(seen).toEqual([undefined, before, between]);
   });
@@ -201,7 +201,7 @@ describe("a module's checkpoint beside its chains", () => {
     const ref = await newest(snapshotStore);
     const seen: unknown[] = [];
     const rest = new ScriptedInferenceClient(script.slice(4 - asks));
-    const { status, results } = await new Agent({ nodes: graphOf(rest, seen), snapshotStore }).runFromSnapshot(ref);
+    const { status, nodes: results } = await new Agent({ nodes: graphOf(rest, seen), snapshotStore }).runFromSnapshot(ref);
     expect(status).toBe("COMPLETE");
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
     expect(seen[0]).toEqual(loaded);
@@ -235,8 +235,8 @@ describe("a module's checkpoint beside its chains", () => {
         name: "again",
         flowConfig: { decisions: [{ nextNode: "turns", condition: "visited ~= true", conditionVariables: [] }] },
       });
-      const mark = moduleOf("mark", async ({ cache, node }) => {
-        if (node.visit > 1) await cache.set("visited", true);
+      const mark = moduleOf("mark", async ({ values, node }) => {
+        if (node.visit > 1) await values.set("visited", true);
       });
       return [
         new Node({ name: "turns", modules: [turns], snapshot: "ALWAYS" }),
@@ -252,7 +252,7 @@ describe("a module's checkpoint beside its chains", () => {
     const run = new Agent({ nodes: graph(stop), snapshotStore, abortGraceMs: 0 }).start(newTask());
     await reached.opened;
     const ref = await run.snapshot();
-    const { results } = await new Agent({ nodes: graph(), snapshotStore }).runFromSnapshot(ref);
+    const { nodes: results } = await new Agent({ nodes: graph(), snapshotStore }).runFromSnapshot(ref);
     expect(results.turns?.results[0]?.result).toBe("answer to one");
     expect(asked).toEqual(["one", "two", "one"]);
     await run.cancel();
@@ -273,7 +273,7 @@ describe("usage of a restored run", () => {
     const ref = await newest(snapshotStore);
     const again = await new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref);
     expect(again.usage).toEqual({ ...usage, inputTokens: 20 });
-    expect(again.results.first?.usage).toEqual(usage);
+    expect(again.nodes.first?.usage).toEqual(usage);
     const bounded = await new Agent({ nodes: nodes(), snapshotStore, budget: { maxCalls: 1 } }).runFromSnapshot(ref);
     expect(bounded.task.error).toContain("spent so far: 1 call");
     expect(bounded.status).toBe("FAILED");

@@ -8,7 +8,7 @@ import { collect, endOf, logged, newTask, TASK_ID } from "./fixture.ts";
 /** `work` three times: `again?` jumps back until it was done often enough. */
 const loop = (log: string[], snapshot: SnapshotControl): Node[] => [
   new Node({ name: "start", modules: [logged(log, "start")] }),
-  new Node({ name: "work", dependencies: ["start"], modules: [logged(log, "work", ({ cache }) => cache.increment("rounds"))], snapshot }),
+  new Node({ name: "work", dependencies: ["start"], modules: [logged(log, "work", ({ values }) => values.increment("rounds"))], snapshot }),
   new Node({
     name: "again?",
     dependencies: ["work"],
@@ -105,7 +105,7 @@ describe("snapshot control", () => {
       list: (taskId) => memory.list(taskId),
     };
     const log: string[] = [];
-    const agent = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS), snapshotStore });
+    const agent = new Agent({ nodes: loop(log, SnapshotControl.ALWAYS), snapshotStore, errorMailbox: "agent_error" });
     const outcome = await agent.runTask(newTask());
     const report = {
       taskId: outcome.task.id,

@@ -1,4 +1,4 @@
-import { Agent, type AgentLogic, MemoryCache, Node, type TaskOutcome } from "asimov-agents";
+import { Agent, type AgentLogic, type ModuleContext, Node, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { assign, createActor, type Snapshot, setup, toPromise, waitFor } from "xstate";
 import { gate, logged, newTask } from "./fixture.ts";
@@ -27,27 +27,36 @@ const machineOf = (agent: AgentLogic) =>
     output: ({ context }) => context.outcome,
   });
 
-const graph = (log: string[], during: () => Promise<void>): Node[] => [
-  new Node({ name: "before", modules: [logged(log, "before", ({ cache }) => cache.set("before", true))] }),
+const graph = (log: string[], during: (context: ModuleContext) => Promise<void>): Node[] => [
+  new Node({
+    name: "before",
+    modules: [
+      logged(log, "before", async ({ values }) => {
+        await values.set("before", true);
+        for (const note of ["one", "two"]) await values.publishToMailbox("notes", note);
+      }),
+    ],
+  }),
   new Node({
     name: "nested",
     dependencies: ["before"],
     nodes: [
-      new Node({ name: "inner before", modules: [logged(log, "inner before")] }),
+      new Node({ name: "inner before", modules: [logged(log, "inner before", ({ values }) => values.getMessage("notes"))] }),
       new Node({ name: "during", dependencies: ["inner before"], modules: [logged(log, "during", during)] }),
     ],
   }),
-  new Node({ name: "after", dependencies: ["nested"], modules: [logged(log, "after", ({ cache }) => cache.get("before"))] }),
+  new Node({ name: "after", dependencies: ["nested"], modules: [logged(log, "after", ({ values }) => values.get("before"))] }),
 ];
 
 describe("an agent in a user's machine", () => {
   it("goes on after the user's root was persisted, sent through JSON, and restored in a fresh agent", async () => {
     const log: string[] = [];
-    const cache = new MemoryCache();
     const entered = gate();
     const first = new Agent({
-      cache,
-      nodes: graph(log, () => {
+      nodes: graph(log, async ({ values }) => {
+        // Of an attempt that never ends: as if it had not been.
+        await values.set("during", 1);
+        await values.getMessage("notes");
         entered.open();
         return new Promise(() => {});
       }),
@@ -62,15 +71,14 @@ describe("an agent in a user's machine", () => {
     log.length = 0;
     const statuses: unknown[] = [];
     const second = new Agent({
-      cache,
-      nodes: graph(log, async () => {
-        statuses.push(((await cache.get("task")) as { status: string }).status);
+      nodes: graph(log, async ({ values }) => {
+        statuses.push((await values.get<{ status: string }>("task")).status, await values.keys(), await values.peekMailbox("notes"));
       }),
     });
     const restored = createActor(machineOf(second.logic), { snapshot: JSON.parse(text) as Snapshot<unknown> }).start();
     const outcome = (await toPromise(restored)) as TaskOutcome;
     expect(log).toEqual(["during.1.1", "after.1.1"]);
-    expect(statuses).toEqual(["EXECUTING"]);
+    expect(statuses).toEqual(["EXECUTING", new Set(["task", "before"]), ["two"]]);
     expect(outcome).toMatchObject({
       status: "COMPLETE",
       totalIterations: 3,

@@ -22,7 +22,7 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
     );
   const node = (name: string, init: Partial<ConstructorParameters<typeof Node>[0]> = {}): Node =>
     new Node({ snapshot: "ALWAYS", modules: init.nodes === undefined ? [note(name)] : [], ...init, name });
-  const grown = node("grown", { modules: [note("grown", ({ cache }) => cache.get("rounds", 0))] });
+  const grown = node("grown", { modules: [note("grown", ({ values }) => values.get("rounds", 0))] });
 
   return new Agent({
     snapshotStore,
@@ -30,10 +30,10 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
     nodes: [
       node("start", {
         modules: [
-          note("start", async ({ cache }) => {
-            await cache.set("plan", { steps: ["a", "b"], "odd/key": "…" });
-            await cache.set("old", 1);
-            for (const message of ["one", { two: 2 }, "three"]) await cache.publishToMailbox("inbox", message);
+          note("start", async ({ values }) => {
+            await values.set("plan", { steps: ["a", "b"], "odd/key": "…" });
+            await values.set("old", 1);
+            for (const message of ["one", { two: 2 }, "three"]) await values.publishToMailbox("inbox", message);
           }),
         ],
       }),
@@ -51,23 +51,23 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
       node("read", {
         dependencies: ["start"],
         outputMailbox: "readings",
-        modules: [note("read", async ({ cache }) => (await cache.delete("old")) && (await cache.getMessage("inbox", { timeoutMs: 0 })))],
+        modules: [note("read", async ({ values }) => (await values.delete("old")) && (await values.getMessage("inbox", { timeoutMs: 0 })))],
       }),
       node("skipped", { dependencies: ["start"], nodeConfig: { condition: "plan.steps[1] == 'b'" } }),
       node("inner", {
         dependencies: ["read"],
         nodes: [
-          node("first", { modules: [note("first", ({ cache }) => cache.increment("firsts"))] }),
+          node("first", { modules: [note("first", ({ values }) => values.increment("firsts"))] }),
           node("deep", {
             dependencies: ["first"],
             nodes: [
-              node("deepest", { modules: [note("deepest", ({ cache }) => cache.increment("deeps"))] }),
+              node("deepest", { modules: [note("deepest", ({ values }) => values.increment("deeps"))] }),
               node("last", { dependencies: ["deepest"] }),
             ],
           }),
         ],
       }),
-      node("work", { dependencies: ["inner"], modules: [note("work", ({ cache }) => cache.increment("rounds"))] }),
+      node("work", { dependencies: ["inner"], modules: [note("work", ({ values }) => values.increment("rounds"))] }),
       node("again?", {
         dependencies: ["work"],
         modules: [
@@ -79,7 +79,7 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
         dependencies: ["again?"],
         modules: [note("before"), logged([], "grow", () => "grow"), new Grower(grown)],
       }),
-      node("end", { dependencies: ["grow"], modules: [note("end", ({ cache }) => cache.getAll())] }),
+      node("end", { dependencies: ["grow"], modules: [note("end", ({ values }) => values.getAll())] }),
     ],
   });
 }

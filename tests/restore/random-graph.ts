@@ -67,8 +67,8 @@ export function nodesOf(graph: readonly NodePlan[], prefix = "n"): Node[] {
     const [first] = each.dependencies;
     const count = defineModule({
       name: "count",
-      async process({ cache, node }) {
-        await cache.set(`${own}_visits`, node.visit);
+      async process({ values, node }) {
+        await values.set(`${own}_visits`, node.visit);
         return { status: "success", result: node.visit };
       },
     });

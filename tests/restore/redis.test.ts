@@ -1,71 +1,64 @@
 import { Agent, MemorySnapshotStore, Node } from "asimov-agents";
 import { RedisCache } from "asimov-agents/redis";
 import { afterAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { collect, logged, newTask, TASK_ID } from "./fixture.ts";
+import { logged, newTask, TASK_ID } from "./fixture.ts";
 
-/** Databases of their own: the other tests use the first. */
-const url = (db: number): string => `${inject("redisUrl").replace(/\/\d*$/, "")}/${db}`;
+/** A database of its own: the other tests use the first. */
+const url = `${inject("redisUrl").replace(/\/\d*$/, "")}/11`;
 
 describe("restoring on a Redis", () => {
-  const shared = new RedisCache({ url: url(11) });
-  const own = new RedisCache({ url: url(12), defaultPrefix: "own" });
+  const cache = new RedisCache({ url, defaultPrefix: "team" });
 
   const empty = async (): Promise<void> => {
-    for (const cache of [shared, own, own.withPrefix("other")]) {
-      await cache.clear();
-      for (const mailbox of await cache.mailboxes()) while ((await cache.getMessage(mailbox, { timeoutMs: 0 })) !== null);
+    for (const view of [cache, cache.withPrefix("team:desk")]) {
+      await view.clear();
+      for (const mailbox of await view.mailboxes()) while ((await view.getMessage(mailbox, { timeoutMs: 0 })) !== null);
     }
   };
   beforeEach(empty);
   afterAll(async () => {
     await empty();
-    await Promise.all([shared.close(), own.close()]);
+    await cache.close();
   });
 
   const graph = (): Node[] => [
-    new Node({ name: "first", modules: [logged([], "first", ({ cache }) => cache.increment("n"))] }),
+    new Node({
+      name: "first",
+      modules: [logged([], "first", async ({ values, cache: shared }) => [await values.increment("n"), await shared.increment("n")])],
+    }),
     new Node({
       name: "second",
       dependencies: ["first"],
       snapshot: "ALWAYS",
       modules: [
-        logged([], "second", async ({ cache }) => {
-          await cache.publishToMailbox("inbox", "later");
-          return cache.increment("n");
-        }),
+        logged([], "second", async ({ values, cache: shared }) => [
+          await values.increment("n"),
+          await shared.increment("n"),
+          await shared.getMessage("inbox", { timeoutMs: 0 }),
+        ]),
       ],
     }),
   ];
 
-  async function rerun(cache: RedisCache, options: { clear?: boolean }) {
+  it("touches nothing of the agent's cache: not what the run did there, nor what others did meanwhile", async () => {
     const snapshotStore = new MemorySnapshotStore();
-    await cache.publishToMailbox("inbox", "before");
-    await new Agent({ cache, nodes: graph(), snapshotStore }).runTask(newTask());
+    const agent = new Agent({ cache, nodes: graph(), snapshotStore });
+    expect((await agent.runTask(newTask())).results).toEqual({ first: [1, 1], second: [2, 2, null] });
     await cache.set("foreign", "stays");
-    await cache.publishToMailbox("foreign", "stays");
+    await cache.publishToMailbox("inbox", "came meanwhile");
     const [ref] = await snapshotStore.list(TASK_ID);
-    const run = await new Agent({ cache, nodes: graph(), snapshotStore }).startFromSnapshot(ref ?? "", options);
-    const [restored] = await collect(run.events());
-    expect((await run.outcome).results.second?.results[0]?.result).toBe(2);
-    expect(await cache.peekMailbox("inbox")).toEqual(["before", "later"]);
-    return { restored, foreign: await cache.get("foreign", null), foreignMailbox: await cache.peekMailbox("foreign") };
-  }
-
-  it("keeps what the run did not store where others may, and says so", async () => {
-    expect(await rerun(shared, {})).toMatchObject({
-      restored: { type: "run.restored", keptForeignKeys: true },
-      foreign: "stays",
-      foreignMailbox: ["stays"],
-    });
+    expect((await agent.runFromSnapshot(ref ?? "")).results).toEqual({ first: [1, 1], second: [2, 3, "came meanwhile"] });
+    expect(await cache.getAll()).toEqual({ foreign: "stays", n: 3 });
   });
 
-  it("removes it with `clear`", async () => {
-    expect(await rerun(shared, { clear: true })).toMatchObject({ restored: { keptForeignKeys: false }, foreign: null, foreignMailbox: [] });
-  });
-
-  it("removes it under a prefix of the run's own, and nothing under another", async () => {
-    await own.withPrefix("other").set("n", 100);
-    expect(await rerun(own, {})).toMatchObject({ restored: { keptForeignKeys: false }, foreign: null, foreignMailbox: [] });
-    expect(await own.withPrefix("other").get("n")).toBe(100);
+  it("goes on with the values as they are, where they are in a key space of the cache", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const agent = new Agent({ cache, nodes: graph(), snapshotStore });
+    await agent.runTask(newTask(), { cachePrefix: "desk" });
+    const [ref] = await snapshotStore.list(TASK_ID);
+    expect((await agent.runFromSnapshot(ref ?? "", { cachePrefix: "desk" })).results.second).toEqual([3, 3, null]);
+    expect(await cache.withPrefix("team:desk").getAll()).toEqual({ n: 3, task: expect.objectContaining({ status: "COMPLETE" }) });
+    await expect(agent.runFromSnapshot(ref ?? "", { cachePrefix: "other" })).rejects.toThrow('in the key space "desk"; got "other"');
+    expect(await cache.withPrefix("team:other").getAll()).toEqual({});
   });
 });

@@ -9,6 +9,7 @@ import {
   type Snapshot,
   type SnapshotRef,
   type SnapshotStore,
+  Task,
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { collect, endOf, gate, logged, newTask, TASK_ID } from "./fixture.ts";
@@ -19,12 +20,11 @@ async function newest(store: SnapshotStore): Promise<SnapshotRef> {
   return ref;
 }
 
-describe("restoring the cache", () => {
-  it("puts values and mailboxes back as they were, and removes what came later", async () => {
-    const cache = new MemoryCache({ defaultPrefix: "mine" });
-    const others = cache.withPrefix("others");
-    await others.set("kept", true);
-    await others.publishToMailbox("inbox", "theirs");
+describe("restoring values", () => {
+  it("finds values and mailboxes as they were, without what came later, and touches no cache", async () => {
+    const cache = new MemoryCache();
+    await cache.set("kept", true);
+    await cache.publishToMailbox("inbox", "theirs");
     const snapshotStore = new MemorySnapshotStore();
     const seen: unknown[] = [];
     const nodes = [
@@ -32,10 +32,10 @@ describe("restoring the cache", () => {
         name: "first",
         modules: [
           logged([], "first", async (context) => {
-            await context.cache.set("draft", { version: 1 });
-            await context.cache.set("lasting", "x", { ttlMs: 3_600_000 });
-            await context.cache.publishToMailbox("inbox", "one");
-            await context.cache.publishToMailbox("inbox", { two: 2 });
+            await context.values.set("draft", { version: 1 });
+            await context.values.set("lasting", "x", { ttlMs: 3_600_000 });
+            await context.values.publishToMailbox("inbox", "one");
+            await context.values.publishToMailbox("inbox", { two: 2 });
           }),
         ],
       }),
@@ -46,49 +46,62 @@ describe("restoring the cache", () => {
         modules: [
           logged([], "second", async (context) => {
             const mailboxes: Record<string, unknown> = {};
-            for (const name of await context.cache.mailboxes()) mailboxes[name] = await context.cache.peekMailbox(name);
-            seen.push([await context.cache.getAll(), mailboxes, await context.cache.exportState()]);
-            await context.cache.set("draft", { version: 2 });
-            await context.cache.set("later", true);
-            await context.cache.delete("lasting");
-            await context.cache.getMessage("inbox", { timeoutMs: 0 });
-            await context.cache.publishToMailbox("later", 1);
+            for (const name of await context.values.mailboxes()) mailboxes[name] = await context.values.peekMailbox(name);
+            seen.push([await context.values.getAll(), mailboxes]);
+            await context.values.set("draft", { version: 2 });
+            await context.values.set("later", true);
+            await context.values.delete("lasting");
+            await context.values.getMessage("inbox", { timeoutMs: 0 });
+            await context.values.publishToMailbox("later", 1);
           }),
         ],
       }),
     ];
-    await new Agent({ cache, nodes, snapshotStore }).runTask(newTask());
-    expect(await cache.get("later")).toBe(true);
-    await new Agent({ cache, nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore));
-    await new Agent({ cache: new MemoryCache({ defaultPrefix: "other" }), nodes, snapshotStore }).runFromSnapshot(
-      await newest(snapshotStore),
-    );
+    const first = new Agent({ cache, nodes, snapshotStore }).start(newTask());
+    await first.outcome;
+    expect(await first.values.get("later")).toBe(true);
+    const again = await new Agent({ cache, nodes, snapshotStore }).startFromSnapshot(await newest(snapshotStore));
+    await again.outcome;
+    expect(await again.values.getAll()).toEqual(await first.values.getAll());
     expect(seen[1]).toEqual(seen[0]);
-    expect(seen[2]).toEqual(seen[0]);
     expect(seen[0]).toEqual([
       { draft: { version: 1 }, lasting: "x", task: expect.objectContaining({ status: "EXECUTING" }) },
       { inbox: ["one", { two: 2 }] },
-      expect.anything(),
     ]);
-    expect(await others.getAll()).toEqual({ kept: true });
-    expect(await others.peekMailbox("inbox")).toEqual(["theirs"]);
+    expect(await cache.getAll()).toEqual({ kept: true });
+    expect(await cache.peekMailbox("inbox")).toEqual(["theirs"]);
   });
 
-  it("puts them under the run's own prefix, or under another one that is asked for", async () => {
+  it("goes on in the key space of the cache that the run named, and refuses another, or another kind of place", async () => {
     const snapshotStore = new MemorySnapshotStore();
     const cache = new MemoryCache();
     const nodes = [
-      new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", (context) => context.cache.increment("n"))] }),
+      new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", (context) => context.values.increment("n"))] }),
     ];
     const options = { cache, nodes, snapshotStore };
     await cache.withPrefix("run-1").set("n", 10);
     await new Agent(options).runTask(newTask(), { cachePrefix: "run-1" });
-    await new Agent(options).runFromSnapshot(await newest(snapshotStore));
-    expect(await cache.withPrefix("run-1").get("n")).toBe(11);
-    await new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-2" });
-    expect(await cache.withPrefix("run-2").get("n")).toBe(11);
-    expect(await cache.withPrefix("run-1").get("n")).toBe(11);
+    await new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-1" });
+    expect(await cache.withPrefix("run-1").get("n")).toBe(12);
+    const elsewhere = new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-2" });
+    await expect(elsewhere).rejects.toMatchObject({ code: "invalid-options", message: expect.stringContaining('"run-1"; got "run-2"') });
+    await new Agent(options).runTask(new Task({ type: "test", objective: "o", id: "own" }));
+    const [own] = await snapshotStore.list("own");
+    const shared = new Agent({ ...options, valuesIn: "cache" }).runFromSnapshot(own ?? "");
+    await expect(shared).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-other-values" });
+    expect(await cache.withPrefix("run-2").getAll()).toEqual({});
     expect(await cache.getAll()).toEqual({});
+  });
+
+  it("takes values of its own that are set before it goes on", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const nodes = [
+      new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", ({ values }) => values.getMany(["a", "b"]))] }),
+    ];
+    const given = { a: 1, b: 1 };
+    expect((await new Agent({ nodes, snapshotStore }).runTask(newTask(), { values: given })).results.only).toEqual(given);
+    const again = new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), { values: { b: 2 } });
+    expect((await again).results.only).toEqual({ a: 1, b: 2 });
   });
 
   it("holds a message once that was on its way when the snapshot was taken", async () => {
@@ -113,9 +126,9 @@ describe("restoring the cache", () => {
     await sent;
     leave.open();
     await run.outcome;
-    const agent = new Agent({ nodes, snapshotStore });
-    await agent.runFromSnapshot(ref);
-    expect(await agent.cache.peekMailbox("inbox")).toEqual(["once"]);
+    const restored = await new Agent({ nodes, snapshotStore }).startFromSnapshot(ref);
+    await restored.outcome;
+    expect(await restored.values.peekMailbox("inbox")).toEqual(["once"]);
   });
 });
 
@@ -283,12 +296,12 @@ describe("restoring", () => {
   it("gives the same end each time that the same snapshot is restored", async () => {
     const snapshotStore = new MemorySnapshotStore();
     const nodes = () => [
-      new Node({ name: "count", modules: [logged([], "count", ({ cache }) => cache.increment("n"))] }),
+      new Node({ name: "count", modules: [logged([], "count", ({ values }) => values.increment("n"))] }),
       new Node({
         name: "twice",
         dependencies: ["count"],
         snapshot: "ALWAYS",
-        modules: [logged([], "twice", ({ cache }) => cache.increment("n"))],
+        modules: [logged([], "twice", ({ values }) => values.increment("n"))],
       }),
     ];
     const agent = new Agent({ nodes: nodes(), snapshotStore });
@@ -328,7 +341,7 @@ describe("restoring", () => {
     expect(run.task).toBe(task);
     expect(task.toJSON()).toEqual(first.task.toJSON());
     expect(statuses).toEqual(["EXECUTING", "EXECUTING"]);
-    expect((await events)[0]).toMatchObject({ type: "run.restored", runId: first.id, generation: 0, keptForeignKeys: false, graph: [] });
+    expect((await events)[0]).toMatchObject({ type: "run.restored", runId: first.id, generation: 0, graph: [] });
   });
 
   it("keeps failed chains and visits: what was PARTIAL stays PARTIAL, and a limit is not counted anew", async () => {
@@ -399,18 +412,18 @@ describe("restoring", () => {
         name: "again?",
         dependencies: ["yields"],
         modules: [
-          logged([], "count", ({ cache }) => cache.increment("n")),
+          logged([], "count", ({ values }) => values.increment("n")),
           new FlowControlModule({ name: "flow", flowConfig: { decisions: [{ nextNode: "yields", condition: "n < 3" }] } }),
         ],
       }),
     ];
     const first = await new Agent({ nodes: nodes(), snapshotStore }).runTask(newTask());
-    expect(first.results.yields?.results).toEqual([{ status: "success", result: 3 }]);
+    expect(first.nodes.yields?.results).toEqual([{ status: "success", result: 3 }]);
     const refs = await snapshotStore.list(TASK_ID);
     const restarts = async (ref: SnapshotRef | undefined) => {
       const run = await new Agent({ nodes: nodes(), snapshotStore }).startFromSnapshot(ref ?? "");
       const events = await collect(run.events());
-      return [(await run.outcome).results.yields?.results[0]?.result, events.filter(({ type }) => type === "generator.restarted")];
+      return [(await run.outcome).nodes.yields?.results[0]?.result, events.filter(({ type }) => type === "generator.restarted")];
     };
     expect(await restarts(refs[0])).toMatchObject([3, []]);
     expect(await restarts(refs[2])).toMatchObject([1, [{ type: "generator.restarted", node: "yields", module: "generator", graph: [] }]]);
@@ -544,8 +557,8 @@ describe("a snapshot that does not fit", () => {
     ["a node that is null", (parts) => parts.set("node/a", "null")],
     ["a node in an unknown state", (parts) => parts.set("node/a", (parts.get("node/a") as string).replace('"COMPLETE"', '"DREAMING"'))],
     ["a node that the graph does not hold", (parts) => parts.set("node/z", parts.get("node/a") as string)],
-    ["a value that is no JSON", (parts) => parts.set("cache/task", "{")],
-    ["a value that is null", (parts) => parts.set("cache/task", "null")],
+    ["a value that is no JSON", (parts) => parts.set("value/task", "{")],
+    ["a value that is null", (parts) => parts.set("value/task", "null")],
     ["a mailbox that is no list", (parts) => parts.set("mailbox/inbox", "1")],
   ];
 

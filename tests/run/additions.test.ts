@@ -59,7 +59,7 @@ describe("nodes added at run time", () => {
   });
 
   it("are named in the creator's result", async () => {
-    const { results } = await runNodes([adding("creator", [], () => [nodeOf("x")])]);
+    const { nodes: results } = await runNodes([adding("creator", [], () => [nodeOf("x")])]);
     expect(results.creator?.results).toEqual([{ status: "success", newNodes: ["x"] }]);
   });
 
@@ -132,13 +132,13 @@ describe("nodes added again", () => {
   });
 
   it("by another definition are a GraphError that fails the creator", async () => {
-    const { results, status } = await again((visit) => [nodeOf("x", [], undefined, { nodeConfig: { maxRetries: visit } })]);
+    const { nodes: results, status } = await again((visit) => [nodeOf("x", [], undefined, { nodeConfig: { maxRetries: visit } })]);
     expect(results.creator).toMatchObject({ status: "error", code: "graph-duplicate-node", error: expect.stringContaining('"x"') });
     expect(status).not.toBe("COMPLETE");
   });
 
   it("differ also by their nested nodes alone", async () => {
-    const { results } = await again((visit) => [
+    const { nodes: results } = await again((visit) => [
       new Node({ name: "x", nodes: [nodeOf("in", [], undefined, { nodeConfig: { maxVisits: visit } })] }),
     ]);
     expect(results.creator).toMatchObject({ code: "graph-duplicate-node" });
@@ -149,7 +149,7 @@ describe("nodes added again", () => {
     const x = nodeOf("x");
     expect((await twice(x, x)).executions).toEqual({ creator: 1, x: 1, after: 1 });
     for (const differing of [nodeOf("x"), nodeOf("x", [], undefined, { trace: true, nodeConfig: { maxVisits: 9 } })]) {
-      const { results, executions } = await twice(x, differing);
+      const { nodes: results, executions } = await twice(x, differing);
       expect(results.creator).toMatchObject({ status: "error", code: "graph-duplicate-node", error: expect.stringContaining('"x"') });
       expect(executions).toEqual({ creator: 1 });
     }
@@ -165,7 +165,7 @@ describe("nodes added again", () => {
   });
 
   it("by two creators of one step that differ fail the second", async () => {
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       adding("c1", [], () => [nodeOf("x")]),
       adding("c2", [], () => [nodeOf("x", [], undefined, { nodeConfig: { maxVisits: 9 } })], { nodeConfig: { maxRetries: 1 } }),
     ]);
@@ -217,7 +217,7 @@ describe("addition that cannot be", () => {
       nodeOf("free"),
       nodeOf("free-2", ["free"]),
     ]);
-    expect(outcome.results.creator).toMatchObject({ status: "error", error: expect.stringMatching(message) });
+    expect(outcome.nodes.creator).toMatchObject({ status: "error", error: expect.stringMatching(message) });
     expect(outcome.executions).toEqual({ creator: 1, free: 1, "free-2": 1 });
     expect(chainsOf(outcome)).toEqual([["creator", "after"]]);
     expect(outcome.status).toBe("PARTIAL");
@@ -225,7 +225,7 @@ describe("addition that cannot be", () => {
   });
 
   it("of an added node's condition fails that node", async () => {
-    const { results, status } = await runNodes([
+    const { nodes: results, status } = await runNodes([
       adding("creator", [], () => [nodeOf("x", [], undefined, { nodeConfig: { condition: "1 +" } })]),
     ]);
     expect(results.x).toMatchObject({ status: "error", code: "condition-syntax" });
@@ -258,7 +258,7 @@ describe("addition that a snapshot cuts in two", () => {
     const expected = await run.outcome;
     const restored = await new Agent({ nodes: nodes(), snapshotStore, dynamicNodes: [nodeOf("x")] }).runFromSnapshot(ref);
     expect(restored.status).toBe("COMPLETE");
-    expect(restored.results).toEqual(expected.results);
+    expect(restored.nodes).toEqual(expected.nodes);
     await expect(new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref)).rejects.toThrow(
       expect.objectContaining({ code: "snapshot-unknown-node", message: expect.stringContaining('"x"') }),
     );

@@ -45,7 +45,7 @@ describe("attempts of a node", () => {
         throw new NonRetryableError("never", { code: "bad-key" });
       }),
     ).toBe(1);
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("a", [], () => {
         throw new NonRetryableError("never", { code: "bad-key" });
       }),
@@ -54,9 +54,12 @@ describe("attempts of a node", () => {
   });
 
   it("ends as COMPLETE at the first attempt that succeeds, with that attempt's results alone", async () => {
-    const { status, results, errors, executions } = await runNodes([
-      nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure(`attempt ${node.attempt}`) : success(node.attempt))),
-    ]);
+    const {
+      status,
+      nodes: results,
+      errors,
+      executions,
+    } = await runNodes([nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure(`attempt ${node.attempt}`) : success(node.attempt)))]);
     expect(status).toBe("COMPLETE");
     expect(results.a).toEqual({ status: "success", results: [{ status: "success", result: 3 }] });
     expect(errors).toEqual([]);
@@ -84,7 +87,7 @@ describe("attempts of a node", () => {
   });
 
   it("keeps the last attempt's own error text", async () => {
-    const { results, task } = await runNodes([nodeOf("a", [], ({ node }) => failure(`attempt ${node.attempt}`))]);
+    const { nodes: results, task } = await runNodes([nodeOf("a", [], ({ node }) => failure(`attempt ${node.attempt}`))]);
     expect(results.a).toMatchObject({ status: "error", error: "attempt 3", results: [{ status: "error", error: "attempt 3" }] });
     expect(task.error).toBe("attempt 3");
   });
@@ -111,13 +114,13 @@ describe("attempts of a node", () => {
     });
     const run = agent.start(newTask());
     for await (const event of run.events()) if (event.type === "node.retrying") break;
-    const { status, results } = await run.cancel();
+    const { status, nodes: results } = await run.cancel();
     expect([status, attempts]).toEqual(["FAILED", 1]);
     expect(results.a).toMatchObject({ status: "error", error: "attempt 1" });
   });
 
   it("goes on after the backoff", async () => {
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure("again") : success(node.attempt)), {
         nodeConfig: { backoff: { initialMs: 1 } },
       }),
@@ -137,14 +140,14 @@ describe("modules in order", () => {
         return success(name);
       }),
     );
-    const { results } = await runNodes([new Node({ name: "n", modules })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules })]);
     expect(results.n).toEqual({ status: "success", results: ["a", "b", "c"].map((name) => ({ status: "success", result: name })) });
   });
 
   it("stop at the first that fails: the node is FAILED, not PARTIAL, and keeps what came before", async () => {
     const log: string[] = [];
     const modules = [moduleOf("a"), moduleOf("b", giveError), moduleOf("c", () => log.push("c"))];
-    const { results, status } = await runNodes([new Node({ name: "n", modules, nodeConfig: { retryOnFailure: false } })]);
+    const { nodes: results, status } = await runNodes([new Node({ name: "n", modules, nodeConfig: { retryOnFailure: false } })]);
     expect(log).toEqual([]);
     expect(status).toBe("FAILED");
     expect(results.n).toEqual({ status: "error", error: "no", code: "module-failed", module: "b", results: [success("a"), failure("no")] });
@@ -178,7 +181,7 @@ describe("parallel modules", () => {
         return success(name);
       }),
     );
-    const { results } = await runNodes([new Node({ name: "n", modules, nodeConfig: { parallel: true } })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules, nodeConfig: { parallel: true } })]);
     expect(results.n?.results.map(({ result }) => result)).toEqual(["a", "b", "c"]);
   });
 
@@ -238,7 +241,7 @@ describe("parallel modules", () => {
       nodeOf("dependent", ["n"]),
       nodeOf("free"),
     ]);
-    expect(outcome.results.n).toEqual({
+    expect(outcome.nodes.n).toEqual({
       status: "error",
       error: "lost",
       code: "module-failed",
@@ -246,7 +249,7 @@ describe("parallel modules", () => {
       results: [success("kept"), failure("lost")],
     });
     expect(outcome.failedChains).toEqual([["n", "dependent"]]);
-    expect(Object.hasOwn(outcome.results, "dependent")).toBe(false);
+    expect(Object.hasOwn(outcome.nodes, "dependent")).toBe(false);
     expect(outcome.status).toBe("PARTIAL");
     expect(events).toContainEqual(expect.objectContaining({ type: "node.failed", node: "n", status: "PARTIAL" }));
   });
@@ -279,7 +282,7 @@ describe("stop on success", () => {
   it("of a node in order: later modules are fallbacks, and do not run after the first success", async () => {
     const log: string[] = [];
     const modules = [moduleOf("a", () => failure("a")), moduleOf("b"), moduleOf("c", () => success(log.push("c")))];
-    const { status, results } = await runNodes([new Node({ name: "n", modules, config })]);
+    const { status, nodes: results } = await runNodes([new Node({ name: "n", modules, config })]);
     expect(status).toBe("COMPLETE");
     expect(log).toEqual([]);
     expect(results.n?.results.at(-1)).toEqual(success("b"));
@@ -287,7 +290,7 @@ describe("stop on success", () => {
 
   it("of a node in order fails when every module failed", async () => {
     const modules = [moduleOf("a", () => failure("a")), moduleOf("b", () => failure("b"))];
-    const { results } = await runNodes([new Node({ name: "n", modules, config, nodeConfig: { retryOnFailure: false } })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules, config, nodeConfig: { retryOnFailure: false } })]);
     expect(results.n).toMatchObject({ status: "error", results: [failure("a"), failure("b")] });
   });
 
@@ -319,7 +322,7 @@ describe("stop on success", () => {
         return success("fast");
       }),
     ];
-    const { status, results } = await runNodes([
+    const { status, nodes: results } = await runNodes([
       new Node({ name: "n", modules, config, nodeConfig: { parallel: true } }),
       nodeOf("next", ["n"], () => success(log.push("next"))),
     ]);
@@ -345,14 +348,14 @@ describe("stop on success", () => {
       outputMailbox: "won",
     });
     const agent = new Agent({ nodes: [nodeOf("start"), race] });
-    const { status, task, executions, results } = await agent.runTask(newTask());
+    const { status, task, executions, nodes: results } = await agent.runTask(newTask());
     expect([status, task.result, executions]).toEqual(["COMPLETE", "fast", { start: 1, race: 1 }]);
     expect(results.race?.results).toEqual([success("fast")]);
     expect(await agent.cache.peekMailbox("won")).toEqual([expect.objectContaining({ results: [success("fast")] })]);
   });
 
   it("of a node whose modules all succeed otherwise gives one entry for each module that ran", async () => {
-    const { results } = await runNodes([new Node({ name: "n", modules: [moduleOf("a"), moduleOf("b")], config })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules: [moduleOf("a"), moduleOf("b")], config })]);
     expect(results.n).toEqual({ status: "success", results: [success("a")] });
   });
 
@@ -375,7 +378,7 @@ describe("time limit", () => {
         return success();
       },
     });
-    const { results } = await runNodes([new Node({ name: "n", modules: [deaf], nodeConfig: { retryOnFailure: false } })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules: [deaf], nodeConfig: { retryOnFailure: false } })]);
     expect(results.n).toMatchObject({ status: "error", error: "Module deaf timed out after 5 ms", code: "timeout" });
     expect(reasons).toEqual([expect.objectContaining({ message: "Module deaf timed out after 5 ms" })]);
   });
@@ -384,7 +387,7 @@ describe("time limit", () => {
     let attempts = 0;
     const slow = { process: () => new Promise<never>(() => {}) };
     const module = moduleOf("m", () => success(++attempts), { config: { timeoutMs: 5, middlewares: [slow] } });
-    const { results } = await runNodes([new Node({ name: "n", modules: [module] })], { abortGraceMs: 1 });
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules: [module] })], { abortGraceMs: 1 });
     expect(attempts).toBe(3);
     expect(results.n).toMatchObject({ error: "Module m timed out after 5 ms" });
   });
@@ -396,7 +399,7 @@ describe("time limit", () => {
 
   it("of a node covers all its modules, and names the node", async () => {
     const modules = [moduleOf("quick"), moduleOf("deaf", async ({ signal }) => success(String(await aborted(signal))))];
-    const { results, status } = await runNodes([
+    const { nodes: results, status } = await runNodes([
       new Node({ name: "n", modules, config: { timeoutMs: 10 }, nodeConfig: { retryOnFailure: false } }),
     ]);
     expect(status).toBe("FAILED");
@@ -419,7 +422,7 @@ describe("time limit", () => {
     const never = (signal: AbortSignal) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
     const module = moduleOf("m", async ({ signal }) => success(await never(signal)), { config: { timeoutMs: 5 } });
-    const { results } = await runNodes([new Node({ name: "n", modules: [module], nodeConfig: { maxRetries: 1 } })]);
+    const { nodes: results } = await runNodes([new Node({ name: "n", modules: [module], nodeConfig: { maxRetries: 1 } })]);
     expect(results.n).toMatchObject({ error: "Module m timed out after 5 ms" });
   });
 });

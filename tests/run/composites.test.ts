@@ -19,7 +19,7 @@ describe("middlewares of a composite", () => {
   it("make of its graph's result what is kept, told and published once", async () => {
     const mark = new Mark();
     const agent = new Agent({ nodes: [composite({ config: { middlewares: [mark] }, outputMailbox: "out" })] });
-    const { results } = await agent.runTask(newTask());
+    const { nodes: results } = await agent.runTask(newTask());
     expect(mark.seen).toEqual([{ status: "success", result: { in: { status: "success", results: [success("in")] } } }]);
     expect(results.graph).toMatchObject({ status: "success", results: [{ marked: 1, result: { in: { status: "success" } } }] });
     expect(await agent.cache.peekMailbox("out")).toMatchObject([{ results: [{ marked: 1 }] }]);
@@ -100,7 +100,7 @@ describe("middlewares of a composite", () => {
     saves.save = async () => {};
     const [ref] = await snapshotStore.list(run.task.id);
     log.length = 0;
-    const { status, results } = await agent.runFromSnapshot(ref as never);
+    const { status, nodes: results } = await agent.runFromSnapshot(ref as never);
     expect([status, log]).toEqual(["COMPLETE", ["filtered"]]);
     expect(JSON.stringify(results)).toContain('"marked":true');
   });

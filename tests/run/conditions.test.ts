@@ -14,7 +14,7 @@ describe("condition of a node", () => {
     ]);
     expect(outcome.status).toBe("COMPLETE");
     expect(outcome.executions).toEqual({ start: 1 });
-    expect(Object.keys(outcome.results)).toEqual(["start"]);
+    expect(Object.keys(outcome.nodes)).toEqual(["start"]);
     expect(outcome.failedChains).toEqual([]);
     const skipped = events.flatMap((event) => (event.type === "node.skipped" ? [event.node] : []));
     expect(skipped).toEqual(["skipped", "after", "after-2"]);
@@ -57,8 +57,8 @@ describe("condition of a node", () => {
 
   it("sees what an earlier step wrote", async () => {
     const { executions } = await runNodes([
-      nodeOf("writes", [], async ({ cache }) => {
-        await cache.set("score", 0.9);
+      nodeOf("writes", [], async ({ values }) => {
+        await values.set("score", 0.9);
         return success();
       }),
       nodeOf("reads", ["writes"], undefined, when("score > 0.5")),
@@ -68,7 +68,7 @@ describe("condition of a node", () => {
 
   it("is evaluated at each visit, and a skip is no visit", async () => {
     const { executions, status } = await runNodes([
-      nodeOf("count", [], async ({ cache }) => success(await cache.increment("round")), { nodeConfig: { maxVisits: 0 } }),
+      nodeOf("count", [], async ({ values }) => success(await values.increment("round")), { nodeConfig: { maxVisits: 0 } }),
       nodeOf("odd", ["count"], undefined, { nodeConfig: { condition: "round % 2 == 1", maxVisits: 5 } }),
       nodeOf("again?", ["count"], ({ node }) => ({ ...success(), decision: node.visit < 10 ? "count" : null }), {
         nodeConfig: { maxVisits: 0 },
@@ -78,8 +78,8 @@ describe("condition of a node", () => {
   });
 
   it("that was true before and is false now keeps the result of the visit that ran", async () => {
-    const { results, executions } = await runNodes([
-      nodeOf("count", [], async ({ cache }) => success(await cache.increment("round"))),
+    const { nodes: results, executions } = await runNodes([
+      nodeOf("count", [], async ({ values }) => success(await values.increment("round"))),
       nodeOf("first", ["count"], ({ node }) => success(`visit ${node.visit}`), when("round == 1")),
       nodeOf("again?", ["count"], ({ node }) => ({ ...success(), decision: node.visit < 3 ? "count" : null })),
     ]);
@@ -110,18 +110,18 @@ describe("condition of a node", () => {
     ["a runtime error", "missing.field", "condition-runtime"],
     ["an endless loop", "(function() while true do end end)()", "condition-budget"],
   ])("with %s fails the node with the error's code, at once", async (_, condition, code) => {
-    const { results, status, failedChains } = await runNodes([
-      nodeOf("bad", [], undefined, when(condition)),
-      nodeOf("after", ["bad"]),
-      nodeOf("free"),
-    ]);
+    const {
+      nodes: results,
+      status,
+      failedChains,
+    } = await runNodes([nodeOf("bad", [], undefined, when(condition)), nodeOf("after", ["bad"]), nodeOf("free")]);
     expect(results.bad).toMatchObject({ status: "error", code });
     expect(failedChains).toEqual([["bad", "after"]]);
     expect(status).toBe("PARTIAL");
   });
 
   it("is not looked at when the node is blocked", async () => {
-    const { results, status } = await runNodes([failing("bad"), nodeOf("after", ["bad"], undefined, when("missing.field"))]);
+    const { nodes: results, status } = await runNodes([failing("bad"), nodeOf("after", ["bad"], undefined, when("missing.field"))]);
     expect(Object.keys(results)).toEqual(["bad"]);
     expect(status).toBe("FAILED");
   });
@@ -160,7 +160,7 @@ describe("condition of a node", () => {
 describe("inputs and outputs", () => {
   it("name a missing input, and the node does not run", async () => {
     const log: string[] = [];
-    const { results } = await runNodes([logging(log, "n", [], { nodeConfig: { inputs: ["there", "missing"] } })], {
+    const { nodes: results } = await runNodes([logging(log, "n", [], { nodeConfig: { inputs: ["there", "missing"] } })], {
       cache: await (async () => {
         const cache = new MemoryCache();
         await cache.set("there", null);
@@ -174,7 +174,7 @@ describe("inputs and outputs", () => {
 
   it("name a missing output after the node ran", async () => {
     const log: string[] = [];
-    const { results, failedChains } = await runNodes([
+    const { nodes: results, failedChains } = await runNodes([
       logging(log, "n", [], { nodeConfig: { outputs: ["draft"] } }),
       nodeOf("after", ["n"]),
     ]);
@@ -186,7 +186,7 @@ describe("inputs and outputs", () => {
   it("let the node run when they are there, and are checked under the run's own prefix", async () => {
     const agent = new Agent({
       nodes: [
-        nodeOf("writes", [], async ({ cache }) => success(await cache.set("draft", "x")), { nodeConfig: { outputs: ["draft"] } }),
+        nodeOf("writes", [], async ({ values }) => success(await values.set("draft", "x")), { nodeConfig: { outputs: ["draft"] } }),
         nodeOf("reads", ["writes"], undefined, { nodeConfig: { inputs: ["draft"] } }),
       ],
     });
@@ -196,12 +196,14 @@ describe("inputs and outputs", () => {
   });
 
   it("are looked for after the condition: one that is false skips the node, whatever is missing", async () => {
-    const { status, results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "false" } })]);
+    const { status, nodes: results } = await runNodes([
+      nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "false" } }),
+    ]);
     expect([status, results]).toEqual(["COMPLETE", {}]);
   });
 
   it("that are missing fail the node with one attempt, when its condition holds", async () => {
-    const { results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "true" } })]);
+    const { nodes: results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "true" } })]);
     expect(results.n).toMatchObject({ code: "missing-input", results: [] });
   });
 });

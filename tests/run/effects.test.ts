@@ -150,7 +150,7 @@ describe("a store that never answers", () => {
 
   it.each(["before", "while"])("ends a restore by its signal too, aborted %s it waits", async (moment) => {
     class Silent extends MemoryCache {
-      override importState(): Promise<void> {
+      override setMany(): Promise<void> {
         return never();
       }
     }

@@ -17,7 +17,7 @@ describe("end of a task", () => {
   });
 
   it("is PARTIAL otherwise", async () => {
-    const { status, task, results } = await runNodes([failing("a"), nodeOf("b", ["a"]), nodeOf("c")]);
+    const { status, task, nodes: results } = await runNodes([failing("a"), nodeOf("b", ["a"]), nodeOf("c")]);
     expect([status, task.status]).toEqual(["PARTIAL", "PARTIAL"]);
     expect(task.result).toEqual({ c: "c" });
     expect(Object.keys(results).sort()).toEqual(["a", "c"]);
@@ -40,7 +40,12 @@ describe("end of a task", () => {
 
   it("lets a node that succeeds on a later visit leave the failed chains, with its descendants", async () => {
     const log: string[] = [];
-    const { status, failedChains, errors, results } = await runNodes([
+    const {
+      status,
+      failedChains,
+      errors,
+      nodes: results,
+    } = await runNodes([
       nodeOf("start"),
       nodeOf("flaky", ["start"], ({ node }) => (node.visit === 1 ? failure("first visit") : success("second")), {
         nodeConfig: { maxRetries: 1 },
@@ -54,7 +59,7 @@ describe("end of a task", () => {
   });
 
   it("keeps a node that fails on a later visit in the failed chains", async () => {
-    const { status, results } = await runNodes([
+    const { status, nodes: results } = await runNodes([
       nodeOf("start"),
       nodeOf("flaky", ["start"], ({ node }) => (node.visit === 2 ? failure("second visit") : success()), { nodeConfig: { maxRetries: 1 } }),
       nodeOf("again?", ["start"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "start" : null })),
@@ -133,7 +138,7 @@ describe("limit of visits", () => {
     expect([within.status, within.executions.work]).toEqual(["COMPLETE", allowed]);
     const over = await runNodes(loop(maxVisits, allowed + 1));
     expect(over.executions.work).toBe(allowed);
-    expect(over.results.work).toMatchObject({
+    expect(over.nodes.work).toMatchObject({
       status: "error",
       code: "max-visits",
       error: expect.stringMatching(new RegExp(`"work".*${allowed}`)),
@@ -223,14 +228,14 @@ describe("mailboxes of a run", () => {
     const agent = new Agent({
       nodes: [
         failing("bad"),
-        nodeOf("looks", ["ok"], async ({ cache }) =>
-          success({ errors: await cache.peekMailbox("agent_error"), ends: await cache.peekMailbox("agent_output") }),
+        nodeOf("looks", ["ok"], async ({ values }) =>
+          success({ errors: await values.peekMailbox("agent_error"), ends: await values.peekMailbox("agent_output") }),
         ),
         nodeOf("ok"),
       ],
     });
     const task = newTask();
-    const { results, status } = await agent.runTask(task);
+    const { nodes: results, status } = await agent.runTask(task);
     expect(results.looks?.results[0]?.result).toEqual({
       errors: [{ taskId: task.id, status: "error", node: "bad", path: ["bad"], module: "bad", error: "bad failed", code: "module-failed" }],
       ends: [],
@@ -275,7 +280,7 @@ describe("mailboxes of a run", () => {
         new Node({ name: "g", nodes: [nodeOf("in")], outputMailbox: "nested" }),
       ],
     });
-    const { results } = await agent.runTask(newTask());
+    const { nodes: results } = await agent.runTask(newTask());
     expect(await agent.cache.peekMailbox("flat")).toEqual([results.n]);
     expect(await agent.cache.peekMailbox("nested")).toEqual([results.g]);
     expect(results.n?.results).toHaveLength(2);
@@ -283,11 +288,11 @@ describe("mailboxes of a run", () => {
 
   it("hold what a step published before the next step runs, in order", async () => {
     const boxed = (name: string, dependencies: string[]) => nodeOf(name, dependencies, undefined, { outputMailbox: "box" });
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       boxed("a", []),
       boxed("b", ["a"]),
-      nodeOf("c", ["b"], async ({ cache }) =>
-        success((await cache.peekMailbox<{ results: { result: string }[] }>("box")).map(({ results }) => results[0]?.result)),
+      nodeOf("c", ["b"], async ({ values }) =>
+        success((await values.peekMailbox<{ results: { result: string }[] }>("box")).map(({ results }) => results[0]?.result)),
       ),
     ]);
     expect(results.c?.results[0]?.result).toEqual(["a", "b"]);
@@ -300,10 +305,10 @@ describe("mailboxes of a run", () => {
         nodeOf(
           "reads",
           [],
-          async ({ cache, signal }) => {
-            const first = cache.getMessage("inbox", { signal });
+          async ({ values, signal }) => {
+            const first = values.getMessage("inbox", { signal });
             waiting.resolve();
-            return success([await first, await cache.getMessage("inbox", { signal })]);
+            return success([await first, await values.getMessage("inbox", { signal })]);
           },
           { inputMailboxes: ["inbox"] },
         ),
@@ -312,17 +317,17 @@ describe("mailboxes of a run", () => {
     const run = agent.start(newTask());
     await waiting.promise;
     await Promise.all([run.send("inbox", { n: 1 }), run.send("inbox", { n: 2 })]);
-    expect((await run.outcome).results.reads?.results[0]?.result).toEqual([{ n: 1 }, { n: 2 }]);
+    expect((await run.outcome).nodes.reads?.results[0]?.result).toEqual([{ n: 1 }, { n: 2 }]);
     expect(await agent.cache.peekMailbox("inbox")).toEqual([]);
   });
 
   it("are reached by `run.send` also before the run begins, and not after its end", async () => {
     const agent = new Agent({
-      nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))],
+      nodes: [nodeOf("reads", [], async ({ values, signal }) => success(await values.getMessage("inbox", { signal })))],
     });
     const run = agent.start(newTask());
     await run.send("inbox", "early");
-    expect((await run.outcome).results.reads?.results[0]?.result).toBe("early");
+    expect((await run.outcome).nodes.reads?.results[0]?.result).toBe("early");
     await expect(run.send("inbox", "late")).rejects.toThrow(expect.objectContaining({ code: "run-ended" }));
     expect(await agent.cache.peekMailbox("inbox")).toEqual([]);
   });
@@ -336,13 +341,13 @@ describe("mailboxes of a run", () => {
 
   it("of two runs with prefixes of their own are apart", async () => {
     const agent = new Agent({
-      nodes: [nodeOf("reads", [], async ({ cache, signal }) => success(await cache.getMessage("inbox", { signal })))],
+      nodes: [nodeOf("reads", [], async ({ values, signal }) => success(await values.getMessage("inbox", { signal })))],
     });
     const [a, b] = ["a", "b"].map((cachePrefix) => agent.start(newTask(), { cachePrefix }));
     await b?.send("inbox", "for b");
     await a?.send("inbox", "for a");
-    expect((await a?.outcome)?.results.reads?.results[0]?.result).toBe("for a");
-    expect((await b?.outcome)?.results.reads?.results[0]?.result).toBe("for b");
+    expect((await a?.outcome)?.nodes.reads?.results[0]?.result).toBe("for a");
+    expect((await b?.outcome)?.nodes.reads?.results[0]?.result).toBe("for b");
   });
 
   it("that cannot be written do not hold the run, and it is reported once", async () => {
@@ -368,8 +373,8 @@ describe("task in the cache", () => {
     const seen: unknown[] = [];
     const agent = new Agent({
       nodes: [
-        nodeOf("a", [], async ({ cache, task }) => {
-          seen.push(await cache.get("task"), task.toJSON());
+        nodeOf("a", [], async ({ values, task }) => {
+          seen.push(await values.get("task"), task.toJSON());
           return success("done");
         }),
       ],
@@ -403,7 +408,7 @@ describe("task in the cache", () => {
 
   it("is under the run's own prefix, and leaves the agent's alone", async () => {
     const agent = new Agent({
-      nodes: [nodeOf("a", [], async ({ cache, task }) => success(await cache.set("mine", task.params.name)))],
+      nodes: [nodeOf("a", [], async ({ values, task }) => success(await values.set("mine", task.params.name)))],
     });
     await Promise.all(["x", "y"].map((name) => agent.runTask(newTask({ name }), { cachePrefix: name })));
     expect(await agent.cache.withPrefix("x").get("mine")).toBe("x");
@@ -539,7 +544,7 @@ describe("state of the latest run", () => {
         nodeOf("after", ["skipped"]),
       ],
     });
-    const { results } = await agent.runTask(newTask());
+    const { nodes: results } = await agent.runTask(newTask());
     expect(states[0]).toMatchObject({ totalIterations: 2 });
     expect(states[0]?.currentPlan.map(({ executed }) => executed[0])).toEqual([true, false]);
     expect(agent.executionState).toEqual({

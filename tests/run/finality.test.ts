@@ -104,7 +104,7 @@ describe.each(Object.entries(FINAL))("%s", (_, kind) => {
     const outcome = await new Agent({ nodes: graphOf(kind, depth, log) }).runTask(newTask());
     expect(log).toEqual(["paid", ...Array(kind.runs).fill("ends")]);
     expect(outcome.status).toBe("PARTIAL");
-    expect(outcome.results.beside).toMatchObject({ status: "success" });
+    expect(outcome.nodes.beside).toMatchObject({ status: "success" });
     expect(failuresOf(outcome)).toEqual(told(depth, kind.code));
   });
 

@@ -34,7 +34,7 @@ describe("generator", () => {
     };
     const { nodes } = loop(undefined, 5);
     const gen = new Node({ name: "gen", modules: [moduleOf("gen", counting, { config: { middlewares: [middleware] } })] });
-    const { results, status } = await runNodes([gen, nodes[1] as Node]);
+    const { nodes: results, status } = await runNodes([gen, nodes[1] as Node]);
     expect(status).toBe("COMPLETE");
     expect(given).toEqual([1, 2, 3, "Generator Exhausted", "Generator Exhausted"]);
     expect(results.gen?.results).toEqual([{ status: "success", result: "Generator Exhausted" }]);
@@ -58,7 +58,7 @@ describe("generator", () => {
   it("that throws has failed, and a retry starts a new one", async () => {
     const log: string[] = [];
     let starts = 0;
-    const { results, status } = await runNodes([
+    const { nodes: results, status } = await runNodes([
       nodeOf("gen", [], async function* () {
         const start = ++starts;
         log.push(`start ${start}`);
@@ -94,7 +94,7 @@ describe("generator", () => {
         log.push(`closed ${start}`);
       }
     };
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       new Node({ name: "gen", modules: [moduleOf("gen", generate, { config: { timeoutMs: 20 } })], nodeConfig: { maxRetries: 2 } }),
     ]);
     expect(results.gen).toEqual({ status: "success", results: [success(2)] });
@@ -102,7 +102,7 @@ describe("generator", () => {
   });
 
   it("that gives the status error goes on with its next yield at the retry", async () => {
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("gen", [], async function* () {
         yield failure("first");
         yield success("second");
@@ -267,6 +267,6 @@ describe("generator", () => {
       deciding("end", ["gen"], () => null),
     ]);
     const again = await agent.runTask(new (await import("asimov-agents")).Task({ type: "t", objective: "o" }));
-    expect([outcome, again].map(({ results }) => results.gen?.results[0]?.result)).toEqual(["first", "first"]);
+    expect([outcome, again].map(({ results }) => results.gen)).toEqual(["first", "first"]);
   });
 });

@@ -42,7 +42,7 @@ describe("result that is none", () => {
     ["XState's own mark", { status: "success", result: { xstate$$type: 1, id: "x" } }, "not-json"],
   ])("fails its node at once: %s", async (_, value, code) => {
     let attempts = 0;
-    const { status, results } = await runNodes([
+    const { status, nodes: results } = await runNodes([
       nodeOf("n", [], () => {
         attempts++;
         return value;
@@ -55,7 +55,7 @@ describe("result that is none", () => {
   });
 
   it("names the path of the value that is not JSON", async () => {
-    const { results } = await runNodes([nodeOf("n", [], () => success({ list: [{ ok: 1 }, { "odd key": 1n }] }))]);
+    const { nodes: results } = await runNodes([nodeOf("n", [], () => success({ list: [{ ok: 1 }, { "odd key": 1n }] }))]);
     expect(results.n).toMatchObject({ error: expect.stringContaining('.result.list[1]["odd key"]') });
   });
 
@@ -86,7 +86,7 @@ describe("result that is none", () => {
 
   it("with `__proto__` keys is kept as data and changes no prototype", async () => {
     const evil = JSON.parse('{"status":"success","result":{"__proto__":{"polluted":1}},"__proto__":{"polluted":2}}');
-    const { results, status, task } = await runNodes([nodeOf("n", [], () => evil, once)]);
+    const { nodes: results, status, task } = await runNodes([nodeOf("n", [], () => evil, once)]);
     expect(status).toBe("COMPLETE");
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     expect(results.n?.results[0]?.polluted).toBeUndefined();
@@ -104,7 +104,7 @@ describe("result that is none", () => {
 
   it("is copied: changing it later changes nothing", async () => {
     const result = { list: [1] };
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       nodeOf("a", [], () => success(result)),
       nodeOf("b", ["a"], () => {
         result.list.push(2);
@@ -115,7 +115,7 @@ describe("result that is none", () => {
   });
 
   it("keeps properties of the module's own", async () => {
-    const { results } = await runNodes([nodeOf("n", [], () => ({ ...success(1), score: 0.5, metadata: { model: "x" } }))]);
+    const { nodes: results } = await runNodes([nodeOf("n", [], () => ({ ...success(1), score: 0.5, metadata: { model: "x" } }))]);
     expect(results.n?.results[0]).toEqual({ status: "success", result: 1, score: 0.5, metadata: { model: "x" } });
   });
 
@@ -155,7 +155,7 @@ describe("module that throws", () => {
         },
         () => Promise.reject(thrown),
       ]) {
-        const { results, errors, task } = await runNodes([nodeOf("n", [], work, once)]);
+        const { nodes: results, errors, task } = await runNodes([nodeOf("n", [], work, once)]);
         expect(results.n).toMatchObject({ status: "error", error: expect.any(String) });
         expect(errors).toHaveLength(1);
         expect(task.error).toEqual(expect.any(String));
@@ -231,8 +231,8 @@ describe("module that changes what it was given", () => {
 
   it("may overwrite `task` in the cache, and the run ends as ever", async () => {
     const { events, agent, outcome } = await runWithEvents([
-      nodeOf("n", [], async ({ cache }) => {
-        await cache.set("task", "gone");
+      nodeOf("n", [], async ({ values }) => {
+        await values.set("task", "gone");
         return success();
       }),
     ]);
@@ -268,9 +268,9 @@ describe("names and options", () => {
   ])("runs a node, a module and a nested graph named %j", async (name) => {
     const nodes = [
       new Node({ name, nodes: [nodeOf(name), nodeOf("next", [name])] }),
-      nodeOf("last", [name], async ({ cache }) => success(await cache.peekMailbox("agent_error"))),
+      nodeOf("last", [name], async ({ values }) => success(await values.peekMailbox("agent_error"))),
     ];
-    const { status, results, executions } = await runNodes(nodes);
+    const { status, nodes: results, executions } = await runNodes(nodes);
     expect(status).toBe("COMPLETE");
     expect(results[name]?.status).toBe("success");
     expect(executions[name]).toBe(1);

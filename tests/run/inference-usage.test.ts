@@ -24,7 +24,7 @@ describe("usage of a run", () => {
       modules: [moduleOf("one", calling(client)), moduleOf("two", calling(client))],
       nodeConfig: { parallel: true },
     });
-    const { usage, results } = await runNodes([both, nodeOf("last", ["both"], calling(client)), nodeOf("silent")]);
+    const { usage, nodes: results } = await runNodes([both, nodeOf("last", ["both"], calling(client)), nodeOf("silent")]);
     expect(results.both?.usage).toEqual(used(4, 6));
     expect(results.last?.usage).toEqual(used(5, 6));
     expect(results.silent).not.toHaveProperty("usage");
@@ -44,7 +44,7 @@ describe("usage of a run", () => {
         return node.attempt === 1 ? failure("not yet") : success();
       }),
     ];
-    const { results, usage } = await runNodes(nodes);
+    const { nodes: results, usage } = await runNodes(nodes);
     expect(results.again).toMatchObject({ status: "success", usage: used(11, 11) });
     expect(usage).toEqual(used(11, 11));
   });
@@ -65,7 +65,7 @@ describe("usage of a run", () => {
       new Node({ name: "a", nodes: [new Node({ name: "b", nodes: [nodeOf("c/d", [], calling(client))] })] }),
       nodeOf("a/b", ["a"], calling(client)),
     ];
-    const { results, usage } = await runNodes(nodes);
+    const { nodes: results, usage } = await runNodes(nodes);
     expect(results.a?.usage).toEqual(used(1, 2));
     expect(results["a/b"]?.usage).toEqual(used(3, 4));
     expect(results.a?.results[0]?.result).toMatchObject({

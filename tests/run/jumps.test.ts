@@ -56,7 +56,7 @@ describe("flow control", () => {
     const decisions = [{ nextNode: "a", condition: "n > 5" }, { nextNode: "b" }, { nextNode: "c", condition: "true" }];
     const { log, outcome } = await decideBy({ decisions }, { n: 3 });
     expect(log).toEqual(["b"]);
-    expect(outcome.results.decide?.results[0]).toEqual({ status: "success", result: "b", decision: "b", cleanup: false });
+    expect(outcome.nodes.decide?.results[0]).toEqual({ status: "success", result: "b", decision: "b", cleanup: false });
   });
 
   it("takes the default when no decision holds", async () => {
@@ -66,7 +66,7 @@ describe("flow control", () => {
   it("falls through when no decision holds and there is no default", async () => {
     const { log, outcome } = await decideBy({ decisions: [{ nextNode: "a", condition: "n > 5" }] }, { n: 3 });
     expect(log.sort()).toEqual(["a", "b", "c"]);
-    expect(outcome.results.decide?.results[0]?.decision).toBeNull();
+    expect(outcome.nodes.decide?.results[0]?.decision).toBeNull();
   });
 
   it("deletes the condition variables of the decision that is taken, and no others", async () => {
@@ -84,7 +84,7 @@ describe("flow control", () => {
 
   it("keeps a decision's metadata in its result", async () => {
     const { outcome } = await decideBy({ decisions: [{ nextNode: "a", metadata: { why: "test" } }] });
-    expect(outcome.results.decide?.results[0]?.metadata).toEqual({ why: "test" });
+    expect(outcome.nodes.decide?.results[0]?.metadata).toEqual({ why: "test" });
   });
 
   it("refuses unknown options of a decision", () => {
@@ -95,7 +95,7 @@ describe("flow control", () => {
 
   it("fails its node when a condition fails at run time, and the run goes on beside it", async () => {
     const { outcome } = await decideBy({ decisions: [{ nextNode: "a", condition: "missing.field == 1" }] });
-    expect(outcome.results.decide).toMatchObject({ status: "error", code: "condition-runtime" });
+    expect(outcome.nodes.decide).toMatchObject({ status: "error", code: "condition-runtime" });
     expect(outcome.status).toBe("PARTIAL");
   });
 });
@@ -200,7 +200,7 @@ describe("jump", () => {
       nodeOf("target", ["dropped"]),
       nodeOf("blocked", ["bad"]),
     ]);
-    expect(outcome.results.beside).toEqual({ status: "success", results: [success("kept")] });
+    expect(outcome.nodes.beside).toEqual({ status: "success", results: [success("kept")] });
     expect(outcome.failedChains).toEqual([["bad", "blocked"]]);
     const [past] = agent.executionState.executionHistory;
     expect(past?.[0]).toEqual({ nodes: ["decide", "beside", "bad"], executed: [true, false, false], skipped: [false, false, false] });
@@ -328,7 +328,7 @@ describe("jump", () => {
       nodeOf("next", ["decide"]),
     ]);
     expect(jumpsOf(events)).toEqual([]);
-    expect(outcome.results.decide).toMatchObject({
+    expect(outcome.nodes.decide).toMatchObject({
       status: "error",
       code: "target-failed",
       error: expect.stringMatching(/"decide".*"blocked"/),
@@ -344,7 +344,7 @@ describe("jump", () => {
   });
 
   it("to a node that failed itself is refused too, also in the step in which it failed", async () => {
-    const { results } = await runNodes([failing("bad"), deciding("decide", [], () => "bad"), nodeOf("ok")]);
+    const { nodes: results } = await runNodes([failing("bad"), deciding("decide", [], () => "bad"), nodeOf("ok")]);
     expect(results.decide).toMatchObject({ status: "error", code: "target-failed" });
   });
 
@@ -371,7 +371,7 @@ describe("jump", () => {
     ]);
     expect(jumpsOf(events)).toEqual(["first → after-second"]);
     expect(events).toContainEqual(expect.objectContaining({ type: "node.blocked", node: "after-second" }));
-    expect(outcome.results.second).toMatchObject({ code: "target-failed" });
+    expect(outcome.nodes.second).toMatchObject({ code: "target-failed" });
     expect(outcome.executions).toEqual({ bad: 1, first: 1, second: 1, ok: 1 });
     expect(outcome.failedChains).toEqual([["bad"], ["second", "after-second"]]);
   });
@@ -392,7 +392,7 @@ describe("jump", () => {
   it("back over skipped nodes evaluates their conditions anew", async () => {
     const log: string[] = [];
     await runNodes([
-      nodeOf("start", [], async ({ cache }) => success(await cache.increment("round"))),
+      nodeOf("start", [], async ({ values }) => success(await values.increment("round"))),
       logging(log, "second-time", ["start"], { nodeConfig: { condition: "round == 2" } }),
       logging(log, "after", ["second-time"]),
       loggingDecision(log, "again?", ["start"], (visit) => (visit < 2 ? "start" : null)),

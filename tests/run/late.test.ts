@@ -25,7 +25,8 @@ const ENDS = {
 async function lateContext(
   { config, end }: (typeof ENDS)[keyof typeof ENDS],
   depth: number,
-  use: (context: ModuleContext, cache: Cache, events: AgentEvent[]) => Promise<void>,
+  use: (context: ModuleContext, values: Cache, events: AgentEvent[]) => Promise<void>,
+  valuesIn: "run" | "cache" = "run",
 ): Promise<void> {
   const cache = new MemoryCache();
   const kept = deferred<ModuleContext>();
@@ -50,7 +51,7 @@ async function lateContext(
     await finish.promise;
     return success();
   });
-  const agent = new Agent({ cache, abortGraceMs: 5, nodes: [within(depth, keeper, { nodeConfig: { maxRetries: 1 } }), holding] });
+  const agent = new Agent({ cache, valuesIn, abortGraceMs: 5, nodes: [within(depth, keeper, { nodeConfig: { maxRetries: 1 } }), holding] });
   const run = agent.start(newTask());
   const events: AgentEvent[] = [];
   const ended = deferred();
@@ -62,7 +63,7 @@ async function lateContext(
   })();
   const context = await kept.promise;
   await ended.promise;
-  await use(context, cache, events);
+  await use(context, valuesIn === "run" ? run.values : cache, events);
   finish.resolve();
   await run.outcome;
   await collecting;
@@ -71,11 +72,15 @@ async function lateContext(
 const refused = { code: "attempt-ended", message: expect.stringContaining("has ended") };
 
 describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
-  it.each([0, 2])("writes, publishes, receives and saves nothing more (within %i graphs)", async (depth) => {
-    await lateContext(end, depth, async ({ cache: own, checkpoint }, cache) => {
-      await cache.set("kept", 1);
-      await cache.publishToMailbox("box", "kept");
-      const before = await cache.getAll();
+  it.each([
+    [0, "run"],
+    [2, "run"],
+    [0, "cache"],
+  ] as const)("writes, publishes, receives and saves nothing more (within %i graphs, values in the %s)", async (depth, valuesIn) => {
+    const use = async ({ values: own, checkpoint }: ModuleContext, values: Cache): Promise<void> => {
+      await values.set("kept", 1);
+      await values.publishToMailbox("box", "kept");
+      const before = await values.getAll();
       const writes: (() => Promise<unknown>)[] = [
         () => own.set("late", 1),
         () => own.setMany({ late: 1 }),
@@ -88,24 +93,24 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
         () => own.getMessage("box", { timeoutMs: 0 }),
         () => own.withPrefix("p").set("late", 1),
         () => own.withSuffix("s").set("late", 1),
-        () => own.importState({ values: new Map(), mailboxes: new Map() }, { exclusive: true }),
         () => own.close(),
         () => checkpoint.save({ late: true }),
       ];
       for (const write of writes) await expect(write(), String(write)).rejects.toMatchObject(refused);
-      expect(await cache.getAll()).toEqual(before);
-      expect(await cache.peekMailbox("box")).toEqual(["kept"]);
-    });
+      expect(await values.getAll()).toEqual(before);
+      expect(await values.peekMailbox("box")).toEqual(["kept"]);
+    };
+    await lateContext(end, depth, use, valuesIn);
   });
 
   it("may still read", async () => {
-    await lateContext(end, 0, async ({ cache: own, task }, cache) => {
-      await cache.set("kept", 1);
+    await lateContext(end, 0, async ({ values: own, task }, values) => {
+      await values.set("kept", 1);
       expect(await own.get("kept")).toBe(1);
       expect(await own.getMany(["kept"])).toEqual({ kept: 1 });
       expect((await own.keys()).has("kept")).toBe(true);
       expect(await own.peekMailbox("box")).toEqual([]);
-      expect(await own.mailboxes()).toEqual(await cache.mailboxes());
+      expect(await own.mailboxes()).toEqual(await values.mailboxes());
       expect(task.status).toBe("EXECUTING");
     });
   });
@@ -124,7 +129,7 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
 
   it("ends no process by what nobody waits for", async () => {
     const unhandled = await unhandledDuring(() =>
-      lateContext(end, 0, async ({ cache: own, emit, checkpoint }) => {
+      lateContext(end, 0, async ({ values: own, emit, checkpoint }) => {
         void own.set("late", 1);
         void own.update("late", () => 1);
         void own.getMessage("box");
@@ -138,15 +143,14 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
 
 describe("what a module has begun and does not wait for", () => {
   /** Everything of a context that gives a promise. */
-  const begun = ({ cache, checkpoint, evaluate }: ModuleContext): Promise<unknown>[] => [
-    ...[cache, cache.withPrefix("p"), cache.withSuffix("s")].flatMap((view) => [
+  const begun = ({ values, checkpoint, evaluate }: ModuleContext): Promise<unknown>[] => [
+    ...[values, values.withPrefix("p"), values.withSuffix("s")].flatMap((view) => [
       view.get("never"),
       view.getMany(["never"]),
       view.getAll(),
       view.keys(),
       view.peekMailbox("box"),
       view.mailboxes(),
-      view.exportState(),
       view.set("key", 1),
       view.setMany({ key: 1 }),
       view.delete("key"),
@@ -232,7 +236,7 @@ describe("a change of a value", () => {
     })();
     const goOn = deferred();
     let changed: Promise<unknown> | undefined;
-    const node = nodeOf("updates", [], async ({ cache: own }) => {
+    const node = nodeOf("updates", [], async ({ values: own }) => {
       changed = own.update("n", () => 1);
       await entered.promise;
       return success();
@@ -248,7 +252,7 @@ describe("a message", () => {
   it("that comes after its receiver's attempt has ended goes to somebody else", async () => {
     const cache = new MemoryCache();
     const received = deferred<unknown>();
-    const waits = nodeOf("waits", [], async ({ cache: own }) => {
+    const waits = nodeOf("waits", [], async ({ values: own }) => {
       own.getMessage("box").then(received.resolve, received.resolve);
       return success();
     });
@@ -282,7 +286,7 @@ describe("nodes", () => {
       return success();
     });
     const nodes = depth === 0 ? [creator, holds] : [within(depth - 1, new Node({ name: "around", nodes: [creator, holds] }))];
-    const { status, results } = await new Agent({ abortGraceMs: 5, nodes }).runTask(newTask());
+    const { status, nodes: results } = await new Agent({ abortGraceMs: 5, nodes }).runTask(newTask());
     expect(status).toBe("COMPLETE");
     expect(JSON.stringify(results)).toContain("of the attempt that counts");
     expect(JSON.stringify(results)).not.toContain("given up");
@@ -329,7 +333,7 @@ describe("a generator", () => {
       return { ...success(), decision: node.visit === 1 ? "steps" : null };
     });
     const agent = new Agent({ abortGraceMs: 1, nodes: [new Node({ name: "steps", modules: [module] }), again] });
-    const { results } = await agent.runTask(newTask());
+    const { nodes: results } = await agent.runTask(newTask());
     expect(results.steps?.results[0]?.result).toBe(2);
     expect(started).toBe(2);
   });
@@ -354,7 +358,7 @@ describe("a snapshot of progress", () => {
       const { checkpoint } = await kept.promise;
       return success(await checkpoint.save({ at: 2 }).catch((error) => error.code));
     });
-    const { results } = await new Agent({ snapshotStore, nodes: [node, last] }).runTask(task);
+    const { nodes: results } = await new Agent({ snapshotStore, nodes: [node, last] }).runTask(task);
     expect(results.last?.results[0]?.result).toBe("attempt-ended");
     expect(await snapshotStore.list(task.id)).toHaveLength(2);
   });

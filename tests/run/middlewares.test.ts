@@ -17,7 +17,7 @@ const through = (...middlewares: unknown[]) => ({ config: { middlewares: middlew
 
 describe("middlewares", () => {
   it("change each result in order: the module's, then the node's", async () => {
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       new Node({
         name: "n",
         modules: [moduleOf("m", undefined, through(new Append("m1"), new Append("m2"))), moduleOf("other")],
@@ -37,10 +37,10 @@ describe("middlewares", () => {
       },
     };
     const task = newTask();
-    const { results } = await runNodes(
+    const { nodes: results } = await runNodes(
       [
         new Node({ name: "n", modules: [moduleOf("m", undefined, through(middleware))] }),
-        nodeOf("reads", ["n"], async ({ cache }) => success(await cache.get("seen"))),
+        nodeOf("reads", ["n"], async ({ values }) => success(await values.get("seen"))),
       ],
       {},
       task,
@@ -53,7 +53,7 @@ describe("middlewares", () => {
     const heal = { process: async (data: ModuleResult) => (data.status === "error" ? success("healed") : data) };
     const spoil = { process: async () => failure("spoilt") };
     const healed = await runNodes([new Node({ name: "n", modules: [moduleOf("m", () => failure("no"))], ...through(heal) })]);
-    expect(healed.results.n?.results).toEqual([success("healed")]);
+    expect(healed.nodes.n?.results).toEqual([success("healed")]);
     const spoilt = await runNodes([new Node({ name: "n", modules: [moduleOf("m")], ...through(spoil) })]);
     expect(spoilt.task.error).toBe("spoilt");
   });
@@ -74,7 +74,9 @@ describe("middlewares", () => {
   });
 
   it("that give no result fail the module, and name it", async () => {
-    const { results } = await runNodes([new Node({ name: "n", modules: [moduleOf("m")], ...through({ process: async () => undefined }) })]);
+    const { nodes: results } = await runNodes([
+      new Node({ name: "n", modules: [moduleOf("m")], ...through({ process: async () => undefined }) }),
+    ]);
     expect(results.n).toMatchObject({ code: "invalid-result", error: expect.stringContaining('"m"') });
   });
 
@@ -86,7 +88,7 @@ describe("middlewares", () => {
 
 describe("context of a module", () => {
   it("holds its config, and the node's context overlaid by its own", async () => {
-    const { results } = await runNodes([
+    const { nodes: results } = await runNodes([
       new Node({
         name: "n",
         config: { context: { a: "node", b: "node" } },
@@ -97,10 +99,10 @@ describe("context of a module", () => {
   });
 
   it("may be taken apart", async () => {
-    const { results } = await runNodes([
-      nodeOf("n", [], async ({ cache, task, signal, node, idempotencyKey, emit, evaluate }) => {
+    const { nodes: results } = await runNodes([
+      nodeOf("n", [], async ({ values, task, signal, node, idempotencyKey, emit, evaluate }) => {
         emit({ type: "x" });
-        await cache.set("n", 2);
+        await values.set("n", 2);
         return success([task.type, signal.aborted, node, idempotencyKey.length > 0, await evaluate("n == 2")]);
       }),
     ]);

@@ -29,7 +29,7 @@ const nest = (depth: number, leaf: Node): Node => {
 describe("node made of nodes", () => {
   it("runs its graph between what it depends on and what depends on it", async () => {
     const log: string[] = [];
-    const { status, results } = await runNodes([
+    const { status, nodes: results } = await runNodes([
       logging(log, "before"),
       graph("graph", [logging(log, "in-1"), logging(log, "in-2", ["in-1"])], ["before"]),
       logging(log, "after", ["graph"]),
@@ -50,9 +50,9 @@ describe("node made of nodes", () => {
   it("shares the run's task and cache, and may use names that the graph around it uses", async () => {
     const ids: string[] = [];
     const note = (name: string) =>
-      nodeOf(name, [], async ({ task, cache }) => {
+      nodeOf(name, [], async ({ task, values }) => {
         ids.push(task.id);
-        return success(await cache.increment("count"));
+        return success(await values.increment("count"));
       });
     const { task, executions } = await runNodes([note("same"), graph("graph", [note("same"), graph("deeper", [note("same")])])]);
     expect(ids).toEqual([task.id, task.id, task.id]);
@@ -101,7 +101,7 @@ describe("node made of nodes", () => {
 describe("nested graph that fails", () => {
   it("whole is a FAILED node, with the inner error", async () => {
     const { outcome, events } = await runWithEvents([graph("graph", [failing("in", [], "inner")], [], once), nodeOf("after", ["graph"])]);
-    expect(outcome.results.graph).toMatchObject({ status: "error", error: "inner" });
+    expect(outcome.nodes.graph).toMatchObject({ status: "error", error: "inner" });
     expect(outcome.failedChains).toEqual([["graph", "after"]]);
     expect(events).toContainEqual(expect.objectContaining({ type: "node.failed", node: "graph", status: "FAILED" }));
     expect(outcome.status).toBe("FAILED");
@@ -114,8 +114,8 @@ describe("nested graph that fails", () => {
     ]);
     expect(events).toContainEqual(expect.objectContaining({ type: "node.failed", node: "graph", status: "PARTIAL" }));
     expect(outcome.executions).toEqual({ graph: 1 });
-    expect(outcome.results.graph?.status).toBe("error");
-    expect(outcome.results.graph?.results[0]).toMatchObject({
+    expect(outcome.nodes.graph?.status).toBe("error");
+    expect(outcome.nodes.graph?.results[0]).toMatchObject({
       result: { good: { status: "success" }, bad: { status: "error" } },
       failedChains: [["bad"]],
     });
@@ -126,7 +126,7 @@ describe("nested graph that fails", () => {
     const inner = nodeOf("in", [], ({ node }) => (++runs < 3 ? failure("again") : success(node.visit)), {
       nodeConfig: { maxRetries: 1, maxVisits: 1 },
     });
-    const { status, results } = await runNodes([graph("graph", [inner])]);
+    const { status, nodes: results } = await runNodes([graph("graph", [inner])]);
     expect([status, runs]).toEqual(["COMPLETE", 3]);
     expect(results.graph?.results[0]?.result).toMatchObject({ in: { results: [success(1)] } });
   });
@@ -179,7 +179,7 @@ describe("nested graph by its own limits", () => {
       reasons.push(await aborted(signal));
       return success();
     });
-    const { results } = await runNodes([graph("graph", [graph("deeper", [deaf])], [], { config: { timeoutMs: 20 }, ...once })]);
+    const { nodes: results } = await runNodes([graph("graph", [graph("deeper", [deaf])], [], { config: { timeoutMs: 20 }, ...once })]);
     expect(results.graph).toMatchObject({ status: "error", error: 'Node "graph" timed out after 20 ms', code: "timeout" });
     expect(reasons).toHaveLength(1);
   });
@@ -187,7 +187,7 @@ describe("nested graph by its own limits", () => {
 
 describe("flow within a nested graph", () => {
   it("jumps among its own nodes alone", async () => {
-    const { executions, results } = await runNodes([
+    const { executions, nodes: results } = await runNodes([
       graph("graph", [
         nodeOf("work"),
         nodeOf("again?", ["work"], ({ node }) => ({ ...success(), decision: node.visit < 3 ? "work" : null })),
@@ -202,7 +202,7 @@ describe("flow within a nested graph", () => {
 
   it("adds nodes to its own graph alone", async () => {
     const log: string[] = [];
-    const { executions, results } = await runNodes([
+    const { executions, nodes: results } = await runNodes([
       graph("graph", [
         nodeOf("adds", [], () => ({ ...success(), newNodes: [logging(log, "x"), logging(log, "y", ["x"])] })),
         logging(log, "in", ["adds"]),
@@ -215,7 +215,7 @@ describe("flow within a nested graph", () => {
   });
 
   it("skips by conditions, and checks the composite's own condition, inputs and outputs", async () => {
-    const { executions, results } = await runNodes([
+    const { executions, nodes: results } = await runNodes([
       graph("skipped", [nodeOf("in")], [], { nodeConfig: { condition: "false" } }),
       graph("graph", [nodeOf("in", [], undefined, { nodeConfig: { condition: "false" } }), nodeOf("after-in", ["in"])]),
       graph("lacks", [nodeOf("in")], [], { nodeConfig: { outputs: ["draft"] } }),

@@ -60,7 +60,7 @@ async function toldOf(node: Node, depth: number): Promise<Record<string, unknown
   const run = agent.start(newTask());
   const events: AgentEvent[] = [];
   for await (const event of run.events()) events.push(event);
-  const { errors, results } = await run.outcome;
+  const { errors, nodes: results } = await run.outcome;
   const [report] = errors;
   const inTheMailbox = await agent.cache.peekMailbox<ErrorReport>("agent_error");
   const event = events.find(({ type }) => type === "node.failed") as AgentEvent;
@@ -159,7 +159,7 @@ describe.each([0, 1, 3])("what a module threw, within %i graphs", (depth) => {
     }
     // What a module gives is its own.
     const result = { ...failure("Bearer abcdefghijklmnop"), more: 1 };
-    const { results } = await new Agent({ nodes: [nodeOf("gives", [], () => result, once)] }).runTask(newTask());
+    const { nodes: results } = await new Agent({ nodes: [nodeOf("gives", [], () => result, once)] }).runTask(newTask());
     expect(results.gives?.results).toEqual([result]);
   });
 

@@ -20,7 +20,7 @@ const once = { nodeConfig: { maxRetries: 1 } };
 
 /** A node that waits for a message. */
 const asking = (name: string, mailbox: string, config = {}): Node =>
-  new Node({ name, modules: [moduleOf(name, async ({ cache }) => success(await cache.getMessage(mailbox)), { config })], ...once });
+  new Node({ name, modules: [moduleOf(name, async ({ values }) => success(await values.getMessage(mailbox)), { config })], ...once });
 
 /** Settles when what can go on without time or messages has gone on. */
 const settled = async (): Promise<void> => {
@@ -30,8 +30,8 @@ const settled = async (): Promise<void> => {
 describe("a module that waits for a message", () => {
   it.each([0, 2])("lets others work, whatever the limit (within %i graphs)", async (depth) => {
     const consumers = [1, 2, 3].map((number) => within(depth, asking(`consumer ${number}`, "work")));
-    const producer = nodeOf("producer", [], async ({ cache }) => {
-      for (let message = 1; message <= 3; message++) await cache.publishToMailbox("work", message);
+    const producer = nodeOf("producer", [], async ({ values }) => {
+      for (let message = 1; message <= 3; message++) await values.publishToMailbox("work", message);
       return success();
     });
     const { status } = await new Agent({ maxConcurrentTasks: 1, nodes: [...named(consumers), producer] }).runTask(newTask());
@@ -51,13 +51,13 @@ describe("a module that waits for a message", () => {
   it("goes on only when it has its permit again", async () => {
     const log: string[] = [];
     const busy = deferred();
-    const waits = nodeOf("waits", [], async ({ cache }) => {
-      await cache.getMessage("box");
+    const waits = nodeOf("waits", [], async ({ values }) => {
+      await values.getMessage("box");
       log.push("goes on");
       return success();
     });
-    const works = nodeOf("works", [], async ({ cache }) => {
-      await cache.publishToMailbox("box", 1);
+    const works = nodeOf("works", [], async ({ values }) => {
+      await values.publishToMailbox("box", 1);
       await settled();
       log.push("has worked");
       busy.resolve();
@@ -70,10 +70,10 @@ describe("a module that waits for a message", () => {
   it("keeps its permit for a message that is there", async () => {
     const log: string[] = [];
     const takes = (name: string) =>
-      nodeOf(name, [], async ({ cache }) => {
+      nodeOf(name, [], async ({ values }) => {
         log.push(`${name} begins`);
-        await cache.getMessage("box");
-        await cache.getMessage("box", { timeoutMs: 0 });
+        await values.getMessage("box");
+        await values.getMessage("box", { timeoutMs: 0 });
         log.push(`${name} ends`);
         return success();
       });
@@ -85,8 +85,8 @@ describe("a module that waits for a message", () => {
 
   it("hears at once that it is aborted, without a permit", async () => {
     const seen = deferred<unknown>();
-    const waits = nodeOf("waits", [], async ({ cache, signal }) => {
-      await cache.getMessage("box", { signal }).catch(seen.resolve);
+    const waits = nodeOf("waits", [], async ({ values, signal }) => {
+      await values.getMessage("box", { signal }).catch(seen.resolve);
       throw new Error("aborted");
     });
     const holds = nodeOf("holds", [], async ({ signal }) => {
@@ -100,24 +100,24 @@ describe("a module that waits for a message", () => {
   });
 
   it("waits no longer than it asks to, and goes on with nothing", async () => {
-    const node = nodeOf("waits", [], async ({ cache }) => success(await cache.getMessage("never", { timeoutMs: 5 })));
-    const { results } = await new Agent({ maxConcurrentTasks: 1, nodes: [node] }).runTask(newTask());
+    const node = nodeOf("waits", [], async ({ values }) => success(await values.getMessage("never", { timeoutMs: 5 })));
+    const { nodes: results } = await new Agent({ maxConcurrentTasks: 1, nodes: [node] }).runTask(newTask());
     expect(results.waits).toEqual({ status: "success", results: [{ status: "success", result: null }] });
   });
 
   it("loses none of several waits of which one begins and ends while another waits for the permit", async () => {
     const called = deferred();
     const worker = new Agent({ nodes: [nodeOf("works")] });
-    const waits = nodeOf("waits", [], async ({ cache }) => {
+    const waits = nodeOf("waits", [], async ({ values }) => {
       const other = async (): Promise<void> => {
         await called.promise;
         await worker.runTask(newTask());
       };
-      await Promise.all([cache.getMessage("box"), other()]);
+      await Promise.all([values.getMessage("box"), other()]);
       return success();
     });
-    const holds = nodeOf("holds", [], async ({ cache }) => {
-      await cache.publishToMailbox("box", 1);
+    const holds = nodeOf("holds", [], async ({ values }) => {
+      await values.publishToMailbox("box", 1);
       await settled();
       called.resolve();
       await settled();
@@ -129,14 +129,14 @@ describe("a module that waits for a message", () => {
   });
 
   it("may wait for several at once", async () => {
-    const both = nodeOf("both", [], async ({ cache }) => success(await Promise.all([cache.getMessage("a"), cache.getMessage("b")])));
-    const gives = nodeOf("gives", [], async ({ cache }) => {
-      await cache.publishToMailbox("b", 2);
+    const both = nodeOf("both", [], async ({ values }) => success(await Promise.all([values.getMessage("a"), values.getMessage("b")])));
+    const gives = nodeOf("gives", [], async ({ values }) => {
+      await values.publishToMailbox("b", 2);
       await settled();
-      await cache.publishToMailbox("a", 1);
+      await values.publishToMailbox("a", 1);
       return success();
     });
-    const { results } = await new Agent({ maxConcurrentTasks: 1, nodes: [both, gives] }).runTask(newTask());
+    const { nodes: results } = await new Agent({ maxConcurrentTasks: 1, nodes: [both, gives] }).runTask(newTask());
     expect(results.both?.results[0]?.result).toEqual([1, 2]);
   });
 });
@@ -166,7 +166,7 @@ describe.each(["memory", "redis"])("a message of a %s cache that is there for a 
       nodeOf(
         `receives ${place}`,
         [],
-        async ({ cache: own, signal }) => {
+        async ({ values: own, signal }) => {
           resolve();
           got.push(await own.getMessage("box", given === "its signal" ? { signal } : {}));
           return success();
@@ -217,11 +217,13 @@ describe("a run that a module waits for", () => {
       nodeOf("a", [], async ({ task }) => {
         const deep = task.params.deep as number;
         if (deep === 0) return success("bottom");
-        const { results } = await (agents[1 - own] as Agent).runTask(new Task({ type: "t", objective: "o", params: { deep: deep - 1 } }));
+        const { nodes: results } = await (agents[1 - own] as Agent).runTask(
+          new Task({ type: "t", objective: "o", params: { deep: deep - 1 } }),
+        );
         return success(results.a?.results[0]?.result);
       });
     for (const own of [0, 1]) agents.push(new Agent({ maxConcurrentTasks: 1, nodes: [asking(own)] }));
-    const { results } = await (agents[0] as Agent).runTask(newTask({ deep: 5 }));
+    const { nodes: results } = await (agents[0] as Agent).runTask(newTask({ deep: 5 }));
     expect(results.a?.results[0]?.result).toBe("bottom");
   });
 
@@ -252,29 +254,35 @@ describe("a run that a module waits for", () => {
           const deep = task.params.deep as number;
           if (deep === 0) return success("bottom");
           const inner = new Task({ type: "t", objective: "o", params: { deep: deep - 1 } });
-          const { results } = await runBy(agent, inner, signal);
+          const { nodes: results } = await runBy(agent, inner, signal);
           return success(results.a?.results[0]?.result);
         }),
       ],
     });
-    const { results } = await agent.runTask(newTask({ deep: 4 }));
+    const { nodes: results } = await agent.runTask(newTask({ deep: 4 }));
     expect(results.a?.results[0]?.result).toBe("bottom");
   });
 
   it("is not waited for where its restore is refused: the module works on under its limit", async () => {
     class Refusing extends MemoryCache {
-      override async importState(): Promise<void> {
-        throw new Error("no room");
+      override async setMany(values: Record<string, unknown>): Promise<void> {
+        if ("late" in values) throw new Error("no room");
+        return super.setMany(values);
       }
     }
     const snapshotStore = new MemorySnapshotStore();
-    const stored = new Agent({ cache: new Refusing(), snapshotStore, nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })] });
+    const stored = new Agent({
+      cache: new Refusing(),
+      valuesIn: "cache",
+      snapshotStore,
+      nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })],
+    });
     const task = newTask();
     await stored.runTask(task);
     const hangs = moduleOf(
       "hangs",
       async () => {
-        await stored.runFromSnapshot((await snapshotStore.list(task.id))[0] as never).catch(() => {});
+        await stored.runFromSnapshot((await snapshotStore.list(task.id))[0] as never, { values: { late: 1 } }).catch(() => {});
         await new Promise(() => {});
       },
       { config: { timeoutMs: 30 } },
@@ -356,8 +364,8 @@ describe("time limits", () => {
       modules: [
         moduleOf(
           "waits",
-          async ({ cache }) => {
-            await cache.getMessage("box");
+          async ({ values }) => {
+            await values.getMessage("box");
             received.resolve();
             await finish.promise;
             return success();
@@ -387,10 +395,10 @@ describe("time limits", () => {
       ...once,
       config: { timeoutMs: 100 },
       modules: [
-        moduleOf("waits", async ({ cache, signal }: ModuleContext) => {
+        moduleOf("waits", async ({ values, signal }: ModuleContext) => {
           begun.resolve();
           await worked.promise;
-          await cache.getMessage("box");
+          await values.getMessage("box");
           received.resolve();
           await aborted(signal);
           throw signal.reason;
@@ -555,14 +563,14 @@ describe("the event loop", () => {
   it.each([5, Number.POSITIVE_INFINITY])("turns between modules that are woken at once (limit %d)", async (maxConcurrentTasks) => {
     const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
     const waiting = names.map((name) =>
-      nodeOf(name, [], async ({ cache }) => {
-        await cache.getMessage("go");
+      nodeOf(name, [], async ({ values }) => {
+        await values.getMessage("go");
         hold(25);
         return success();
       }),
     );
-    const wakes = nodeOf("wakes", [], async ({ cache }) => {
-      for (const name of names) await cache.publishToMailbox("go", name);
+    const wakes = nodeOf("wakes", [], async ({ values }) => {
+      for (const name of names) await values.publishToMailbox("go", name);
       return success();
     });
     const agent = new Agent({ maxConcurrentTasks, nodes: [...waiting, wakes] });

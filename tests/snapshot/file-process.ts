@@ -11,7 +11,7 @@ const snapshot = (index: number, size: number) => ({
   createdAt: 0,
   parts: new Map([
     ["agent", JSON.stringify({ label, index })],
-    ["cache/big", JSON.stringify("x".repeat(size))],
+    ["value/big", JSON.stringify("x".repeat(size))],
   ]),
 });
 

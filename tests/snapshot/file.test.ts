@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { FileSnapshotStore } from "#snapshot/file";
 import { newPlace, snapshotOf } from "./place.ts";
 
-const PARTS = { agent: '{"step":1}', "node/plan": '"WAITING"', "cache/draft": "1", "mailbox/in": "[2]", task: '{"id":"a"}' };
+const PARTS = { agent: '{"step":1}', "node/plan": '"WAITING"', "value/draft": "1", "mailbox/2/in": "[2]", task: '{"id":"a"}' };
 
 describe("file snapshot store", () => {
   const place = newPlace();
@@ -23,7 +23,7 @@ describe("file snapshot store", () => {
     const json = async (file: string): Promise<unknown> => JSON.parse(await readFile(join(location, file), "utf8"));
     expect((await readdir(location)).sort()).toEqual(["agent.json", "cache.json", "manifest.json", "task.json"]);
     expect(await json("agent.json")).toEqual({ agent: { step: 1 }, "node/plan": "WAITING" });
-    expect(await json("cache.json")).toEqual({ "cache/draft": 1, "mailbox/in": [2] });
+    expect(await json("cache.json")).toEqual({ "value/draft": 1, "mailbox/2/in": [2] });
     expect(await json("task.json")).toEqual({ id: "a" });
     expect(await json("manifest.json")).toMatchObject({
       format: 1,

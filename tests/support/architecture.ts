@@ -62,6 +62,7 @@ const ROOMS: readonly Room[] = [
   { files: /^machines\//, ours: CONTRACT, packages: ["xstate"] },
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
+  { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
   driver("snapshot", []),
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),

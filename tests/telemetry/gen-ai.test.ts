@@ -298,8 +298,8 @@ describe("telemetry of models", () => {
     });
     const mark = defineModule({
       name: "mark",
-      process: async ({ cache, node }) => {
-        if (node.visit > 1) await cache.set("visited", true);
+      process: async ({ values, node }) => {
+        if (node.visit > 1) await values.set("visited", true);
         return { status: "success" };
       },
     });

@@ -6,7 +6,6 @@ import {
   type AgentOptions,
   AsimovError,
   defineModule,
-  MemoryCache,
   MemorySnapshotStore,
   type ModuleContext,
   Node,
@@ -331,11 +330,6 @@ describe("the span of a run that is restored and refused", () => {
     expect(text).toContain(from);
     parts.set(part, text.replace(from, to));
   };
-  class FailingCache extends MemoryCache {
-    override async importState(): Promise<void> {
-      throw new Error("the cache is gone");
-    }
-  }
   const refusals: [string, string, AgentOptions, Parameters<typeof stored>[0]?][] = [
     ["another graph", "snapshot-other-graph", { nodes: graph(node("c")) }],
     ["an agent in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("agent", '"executing"', '"dreaming"')],
@@ -346,7 +340,7 @@ describe("the span of a run that is restored and refused", () => {
       { nodes: graph() },
       (parts) => parts.set("node/z", parts.get("node/a") ?? ""),
     ],
-    ["a cache that cannot take its state", "the cache is gone", { nodes: graph(), cache: new FailingCache() }],
+    ["an agent that keeps values elsewhere", "snapshot-other-values", { nodes: graph(), valuesIn: "cache" }],
   ];
 
   it.each(refusals)("ends with the error: %s", async (_what, why, options, change) => {

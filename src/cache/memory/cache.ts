@@ -48,10 +48,6 @@ export class MemoryCache extends StoredCache<MemoryCache> {
     super({ prefix, suffix }, new SharedStore(new MemoryDriver(clock)));
   }
 
-  get shared(): boolean {
-    return false;
-  }
-
   protected viewOf(affixes: Affixes, store: SharedStore): MemoryCache {
     return new MemoryCache(affixes, store);
   }

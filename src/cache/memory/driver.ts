@@ -5,7 +5,7 @@ import type { Affixes } from "#cache/keys";
 import { Waiters } from "#cache/waiters";
 import { Queue } from "#contract/base/queue";
 import { type Clock, systemClock } from "#contract/base/services";
-import type { CacheEntry, CacheState, ReceiveOptions } from "#contract/store/cache";
+import type { CacheEntry, ReceiveOptions } from "#contract/store/cache";
 import { Drawers } from "./drawers.ts";
 
 interface Inbox {
@@ -36,7 +36,7 @@ export class MemoryDriver implements CacheDriver {
     this.clock = clock;
   }
 
-  space(affixes: Affixes | undefined): Space {
+  space(affixes: Affixes | undefined): MemorySpace {
     return new MemorySpace(affixes === undefined ? UNNAMED : wordOf(affixes), this);
   }
 
@@ -66,7 +66,7 @@ export class MemoryDriver implements CacheDriver {
   }
 }
 
-class MemorySpace implements Space {
+export class MemorySpace implements Space {
   readonly #word: string;
   readonly #driver: MemoryDriver;
 
@@ -80,32 +80,24 @@ class MemorySpace implements Space {
   }
 
   read(keys: readonly string[]): (string | undefined)[] {
-    return keys.map((key) => this.#entry(key)?.json);
+    return keys.map((key) => this.entry(key)?.json);
   }
 
   peek(mailbox: string): string[] {
     return [...(this.#inbox(mailbox)?.messages ?? [])];
   }
 
-  cut(): CacheState {
-    return {
-      values: new Map(this.#entries()),
-      mailboxes: new Map(this.#filled().map(([mailbox, { messages }]) => [mailbox, [...messages]])),
-    };
-  }
-
   write(changes: readonly Change[]): number {
     let removed = 0;
     for (const change of changes) {
       if ("json" in change) this.#set(change);
-      else if ("removed" in change) removed += this.#remove(change.removed) ? 1 : 0;
-      else this.#refill(change.mailbox, change.texts);
+      else removed += this.#remove(change.removed) ? 1 : 0;
     }
     return removed;
   }
 
   edit(key: string, { apply }: Edit): string {
-    const entry = this.#entry(key);
+    const entry = this.entry(key);
     const json = apply(entry?.json);
     this.#driver.values.set(this.#word, key, { ...entry, json });
     return json;
@@ -134,16 +126,17 @@ class MemorySpace implements Space {
     return received;
   }
 
-  #set({ key, json, ttlMs, expiresAt }: Extract<Change, { json: string }>): void {
-    if (ttlMs === undefined && expiresAt === undefined) {
-      this.#driver.values.set(this.#word, key, { json });
-      return;
-    }
-    this.#driver.values.set(this.#word, key, { json, expiresAt: expiresAt ?? this.#driver.clock.now() + (ttlMs ?? 0) });
-    this.#driver.armSweep();
+  /** As it was stored, with its moment of expiry. */
+  put(key: string, entry: CacheEntry): void {
+    this.#driver.values.set(this.#word, key, entry);
+    if (entry.expiresAt !== undefined) this.#driver.armSweep();
   }
 
-  #entry(key: string): CacheEntry | undefined {
+  #set({ key, json, ttlMs }: Extract<Change, { json: string }>): void {
+    this.put(key, ttlMs === undefined ? { json } : { json, expiresAt: this.#driver.clock.now() + ttlMs });
+  }
+
+  entry(key: string): CacheEntry | undefined {
     const entry = this.#driver.values.get(this.#word, key);
     if (entry === undefined || !this.#driver.isExpired(entry)) return entry;
     this.#driver.values.delete(this.#word, key);
@@ -151,7 +144,7 @@ class MemorySpace implements Space {
   }
 
   #remove(key: string): boolean {
-    return this.#entry(key) !== undefined && this.#driver.values.delete(this.#word, key);
+    return this.entry(key) !== undefined && this.#driver.values.delete(this.#word, key);
   }
 
   #entries(): [string, CacheEntry][] {
@@ -180,13 +173,6 @@ class MemorySpace implements Space {
   /** Those that hold a message. */
   #filled(): [string, Inbox][] {
     return this.#driver.inboxes.in(this.#word).filter(([, { messages }]) => messages.size > 0);
-  }
-
-  #refill(mailbox: string, texts: readonly string[]): void {
-    const inbox = this.#inbox(mailbox);
-    while (inbox?.messages.shift() !== undefined);
-    this.#dropIfEmpty(mailbox);
-    for (const text of texts) this.push(mailbox, text);
   }
 
   #dropIfEmpty(mailbox: string): void {

@@ -38,10 +38,6 @@ export class RedisCache extends StoredCache<RedisCache> {
     super({ prefix, suffix }, new SharedStore(new RedisDriver(settings)));
   }
 
-  get shared(): boolean {
-    return this.prefix === "";
-  }
-
   protected viewOf(affixes: Affixes, store: SharedStore): RedisCache {
     return new RedisCache(affixes, store);
   }

@@ -16,7 +16,7 @@ const word = (name: string): RegExp => new RegExp(`(?:^|[\\s:-])(?:${name})\\b`)
 
 /** What a user of the server must be allowed beside its keys: the hashes of this library, the channel that wakes receivers, and the commands. */
 export const REDIS_ACL =
-  "~%* &__redis__:invalidate +ping +info +client|id +client|tracking +multi +exec +eval +subscribe +scan +exists +get +mget +pttl " +
+  "~%* &__redis__:invalidate +ping +info +client|id +client|tracking +multi +exec +eval +subscribe +scan +exists +get +mget " +
   "+set +unlink +lrange +llen +rpush +lpush +lpop +hget +hset +hdel +pexpire";
 
 const REFUSALS: readonly Refusal[] = [

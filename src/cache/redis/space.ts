@@ -1,7 +1,7 @@
 /** What lies under a prefix and a suffix in Redis: plain strings and lists, found by SCAN, changed in one transaction or one script. */
 import type { Change, Edit, Space } from "#cache/driver";
 import { type Affixes, keyOf, mailboxKey, mailboxOf, namePattern, valueKey } from "#cache/keys";
-import type { CacheEntry, CacheState, ReceiveOptions } from "#contract/store/cache";
+import type { ReceiveOptions } from "#contract/store/cache";
 import type { Calls } from "./calls.ts";
 import type { Command, RedisConnection } from "./connection.ts";
 import type { RedisInboxes } from "./inboxes.ts";
@@ -58,36 +58,12 @@ export class RedisSpace implements Space {
     return this.#parts.connection.send({ name: "lrange", keys: [stored], args: [0, -1] });
   }
 
-  async cut(): Promise<CacheState> {
-    const [keys, mailboxes] = await Promise.all([this.names("value"), this.names("mailbox")]);
-    const stored = keys.map((key) => this.#value(key));
-    const pages = chunked(stored);
-    const replies = await this.#parts.connection.transaction([
-      ...pages.map((page) => ({ name: "mget", keys: page })),
-      ...stored.map((key) => ({ name: "pttl", keys: [key] })),
-      ...mailboxes.map((mailbox) => ({ name: "lrange", keys: [this.#mailbox(mailbox)], args: [0, -1] })),
-    ]);
-    const now = Date.now();
-    const texts = (replies.slice(0, pages.length) as (string | null)[][]).flat();
-    const values = new Map<string, CacheEntry>();
-    keys.forEach((key, index) => {
-      const json = texts[index];
-      const ttlMs = replies[pages.length + index] as number;
-      if (typeof json === "string") values.set(key, ttlMs < 0 ? { json } : { json, expiresAt: now + ttlMs });
-    });
-    const lists = replies.slice(pages.length + stored.length) as string[][];
-    const held = mailboxes.map((mailbox, index): [string, string[]] => [mailbox, lists[index] ?? []]);
-    return { values, mailboxes: new Map(held.filter(([, messages]) => messages.length > 0)) };
-  }
-
   async write(changes: readonly Change[]): Promise<number> {
     const [change] = changes;
     if (change !== undefined && changes.length === 1) {
       if ("removed" in change) return Number(await this.#parts.calls.once(remove, this.#value(change.removed), []));
-      if ("json" in change) {
-        for (const command of this.#commands(changes)) await this.#parts.connection.send(command);
-        return 0;
-      }
+      for (const command of this.#commands(changes)) await this.#parts.connection.send(command);
+      return 0;
     }
     const replies = await this.#parts.connection.transaction(this.#commands(changes));
     return changes.every((each) => "removed" in each) ? replies.reduce<number>((sum, count) => sum + Number(count), 0) : 0;
@@ -140,18 +116,10 @@ export class RedisSpace implements Space {
     for (const change of changes) {
       if ("removed" in change) {
         removed.push(this.#value(change.removed));
-      } else if ("json" in change) {
-        const { key, json, expiresAt } = change;
-        const stored = this.#value(key);
-        const ttlMs = change.ttlMs ?? (expiresAt === undefined ? undefined : Math.ceil(expiresAt - Date.now()));
-        if (ttlMs === undefined) commands.push({ name: "set", keys: [stored], args: [json] });
-        else if (ttlMs > 0) commands.push({ name: "set", keys: [stored], args: [json, "PX", ttlMs] });
-        else removed.push(stored);
-      } else {
-        const stored = this.#mailbox(change.mailbox);
-        removed.push(stored);
-        for (const page of chunked(change.texts)) commands.push({ name: "rpush", keys: [stored], args: page });
+        continue;
       }
+      const { key, json, ttlMs } = change;
+      commands.push({ name: "set", keys: [this.#value(key)], args: ttlMs === undefined ? [json] : [json, "PX", ttlMs] });
     }
     return [...chunked(removed).map((page) => ({ name: "unlink", keys: page })), ...commands];
   }

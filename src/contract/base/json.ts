@@ -81,7 +81,8 @@ export function copyJson<T>(value: T, path: string): T {
   return JSON.parse(toJsonText(value, path)) as T;
 }
 
-function freeze<T>(value: T): T {
+/** Freezes a value of JSON in place, at any depth. */
+export function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) for (const part of Object.values(value)) freeze(part);
   return Object.freeze(value);
 }

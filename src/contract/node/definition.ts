@@ -4,6 +4,7 @@ import { ModuleType } from "#contract/base/vocabulary";
 import type { GraphNode } from "#contract/graph/graph";
 import { FlowControlModule } from "./flow-control.ts";
 import type { Node } from "./node.ts";
+import type { OutputMailbox } from "./output-mailbox.ts";
 
 export interface ModuleDefinition {
   name: string;
@@ -13,7 +14,7 @@ export interface ModuleDefinition {
   dependents: readonly number[];
   /** Its success ends the attempt. */
   stops: boolean;
-  outputMailbox?: string;
+  outputMailbox?: OutputMailbox;
 }
 
 export interface NodeDefinition {
@@ -39,7 +40,7 @@ export interface NodeDefinition {
   timeoutMs: number;
   /** Milliseconds before the second attempt; 0 starts it at once. */
   backoff: { initialMs: number; factor: number; maxMs: number };
-  outputMailbox?: string;
+  outputMailbox?: OutputMailbox;
 }
 
 const DEFAULT_ATTEMPTS = 3;

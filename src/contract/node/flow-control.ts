@@ -10,7 +10,7 @@ export interface FlowDecision {
   nextNode: string;
   /** A Lua expression; absent always holds. */
   condition?: string;
-  /** Cache keys that are deleted when this decision is taken. */
+  /** Keys of the run's values that are deleted when this decision is taken. */
   conditionVariables?: string[];
   /** Whether the jump closes the generators of the nodes that run again. Default false. */
   cleanupOnJump?: boolean;
@@ -92,7 +92,7 @@ export class FlowControlModule extends AgentModule {
 
   /** What follows from taking a decision. */
   protected async take(decision: FlowDecision, context: ModuleContext): Promise<void> {
-    for (const key of decision.conditionVariables ?? []) await context.cache.delete(key);
+    for (const key of decision.conditionVariables ?? []) await context.values.delete(key);
   }
 }
 

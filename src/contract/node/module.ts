@@ -10,6 +10,7 @@ import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
 import type { Checkpoint } from "#contract/chat/call-scope";
 import type { Cache } from "#contract/store/cache";
+import { type OutputMailbox, outputMailboxSchema } from "./output-mailbox.ts";
 
 /** What modules know of a `Node`: a node is made of modules, and a module may add nodes. */
 export interface NodeLike {
@@ -43,8 +44,18 @@ export interface EmittedEvent {
 }
 
 export interface ModuleContext {
-  /** The run's cache, under the run's prefix. */
+  /**
+   * The run's own values and mailboxes: no other run sees them. What an attempt does here is seen by the run at once, and stored with its end,
+   * so that a repeat after a crash finds them as the first try did.
+   */
+  readonly values: Cache;
+  /** The agent's cache, which its runs share. What is done here is done at once, and is no part of what is stored of the run. */
   readonly cache: Cache;
+  /**
+   * By node, what those gave that are COMPLETE: the only module's result; of several, by module; of a composite, its graph's result. Those of
+   * this graph, then by name those of the graphs around it. Frozen, and read when asked for.
+   */
+  readonly results: Readonly<Record<string, unknown>>;
   readonly task: Task;
   /** Aborted when the module times out, a sibling fails, or the run is cancelled; its reason is an error. */
   readonly signal: AbortSignal;
@@ -60,7 +71,7 @@ export interface ModuleContext {
   readonly checkpoint: Checkpoint;
   /** Tells whoever reads `run.events()`, who gets a copy. @throws AsimovError `not-json` */
   emit(event: EmittedEvent): void;
-  /** Evaluates a Lua condition over the cache and the task, as a node's `condition` is. @throws ConditionError */
+  /** Evaluates a Lua condition over values, results and the task, as a node's `condition` is. @throws ConditionError */
   evaluate(condition: string): Promise<boolean>;
 }
 
@@ -72,7 +83,8 @@ export interface MiddlewareContext {
 
 /** Changes or checks a module's result before anyone else sees it. A middleware that throws fails the module. */
 export abstract class Middleware {
-  abstract process(data: ModuleResult, cache: Cache, context: MiddlewareContext): Promise<ModuleResult>;
+  /** @param values the run's own */
+  abstract process(data: ModuleResult, values: Cache, context: MiddlewareContext): Promise<ModuleResult>;
 }
 
 brand(Middleware, "Middleware");
@@ -95,10 +107,10 @@ export interface AgentModuleInit {
   config?: ModuleConfig;
   /** Modules of the same node that succeed before this one starts. */
   dependencies?: string[];
-  /** The mailboxes that the module reads, by `context.cache.getMessage`. Where any node or module of a run names some, `run.send` refuses all others; default none. */
+  /** The mailboxes that the module reads, by `context.values.getMessage`. Where any node or module of a run names some, `run.send` refuses all others; default none. */
   inputMailboxes?: string[];
-  /** Where the result is published, once, after all middlewares. */
-  outputMailbox?: string;
+  /** Where the result is published, once, after all middlewares: a mailbox of the run, or `{ shared: "name" }` for one of the agent's cache. */
+  outputMailbox?: OutputMailbox;
   /** Record a span for each run. Default false. */
   trace?: boolean;
 }
@@ -135,7 +147,7 @@ const moduleSchema = lazily(() =>
     config: z.optional(moduleConfigSchema()),
     dependencies: z.optional(z.array(z.string())),
     inputMailboxes: z.optional(z.array(nonEmpty)),
-    outputMailbox: z.optional(nonEmpty),
+    outputMailbox: z.optional(outputMailboxSchema()),
     trace: z.optional(z.boolean()),
   }),
 );
@@ -156,7 +168,7 @@ export abstract class AgentModule {
   readonly config: Readonly<ModuleConfig>;
   readonly dependencies: readonly string[];
   readonly inputMailboxes: readonly string[];
-  readonly outputMailbox: string | undefined;
+  readonly outputMailbox: OutputMailbox | undefined;
   readonly trace: boolean;
 
   /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */

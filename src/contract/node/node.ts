@@ -8,6 +8,7 @@ import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ModuleType, SnapshotControl } from "#contract/base/vocabulary";
 import { levelsOf } from "#contract/graph/graph-index";
 import { AgentModule, type ModuleConfig, moduleConfigSchema, type NodeLike } from "./module.ts";
+import { type OutputMailbox, outputMailboxSchema } from "./output-mailbox.ts";
 
 /** How long to wait before the next attempt: `initialMs * factor ** (attempt - 1)`, at most `maxMs`. */
 export interface Backoff {
@@ -30,9 +31,9 @@ export interface NodeConfig {
   maxRetries?: number;
   /** Visits in one run; 0 is no limit. Default 5. */
   maxVisits?: number;
-  /** Cache keys that must exist before the node runs. */
+  /** Keys of the run's values that must exist before the node runs. */
   inputs?: string[];
-  /** Cache keys that must exist after the node ran. */
+  /** Keys of the run's values that must exist after the node ran. */
   outputs?: string[];
   /** None by default: the next attempt starts at once. */
   backoff?: Backoff;
@@ -56,8 +57,8 @@ export interface NodeInit {
   snapshot?: SnapshotControl;
   /** The mailboxes that the node's modules read. Where any node or module of a run names some, `run.send` refuses all others; default none. */
   inputMailboxes?: string[];
-  /** Where the node's result is published, once. */
-  outputMailbox?: string;
+  /** Where the node's result is published, once: a mailbox of the run, or `{ shared: "name" }` for one of the agent's cache. */
+  outputMailbox?: OutputMailbox;
   /** Record a span for each visit. Default false. */
   trace?: boolean;
 }
@@ -100,7 +101,7 @@ const nodeSchema = lazily(() =>
     config: z.optional(moduleConfigSchema()),
     snapshot: z.optional(z.enum(SnapshotControl)),
     inputMailboxes: z.optional(names),
-    outputMailbox: z.optional(nonEmpty),
+    outputMailbox: z.optional(outputMailboxSchema()),
     trace: z.optional(z.boolean()),
   }),
 );
@@ -121,7 +122,7 @@ export class Node implements NodeLike {
   readonly config: Readonly<ModuleConfig>;
   readonly snapshot: SnapshotControl;
   readonly inputMailboxes: readonly string[];
-  readonly outputMailbox: string | undefined;
+  readonly outputMailbox: OutputMailbox | undefined;
   readonly trace: boolean;
 
   /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */

@@ -3,6 +3,7 @@
 import { listOf } from "#contract/base/growing-list";
 import { type Attempt, decisionOf, nodeResultOf } from "./attempt.ts";
 import type { NodeDefinition } from "./definition.ts";
+import type { OutputMailbox } from "./output-mailbox.ts";
 import type { Failure, NodeReport } from "./result.ts";
 
 export interface EndedVisit {
@@ -12,7 +13,7 @@ export interface EndedVisit {
 }
 
 export interface MailboxMessage {
-  mailbox: string;
+  mailbox: OutputMailbox;
   /** JSON. */
   message: unknown;
 }

@@ -10,7 +10,9 @@ import type { TaskOutcomeJSON } from "./outcome.ts";
 
 /** What the nodes of a graph did, once none runs any more. */
 export interface EndedGraph extends OrderEnd {
-  results: Record<string, NodeResult>;
+  nodes: Record<string, NodeResult>;
+  /** By node, what those gave that are COMPLETE. */
+  results: Record<string, unknown>;
   executions: Record<string, number>;
 }
 
@@ -20,6 +22,7 @@ export const NOTHING_ENDED: EndedGraph = {
   failedChains: [],
   last: [],
   totalIterations: 0,
+  nodes: {},
   results: {},
   executions: {},
 };
@@ -46,10 +49,10 @@ export function endOfRun(run: EndedRun, failure: Failure | undefined = failureOf
 }
 
 /** Why the run did not complete: its own failure, else that of the first failed node in declaration order; final when one of them is. */
-function failureOfRun({ failure, ended: { failed, results } }: EndedRun): Failure | undefined {
+function failureOfRun({ failure, ended: { failed, nodes } }: EndedRun): Failure | undefined {
   if (failure !== undefined || failed.length === 0) return failure;
   const failures = failed.flatMap((name): Failure[] => {
-    const result = Object.hasOwn(results, name) ? results[name] : undefined;
+    const result = Object.hasOwn(nodes, name) ? nodes[name] : undefined;
     if (result?.status !== "error") return [];
     const { status: _status, results: _results, usage: _usage, ...failure } = result;
     return [failure];
@@ -60,9 +63,9 @@ function failureOfRun({ failure, ended: { failed, results } }: EndedRun): Failur
 }
 
 /** What the graph's last nodes gave, by name; of a graph with one such node, what it gave alone. */
-function resultOf({ last, results }: EndedGraph): unknown {
+function resultOf({ last, nodes }: EndedGraph): unknown {
   const given = last.flatMap((name) => {
-    const found = Object.hasOwn(results, name) ? resultOfNode(results[name] as NodeResult) : undefined;
+    const found = Object.hasOwn(nodes, name) ? resultOfNode(nodes[name] as NodeResult) : undefined;
     return found === undefined ? [] : [[name, found.result ?? null] as const];
   });
   return last.length === 1 ? given[0]?.[1] : Object.fromEntries(given);
@@ -86,6 +89,7 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
     task: endTask(task, end),
     status: end.status,
     results: ended.results,
+    nodes: ended.nodes,
     failedChains: ended.failedChains,
     errors: [...errors],
     executions: ended.executions,

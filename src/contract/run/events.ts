@@ -39,7 +39,7 @@ export type RunEventBody =
       task: { type: string; objective: string };
       nodes: readonly ViewNode[];
     }
-  | { type: "run.restored"; runId: string; generation: number; keptForeignKeys: boolean }
+  | { type: "run.restored"; runId: string; generation: number }
   | { type: "node.started"; node: string; visit: number; attempt: number; iteration: number }
   /** `result`: of one module its own, of several by module, of a composite by node. */
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }

@@ -60,18 +60,30 @@ export interface LimitHost {
   limit(node: string, countdown: Countdown): () => void;
 }
 
+/** An attempt's way to the run's own values. */
+export interface OpenValues {
+  readonly cache: Cache;
+  /** The attempt has ended: what it did is stored from now on. It may begin anew. */
+  settle(): void;
+}
+
 /** What running a module needs. */
 export interface ModuleHost {
   readonly clock: Clock;
   /** What the composites around the graph say to each module in it. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
+  /** The agent's. */
   readonly cache: Cache;
+  /** See `ModuleContext.results`. */
+  readonly results: Readonly<Record<string, unknown>>;
   readonly task: Task;
   /** Milliseconds that an aborted module gets to end by itself. */
   readonly abortGraceMs: number;
   /** Generators by module; they live as long as the run, or until a jump cleans up. */
   readonly generators: Map<string, RunningGenerator>;
   resolve(order: ModuleOrder): { node: Node; module: AgentModule };
+  /** For one attempt of a module. */
+  openValues(): OpenValues;
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];

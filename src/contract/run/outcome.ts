@@ -4,12 +4,14 @@ import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { ErrorReport, Failure, NodeResult } from "#contract/node/result";
 
-/** How a run ended. `status` narrows nothing that is absent: partial results are in `results` whatever it is. */
+/** How a run ended. `status` narrows nothing that is absent: what is there is in `results` and `nodes` whatever it is. */
 export interface TaskOutcome {
   task: Task;
   status: TaskStatus;
-  /** By node: the nodes that ran. */
-  results: Record<string, NodeResult>;
+  /** By node, what those gave that are COMPLETE, as `context.results`: the only module's result; of several, by module; of a composite, its graph's. */
+  results: Record<string, unknown>;
+  /** By node, everything about its latest visit: the nodes that ran. */
+  nodes: Record<string, NodeResult>;
   /** For each failed node: itself and everything that depends on it. */
   failedChains: string[][];
   /** The newest 1,000. */

@@ -3,7 +3,7 @@ import type { ErrorDetails } from "#contract/base/error-details";
 import type { Attempt, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { EmittedEvent, ModuleResult } from "#contract/node/module";
-import { valueOfNode } from "#contract/node/node-value";
+import { valueOf } from "#contract/node/value";
 import type { RunEventBody } from "./events.ts";
 
 type Body<T extends RunEventBody["type"]> = Extract<RunEventBody, { type: T }>;
@@ -129,7 +129,7 @@ export class NodeCompleted extends UnreadEvent implements Body<"node.completed">
   }
 
   get result(): unknown {
-    return valueOfNode(this.#left.definition, this.#left.modules);
+    return valueOf(this.#left.definition, this.#left.modules);
   }
 
   read(): Body<"node.completed"> {

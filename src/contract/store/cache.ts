@@ -35,13 +35,6 @@ export interface CacheEntry {
   expiresAt?: number;
 }
 
-/** What a snapshot holds of a cache: everything under the view's prefix and suffix. Keys are bare, without affixes. */
-export interface CacheState {
-  values: ReadonlyMap<string, CacheEntry>;
-  /** Messages as JSON text, oldest first. */
-  mailboxes: ReadonlyMap<string, readonly string[]>;
-}
-
 /**
  * A store of JSON values and mailboxes, seen through a prefix and a suffix. Keys are `prefix:key:suffix`.
  * Values are copied on the way in and out, so that nobody changes what is stored by changing what was read.
@@ -93,16 +86,6 @@ export abstract class Cache {
   abstract peekMailbox<T>(mailbox: string): Promise<T[]>;
   /** The mailboxes under this prefix and suffix that hold a message. */
   abstract mailboxes(): Promise<Set<string>>;
-
-  /** Everything under this prefix and suffix, for a snapshot. Reads before it first awaits, where the store is in this process. */
-  abstract exportState(): Promise<CacheState>;
-  /**
-   * Puts back what `exportState` gave. Keys and mailboxes that the state does not hold are removed with `exclusive`, and left alone without.
-   * All or nothing as far as the store can: nothing is removed before everything was checked.
-   */
-  abstract importState(state: CacheState, options: { exclusive: boolean }): Promise<void>;
-  /** Whether data of strangers may lie under this prefix and suffix, as in a Redis without a prefix. */
-  abstract readonly shared: boolean;
 
   /** Wakes every waiting receiver with a `cache-closed` error, and frees the connections. May be called twice. */
   abstract close(): Promise<void>;

@@ -32,7 +32,7 @@ export interface AgentDirectedFlowInit extends AgentModuleInit {
   /** What the vote is about, for models. */
   instructions?: string;
   examples?: VoteExample[];
-  /** The cache key whose value models are shown as what happened so far. */
+  /** The key of the run's values whose value models are shown as what happened so far. */
   historyKey?: string;
   /** Valid ballots that a decision needs; fewer, and the default is taken. Default 1. */
   quorum?: number;
@@ -98,7 +98,7 @@ export class AgentDirectedFlowControl extends FlowControlModule {
   override async process(context: ModuleContext): Promise<ModuleResult> {
     const offered: FlowDecision[] = [];
     for (const decision of this.flowConfig.decisions) if (await this.holds(decision, context)) offered.push(decision);
-    const history = this.#historyKey === undefined ? null : await context.cache.get<unknown>(this.#historyKey, null);
+    const history = this.#historyKey === undefined ? null : await context.values.get<unknown>(this.#historyKey, null);
     const paper: BallotPaper = {
       task: context.task,
       options: offered.map(({ nextNode, metadata }) => ({ name: nextNode, description: descriptionOf(metadata) })),

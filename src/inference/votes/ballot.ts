@@ -10,7 +10,7 @@ export interface BallotPaper {
   options: { name: string; description: string }[];
   instructions?: string;
   examples: readonly VoteExample[];
-  /** Of the cache, when the module names a key for it. */
+  /** Of the run's values, when the module names a key for it. */
   history?: unknown;
 }
 

@@ -110,7 +110,8 @@ describe.each(CLIENT_ROWS)("a run that fails by its model: $name", ({ format }) 
       new Node({ name: "after", modules: [rest], dependencies: ["rest"], snapshot: "ALWAYS" }),
     ];
     const save = vi.spyOn(snapshotStore, "save");
-    const run = new Agent({ nodes, cache, snapshotStore }).start(new Task({ type: "t", objective: "o" }));
+    const agent = new Agent({ nodes, cache, valuesIn: "cache", outputMailbox: "agent_output", errorMailbox: "agent_error", snapshotStore });
+    const run = agent.start(new Task({ type: "t", objective: "o" }));
     for await (const { type } of run.events()) if (type === "node.failed") hasFailed.resolve();
     const outcome = await run.outcome;
     expect(outcome.status).toBe("PARTIAL");

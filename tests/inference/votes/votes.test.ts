@@ -30,10 +30,11 @@ async function vote(
   const agent = new Agent({
     ...options,
     cache,
+    valuesIn: "cache",
     nodes: [new Node({ name: "choose", type: "FLOW_CONTROL", modules: [module] }), ...["red", "green", "never", "fallback"].map(end)],
   });
   const outcome = await agent.runTask(new Task({ type: "t", objective: "sort" }));
-  const result = outcome.results.choose?.results[0] as ModuleResult & {
+  const result = outcome.nodes.choose?.results[0] as ModuleResult & {
     ballots: { status: string; decision?: string }[];
     tally: Record<string, unknown>;
   };
@@ -139,7 +140,7 @@ describe("votes", () => {
   it("are booked to the node, and held to the budget of the task, whose end they cannot outvote", async () => {
     const voters = [says("red"), says("red")];
     const { outcome } = await vote({ voters });
-    expect(outcome.results.choose?.usage).toEqual(addUsage((voters[0] as InferenceClient).usage, (voters[1] as InferenceClient).usage));
+    expect(outcome.nodes.choose?.usage).toEqual(addUsage((voters[0] as InferenceClient).usage, (voters[1] as InferenceClient).usage));
     const bounded = await vote({ voters: [says("red"), says("red")] }, new MemoryCache(), { budget: { maxCalls: 1 } });
     expect(bounded.outcome.status).toBe("FAILED");
     expect(bounded.outcome.task.error).toContain("spent so far");
@@ -185,7 +186,7 @@ describe("votes", () => {
       dependencies: ["choose"],
       modules: [defineModule({ name: "red", process: () => ({ status: "success" }) })],
     });
-    const run = new Agent({ cache, nodes: [new Node({ name: "choose", modules: [module] }), red] }).start(
+    const run = new Agent({ cache, valuesIn: "cache", nodes: [new Node({ name: "choose", modules: [module] }), red] }).start(
       new Task({ type: "t", objective: "o" }),
     );
     await asked.promise;
@@ -212,7 +213,7 @@ describe("votes", () => {
     expect((await vote({ voters, tieBreak: "default" })).result.decision).toBe("fallback");
   });
 
-  it("show examples, instructions and the history of the cache", async () => {
+  it("show examples, instructions and the history in the run's values", async () => {
     const cache = new MemoryCache();
     await cache.set("log", ["it rained"]);
     const voter = says("red");
@@ -280,7 +281,7 @@ describe("votes", () => {
     const agent = new Agent({ nodes: [new Node({ name: "choose", modules: [module] }), end("red"), end("green")] });
     const run = (objective: string) => agent.runTask(new Task({ type: "t", objective }), { cachePrefix: objective });
     const outcomes = await Promise.all(["red", "green"].map(run));
-    expect(outcomes.map(({ results }) => results.choose?.results[0])).toMatchObject([
+    expect(outcomes.map(({ nodes }) => nodes.choose?.results[0])).toMatchObject([
       { decision: "red", tally: { votes: { red: 1, green: 0 }, valid: 1 } },
       { decision: "green", tally: { votes: { red: 0, green: 1 }, valid: 1 } },
     ]);

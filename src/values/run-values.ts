@@ -1,0 +1,87 @@
+/**
+ * What a run keeps of its own: values and mailboxes in memory, seen by the whole run at once, of which a commit stores what settled attempts did.
+ *
+ * An attempt that ends, well or badly, settles what it did; until then a commit leaves it out, so that a repeat finds what the first try found.
+ */
+import type { Affixes } from "#cache/keys";
+import { MemoryDriver } from "#cache/memory/driver";
+import { SharedStore } from "#cache/shared-store";
+import { StoredCache } from "#cache/stored-cache";
+import type { Clock } from "#contract/base/services";
+import type { OpenValues } from "#contract/run/host";
+import type { Cache } from "#contract/store/cache";
+import { Journal } from "./journal.ts";
+import { Ledger } from "./ledger.ts";
+import { isThere } from "./mailbox-log.ts";
+import { locate, RunDriver } from "./run-driver.ts";
+import { entryText, messagePart, readValueParts, type ValueChanges, valuePart } from "./value-parts.ts";
+
+class ValuesView extends StoredCache<ValuesView> {
+  protected viewOf(affixes: Affixes, store: SharedStore): ValuesView {
+    return new ValuesView(affixes, store);
+  }
+}
+
+const BARE: Affixes = { prefix: "", suffix: "" };
+
+export class RunValues {
+  readonly #live: MemoryDriver;
+  readonly #ledger: Ledger;
+  readonly #store: SharedStore;
+  /** For what is done from outside of any attempt: it is settled at once. */
+  readonly cache: Cache;
+
+  /** @param parts of a run that is restored. @throws SnapshotError `snapshot-damaged` */
+  constructor(clock: Clock, parts: Iterable<readonly [part: string, text: string]> = []) {
+    this.#live = new MemoryDriver(clock);
+    this.#ledger = new Ledger(clock, (name) => {
+      const { space, key } = locate(this.#live, name);
+      return space.entry(key);
+    });
+    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined));
+    this.cache = new ValuesView(BARE, this.#store);
+    this.#restore(parts);
+  }
+
+  /** What is done by it is seen at once, and settled when the attempt says so. */
+  open(): OpenValues {
+    const journal = new Journal();
+    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal));
+    return { cache: new ValuesView(BARE, store), settle: () => this.#ledger.settle(journal) };
+  }
+
+  /** What was settled since this was last asked for. */
+  changes(): ValueChanges {
+    const { values, messages, putBack } = this.#ledger.changes();
+    const changed = new Map<string, string>();
+    const removed: string[] = [];
+    for (const [name, entry] of values) {
+      if (entry === undefined) removed.push(valuePart(name));
+      else changed.set(valuePart(name), entryText(entry));
+    }
+    for (const message of messages) {
+      if (isThere(message)) changed.set(messagePart(message), message.text);
+      else removed.push(messagePart(message));
+    }
+    return { changed, removed, putBack };
+  }
+
+  /** All that is settled, as parts. */
+  *parts(): Generator<[part: string, text: string]> {
+    for (const [name, entry] of this.#ledger.settledValues()) yield [valuePart(name), entryText(entry)];
+    for (const message of this.#ledger.settledMessages()) yield [messagePart(message), message.text];
+  }
+
+  #restore(parts: Iterable<readonly [part: string, text: string]>): void {
+    const { values, messages } = readValueParts(parts);
+    for (const [name, entry] of values) {
+      const { space, key } = locate(this.#live, name);
+      space.put(key, entry);
+    }
+    for (const { mailbox, text } of messages) {
+      const { space, key } = locate(this.#live, mailbox);
+      space.push(key, text);
+    }
+    this.#ledger.restored(values.keys(), messages);
+  }
+}
