@@ -192,7 +192,8 @@ export const agentMachine = setup({
   guards: {
     isFailed: ({ context }) => context.failure !== undefined,
     /** A report that it cannot take would be another message for it, without end. */
-    isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) => typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
+    isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) =>
+      typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
     hasCleanup: ({ context }) => context.cleanup.length > 0,
     hasUnpublished: ({ context }) => context.unpublished > 0,
     isPublished: ({ context }) => context.unpublished === 0,

@@ -97,7 +97,8 @@ export function environmentUses(source: string): NameUse[] {
       const isField = before?.kind === "symbol" && (before.text === "." || before.text === ":");
       const isLabel = before?.text === "goto" || (before?.text === "::" && text() === "::");
       const isKey = top().closing === "}" && text() === "=" && (before?.text === "{" || before?.text === "," || before?.text === ";");
-      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0) uses.push({ name: token, following: tokens.slice(at, at + 3) });
+      if (!isField && !isLabel && !isKey && (depths.get(token.text) ?? 0) === 0)
+        uses.push({ name: token, following: tokens.slice(at, at + 3) });
       continue;
     }
     if (token.kind !== "keyword" && token.kind !== "symbol") continue;

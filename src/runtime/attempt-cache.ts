@@ -1,11 +1,5 @@
 /** A module's view of a cache: the cache itself, as long as the attempt runs; waiting for a message counts as waiting, not as work. */
-import {
-  Cache,
-  type CacheReadOptions,
-  type CacheWriteOptions,
-  type ReceiveOptions,
-  type ReceivePermit,
-} from "#contract/store/cache";
+import { Cache, type CacheReadOptions, type CacheWriteOptions, type ReceiveOptions, type ReceivePermit } from "#contract/store/cache";
 import { type AttemptGate, unheard } from "./attempt-gate.ts";
 
 export interface AttemptWaits {

@@ -135,7 +135,8 @@ export class RunHost implements Outbox {
     const isOwn = run.cachePrefix === undefined && services.valuesIn === "run";
     this.own = isOwn ? new RunValues(clock, Object.entries(run.restored?.values ?? {})) : undefined;
     const { cache } = services;
-    this.values = this.own?.cache ?? (run.cachePrefix === undefined ? cache : cache.withPrefix(prefixWithin(cache.prefix, run.cachePrefix)));
+    this.values =
+      this.own?.cache ?? (run.cachePrefix === undefined ? cache : cache.withPrefix(prefixWithin(cache.prefix, run.cachePrefix)));
     this.span = services.telemetry.startSpan(
       `run ${run.task.type}`,
       { "asimov.run.id": run.runId, "asimov.task.id": run.task.id },
@@ -208,10 +209,15 @@ export class RunHost implements Outbox {
     const read = <T>(work: () => Promise<T>): Promise<T> => this.limited("reading the run's values", work);
     const wanted = [...free, ...(fields.values ?? [])];
     const isWhole = names.includes("values") && fields.values === undefined;
-    const found = isWhole ? await read(() => this.values.getAll()) : wanted.length === 0 ? {} : await read(() => this.values.getMany(wanted));
+    const found = isWhole
+      ? await read(() => this.values.getAll())
+      : wanted.length === 0
+        ? {}
+        : await read(() => this.values.getMany(wanted));
     const scope = picked(found, free);
     if (names.includes("values")) scope.values = fields.values === undefined ? found : picked(found, fields.values);
-    if (names.includes("results")) scope.results = fields.results === undefined ? allResults(results) : picked(results, fields.results, Reflect.has);
+    if (names.includes("results"))
+      scope.results = fields.results === undefined ? allResults(results) : picked(results, fields.results, Reflect.has);
     if (names.includes("task")) scope.task = this.task.toJSON();
     return scope;
   }
@@ -239,9 +245,7 @@ export class RunHost implements Outbox {
   async #deliver(mailbox: OutputMailbox, message: unknown): Promise<string | undefined> {
     try {
       await this.limited(`publishing to ${shownMailbox(mailbox)}`, () =>
-        typeof mailbox === "string"
-          ? this.values.publishToMailbox(mailbox, message)
-          : this.cache.publishToMailbox(mailbox.shared, message),
+        typeof mailbox === "string" ? this.values.publishToMailbox(mailbox, message) : this.cache.publishToMailbox(mailbox.shared, message),
       );
       return undefined;
     } catch (error) {

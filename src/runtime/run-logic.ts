@@ -64,7 +64,11 @@ export function firstValues(values: unknown): Readonly<Record<string, unknown>> 
   const isRecord = typeof values === "object" && values !== null && !Array.isArray(values);
   const wrong = isRecord ? Object.keys(values).find((key) => key === "" || key === "task" || !key.isWellFormed()) : "";
   if (wrong === undefined) return copyJson(values as Record<string, unknown>, "values");
-  const why = !isRecord ? "expected an object of values by key" : wrong === "task" ? "the key `task` is the run's task; take another" : "a key is empty, or holds half a character";
+  const why = !isRecord
+    ? "expected an object of values by key"
+    : wrong === "task"
+      ? "the key `task` is the run's task; take another"
+      : "a key is empty, or holds half a character";
   throw new AsimovError(`values: ${why}.`, { code: "invalid-options" });
 }
 
@@ -73,9 +77,12 @@ function requireSamePlace({ valuesIn }: AgentServices, cachePrefix: string | und
   const isOwn = cachePrefix === undefined && valuesIn === "run";
   if (isOwn === (values !== undefined)) return;
   const [had, has] = isOwn ? ["in its agent's cache", "with the run"] : ["with the run", "in its cache"];
-  throw new SnapshotError(`The run kept its values ${had}, and this agent keeps them ${has}: restore it with the \`valuesIn\` that it had.`, {
-    code: "snapshot-other-values",
-  });
+  throw new SnapshotError(
+    `The run kept its values ${had}, and this agent keeps them ${has}: restore it with the \`valuesIn\` that it had.`,
+    {
+      code: "snapshot-other-values",
+    },
+  );
 }
 
 /** @param source the agent, read when a run starts */
@@ -118,10 +125,15 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-        requireSamePlace(source.services, cachePrefix, values);
-        const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), cachePrefix, restored: { spent, values: values ?? {} } });
+        const run = new RunHost(source.services, {
+          runId,
+          task: Task.fromJSON(task),
+          cachePrefix,
+          restored: { spent, values: values ?? {} },
+        });
         const scope = scopeOf(self, run);
         try {
+          requireSamePlace(source.services, cachePrefix, values);
           scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
@@ -130,7 +142,9 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         return { scope, persisted: { ...machine, context: { ...machine.context, ...settingsOf(source.services) } } };
       },
       persist: ({ run: { own } }, options) =>
-        own === undefined || (options as { values?: boolean } | undefined)?.values === false ? {} : { values: Object.fromEntries(own.parts()) },
+        own === undefined || (options as { values?: boolean } | undefined)?.values === false
+          ? {}
+          : { values: Object.fromEntries(own.parts()) },
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
         if (event.type !== "run.cancel") return event;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "#contract/base/services";
 import type { CacheEntry } from "#contract/store/cache";
-import { Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { isThere, MailboxLog, type Message } from "./mailbox-log.ts";
 import { ValueLog } from "./value-log.ts";
 

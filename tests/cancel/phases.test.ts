@@ -11,7 +11,12 @@ import { phases } from "./phases.ts";
 async function cancelIn(options: AgentOptions, arrived: Promise<unknown>, way: "signal" | "cancel" | "actor"): Promise<void> {
   const controller = new AbortController();
   const actors = new Set<AnyActorRef>();
-  const agent = new Agent({ ...options, outputMailbox: "agent_output", inspect: ({ actorRef }) => void actors.add(actorRef as AnyActorRef), redact: false });
+  const agent = new Agent({
+    ...options,
+    outputMailbox: "agent_output",
+    inspect: ({ actorRef }) => void actors.add(actorRef as AnyActorRef),
+    redact: false,
+  });
   const run = agent.start(newTask(), { signal: controller.signal });
   await arrived;
   if (way === "signal") controller.abort(new Error("no longer needed"));

@@ -68,6 +68,10 @@ const agent = new Agent({
 });
 writeFileSync(join(directory, "pid"), String(process.pid));
 const task = new Task({ type: "house", objective: "Be built", id: "killed-task" });
-const { status, nodes: results, usage } = await (order.isResumed ? agent.runFromSnapshot(join(directory, "killed-task")) : agent.runTask(task));
+const {
+  status,
+  nodes: results,
+  usage,
+} = await (order.isResumed ? agent.runFromSnapshot(join(directory, "killed-task")) : agent.runTask(task));
 console.log(JSON.stringify({ status, result: results.house?.results[0]?.result, outputTokens: usage.outputTokens }));
 await cache.close();

@@ -41,7 +41,9 @@ describe("chains of one module", () => {
   it("give each its own answer, and tools keys of their own, though their ids repeat", async () => {
     const keys: string[] = [];
     const client = new ScriptedInferenceClient([call("a"), "in 1", "one", call("a"), "in 2", "two"]);
-    const { nodes: results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(new Task({ type: "t", objective: "o" }));
+    const { nodes: results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(
+      new Task({ type: "t", objective: "o" }),
+    );
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     expect(new Set(keys).size).toBe(2);
     expect(usage).toEqual(client.usage);

@@ -28,10 +28,15 @@ const machineOf = (agent: AgentLogic) =>
   });
 
 const graph = (log: string[], during: (context: ModuleContext) => Promise<void>): Node[] => [
-  new Node({ name: "before", modules: [logged(log, "before", async ({ values }) => {
+  new Node({
+    name: "before",
+    modules: [
+      logged(log, "before", async ({ values }) => {
         await values.set("before", true);
         for (const note of ["one", "two"]) await values.publishToMailbox("notes", note);
-      })] }),
+      }),
+    ],
+  }),
   new Node({
     name: "nested",
     dependencies: ["before"],

@@ -95,7 +95,9 @@ describe("restoring values", () => {
 
   it("takes values of its own that are set before it goes on", async () => {
     const snapshotStore = new MemorySnapshotStore();
-    const nodes = [new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", ({ values }) => values.getMany(["a", "b"]))] })];
+    const nodes = [
+      new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", ({ values }) => values.getMany(["a", "b"]))] }),
+    ];
     const given = { a: 1, b: 1 };
     expect((await new Agent({ nodes, snapshotStore }).runTask(newTask(), { values: given })).results.only).toEqual(given);
     const again = new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), { values: { b: 2 } });

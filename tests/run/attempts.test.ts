@@ -54,9 +54,12 @@ describe("attempts of a node", () => {
   });
 
   it("ends as COMPLETE at the first attempt that succeeds, with that attempt's results alone", async () => {
-    const { status, nodes: results, errors, executions } = await runNodes([
-      nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure(`attempt ${node.attempt}`) : success(node.attempt))),
-    ]);
+    const {
+      status,
+      nodes: results,
+      errors,
+      executions,
+    } = await runNodes([nodeOf("a", [], ({ node }) => (node.attempt < 3 ? failure(`attempt ${node.attempt}`) : success(node.attempt)))]);
     expect(status).toBe("COMPLETE");
     expect(results.a).toEqual({ status: "success", results: [{ status: "success", result: 3 }] });
     expect(errors).toEqual([]);

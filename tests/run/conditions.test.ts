@@ -109,11 +109,11 @@ describe("condition of a node", () => {
     ["a runtime error", "missing.field", "condition-runtime"],
     ["an endless loop", "(function() while true do end end)()", "condition-budget"],
   ])("with %s fails the node with the error's code, at once", async (_, condition, code) => {
-    const { nodes: results, status, failedChains } = await runNodes([
-      nodeOf("bad", [], undefined, when(condition)),
-      nodeOf("after", ["bad"]),
-      nodeOf("free"),
-    ]);
+    const {
+      nodes: results,
+      status,
+      failedChains,
+    } = await runNodes([nodeOf("bad", [], undefined, when(condition)), nodeOf("after", ["bad"]), nodeOf("free")]);
     expect(results.bad).toMatchObject({ status: "error", code });
     expect(failedChains).toEqual([["bad", "after"]]);
     expect(status).toBe("PARTIAL");
@@ -196,7 +196,9 @@ describe("inputs and outputs", () => {
   });
 
   it("are looked for after the condition: one that is false skips the node, whatever is missing", async () => {
-    const { status, nodes: results } = await runNodes([nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "false" } })]);
+    const { status, nodes: results } = await runNodes([
+      nodeOf("n", [], undefined, { nodeConfig: { inputs: ["missing"], condition: "false" } }),
+    ]);
     expect([status, results]).toEqual(["COMPLETE", {}]);
   });
 

@@ -87,9 +87,7 @@ describe("a cache that never answers", () => {
     const cache = new SilentCache();
     const asks = nodeOf("asks", ["silences"], undefined, { nodeConfig: { inputs: ["key"], maxRetries: 1 } });
     const nodes = [silencing(cache), asks];
-    const run = new Agent({ cache, valuesIn: "cache", clock, abortGraceMs: 5, effectTimeoutMs: 1_000, nodes }).start(
-      newTask(),
-    );
+    const run = new Agent({ cache, valuesIn: "cache", clock, abortGraceMs: 5, effectTimeoutMs: 1_000, nodes }).start(newTask());
     await clock.pass(999);
     expect(run.task.status).toBe("EXECUTING");
     await clock.pass(1);

@@ -53,7 +53,12 @@ describe("end of a task", () => {
 
   it("lets a node that succeeds on a later visit leave the failed chains, with its descendants", async () => {
     const log: string[] = [];
-    const { status, failedChains, errors, nodes: results } = await runNodes([
+    const {
+      status,
+      failedChains,
+      errors,
+      nodes: results,
+    } = await runNodes([
       nodeOf("start"),
       nodeOf("flaky", ["start"], ({ node }) => (node.visit === 1 ? failure("first visit") : success("second")), {
         nodeConfig: { maxRetries: 1 },

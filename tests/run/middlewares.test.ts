@@ -74,7 +74,9 @@ describe("middlewares", () => {
   });
 
   it("that give no result fail the module, and name it", async () => {
-    const { nodes: results } = await runNodes([new Node({ name: "n", modules: [moduleOf("m")], ...through({ process: async () => undefined }) })]);
+    const { nodes: results } = await runNodes([
+      new Node({ name: "n", modules: [moduleOf("m")], ...through({ process: async () => undefined }) }),
+    ]);
     expect(results.n).toMatchObject({ code: "invalid-result", error: expect.stringContaining('"m"') });
   });
 

@@ -217,7 +217,9 @@ describe("a run that a module waits for", () => {
       nodeOf("a", [], async ({ task }) => {
         const deep = task.params.deep as number;
         if (deep === 0) return success("bottom");
-        const { nodes: results } = await (agents[1 - own] as Agent).runTask(new Task({ type: "t", objective: "o", params: { deep: deep - 1 } }));
+        const { nodes: results } = await (agents[1 - own] as Agent).runTask(
+          new Task({ type: "t", objective: "o", params: { deep: deep - 1 } }),
+        );
         return success(results.a?.results[0]?.result);
       });
     for (const own of [0, 1]) agents.push(new Agent({ maxConcurrentTasks: 1, nodes: [asking(own)] }));
@@ -269,7 +271,12 @@ describe("a run that a module waits for", () => {
       }
     }
     const snapshotStore = new MemorySnapshotStore();
-    const stored = new Agent({ cache: new Refusing(), valuesIn: "cache", snapshotStore, nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })] });
+    const stored = new Agent({
+      cache: new Refusing(),
+      valuesIn: "cache",
+      snapshotStore,
+      nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })],
+    });
     const task = newTask();
     await stored.runTask(task);
     const hangs = moduleOf(

@@ -7,7 +7,13 @@ import { FileSnapshotStore } from "#snapshot/file";
 import { newPlace, snapshotOf } from "./place.ts";
 
 const FILES = ["agent.json", "cache.json", "task.json", "manifest.json"];
-const PARTS = { agent: '{"plan":[["plan"]]}', "node/plan": '"WAITING"', "value/draft": '"é🙂"', "mailbox/2/in": "[1,2]", task: '{"id":"a"}' };
+const PARTS = {
+  agent: '{"plan":[["plan"]]}',
+  "node/plan": '"WAITING"',
+  "value/draft": '"é🙂"',
+  "mailbox/2/in": "[1,2]",
+  task: '{"id":"a"}',
+};
 
 describe("file snapshot store, damaged", () => {
   const place = newPlace();

@@ -22,7 +22,13 @@ const expiring = fc.oneof(
 );
 
 const step = fc.oneof(
-  fc.record({ do: fc.constant("set" as const), attempt, key, value: fc.constantFrom(0, 1, 7, "text", [1]), ttlMs: fc.constantFrom(0, 0, 5) }),
+  fc.record({
+    do: fc.constant("set" as const),
+    attempt,
+    key,
+    value: fc.constantFrom(0, 1, 7, "text", [1]),
+    ttlMs: fc.constantFrom(0, 0, 5),
+  }),
   fc.record({ do: fc.constant("delete" as const), attempt, key }),
   fc.record({ do: fc.constant("add" as const), attempt, key, by: fc.integer({ min: -3, max: 9 }) }),
   fc.record({ do: fc.constant("update" as const), attempt, key }),
@@ -37,7 +43,10 @@ const step = fc.oneof(
 );
 type StepOf<A> = A extends fc.Arbitrary<infer S> ? S : never;
 type Step = StepOf<typeof step> | StepOf<typeof expiring>;
-const steps: fc.Arbitrary<Step[]> = fc.oneof<fc.Arbitrary<Step[]>[]>(fc.array(step, { maxLength: 60, size: "max" }), fc.array(expiring, { maxLength: 20, size: "max" }));
+const steps: fc.Arbitrary<Step[]> = fc.oneof<fc.Arbitrary<Step[]>[]>(
+  fc.array(step, { maxLength: 60, size: "max" }),
+  fc.array(expiring, { maxLength: 20, size: "max" }),
+);
 
 /** As the model has it, of parts. */
 function stateOf(parts: Iterable<readonly [string, string]>, at: number): State {

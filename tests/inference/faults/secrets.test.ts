@@ -103,7 +103,14 @@ describe.each(CLIENT_ROWS)("a run that fails by its model: $name", ({ format }) 
       new Node({ name: "after", modules: [rest], dependencies: ["rest"], snapshot: "ALWAYS" }),
     ];
     const save = vi.spyOn(snapshotStore, "save");
-    const outcome = await new Agent({ nodes, cache, valuesIn: "cache", outputMailbox: "agent_output", errorMailbox: "agent_error", snapshotStore }).runTask(new Task({ type: "t", objective: "o" }));
+    const outcome = await new Agent({
+      nodes,
+      cache,
+      valuesIn: "cache",
+      outputMailbox: "agent_output",
+      errorMailbox: "agent_error",
+      snapshotStore,
+    }).runTask(new Task({ type: "t", objective: "o" }));
     expect(outcome.status).toBe("PARTIAL");
     const mailboxes = [await cache.peekMailbox("agent_error"), await cache.peekMailbox("agent_output"), await cache.getAll()];
     for (const place of [outcome, mailboxes, save.mock.calls]) {
