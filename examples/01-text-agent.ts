@@ -18,7 +18,7 @@ const draft = defineModule({
     const sentences = await values.get<string[]>("sentences");
     const longest = sentences.reduce((a, b) => (b.length > a.length ? b : a));
     const kept = sentences.filter((sentence) => sentence !== longest);
-    // What the condition below reads is in the values, under the name that it uses.
+    // What the condition below reads is among the run's values, under the name that it uses.
     await values.setMany({ sentences: kept, words: countWords(kept) });
     console.log(`draft ${node.visit}: ${countWords(kept)} words`);
     return { status: "success", result: kept.join(" ") };
@@ -46,4 +46,4 @@ const text =
 const outcome = await agent.runTask(new Task({ type: "shorten", objective: "Shorten the text", params: { text, limit: 20 } }));
 
 console.log(`${outcome.status} after ${outcome.executions.draft} drafts:`);
-console.log(outcome.nodes.draft?.results[0]?.result);
+console.log(outcome.results.draft);

@@ -7,13 +7,11 @@ const sales: Record<string, string> = { north: "120 80 95", south: "n/a", east: 
 function sumOf(region: string): Node {
   const sum = defineModule({
     name: "sum",
-    process: async ({ values }) => {
+    process: async () => {
       const numbers = (sales[region] as string).split(" ").map(Number);
       // Another attempt would read the same line again: fail at once, whatever `maxRetries` says.
       if (numbers.some(Number.isNaN)) throw new NonRetryableError(`the line of ${region} is no list of numbers: "${sales[region]}"`);
-      const total = numbers.reduce((a, b) => a + b);
-      await values.set(region, total);
-      return { status: "success", result: total };
+      return { status: "success", result: numbers.reduce((a, b) => a + b) };
     },
   });
   return new Node({ name: region, modules: [sum] });
@@ -23,8 +21,8 @@ function sumOf(region: string): Node {
 function report(name: string, regions: string[]): Node {
   const add = defineModule({
     name: "add",
-    process: async ({ values }) => {
-      const totals = Object.values(await values.getMany(regions)) as number[];
+    process: async ({ results }) => {
+      const totals = regions.map((region) => results[region] as number);
       return { status: "success", result: totals.reduce((a, b) => a + b) };
     },
   });
@@ -44,8 +42,8 @@ const agent = new Agent({
 const outcome = await agent.runTask(new Task({ type: "report", objective: "Add up the sales" }));
 
 console.log("status:", outcome.status);
-for (const [name, result] of Object.entries(outcome.nodes)) {
-  console.log(`${name}: ${result.status === "success" ? result.results[0]?.result : result.error}`);
+for (const [name, node] of Object.entries(outcome.nodes)) {
+  console.log(`${name}: ${node.status === "success" ? outcome.results[name] : node.error}`);
 }
 // The failed node with all that depends on it; everything else can be used.
 console.log("failed chains:", JSON.stringify(outcome.failedChains));

@@ -9,7 +9,7 @@ class MaskAddresses extends Middleware {
 
 /** A middleware that throws fails the module: the node tries again. */
 class RequireGreeting extends Middleware {
-  async process(data: ModuleResult, _cache: Cache, { node }: MiddlewareContext): Promise<ModuleResult> {
+  async process(data: ModuleResult, _values: Cache, { node }: MiddlewareContext): Promise<ModuleResult> {
     const isPolite = String(data.result).startsWith("Dear");
     console.log(`attempt ${node.attempt}: ${isPolite ? "polite" : "not polite"}`);
     if (!isPolite) throw new Error("the letter has no greeting");
@@ -18,8 +18,8 @@ class RequireGreeting extends Middleware {
 }
 
 class Stamp extends Middleware {
-  async process(data: ModuleResult, cache: Cache): Promise<ModuleResult> {
-    return { ...data, metadata: { ...data.metadata, letter: await cache.increment("letters") } };
+  async process(data: ModuleResult, values: Cache): Promise<ModuleResult> {
+    return { ...data, metadata: { ...data.metadata, letter: await values.increment("letters") } };
   }
 }
 

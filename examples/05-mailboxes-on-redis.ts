@@ -10,20 +10,20 @@ if (url === undefined) {
   process.exit(1);
 }
 
-// A prefix for each agent: no prefix sees another's keys.
+// A prefix for each agent: no prefix sees another's keys. What agents say to each other lies in their caches; a run's own values do not.
 const office = `office-${process.pid}`;
 const writerCache = new RedisCache({ url, defaultPrefix: `${office}-writer` });
 const reviewerCache = new RedisCache({ url, defaultPrefix: `${office}-reviewer` });
 
 const write = defineModule({
   name: "write",
-  outputMailbox: "drafts",
+  outputMailbox: { shared: "drafts" },
   process: async ({ node }) => ({ status: "success", result: `A robot may not${" ever".repeat(node.visit - 1)} injure a human being.` }),
 });
 const waitForReview = defineModule({
   name: "wait for review",
-  process: async ({ values, signal }) => {
-    const review = await values.getMessage<{ approved: boolean; remark: string }>("reviews", { timeoutMs: 10_000, signal });
+  process: async ({ cache, values, signal }) => {
+    const review = await cache.getMessage<{ approved: boolean; remark: string }>("reviews", { timeoutMs: 10_000, signal });
     if (review === null) throw new Error("no review came within 10 s");
     console.log("writer got:", review.remark);
     await values.set("approved", review.approved);
@@ -34,18 +34,17 @@ const again = new FlowControlModule({ name: "again?", flowConfig: { decisions: [
 
 const writer = new Agent({
   cache: writerCache,
-  outputMailbox: null,
   nodes: [
     new Node({ name: "write", modules: [write] }),
-    new Node({ name: "review", modules: [waitForReview], dependencies: ["write"], inputMailboxes: ["reviews"] }),
+    new Node({ name: "review", modules: [waitForReview], dependencies: ["write"] }),
     new Node({ name: "decide", modules: [again], dependencies: ["review"] }),
   ],
 });
 
 const review = defineModule({
   name: "review",
-  process: async ({ values, signal }) => {
-    const desk = values.withPrefix(`${office}-writer`);
+  process: async ({ cache, signal }) => {
+    const desk = cache.withPrefix(`${office}-writer`);
     for (;;) {
       const draft = await desk.getMessage<{ result: string }>("drafts", { timeoutMs: 10_000, signal });
       if (draft === null) throw new Error("no draft came within 10 s");
@@ -56,7 +55,7 @@ const review = defineModule({
     }
   },
 });
-const reviewer = new Agent({ cache: reviewerCache, outputMailbox: null, nodes: [new Node({ name: "review", modules: [review] })] });
+const reviewer = new Agent({ cache: reviewerCache, nodes: [new Node({ name: "review", modules: [review] })] });
 
 const outcomes = await Promise.all([
   reviewer.runTask(new Task({ type: "review", objective: "Approve a draft" })),

@@ -11,20 +11,19 @@ const say = (line: string) => console.log(`${isFirst ? "first" : "second"} proce
 
 const collect = defineModule({
   name: "collect",
-  process: async ({ values }) => {
+  process: async () => {
     say("collects, which is slow and costs money");
-    await values.set("findings", ["Ganymede", "Callisto"]);
-    return { status: "success" };
+    return { status: "success", result: ["Ganymede", "Callisto"] };
   },
 });
 
 const write = defineModule({
   name: "write",
-  process: async ({ values, idempotencyKey }) => {
+  process: async ({ results, idempotencyKey }) => {
     // The key is the same in both processes: hand it to services that must not do a thing twice.
     say(`writes, with the key ${idempotencyKey.replace(/^[^/]+/, "RUN")}`);
     if (isFirst) process.kill(process.pid, "SIGKILL");
-    return { status: "success", result: `Found ${(await values.get<string[]>("findings")).join(" and ")}.` };
+    return { status: "success", result: `Found ${(results.collect as string[]).join(" and ")}.` };
   },
 });
 
@@ -32,7 +31,7 @@ const agent = new Agent({
   snapshotStore: new FileSnapshotStore({ directory }),
   nodes: [
     new Node({ name: "collect", modules: [collect] }),
-    // A snapshot is stored before the node runs: it holds what `collect` gave, and the cache.
+    // A snapshot is stored before the node runs: it holds what `collect` gave, and the run's values.
     new Node({ name: "write", modules: [write], dependencies: ["collect"], snapshot: SnapshotControl.ALWAYS }),
   ],
 });
@@ -44,6 +43,6 @@ if (isFirst) {
   say(`the first one ended by ${signal}`);
   const [taskId] = readdirSync(directory);
   const outcome = await agent.runFromSnapshot(join(directory, taskId as string));
-  say(`${outcome.status}: ${outcome.nodes.write?.results[0]?.result}`);
+  say(`${outcome.status}: ${outcome.results.write}`);
   rmSync(directory, { recursive: true });
 }

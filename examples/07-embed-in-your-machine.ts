@@ -11,7 +11,7 @@ const guess = defineModule({
 });
 const agent = new Agent({ nodes: [new Node({ name: "guess", modules: [guess] })] });
 
-const guessOf = (outcome: TaskOutcome): number => outcome.nodes.guess?.results[0]?.result as number;
+const guessOf = (outcome: TaskOutcome): number => outcome.results.guess as number;
 
 const game = setup({
   types: {

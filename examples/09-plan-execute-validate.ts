@@ -21,10 +21,9 @@ const Verdict = z.object({ good: z.boolean(), advice: z.string() });
 
 const plan = defineModule({
   name: "plan",
-  process: async ({ task, values, signal }) => {
+  process: async ({ task, signal }) => {
     const { output } = await client.generate(say(`Plan in two short steps: ${task.objective}`), { output: Plan, signal });
     const { steps } = Plan.parse(output);
-    await values.set("steps", steps);
     console.log(`plan: ${steps.join("; ")}`);
     return { status: "success", result: steps };
   },
@@ -32,11 +31,10 @@ const plan = defineModule({
 
 const execute = defineModule({
   name: "execute",
-  process: async ({ values, signal }) => {
-    const steps = (await values.get<string[]>("steps")).join("; ");
+  process: async ({ results, values, signal }) => {
+    const steps = (results.plan as string[]).join("; ");
     const question = `Follow these steps in one sentence: ${steps}. Advice: ${await values.get("advice", "none")}`;
     const { text } = await client.generate(say(question), { signal });
-    await values.set("draft", text);
     console.log(`draft: ${text}`);
     return { status: "success", result: text };
   },
@@ -44,12 +42,11 @@ const execute = defineModule({
 
 const validate = defineModule({
   name: "validate",
-  process: async ({ values, signal }) => {
-    const question = `Is this complete? ${await values.get<string>("draft")}`;
+  process: async ({ results, values, signal }) => {
+    const question = `Is this complete? ${results.execute}`;
     const { output } = await client.generate(say(question), { output: Verdict, signal });
     const { good, advice } = Verdict.parse(output);
-    await values.set("good", good);
-    await values.set("advice", advice);
+    await values.setMany({ good, advice });
     console.log(good ? "validator: good" : `validator: ${advice}`);
     return { status: "success", result: good };
   },

@@ -43,8 +43,8 @@ const agent = new Agent({
     ...["complaints", "sales", "night shift", "archive"].map(desk),
   ],
 });
-await agent.cache.set("hour", 14);
-const { nodes: results } = await agent.runTask(new Task({ type: "letter", objective: "My lamp never came!" }));
-const vote = results.route?.results[0] as ModuleResult & { tally: Tally };
+const letter = new Task({ type: "letter", objective: "My lamp never came!" });
+const { nodes } = await agent.runTask(letter, { values: { hour: 14 } });
+const vote = nodes.route?.results[0] as ModuleResult & { tally: Tally };
 console.log(`votes: ${JSON.stringify(vote.tally.votes)}`);
 console.log(`goes to: ${vote.decision}`);

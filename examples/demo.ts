@@ -116,10 +116,10 @@ try {
     const params = run.task.params as unknown as DemoParams;
     const progress = showProgress(process.stderr, nodeNames(sectionsOf(params.text).length), done);
     for await (const event of run.events()) progress.tell(event);
-    const { status, task, nodes: results } = await run.outcome;
+    const { status, task, results } = await run.outcome;
     if (status !== "COMPLETE") throw new DemoError(`The run ended as ${status}: ${task.error}`);
     await rm(folder, { recursive: true, force: true });
-    print(params, results.join?.results[0]?.result as Summary);
+    print(params, results.join as Summary);
   }
 } catch (error) {
   if (!(error instanceof DemoError || error instanceof AsimovError)) throw error;

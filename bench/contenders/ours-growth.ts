@@ -38,7 +38,7 @@ function addingOneAtATime(size: number): Node[] {
   return [node(0)];
 }
 
-const options: AgentOptions = { ...UNLIMITED, outputMailbox: null, errorMailbox: null };
+const options: AgentOptions = { ...UNLIMITED };
 
 /** Checks the status, and how many nodes ran. */
 function trialOf(nodes: Node[], status: string, ran: number): Trial {

@@ -13,7 +13,7 @@ export function eventsTrial(count: number): Trial {
       return { status: "success" };
     },
   });
-  const agent = new Agent({ nodes: [new Node({ name: "noisy", modules: [noisy] })], outputMailbox: null });
+  const agent = new Agent({ nodes: [new Node({ name: "noisy", modules: [noisy] })] });
   return {
     async run() {
       const run = agent.start(newTask());
@@ -48,7 +48,7 @@ async function timesOfChains(): Promise<number[]> {
       return { status: "success" };
     },
   });
-  await runOnce(new Agent({ nodes: [new Node({ name: "work", modules: [work] })], outputMailbox: null }));
+  await runOnce(new Agent({ nodes: [new Node({ name: "work", modules: [work] })] }));
   return times;
 }
 

@@ -1,10 +1,9 @@
-/** A loop of two nodes: one counts in the cache, and a flow control decides by a Lua condition. */
-import { Agent, defineModule, FlowControlModule, MemoryCache, Node } from "../../src/index.ts";
+/** A loop of two nodes: one counts among the run's values, and a flow control decides by a Lua condition. */
+import { Agent, defineModule, FlowControlModule, Node } from "../../src/index.ts";
 import type { Trial } from "../trial.ts";
 import { newTask, UNLIMITED } from "./ours.ts";
 
 export function loopTrial(iterations: number): Trial {
-  const cache = new MemoryCache();
   const count = defineModule({
     name: "count",
     process: async (context) => ({ status: "success", result: await context.values.increment("count") }),
@@ -18,18 +17,18 @@ export function loopTrial(iterations: number): Trial {
     new Node({ name: "count", modules: [count], nodeConfig }),
     new Node({ name: "decide", modules: [again], nodeConfig, dependencies: ["count"] }),
   ];
-  const agent = new Agent({ cache, nodes, ...UNLIMITED, outputMailbox: null });
+  const agent = new Agent({ nodes, ...UNLIMITED });
+  let counted: unknown;
   return {
     async run() {
-      const { status, executions } = await agent.runTask(newTask());
+      const { status, executions, results } = await agent.runTask(newTask());
       if (status !== "COMPLETE" || executions.count !== iterations || executions.decide !== iterations) {
         throw new Error(`The loop ended as ${status} after ${JSON.stringify(executions)} visits, expected ${iterations} each.`);
       }
+      counted = results.count;
     },
     async settle() {
-      const counted = await cache.get<number>("count");
-      if (counted !== iterations) throw new Error(`The cache counted to ${counted}, expected ${iterations}.`);
-      await cache.clear();
+      if (counted !== iterations) throw new Error(`The run counted to ${counted}, expected ${iterations}.`);
     },
   };
 }

@@ -30,7 +30,7 @@ export function graphTrial(graph: GraphSpec, runs = 1): Trial {
   const shape = graphOf(graph);
   const tally = new Tally(shape);
   const cache = new MemoryCache();
-  const agent = new Agent({ cache, nodes: noOpNodes(shape, tally), ...UNLIMITED });
+  const agent = new Agent({ cache, nodes: noOpNodes(shape, tally), ...UNLIMITED, outputMailbox: "agent_output" });
   return {
     run: () => Promise.all(Array.from({ length: runs }, () => runOnce(agent))),
     async settle() {

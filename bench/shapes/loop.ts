@@ -1,4 +1,4 @@
-/** A loop: ours counts in the cache and decides by a Lua condition, LangGraph counts in its state and decides in JavaScript. */
+/** A loop: ours counts among the run's values and decides by a Lua condition, LangGraph counts in its state and decides in JavaScript. */
 import { type Benchmark, race } from "../figure.ts";
 import { racer } from "../jobs.ts";
 import { LANGGRAPH, OURS } from "../names.ts";

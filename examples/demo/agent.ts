@@ -100,17 +100,17 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
     return { result: next, newNodes: summarisers };
   });
 
-  const join = work("join", async ({ cache, node: { visit } }) => {
-    const sections = await cache.get<Section[]>("sections");
-    const excerpts = await cache.getMany(keys("excerpt"));
-    const weights = await cache.getMany(keys("weights"));
+  const join = work("join", async ({ values, node: { visit } }) => {
+    const sections = await values.get<Section[]>("sections");
+    const excerpts = await values.getMany(keys("excerpt"));
+    const weights = await values.getMany(keys("weights"));
     const words = keys("excerpt").reduce((sum, key) => sum + (excerpts[key] as Excerpt).words, 0);
     const parts = sections.map(({ title }, index) => ({
       title,
       terms: (weights[`weights ${index + 1}`] as Weighted).slice(0, 4).map(([term]) => term),
       sentences: (excerpts[`excerpt ${index + 1}`] as Excerpt).sentences,
     }));
-    await cache.setMany({ summary_words: words, summary_sentences: parts.flatMap(({ sentences }) => sentences).length });
+    await values.setMany({ summary_words: words, summary_sentences: parts.flatMap(({ sentences }) => sentences).length });
     return { result: { words, passes: visit, sections: parts } satisfies Summary };
   });
 

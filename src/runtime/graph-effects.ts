@@ -9,9 +9,9 @@ import type { TaskJSON } from "#contract/base/task";
 import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
 import { nodeResultOf } from "#contract/node/attempt";
 import { FlowControlModule } from "#contract/node/flow-control";
+import { givenValue } from "#contract/node/given-value";
 import type { Node } from "#contract/node/node";
 import type { Failure, Fault, NodeReport, NodeResult } from "#contract/node/result";
-import { valueOf } from "#contract/node/value";
 import type { EndedGraph } from "#contract/run/end";
 import { Order } from "#contract/run/order";
 import { endOf } from "#contract/run/order-view";
@@ -128,7 +128,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
       if (visits === 0) continue;
       // One that was skipped since waits, and still holds what its latest visit gave.
       const result = typeof value === "string" ? nodeResultOf(modules, failure) : undefined;
-      const given = result?.status === "success" ? { value: valueOf(definition, modules) } : undefined;
+      const given = result?.status === "success" ? { value: givenValue(definition, modules) } : undefined;
       const used = usage.get(name);
       yield { name, visits, given, result: used === undefined || result === undefined ? result : { ...result, usage: used } };
     }

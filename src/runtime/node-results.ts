@@ -2,7 +2,7 @@
 import type { NodeState } from "#actors/node-pool";
 import { freeze } from "#contract/base/json";
 import type { Attempt } from "#contract/node/attempt";
-import { valueOf } from "#contract/node/value";
+import { givenValue } from "#contract/node/given-value";
 
 export type NodeResults = Readonly<Record<string, unknown>>;
 
@@ -20,7 +20,7 @@ function given(ref: { getSnapshot(): unknown } | undefined): { value: unknown } 
   if (visits === 0 || typeof state !== "string" || failure !== undefined) return undefined;
   let found = values.get(modules);
   if (found === undefined) {
-    found = { value: freeze(valueOf(definition, modules)) };
+    found = { value: freeze(givenValue(definition, modules)) };
     values.set(modules, found);
   }
   return found;

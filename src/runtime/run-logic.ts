@@ -123,7 +123,6 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-        requireSamePlace(source.services, cachePrefix, values);
         const run = new RunHost(source.services, {
           runId,
           task: Task.fromJSON(task),
@@ -132,6 +131,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         });
         const scope = scopeOf(self, run);
         try {
+          requireSamePlace(source.services, cachePrefix, values);
           scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), source.services.dynamicNodes);
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));

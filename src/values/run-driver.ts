@@ -7,7 +7,7 @@ import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** The whole name of a key or mailbox: of the view and of what it calls it. */
-export const nameIn = (affixes: Affixes | undefined, key: string): string => (affixes === undefined ? key : valueKey(affixes, key));
+const nameIn = (affixes: Affixes | undefined, key: string): string => (affixes === undefined ? key : valueKey(affixes, key));
 
 /** Where a whole name lies. */
 export function locate(driver: MemoryDriver, name: string): { space: MemorySpace; key: string } {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Affixes, keyOf, mailboxKey, mailboxOf, readName, valueKey } from "#cache/keys";
+import { type Affixes, keyOf, mailboxKey, mailboxOf, prefixWithin, readName, valueKey } from "#cache/keys";
 
 /** Small alphabets collide often; that is the point. */
 const hostile = fc.stringMatching(/^[ab:%@*?[\]\\^253A-]{0,6}$/);
@@ -27,6 +27,21 @@ describe("cache keys", () => {
         expect(readName(build(item))).toEqual({ ...item.view, kind: item.kind, name: item.name });
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  it("of a key space within another differ from those of any other space", () => {
+    const space = fc.record({ prefix: hostile, name });
+    fc.assert(
+      fc.property(space, space, name, (a, b, key) => {
+        const isSame = a.prefix === b.prefix && a.name === b.name;
+        // A space within none is what a prefix alone makes.
+        fc.pre(a.prefix !== "" && b.prefix !== "");
+        const [left = "", right = ""] = [a, b].map((one) => valueKey({ prefix: prefixWithin(one.prefix, one.name), suffix: "" }, key));
+        expect(left === right).toBe(isSame);
+        expect(readName(left)?.name).toBe(key);
+      }),
+      { numRuns: 20_000 },
     );
   });
 

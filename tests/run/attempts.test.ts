@@ -347,11 +347,11 @@ describe("stop on success", () => {
       nodeConfig: { parallel: true },
       outputMailbox: "won",
     });
-    const agent = new Agent({ nodes: [nodeOf("start"), race] });
-    const { status, task, executions, nodes: results } = await agent.runTask(newTask());
+    const run = new Agent({ nodes: [nodeOf("start"), race] }).start(newTask());
+    const { status, task, executions, nodes: results } = await run.outcome;
     expect([status, task.result, executions]).toEqual(["COMPLETE", "fast", { start: 1, race: 1 }]);
     expect(results.race?.results).toEqual([success("fast")]);
-    expect(await agent.cache.peekMailbox("won")).toEqual([expect.objectContaining({ results: [success("fast")] })]);
+    expect(await run.values.peekMailbox("won")).toEqual([expect.objectContaining({ results: [success("fast")] })]);
   });
 
   it("of a node whose modules all succeed otherwise gives one entry for each module that ran", async () => {

@@ -18,11 +18,11 @@ const composite = (init: Partial<NodeInit>, inner: Node[] = [nodeOf("in")]): Nod
 describe("middlewares of a composite", () => {
   it("make of its graph's result what is kept, told and published once", async () => {
     const mark = new Mark();
-    const agent = new Agent({ nodes: [composite({ config: { middlewares: [mark] }, outputMailbox: "out" })] });
-    const { nodes: results } = await agent.runTask(newTask());
-    expect(mark.seen).toEqual([{ status: "success", result: { in: { status: "success", results: [success("in")] } } }]);
-    expect(results.graph).toMatchObject({ status: "success", results: [{ marked: 1, result: { in: { status: "success" } } }] });
-    expect(await agent.cache.peekMailbox("out")).toMatchObject([{ results: [{ marked: 1 }] }]);
+    const run = new Agent({ nodes: [composite({ config: { middlewares: [mark] }, outputMailbox: "out" })] }).start(newTask());
+    const { nodes: results } = await run.outcome;
+    expect(mark.seen).toEqual([{ ...success("in"), nodes: { in: { status: "success", results: [success("in")] } } }]);
+    expect(results.graph).toMatchObject({ status: "success", results: [{ marked: 1, result: "in" }] });
+    expect(await run.values.peekMailbox("out")).toMatchObject([{ results: [{ marked: 1 }] }]);
   });
 
   it("see no result of a graph that failed, and fail one that succeeded", async () => {

@@ -38,7 +38,7 @@ describe("condition of a node", () => {
     expect(executions).toEqual({ true: 1, "0": 1, '""': 1, "1 < 2": 1 });
   });
 
-  it("sees the cache, the run's own task, and nil for what is unknown or null", async () => {
+  it("sees the values, the run's own task, and nil for what is unknown or null", async () => {
     const cache = new MemoryCache();
     await cache.setMany({ n: 3, list: ["a"], none: null });
     const { status, executions } = await runNodes(
@@ -48,7 +48,7 @@ describe("condition of a node", () => {
         nodeOf("c", [], undefined, when("unknown == nil and none == nil")),
         nodeOf("d", [], undefined, when("unknown")),
       ],
-      { cache },
+      { cache, valuesIn: "cache" },
       newTask({ ready: true }),
     );
     expect(status).toBe("COMPLETE");
@@ -149,7 +149,7 @@ describe("condition of a node", () => {
         Array.from({ length: 20 }, (_, index) =>
           nodeOf(`n${index}`, index === 0 ? [] : [`n${index - 1}`], undefined, when(`mine == ${mine}`)),
         ),
-        { cache },
+        { cache, valuesIn: "cache" },
       );
       return Object.keys(outcome.executions).length;
     };
@@ -161,6 +161,7 @@ describe("inputs and outputs", () => {
   it("name a missing input, and the node does not run", async () => {
     const log: string[] = [];
     const { nodes: results } = await runNodes([logging(log, "n", [], { nodeConfig: { inputs: ["there", "missing"] } })], {
+      valuesIn: "cache",
       cache: await (async () => {
         const cache = new MemoryCache();
         await cache.set("there", null);
@@ -183,7 +184,7 @@ describe("inputs and outputs", () => {
     expect(failedChains).toEqual([["n", "after"]]);
   });
 
-  it("let the node run when they are there, and are checked under the run's own prefix", async () => {
+  it("let the node run when they are there, and are checked in the key space that the run names", async () => {
     const agent = new Agent({
       nodes: [
         nodeOf("writes", [], async ({ values }) => success(await values.set("draft", "x")), { nodeConfig: { outputs: ["draft"] } }),

@@ -2,7 +2,7 @@
 import { Agent, MemoryCache, MemorySnapshotStore, type SnapshotStore } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../support/manual-clock.ts";
-import { newTask, nodeOf, success, within } from "./support.ts";
+import { inCache, newTask, nodeOf, success, within } from "./support.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
@@ -11,6 +11,9 @@ class SilentCache extends MemoryCache {
   isSilent = false;
   override set(...args: Parameters<MemoryCache["set"]>): Promise<void> {
     return this.isSilent ? never() : super.set(...args);
+  }
+  override setMany(values: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.isSilent ? never() : super.setMany(values);
   }
   override getMany(keys: readonly string[]): Promise<Record<string, unknown>> {
     return this.isSilent ? never() : super.getMany(keys);
@@ -22,7 +25,7 @@ class SilentCache extends MemoryCache {
 
 const SILENT_STORE: SnapshotStore = { save: never, load: never, list: never };
 
-const going = { effectTimeoutMs: 20 };
+const going = { ...inCache, effectTimeoutMs: 20 };
 const silencing = (cache: SilentCache, dependencies: string[] = []) =>
   nodeOf("silences", dependencies, () => {
     cache.isSilent = true;
@@ -41,7 +44,7 @@ describe("a cache that never answers", () => {
       { code: "effect-timeout" },
       { code: "effect-timeout" },
     ]);
-    expect(errors[0]?.error).toMatch(/task.*no answer.*20 ms.*effectTimeoutMs/s);
+    expect(errors[0]?.error).toMatch(/first values.*no answer.*20 ms.*effectTimeoutMs/s);
   });
 
   it.each([0, 2])("fails a node whose inputs, outputs or condition it should tell (within %i graphs)", async (depth) => {
@@ -84,9 +87,7 @@ describe("a cache that never answers", () => {
     const cache = new SilentCache();
     const asks = nodeOf("asks", ["silences"], undefined, { nodeConfig: { inputs: ["key"], maxRetries: 1 } });
     const nodes = [silencing(cache), asks];
-    const run = new Agent({ cache, clock, abortGraceMs: 5, effectTimeoutMs: 1_000, outputMailbox: null, errorMailbox: null, nodes }).start(
-      newTask(),
-    );
+    const run = new Agent({ cache, valuesIn: "cache", clock, abortGraceMs: 5, effectTimeoutMs: 1_000, nodes }).start(newTask());
     await clock.pass(999);
     expect(run.task.status).toBe("EXECUTING");
     await clock.pass(1);
@@ -98,7 +99,7 @@ describe("a cache that never answers", () => {
   it("ends by a cancel, long before its limit", async () => {
     const cache = new SilentCache();
     cache.isSilent = true;
-    const run = new Agent({ cache, effectTimeoutMs: 3_600_000, abortGraceMs: 5, nodes: [nodeOf("a")] }).start(newTask());
+    const run = new Agent({ ...inCache, cache, effectTimeoutMs: 3_600_000, abortGraceMs: 5, nodes: [nodeOf("a")] }).start(newTask());
     queueMicrotask(() => void run.cancel("enough"));
     const { status, task } = await run.outcome;
     expect([status, task.error]).toEqual(["FAILED", expect.stringContaining("enough")]);
@@ -157,12 +158,15 @@ describe("a store that never answers", () => {
     const nodes = [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })];
     const snapshotStore = new MemorySnapshotStore();
     const task = newTask();
-    await new Agent({ nodes, snapshotStore }).runTask(task);
+    await new Agent({ nodes, snapshotStore, valuesIn: "cache" }).runTask(task);
     const [ref] = await snapshotStore.list(task.id);
-    for (const silent of [{ snapshotStore: SILENT_STORE }, { snapshotStore, cache: new Silent() }]) {
+    for (const silent of [{ snapshotStore: SILENT_STORE }, { snapshotStore, cache: new Silent(), valuesIn: "cache" as const }]) {
       const controller = new AbortController();
       if (moment === "before") controller.abort();
-      const restoring = new Agent({ nodes, ...silent, abortGraceMs: 5 }).runFromSnapshot(ref as never, { signal: controller.signal });
+      const restoring = new Agent({ nodes, ...silent, abortGraceMs: 5 }).runFromSnapshot(ref as never, {
+        signal: controller.signal,
+        values: { first: 1 },
+      });
       setImmediate(() => controller.abort());
       await expect(restoring).rejects.toMatchObject({ code: "effect-timeout", message: expect.stringContaining("within 5 ms") });
     }
@@ -181,7 +185,7 @@ describe("an end", () => {
         for (const name of broken) cache[name] = () => Promise.reject(new Error("no room"));
         return success();
       });
-      const run = new Agent({ cache, nodes: [node] }).start(newTask());
+      const run = new Agent({ ...inCache, cache, nodes: [node] }).start(newTask());
       const told: string[] = [];
       for await (const event of run.events()) if (event.type === "error.reported") told.push(event.report.error);
       const { status, errors } = await run.outcome;

@@ -1,7 +1,20 @@
 import { Agent, type ExecutionState, FlowControlModule, MemoryCache, Node, type NodeInit, Task, type TaskStatus } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { type AnyActorRef, createActor, createMachine, toPromise } from "xstate";
-import { deciding, deferred, failing, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
+import {
+  deciding,
+  deferred,
+  failing,
+  failure,
+  inCache,
+  logging,
+  moduleOf,
+  newTask,
+  nodeOf,
+  runNodes,
+  runWithEvents,
+  success,
+} from "./support.ts";
 
 describe("end of a task", () => {
   it("is COMPLETE without a failed chain", async () => {
@@ -153,7 +166,7 @@ describe("limit of visits", () => {
   });
 
   it("goes to the error mailbox", async () => {
-    const agent = new Agent({ nodes: loop(2, 9) });
+    const agent = new Agent({ ...inCache, nodes: loop(2, 9) });
     const { errors } = await agent.runTask(newTask());
     expect(await agent.cache.peekMailbox("agent_error")).toEqual(errors);
     expect(errors).toEqual([expect.objectContaining({ node: "work", code: "max-visits" })]);
@@ -174,7 +187,7 @@ describe("limit of iterations", () => {
   });
 
   it("fails the task at the one after, and says so in the task, the errors and the error mailbox", async () => {
-    const agent = new Agent({ nodes: chain(8), maxTotalIterations: 7 });
+    const agent = new Agent({ ...inCache, nodes: chain(8), maxTotalIterations: 7 });
     const { status, totalIterations, executions, task, errors } = await agent.runTask(newTask());
     expect([status, totalIterations, Object.keys(executions).length]).toEqual(["FAILED", 7, 7]);
     expect(task.error).toMatch(/7 iterations/);
@@ -226,6 +239,7 @@ describe("limit of iterations", () => {
 describe("mailboxes of a run", () => {
   it("get errors as they happen, and the end before runTask resolves", async () => {
     const agent = new Agent({
+      ...inCache,
       nodes: [
         failing("bad"),
         nodeOf("looks", ["ok"], async ({ values }) =>
@@ -246,7 +260,7 @@ describe("mailboxes of a run", () => {
   });
 
   it("say the end without failed chains where there are none", async () => {
-    const agent = new Agent({ nodes: [nodeOf("a", [], () => success({ n: 1 }))] });
+    const agent = new Agent({ ...inCache, nodes: [nodeOf("a", [], () => success({ n: 1 }))] });
     const { task } = await agent.runTask(newTask());
     expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ taskId: task.id, status: "COMPLETE", result: { n: 1 } }]);
   });
@@ -256,7 +270,7 @@ describe("mailboxes of a run", () => {
     const named = new Agent({ nodes, outputMailbox: "out", errorMailbox: "err" });
     await named.runTask(newTask());
     expect([...(await named.cache.mailboxes())].sort()).toEqual(["err", "out"]);
-    const silent = new Agent({ nodes, outputMailbox: null, errorMailbox: null });
+    const silent = new Agent({ nodes });
     const { errors } = await silent.runTask(newTask());
     expect(errors).toHaveLength(1);
     expect([...(await silent.cache.mailboxes())]).toEqual([]);
@@ -268,21 +282,23 @@ describe("mailboxes of a run", () => {
       outputMailbox: "box",
       config: { middlewares: [middleware] },
     });
-    const agent = new Agent({ nodes: [new Node({ name: "n", modules: [module] })] });
-    await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("box")).toEqual([{ status: "success", result: "x", seen: true }]);
+    const run = new Agent({ nodes: [new Node({ name: "n", modules: [module] })] }).start(newTask());
+    await run.outcome;
+    expect(await run.values.peekMailbox("box")).toEqual([{ status: "success", result: "x", seen: true }]);
   });
 
-  it("get a composite's result once, also one of a nested graph", async () => {
+  it("get a composite's result once, also one of a nested graph, in the run or in the agent's cache", async () => {
     const agent = new Agent({
       nodes: [
         new Node({ name: "n", modules: [moduleOf("a"), moduleOf("b")], outputMailbox: "flat" }),
-        new Node({ name: "g", nodes: [nodeOf("in")], outputMailbox: "nested" }),
+        new Node({ name: "g", nodes: [nodeOf("in")], outputMailbox: { shared: "nested" } }),
       ],
     });
-    const { nodes: results } = await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("flat")).toEqual([results.n]);
+    const run = agent.start(newTask());
+    const { nodes: results } = await run.outcome;
+    expect(await run.values.peekMailbox("flat")).toEqual([results.n]);
     expect(await agent.cache.peekMailbox("nested")).toEqual([results.g]);
+    expect([...(await run.values.mailboxes()), ...(await agent.cache.mailboxes())]).toEqual(["flat", "nested"]);
     expect(results.n?.results).toHaveLength(2);
   });
 
@@ -318,7 +334,7 @@ describe("mailboxes of a run", () => {
     await waiting.promise;
     await Promise.all([run.send("inbox", { n: 1 }), run.send("inbox", { n: 2 })]);
     expect((await run.outcome).nodes.reads?.results[0]?.result).toEqual([{ n: 1 }, { n: 2 }]);
-    expect(await agent.cache.peekMailbox("inbox")).toEqual([]);
+    expect(await run.values.peekMailbox("inbox")).toEqual([]);
   });
 
   it("are reached by `run.send` also before the run begins, and not after its end", async () => {
@@ -329,7 +345,7 @@ describe("mailboxes of a run", () => {
     await run.send("inbox", "early");
     expect((await run.outcome).nodes.reads?.results[0]?.result).toBe("early");
     await expect(run.send("inbox", "late")).rejects.toThrow(expect.objectContaining({ code: "run-ended" }));
-    expect(await agent.cache.peekMailbox("inbox")).toEqual([]);
+    expect(await run.values.peekMailbox("inbox")).toEqual([]);
   });
 
   it("refuse what is not JSON, and names that are none", async () => {
@@ -339,11 +355,11 @@ describe("mailboxes of a run", () => {
     await run.outcome;
   });
 
-  it("of two runs with prefixes of their own are apart", async () => {
+  it.each([undefined, ["a", "b"]])("of two runs are apart, in key spaces of the cache too (%j)", async (prefixes) => {
     const agent = new Agent({
       nodes: [nodeOf("reads", [], async ({ values, signal }) => success(await values.getMessage("inbox", { signal })))],
     });
-    const [a, b] = ["a", "b"].map((cachePrefix) => agent.start(newTask(), { cachePrefix }));
+    const [a, b] = [0, 1].map((index) => agent.start(newTask(), prefixes === undefined ? {} : { cachePrefix: prefixes[index] as string }));
     await b?.send("inbox", "for b");
     await a?.send("inbox", "for a");
     expect((await a?.outcome)?.nodes.reads?.results[0]?.result).toBe("for a");
@@ -357,6 +373,7 @@ describe("mailboxes of a run", () => {
       }
     }
     const { outcome, events } = await runWithEvents([nodeOf("a", [], undefined, { outputMailbox: "box" }), failing("b")], {
+      ...inCache,
       cache: new Broken(),
     });
     expect(outcome.status).toBe("PARTIAL");
@@ -368,7 +385,7 @@ describe("mailboxes of a run", () => {
   });
 });
 
-describe("task in the cache", () => {
+describe("task among the values", () => {
   it("is there from start to end with its status", async () => {
     const seen: unknown[] = [];
     const agent = new Agent({
@@ -380,16 +397,16 @@ describe("task in the cache", () => {
       ],
     });
     const task = newTask({ n: 1 });
-    const running = agent.runTask(task);
+    const run = agent.start(task);
     expect(task.status).toBe("WAITING");
-    await running;
+    await run.outcome;
     expect(seen).toEqual(
       [
         { ...task.toJSON(), status: "EXECUTING", result: undefined },
         { ...task.toJSON(), status: "EXECUTING", result: undefined },
       ].map(({ result: _result, ...rest }) => rest),
     );
-    expect(await agent.cache.get("task")).toEqual(task.toJSON());
+    expect(await run.values.get("task")).toEqual(task.toJSON());
     expect(task.toJSON()).toEqual({
       id: task.id,
       type: "test",
@@ -401,13 +418,14 @@ describe("task in the cache", () => {
   });
 
   it("has its error when it failed", async () => {
-    const agent = new Agent({ nodes: [failing("a", [], "why")] });
-    await agent.runTask(newTask());
-    expect(await agent.cache.get("task")).toMatchObject({ status: "FAILED", error: "why" });
+    const run = new Agent({ nodes: [failing("a", [], "why")] }).start(newTask());
+    await run.outcome;
+    expect(await run.values.get("task")).toMatchObject({ status: "FAILED", error: "why" });
   });
 
-  it("is under the run's own prefix, and leaves the agent's alone", async () => {
+  it("is in the key space that the run names, and leaves the rest of the cache alone", async () => {
     const agent = new Agent({
+      outputMailbox: "ends",
       nodes: [nodeOf("a", [], async ({ values, task }) => success(await values.set("mine", task.params.name)))],
     });
     await Promise.all(["x", "y"].map((name) => agent.runTask(newTask({ name }), { cachePrefix: name })));
@@ -415,18 +433,18 @@ describe("task in the cache", () => {
     expect(await agent.cache.withPrefix("y").get("mine")).toBe("y");
     expect(await agent.cache.withPrefix("x").get("task")).toMatchObject({ params: { name: "x" } });
     expect(await agent.cache.keys()).toEqual(new Set());
-    expect(await agent.cache.mailboxes()).toEqual(new Set());
-    expect(await agent.cache.withPrefix("x").mailboxes()).toEqual(new Set(["agent_output"]));
+    expect(await agent.cache.mailboxes()).toEqual(new Set(["ends"]));
+    expect(await agent.cache.withPrefix("x").mailboxes()).toEqual(new Set());
   });
 
   it("that cannot be stored fails the run, and nothing runs", async () => {
     class Broken extends MemoryCache {
-      override set(): Promise<void> {
+      override setMany(): Promise<void> {
         return Promise.reject(new Error("disk full"));
       }
     }
     const log: string[] = [];
-    const { status, task } = await runNodes([logging(log, "a")], { cache: new Broken() });
+    const { status, task } = await runNodes([logging(log, "a")], { ...inCache, cache: new Broken() });
     expect([status, log]).toEqual(["FAILED", []]);
     expect(task.error).toMatch(/disk full/);
   });

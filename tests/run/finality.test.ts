@@ -167,7 +167,7 @@ describe("what may succeed later", () => {
     const cache = new Slow();
     await cache.set("there", 1);
     const asks = nodeOf("asks", [], () => success(), { nodeConfig: { inputs: ["there"] } });
-    const { status } = await new Agent({ cache, effectTimeoutMs: 5, nodes: [within(1, asks)] }).runTask(newTask());
+    const { status } = await new Agent({ cache, valuesIn: "cache", effectTimeoutMs: 5, nodes: [within(1, asks)] }).runTask(newTask());
     expect([asked, status]).toEqual([3, "COMPLETE"]);
   });
 

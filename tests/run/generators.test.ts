@@ -166,9 +166,9 @@ describe("generator", () => {
   ])("flow control: %s", async (_, flowConfig, expected) => {
     const log: string[] = [];
     await runNodes([
-      nodeOf("gen", [], async function* ({ cache }) {
+      nodeOf("gen", [], async function* ({ values }) {
         for (let count = 1; ; count++) {
-          await cache.increment("rounds");
+          await values.increment("rounds");
           log.push(String(count));
           yield success();
         }

@@ -1,6 +1,6 @@
 import { defineModule, Node } from "asimov-agents";
 import { describe, expect, it } from "vitest";
-import { aborted, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success, unhandledDuring } from "./support.ts";
+import { aborted, inCache, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success, unhandledDuring } from "./support.ts";
 
 const once = { nodeConfig: { retryOnFailure: false } };
 const circular: Record<string, unknown> = { status: "success" };
@@ -96,7 +96,7 @@ describe("result that is none", () => {
 
   it("that the cache can hold is stored with the task, however deep a module may nest it", async () => {
     for (const levels of [190, 197, 198, 199, 200, 201, 510, 511, 512]) {
-      const { events, agent, outcome } = await runWithEvents([nodeOf("n", [], () => success(deep(levels)), once)]);
+      const { events, agent, outcome } = await runWithEvents([nodeOf("n", [], () => success(deep(levels)), once)], inCache);
       expect(events.filter(({ type }) => type === "error.reported")).toHaveLength(outcome.status === "COMPLETE" ? 0 : 1);
       expect(await agent.cache.get("task")).toMatchObject({ status: outcome.status });
     }
@@ -229,13 +229,12 @@ describe("module that changes what it was given", () => {
     expect(task.status).toBe("FAILED");
   });
 
-  it("may overwrite `task` in the cache, and the run ends as ever", async () => {
-    const { events, agent, outcome } = await runWithEvents([
-      nodeOf("n", [], async ({ values }) => {
-        await values.set("task", "gone");
-        return success();
-      }),
-    ]);
+  it("may overwrite `task` among the values, and the run ends as ever", async () => {
+    const overwrites = nodeOf("n", [], async ({ values }) => {
+      await values.set("task", "gone");
+      return success();
+    });
+    const { events, agent, outcome } = await runWithEvents([overwrites], inCache);
     expect(outcome.status).toBe("COMPLETE");
     expect(await agent.cache.get("task")).toMatchObject({ status: "COMPLETE" });
     expect(events.some(({ type }) => type === "error.reported")).toBe(false);
@@ -268,9 +267,9 @@ describe("names and options", () => {
   ])("runs a node, a module and a nested graph named %j", async (name) => {
     const nodes = [
       new Node({ name, nodes: [nodeOf(name), nodeOf("next", [name])] }),
-      nodeOf("last", [name], async ({ values }) => success(await values.peekMailbox("agent_error"))),
+      nodeOf("last", [name], async ({ cache }) => success(await cache.peekMailbox("agent_error"))),
     ];
-    const { status, nodes: results, executions } = await runNodes(nodes);
+    const { status, nodes: results, executions } = await runNodes(nodes, { errorMailbox: "agent_error" });
     expect(status).toBe("COMPLETE");
     expect(results[name]?.status).toBe("success");
     expect(executions[name]).toBe(1);

@@ -68,8 +68,8 @@ describe("usage of a run", () => {
     const { nodes: results, usage } = await runNodes(nodes);
     expect(results.a?.usage).toEqual(used(1, 2));
     expect(results["a/b"]?.usage).toEqual(used(3, 4));
-    expect(results.a?.results[0]?.result).toMatchObject({
-      b: { usage: used(1, 2), results: [{ result: { "c/d": { usage: used(1, 2) } } }] },
+    expect(results.a?.results[0]?.nodes).toMatchObject({
+      b: { usage: used(1, 2), results: [{ nodes: { "c/d": { usage: used(1, 2) } } }] },
     });
     expect(usage).toEqual(used(4, 6));
   });

@@ -1,10 +1,11 @@
-import { Agent, type AgentEvent, FlowControlModule, MemoryCache, Node } from "asimov-agents";
+import { Agent, type AgentEvent, FlowControlModule, Node } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import {
   deciding,
   deferred,
   failing,
   failure,
+  inCache,
   logging,
   loggingDecision,
   moduleOf,
@@ -27,20 +28,17 @@ describe("flow control", () => {
     flowConfig: ConstructorParameters<typeof FlowControlModule>[0]["flowConfig"],
     values: Record<string, unknown> = {},
   ) => {
-    const cache = new MemoryCache();
-    await cache.setMany(values);
     const log: string[] = [];
-    const outcome = await runNodes(
-      [
-        logging(log, "start"),
-        flow("decide", ["start"], flowConfig),
-        logging(log, "a", ["decide"]),
-        logging(log, "b", ["decide"]),
-        logging(log, "c", ["decide"]),
-      ],
-      { cache },
-    );
-    return { log: log.slice(1), outcome, cache };
+    const nodes = [
+      logging(log, "start"),
+      flow("decide", ["start"], flowConfig),
+      logging(log, "a", ["decide"]),
+      logging(log, "b", ["decide"]),
+      logging(log, "c", ["decide"]),
+    ];
+    const run = new Agent({ nodes }).start(newTask(), { values });
+    const outcome = await run.outcome;
+    return { log: log.slice(1), outcome, values: run.values };
   };
 
   it("takes the first decision whose condition holds, in order", async () => {
@@ -70,7 +68,7 @@ describe("flow control", () => {
   });
 
   it("deletes the condition variables of the decision that is taken, and no others", async () => {
-    const { cache } = await decideBy(
+    const { values } = await decideBy(
       {
         decisions: [
           { nextNode: "a", condition: "ready == false", conditionVariables: ["kept"] },
@@ -79,7 +77,7 @@ describe("flow control", () => {
       },
       { ready: true, kept: 1, other: 2 },
     );
-    expect([...(await cache.keys())].sort()).toEqual(["kept", "other", "task"]);
+    expect([...(await values.keys())].sort()).toEqual(["kept", "other", "task"]);
   });
 
   it("keeps a decision's metadata in its result", async () => {
@@ -309,7 +307,7 @@ describe("jump", () => {
   });
 
   it("to a node that does not exist is reported and falls through", async () => {
-    const agent = new Agent({ nodes: [deciding("decide", [], () => "ghost"), nodeOf("next", ["decide"])] });
+    const agent = new Agent({ ...inCache, nodes: [deciding("decide", [], () => "ghost"), nodeOf("next", ["decide"])] });
     const { status, executions, errors } = await agent.runTask(newTask());
     expect(errors).toEqual([
       expect.objectContaining({ node: "decide", code: "unknown-target", error: expect.stringContaining('"ghost"') }),
@@ -320,13 +318,14 @@ describe("jump", () => {
   });
 
   it("to a node in a failed chain is reported and fails the deciding node", async () => {
-    const { events, outcome, agent } = await runWithEvents([
+    const nodes = [
       failing("bad"),
       nodeOf("blocked", ["bad"]),
       nodeOf("ok"),
       deciding("decide", ["ok"], () => "blocked"),
       nodeOf("next", ["decide"]),
-    ]);
+    ];
+    const { events, outcome, agent } = await runWithEvents(nodes, inCache);
     expect(jumpsOf(events)).toEqual([]);
     expect(outcome.nodes.decide).toMatchObject({
       status: "error",

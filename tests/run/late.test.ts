@@ -209,7 +209,7 @@ describe("what a module has begun and does not wait for", () => {
           },
           { nodeConfig: { maxRetries: 1 } },
         );
-        const run = new Agent({ cache, abortGraceMs: 5, effectTimeoutMs: 20, nodes: [leaves] }).start(newTask());
+        const run = new Agent({ cache, valuesIn: "cache", abortGraceMs: 5, effectTimeoutMs: 20, nodes: [leaves] }).start(newTask());
         await run.outcome;
         refuse();
         for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -218,7 +218,7 @@ describe("what a module has begun and does not wait for", () => {
       expect(unhandled).toEqual([]);
       // Whoever listens hears it all the same.
       const refusals = settled.filter(({ status }) => status === "rejected").length;
-      expect(refusals).toBeGreaterThan(isLate ? 3 * 16 : 3 * 5);
+      expect(refusals).toBeGreaterThan(isLate ? 3 * 15 : 3 * 5);
     }
   });
 });
@@ -241,7 +241,7 @@ describe("a change of a value", () => {
       await entered.promise;
       return success();
     });
-    await new Agent({ cache: slow, nodes: [node] }).runTask(newTask());
+    await new Agent({ cache: slow, valuesIn: "cache", nodes: [node] }).runTask(newTask());
     goOn.resolve();
     await expect(changed).rejects.toMatchObject(refused);
     expect(await cache.keys()).toEqual(new Set());
@@ -256,7 +256,7 @@ describe("a message", () => {
       own.getMessage("box").then(received.resolve, received.resolve);
       return success();
     });
-    await new Agent({ cache, nodes: [waits] }).runTask(newTask());
+    await new Agent({ cache, valuesIn: "cache", nodes: [waits] }).runTask(newTask());
     expect(await received.promise).toMatchObject(refused);
     await cache.publishToMailbox("box", "for the next");
     expect(await cache.getMessage("box", { timeoutMs: 0 })).toBe("for the next");
@@ -295,8 +295,7 @@ describe("nodes", () => {
 
 describe("a generator", () => {
   it("goes on with what it was given at its first visit, and may write while it is cleaned up", async () => {
-    const cache = new MemoryCache();
-    const steps = moduleOf("steps", async function* ({ cache: own }: ModuleContext) {
+    const steps = moduleOf("steps", async function* ({ values: own }: ModuleContext) {
       try {
         for (let visit = 1; ; visit++) {
           await own.set("visit", visit);
@@ -307,8 +306,9 @@ describe("a generator", () => {
       }
     } as never);
     const again = nodeOf("again", ["steps"], ({ node }) => ({ ...success(), decision: node.visit === 1 ? "steps" : null }));
-    await new Agent({ cache, nodes: [new Node({ name: "steps", modules: [steps] }), again] }).runTask(newTask());
-    expect(await cache.getMany(["visit", "closed"])).toEqual({ visit: 2, closed: true });
+    const run = new Agent({ nodes: [new Node({ name: "steps", modules: [steps] }), again] }).start(newTask());
+    await run.outcome;
+    expect(await run.values.getMany(["visit", "closed"])).toEqual({ visit: 2, closed: true });
   });
 
   it("that was given up does not drop the one that came after it", async () => {

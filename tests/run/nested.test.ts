@@ -6,6 +6,7 @@ import {
   deferred,
   failing,
   failure,
+  inCache,
   logging,
   moduleOf,
   newTask,
@@ -41,13 +42,14 @@ describe("node made of nodes", () => {
       results: [
         {
           status: "success",
-          result: { "in-1": { status: "success", results: [success("in-1")] }, "in-2": { status: "success", results: [success("in-2")] } },
+          result: "in-2",
+          nodes: { "in-1": { status: "success", results: [success("in-1")] }, "in-2": { status: "success", results: [success("in-2")] } },
         },
       ],
     });
   });
 
-  it("shares the run's task and cache, and may use names that the graph around it uses", async () => {
+  it("shares the run's task and values, and may use names that the graph around it uses", async () => {
     const ids: string[] = [];
     const note = (name: string) =>
       nodeOf(name, [], async ({ task, values }) => {
@@ -116,7 +118,8 @@ describe("nested graph that fails", () => {
     expect(outcome.executions).toEqual({ graph: 1 });
     expect(outcome.nodes.graph?.status).toBe("error");
     expect(outcome.nodes.graph?.results[0]).toMatchObject({
-      result: { good: { status: "success" }, bad: { status: "error" } },
+      result: { good: "good" },
+      nodes: { good: { status: "success" }, bad: { status: "error" } },
       failedChains: [["bad"]],
     });
   });
@@ -128,11 +131,11 @@ describe("nested graph that fails", () => {
     });
     const { status, nodes: results } = await runNodes([graph("graph", [inner])]);
     expect([status, runs]).toEqual(["COMPLETE", 3]);
-    expect(results.graph?.results[0]?.result).toMatchObject({ in: { results: [success(1)] } });
+    expect(results.graph?.results[0]).toMatchObject({ result: 1, nodes: { in: { results: [success(1)] } } });
   });
 
   it("reports the inner node to the error mailbox, then the node", async () => {
-    const agent = new Agent({ nodes: [graph("graph", [failing("in", [], "inner")], [], once)] });
+    const agent = new Agent({ ...inCache, nodes: [graph("graph", [failing("in", [], "inner")], [], once)] });
     const { task, errors } = await agent.runTask(newTask());
     const why = { taskId: task.id, status: "error", module: "in", error: "inner", code: "module-failed" };
     const told = [
@@ -155,7 +158,7 @@ describe("nested graph by its own limits", () => {
 
   it("fails over its own maxTotalIterations, and takes the agent's by default", async () => {
     const own = await runNodes([graph("graph", chain(4), [], { nodeConfig: { maxTotalIterations: 3, maxRetries: 1 } }), nodeOf("free")]);
-    expect(own.results.graph).toMatchObject({ status: "error", error: expect.stringMatching(/3 iterations/) });
+    expect(own.nodes.graph).toMatchObject({ status: "error", error: expect.stringMatching(/3 iterations/) });
     expect(own.status).toBe("PARTIAL");
     expect((await runNodes([graph("graph", chain(4), [], once)], { maxTotalIterations: 3 })).status).toBe("FAILED");
   });
@@ -211,7 +214,7 @@ describe("flow within a nested graph", () => {
     ]);
     expect(log).toEqual(["x", "y", "in", "after"]);
     expect(executions).toEqual({ graph: 1, after: 1 });
-    expect(Object.keys(results.graph?.results[0]?.result as object).sort()).toEqual(["adds", "in", "x", "y"]);
+    expect(Object.keys(results.graph?.results[0]?.nodes as object).sort()).toEqual(["adds", "in", "x", "y"]);
   });
 
   it("skips by conditions, and checks the composite's own condition, inputs and outputs", async () => {
@@ -221,7 +224,7 @@ describe("flow within a nested graph", () => {
       graph("lacks", [nodeOf("in")], [], { nodeConfig: { outputs: ["draft"] } }),
     ]);
     expect(executions).toEqual({ graph: 1, lacks: 1 });
-    expect(results.graph?.results[0]?.result).toEqual({});
+    expect(results.graph?.results[0]).toEqual({ status: "success", result: null, nodes: {} });
     expect(results.lacks).toMatchObject({ code: "missing-output" });
   });
 

@@ -2,7 +2,7 @@
 import { Agent, type AgentEvent, type ErrorReport, MemorySnapshotStore, Node, type NodeResult } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
-import { aborted, deferred, failure, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
+import { aborted, deferred, failure, inCache, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
 class SeatError extends Error {
   override readonly name = "SeatError";
@@ -56,7 +56,7 @@ const throwing = (error: unknown): Node =>
 
 /** Everything that is told of what went wrong. */
 async function toldOf(node: Node, depth: number): Promise<Record<string, unknown> & { path?: string[] }> {
-  const agent = new Agent({ nodes: [within(depth, node, once)] });
+  const agent = new Agent({ ...inCache, nodes: [within(depth, node, once)] });
   const run = agent.start(newTask());
   const events: AgentEvent[] = [];
   for await (const event of run.events()) events.push(event);
@@ -66,7 +66,7 @@ async function toldOf(node: Node, depth: number): Promise<Record<string, unknown
   const event = events.find(({ type }) => type === "node.failed") as AgentEvent;
   let result = Object.values(results)[0] as NodeResult;
   for (let level = 0; level < depth; level++)
-    result = Object.values(result.results[0]?.result as Record<string, NodeResult>)[0] as NodeResult;
+    result = Object.values(result.results[0]?.nodes as Record<string, NodeResult>)[0] as NodeResult;
   expect(inTheMailbox).toEqual(errors);
   expect(events.flatMap((each) => (each.type === "error.reported" ? [each.report] : []))).toEqual(errors);
   const facts = ({ name, stack, cause, properties, error, code, module }: Record<string, unknown>) => ({

@@ -92,6 +92,9 @@ export async function runWithEvents(
   return { outcome: await run.outcome, events, agent };
 }
 
+/** Options of an agent whose cache holds all that a run writes and says. */
+export const inCache = { valuesIn: "cache", outputMailbox: "agent_output", errorMailbox: "agent_error" } as const;
+
 export const namesOf = (levels: readonly { nodes: string[] }[]): string[][] => levels.map(({ nodes }) => nodes);
 
 /** What was left unhandled while the work ran; also what comes late, as far as it came within a turn of the event loop. */

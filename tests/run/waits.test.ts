@@ -79,7 +79,7 @@ describe("a module that waits for a message", () => {
       });
     const cache = new MemoryCache();
     for (let message = 0; message < 4; message++) await cache.publishToMailbox("box", message);
-    await new Agent({ cache, maxConcurrentTasks: 1, nodes: [takes("a"), takes("b")] }).runTask(newTask());
+    await new Agent({ cache, valuesIn: "cache", maxConcurrentTasks: 1, nodes: [takes("a"), takes("b")] }).runTask(newTask());
     expect(log).toEqual(["a begins", "a ends", "b begins", "b ends"]);
   });
 
@@ -194,11 +194,11 @@ describe.each(["memory", "redis"])("a message of a %s cache that is there for a 
       once,
     );
     const graph = new Node({ name: "graph", config, nodeConfig: { maxRetries: 1 }, nodes: [...receives, works] });
-    const run: AgentRun = new Agent({ cache, maxConcurrentTasks: 1, nodes: [graph] }).start(newTask());
+    const run: AgentRun = new Agent({ cache, valuesIn: "cache", maxConcurrentTasks: 1, nodes: [graph] }).start(newTask());
     await run.outcome;
     expect(got).toEqual([]);
     expect(await cache.peekMailbox("box")).toEqual([1, 2, 3, 4]);
-    await new Agent({ cache, maxConcurrentTasks: 1, nodes: receives }).runTask(newTask());
+    await new Agent({ cache, valuesIn: "cache", maxConcurrentTasks: 1, nodes: receives }).runTask(newTask());
     expect(got).toEqual([1, 2, 3]);
     expect(await cache.peekMailbox("box")).toEqual([4]);
     await cache.close();

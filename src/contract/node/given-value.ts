@@ -9,7 +9,7 @@ function givenBy({ status, json }: ModuleOutcome): { value: unknown } | undefine
 }
 
 /** Of a visit that succeeded: the only module's result; of several, by module, those that succeeded. Shares nothing. */
-export function valueOf({ modules }: Pick<NodeDefinition, "modules">, { ended }: Attempt): unknown {
+export function givenValue({ modules }: Pick<NodeDefinition, "modules">, { ended }: Attempt): unknown {
   const outcomes = listOf(ended).filter(({ module }) => module >= 0);
   if (modules.length < 2) return outcomes.flatMap((outcome) => givenBy(outcome) ?? [])[0]?.value ?? null;
   const given = outcomes
