@@ -124,8 +124,9 @@ export function nodePool(
         ref.start();
       }
       waiting.set(name, monotonicOf(host.clock));
-      host.nodeStarted(name, { visit: (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1, attempt: 1, iteration });
-      relay(scope, ref, { type: "node.execute", at: host.clock.now() });
+      const at = host.clock.now();
+      host.nodeStarted(name, (ref.getSnapshot() as AnyMachineSnapshot).context.visits + 1, iteration, at);
+      relay(scope, ref, { type: "node.execute", at });
     }
   };
 
