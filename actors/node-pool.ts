@@ -195,8 +195,9 @@ export function nodePool(
     // Of a restored run, it was stored before it was restored.
     if (saved.delete(name) && indexOf(order.graph).node(name)?.snapshot === SnapshotControl.ONCE) order.markSaved(name);
     startedAt.set(name, monotonicOf(host.clock));
-    host.nodeStarted(name, { visit: visitsOf(ref) + 1, attempt: 1, iteration });
-    relay(scope, ref, { type: "node.execute", at: host.clock.now() });
+    const at = host.clock.now();
+    host.nodeStarted(name, visitsOf(ref) + 1, iteration, at);
+    relay(scope, ref, { type: "node.execute", at });
   };
 
   /** Whether the node still waits as it did then; from here on it does not. */

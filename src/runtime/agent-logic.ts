@@ -66,13 +66,15 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     const { self, emit: hear } = actorScope;
     if (scope.path.length === 0) {
       scope.run.events.begin(() => startedOf(scope));
-      scope.run.events.embed({ isHeard: () => isListenedTo(self), hear });
+      const isHeard = (): boolean => isListenedTo(self);
+      scope.run.events.embed({ isHeard, hear });
     }
     const tell = voiceOf(scope, isRestored);
-    (actorScope as Writable<AnyActorScope>).emit = (event: AgentMachineTold) => {
+    const speak = (event: AgentMachineTold): void => {
       if (event.type === "error.reported") binding.onReport?.(scope, event.report);
       tell(event);
     };
+    (actorScope as Writable<AnyActorScope>).emit = speak;
   };
 
   const logic = {

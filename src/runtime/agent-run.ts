@@ -70,7 +70,12 @@ export interface Launch {
   from: { input: AgentLogicInput } | { snapshot: Snapshot<unknown> };
 }
 
-/** A run whose actor has not started yet. @throws what creating or restoring it threw, such as a GraphError */
+/**
+ * A run whose actor has not started yet. Its functions are made apart from the object that holds them: V8 takes one that is written in an object for
+ * a method, makes it old at once, and with it keeps the whole run until the next collection of everything.
+ *
+ * @throws what creating or restoring it threw, such as a GraphError
+ */
 export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope: GraphScope; begin(): void } {
   const actor = createActor(logic, { id: "agent", ...from, ...(inspect === undefined ? {} : { inspect }) } as never) as Actor<AgentLogic>;
   const scope = ownScope(actor);
@@ -81,14 +86,12 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   }
   const { run } = scope;
   const ended = new Promise<TaskOutcome>((resolve, reject) => {
-    actor.subscribe({
-      error: reject,
-      complete() {
-        const snapshot = actor.getSnapshot();
-        if (snapshot.status === "done") resolve(snapshot.output);
-        else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
-      },
-    });
+    const complete = (): void => {
+      const snapshot = actor.getSnapshot();
+      if (snapshot.status === "done") resolve(snapshot.output);
+      else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
+    };
+    actor.subscribe({ error: reject, complete });
   });
   const outcome = (async () => {
     try {
@@ -99,24 +102,20 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   })();
   // Whoever listens to events alone must not lose the process to an unhandled rejection.
   outcome.catch(() => {});
-  const handle: AgentRun = {
-    id: run.runId,
-    task: run.task,
-    values: run.values,
-    actor,
-    outcome,
-    events: (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events")),
-    view: () => run.view(),
-    async send(mailbox, message) {
-      requireName(mailbox, "mailbox");
-      run.inputMailboxes.require(mailbox);
-      await run.send(mailbox, JSON.parse(toJsonText(message, `message to mailbox "${mailbox}"`)));
-    },
-    cancel(reason) {
-      run.cancel(reason);
-      return outcome;
-    },
-    snapshot: (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) }),
+  const events: AgentRun["events"] = (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events"));
+  const view: AgentRun["view"] = () => run.view();
+  const send: AgentRun["send"] = async (mailbox, message) => {
+    requireName(mailbox, "mailbox");
+    run.inputMailboxes.require(mailbox);
+    await run.send(mailbox, JSON.parse(toJsonText(message, `message to mailbox "${mailbox}"`)));
   };
-  return { run: handle, scope, begin: () => actor.start() };
+  const cancel: AgentRun["cancel"] = (reason) => {
+    run.cancel(reason);
+    return outcome;
+  };
+  const snapshot: AgentRun["snapshot"] = (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) });
+  const begin = (): void => {
+    actor.start();
+  };
+  return { run: { id: run.runId, task: run.task, values: run.values, actor, outcome, events, view, send, cancel, snapshot }, scope, begin };
 }

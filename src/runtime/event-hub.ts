@@ -31,6 +31,8 @@ export class EventHub {
   readonly #clock: Clock;
   readonly #kept: KeptEvents;
   readonly #createdAt: number;
+  /** The moment of the newest event. */
+  #latest: number;
   readonly #subscriptions = new Set<Subscription>();
   /** The picture up to some event: made when somebody looks, or when events that it needs would be lost. */
   #draft: RunDraft | undefined;
@@ -45,6 +47,7 @@ export class EventHub {
     this.#taskId = taskId;
     this.#clock = clock;
     this.#createdAt = clock.now();
+    this.#latest = view?.updatedAt ?? 0;
     this.#drawn = view?.seq ?? 0;
     this.#draft = view === undefined ? undefined : RunDraft.of(view);
     this.#kept = new KeptEvents(keep, this.#drawn);
@@ -63,9 +66,14 @@ export class EventHub {
     this.#hearer = hearer;
   }
 
-  /** @param graph the path of the nested graph that tells it */
-  tell(body: RunEventBody, graph: readonly string[], at = this.#clock.now()): void {
+  /**
+   * @param graph the path of the nested graph that tells it
+   * @param now where it is known; no event is told as earlier than the one before
+   */
+  tell(body: RunEventBody, graph: readonly string[], now = this.#clock.now()): void {
     if (this.#isEnded) return;
+    const at = Math.max(now, this.#latest);
+    this.#latest = at;
     if (this.#kept.isFull && this.#drawn < this.#kept.first) this.#draw(this.#kept.first);
     this.#kept.push(body, at, graph);
     if (this.#subscriptions.size > 0) {

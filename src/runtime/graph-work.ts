@@ -24,7 +24,6 @@ import type {
   ModuleHost,
   ModuleKeeper,
   ModuleRunner,
-  NodeStart,
   NodesHost,
   OpenValues,
   RunningGenerator,
@@ -168,8 +167,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#generatorsStarted.add(key);
   }
 
-  nodeStarted(node: string, { visit, attempt, iteration }: NodeStart): void {
-    this.tell({ type: "node.started", node, visit, attempt, iteration });
+  nodeStarted(node: string, visit: number, iteration: number, at: number): void {
+    this.tell({ type: "node.started", node, visit, attempt: 1, iteration }, at);
     this.nodeResumed(node, visit);
   }
 
@@ -190,8 +189,13 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#spans?.delete(node);
     const visit = left?.visits ?? 0;
     if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
-    else if (status === "COMPLETE") this.tell(new NodeCompleted(node, visit, durationMs, left as EndedNode));
+    else if (status === "COMPLETE") this.#tellCompleted(node, durationMs, left as EndedNode);
     else this.tell({ type: "node.failed", node, visit, durationMs, status, ...withoutFinality(failure ?? UNTOLD) });
+  }
+
+  #tellCompleted(node: string, durationMs: number, left: EndedNode): void {
+    const at = left.definition.verifies ? undefined : left.now;
+    this.tell(new NodeCompleted(node, left.visits, durationMs, left), at);
   }
 
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span {

@@ -105,16 +105,11 @@ export interface ModuleHost {
   saveProgress(node: string): Promise<void>;
 }
 
-/** Where a node stands when it starts. */
-export interface NodeStart {
-  visit: number;
-  attempt: number;
-  iteration: number;
-}
-
 /** Where a node stands when a visit has ended. */
 export interface EndedNode extends LeftBehind {
   visits: number;
+  /** The moment of what happened last in it, in milliseconds since 1970; what verifies its outputs is later. */
+  now: number;
 }
 
 /** What supervising nodes needs. */
@@ -128,7 +123,8 @@ export interface NodesHost {
   readonly maxTotalIterations: number | null;
   definition(node: string): NodeDefinition;
   tell(event: RunEventBody): void;
-  nodeStarted(node: string, started: NodeStart): void;
+  /** @param at now */
+  nodeStarted(node: string, visit: number, iteration: number, at: number): void;
   /** A restored node goes on with the visit that it was in. */
   nodeResumed(node: string, visit: number): void;
   /** @param left what the visit left behind; absent where the node's actor broke down, or never was */

@@ -2,8 +2,8 @@
 import type { ErrorDetails } from "#contract/base/error-details";
 import type { Attempt, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import { givenValue } from "#contract/node/given-value";
 import type { EmittedEvent, ModuleResult } from "#contract/node/module";
-import { valueOf } from "#contract/node/value";
 import type { RunEventBody } from "./events.ts";
 
 type Body<T extends RunEventBody["type"]> = Extract<RunEventBody, { type: T }>;
@@ -129,7 +129,7 @@ export class NodeCompleted extends UnreadEvent implements Body<"node.completed">
   }
 
   get result(): unknown {
-    return valueOf(this.#left.definition, this.#left.modules);
+    return givenValue(this.#left.definition, this.#left.modules);
   }
 
   read(): Body<"node.completed"> {
