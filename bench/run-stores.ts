@@ -75,7 +75,9 @@ async function commits(runs: number, each: number): Promise<void> {
   delay.disable();
   const per = ((took * 1000) / (runs * (each - 1))).toFixed(1);
   const work = ((user + system) / (runs * (each - 1))).toFixed(1);
-  console.log(`${driver}: ${runs} runs at once, ${per} µs a generation, ${work} µs of it at work, loop held at most ${(delay.max / 1e6).toFixed(1)} ms`);
+  console.log(
+    `${driver}: ${runs} runs at once, ${per} µs a generation, ${work} µs of it at work, loop held at most ${(delay.max / 1e6).toFixed(1)} ms`,
+  );
   await store.close();
 }
 
