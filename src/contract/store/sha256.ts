@@ -46,7 +46,8 @@ export function sha256(input: string | Uint8Array): string {
 
 function mix(state: Uint32Array, words: Uint32Array, constants: Uint32Array): void {
   for (let t = 16; t < 64; t++) {
-    const [a, b] = [words[t - 15] as number, words[t - 2] as number];
+    const a = words[t - 15] as number;
+    const b = words[t - 2] as number;
     const small = turned(a, 7) ^ turned(a, 18) ^ (a >>> 3);
     const large = turned(b, 17) ^ turned(b, 19) ^ (b >>> 10);
     words[t] = (words[t - 16] as number) + small + (words[t - 7] as number) + large;
@@ -57,7 +58,14 @@ function mix(state: Uint32Array, words: Uint32Array, constants: Uint32Array): vo
     const first = (h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + choice + (constants[t] as number) + (words[t] as number)) | 0;
     const majority = (a & b) ^ (a & c) ^ (b & c);
     const second = ((turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + majority) | 0;
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
+    h = g;
+    g = f;
+    f = e;
+    e = (d + first) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (first + second) | 0;
   }
   for (const [index, word] of [a, b, c, d, e, f, g, h].entries()) state[index] = (state[index] as number) + word;
 }
