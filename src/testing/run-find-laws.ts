@@ -1,5 +1,7 @@
 /** The laws of a run store about finding runs, their events, and their going. */
 import type { FindQuery } from "#contract/store/run-commit";
+import { compareRuns } from "#contract/store/run-order";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 import { commitOf, HOUR, newRun, owned, owner, past, type RunLaws, stored } from "./run-law.ts";
@@ -125,7 +127,8 @@ export function findLaws(): RunLaws {
       requireEqual(await store.prune({ endedBefore: 1 }), 0, "none ended so early");
       requireTrue((await store.claim("failed", owner(), { ended: true })).ok, "one goes on");
       const ended = await Promise.all(["complete", "partial", "cancelled"].map((taskId) => stored(store, taskId)));
-      const newest = ended.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0) || (a.taskId < b.taskId ? 1 : -1))[0]?.taskId;
+      const byEnd = (a: StoredRun, b: StoredRun): number => (b.endedAt ?? 0) - (a.endedAt ?? 0) || compareRuns(a, b);
+      const newest = ended.sort(byEnd)[0]?.taskId;
       const removed = await store.prune({ keep: 1 });
       requireTrue(removed === 2 && (await store.read(newest as string)) !== undefined, `two go and ${newest} stays, ${removed} went`);
       requireEqual(await store.prune({}), 1, "the last one");

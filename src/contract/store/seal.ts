@@ -1,0 +1,148 @@
+/**
+ * What a caller writes to any store and finds again only as it was: each thing bears a hash of itself and of its place. Those of a
+ * generation's parts are added up, so that a commit costs what it changes. It tells damage and mistakes of a store, not a forger.
+ */
+import { SnapshotError } from "#contract/base/errors";
+import { digestOf } from "./digest.ts";
+import type { Codec } from "./run-options.ts";
+import type { Sealed } from "./run-record.ts";
+
+const MODULUS = 1n << 128n;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The hash of a thing at its place; nothing else has the same text before it. */
+function markOf(kind: string, place: readonly (string | number)[], content: Sealed): string {
+  const isText = typeof content === "string";
+  const head = `${JSON.stringify([kind, isText ? "text" : "bytes", ...place])}\n`;
+  if (isText) return digestOf(head + content);
+  const start = encoder.encode(head);
+  const whole = new Uint8Array(start.length + content.length);
+  whole.set(start);
+  whole.set(content, start.length);
+  return digestOf(whole);
+}
+
+const partMark = (taskId: string, name: string, content: Sealed): bigint => BigInt(`0x${markOf("part", [taskId, name], content)}`);
+
+/** The sum over a run's parts, kept up to date by what each commit changes. */
+export class PartsSum {
+  readonly #taskId: string;
+  readonly #marks = new Map<string, bigint>();
+  #sum = 0n;
+
+  constructor(taskId: string, parts: Iterable<readonly [name: string, content: Sealed]> = []) {
+    this.#taskId = taskId;
+    for (const [name, content] of parts) this.put(name, content);
+  }
+
+  put(name: string, content: Sealed): void {
+    const mark = partMark(this.#taskId, name, content);
+    this.#sum += mark - (this.#marks.get(name) ?? 0n);
+    this.#marks.set(name, mark);
+  }
+
+  remove(name: string): void {
+    this.#sum -= this.#marks.get(name) ?? 0n;
+    this.#marks.delete(name);
+  }
+
+  /** 32 digits and the number of parts. */
+  toString(): string {
+    return `${BigInt.asUintN(128, this.#sum + MODULUS)
+      .toString(16)
+      .padStart(32, "0")}-${this.#marks.size}`;
+  }
+}
+
+/** What went wrong, in a sentence that names the thing. */
+function damaged(what: string, taskId: string, how: string): SnapshotError {
+  return new SnapshotError(
+    `${what} of run "${taskId}" is not as it was stored: ${how}. Go on from an older generation, or from a copy of the store.`,
+    {
+      code: "snapshot-damaged",
+    },
+  );
+}
+
+/** Between the mark and what it is of. */
+const MARK = /^([0-9a-f]{32}) /;
+
+const marked = (kind: string, place: readonly (string | number)[], body: string): string => `${markOf(kind, place, body)} ${body}`;
+
+function unmarked(kind: string, what: string, place: readonly [taskId: string, ...rest: (string | number)[]], text: Sealed): string {
+  const [taskId] = place;
+  if (typeof text !== "string") throw damaged(what, taskId, "expected a text, found bytes");
+  const expected = MARK.exec(text)?.[1];
+  if (expected === undefined) throw damaged(what, taskId, "expected a checksum before it, found none");
+  const body = text.slice(33);
+  const found = markOf(kind, place, body);
+  if (found !== expected) throw damaged(what, taskId, `expected the checksum ${expected}, found ${found}`);
+  return body;
+}
+
+/** The info of a generation, with its number and the sum of its parts. @param body what the runtime wants to say of it */
+export const sealGeneration = (taskId: string, generation: number, sum: PartsSum, body: string): string =>
+  marked("generation", [taskId, generation], `${sum.toString()} ${body}`);
+
+/** The runtime's own words, when generation, info and every part are those that were sealed. @throws SnapshotError `snapshot-damaged` */
+export function openGeneration(taskId: string, found: { generation: number; info: Sealed; parts: ReadonlyMap<string, Sealed> }): string {
+  const what = `Generation ${found.generation}`;
+  const text = unmarked("generation", what, [taskId, found.generation], found.info);
+  const end = text.indexOf(" ");
+  const expected = text.slice(0, end);
+  const sum = new PartsSum(taskId, found.parts).toString();
+  if (sum !== expected) throw damaged(what, taskId, `expected parts with the sum ${expected}, found ${sum}`);
+  return text.slice(end + 1);
+}
+
+/** The run's own info: it changes, and whoever reads it holds it against the run's id alone. */
+export const sealInfo = (taskId: string, body: string): string => marked("info", [taskId], body);
+export const openInfo = (taskId: string, info: Sealed): string => unmarked("info", "The info", [taskId], info);
+
+/** An event's place is its number; one that a store numbers, as that of a cancel, has the number 0 and its index. */
+export const sealEvent = (taskId: string, seq: number, body: string): string => marked("event", [taskId, seq], body);
+export const sealUnnumberedEvent = (taskId: string, index: number, body: string): string =>
+  `+${index} ${marked("event", [taskId, 0, index], body)}`;
+
+export function openEvent(taskId: string, { seq, body }: { seq: number; body: Sealed }): string {
+  const index = typeof body === "string" ? /^\+(\d{1,6}) /.exec(body) : null;
+  if (index === null) return unmarked("event", `Event ${seq}`, [taskId, seq], body);
+  return unmarked("event", `Event ${seq}`, [taskId, 0, Number(index[1])], (body as string).slice(index[0].length));
+}
+
+/** A message's place is its id and mailbox: its number is the store's. */
+export const sealMessage = (taskId: string, { id, mailbox }: { id: string; mailbox: string }, body: string): string =>
+  marked("message", [taskId, id, mailbox], body);
+
+export const openMessage = (taskId: string, { id, mailbox, body }: { id: string; mailbox: string; body: Sealed }): string =>
+  unmarked("message", `Message ${JSON.stringify(id)}`, [taskId, id, mailbox], body);
+
+/** Numbers that a store gave out without gaps are all there. @throws SnapshotError `snapshot-damaged`, naming the first that is missing */
+export function requireUnbroken(taskId: string, what: string, from: number, numbers: readonly number[]): void {
+  for (const [index, number] of numbers.entries()) {
+    if (number !== from + index) throw damaged(what, taskId, `expected number ${from + index}, found ${number}`);
+  }
+}
+
+/** What users wrote, through their codec where there is one. */
+export const encoded = (codec: Codec | undefined, text: string): Sealed =>
+  codec === undefined ? text : codec.encode(encoder.encode(text));
+
+/** What was stored before there was a codec stays readable. @throws SnapshotError `snapshot-codec` */
+export function decoded(codec: Codec | undefined, sealed: Sealed, what: string): string {
+  if (typeof sealed === "string") return sealed;
+  if (codec === undefined) {
+    throw new SnapshotError(`${what} was stored with a codec; this store has none. Give it the \`codec\` that it was written with.`, {
+      code: "snapshot-codec",
+    });
+  }
+  try {
+    return decoder.decode(codec.decode(sealed));
+  } catch (error) {
+    throw new SnapshotError(`${what} could not be decoded by this store's codec. Give it the \`codec\` that it was written with.`, {
+      code: "snapshot-codec",
+      cause: error,
+    });
+  }
+}

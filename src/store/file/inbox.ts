@@ -1,0 +1,65 @@
+/** A run's messages: a file each, named by its id, and a mark in its place when it was taken, so that the id is known for good. */
+import type { MessageOrder, StoredMessage } from "#contract/store/run-commit";
+import { checkedText, damaged, parseChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import type { Disk } from "./disk.ts";
+import { errorCode, present } from "./host.ts";
+import type { Pending } from "./run-log.ts";
+
+export const INBOX = "inbox";
+
+export class Inbox {
+  readonly #disk: Disk;
+  readonly #folder: string;
+
+  constructor(disk: Disk, taskFolder: string) {
+    this.#disk = disk;
+    this.#folder = disk.host.path.join(taskFolder, INBOX);
+  }
+
+  fileOf(id: string): string {
+    return this.#disk.host.crypto.hash("sha256", id, "hex").slice(0, 40);
+  }
+
+  wasTaken(file: string): boolean {
+    return this.#disk.host.fs.existsSync(this.#path(file, "taken"));
+  }
+
+  /** Before it is counted: one that lies there already was never counted, and has the same id. */
+  async put({ id, mailbox, body }: MessageOrder): Promise<string> {
+    const file = this.fileOf(id);
+    await this.#disk.publish(this.#path(file, "json"), checkedText(this.#disk.host, { id, mailbox, body }));
+    return file;
+  }
+
+  /** Before the commit that takes them: until then they count as long as the run lists them. */
+  async mark(taken: readonly Pending[]): Promise<void> {
+    for (const { file } of taken) {
+      await this.#disk.writeFile(this.#path(file, "taken"), "").catch((error: unknown) => {
+        if (errorCode(error) !== "EEXIST") throw error;
+      });
+    }
+    if (taken.length > 0) await this.#disk.syncFolder(this.#folder);
+  }
+
+  forget(taken: readonly Pending[]): void {
+    for (const { file } of taken) this.#disk.forget(this.#path(file, "json"));
+  }
+
+  /** Undefined when it was taken meanwhile. */
+  read({ n, file, at }: Pending): StoredMessage | undefined {
+    const { host } = this.#disk;
+    const path = this.#path(file, "json");
+    const bytes = present(path, () => host.fs.readFileSync(path));
+    if (bytes === undefined) {
+      if (this.wasTaken(file)) return undefined;
+      throw damaged(path, "expected a message, found no such file");
+    }
+    const { id, mailbox, body } = parseChecked(host, path, bytes) as unknown as { id: string; mailbox: string; body: SealedJson };
+    if (this.fileOf(id) !== file) throw damaged(path, `expected the message of this name, found message ${JSON.stringify(id)}`);
+    return { n, id, mailbox, body: sealedOf(host, body), at };
+  }
+
+  #path(file: string, kind: "json" | "taken"): string {
+    return this.#disk.host.path.join(this.#folder, `${file}.${kind}`);
+  }
+}
