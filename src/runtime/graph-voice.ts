@@ -1,11 +1,10 @@
 /** What the chart of a graph tells, as its run tells it: with the nodes that it names, and never before the graph has begun. */
 
-import type { Graph, GraphNode } from "#contract/graph/graph";
+import type { Graph } from "#contract/graph/graph";
 import type { Failure } from "#contract/node/result";
 import type { AgentMachineTold, RunEventBody } from "#contract/run/events";
 import type { ViewNode } from "#contract/run/run-view";
 import { UnreadEvent } from "#contract/run/unread-event";
-import type { GraphNodes } from "./graph-nodes.ts";
 import type { GraphScope } from "./graph-scope.ts";
 import { viewNodesOf } from "./view-nodes.ts";
 
@@ -46,27 +45,6 @@ class RunStarted extends UnreadEvent implements Body<"run.started"> {
   read(): Body<"run.started"> {
     const { type, runId, agent, version, task, nodes } = this;
     return { type, runId, agent, version, task, nodes };
-  }
-}
-
-export class NodesAdded extends UnreadEvent implements Body<"nodes.added"> {
-  readonly type = "nodes.added";
-  readonly #nodes: GraphNodes;
-  readonly #added: readonly GraphNode[];
-
-  constructor(nodes: GraphNodes, added: readonly GraphNode[]) {
-    super();
-    this.#nodes = nodes;
-    this.#added = added;
-  }
-
-  get nodes(): readonly ViewNode[] {
-    return viewNodesOf(this.#added, this.#nodes);
-  }
-
-  read(): Body<"nodes.added"> {
-    const { type, nodes } = this;
-    return { type, nodes };
   }
 }
 

@@ -33,9 +33,9 @@ import { iterationLimitOf } from "#contract/run/limit";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { GraphNodes } from "./graph-nodes.ts";
-import { NodesAdded } from "./graph-voice.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
+import { NodesAdded } from "./nodes-added.ts";
 import type { RunHost } from "./run-host.ts";
 
 /** Of a node that says nothing of why it failed. */

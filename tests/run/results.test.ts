@@ -96,8 +96,8 @@ describe("results", () => {
   });
 
   it("are found by name in a graph around, behind the graph's own, and listed of its own alone", async () => {
-    const reads = nodeOf("reads", ["same"], async ({ results }: ModuleContext) => {
-      return success([results.outer, results.same, Object.keys(results), "outer" in results, results.nothing]);
+    const reads = nodeOf("reads", ["same", "around 1"], async ({ results }: ModuleContext) => {
+      return success([results.outer, results.same, Object.keys(results), "outer" in results, results.nothing, results["around 1"]]);
     });
     const same = nodeOf("same", [], () => success("inner"));
     const nodes = [
@@ -117,7 +117,7 @@ describe("results", () => {
       }),
     ];
     const { results } = await runNodes(nodes);
-    expect(results.graph).toEqual({ "around 1": "outer", reads: ["outside", "inner", ["around 1", "same"], true, null] });
+    expect(results.graph).toEqual(["outside", "inner", ["around 1", "same"], true, null, "outer"]);
   });
 
   it("are there after a restore, in the middle of a step too", async () => {

@@ -68,7 +68,7 @@ describe("the view of a run", () => {
           error: "b failed",
           code: "module-failed",
         },
-        c: { status: "WAITING", visit: 0, attempt: 0, iteration: 0, since: began },
+        c: { status: "WAITING", visit: 0, attempt: 0, iteration: 0, since: began, never: "blocked" },
         d: { status: "WAITING", visit: 0, attempt: 1, iteration: 2, since: began, never: "skipped" },
         twice: { status: "COMPLETE", visit: 1, attempt: 1, iteration: 1, since: began, durationMs: 0, result: { one: 1, two: 2 } },
       },

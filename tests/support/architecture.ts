@@ -64,6 +64,8 @@ const ROOMS: readonly Room[] = [
   driver("cache", ["ioredis"]),
   { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
   driver("snapshot", []),
+  driver("store", []),
+  { files: /^src\/keep\//, ours: CONTRACT, packages: ["zod"] },
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
