@@ -110,6 +110,12 @@ function persistNode(ref: NodeRef): unknown {
   return state;
 }
 
+const persistNodes = (order: Order, nodes: ReadonlyMap<string, NodeRef>): Pick<PersistedPool, "graph" | "order" | "nodes"> => ({
+  graph: order.graph,
+  order: order.toJSON(),
+  nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
+});
+
 const visitsOf = (ref: NodeRef): number => ((ref.getSnapshot() as AnyMachineSnapshot).context as NodeState).visits;
 
 /** The latest visit of a node that may never have run. */
@@ -154,6 +160,11 @@ export function nodePool(
     const { order, held } = snapshot;
     if (!snapshot.isBegun || snapshot.isPaused) return;
     while (!snapshot.isAborted) {
+      const unsure = host.whenSure();
+      if (unsure !== undefined) {
+        snapshot.isPaused = true;
+        return void unsure.then(() => later(scope, { type: "nodes.continue" }));
+      }
       if (host.turns.isOver()) {
         snapshot.isPaused = true;
         return host.turns.next(() => later(scope, { type: "nodes.continue" }));
@@ -175,7 +186,7 @@ export function nodePool(
     const host = hostOf(scope.self);
     const region = order.toClean(name);
     const closing = region === undefined ? undefined : host.closeGenerators(region);
-    const isDue = host.savesBefore(name) && !snapshot.saved.has(name) && !order.isSaved(name);
+    const isDue = host.snapshotOf(name) !== SnapshotControl.NEVER && !snapshot.saved.has(name) && !order.isSaved(name);
     if (closing === undefined && !isDue) return start(snapshot, scope, name);
     const wait: Held = [name, ++snapshot.waits];
     held.set(...wait);
@@ -193,7 +204,7 @@ export function nodePool(
     }
     const iteration = order.start(name);
     // Of a restored run, it was stored before it was restored.
-    if (saved.delete(name) && indexOf(order.graph).node(name)?.snapshot === SnapshotControl.ONCE) order.markSaved(name);
+    if (saved.delete(name) && host.snapshotOf(name) === SnapshotControl.ONCE) order.markSaved(name);
     startedAt.set(name, monotonicOf(host.clock));
     const at = host.clock.now();
     host.nodeStarted(name, visitsOf(ref) + 1, iteration, at);
@@ -365,16 +376,15 @@ export function nodePool(
       return snapshot;
     },
 
-    getPersistedSnapshot: ({ input, order, nodes, unpublished, isBegun, isAborted }) =>
+    /** @param options `{ without: "nodes" }` for what is neither of its nodes nor of their order */
+    getPersistedSnapshot: ({ input, order, nodes, unpublished, isBegun, isAborted }, options?: unknown) =>
       ({
         status: "active",
         input,
-        graph: order.graph,
-        order: order.toJSON(),
         unpublished: [...unpublished],
         isBegun,
         isAborted,
-        nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
+        ...((options as { without?: string } | undefined)?.without === "nodes" ? {} : persistNodes(order, nodes)),
       }) as unknown as Snapshot<unknown>,
 
     restoreSnapshot(stored, scope) {

@@ -41,6 +41,8 @@ export interface AgentMachineContext extends AgentMachineInput {
   unpublished: number;
   /** The newest 1,000. */
   errors: readonly ErrorReport[];
+  /** All of them, so far. */
+  reported: number;
   /** What the nodes did, once none runs any more. */
   ended: EndedGraph;
   /** Of a whole run: what each node spent on models, by `pathKey`. Nested graphs book here too, so that nothing is counted twice. */
@@ -107,8 +109,13 @@ const exhaustion = (context: AgentMachineContext, { limit }: { limit: number }):
   final: true,
 });
 
-const withErrors = ({ errors }: AgentMachineContext, more: readonly ErrorReport[]): readonly ErrorReport[] =>
-  more.length === 0 ? errors : [...errors, ...more].slice(-ERROR_LIMIT);
+const withErrors = (
+  { errors, reported }: AgentMachineContext,
+  more: readonly ErrorReport[],
+): Pick<AgentMachineContext, "errors" | "reported"> => ({
+  errors: more.length === 0 ? errors : [...errors, ...more].slice(-ERROR_LIMIT),
+  reported: reported + more.length,
+});
 
 const graphOf = ({ path }: AgentMachineContext): string => (path.length === 0 ? "The run" : `The graph of node "${path.at(-1)}"`);
 
@@ -117,7 +124,7 @@ function tellFaults(
   enqueue: Enqueue,
   context: AgentMachineContext,
   faults: readonly Fault[],
-): Pick<AgentMachineContext, "errors" | "unpublished"> {
+): Pick<AgentMachineContext, "errors" | "reported" | "unpublished"> {
   const { errorMailbox, path, task, unpublished } = context;
   const reports = faults.map(({ node, ...fault }): ErrorReport => {
     // What no node of this graph did is told of the node that the graph is nested in.
@@ -129,7 +136,7 @@ function tellFaults(
     enqueue.emit({ type: "error.reported", report, graph: path });
     if (errorMailbox !== null) enqueue.sendTo("outbox", { type: "message.publish", mailbox: { shared: errorMailbox }, message: report });
   }
-  return { errors: withErrors(context, reports), unpublished: unpublished + (errorMailbox === null ? 0 : reports.length) };
+  return { ...withErrors(context, reports), unpublished: unpublished + (errorMailbox === null ? 0 : reports.length) };
 }
 
 /**
@@ -182,7 +189,7 @@ export const agentMachine = setup({
     reportUnpublished: enqueueActions(({ context, enqueue }, { faults }: { faults: Fault[] }) => {
       enqueue.assign(tellFaults(enqueue, { ...context, errorMailbox: null }, faults));
     }),
-    keepReport: assign(({ context }, { report }: { report: ErrorReport }) => ({ errors: withErrors(context, [report]) })),
+    keepReport: assign(({ context }, { report }: { report: ErrorReport }) => withErrors(context, [report])),
     publish: enqueueActions(({ context, enqueue }, event: PublishEvent) => {
       enqueue.assign({ unpublished: context.unpublished + 1 });
       enqueue.sendTo("outbox", event);
@@ -216,6 +223,7 @@ export const agentMachine = setup({
     ...input,
     unpublished: 0,
     errors: [],
+    reported: 0,
     ended: NOTHING_ENDED,
     usage: {},
     spent: NOTHING_SPENT,

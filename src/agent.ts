@@ -13,6 +13,7 @@ import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
 import { threadTurns } from "./contract/base/turns.ts";
+import { SnapshotControl } from "./contract/base/vocabulary.ts";
 import { followCalls } from "./contract/chat/call-scope.ts";
 import { type Graph, requireDistinctNames, withDescendants } from "./contract/graph/graph.ts";
 import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecutionPlan } from "./contract/graph/plan.ts";
@@ -23,12 +24,16 @@ import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { Cache } from "./contract/store/cache.ts";
+import { RunStore } from "./contract/store/run-store.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
+import { newOwner } from "./keep/owner.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
+import { claimRun } from "./runtime/claim-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
+import type { Keeping, Kept } from "./runtime/kept-run.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
-import { type AgentLogic, firstValues, runLogic, takeTask } from "./runtime/run-logic.ts";
+import { type AgentLogic, firstValues, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
@@ -60,6 +65,14 @@ export interface AgentOptions {
   errorMailbox?: string | null;
   /** Whether nodes that ask for snapshots get them. Default true. */
   autoSnapshot?: boolean;
+  /** Where its runs live. Without one nothing is stored but what `snapshotStore` is asked for. */
+  store?: RunStore;
+  /** When runs are stored for the sake of nodes that say nothing. Default ALWAYS with a `store`, else NEVER. */
+  snapshot?: SnapshotControl;
+  /** Whether what depends on a commit waits for it; `async` may repeat what the last commits did not hold. Default `"sync"`. */
+  durability?: "sync" | "async";
+  /** Milliseconds for which a run is owned, renewed while its process lives; at least 100. Default 30,000. */
+  leaseMs?: number;
   /** Default a `FileSnapshotStore` in its default place, made when it is first needed. */
   snapshotStore?: SnapshotStore;
   /** Receives XState's inspection events of the whole system, redacted and cut in size. One that throws breaks nothing. */
@@ -130,6 +143,10 @@ const agentSchema = lazily(() =>
     outputMailbox: z.optional(mailbox),
     errorMailbox: z.optional(mailbox),
     autoSnapshot: z.optional(z.boolean()),
+    store: z.optional(z.custom<RunStore>((value) => value instanceof RunStore, { message: "expected a RunStore" })),
+    snapshot: z.optional(z.enum(SnapshotControl)),
+    durability: z.optional(z.enum(["sync", "async"])),
+    leaseMs: z.optional(z.int().check(z.gte(100))),
     snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
     inspect: z.optional(
       z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
@@ -143,6 +160,15 @@ const agentSchema = lazily(() =>
     budget: z.optional(budgetSchema()),
   }),
 );
+
+export interface ResumeOptions {
+  /** Cancels the run. */
+  signal?: AbortSignal;
+  /** Takes the run from an owner that lives, which then stops with `run-fenced`. Default false. */
+  takeOver?: boolean;
+}
+
+const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
 
 const runSchema = lazily(() =>
   z.strictObject({
@@ -171,6 +197,9 @@ export class Agent {
   #maxConcurrentTasks: number;
   #latest: AgentRun | undefined;
   #store: SnapshotStore | undefined;
+  readonly #runStore: RunStore | undefined;
+  readonly #durability: "sync" | "async";
+  readonly #leaseMs: number;
   /** The agent as XState logic: input `{ task }`, output `TaskOutcome`; for `setup({ actors })`, `invoke` and `createActor`. */
   readonly logic: AgentLogic;
 
@@ -183,6 +212,9 @@ export class Agent {
     this.cache = parsed.cache ?? new MemoryCache(parsed.clock === undefined ? {} : { clock: parsed.clock });
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
     this.#store = parsed.snapshotStore;
+    this.#runStore = parsed.store;
+    this.#durability = parsed.durability ?? "sync";
+    this.#leaseMs = parsed.leaseMs ?? 30_000;
     this.#inspect =
       parsed.inspect === undefined
         ? undefined
@@ -204,6 +236,7 @@ export class Agent {
       abortGraceMs: parsed.abortGraceMs ?? 1_000,
       ...(parsed.maxTotalIterations === undefined ? {} : { maxTotalIterations: parsed.maxTotalIterations }),
       autoSnapshot: parsed.autoSnapshot ?? true,
+      snapshot: parsed.snapshot ?? (parsed.store === undefined ? SnapshotControl.NEVER : SnapshotControl.ALWAYS),
       outputMailbox: parsed.outputMailbox ?? null,
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
@@ -276,7 +309,8 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
-    const { run, scope, begin } = this.#launch({ input: { task, ...given } });
+    const keeping = this.#isKept() ? { [KEEPING]: this.#keeping() } : {};
+    const { run, scope, begin } = this.#launch({ input: { task, ...given, ...keeping } });
     takeTask(scope.run);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(begin);
@@ -322,6 +356,31 @@ export class Agent {
     }
   }
 
+  /**
+   * Goes on with a stored run, from its newest whole generation.
+   *
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
+   */
+  async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
+    const { signal, takeOver } = parseOptions(resumeSchema(), options, "resume") as ResumeOptions;
+    const keeping = this.#keeping();
+    const owned = await claimRun(keeping, taskId, takeOver === true);
+    try {
+      const { run, scope, begin } = this.#relaunch(Object.assign(owned.persisted, { [KEEPING]: { ...keeping, stored: owned.graphs } }));
+      (scope.run.kept as Kept).goOn(owned.state);
+      // In a task of its own: the caller's subscription comes some microtasks later.
+      setTimeout(() => {
+        scope.work.tell({ type: "run.restored", runId: run.id, generation: owned.state.generation });
+        scope.run.listen(signal);
+        begin();
+      }, 0);
+      return run;
+    } catch (error) {
+      await keeping.store.renew(owned.state.lease, 0);
+      throw error;
+    }
+  }
+
   /** Of the latest run; before the first, of a run that has not started. */
   get executionState(): ExecutionState {
     const pool = this.#latest === undefined ? undefined : ownScope(this.#latest.actor)?.pool();
@@ -337,6 +396,20 @@ export class Agent {
   /** Of the latest run, as far as it is. */
   get nodeResults(): Record<string, NodeResult> {
     return this.#latest === undefined ? {} : (ownScope(this.#latest.actor)?.effects.readNodes().nodes ?? {});
+  }
+
+  /** Whether a run is stored from its start: where the agent or a node asks for it. */
+  #isKept(): boolean {
+    if (this.#runStore === undefined || !this.#services.autoSnapshot) return false;
+    const { snapshot } = this.#services;
+    return [...this.#nodes.values()].some((node) => (node.snapshot ?? snapshot) !== SnapshotControl.NEVER);
+  }
+
+  #keeping(): Keeping {
+    if (this.#runStore === undefined) {
+      throw new AsimovError("This agent has no store: make it with the option `store`, such as a SqliteStore.", { code: "run-not-stored" });
+    }
+    return { store: this.#runStore, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {

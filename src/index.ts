@@ -13,6 +13,7 @@ export {
   ConditionError,
   GraphError,
   NonRetryableError,
+  RunError,
   SnapshotError,
 } from "./contract/base/errors.ts";
 export type { RedactOptions } from "./contract/base/redact.ts";

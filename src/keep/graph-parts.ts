@@ -3,7 +3,7 @@ import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { type PersistedAgent, type PersistedNode, SHALLOW } from "./persisted.ts";
+import { type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
 import { takeSaved } from "./saved-parts.ts";
 
 interface LiveActor {
@@ -14,7 +14,7 @@ interface LiveActor {
 export interface LiveGraph {
   readonly path: readonly string[];
   readonly actor: LiveActor | undefined;
-  pool(): { order: Order; nodes: ReadonlyMap<string, LiveActor>; idle(name: string): boolean } | undefined;
+  pool(): { order: Order; nodes: ReadonlyMap<string, LiveActor> } | undefined;
 }
 
 const ERROR_LIMIT = 1_000;
@@ -42,6 +42,14 @@ export class GraphParts {
     this.#isAgentChanged = false;
     this.#nodes = new Set();
     for (const name of this.#names) if (name.startsWith("error/")) this.#reported = Math.max(this.#reported, Number(name.slice(6)) + 1);
+  }
+
+  /** It was restored from what is stored: changes are what follows. */
+  adopt(order: Order): void {
+    if (this.#nodes === undefined) return;
+    let additions = 0;
+    for (const name of this.#names) if (name.startsWith("added/")) additions++;
+    order.isStored(additions);
   }
 
   agentChanged(): void {
@@ -86,7 +94,8 @@ export class GraphParts {
 
   #writeAgent(changes: PartChanges): void {
     this.#isAgentChanged = false;
-    const { context, children, value, ...state } = this.#graph.actor?.getPersistedSnapshot(SHALLOW) as PersistedAgent;
+    const actor = this.#graph.actor as LiveActor;
+    const { context, children, value, ...state } = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
     const { task, errors, usage, ended: _ended, ...rest } = context;
     const { task: taskChild, ...others } = children;
     const stands = taskChild.snapshot.context.task.status;
@@ -134,9 +143,14 @@ export class GraphParts {
 
   #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
     const actor = pool.nodes.get(name);
-    if (actor === undefined || pool.idle(name)) return this.#remove(changes, `node/${name}`);
-    const whole = actor.getPersistedSnapshot(SHALLOW) as PersistedNode & { context: { definition?: unknown } };
+    if (actor === undefined) return this.#remove(changes, `node/${name}`);
+    const whole = actor.getPersistedSnapshot(WITHOUT_GRAPH) as PersistedNode & {
+      value: unknown;
+      context: { definition?: unknown; visits?: number };
+    };
     const { definition: _definition, ...context } = whole.context;
+    // Where somebody inspects, nodes are there that never ran.
+    if (context.visits === 0 && whole.value === "WAITING") return this.#remove(changes, `node/${name}`);
     const state = { ...whole, context };
     const saved = new Map<string, string>();
     takeSaved(name, state, saved);

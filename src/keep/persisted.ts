@@ -6,6 +6,7 @@ import type { Attempt } from "#contract/node/attempt";
 import type { ErrorReport, NodeReport } from "#contract/node/result";
 import type { EndedGraph } from "#contract/run/end";
 import { Order, type StoredOrder } from "#contract/run/order";
+import type { RunView } from "#contract/run/run-view";
 
 export interface PersistedAgent {
   value: unknown;
@@ -20,6 +21,8 @@ export interface PersistedAgent {
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: PersistedTask }; [id: string]: { snapshot: unknown } };
   /** Of a whole run that keeps its values itself: what is settled of them, by part. */
   values?: Record<string, string>;
+  /** Of a whole run. */
+  view?: RunView;
 }
 
 interface PersistedTask {
@@ -43,10 +46,10 @@ export const APART = { status: "active", isApart: true } as const;
 
 export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<typeof APART> | null)?.isApart === true;
 
-/** Asks an actor for its own state alone: not for the nodes of a supervisor, nor for a nested graph. */
-export const SHALLOW = { shallow: true };
-
-export const isShallow = (options: unknown): boolean => options === SHALLOW;
+/** Asks a node for its state without that of the graph nested in it. */
+export const WITHOUT_GRAPH = { without: "graph" };
+/** Asks an agent for its state without that of its nodes. */
+export const WITHOUT_NODES = { without: "nodes" };
 
 export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
 

@@ -6,12 +6,13 @@ import { requireRestored } from "#contract/base/require-restored";
 import type { SpanFailure } from "#contract/base/telemetry";
 import type { ErrorReport } from "#contract/node/result";
 import type { AgentMachineTold } from "#contract/run/events";
+import type { Order } from "#contract/run/order";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
+import { APART, type PersistedAgent, WITHOUT_GRAPH, WITHOUT_NODES } from "#keep/persisted";
 import { type AgentMachineInput, agentMachine } from "#machines/agent";
 import type { GraphScope } from "./graph-scope.ts";
 import { startedOf, voiceOf } from "./graph-voice.ts";
 import { enter, ownScope, scopeOf } from "./scopes.ts";
-import type { PersistedAgent } from "./snapshot-parts.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -23,7 +24,7 @@ export interface Binding<TOutput> {
   create(self: AnyActorScope["self"], input: unknown): { scope: GraphScope; input: AgentMachineInput };
   restore(self: AnyActorScope["self"], persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent };
   /** What is persisted beside the machine's own state. */
-  persist?(scope: GraphScope, options: unknown): object;
+  persist?(scope: GraphScope): object;
   outputOf(outcome: TaskOutcomeJSON, scope: GraphScope): TOutput;
   /** XState starts no child whose restore threw, and tells its parent nothing: where nobody else asks, it fails when it starts. */
   failsAtStart?(self: AnyActorScope["self"]): boolean;
@@ -48,6 +49,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     if (after.status === "active" || before.status !== "active") return after;
     const scope = ownScope(self) as GraphScope;
     scope.run.inputMailboxes.delete(scope);
+    if (scope.path.length > 0) scope.over();
     if (after.status === "done") {
       const outcome = after.output as TaskOutcomeJSON;
       // After what the last transition tells.
@@ -92,6 +94,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
         giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.told > 0);
         const restored = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
         requireRestored(Object.values(restored.children));
+        scope.adopt((restored.children.nodes?.getSnapshot() as { order: Order }).order);
         return restored;
       } catch (error) {
         const scope = ownScope(self);
@@ -103,6 +106,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, actorScope: AnyActorScope) {
       const scope = ownScope(actorScope.self) as GraphScope;
+      scope.agentChanged();
       try {
         const next = agent().transition(snapshot, binding.eventOf(event, scope), actorScope);
         return settle(snapshot, next, actorScope);
@@ -116,9 +120,10 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     getPersistedSnapshot(snapshot: AnyMachineSnapshot, options?: unknown) {
       // Whoever asks names no actor, but its children know it.
       const [child] = Object.values(snapshot.children) as (AnyActorRef | undefined)[];
+      if (options === WITHOUT_GRAPH) return APART;
       return {
         ...agent().getPersistedSnapshot({ ...snapshot, context: {} }, options),
-        ...(child === undefined ? {} : binding.persist?.(scopeOf(child), options)),
+        ...(child === undefined || options === WITHOUT_NODES ? {} : binding.persist?.(scopeOf(child))),
         context: snapshot.context,
       };
     },

@@ -59,6 +59,11 @@ export interface AgentRun {
   send(mailbox: string, message: unknown): Promise<void>;
   /** Aborts what runs, waits for it, and ends the run as FAILED. */
   cancel(reason?: string): Promise<TaskOutcome>;
+  /**
+   * Stores a run that is stored, aborts what works, which repeats under the same keys when the run is resumed, and gives its lease back. The
+   * outcome rejects with `run-parked`. @throws AsimovError `run-not-stored`, `run-ended`
+   */
+  park(): Promise<void>;
   /** Stores the run as it stands now; what is unfinished runs again when it is restored. @throws SnapshotError, or AsimovError `run-ended` */
   snapshot(hint?: string): Promise<SnapshotRef>;
 }
@@ -89,6 +94,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     const complete = (): void => {
       const snapshot = actor.getSnapshot();
       if (snapshot.status === "done") resolve(snapshot.output);
+      else if (run.lost !== undefined) reject(run.lost);
       else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
     };
     actor.subscribe({ error: reject, complete });
@@ -114,8 +120,13 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     return outcome;
   };
   const snapshot: AgentRun["snapshot"] = (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) });
+  const park: AgentRun["park"] = () => run.park();
   const begin = (): void => {
     actor.start();
   };
-  return { run: { id: run.runId, task: run.task, values: run.values, actor, outcome, events, view, send, cancel, snapshot }, scope, begin };
+  return {
+    run: { id: run.runId, task: run.task, values: run.values, actor, outcome, events, view, send, cancel, park, snapshot },
+    scope,
+    begin,
+  };
 }

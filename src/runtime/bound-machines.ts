@@ -1,5 +1,5 @@
 /** The composition root: binds the machines to the actors of runs, so that a whole agent is one actor logic, nested ones too. */
-import type { AnyActorLogic, AnyActorScope, AnyMachineSnapshot, AnyStateMachine } from "xstate";
+import type { AnyActorLogic, AnyActorScope, AnyEventObject, AnyMachineSnapshot, AnyStateMachine } from "xstate";
 import { checkNode, verifyOutputs } from "#actors/check-node";
 import { nodePool } from "#actors/node-pool";
 import { publishMessages } from "#actors/publish-messages";
@@ -16,13 +16,17 @@ import { effectsOf, scopeOf, workOf } from "./scopes.ts";
 import { subgraphLogic } from "./subgraph-logic.ts";
 import { supply } from "./supply.ts";
 
-/** Every node starts as the same snapshot but for its context: WAITING has no entry actions, so that nothing is left out. */
-function startingAlike(node: AnyActorLogic): AnyActorLogic {
+/** Every node starts as the same snapshot but for its context: WAITING has no entry actions, so that nothing is left out. Its graph hears of each change. */
+function watched(node: AnyActorLogic): AnyActorLogic {
   let waiting: AnyMachineSnapshot | undefined;
   return Object.assign(Object.create(node), {
     getInitialSnapshot(scope: AnyActorScope, input: NodeMachineInput): AnyMachineSnapshot {
       waiting ??= node.getInitialSnapshot(scope, input) as AnyMachineSnapshot;
       return { ...waiting, children: {}, context: { ...waiting.context, ...input } } as AnyMachineSnapshot;
+    },
+    transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: AnyActorScope): AnyMachineSnapshot {
+      scopeOf(scope.self).nodeChanged(scope.self.id);
+      return node.transition(snapshot, event, scope) as AnyMachineSnapshot;
     },
   });
 }
@@ -36,7 +40,7 @@ function bind(prepare: <TMachine extends AnyStateMachine>(machine: TMachine) => 
     sleepUntil: sleepUntil((self) => workOf(self).clock),
     timeLimit: timeLimit(workOf),
   });
-  const node = startingAlike(prepare(boundNode));
+  const node = watched(prepare(boundNode));
   const boundAgent = supply(agentMachine, {
     task: prepare(taskMachine),
     nodes: nodePool(

@@ -1,7 +1,7 @@
 /** A run's events, numbered and kept: to whoever iterates over them, to the machine that embeds the run, and to the run's picture. */
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
-import { RunDraft } from "#contract/run/run-draft";
+import { RunDraft, type ViewChanges } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
 import { KeptEvents } from "./kept-events.ts";
 import { type KeptEvent, readEvent, Subscription } from "./subscription.ts";
@@ -42,6 +42,12 @@ export class EventHub {
   #started: (() => Started) | undefined;
   #hearer: Hearer | undefined;
   #isEnded = false;
+  /** The last event that is told: of a run that is kept, the last that is stored. */
+  #released: number | undefined;
+  /** Told and not stored. */
+  readonly #held: KeptEvent[] = [];
+  /** Of those, the ones that are about to be stored. */
+  #taken = 0;
 
   constructor({ taskId, clock, view, keep = KEPT }: HubInit) {
     this.#taskId = taskId;
@@ -76,11 +82,42 @@ export class EventHub {
     this.#latest = at;
     if (this.#kept.isFull && this.#drawn < this.#kept.first) this.#draw(this.#kept.first);
     this.#kept.push(body, at, graph);
-    if (this.#subscriptions.size > 0) {
-      const kept: KeptEvent = this.#kept.get(this.told);
-      for (const subscription of this.#subscriptions) subscription.push(kept);
-    }
-    if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(this.#kept.get(this.told), this.#taskId));
+    if (this.#released !== undefined) this.#held.push(this.#kept.get(this.told));
+    else if (this.#subscriptions.size > 0 || this.#hearer?.isHeard() === true) this.#hear(this.#kept.get(this.told));
+  }
+
+  #hear(event: KeptEvent): void {
+    for (const subscription of this.#subscriptions) subscription.push(event);
+    if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(event, this.#taskId));
+  }
+
+  /** From now on an event is told when it is stored, so that its number never names two things. */
+  hold(): void {
+    this.#released = this.told;
+    this.#draft?.isStored();
+  }
+
+  /** What was told since this was last asked; it is told to others when it is released. */
+  takeHeld(): AgentEvent[] {
+    const taken = this.#held.slice(this.#taken);
+    this.#taken = this.#held.length;
+    return taken.map((event) => readEvent(event, this.#taskId));
+  }
+
+  /** All up to this one are stored. */
+  release(last: number): void {
+    if (this.#released === undefined) return;
+    this.#released = last;
+    const next = this.#held.findIndex(({ seq }) => seq > last);
+    const released = this.#held.splice(0, next === -1 ? this.#held.length : next);
+    this.#taken = Math.max(0, this.#taken - released.length);
+    for (const event of released) this.#hear(event);
+  }
+
+  /** What has changed of the picture since this was last asked; all, the first time. */
+  takeChanges(): ViewChanges {
+    this.#draw(this.told);
+    return (this.#draft ?? this.#unstarted()).takeChanges();
   }
 
   /** Events from that number on, as far as they are kept, else from now on. Leaving the loop ends the subscription. */
@@ -91,7 +128,7 @@ export class EventHub {
       const at = first > this.told ? this.#createdAt : this.#kept.moment(first);
       subscription.drop(first - from, { seq: first - 1, at, graph: [] });
     }
-    for (let seq = Math.max(from, first); seq <= this.told; seq++) subscription.push(this.#kept.get(seq));
+    for (let seq = Math.max(from, first); seq <= (this.#released ?? this.told); seq++) subscription.push(this.#kept.get(seq));
     if (this.#isEnded) subscription.end();
     else this.#subscriptions.add(subscription);
     return subscription;

@@ -22,7 +22,7 @@ import type { RunHost } from "./run-host.ts";
 
 /** What the pool's snapshot offers. */
 export interface PoolView {
-  nodes: Map<string, { getSnapshot(): unknown }>;
+  nodes: Map<string, { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown }>;
   order: Order;
   unpublished: Map<string, { report: NodeReport }>;
 }
@@ -96,10 +96,13 @@ export class GraphEffects implements RunEffects, NodeChecks {
     }
     try {
       await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.given, task }));
-      return {};
     } catch (error) {
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
+    const { kept } = this.#run;
+    // No node runs before the run is stored, and owned.
+    if (kept !== undefined) await this.#run.limited("storing the run", () => kept.open());
+    return {};
   }
 
   /** What the nodes did so far. */
@@ -155,6 +158,11 @@ export class GraphEffects implements RunEffects, NodeChecks {
     const stored = await faultsOf("The ended task was not stored", () =>
       run.limited("storing the ended task", () => run.values.set("task", task)),
     );
+    const { kept } = run;
+    if (kept !== undefined) {
+      const end = run.tellEnd(task.status);
+      stored.push(...(await faultsOf("The end was not stored", () => run.limited("storing the end", () => kept.end(end)))));
+    }
     if (mailbox === null) return { faults: stored };
     const published = await faultsOf("The end was not published", () =>
       run.limited(`publishing the end to shared mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message)),

@@ -2,6 +2,8 @@
 
 import type { Graph } from "#contract/graph/graph";
 import type { Node } from "#contract/node/node";
+import type { Order } from "#contract/run/order";
+import type { GraphParts } from "#keep/graph-parts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
@@ -22,7 +24,9 @@ export class GraphScope {
   readonly effects: GraphEffects;
   readonly results: NodeResults;
   /** The agent actor of this graph. */
-  actor: { getSnapshot(): unknown } | undefined;
+  actor: { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown } | undefined;
+  /** Of a run that is stored. */
+  readonly #parts: GraphParts | undefined;
 
   /**
    * @param parent of a graph that is nested in the last node of `path`
@@ -41,6 +45,31 @@ export class GraphScope {
     this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
     this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
+    const parts = run.kept?.partsOf(this);
+    this.#parts = parts;
+    if (parts !== undefined && parent === undefined) run.usageChanged = (key) => parts.usageChanged(key);
+  }
+
+  /** It was restored, and nothing of it has gone on yet. */
+  adopt(order: Order): void {
+    this.#parts?.adopt(order);
+  }
+
+  /** Something of its agent's own state has changed. */
+  agentChanged(): void {
+    if (this.#parts === undefined) return;
+    this.#parts.agentChanged();
+    this.run.kept?.changed(this.#parts);
+  }
+
+  nodeChanged(name: string): void {
+    if (this.#parts === undefined) return;
+    this.#parts.nodeChanged(name);
+    this.run.kept?.changed(this.#parts);
+  }
+
+  over(): void {
+    if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
   }
 
   pool(): PoolView | undefined {

@@ -54,6 +54,8 @@ interface AgentContext {
 
 const contextOf = ({ actor }: GraphScope): AgentContext => (actor as { getSnapshot(): { context: AgentContext } }).getSnapshot().context;
 
+const codeOf = (failure: Failure | undefined): { code?: string } => (failure === undefined ? {} : { code: failure.code });
+
 export const startedOf = (scope: GraphScope): Body<"run.started"> => new RunStarted(scope, scope.pool()?.order.graph ?? scope.work.graph);
 
 /** @param isRestored it has begun before */
@@ -71,11 +73,9 @@ export function voiceOf(scope: GraphScope, isRestored: boolean): (told: AgentMac
       case "run.started":
         if (!isFirst && isRestored) tell(startedOf(scope));
         break;
-      case "run.ended": {
-        const code = contextOf(scope).failure?.code;
-        tell({ ...event, ...(code === undefined ? {} : { code }) });
+      case "run.ended":
+        if (path.length > 0 || !run.hasToldEnd) tell({ ...event, ...codeOf(contextOf(scope).failure) });
         break;
-      }
       default:
         tell(event);
     }

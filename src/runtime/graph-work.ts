@@ -172,6 +172,10 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.nodeResumed(node, visit);
   }
 
+  ended(node: string): void {
+    if (this.run.kept !== undefined && this.snapshotOf(node) === SnapshotControl.ALWAYS) void this.run.kept.commit("progress", [node]);
+  }
+
   nodesAdded(nodes: readonly GraphNode[]): void {
     this.tell(new NodesAdded(this.#nodes, nodes));
   }
@@ -187,6 +191,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.run.services.telemetry.countNode(status, durationMs);
     this.#spans?.get(node)?.end(failure?.error, failure);
     this.#spans?.delete(node);
+    this.ended(node);
     const visit = left?.visits ?? 0;
     if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
     else if (status === "COMPLETE") this.#tellCompleted(node, durationMs, left as EndedNode);
@@ -250,14 +255,24 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async saveProgress(node: string): Promise<void> {
-    if (this.#nodes.get(node).snapshot === SnapshotControl.ALWAYS && this.run.services.autoSnapshot) await this.run.saveProgress();
+    if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
+    await (this.run.kept === undefined ? this.run.saveProgress() : this.run.kept.commit("progress", [node]));
   }
 
-  savesBefore(node: string): boolean {
-    return this.run.services.autoSnapshot && this.#nodes.get(node).snapshot !== SnapshotControl.NEVER;
+  snapshotOf(node: string): SnapshotControl {
+    const { autoSnapshot, snapshot } = this.run.services;
+    return autoSnapshot ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
+  }
+
+  whenSure(): Promise<void> | undefined {
+    return this.run.kept?.whenSure();
   }
 
   async save(nodes: readonly string[]): Promise<{ fault?: Fault }> {
+    if (this.run.kept !== undefined) {
+      await this.run.kept.commit("step", nodes);
+      return {};
+    }
     try {
       const ref = await this.run.snapshot({ nodes });
       this.tell({ type: "snapshot.saved", ref, nodes });

@@ -317,5 +317,6 @@ export class ModuleJob implements ContextVisit, RunningModule {
       this.#host.tell(new ModuleEnded(this.order, this.#module.name, outcome, durationMs), outcome.endedAt);
     }
     this.#keeper.ended(outcome);
+    this.#host.ended(this.order.node);
   }
 }

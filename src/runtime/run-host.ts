@@ -3,29 +3,34 @@ import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
 import { prefixWithin } from "#cache/keys";
 import { shownMessageOf } from "#contract/base/error-details";
-import { AsimovError, asimovErrorOf } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
+import type { SnapshotControl, TaskStatus } from "#contract/base/vocabulary";
 import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
+import type { Graph } from "#contract/graph/graph";
 import { type CompiledCondition, type ConditionEngine, SCOPE_TABLES } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import type { Permits } from "#contract/node/permits";
-import type { Fault } from "#contract/node/result";
+import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { OpenValues } from "#contract/run/host";
 import type { Order } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
+import type { RunEnd } from "#contract/store/run-record";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
+import type { Parts } from "#keep/read-parts";
 import { RunValues } from "#values/run-values";
 import { CallLedger } from "./call-ledger.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { EventHub } from "./event-hub.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
+import { type Keeping, Kept } from "./kept-run.ts";
 import { allResults, type NodeResults } from "./node-results.ts";
 import { takeSnapshot } from "./snapshot-parts.ts";
 
@@ -48,6 +53,8 @@ export interface AgentServices extends Services {
   /** Absent for the default. */
   readonly maxTotalIterations?: number;
   readonly autoSnapshot: boolean;
+  /** What nodes do that say nothing. */
+  readonly snapshot: SnapshotControl;
   readonly outputMailbox: string | null;
   readonly errorMailbox: string | null;
   readonly dynamicNodes: readonly Node[];
@@ -77,8 +84,12 @@ export class RunHost implements Outbox {
   /** What its values are at first, besides the task. */
   readonly given: Readonly<Record<string, unknown>>;
   readonly events: EventHub;
+  /** Of a run that is stored. */
+  readonly kept: Kept | undefined;
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
+  /** Told of the node that has spent something, by `pathKey`. */
+  usageChanged: ((key: string) => void) | undefined;
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;
   readonly isRestored: boolean;
@@ -93,6 +104,9 @@ export class RunHost implements Outbox {
   #sent = 0;
   #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
+  #hasToldEnd = false;
+  /** Why the run is nobody's here any more. */
+  #lost: Error | undefined;
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
   #tellFinished: (() => void) | undefined;
@@ -107,6 +121,7 @@ export class RunHost implements Outbox {
       cachePrefix: string | undefined;
       given?: Readonly<Record<string, unknown>> | undefined;
       restored?: { spent: Spending; view: RunView | undefined; values: Readonly<Record<string, string>> };
+      keeping?: (Keeping & { stored?: ReadonlyMap<string, Parts> }) | undefined;
     },
   ) {
     this.services = services;
@@ -114,6 +129,7 @@ export class RunHost implements Outbox {
     this.task = run.task;
     this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
     this.isRestored = run.restored !== undefined;
+    this.kept = run.keeping === undefined ? undefined : new Kept(this, run.keeping, run.keeping.stored);
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
     this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
@@ -165,6 +181,51 @@ export class RunHost implements Outbox {
     const isTold = asimovErrorOf(reason)?.code === "cancelled";
     const why = reason === undefined || reason === "" ? "." : `: ${shownMessageOf(reason)}`;
     this.root?.send({ type: "run.cancel", reason: isTold ? shownMessageOf(reason) : `The run was cancelled${why}` });
+  }
+
+  /** Somebody outside of this process wants it to end. @param reason told already as it shall be */
+  cancelBy(reason: string): void {
+    if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason });
+  }
+
+  /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
+  lose(error: Error): void {
+    if (this.#isFinished) return;
+    this.#lost = error;
+    (this.root as AnyActorRef).stop();
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /** Stores the run and lets it go. */
+  async park(): Promise<void> {
+    if (this.#isFinished) throw runEnded("park");
+    if (this.kept === undefined || this.kept.fence === 0) {
+      throw new AsimovError("This run is not stored, so that nothing of it would be left. Give the agent a `store`.", {
+        code: "run-not-stored",
+      });
+    }
+    await this.kept.park();
+    this.lose(
+      new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
+        code: "run-parked",
+        taskId: this.task.id,
+      }),
+    );
+  }
+
+  /** The end is told with the commit that stores it, before its actor ends. @returns how the run is stored as ended */
+  tellEnd(status: TaskStatus): RunEnd {
+    const { failure } = (this.root as AnyActorRef).getSnapshot().context as { failure?: Failure };
+    this.events.tell({ type: "run.ended", status, ...(failure === undefined ? {} : { code: failure.code }) }, []);
+    this.#hasToldEnd = true;
+    return failure?.code === "cancelled" ? "CANCELLED" : (status as RunEnd);
+  }
+
+  get hasToldEnd(): boolean {
+    return this.#hasToldEnd;
   }
 
   /** See `EffectLimits`. */
@@ -272,6 +333,12 @@ export class RunHost implements Outbox {
     return pool?.order.current() ?? [];
   }
 
+  /** Of the run's own graph, as it stands. */
+  get rootGraph(): Graph {
+    const pool = (this.root as AnyActorRef).getSnapshot().children.nodes?.getSnapshot() as { order: Order } | undefined;
+    return pool?.order.graph ?? { nodes: [] };
+  }
+
   /** What each node of every graph spent, by `pathKey`. */
   get usage(): Readonly<Record<string, Usage>> {
     return ((this.root as AnyActorRef).getSnapshot() as { context: { usage: Record<string, Usage> } }).context.usage;
@@ -283,6 +350,7 @@ export class RunHost implements Outbox {
       recorded: (usage, spent) => {
         // What was left behind by a run is nobody's any more.
         if (this.#isFinished) return;
+        this.usageChanged?.(node);
         this.root?.send({ type: "usage.recorded", node, usage, spent });
         recorded(usage);
       },
@@ -325,6 +393,7 @@ export class RunHost implements Outbox {
   finish(error: string | undefined, details?: SpanFailure): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    this.kept?.stop();
     for (const [signal, cancel] of this.#heard ?? []) signal.removeEventListener("abort", cancel);
     for (const settle of this.#sending?.values() ?? []) settle("the run ended before the message was published");
     this.#sending = undefined;

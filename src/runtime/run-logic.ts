@@ -12,11 +12,13 @@ import type { Node } from "#contract/node/node";
 import type { Spending } from "#contract/run/budget";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
+import { graphIn, pendingAdditions } from "#keep/persisted";
+import type { Parts } from "#keep/read-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
+import type { Keeping } from "./kept-run.ts";
 import { type AgentServices, mailboxesOf, RunHost } from "./run-host.ts";
-import { graphIn, pendingAdditions } from "./snapshot-parts.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -28,6 +30,11 @@ export interface AgentLogicInput {
   /** The run's values at its start, besides the task. */
   values?: Record<string, unknown>;
 }
+
+/** By this name a run is told that it is kept, and how: of what an agent starts itself. */
+export const KEEPING = Symbol("asimov.keeping");
+
+type Kept = { [KEEPING]?: Keeping & { stored?: ReadonlyMap<string, Parts> } };
 
 /** What a run's actor is told: how a machine that embeds an agent cancels it. */
 export interface AgentLogicEvent {
@@ -99,8 +106,9 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         requireWaiting(task);
         const graph = source.graph();
         const { services } = source;
-        const runId = services.ids();
-        const run = new RunHost(services, { runId, task, cachePrefix, given: firstValues(values) });
+        // The same in every process, before the first snapshot too.
+        const runId = task.id;
+        const run = new RunHost(services, { runId, task, cachePrefix, given: firstValues(values), keeping: (input as Kept)[KEEPING] });
         const scope = scopeOf(self, run, graph);
         run.listen(signal);
         return {
@@ -117,17 +125,14 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
       },
       restore(self, persisted) {
         const { values, view, ...machine } = persisted;
-        const { runId, cachePrefix, spent } = machine.context as {
-          runId: string;
-          cachePrefix?: string;
-          spent: Spending;
-        };
+        const { runId, cachePrefix, spent } = machine.context as unknown as { runId: string; cachePrefix?: string; spent: Spending };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
         const run = new RunHost(source.services, {
           runId,
           task: Task.fromJSON(task),
           cachePrefix,
           restored: { spent, view, values: values ?? {} },
+          keeping: (persisted as Kept)[KEEPING],
         });
         const scope = scopeOf(self, run);
         try {
@@ -139,11 +144,9 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         }
         return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
-      persist: ({ run }, options) => ({
+      persist: ({ run }) => ({
         view: run.view(),
-        ...(run.own === undefined || (options as { values?: boolean } | undefined)?.values === false
-          ? {}
-          : { values: Object.fromEntries(run.own.parts()) }),
+        ...(run.own === undefined ? {} : { values: Object.fromEntries(run.own.parts()) }),
       }),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {

@@ -5,44 +5,11 @@ import { messageOf, SnapshotError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
-import type { Graph } from "#contract/graph/graph";
-import type { Attempt } from "#contract/node/attempt";
-import type { NodeReport } from "#contract/node/result";
-import { Order, type StoredOrder } from "#contract/run/order";
-import type { RunView } from "#contract/run/run-view";
 import type { Snapshot } from "#contract/store/snapshot";
+import type { PersistedAgent, PersistedNodes } from "#keep/persisted";
 import { giveSaved, takeSaved } from "#keep/saved-parts";
 import { isValuePart } from "#values/value-parts";
 import { putView, readView } from "./view-parts.ts";
-
-/** The shape of a persisted agent, as far as it is taken apart. */
-export interface PersistedAgent {
-  context: Record<string, unknown> & { cachePrefix?: string };
-  children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: Record<string, unknown> } };
-  /** Of a whole run. */
-  view?: RunView;
-  /** Of a whole run that keeps its values itself: what is settled of them, by part. */
-  values?: Record<string, string>;
-}
-
-interface PersistedNodes {
-  graph: Graph;
-  order: StoredOrder;
-  unpublished: [node: string, { report: NodeReport }][];
-  nodes: Record<string, { context: { modules: Attempt } }>;
-}
-
-export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
-
-/** The nodes that visits which go on have been asked to add: they are in the graph once these have settled. */
-export function pendingAdditions({ children }: PersistedAgent): string[] {
-  const { graph, order, unpublished, nodes } = children.nodes.snapshot;
-  const ended = Order.executingIn(graph, order).flatMap((name) =>
-    Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : [],
-  );
-  const reports = unpublished.map(([, { report }]) => report);
-  return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
-}
 
 interface AgentPart {
   agent: PersistedAgent;

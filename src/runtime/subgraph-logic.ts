@@ -3,11 +3,11 @@ import type { AnyActorLogic } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { type Graph, requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import { graphIn, pendingAdditions } from "#keep/persisted";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { mailboxesOf } from "./run-host.ts";
 import { scopeOf } from "./scopes.ts";
-import { graphIn, pendingAdditions } from "./snapshot-parts.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */

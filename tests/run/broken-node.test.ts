@@ -26,7 +26,8 @@ describe("supervisor of nodes", () => {
       nodeEnded: ({ status, failure }, _durationMs, left) => told.push([status, failure?.code, left?.visits]),
       nodeResumed: () => {},
       nodesAdded: () => {},
-      savesBefore: () => false,
+      snapshotOf: () => "NEVER",
+      whenSure: () => undefined,
       save: async () => ({}),
       closeGenerators: () => undefined,
     };

@@ -86,6 +86,18 @@ export class SnapshotError extends AsimovError {}
 
 brand(SnapshotError, "SnapshotError");
 
+/** A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-not-found`, `run-ended`. */
+export class RunError extends AsimovError {
+  readonly taskId: string;
+
+  constructor(message: string, options: AsimovErrorOptions & { taskId: string }) {
+    super(message, options);
+    this.taskId = options.taskId;
+  }
+}
+
+brand(RunError, "RunError");
+
 const classOf = (object: { constructor?: { name?: unknown } }): unknown => object.constructor?.name;
 
 /**

@@ -13,6 +13,7 @@ export interface TaskJSON {
   type: string;
   objective: string;
   params: Record<string, unknown>;
+  labels?: Record<string, string>;
   status: TaskStatus;
   /** Of an ended task: for each last node of the graph that succeeded, its result. */
   result?: unknown;
@@ -29,8 +30,18 @@ export interface TaskEnd {
 const record = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
   message: "expected an object",
 });
+const label = z.string().check(z.maxLength(256));
+const labels = z
+  .record(label, label)
+  .check(z.refine((given) => Object.keys(given).length <= 16, { message: "expected at most 16 labels" }));
 const initSchema = lazily(() =>
-  z.strictObject({ type: nonEmpty, objective: z.string(), params: z.optional(record), id: z.optional(nonEmpty) }),
+  z.strictObject({
+    type: nonEmpty,
+    objective: z.string(),
+    params: z.optional(record),
+    id: z.optional(nonEmpty),
+    labels: z.optional(labels),
+  }),
 );
 const jsonSchema = lazily(() =>
   z.strictObject({
@@ -38,6 +49,7 @@ const jsonSchema = lazily(() =>
     type: nonEmpty,
     objective: z.string(),
     params: record,
+    labels: z.optional(labels),
     status: z.enum(TaskStatus),
     result: z.optional(z.unknown()),
     error: z.optional(z.string()),
@@ -79,6 +91,8 @@ export class Task<P = Record<string, unknown>> {
   declare readonly objective: string;
   /** A copy of what was given, frozen throughout; JSON. Default `{}`. */
   declare readonly params: P;
+  /** To find stored runs by; at most 16 of at most 256 characters. Default `{}`. */
+  declare readonly labels: Readonly<Record<string, string>>;
   #id: string | undefined;
   #status: TaskStatus = TaskStatus.WAITING;
   #result: unknown;
@@ -98,11 +112,11 @@ export class Task<P = Record<string, unknown>> {
   }
 
   /** @throws AsimovError `invalid-options`, `invalid-name` or `not-json`, naming the property */
-  constructor(init: { type: string; objective: string; params?: P; id?: string }) {
-    const { type, objective, params, id } = parseOptions(initSchema(), init, "Task");
+  constructor(init: { type: string; objective: string; params?: P; id?: string; labels?: Record<string, string> }) {
+    const { type, objective, params, id, labels } = parseOptions(initSchema(), init, "Task");
     this.#id = id === undefined ? undefined : requireName(id, "task");
     // The cache and snapshots have the task as it began: no module may make it another one.
-    const fixed = { type, objective, params: frozenJson(params ?? {}, "Task params") };
+    const fixed = { type, objective, params: frozenJson(params ?? {}, "Task params"), labels: Object.freeze({ ...labels }) };
     for (const [name, value] of Object.entries(fixed)) Object.defineProperty(this, name, { value, enumerable: true });
   }
 
@@ -132,6 +146,7 @@ export class Task<P = Record<string, unknown>> {
       type: this.type,
       objective: this.objective,
       params: this.params as Record<string, unknown>,
+      ...(Object.keys(this.labels).length === 0 ? {} : { labels: { ...this.labels } }),
       status: this.#status,
       ...(this.#result === undefined ? {} : { result: this.#result }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -140,8 +155,8 @@ export class Task<P = Record<string, unknown>> {
 
   /** @throws AsimovError `invalid-options`, naming what is wrong with the JSON */
   static fromJSON(json: unknown): Task {
-    const { id, type, objective, params, ...end } = parseOptions(jsonSchema(), copyJson(json, "Task JSON"), "Task JSON");
-    const task = new Task({ id, type, objective, params });
+    const { id, type, objective, params, labels, ...end } = parseOptions(jsonSchema(), copyJson(json, "Task JSON"), "Task JSON");
+    const task = new Task({ id, type, objective, params, ...(labels === undefined ? {} : { labels }) });
     task.#status = end.status;
     task.#result = end.result;
     task.#error = end.error;

@@ -1,11 +1,9 @@
 /** The graph as plain data: validated whole, indexed once, every walk over it linear in nodes and edges. */
 import { GraphError } from "#contract/base/errors";
-import type { SnapshotControl } from "#contract/base/vocabulary";
 import { type Dependent, GraphIndex } from "./graph-index.ts";
 
 /** What the agent machine knows of a node. */
 export interface GraphNode extends Dependent {
-  readonly snapshot: SnapshotControl;
   /** The names of its modules; of a nested graph, its nodes with what they depend on and are made of. */
   readonly parts: readonly string[];
   /** The nodes that its flow control may jump to. */

@@ -117,7 +117,6 @@ export function graphNodeOf(node: Node): GraphNode {
   return {
     name: node.name,
     dependencies: node.dependencies,
-    snapshot: node.snapshot,
     parts: partsOf(node),
     targets: [...targets],
   };

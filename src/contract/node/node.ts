@@ -53,7 +53,7 @@ export interface NodeInit {
   nodeConfig?: NodeConfig;
   /** Middlewares, time limit and context for all modules of the node. */
   config?: ModuleConfig;
-  /** When to store a snapshot before this node. Default NEVER. */
+  /** When the run is stored. Default what the agent says. */
   snapshot?: SnapshotControl;
   /** The mailboxes that the node's modules read. Where any node or module of a run names some, `run.send` refuses all others; default none. */
   inputMailboxes?: string[];
@@ -120,7 +120,8 @@ export class Node implements NodeLike {
   readonly dependencies: readonly string[];
   readonly nodeConfig: Readonly<NodeConfig>;
   readonly config: Readonly<ModuleConfig>;
-  readonly snapshot: SnapshotControl;
+  /** Absent where the agent says it. */
+  readonly snapshot: SnapshotControl | undefined;
   readonly inputMailboxes: readonly string[];
   readonly outputMailbox: OutputMailbox | undefined;
   readonly trace: boolean;
@@ -148,7 +149,7 @@ export class Node implements NodeLike {
     this.dependencies = [...new Set(options.dependencies ?? [])];
     this.nodeConfig = (options.nodeConfig ?? {}) as NodeConfig;
     this.config = (options.config ?? {}) as ModuleConfig;
-    this.snapshot = options.snapshot ?? SnapshotControl.NEVER;
+    this.snapshot = options.snapshot;
     this.inputMailboxes = options.inputMailboxes ?? [];
     this.outputMailbox = options.outputMailbox;
     this.trace = options.trace ?? false;

@@ -26,6 +26,8 @@ export class GraphDraft {
   #shown: Nodes | undefined;
   readonly #drafts = new Map<string, NodeDraft>();
   readonly #touched = new Set<string>();
+  /** Touched since they were last written. */
+  readonly #unwritten = new Set<string>();
   readonly #nested = new Map<string, GraphDraft>();
 
   /**
@@ -62,6 +64,7 @@ export class GraphDraft {
       this.#drafts.set(name, draft);
     }
     this.#touched.add(name);
+    this.#unwritten.add(name);
     return draft;
   }
 
@@ -116,13 +119,26 @@ export class GraphDraft {
     }
   }
 
+  /** What was touched since this was last asked, as it stands. */
+  takeChanged(): [name: string, node: NodeView][] {
+    for (const [name, graph] of this.#nested) if (this.#unwritten.has(name)) this.#finishNested(name, graph);
+    const changed = Array.from(this.#unwritten, (name): [string, NodeView] => [name, (this.#drafts.get(name) as NodeDraft).toView()]);
+    this.#unwritten.clear();
+    // What was handed out is nobody's to change.
+    this.#ownsList = false;
+    return changed;
+  }
+
+  #finishNested(name: string, graph: GraphDraft): void {
+    const { list, nodes } = graph.finish();
+    this.node(name).nodes = nodes;
+    this.#replaceNested(name, list);
+  }
+
   /** The nodes as they stand; the same object while nothing changed. */
   finish(): { list: readonly ViewNode[]; nodes: Nodes } {
     for (const [name, graph] of this.#nested) {
-      if (!this.#touched.has(name)) continue;
-      const { list, nodes } = graph.finish();
-      this.node(name).nodes = nodes;
-      this.#replaceNested(name, list);
+      if (this.#touched.has(name)) this.#finishNested(name, graph);
     }
     const changes = Array.from(this.#touched, (name) => [name, (this.#drafts.get(name) as NodeDraft).toView()] as const);
     this.#touched.clear();

@@ -5,6 +5,7 @@ import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
 import type { Turns } from "#contract/base/turns";
+import type { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Graph, GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
@@ -101,6 +102,8 @@ export interface ModuleHost {
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
   /** See `CallScope.admit`; what the node's modules call. */
   admit(node: string, estimate: CallEstimate): SettleCall;
+  /** A module of the node has ended: the run is stored soon, where the node asks for that. */
+  ended(node: string): void;
   /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
   saveProgress(node: string): Promise<void>;
 }
@@ -130,8 +133,10 @@ export interface NodesHost {
   /** @param left what the visit left behind; absent where the node's actor broke down, or never was */
   nodeEnded(report: NodeReport, durationMs: number, left: EndedNode | undefined): void;
   nodesAdded(nodes: readonly GraphNode[]): void;
-  /** Whether the run is stored before a visit of the node. */
-  savesBefore(node: string): boolean;
+  /** Where the run may be somebody else's by now, nothing starts before this settles. */
+  whenSure(): Promise<void> | undefined;
+  /** When the run is stored for the sake of the node. */
+  snapshotOf(node: string): SnapshotControl;
   /** Stores the run as it stands, before visits of these nodes; never rejects. */
   save(nodes: readonly string[]): Promise<{ fault?: Fault }>;
   /** Absent where none of them holds a generator; never rejects. */

@@ -6,7 +6,7 @@ import type { ErrorReport } from "#contract/node/result";
 import type { EventsDropped, RunEventBody } from "./events.ts";
 import { GraphDraft } from "./graph-draft.ts";
 import { PlanDraft } from "./plan-draft.ts";
-import type { RunStatus, RunView } from "./run-view.ts";
+import type { NodeView, RunStatus, RunView, ViewNode } from "./run-view.ts";
 import { shownText } from "./shown-value.ts";
 
 type Body = RunEventBody | EventsDropped;
@@ -14,6 +14,14 @@ type Started = Extract<Body, { type: "run.started" }>;
 
 /** What is no list, graph or number of an event. */
 type Head = Omit<RunView, "seq" | "updatedAt" | "graph" | "nodes" | "plan" | "failedChains" | "errors">;
+
+/** What has changed of a view, to be written; its plan, failed chains and errors are known elsewhere. */
+export interface ViewChanges {
+  head: Omit<RunView, "graph" | "nodes" | "plan" | "failedChains" | "errors">;
+  /** Absent where it has not. */
+  graph?: RunView["graph"];
+  nodes: Iterable<readonly [name: string, node: NodeView]>;
+}
 
 const ERROR_LIMIT = 1_000;
 
@@ -78,6 +86,22 @@ export class RunDraft {
         this.#head = { ...this.#head, generation: event.ref.generation };
         break;
     }
+  }
+
+  #written: readonly ViewNode[] | undefined;
+
+  takeChanges(): ViewChanges {
+    const nodes = this.#root.takeChanged();
+    const { list } = this.#root;
+    const isSame = this.#written === list;
+    this.#written = list;
+    return { head: { ...this.#head, seq: this.#seq, updatedAt: this.#updatedAt }, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
+  }
+
+  /** It is stored as it is: changes are what follows. */
+  isStored(): void {
+    this.#root.takeChanged();
+    this.#written = this.#root.list;
   }
 
   finish(): RunView {

@@ -5,7 +5,6 @@ import type { Graph, GraphNode } from "#contract/graph/graph";
 export const graphNode = (name: string, dependencies: readonly string[] = []): GraphNode => ({
   name,
   dependencies,
-  snapshot: "NEVER",
   parts: [],
   targets: [],
 });

@@ -7,7 +7,7 @@ import { Phase } from "../../../src/contract/run/order-cells.ts";
 import { endOf, toExecutionState } from "../../../src/contract/run/order-view.ts";
 import { NaiveOrder } from "./naive-order.ts";
 
-const nodeOf = (name: string, dependencies: string[]): GraphNode => ({ name, dependencies, snapshot: "NEVER", parts: [], targets: [] });
+const nodeOf = (name: string, dependencies: string[]): GraphNode => ({ name, dependencies, parts: [], targets: [] });
 const graphOf = (nodes: Record<string, string[]>): Graph => ({
   nodes: Object.entries(nodes).map(([name, before]) => nodeOf(name, before)),
 });

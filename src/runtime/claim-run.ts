@@ -1,0 +1,63 @@
+/** Takes a stored run: its lease, and what it was when it was stored last. */
+
+import type { Snapshot } from "xstate";
+import { RunError, SnapshotError } from "#contract/base/errors";
+import type { RunStore } from "#contract/store/run-store";
+import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
+import { isOwnerGone } from "#keep/owner";
+import { type Parts, readParts } from "#keep/read-parts";
+import type { KeeperState } from "#keep/run-keeper";
+import { readStoredView } from "#keep/stored-view";
+import { isValuePart } from "#values/value-parts";
+import { type Keeping, ownedError } from "./kept-run.ts";
+
+export interface OwnedRun {
+  persisted: Snapshot<unknown>;
+  graphs: ReadonlyMap<string, Parts>;
+  state: KeeperState;
+}
+
+/** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-damaged` */
+export async function claimRun({ store, owner }: Keeping, taskId: string, takeOver: boolean): Promise<OwnedRun> {
+  const found = await store.read(taskId);
+  if (found === undefined) throw notFound(taskId);
+  const over = found.lease !== null && (takeOver || isOwnerGone(found)) ? { over: found.lease.token } : {};
+  const claimed = await store.claim(taskId, owner, over);
+  if (!claimed.ok) {
+    if (claimed.why === "not-found") throw notFound(taskId);
+    if (claimed.why === "owned") throw ownedError(claimed.run);
+    throw new RunError(`Run ${taskId} has ended as ${claimed.run.status}: there is nothing to go on with.`, { code: "run-ended", taskId });
+  }
+  const { lease, run } = claimed;
+  try {
+    const read = await readGeneration(store, taskId);
+    // What is newer than the newest whole generation is passed over: commits go on behind it.
+    return { ...read, state: { lease, generation: run.generation, sum: read.sum, lastSeq: run.lastSeq } };
+  } catch (error) {
+    await store.renew(lease, 0);
+    throw error;
+  }
+}
+
+interface ReadGeneration extends Omit<OwnedRun, "state"> {
+  sum: PartsSum;
+}
+
+async function readGeneration(store: RunStore, taskId: string): Promise<ReadGeneration> {
+  const stored = await store.load(taskId);
+  if (stored === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
+  openGeneration(taskId, stored);
+  const { codec } = store.settings;
+  const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
+  const { agent, graphs } = readParts(parts);
+  const values = [...parts].filter(([name]) => isValuePart(name));
+  if (values.length > 0) agent.values = Object.fromEntries(values);
+  agent.view = readStoredView(parts, agent);
+  return { persisted: agent as unknown as Snapshot<unknown>, graphs, sum: new PartsSum(taskId, stored.parts) };
+}
+
+const notFound = (taskId: string): RunError =>
+  new RunError(`This store holds no run ${taskId}. See that it is the store that the run was started with.`, {
+    code: "run-not-found",
+    taskId,
+  });

@@ -1,0 +1,210 @@
+/** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
+import { shownMessageOf } from "#contract/base/error-details";
+import { asimovErrorOf, RunError } from "#contract/base/errors";
+import type { Clock } from "#contract/base/services";
+import type { NewRun } from "#contract/store/run-commit";
+import type { Owner, RunEnd, StoredRun } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
+import { decoded, encoded, openMessage, sealInfo } from "#contract/store/seal";
+import { GraphParts, type LiveGraph } from "#keep/graph-parts";
+import type { PartChanges } from "#keep/part-changes";
+import { prefixOf } from "#keep/part-names";
+import type { Parts } from "#keep/read-parts";
+import { type CommitReason, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
+import { graphHashOf } from "./graph-hash.ts";
+import type { RunHost } from "./run-host.ts";
+
+/** How a run is kept. */
+export interface Keeping {
+  store: RunStore;
+  owner: Owner;
+  /** Whether what depends on a commit waits for it. */
+  durability: "sync" | "async";
+}
+
+export class Kept implements KeptRun {
+  readonly #run: RunHost;
+  readonly #keeping: Keeping;
+  #keeper: RunKeeper | undefined;
+  /** What a store holds of each graph, until that graph takes it. */
+  readonly #stored: Map<string, Parts>;
+  readonly #changed = new Set<GraphParts>();
+  readonly #over: GraphParts[] = [];
+  #posted = 0;
+  #isWhole: boolean;
+  #taking: Promise<void> | undefined;
+
+  constructor(run: RunHost, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
+    this.#run = run;
+    this.#keeping = keeping;
+    this.#stored = new Map(stored);
+    this.#isWhole = run.isRestored && stored === undefined;
+    run.events.hold();
+  }
+
+  get taskId(): string {
+    return this.#run.task.id;
+  }
+
+  get clock(): Clock {
+    return this.#run.services.clock;
+  }
+
+  /** 0 before the run is owned. */
+  get fence(): number {
+    return this.#keeper?.fence ?? 0;
+  }
+
+  get generation(): number {
+    return this.#keeper?.generation ?? 0;
+  }
+
+  /** Of a graph that begins, or is restored. */
+  partsOf(graph: LiveGraph): GraphParts {
+    const prefix = prefixOf(graph.path);
+    const stored = this.#stored.get(prefix);
+    this.#stored.delete(prefix);
+    return new GraphParts(graph, stored);
+  }
+
+  changed(graph: GraphParts): void {
+    this.#changed.add(graph);
+  }
+
+  over(graph: GraphParts): void {
+    this.#changed.delete(graph);
+    this.#over.push(graph);
+  }
+
+  whenSure(): Promise<void> | undefined {
+    return this.#keeper?.whenSure();
+  }
+
+  /** Stores the run for the first time, and owns it. @throws RunError `run-exists` */
+  async open(): Promise<void> {
+    if (this.#keeper !== undefined) return;
+    const { store, owner } = this.#keeping;
+    this.#keeper = await RunKeeper.create(this, store, owner, (first) => this.#newRun(first));
+  }
+
+  /** Goes on with a run that is owned. */
+  goOn(state: KeeperState): void {
+    this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+  }
+
+  #newRun(first: NewRun["first"]): NewRun {
+    const { task, services } = this.#run;
+    const { codec } = this.#keeping.store.settings;
+    const { objective, params } = task;
+    return {
+      taskId: task.id,
+      agent: services.name,
+      version: services.version,
+      type: task.type,
+      labels: task.labels,
+      graphHash: graphHashOf(this.#run.rootGraph),
+      info: encoded(codec, sealInfo(task.id, JSON.stringify({ objective, params }))),
+      dueAt: null,
+      first,
+    };
+  }
+
+  /** Settles when what stands now is stored, or at once where nobody waits for that. */
+  async commit(why: CommitReason, nodes: Iterable<string> = []): Promise<void> {
+    const made = this.#keeper?.commit(why, nodes);
+    if (this.#keeping.durability === "sync" || why === "manual") await made;
+  }
+
+  /** The run has ended: whoever waits goes on when that is stored. */
+  async end(status: RunEnd): Promise<void> {
+    await this.#keeper?.end(status);
+  }
+
+  stop(): void {
+    this.#keeper?.stop();
+  }
+
+  /** Stores the run as it stands, and lets it go. */
+  async park(): Promise<void> {
+    await this.#keeper?.park();
+  }
+
+  writeChanges(changes: PartChanges): void {
+    for (const graph of this.#over.splice(0)) graph.removeAll(changes);
+    for (const graph of this.#changed) graph.write(changes);
+    this.#changed.clear();
+    const values = this.#run.own?.changes();
+    for (const [name, text] of values?.changed ?? []) changes.write(name, text);
+    for (const name of values?.removed ?? []) changes.remove(name);
+    const { head, graph, nodes } = this.#run.events.takeChanges();
+    changes.write("view", JSON.stringify(head));
+    if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
+    for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
+    if (!this.#isWhole) return;
+    // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
+    for (const [name, text] of this.#run.own?.parts() ?? []) changes.write(name, text);
+    for (const [name, node] of Object.entries(this.#run.view().nodes)) changes.write(`view/${name}`, JSON.stringify(node));
+    this.#isWhole = false;
+  }
+
+  takeEvents(): { seq: number; at: number; body: string }[] {
+    return this.#run.events.takeHeld().map((event) => {
+      const { seq, at, taskId: _taskId, ...body } = event;
+      return { seq, at, body: JSON.stringify(body) };
+    });
+  }
+
+  release(seq: number): void {
+    this.#run.events.release(seq);
+  }
+
+  lost(why: "fenced" | "not-found"): void {
+    const { id } = this.#run.task;
+    const message =
+      why === "fenced"
+        ? `Run ${id} is owned by somebody else by now: whatever this process still does is nobody's. It goes on there.`
+        : `Run ${id} is not in its store any more: it was removed while it ran.`;
+    this.#run.lose(new RunError(message, { code: why === "fenced" ? "run-fenced" : "run-not-found", taskId: id }));
+  }
+
+  cancel(reason: string): void {
+    this.#run.cancelBy(reason);
+  }
+
+  troubled(error: unknown): void {
+    const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
+    const text = `The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`;
+    this.#run.root?.send({ type: "snapshot.failed", fault: { status: "error", error: text, code } });
+  }
+
+  posted(last: number): void {
+    if (last <= this.#posted) return;
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined;
+    });
+  }
+
+  /** Messages from outside are in the run's mailboxes, and out of the store's inbox with the commit that says so. */
+  async #take(): Promise<void> {
+    const { store } = this.#keeping;
+    try {
+      for (const message of await store.inbox(this.taskId, this.#posted)) {
+        const { n, id, mailbox, body } = message;
+        const text = openMessage(this.taskId, { id, mailbox, body: decoded(store.settings.codec, body, `Message "${id}"`) });
+        await this.#run.values.publishToMailbox(mailbox, JSON.parse(text));
+        this.#posted = n;
+        this.#keeper?.consumed(n);
+        void this.#keeper?.commit("progress");
+      }
+    } catch (error) {
+      this.troubled(error);
+    }
+  }
+}
+
+/** Who owns a run, and until when, for whoever may not have it. */
+export const ownedError = ({ taskId, lease }: StoredRun): RunError =>
+  new RunError(
+    `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over with \`takeOver: true\`.`,
+    { code: "run-owned", taskId, retryable: true },
+  );
