@@ -66,10 +66,11 @@ describe("examples", () => {
 
   it("03 runs the nodes that a node added before what depended on it", async () => {
     expect(await linesOf("03-dynamic-nodes.ts")).toEqual([
-      "step: plan",
+      "iteration 1: plan",
       "added: measure main.c, measure add.c",
-      "step: measure main.c, measure add.c",
-      "step: sum",
+      "iteration 2: measure main.c",
+      "iteration 2: measure add.c",
+      "iteration 3: sum",
       "71",
     ]);
   });

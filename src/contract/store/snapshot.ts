@@ -6,7 +6,7 @@ export const SNAPSHOT_FORMAT = 1;
 /**
  * One snapshot. Part names, each `kind` or `kind/name`:
  * `agent` (progress, failed nodes, the order of past plans), `graph`, `levels` (the plan), `plan/ID` for each distinct past plan, `task`,
- * `node/NAME` for each node that was visited, `cache/KEY` for each cached value, `mailbox/NAME` for each mailbox. Names stand as they are, unescaped.
+ * `node/NAME` for each node that was visited, `view`, `view-graph`, `view-plan` and `view/NAME` (the run's picture), `cache/KEY` for each cached value, `mailbox/NAME` for each mailbox. Names stand as they are, unescaped.
  */
 export interface Snapshot {
   format: typeof SNAPSHOT_FORMAT;
