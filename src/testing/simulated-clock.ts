@@ -34,9 +34,6 @@ function isAtWork(): boolean {
  * each time, moments included.
  *
  * @example
- * import { Agent, defineModule, Node, Task } from "asimov-agents";
- * import { SimulatedClock } from "asimov-agents/testing";
- *
  * const HOUR = 3_600_000;
  * const flaky = defineModule({
  *   name: "flaky",
