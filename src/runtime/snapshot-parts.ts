@@ -158,7 +158,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
-  const view = readView(parts.keys(), (name) => part<object>(name, record));
+  const view = readView(parts.keys(), part);
   const values = new Map<string, CacheEntry>();
   const mailboxes = new Map<string, string[]>();
   for (const name of parts.keys()) {
