@@ -1,4 +1,5 @@
 /** Time that passes when a test says so: what waits for hours ends in milliseconds, and in the same order each time. */
+import { brand } from "#contract/base/brand";
 import type { Clock } from "#contract/base/services";
 
 interface Timer {
@@ -134,3 +135,5 @@ export class SimulatedClock implements Clock {
     return low;
   }
 }
+
+brand(SimulatedClock, "SimulatedClock");
