@@ -86,7 +86,7 @@ export interface AgentOptions {
    * A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
    */
   effectTimeoutMs?: number;
-  /** Time for all runs, such as XState's `SimulatedClock`. Default the system's. */
+  /** Time for all runs, such as `SimulatedClock` of `asimov-agents/testing`. Default the system's. */
   clock?: Clock;
   /** Makes ids, each unlike any other. Default UUIDs. */
   ids?: () => string;

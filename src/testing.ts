@@ -1,4 +1,4 @@
-/** The entry point `asimov-agents/testing`: models that answer from a script, and the laws that every driver keeps. */
+/** The entry point `asimov-agents/testing`: models that answer from a script, simulated time, and the laws that every driver keeps. */
 export { type CacheSuiteOptions, cacheLaws } from "./testing/cache-suite.ts";
 export type { Law } from "./testing/law.ts";
 export type { Script, ScriptEntry, ScriptedError, ScriptedToolCall, ScriptedTurn, ScriptRequest } from "./testing/script.ts";

@@ -114,7 +114,7 @@ export function readSnapshot(snapshot: Snapshot): RestoredState {
   const task = part<TaskJSON>("task", SHAPES().task);
   const { nodes: pool, task: taskChild } = agent.children;
   const nodes = new Map<string, unknown>();
-  const view = readView(parts.keys(), (name) => part<object>(name, record));
+  const view = readView(parts.keys(), part);
   const values: Record<string, string> = {};
   for (const [name, text] of parts) {
     if (name.startsWith(NODE)) nodes.set(name.slice(NODE.length), readNode(name));

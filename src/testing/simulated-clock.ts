@@ -12,28 +12,29 @@ interface Timer {
 /** Turns of the event loop in which what was woken does all that it can without time passing. */
 const TURNS = 5;
 
+/** For so many real milliseconds files and the like are waited for before time goes on without them. */
+const WORK_MS = 1_000;
+
 /** Whatever was resolved is told by then; turns are the platform's, since nobody waits for a moment in them. */
-const turn = (): Promise<void> =>
-  new Promise((resolve) => {
-    const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
+function turn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
+  return new Promise((resolve) => {
     if (setImmediate === undefined) setTimeout(resolve, 0);
     else setImmediate(resolve);
   });
+}
 
-/** Whether the process waits for files or the like, which no clock of ours moves. */
+/** Whether the process waits for files, names or the like, which no clock of ours moves. */
 function isAtWork(): boolean {
   const { process } = globalThis as { process?: { getActiveResourcesInfo?(): string[] } };
-  return process?.getActiveResourcesInfo?.().some((name) => /Req(?:Promise|Callback|Wrap)?$|Worker|Job$/.test(name)) ?? false;
+  return process?.getActiveResourcesInfo?.().some((name) => /Req(?:Promise|Callback|Wrap)$|Job$/.test(name)) ?? false;
 }
 
 /**
- * A clock for agents, caches and model clients that stands still until it is told to go on. Ids and chance are options of their own, so that a whole run can
- * be the same each time.
+ * A clock for agents, caches and model clients that stands still until it is told to go on. With `ids` of your own, too, a run is the same
+ * each time, moments included.
  *
  * @example
- * import { Agent, defineModule, Node, Task } from "asimov-agents";
- * import { SimulatedClock } from "asimov-agents/testing";
- *
  * const HOUR = 3_600_000;
  * const flaky = defineModule({
  *   name: "flaky",
@@ -85,8 +86,8 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Lets time pass, from timer to timer, until the promise settles. What takes real time, such as files, is waited for; where neither a
-   * timer nor such work is left, it waits for whoever else may settle the promise.
+   * Lets time pass, from timer to timer, until the promise settles. Files are waited for; servers that answer in real time are not, so that
+   * time limits on them strike. Where no timer is left, it waits for whoever else may settle the promise.
    *
    * @returns what the promise gives; rejects as it does
    */
@@ -114,9 +115,10 @@ export class SimulatedClock implements Clock {
 
   /** All that can be done without time passing is done. */
   async #quiet(isOver: () => boolean = () => false): Promise<void> {
+    const startedAt = performance.now();
     for (let turns = 0; turns < TURNS && !isOver(); turns++) {
       await turn();
-      if (isAtWork()) turns = 0;
+      if (isAtWork() && performance.now() - startedAt < WORK_MS) turns = 0;
     }
   }
 

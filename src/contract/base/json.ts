@@ -89,8 +89,3 @@ export function freeze<T>(value: T): T {
 
 /** A deep copy that nobody can change, at any depth. @throws AsimovError `not-json` */
 export const frozenJson = <T>(value: T, path: string): T => freeze(copyJson(value, path));
-
-/** @throws AsimovError `not-json`, with the path of the value that JSON cannot hold */
-export function requireJson(value: unknown, path: string): void {
-  check(value, path, [], MAX_DEPTH);
-}

@@ -1,7 +1,7 @@
 /** What the library takes from its surroundings: time, ids and chance; whoever hands in others runs everything on simulated time. */
 
 /**
- * A source of time. XState's `SimulatedClock` is one.
+ * A source of time. `SimulatedClock` of `asimov-agents/testing` is one, XState's another.
  *
  * @example
  * const tenfold: Clock = {

@@ -10,9 +10,9 @@ import type { RunView } from "./run-view.ts";
  * @param view `undefined` to begin, with `run.started` as the first event
  * @throws AsimovError `view-unstarted` without a view to begin with, `view-gap` where events were dropped
  * @example
+ * const run = agent.start(task);
  * let view = run.view();
- * const more = await nextEvents(view.seq + 1); // from wherever they come
- * view = applyEvents(view, more);
+ * for await (const event of run.events({ from: view.seq + 1 })) view = applyEvents(view, [event]);
  */
 export function applyEvents(view: RunView | undefined, events: Iterable<AgentEvent>): RunView {
   let draft = view === undefined ? undefined : RunDraft.of(view);
@@ -32,7 +32,7 @@ export function applyEvents(view: RunView | undefined, events: Iterable<AgentEve
  * @throws AsimovError as `applyEvents`
  * @example
  * let view: RunView | undefined;
- * for await (const event of run.events({ from: 1 })) view = applyEvent(view, event);
+ * for await (const event of agent.start(task).events()) view = applyEvent(view, event);
  */
 export const applyEvent = (view: RunView | undefined, event: AgentEvent): RunView => applyEvents(view, [event]);
 

@@ -25,6 +25,7 @@ export class GraphDraft {
   /** The nodes as they were shown last; absent before the first time. */
   #shown: Nodes | undefined;
   readonly #drafts = new Map<string, NodeDraft>();
+  /** Since they were shown last; before the first time, all that there are. */
   readonly #touched = new Set<string>();
   /** Touched since they were last written. */
   readonly #unwritten = new Set<string>();
@@ -63,7 +64,7 @@ export class GraphDraft {
       draft = this.#begin(name);
       this.#drafts.set(name, draft);
     }
-    this.#touched.add(name);
+    if (this.#shown !== undefined) this.#touched.add(name);
     this.#unwritten.add(name);
     return draft;
   }
@@ -137,10 +138,14 @@ export class GraphDraft {
 
   /** The nodes as they stand; the same object while nothing changed. */
   finish(): { list: readonly ViewNode[]; nodes: Nodes } {
+    const isFirst = this.#shown === undefined;
     for (const [name, graph] of this.#nested) {
-      if (this.#touched.has(name)) this.#finishNested(name, graph);
+      if (isFirst || this.#touched.has(name)) this.#finishNested(name, graph);
     }
-    const changes = Array.from(this.#touched, (name) => [name, (this.#drafts.get(name) as NodeDraft).toView()] as const);
+    const changes = Array.from(
+      isFirst ? this.#drafts.keys() : this.#touched,
+      (name) => [name, (this.#drafts.get(name) as NodeDraft).toView()] as const,
+    );
     this.#touched.clear();
     if (this.#shown === undefined || this.#hasGrown) {
       const before = this.#shown ?? {};

@@ -6,8 +6,9 @@ export const SNAPSHOT_FORMAT = 1;
 /**
  * One snapshot. Part names, each `kind` or `kind/name`:
  * `agent` (progress, failed nodes, the order of past plans), `graph`, `levels` (the plan), `plan/ID` for each distinct past plan, `task`,
- * `node/NAME` for each node that was visited, and of the run's own values `value/KEY` for each and `mailbox/POSITION/NAME` for each message, where keys and
- * mailboxes are named as in a cache (`prefix:key:suffix`). Other names stand as they are, unescaped.
+ * `node/NAME` for each node that was visited, `view`, `view-graph`, `view-plan` and `view/NAME` (the run's picture), and of the run's own values `value/KEY`
+ * for each and `mailbox/POSITION/NAME` for each message, where keys and mailboxes are named as in a cache (`prefix:key:suffix`). Other names stand as they
+ * are, unescaped.
  */
 export interface Snapshot {
   format: typeof SNAPSHOT_FORMAT;

@@ -252,12 +252,12 @@ describe("votes", () => {
       ],
     });
     const run = agent.start(new Task({ type: "t", objective: "twice" }));
-    for await (const event of run.events()) {
-      if (event.type === "node.completed" && event.node === "again?") {
-        const result = agent.nodeResults["again?"]?.results[0] as ModuleResult & { tally: { valid: number } };
-        counts.push(result.tally.valid);
-      }
-    }
+    // At once: who reads events in a loop may look when the next visit has begun.
+    run.actor.on("node.completed", ({ node }) => {
+      if (node !== "again?") return;
+      const result = agent.nodeResults["again?"]?.results[0] as ModuleResult & { tally: { valid: number } };
+      counts.push(result.tally.valid);
+    });
     expect((await run.outcome).executions).toMatchObject({ work: 2, "again?": 2, done: 1 });
     expect(counts).toEqual([2, 2]);
   });
