@@ -63,6 +63,7 @@ const ROOMS: readonly Room[] = [
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
   driver("snapshot", []),
+  driver("store", []),
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
