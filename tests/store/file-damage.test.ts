@@ -126,9 +126,16 @@ describe("file store, damaged", () => {
     const old = join(dir, "old", "0_plan");
     mkdirSync(old, { recursive: true });
     writeFileSync(join(old, "manifest.json"), '{"sha256":"","format":1}');
-    expect(await store.read("old")).toBeUndefined();
-    const message = expect.stringMatching(/no run of format 2.*format 1/);
-    await expect(owned(store, "old")).rejects.toMatchObject({ code: "snapshot-format", message });
+    const error = { code: "snapshot-format", message: expect.stringMatching(/0_plan.*expected format 2, found 1/) };
+    for (const call of [store.read("old"), store.load("old"), store.claim("old", owner()), owned(store, "old")]) {
+      await expect(call).rejects.toMatchObject(error);
+    }
+    mkdirSync(join(dir, "mine", "notes"), { recursive: true });
+    expect(await store.read("mine")).toBeUndefined();
+    await expect(owned(store, "mine")).rejects.toMatchObject({
+      code: "snapshot-format",
+      message: expect.stringContaining(join(dir, "mine")),
+    });
     expect(readdirSync(join(dir, "old"))).toEqual(["0_plan"]);
     expect(readdirSync(dir).filter((name) => name.startsWith(".tmp"))).toEqual([]);
   });
