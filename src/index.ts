@@ -82,6 +82,30 @@ export {
   type ReceiveOptions,
   type ReceivePermit,
 } from "./contract/store/cache.ts";
+export type {
+  Asked,
+  CancelOrder,
+  ClaimOptions,
+  ClaimResult,
+  Commit,
+  CommitResult,
+  CreateResult,
+  FindQuery,
+  GenerationEntry,
+  MessageOrder,
+  NewRun,
+  PostRequest,
+  PostResult,
+  PruneQuery,
+  RenewResult,
+  StoredEvent,
+  StoredGeneration,
+  StoredMessage,
+} from "./contract/store/run-commit.ts";
+export type { Codec, RunStoreOptions, RunStoreSettings } from "./contract/store/run-options.ts";
+export type { CancelRequest, Lease, Owner, OwnerProcess, RunEnd, RunStatus, Sealed, StoredRun } from "./contract/store/run-record.ts";
+export { statusOf } from "./contract/store/run-status.ts";
+export { RunStore } from "./contract/store/run-store.ts";
 export { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "./contract/store/snapshot.ts";
 export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
 export type { RetryPolicy } from "./inference/faults/retry.ts";
@@ -100,3 +124,5 @@ export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";
 export { MemorySnapshotStore, type MemorySnapshotStoreOptions } from "./snapshot/memory.ts";
+export { FileStore, type FileStoreOptions } from "./store/file/store.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./store/memory/store.ts";

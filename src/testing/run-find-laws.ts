@@ -78,19 +78,19 @@ export function findLaws(): RunLaws {
     },
 
     "keeps the newest events, and gives them from any number on": async ({ make, reopen }) => {
-      const store = await make({ keepEvents: 10, keep: 3 });
+      const store = await make({ keepEvents: 60, keep: 3 });
       const lease = await owned(store);
       let seq = 0;
-      for (let generation = 2; generation <= 9; generation++) {
+      for (let generation = 2; generation <= 100; generation++) {
         const events = [...Array(generation % 3).keys()].map(() => ({ seq: ++seq, at: seq * 10, body: `event ${seq}` }));
         requireTrue((await store.commit(lease, commitOf(generation, {}, { events }))).ok, "a commit");
       }
       const more = [...Array(9).keys()].map(() => ({ seq: ++seq, at: seq * 10, body: `event ${seq}` }));
-      await store.commit(lease, commitOf(10, {}, { events: more }));
+      await store.commit(lease, commitOf(101, {}, { events: more }));
       requireEqual((await stored(store)).lastSeq, seq, "the number of the newest");
       for (const at of [store, await reopen(store)]) {
         const found = await at.events("a", { from: 1, limit: 100 });
-        const kept = [...Array(10).keys()].map((n) => seq - 9 + n);
+        const kept = [...Array(60).keys()].map((n) => seq - 59 + n);
         requireEqual(
           found,
           kept.map((n) => ({ seq: n, at: n * 10, body: `event ${n}` })),

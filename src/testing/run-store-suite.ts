@@ -19,10 +19,7 @@ export interface RunStoreSuiteOptions {
  * expected and what came, when it does not hold.
  *
  * @example
- * const laws = runStoreLaws({
- *   make: (options) => new MyStore({ place: newPlace(), ...options }),
- *   reopen: (store, options) => new MyStore({ place: (store as MyStore).place, ...options }),
- * });
+ * const laws = runStoreLaws({ make: (options) => new MemoryStore(options), reopen: (store) => store });
  * for (const { name, run } of laws) it(name, run);
  */
 export function runStoreLaws({ make, reopen }: RunStoreSuiteOptions): Law[] {

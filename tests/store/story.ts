@@ -29,7 +29,7 @@ export function chapter(generation: number): Commit {
 }
 
 /** All parts of a generation. */
-export function partsAt(generation: number): Map<string, unknown> {
+function partsAt(generation: number): Map<string, unknown> {
   const parts = new Map<string, unknown>();
   for (let at = 1; at <= generation; at++) {
     const { put, remove } = chapter(at);

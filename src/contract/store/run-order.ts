@@ -7,7 +7,7 @@ import { statusOf } from "./run-status.ts";
 const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
 
 /** As databases order texts: by their UTF-8 bytes. */
-export function compareTexts(a: string, b: string): number {
+function compareTexts(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length);
   for (let at = 0; at < shorter; at++) {
     const difference = a.charCodeAt(at) - b.charCodeAt(at);

@@ -4,7 +4,7 @@ import type { Sealed } from "#contract/store/run-record";
 import type { Host } from "./host.ts";
 
 /** The version of everything in the store's folders; it changes when an older reader would misread. */
-export const FORMAT = 2;
+const FORMAT = 2;
 
 const CHECKSUM = /^\{"sha256":"([0-9a-f]{64})",\n/;
 

@@ -6,7 +6,7 @@ import { allOf } from "./disk.ts";
 import { present, readFailed } from "./host.ts";
 import { type FileName, layOut, type PartExtent, splitFile } from "./layout.ts";
 
-export const MANIFEST = "manifest.json";
+const MANIFEST = "manifest.json";
 
 export interface Manifest {
   taskId: string;

@@ -42,10 +42,24 @@ export class TaskFolder {
       const known = log === this.#log ? this.#known : undefined;
       this.#log = log;
       this.#known = log?.newest(known);
-      if (this.#known !== undefined || log === undefined) return this.#known;
+      if (this.#known !== undefined) return this.#known;
+      if (log === undefined) return this.#requireNothing();
       // The run that this was the log of was removed.
       this.#log = undefined;
     }
+  }
+
+  /** Snapshots of another format are not nothing. @throws SnapshotError `snapshot-format` */
+  #requireNothing(): undefined {
+    const folders = this.#chain.folders();
+    for (const generation of folders.keys()) {
+      try {
+        this.#chain.find(generation, folders);
+      } catch (error) {
+        if (errorCode(error) === "snapshot-format") throw error;
+      }
+    }
+    return undefined;
   }
 
   /** All at once, by the name of the folder. False where somebody was faster. */
@@ -72,10 +86,10 @@ export class TaskFolder {
       await this.#disk.forgetFolder(temporary);
       if (!["ENOTEMPTY", "EEXIST", "EPERM", "ENOTDIR"].includes(errorCode(error) ?? "") || !fs.existsSync(this.path)) throw error;
       if (RunLog.in(this.#disk, this.path, this.#isOwn) !== undefined) return false;
-      throw new SnapshotError(
-        `${this.path} holds no run of format 2: something else lies there, as snapshots of format 1. Move it away, or give FileStore another \`dir\`.`,
-        { code: "snapshot-format", cause: error },
-      );
+      throw new SnapshotError(`${this.path} holds no run: something else lies there. Move it away, or give FileStore another \`dir\`.`, {
+        code: "snapshot-format",
+        cause: error,
+      });
     }
   }
 
