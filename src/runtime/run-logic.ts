@@ -3,8 +3,7 @@ import type { AnyActorRef } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
-import { AsimovError, SnapshotError } from "#contract/base/errors";
-import { copyJson } from "#contract/base/json";
+import { AsimovError } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
@@ -17,6 +16,7 @@ import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { type AgentServices, RunHost, settingsOf } from "./run-host.ts";
 import { pendingAdditions } from "./snapshot-parts.ts";
+import { firstValues, requireSamePlace } from "./values-place.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -58,33 +58,6 @@ export function takeTask(run: RunHost): void {
   takers.set(run.task, run);
 }
 
-/** @throws AsimovError `invalid-options`, `not-json` */
-export function firstValues(values: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (values === undefined) return undefined;
-  const isRecord = typeof values === "object" && values !== null && !Array.isArray(values);
-  const wrong = isRecord ? Object.keys(values).find((key) => key === "" || key === "task" || !key.isWellFormed()) : "";
-  if (wrong === undefined) return copyJson(values as Record<string, unknown>, "values");
-  const why = !isRecord
-    ? "expected an object of values by key"
-    : wrong === "task"
-      ? "the key `task` is the run's task; take another"
-      : "a key is empty, or holds half a character";
-  throw new AsimovError(`values: ${why}.`, { code: "invalid-options" });
-}
-
-/** What was stored with the run would be lost, or taken for none. @throws SnapshotError `snapshot-other-values` */
-function requireSamePlace({ valuesIn }: AgentServices, cachePrefix: string | undefined, values: object | undefined): void {
-  const isOwn = cachePrefix === undefined && valuesIn === "run";
-  if (isOwn === (values !== undefined)) return;
-  const [had, has] = isOwn ? ["in its agent's cache", "with the run"] : ["with the run", "in its cache"];
-  throw new SnapshotError(
-    `The run kept its values ${had}, and this agent keeps them ${has}: restore it with the \`valuesIn\` that it had.`,
-    {
-      code: "snapshot-other-values",
-    },
-  );
-}
-
 /** @param source the agent, read when a run starts */
 export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost): GraphScope => {
@@ -100,7 +73,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const graph = source.graph();
         const { services } = source;
         const runId = services.ids();
-        const run = new RunHost(services, { runId, task, cachePrefix, given: firstValues(values) });
+        const run = new RunHost(services, { runId, task, values: { cachePrefix, given: firstValues(values) } });
         const scope = scopeOf(self, run);
         run.listen(signal);
         return {
@@ -117,7 +90,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         };
       },
       restore(self, persisted) {
-        const { values, ...machine } = persisted;
+        const { values: stored, ...machine } = persisted;
         const { runId, cachePrefix, state, spent } = machine.context as {
           runId: string;
           cachePrefix?: string;
@@ -125,15 +98,11 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           spent: Spending;
         };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
-        const run = new RunHost(source.services, {
-          runId,
-          task: Task.fromJSON(task),
-          cachePrefix,
-          restored: { spent, values: values ?? {} },
-        });
+        const placed = { cachePrefix, stored };
+        const run = new RunHost(source.services, { runId, task: Task.fromJSON(task), values: placed, restored: { spent } });
         const scope = scopeOf(self, run);
         try {
-          requireSamePlace(source.services, cachePrefix, values);
+          requireSamePlace(source.services, placed);
           scope.nodes.restore(state.graph, pendingAdditions(persisted), source.services.dynamicNodes);
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
@@ -141,10 +110,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         }
         return { scope, persisted: { ...machine, context: { ...machine.context, ...settingsOf(source.services) } } };
       },
-      persist: ({ run: { own } }, options) =>
-        own === undefined || (options as { values?: boolean } | undefined)?.values === false
-          ? {}
-          : { values: Object.fromEntries(own.parts()) },
+      persist: ({ run }, options) => run.place.persisted(options),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
         if (event.type !== "run.cancel") return event;
