@@ -1,4 +1,4 @@
-import { Agent, MemorySnapshotStore, type TaskOutcome } from "asimov-agents";
+import { Agent, type AgentRun, MemorySnapshotStore } from "asimov-agents";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
@@ -12,13 +12,14 @@ const withoutStacks = (key: string, value: unknown): unknown => (key === "stack"
 
 const sorted = (all: readonly unknown[]): string[] => all.map((each) => JSON.stringify(each, withoutStacks)).sort();
 
-/** The outcome, and everything that is in the cache and its mailboxes at the end. Nodes of one step report in any order. */
-async function everything(agent: Agent, outcome: TaskOutcome): Promise<unknown> {
-  const { cache } = agent;
+/** The outcome, and everything that is among the values and in their mailboxes at the end. Nodes of one step report in any order. */
+async function everything(agent: Agent, run: AgentRun): Promise<unknown> {
+  const outcome = await run.outcome;
+  const { values } = run;
   const mailboxes: [string, string[]][] = [];
-  for (const name of [...(await cache.mailboxes())].sort()) mailboxes.push([name, sorted(await cache.peekMailbox(name))]);
+  for (const name of [...(await values.mailboxes())].sort()) mailboxes.push([name, sorted(await values.peekMailbox(name))]);
   const end = endOf(agent, outcome) as { errors: unknown[] };
-  const whole = { end: { ...end, errors: sorted(end.errors) }, cache: await cache.getAll(), mailboxes };
+  const whole = { end: { ...end, errors: sorted(end.errors) }, values: await values.getAll(), mailboxes };
   return JSON.parse(JSON.stringify(whole, withoutStacks));
 }
 
@@ -28,10 +29,10 @@ async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Pr
   const property = fc.asyncProperty(graphs, async (graph) => {
     const snapshotStore = new MemorySnapshotStore();
     const whole = agentOf(graph, snapshotStore);
-    const expected = await everything(whole, await whole.runTask(newTask()));
+    const expected = await everything(whole, whole.start(newTask()));
     for (const ref of await snapshotStore.list(TASK_ID)) {
       const again = agentOf(graph, snapshotStore);
-      expect(await everything(again, await again.runFromSnapshot(ref))).toEqual(expected);
+      expect(await everything(again, await again.startFromSnapshot(ref))).toEqual(expected);
       restored++;
     }
   });
