@@ -33,10 +33,11 @@ import { claimRun } from "./runtime/claim-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
 import type { Keeping, Kept } from "./runtime/kept-run.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
-import { type AgentLogic, firstValues, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
+import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
+import { firstValues, requireSameSpace } from "./runtime/values-place.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
@@ -112,15 +113,6 @@ export interface RunOptions {
   cachePrefix?: string;
   /** Set before the first node starts; of a run that is restored, beside what it had. The key `task` is the run's task. */
   values?: Record<string, unknown>;
-}
-
-/** @throws AsimovError `invalid-options` */
-function requireSameSpace(stored: string | undefined, asked: string | undefined): void {
-  if (asked === undefined || asked === stored) return;
-  const place = stored === undefined ? "where its agent keeps them, in no key space of its own" : `in the key space "${stored}"`;
-  throw new AsimovError(`cachePrefix: a run that is restored keeps its values ${place}; got "${asked}". Leave it out.`, {
-    code: "invalid-options",
-  });
 }
 
 const mailbox = z.nullable(nonEmpty);

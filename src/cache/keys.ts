@@ -75,7 +75,7 @@ export function readName(stored: string): StoredName | undefined {
   return { prefix, suffix, kind, name };
 }
 
-/** A key space within another: no prefix of another kind, and no name of another space, gives the same. */
+/** The prefix of a key space within another; no other name, and no space within another prefix, has the same. Under no prefix it is the name alone. */
 export function prefixWithin(prefix: string, name: string): string {
   return prefix === "" ? encoded(name) : `${prefix}:${encoded(name)}`;
 }

@@ -266,7 +266,8 @@ export class RunKeeper {
   async #look(): Promise<void> {
     try {
       const run = await this.#store.read(this.#run.taskId);
-      if (this.#isOver) return;
+      // What it gives back itself is nobody else's doing.
+      if (this.#isOver || this.#isParked || this.#end !== undefined) return;
       if (run === undefined || run.lease?.token !== this.fence) return this.#lose(run === undefined ? "not-found" : "fenced");
       this.#heard({ cancel: run.cancel, posted: run.inbox.last });
     } catch {

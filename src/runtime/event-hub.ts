@@ -46,6 +46,8 @@ export class EventHub {
   #released: number | undefined;
   /** Told and not stored. */
   readonly #held: KeptEvent[] = [];
+  /** Told that something waits to be stored. */
+  #heldBy: (() => void) | undefined;
   /** Of those, the ones that are about to be stored. */
   #taken = 0;
 
@@ -82,8 +84,10 @@ export class EventHub {
     this.#latest = at;
     if (this.#kept.isFull && this.#drawn < this.#kept.first) this.#draw(this.#kept.first);
     this.#kept.push(body, at, graph);
-    if (this.#released !== undefined) this.#held.push(this.#kept.get(this.told));
-    else if (this.#subscriptions.size > 0 || this.#hearer?.isHeard() === true) this.#hear(this.#kept.get(this.told));
+    if (this.#released !== undefined) {
+      this.#held.push(this.#kept.get(this.told));
+      if (this.#held.length === this.#taken + 1) this.#heldBy?.();
+    } else if (this.#subscriptions.size > 0 || this.#hearer?.isHeard() === true) this.#hear(this.#kept.get(this.told));
   }
 
   #hear(event: KeptEvent): void {
@@ -92,7 +96,8 @@ export class EventHub {
   }
 
   /** From now on an event is told when it is stored, so that its number never names two things. */
-  hold(): void {
+  hold(told: () => void): void {
+    this.#heldBy = told;
     this.#released = this.told;
     this.#draft?.isStored();
   }

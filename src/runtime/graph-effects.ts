@@ -95,7 +95,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
       for (const condition of conditionsOf(node)) await this.#run.services.conditions.compile(condition);
     }
     try {
-      await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.given, task }));
+      await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.place.first, task }));
     } catch (error) {
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }

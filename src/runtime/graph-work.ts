@@ -138,7 +138,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   openValues(): OpenValues {
-    return this.run.openValues();
+    return this.run.place.open();
   }
 
   evaluate(condition: string): Promise<boolean> {

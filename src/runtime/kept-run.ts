@@ -1,7 +1,12 @@
 /** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
+
+import type { AnyActorRef } from "xstate";
 import { shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
+import type { Task } from "#contract/base/task";
+import type { Graph } from "#contract/graph/graph";
+import type { RunView } from "#contract/run/run-view";
 import type { NewRun } from "#contract/store/run-commit";
 import type { Owner, RunEnd, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -11,8 +16,23 @@ import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
 import { type CommitReason, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
+import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
-import type { RunHost } from "./run-host.ts";
+import type { ValuesPlace } from "./values-place.ts";
+
+/** The run, as far as it is kept. */
+interface Host {
+  readonly task: Task;
+  readonly services: { readonly name: string; readonly version: string; readonly clock: Clock };
+  readonly events: EventHub;
+  readonly place: ValuesPlace;
+  readonly isRestored: boolean;
+  readonly root: AnyActorRef | undefined;
+  readonly rootGraph: Graph;
+  view(): RunView;
+  lose(error: RunError): void;
+  cancelBy(reason: string): void;
+}
 
 /** How a run is kept. */
 export interface Keeping {
@@ -22,8 +42,11 @@ export interface Keeping {
   durability: "sync" | "async";
 }
 
+/** Milliseconds until what a run tells is stored, and heard. */
+const TELL_WITHIN_MS = 100;
+
 export class Kept implements KeptRun {
-  readonly #run: RunHost;
+  readonly #run: Host;
   readonly #keeping: Keeping;
   #keeper: RunKeeper | undefined;
   /** What a store holds of each graph, until that graph takes it. */
@@ -31,15 +54,16 @@ export class Kept implements KeptRun {
   readonly #changed = new Set<GraphParts>();
   readonly #over: GraphParts[] = [];
   #posted = 0;
+  #telling: unknown;
   #isWhole: boolean;
   #taking: Promise<void> | undefined;
 
-  constructor(run: RunHost, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
+  constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
     this.#run = run;
     this.#keeping = keeping;
     this.#stored = new Map(stored);
     this.#isWhole = run.isRestored && stored === undefined;
-    run.events.hold();
+    run.events.hold(() => this.#told());
   }
 
   get taskId(): string {
@@ -121,7 +145,16 @@ export class Kept implements KeptRun {
   }
 
   stop(): void {
+    this.clock.clearTimeout(this.#telling);
     this.#keeper?.stop();
+  }
+
+  /** Whoever listens hears what is told soon, also where nothing else asks for a commit. */
+  #told(): void {
+    this.#telling ??= this.clock.setTimeout(() => {
+      this.#telling = undefined;
+      void this.#keeper?.commit("progress");
+    }, TELL_WITHIN_MS);
   }
 
   /** Stores the run as it stands, and lets it go. */
@@ -133,7 +166,7 @@ export class Kept implements KeptRun {
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
     for (const graph of this.#changed) graph.write(changes);
     this.#changed.clear();
-    const values = this.#run.own?.changes();
+    const values = this.#run.place.own?.changes();
     for (const [name, text] of values?.changed ?? []) changes.write(name, text);
     for (const name of values?.removed ?? []) changes.remove(name);
     const { head, graph, nodes } = this.#run.events.takeChanges();
@@ -142,7 +175,7 @@ export class Kept implements KeptRun {
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
     if (!this.#isWhole) return;
     // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
-    for (const [name, text] of this.#run.own?.parts() ?? []) changes.write(name, text);
+    for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
     for (const [name, node] of Object.entries(this.#run.view().nodes)) changes.write(`view/${name}`, JSON.stringify(node));
     this.#isWhole = false;
   }
@@ -191,7 +224,7 @@ export class Kept implements KeptRun {
       for (const message of await store.inbox(this.taskId, this.#posted)) {
         const { n, id, mailbox, body } = message;
         const text = openMessage(this.taskId, { id, mailbox, body: decoded(store.settings.codec, body, `Message "${id}"`) });
-        await this.#run.values.publishToMailbox(mailbox, JSON.parse(text));
+        await this.#run.place.cache.publishToMailbox(mailbox, JSON.parse(text));
         this.#posted = n;
         this.#keeper?.consumed(n);
         void this.#keeper?.commit("progress");

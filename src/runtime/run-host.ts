@@ -1,7 +1,6 @@
 /** What one run has of its own: values, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
-import { prefixWithin } from "#cache/keys";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import type { Services } from "#contract/base/services";
@@ -12,30 +11,30 @@ import type { SnapshotControl, TaskStatus } from "#contract/base/vocabulary";
 import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
-import { type CompiledCondition, type ConditionEngine, SCOPE_TABLES } from "#contract/node/condition";
+import type { ConditionEngine } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import type { Permits } from "#contract/node/permits";
 import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
-import type { OpenValues } from "#contract/run/host";
 import type { Order } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { RunEnd } from "#contract/store/run-record";
 import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import type { Parts } from "#keep/read-parts";
-import { RunValues } from "#values/run-values";
 import { CallLedger } from "./call-ledger.ts";
+import { conditionScope } from "./condition-scope.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { EventHub } from "./event-hub.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
 import { type Keeping, Kept } from "./kept-run.ts";
-import { allResults, type NodeResults } from "./node-results.ts";
+import type { NodeResults } from "./node-results.ts";
 import { takeSnapshot } from "./snapshot-parts.ts";
+import { type PlacedValues, type PlaceSettings, ValuesPlace } from "./values-place.ts";
 
 /** What an agent gives to all its runs. */
-export interface AgentServices extends Services {
+export interface AgentServices extends Services, PlaceSettings {
   readonly name: string;
   readonly version: string;
   readonly turns: Turns;
@@ -43,9 +42,6 @@ export interface AgentServices extends Services {
   readonly compile: boolean;
   /** Milliseconds for one read or write of the cache or the store that the run itself does. */
   readonly effectTimeoutMs: number;
-  readonly cache: Cache;
-  /** Where runs keep what they write: each for itself, or all in the cache. */
-  readonly valuesIn: "run" | "cache";
   readonly permits: Permits;
   readonly conditions: ConditionEngine;
   readonly telemetry: Telemetry;
@@ -75,14 +71,7 @@ export class RunHost implements Outbox {
   readonly services: AgentServices;
   readonly runId: string;
   readonly task: Task;
-  /** The agent's. */
-  readonly cache: Cache;
-  /** The run's; of the cache where it keeps them there. */
-  readonly values: Cache;
-  /** Absent where its values are in the cache. */
-  readonly own: RunValues | undefined;
-  /** What its values are at first, besides the task. */
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly place: ValuesPlace;
   readonly events: EventHub;
   /** Of a run that is stored. */
   readonly kept: Kept | undefined;
@@ -118,9 +107,8 @@ export class RunHost implements Outbox {
     run: {
       runId: string;
       task: Task;
-      cachePrefix: string | undefined;
-      given?: Readonly<Record<string, unknown>> | undefined;
-      restored?: { spent: Spending; view: RunView | undefined; values: Readonly<Record<string, string>> };
+      values: PlacedValues;
+      restored?: { spent: Spending; view: RunView | undefined };
       keeping?: (Keeping & { stored?: ReadonlyMap<string, Parts> }) | undefined;
     },
   ) {
@@ -135,13 +123,7 @@ export class RunHost implements Outbox {
     this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
       if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason, code });
     });
-    this.cache = services.cache;
-    this.given = run.given ?? {};
-    const isOwn = run.cachePrefix === undefined && services.valuesIn === "run";
-    this.own = isOwn ? new RunValues(clock, Object.entries(run.restored?.values ?? {})) : undefined;
-    const { cache } = services;
-    this.values =
-      this.own?.cache ?? (run.cachePrefix === undefined ? cache : cache.withPrefix(prefixWithin(cache.prefix, run.cachePrefix)));
+    this.place = new ValuesPlace(services, run.values);
     this.span = services.telemetry.startSpan(
       `run ${run.task.type}`,
       { "asimov.run.id": run.runId, "asimov.task.id": run.task.id },
@@ -238,38 +220,25 @@ export class RunHost implements Outbox {
     this.#limits.hasten();
   }
 
-  /** For one attempt of a module. */
-  openValues(): OpenValues {
-    return this.own?.open() ?? { cache: this.values, settle() {} };
+  /** The agent's. */
+  get cache(): Cache {
+    return this.services.cache;
+  }
+
+  get values(): Cache {
+    return this.place.cache;
   }
 
   async evaluate(source: string, results: NodeResults): Promise<boolean> {
     const { conditions, turns } = this.services;
-    const scope = await this.#scopeOf(await conditions.compile(source), results);
+    const { task, values } = this;
+    const read = <T>(work: () => Promise<T>): Promise<T> => this.limited("reading the run's values", work);
+    const scope = await conditionScope(await conditions.compile(source), { task, values, results, read });
     // Nodes that are skipped run no module, which would ask.
     await turns.pause();
     // The engine keeps what it compiled; where another evaluation crashed it meanwhile, this waits until it is back.
     const condition = await conditions.compile(source);
     return condition.evaluate(scope);
-  }
-
-  /** What a condition reads, and no more: values may be many, and results large. */
-  async #scopeOf({ names, fields }: CompiledCondition, results: NodeResults): Promise<Record<string, unknown>> {
-    const free = names.filter((name) => !SCOPE_TABLES.has(name));
-    const read = <T>(work: () => Promise<T>): Promise<T> => this.limited("reading the run's values", work);
-    const wanted = [...free, ...(fields.values ?? [])];
-    const isWhole = names.includes("values") && fields.values === undefined;
-    const found = isWhole
-      ? await read(() => this.values.getAll())
-      : wanted.length === 0
-        ? {}
-        : await read(() => this.values.getMany(wanted));
-    const scope = picked(found, free);
-    if (names.includes("values")) scope.values = fields.values === undefined ? found : picked(found, fields.values);
-    if (names.includes("results"))
-      scope.results = fields.results === undefined ? allResults(results) : picked(results, fields.results, Reflect.has);
-    if (names.includes("task")) scope.task = this.task.toJSON();
-    return scope;
   }
 
   /** Sends a message through the agent's outbox; settles when it is in its mailbox. */
@@ -401,14 +370,6 @@ export class RunHost implements Outbox {
     this.events.end();
     this.#tellFinished?.();
   }
-}
-
-function picked(
-  from: Readonly<Record<string, unknown>>,
-  names: readonly string[],
-  has: (from: object, name: string) => boolean = Object.hasOwn,
-): Record<string, unknown> {
-  return Object.fromEntries(names.flatMap((name) => (has(from, name) ? [[name, from[name]]] : [])));
 }
 
 const runEnded = (what: string): AsimovError =>

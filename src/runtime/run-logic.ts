@@ -3,8 +3,7 @@ import type { AnyActorRef, Snapshot } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
-import { AsimovError, SnapshotError } from "#contract/base/errors";
-import { copyJson } from "#contract/base/json";
+import { AsimovError } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
@@ -19,6 +18,7 @@ import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
 import type { Keeping } from "./kept-run.ts";
 import { type AgentServices, mailboxesOf, RunHost } from "./run-host.ts";
+import { firstValues, requireSamePlace } from "./values-place.ts";
 
 /** What an agent's logic starts with. */
 export interface AgentLogicInput {
@@ -65,33 +65,6 @@ export function takeTask(run: RunHost): void {
   takers.set(run.task, run);
 }
 
-/** @throws AsimovError `invalid-options`, `not-json` */
-export function firstValues(values: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (values === undefined) return undefined;
-  const isRecord = typeof values === "object" && values !== null && !Array.isArray(values);
-  const wrong = isRecord ? Object.keys(values).find((key) => key === "" || key === "task" || !key.isWellFormed()) : "";
-  if (wrong === undefined) return copyJson(values as Record<string, unknown>, "values");
-  const why = !isRecord
-    ? "expected an object of values by key"
-    : wrong === "task"
-      ? "the key `task` is the run's task; take another"
-      : "a key is empty, or holds half a character";
-  throw new AsimovError(`values: ${why}.`, { code: "invalid-options" });
-}
-
-/** What was stored with the run would be lost, or taken for none. @throws SnapshotError `snapshot-other-values` */
-function requireSamePlace({ valuesIn }: AgentServices, cachePrefix: string | undefined, values: object | undefined): void {
-  const isOwn = cachePrefix === undefined && valuesIn === "run";
-  if (isOwn === (values !== undefined)) return;
-  const [had, has] = isOwn ? ["in its agent's cache", "with the run"] : ["with the run", "in its cache"];
-  throw new SnapshotError(
-    `The run kept its values ${had}, and this agent keeps them ${has}: restore it with the \`valuesIn\` that it had.`,
-    {
-      code: "snapshot-other-values",
-    },
-  );
-}
-
 /** @param source the agent, read when a run starts */
 export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost, graph?: Graph): GraphScope => {
@@ -108,7 +81,8 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const { services } = source;
         // The same in every process, before the first snapshot too.
         const runId = task.id;
-        const run = new RunHost(services, { runId, task, cachePrefix, given: firstValues(values), keeping: (input as Kept)[KEEPING] });
+        const placed = { cachePrefix, given: firstValues(values) };
+        const run = new RunHost(services, { runId, task, values: placed, keeping: (input as Kept)[KEEPING] });
         const scope = scopeOf(self, run, graph);
         run.listen(signal);
         return {
@@ -124,19 +98,20 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         };
       },
       restore(self, persisted) {
-        const { values, view, ...machine } = persisted;
+        const { values: stored, view, ...machine } = persisted;
         const { runId, cachePrefix, spent } = machine.context as unknown as { runId: string; cachePrefix?: string; spent: Spending };
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
+        const placed = { cachePrefix, stored };
         const run = new RunHost(source.services, {
           runId,
           task: Task.fromJSON(task),
-          cachePrefix,
-          restored: { spent, view, values: values ?? {} },
+          values: placed,
+          restored: { spent, view },
           keeping: (persisted as Kept)[KEEPING],
         });
         const scope = scopeOf(self, run);
         try {
-          requireSamePlace(source.services, cachePrefix, values);
+          requireSamePlace(source.services, placed);
           scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), source.services.dynamicNodes);
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
@@ -144,10 +119,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         }
         return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
-      persist: ({ run }) => ({
-        view: run.view(),
-        ...(run.own === undefined ? {} : { values: Object.fromEntries(run.own.parts()) }),
-      }),
+      persist: ({ run }) => ({ view: run.view(), ...run.place.persisted() }),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
         if (event.type !== "run.cancel") return event;

@@ -35,9 +35,12 @@ export class ValueLog {
   readonly #sums = new Map<object, Sum[]>();
   /** Sums before and after it are not one. */
   #border = 0;
+  /** Most keys never do. */
+  #mayExpire: boolean;
 
   constructor(settled: CacheEntry | undefined) {
     this.#settled = { seq: 0, since: 0, entry: settled };
+    this.#mayExpire = settled?.expiresAt !== undefined;
   }
 
   get settled(): CacheEntry | undefined {
@@ -48,6 +51,7 @@ export class ValueLog {
   write(journal: object | undefined, seq: number, entry: CacheEntry | undefined): void {
     const version = { seq, since: seq, entry };
     this.#border = seq;
+    this.#mayExpire ||= entry?.expiresAt !== undefined;
     if (journal === undefined) {
       this.#writes.clear();
       this.#settled = version;
@@ -60,12 +64,7 @@ export class ValueLog {
 
   /** @param at milliseconds since 1970: what has expired by then is not added to */
   add(journal: object | undefined, seq: number, by: number, at: number): void {
-    for (const version of this.#versions()) {
-      if ((version.entry?.expiresAt ?? Number.POSITIVE_INFINITY) > at) continue;
-      version.entry = undefined;
-      version.since = seq - 1;
-      this.#border = seq - 1;
-    }
+    if (this.#mayExpire) this.#expire(seq - 1, at);
     if (journal === undefined) return this.#apply({ seq, by });
     const sums = this.#sums.get(journal) ?? [];
     const last = sums.at(-1);
@@ -85,6 +84,15 @@ export class ValueLog {
     }
     for (const sum of this.#sums.get(journal) ?? []) this.#apply(sum);
     this.#sums.delete(journal);
+  }
+
+  #expire(seq: number, at: number): void {
+    for (const version of this.#versions()) {
+      if ((version.entry?.expiresAt ?? Number.POSITIVE_INFINITY) > at) continue;
+      version.entry = undefined;
+      version.since = seq;
+      this.#border = seq;
+    }
   }
 
   #apply({ seq, by }: Sum): void {

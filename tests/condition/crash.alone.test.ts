@@ -53,7 +53,7 @@ describe("a crash of the Lua engine", () => {
     ]);
   });
 
-  it("fails no node of another agent that was reading the cache meanwhile", async () => {
+  it("fails no node of another agent that was reading its values meanwhile", async () => {
     const broken = await luaConditions().compile("n == 1");
     const cache = new MemoryCache();
     const { instantiate } = WebAssembly;
@@ -68,6 +68,7 @@ describe("a crash of the Lua engine", () => {
     });
     const { status, executions } = await new Agent({
       cache,
+      valuesIn: "cache",
       nodes: [nodeOf("a", [], undefined, { nodeConfig: { condition: "m == 2", retryOnFailure: false } })],
     }).runTask(newTask());
     later.mockRestore();

@@ -35,8 +35,8 @@ describe("a run that is stored", () => {
     expect(status).toBe("COMPLETE");
     expect(results).toEqual({ n0: 0, n1: 1, n2: 2, n3: 3, n4: 4, n5: 5 });
     expect(executions).toEqual({ n0: 1, n1: 1, n2: 1, n3: 1, n4: 1, n5: 1 });
-    expect(again).toEqual([3, 4, 5].map((index) => `${TASK}/n${index}.1/0`));
-    expect(log).toEqual([0, 1, 2, 3].map((index) => `${TASK}/n${index}.1/0`));
+    expect(again).toEqual([3, 4, 5].map((index) => `${TASK}/n${index}.1/work`));
+    expect(log).toEqual([0, 1, 2, 3].map((index) => `${TASK}/n${index}.1/work`));
     expect(await second.values.get("count")).toBe(6);
     expect((await store.read(TASK))?.status).toBe("COMPLETE");
   });

@@ -108,4 +108,14 @@ describe("an agent in a user's machine", () => {
     }
     expect(log).toEqual([]);
   });
+
+  it("has the values that it was given, also when it is persisted before it has begun", async () => {
+    const nodes = [new Node({ name: "reads", modules: [logged([], "reads", ({ values }) => values.getMany(["given", "task"]))] })];
+    const agent = new Agent({ nodes });
+    const actor = createActor(agent.logic, { input: { task: newTask(), values: { given: [1] } } });
+    const text = JSON.stringify(actor.getPersistedSnapshot());
+    const restored = createActor(new Agent({ nodes }).logic, { snapshot: JSON.parse(text) } as never).start();
+    const { results } = await toPromise(restored);
+    expect(results.reads).toEqual({ given: [1], task: expect.objectContaining({ status: "EXECUTING" }) });
+  });
 });

@@ -1,4 +1,4 @@
-/** A graph with everything that a snapshot holds: a loop, nested graphs, added nodes, a partial failure, cache and mailboxes. */
+/** A graph with everything that a snapshot holds: a loop, nested graphs, added nodes, a partial failure, values and mailboxes. */
 import { Agent, FlowControlModule, Node, NonRetryableError, type SnapshotStore } from "asimov-agents";
 import { logged } from "./fixture.ts";
 

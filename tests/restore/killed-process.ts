@@ -10,8 +10,9 @@ const agent = killedAgent(new FileSnapshotStore({ directory, fsync: false }), ({
   appendFileSync(log, `${place} ${key}\n`);
   if (place === killAt) process.kill(process.pid, "SIGKILL");
 });
-const outcome = await (mode === "run" ? agent.runTask(newTask()) : agent.runFromSnapshot(join(directory, TASK_ID)));
-const { cache } = agent;
+const run = mode === "run" ? agent.start(newTask()) : await agent.startFromSnapshot(join(directory, TASK_ID));
+const outcome = await run.outcome;
+const { values } = run;
 const mailboxes: Record<string, unknown> = {};
-for (const name of await cache.mailboxes()) mailboxes[name] = await cache.peekMailbox(name);
-console.log(JSON.stringify({ end: endOf(agent, outcome), cache: await cache.getAll(), mailboxes }));
+for (const name of await values.mailboxes()) mailboxes[name] = await values.peekMailbox(name);
+console.log(JSON.stringify({ end: endOf(agent, outcome), values: await values.getAll(), mailboxes }));

@@ -50,8 +50,10 @@ const moduleOf = (node: string, index: number, what: Behaviour): AgentModule =>
   defineModule({
     name: `${node} module ${index}`,
     async process({ values, node: { visit, attempt } }): Promise<ModuleResult> {
-      // Set, not counted: what was under way when a nested graph stored a snapshot runs again.
+      // Counted and said once, also where it was under way when a snapshot was stored, and runs again.
       await values.set(`${node}_${index}`, `${visit}.${attempt}`);
+      await values.increment(`${node}_${index} runs`);
+      await values.publishToMailbox("said", `${node}_${index} ${visit}.${attempt}`);
       if (what === "gives up") throw new NonRetryableError(`${node} gave up`);
       const fails = what === "fails" || (what === "fails once" && attempt === 1) || (what === "fails on even visits" && visit % 2 === 0);
       return fails

@@ -230,4 +230,27 @@ describe("what an attempt does to the values", () => {
     const [ref] = await snapshotStore.list(task.id);
     expect((await snapshotStore.load(ref as SnapshotRef)).parts.get("value/n")).toBe('{"value":3}');
   });
+
+  it("is stored when a jump has closed it, with what it did last", async () => {
+    const snapshotStore = new MemorySnapshotStore();
+    const counts = nodeOf("counts", [], async function* ({ values }: ModuleContext) {
+      try {
+        for (;;) yield success(await values.increment("n"));
+      } finally {
+        await values.increment("closed");
+      }
+    } as never);
+    const decide = nodeOf("decide", ["counts"], ({ node }) => ({
+      ...success(),
+      decision: node.visit === 1 ? "counts" : null,
+      cleanup: true,
+    }));
+    const watched = nodeOf("watched", ["decide"], undefined, { snapshot: "ALWAYS" });
+    const run = new Agent({ snapshotStore, nodes: [counts, decide, watched] }).start(newTask());
+    await run.outcome;
+    const [ref] = await snapshotStore.list(run.task.id);
+    const { parts } = await snapshotStore.load(ref as SnapshotRef);
+    expect([parts.get("value/n"), parts.get("value/closed")]).toEqual(['{"value":2}', '{"value":1}']);
+    expect(await run.values.get("closed")).toBe(2);
+  });
 });

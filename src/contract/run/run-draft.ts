@@ -3,10 +3,11 @@ import { AsimovError } from "#contract/base/errors";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { ErrorReport } from "#contract/node/result";
+import type { RunStatus } from "#contract/store/run-record";
 import type { EventsDropped, RunEventBody } from "./events.ts";
 import { GraphDraft } from "./graph-draft.ts";
 import { PlanDraft } from "./plan-draft.ts";
-import type { NodeView, RunStatus, RunView, ViewNode } from "./run-view.ts";
+import type { NodeView, RunView, ViewNode } from "./run-view.ts";
 import { shownText } from "./shown-value.ts";
 
 type Body = RunEventBody | EventsDropped;

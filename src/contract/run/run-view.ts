@@ -1,13 +1,9 @@
 /** The picture of a run: plain JSON for whoever looks at it, the same whether the run is alive, stored, or as it was some generations ago. */
+
 import type { ModuleType, TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { ErrorReport } from "#contract/node/result";
-
-/**
- * `READY`: it can go on, and nobody owns it. `RUNNING`: somebody does. `PARKED`: nobody owns it, and it waits for an answer, a message or a
- * moment. `CANCELLED`: it has ended, its task is FAILED.
- */
-export type RunStatus = "READY" | "RUNNING" | "PARKED" | "COMPLETE" | "FAILED" | "PARTIAL" | "CANCELLED";
+import type { RunStatus } from "#contract/store/run-record";
 
 /** A node of the graph, as far as a viewer draws it. */
 export interface ViewNode {
