@@ -115,7 +115,7 @@ export function branchesTrial(draw: number): Trial {
     builder.addEdge(`${at}.${branch.length - 1}`, END);
   }
   const graph = builder.compile();
-  return { run: () => graph.invoke({ count: 0 }, {}) };
+  return { run: () => graph.invoke({ count: 0 }, { recursionLimit: 100 }) };
 }
 
 /** One node that counts, and an edge that decides in JavaScript. */
