@@ -11,7 +11,7 @@ import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
 interface AgentView {
-  children?: Record<string, { getSnapshot(): unknown }>;
+  children?: Record<string, { getSnapshot(): unknown; send(event: object): void }>;
 }
 
 export class GraphScope {
@@ -66,6 +66,10 @@ export class GraphScope {
     if (this.#parts === undefined) return;
     this.#parts.nodeChanged(name);
     this.run.kept?.changed(this.#parts);
+  }
+
+  release(nodes: readonly string[]): void {
+    this.#agent().children?.nodes?.send({ type: "nodes.release", nodes });
   }
 
   over(): void {
