@@ -1,6 +1,5 @@
 /** LangGraph.js, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
-import { branchesOf } from "../shapes/branches.ts";
-import { chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
+import { branchesOf, chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 
 interface RunConfig {
