@@ -94,7 +94,7 @@ export class RunKeeper {
     this.#leaseMs = state.lease.owner.leaseMs;
     this.#renewedAt = monotonicOf(run.clock);
     this.#unsubscribe = store.subscribe((taskId) => {
-      if (taskId === null || taskId === run.taskId) void this.#look();
+      if (taskId === null || taskId === run.taskId) void this.look();
     });
     this.#armRenewal();
   }
@@ -127,6 +127,15 @@ export class RunKeeper {
 
   get generation(): number {
     return this.#state.generation;
+  }
+
+  get lease(): Lease {
+    return this.#state.lease;
+  }
+
+  /** Nothing is written any more: it has ended, or is somebody else's. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Where the lease could not be renewed in time, nothing more starts before it is: until then there is this to wait for. */
@@ -263,7 +272,8 @@ export class RunKeeper {
     if (posted > 0) this.#run.posted(posted);
   }
 
-  async #look(): Promise<void> {
+  /** What others asked for meanwhile. */
+  async look(): Promise<void> {
     try {
       const run = await this.#store.read(this.#run.taskId);
       // What it gives back itself is nobody else's doing.
@@ -291,6 +301,7 @@ export class RunKeeper {
       if (this.#isOver) return;
       if (!renewed.ok) return this.#lose("fenced");
       this.#renewedAt = asked;
+      this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
       for (const resume of this.#resumed) resume();
       this.#resumed.clear();
       this.#heard(renewed);

@@ -2,6 +2,7 @@
 
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
 import { isOwnerGone } from "#keep/owner";
@@ -30,7 +31,7 @@ export async function claimRun({ store, owner }: Keeping, taskId: string, takeOv
   }
   const { lease, run } = claimed;
   try {
-    const read = await readGeneration(store, taskId);
+    const read = await readGeneration(store, run);
     // What is newer than the newest whole generation is passed over: commits go on behind it.
     return { ...read, state: { lease, generation: run.generation, sum: read.sum, lastSeq: run.lastSeq } };
   } catch (error) {
@@ -43,7 +44,7 @@ interface ReadGeneration extends Omit<OwnedRun, "state"> {
   sum: PartsSum;
 }
 
-async function readGeneration(store: RunStore, taskId: string): Promise<ReadGeneration> {
+async function readGeneration(store: RunStore, { taskId, lastSeq }: StoredRun): Promise<ReadGeneration> {
   const stored = await store.load(taskId);
   if (stored === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
   openGeneration(taskId, stored);
@@ -52,7 +53,8 @@ async function readGeneration(store: RunStore, taskId: string): Promise<ReadGene
   const { agent, graphs } = readParts(parts);
   const values = [...parts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
-  agent.view = readStoredView(parts, agent);
+  // Numbers go on behind those that were given out, though what they told is passed over.
+  agent.view = { ...readStoredView(parts), seq: lastSeq };
   return { persisted: agent as unknown as Snapshot<unknown>, graphs, sum: new PartsSum(taskId, stored.parts) };
 }
 

@@ -83,6 +83,13 @@ export class Kept implements KeptRun {
     return this.#keeper?.generation ?? 0;
   }
 
+  /** Of the run's picture, what its store says. */
+  get standing(): Partial<Pick<RunView, "generation" | "owner">> {
+    if (this.#keeper === undefined) return {};
+    const { generation, lease, isOver } = this.#keeper;
+    return { generation, ...(isOver ? {} : { owner: { id: lease.owner.id, until: lease.until } }) };
+  }
+
   /** Of a graph that begins, or is restored. */
   partsOf(graph: LiveGraph): GraphParts {
     const prefix = prefixOf(graph.path);
@@ -114,6 +121,8 @@ export class Kept implements KeptRun {
   /** Goes on with a run that is owned. */
   goOn(state: KeeperState): void {
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+    // Messages that came while nobody owned it.
+    void this.#keeper.look();
   }
 
   #newRun(first: NewRun["first"]): NewRun {
@@ -224,9 +233,12 @@ export class Kept implements KeptRun {
       for (const message of await store.inbox(this.taskId, this.#posted)) {
         const { n, id, mailbox, body } = message;
         const text = openMessage(this.taskId, { id, mailbox, body: decoded(store.settings.codec, body, `Message "${id}"`) });
-        await this.#run.place.cache.publishToMailbox(mailbox, JSON.parse(text));
-        this.#posted = n;
+        const values = this.#run.place.open();
+        await values.cache.publishToMailbox(mailbox, JSON.parse(text));
+        // With no turn between them: a commit holds both, or neither.
+        values.settle();
         this.#keeper?.consumed(n);
+        this.#posted = n;
         void this.#keeper?.commit("progress");
       }
     } catch (error) {

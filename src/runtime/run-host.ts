@@ -293,7 +293,7 @@ export class RunHost implements Outbox {
 
   /** Its picture as it stands. */
   view(): RunView {
-    return this.events.view();
+    return { ...this.events.view(), ...this.kept?.standing };
   }
 
   /** The nodes that run now, or next. */
