@@ -1,7 +1,7 @@
 /** The picture of a stored run, put together from its parts. */
 import { untouchedNode } from "#contract/run/graph-draft";
 import { Order } from "#contract/run/order";
-import { endOf, toExecutionState } from "#contract/run/order-view";
+import { chainsOf, toExecutionState } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
 import { type Parts, readErrors, readGraph, readOrder } from "./read-parts.ts";
@@ -20,5 +20,14 @@ export function readStoredView(parts: Parts): RunView {
   for (const [name, text] of parts) if (name.startsWith(NODE)) nodes[name.slice(NODE.length)] = JSON.parse(text) as NodeView;
   const order = new Order(readGraph(parts), readOrder(parts));
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
-  return { ...head, graph, nodes, plan, failedChains: endOf(order).failedChains, errors: readErrors(parts) };
+  return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };
+}
+
+/** The order hears how a visit ended when its messages are there; the picture tells it at once. */
+function failedRoots({ graph, failed }: Order, nodes: RunView["nodes"]): string[] {
+  return graph.nodes.flatMap(({ name }, position) => {
+    const status = nodes[name]?.status;
+    const isFailed = status === "FAILED" || status === "PARTIAL" || (failed.roots.has(position) && status !== "COMPLETE");
+    return isFailed ? [name] : [];
+  });
 }

@@ -3,7 +3,7 @@ import { Agent, type AgentRun, type Commit, type CommitResult, type Lease, Memor
 import type { RunView } from "asimov-agents/view";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nodesOf, plans } from "../restore/random-graph.ts";
+import { type NodePlan, nodesOf, plans } from "../restore/random-graph.ts";
 import { overTheWire } from "../support/told.ts";
 
 /** Looks at the run whenever it is written. */
@@ -17,6 +17,10 @@ class LookingStore extends MemoryStore {
   }
 }
 
+/** A node whose messages are on their way has ended for the picture, and not yet for the order: a jump in that moment is seen differently. */
+const withoutMailboxes = (graph: readonly NodePlan[]): NodePlan[] =>
+  graph.map((node) => ({ ...node, mailbox: false, nested: withoutMailboxes(node.nested) }));
+
 const withoutOwner = ({ owner: _owner, ...view }: RunView): RunView => view;
 
 describe("stored views", () => {
@@ -25,7 +29,9 @@ describe("stored views", () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(plans(8, 0), plans(5, 2)), async (graph) => {
         const store = new LookingStore({ keep: 100_000, keepEvents: 100_000 });
-        const run: AgentRun = new Agent({ store, nodes: nodesOf(graph) }).start(new Task({ id: "t", type: "test", objective: "Be seen" }));
+        const run: AgentRun = new Agent({ store, nodes: nodesOf(withoutMailboxes(graph)) }).start(
+          new Task({ id: "t", type: "test", objective: "Be seen" }),
+        );
         store.look = () => run.view();
         await run.outcome;
         const runs = new Runs(store);
