@@ -122,6 +122,7 @@ export {
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
 export { type FindRuns, type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
+export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";
 export { MemorySnapshotStore, type MemorySnapshotStoreOptions } from "./snapshot/memory.ts";
