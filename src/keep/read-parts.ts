@@ -135,5 +135,5 @@ function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
   }
 }
 
-export const damaged = (what: string, cause?: unknown): SnapshotError =>
+const damaged = (what: string, cause?: unknown): SnapshotError =>
   new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged", cause });

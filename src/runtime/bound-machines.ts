@@ -24,6 +24,10 @@ function watched(node: AnyActorLogic): AnyActorLogic {
       waiting ??= node.getInitialSnapshot(scope, input) as AnyMachineSnapshot;
       return { ...waiting, children: {}, context: { ...waiting.context, ...input } } as AnyMachineSnapshot;
     },
+    /** XState would search the whole context for actors; this one is plain data. */
+    getPersistedSnapshot(snapshot: AnyMachineSnapshot, options?: unknown): object {
+      return { ...node.getPersistedSnapshot({ ...snapshot, context: {} } as AnyMachineSnapshot, options), context: snapshot.context };
+    },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: AnyActorScope): AnyMachineSnapshot {
       scopeOf(scope.self).nodeChanged(scope.self.id);
       return node.transition(snapshot, event, scope) as AnyMachineSnapshot;

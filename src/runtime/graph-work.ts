@@ -264,6 +264,10 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return autoSnapshot ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
   }
 
+  get fence(): number {
+    return this.run.kept?.fence ?? 0;
+  }
+
   whenSure(): Promise<void> | undefined {
     return this.run.kept?.whenSure();
   }

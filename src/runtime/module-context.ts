@@ -61,6 +61,10 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return this;
   }
 
+  get fence(): number {
+    return this.#host.fence;
+  }
+
   get idempotencyKey(): string {
     return idempotencyKeyOf(this.#visit.order, this.#module.name);
   }

@@ -73,6 +73,7 @@ export class SimulatedClock implements Clock {
   }
 
   clearTimeout(timer: unknown): void {
+    if (timer === undefined) return;
     const place = this.#placeOf(timer as Timer);
     if (this.#timers[place] === timer) this.#timers.splice(place, 1);
   }

@@ -117,6 +117,9 @@ export function withoutRaces(graph: readonly NodePlan[]): NodePlan[] {
   const deciders: number[] = [];
   return graph.map((node, at) => {
     const nested = withoutRaces(node.nested);
+    // What ends first aborts the others.
+    const isRace = node.parallel && (node.stopOnSuccess || node.modules.some((module) => module !== "succeeds"));
+    if (isRace) return { ...node, nested, jump: undefined, parallel: false };
     if (node.jump === undefined || nested.length > 0) return { ...node, nested, jump: undefined };
     const { to } = node.jump;
     const isInLine = graph.every((_, other) => (!descends(other, to) && !descends(to, other)) || areInLine(other, at));

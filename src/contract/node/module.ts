@@ -63,6 +63,11 @@ export interface ModuleContext {
   readonly node: { readonly name: string; readonly visit: number; readonly attempt: number };
   /** The same for each attempt of the same run, node, visit and module, also after a restore: hand it to services that take one. */
   readonly idempotencyKey: string;
+  /**
+   * The fencing token of whoever owns the stored run, higher with each owner; 0 where it is not stored. A database that is given it may
+   * refuse what an older one writes.
+   */
+  readonly fence: number;
   /** The same for one attempt alone, also after a restore. */
   readonly attemptKey: string;
   /** The module's config; `context` holds the node's, overlaid by the module's own. */

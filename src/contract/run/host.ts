@@ -102,6 +102,8 @@ export interface ModuleHost {
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
   /** See `CallScope.admit`; what the node's modules call. */
   admit(node: string, estimate: CallEstimate): SettleCall;
+  /** See `ModuleContext.fence`. */
+  readonly fence: number;
   /** A module of the node has ended: the run is stored soon, where the node asks for that. */
   ended(node: string): void;
   /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
