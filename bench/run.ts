@@ -7,6 +7,7 @@ import type { Benchmark, Figure } from "./figure.ts";
 import { QUICK, THOROUGH } from "./measure.ts";
 import manifest from "./package.json" with { type: "json" };
 import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures } from "./report.ts";
+import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
 import { graphBenchmarks } from "./shapes/graphs.ts";
 import { growthBenchmark } from "./shapes/growth.ts";
@@ -23,6 +24,7 @@ import { verdictsOn } from "./targets.ts";
 const BENCHMARKS: readonly Benchmark[] = [
   ...graphBenchmarks,
   loopBenchmark,
+  branchesBenchmark,
   heldBenchmark,
   growthBenchmark,
   historyBenchmark,

@@ -1,6 +1,7 @@
 /** What was to be reached, and whether it was; a target without figures is left out. */
 import type { Figure } from "./figure.ts";
 import { AI_SDK_STREAMED, AI_SDK_WHOLE, FLOOR, IN_MEMORY, LANGGRAPH, MASTRA, OURS, RAW } from "./names.ts";
+import { CRITICAL_PATH } from "./shapes/branches.ts";
 import { FIRST_NODE, IMPORT, IMPORT_MEMORY } from "./shapes/cold-start.ts";
 import { GROWING } from "./shapes/growth.ts";
 import { HELD } from "./shapes/held.ts";
@@ -94,6 +95,7 @@ const TARGETS: readonly Target[] = [
   ...HELD.map((shape) => atMost(`${shape}: the event loop's longest hold`, ["held", shape], 50, "ms")),
   ...Object.values(GROWING).map((shapes) => growing(`${shapes[1]}: cost, of that of a tenth of them`, "growth", shapes, 1.5)),
   // The lower ends of what the Python predecessor was measured with, on a machine of this kind.
+  ...[1, 2, 3].map((draw) => beside(`five uneven branches, draw ${draw}`, ["branches", `draw ${draw}`], CRITICAL_PATH, 1.03)),
   atMost("snapshots on a chain of 100: Python predecessor", ["snapshots", "chain of 100", IN_MEMORY], 500, "µs/node"),
   atMost("snapshots on a chain of 1,000: Python predecessor", ["snapshots", "chain of 1,000", IN_MEMORY], 6_000, "µs/node"),
   ...PROVIDERS.flatMap((name): Target[] => [

@@ -1,4 +1,5 @@
 /** LangGraph.js, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
+import { branchesOf } from "../shapes/branches.ts";
 import { chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 
@@ -94,6 +95,27 @@ export function savingTrial(size: number): Trial {
       if (checkpoints < size) throw new Error(`Of ${size} nodes ${checkpoints} checkpoints were kept.`);
     },
   };
+}
+
+/** Branches of nodes that each take their time. */
+export function branchesTrial(draw: number): Trial {
+  const builder = newBuilder() as unknown as {
+    addNode(name: string, work: () => Promise<object>): void;
+    addEdge(from: string, to: string): void;
+    compile(): ReturnType<ReturnType<typeof newBuilder>["compile"]>;
+  };
+  for (const [at, branch] of branchesOf(draw).entries()) {
+    for (const [place, ms] of branch.entries()) {
+      builder.addNode(`${at}.${place}`, async () => {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return {};
+      });
+      builder.addEdge(place === 0 ? START : `${at}.${place - 1}`, `${at}.${place}`);
+    }
+    builder.addEdge(`${at}.${branch.length - 1}`, END);
+  }
+  const graph = builder.compile();
+  return { run: () => graph.invoke({ count: 0 }, {}) };
 }
 
 /** One node that counts, and an edge that decides in JavaScript. */
