@@ -26,6 +26,7 @@ export interface PersistedAgent {
 }
 
 interface PersistedTask {
+  output?: unknown;
   context: { task: TaskJSON };
 }
 
@@ -33,6 +34,8 @@ export interface PersistedNodes {
   graph: Graph;
   order: StoredOrder;
   unpublished: [node: string, { report: NodeReport }][];
+  isBegun: boolean;
+  isAborted: boolean;
   nodes: Record<string, PersistedNode>;
 }
 
@@ -50,6 +53,12 @@ export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<type
 export const WITHOUT_GRAPH = { without: "graph" };
 /** Asks an agent for its state without that of its nodes. */
 export const WITHOUT_NODES = { without: "nodes" };
+
+/** Of nodes none of which runs any more, or will: their agent closes as soon as it is restored. */
+export const ENDED = { isBegun: true, isAborted: true } as const;
+
+/** Whether it has ended but for what follows from that. */
+export const hasEnded = ({ children }: PersistedAgent): boolean => children.nodes.snapshot.isBegun && children.nodes.snapshot.isAborted;
 
 export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
 

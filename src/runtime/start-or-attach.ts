@@ -2,7 +2,7 @@
 import { AsimovError, RunError } from "#contract/base/errors";
 import type { Task } from "#contract/base/task";
 import type { RunStore } from "#contract/store/run-store";
-import type { PersistedAgent } from "#keep/persisted";
+import { hasEnded, type PersistedAgent } from "#keep/persisted";
 import { readInfo } from "#runs/read-run";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
@@ -53,7 +53,7 @@ async function findRun(host: AgentHost, { run, scope, begin }: Launched, store: 
     requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
     if (row.status === "open") return await resumeRun(host, task.id, {});
     const { persisted } = await readGeneration(store, row);
-    if (!isClosing(persisted as unknown as PersistedAgent)) {
+    if (!hasEnded(persisted as unknown as PersistedAgent)) {
       throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
         code: "run-ended",
         taskId: task.id,
@@ -65,6 +65,3 @@ async function findRun(host: AgentHost, { run, scope, begin }: Launched, store: 
     throw error;
   }
 }
-
-/** It has ended but for what follows from that. */
-const isClosing = ({ value }: PersistedAgent): boolean => typeof value === "object" && value !== null && "closing" in value;
