@@ -33,9 +33,11 @@ import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
+import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
 import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
 import type { Keeping } from "./runtime/kept-run.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
+import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
@@ -169,6 +171,19 @@ const agentSchema = lazily(() =>
 );
 
 const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
+const retrySchema = lazily(() =>
+  z.strictObject({ nodes: z.optional(z.array(z.string())), keys: z.optional(z.enum(["same", "new"])), signal: z.optional(signalSchema) }),
+);
+const forkSchema = lazily(() =>
+  z.strictObject({
+    generation: z.optional(z.int().check(z.gte(1))),
+    taskId: z.optional(nonEmpty),
+    values: z.optional(z.unknown()),
+    params: z.optional(z.unknown()),
+    rerun: z.optional(z.array(z.string())),
+    signal: z.optional(signalSchema),
+  }),
+);
 const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), onRefused: z.optional(callback()) }));
 
 const runSchema = lazily(() =>
@@ -391,6 +406,22 @@ export class Agent {
     const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
     requireNamed(this.#host, "resumeAll");
     yield* resumeAllRuns(this.#host, given);
+  }
+
+  /**
+   * A stored run that is FAILED, PARTIAL or CANCELLED goes on: failed nodes are tried again, modules that succeeded are kept, what was blocked
+   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`; AsimovError `unknown-node`
+   */
+  async retry(taskId: string, options: RetryOptions = {}): Promise<AgentRun> {
+    return await retryRun(this.#host, taskId, parseOptions(retrySchema(), options, "retry") as RetryOptions);
+  }
+
+  /**
+   * Another run, from where a stored one stood: with its values, results, visits and untaken messages, and with an id and keys of its own. Failed
+   * nodes stay failed unless they are among `rerun`. @throws RunError `run-not-found`, `run-exists`; SnapshotError `snapshot-not-found`; AsimovError `unknown-node`
+   */
+  async fork(taskId: string, options: ForkOptions = {}): Promise<AgentRun> {
+    return await forkRun(this.#host, taskId, parseOptions(forkSchema(), options, "fork") as ForkOptions);
   }
 
   /** The runs of its store, and those of this process. */

@@ -17,6 +17,8 @@ export interface PersistedAgent {
     usage: Record<string, Usage>;
     ended: EndedGraph;
     cachePrefix?: string;
+    deadline?: number;
+    deadlineMs?: number;
   };
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: PersistedTask }; [id: string]: { snapshot: unknown } };
   /** Of a whole run that keeps its values itself: what is settled of them, by part. */
@@ -36,6 +38,8 @@ export interface PersistedNodes {
   unpublished: [node: string, { report: NodeReport }][];
   isBegun: boolean;
   isAborted: boolean;
+  retried?: readonly string[];
+  granted?: number;
   nodes: Record<string, PersistedNode>;
 }
 

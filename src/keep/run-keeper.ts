@@ -48,6 +48,8 @@ export interface KeeperState {
   generation: number;
   sum: PartsSum;
   lastSeq: number;
+  /** What the next commit says besides: of a run that is stored anew as a whole. */
+  anew?: { run: NonNullable<Commit["run"]> };
 }
 
 interface Waiting {
@@ -242,8 +244,11 @@ export class RunKeeper {
       events: [...this.#events],
       consumed: [...this.#consumed],
     });
-    if (this.#end !== undefined) return { ...commit, run: { status: this.#end.status } };
-    return this.#isParked ? { ...commit, run: { dueAt: this.#run.clock.now() }, release: { seen: this.#seen } } : commit;
+    const { anew } = this.#state;
+    const whole = anew === undefined ? {} : { whole: true, remove: [], run: anew.run };
+    if (this.#end !== undefined) return { ...commit, ...whole, run: { ...anew?.run, status: this.#end.status } };
+    if (!this.#isParked) return { ...commit, ...whole };
+    return { ...commit, ...whole, run: { ...anew?.run, dueAt: this.#run.clock.now() }, release: { seen: this.#seen } };
   }
 
   /** Whether the run goes on being kept. */
@@ -255,13 +260,14 @@ export class RunKeeper {
     }
     this.#isTroubled = false;
     const last = commit.events.at(-1)?.seq ?? this.#state.lastSeq;
-    this.#state = { ...this.#state, generation: commit.generation, lastSeq: last };
+    const { anew: _anew, ...state } = this.#state;
+    this.#state = { ...state, generation: commit.generation, lastSeq: last };
     this.#unsent = new PartChanges();
     this.#events = this.#events.slice(commit.events.length);
     this.#consumed = this.#consumed.slice(commit.consumed.length);
     this.#run.release(last);
     waiting.resolve(commit.generation);
-    if (commit.run?.status !== undefined || commit.release !== undefined) {
+    if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
       this.stop();
       return false;
     }

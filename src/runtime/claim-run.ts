@@ -52,19 +52,29 @@ export async function claimRun(
 }
 
 export interface ReadGeneration extends Omit<OwnedRun, "state"> {
+  generation: number;
   sum: PartsSum;
 }
 
-export async function readGeneration(store: RunStore, { taskId, lastSeq }: StoredRun): Promise<ReadGeneration> {
-  const stored = await store.load(taskId);
-  if (stored === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
+/** @param generation default the newest that is whole */
+export async function readGeneration(store: RunStore, { taskId }: StoredRun, generation?: number): Promise<ReadGeneration> {
+  const stored = await store.load(taskId, generation);
+  if (stored === undefined) {
+    throw new SnapshotError(`Run ${taskId} holds no generation${generation === undefined ? "" : ` ${generation}; see \`runs.history\``}.`, {
+      code: "snapshot-not-found",
+    });
+  }
   openGeneration(taskId, stored);
   const { codec } = store.settings;
   const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
   const { agent, graphs } = readParts(parts);
   const values = [...parts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
-  // Numbers go on behind those that were given out, though what they told is passed over.
-  agent.view = { ...readStoredView(parts), seq: lastSeq };
-  return { persisted: agent as unknown as Snapshot<unknown>, graphs, sum: new PartsSum(taskId, stored.parts) };
+  agent.view = readStoredView(parts);
+  return {
+    persisted: agent as unknown as Snapshot<unknown>,
+    graphs,
+    generation: stored.generation,
+    sum: new PartsSum(taskId, stored.parts),
+  };
 }

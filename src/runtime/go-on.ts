@@ -1,6 +1,7 @@
 /** A stored run goes on in this process: claimed, made of what was stored, and begun when its caller had the time to listen. */
 import { SnapshotError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
+import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwnerGone } from "#keep/owner";
 import type { AgentHost, Launched } from "./agent-host.ts";
@@ -32,6 +33,9 @@ export async function resumeRun(host: AgentHost, taskId: string, { signal, takeO
 /** Gives the lease back where the state cannot be restored. */
 export async function goOn(host: AgentHost, keeping: Keeping, owned: OwnedRun, signal: AbortSignal | undefined): Promise<AgentRun> {
   const { state, graphs, persisted } = owned;
+  const { view } = persisted as unknown as { view: RunView };
+  // Numbers go on behind those that were given out, though what they told is passed over.
+  Object.assign(persisted, { view: { ...view, seq: state.lastSeq } });
   try {
     const launched = host.relaunch(
       Object.assign(persisted, { [KEEPING]: { ...keeping, ...(graphs === undefined ? {} : { stored: graphs }) } }),

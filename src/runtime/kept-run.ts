@@ -95,7 +95,9 @@ export class Kept implements KeptRun {
     const prefix = prefixOf(graph.path);
     const stored = this.#stored.get(prefix);
     this.#stored.delete(prefix);
-    return new GraphParts(graph, stored);
+    const parts = new GraphParts(graph, stored);
+    if (this.#isWhole) this.#changed.add(parts);
+    return parts;
   }
 
   changed(graph: GraphParts): void {
@@ -185,7 +187,9 @@ export class Kept implements KeptRun {
     if (!this.#isWhole) return;
     // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
-    for (const [name, node] of Object.entries(this.#run.view().nodes)) changes.write(`view/${name}`, JSON.stringify(node));
+    const view = this.#run.view();
+    changes.write("view-graph", JSON.stringify(view.graph));
+    for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));
     this.#isWhole = false;
   }
 

@@ -1,5 +1,16 @@
 /** What an agent does with runs that are stored: all of them after a restart, the one of a task, one that is late. */
-import { Agent, type AgentOptions, MemoryStore, type Node, type RunStore, Runs, Task } from "asimov-agents";
+import {
+  Agent,
+  type AgentOptions,
+  type Commit,
+  type CommitResult,
+  type Lease,
+  MemoryStore,
+  type Node,
+  type RunStore,
+  Runs,
+  Task,
+} from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { aborted, deferred, nodeOf, runNodes, success } from "../run/support.ts";
@@ -97,6 +108,38 @@ describe.each(storesOf())("an agent with a %s store", (_, make) => {
     await expect(stranger.runTask(taskOf("t"))).rejects.toMatchObject({ code: "run-exists" });
     expect((await stranger.runTask(taskOf("new"), { ifExists: "attach" })).status).toBe("COMPLETE");
     expect(await new Runs(store).get("new")).toMatchObject({ status: "COMPLETE" });
+  });
+});
+
+/** Its end is never acknowledged, as where the process dies with it. */
+class EndlessStore extends MemoryStore {
+  readonly closing = deferred();
+
+  override commit(lease: Lease, commit: Commit): Promise<CommitResult> {
+    if (commit.run?.status === undefined || this.#isOver) return super.commit(lease, commit);
+    this.#isOver = true;
+    return super.commit(lease, { ...commit, run: {} }).then(() => {
+      this.closing.resolve();
+      return new Promise(() => {});
+    });
+  }
+
+  #isOver = false;
+}
+
+describe("a run whose process dies while it closes", () => {
+  it("closes anew when it is taken up, with all that it had", async () => {
+    const store = new EndlessStore();
+    const nodes = [nodeOf("a"), nodeOf("b", ["a"])];
+    new Agent({ store, nodes }).start(taskOf("t"));
+    await store.closing.promise;
+    const heir = await new Agent({ store, nodes }).resume("t", { takeOver: true });
+    expect(await heir.outcome).toMatchObject({
+      status: "COMPLETE",
+      results: { a: "a", b: "b" },
+      task: { status: "COMPLETE", result: "b" },
+    });
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "COMPLETE" });
   });
 });
 
