@@ -82,6 +82,10 @@ export type PoolSnapshot = Snapshot<never> & {
   isAborted: boolean;
   /** Nothing starts before the next turn. */
   isPaused: boolean;
+  /** How often its limit of iterations was granted once more. */
+  granted: number;
+  /** Of a restored run: the nodes whose failed visits go on. */
+  retried: readonly string[];
 };
 
 interface PersistedPool {
@@ -92,6 +96,8 @@ interface PersistedPool {
   unpublished: [string, Unpublished][];
   isBegun: boolean;
   isAborted: boolean;
+  granted?: number;
+  retried?: readonly string[];
   nodes: Record<string, unknown>;
 }
 
@@ -129,6 +135,10 @@ function visitOf(nodes: ReadonlyMap<string, NodeRef>, name: string): number {
 function isIdle(ref: NodeRef): boolean {
   return (ref.getSnapshot() as AnyMachineSnapshot).value === "WAITING" && visitsOf(ref) === 0;
 }
+
+/** Each grant counts the limit anew; the default one is not worked out before that. */
+const limitOf = ({ granted, order }: PoolSnapshot, { maxTotalIterations }: NodesHost): number | null =>
+  granted === 0 ? maxTotalIterations : iterationLimit(order.graph, maxTotalIterations) * (1 + granted);
 
 /**
  * @param hostOf the instance of a graph that the pool belongs to
@@ -173,9 +183,10 @@ export function nodePool(
       }
       const name = order.takeReady();
       if (name === undefined) break;
-      if (isOverIterations(order.graph, order.iterationOf(name), host.maxTotalIterations)) {
+      const limit = limitOf(snapshot, host);
+      if (isOverIterations(order.graph, order.iterationOf(name), limit)) {
         snapshot.isAborted = true;
-        return relayToParent(scope, { type: "nodes.exhausted", limit: iterationLimit(order.graph, host.maxTotalIterations) });
+        return relayToParent(scope, { type: "nodes.exhausted", limit: iterationLimit(order.graph, limit) });
       }
       admit(snapshot, scope, name);
     }
@@ -211,6 +222,20 @@ export function nodePool(
     const at = host.clock.now();
     host.nodeStarted(name, visitsOf(ref) + 1, iteration, at);
     relay(scope, ref, { type: "node.execute", at });
+  };
+
+  const retry = (snapshot: PoolSnapshot, scope: Scope): void => {
+    const { nodes, order, retried } = snapshot;
+    snapshot.retried = [];
+    if (snapshot.isAborted) return;
+    const host = hostOf(scope.self);
+    for (const node of retried) {
+      const ref = nodes.get(node) as NodeRef;
+      const { visits, attempt, failure } = (ref.getSnapshot() as AnyMachineSnapshot).context as NodeState & { attempt: number };
+      const next = failure?.code === "max-visits" ? { visit: visits + 1, attempt: 1 } : { visit: visits, attempt: attempt + 1 };
+      host.tell({ type: "node.started", node, ...next, iteration: order.executionOf(node) });
+      relay(scope, ref, { type: "node.retry", at: host.clock.now() });
+    }
   };
 
   /** Whether the node still waits as it did then; from here on it does not. */
@@ -301,6 +326,8 @@ export function nodePool(
     isBegun: false,
     isAborted: false,
     isPaused: false,
+    granted: 0,
+    retried: [],
   });
 
   return {
@@ -317,6 +344,7 @@ export function nodePool(
         ref.start();
       }
       if (!snapshot.isBegun) return;
+      tell(snapshot, scope, "", snapshot.order.catchUp());
       // A restored run may have been cancelled before it starts: what its actor was told comes first.
       snapshot.isPaused = true;
       queueMicrotask(() => later(scope, { type: "nodes.continue" }));
@@ -330,6 +358,7 @@ export function nodePool(
           break;
         case "nodes.continue":
           snapshot.isPaused = false;
+          retry(snapshot, scope);
           begin(snapshot, scope);
           break;
         case "node.settled":
@@ -385,18 +414,30 @@ export function nodePool(
     },
 
     /** @param options `{ without: "nodes" }` for what is neither of its nodes nor of their order */
-    getPersistedSnapshot: ({ input, order, nodes, unpublished, isBegun, isAborted }, options?: unknown) =>
+    getPersistedSnapshot: ({ input, order, nodes, unpublished, isBegun, isAborted, granted, retried }, options?: unknown) =>
       ({
         status: "active",
         input,
         unpublished: [...unpublished],
         isBegun,
         isAborted,
+        ...(granted === 0 ? {} : { granted }),
+        ...(retried.length === 0 ? {} : { retried }),
         ...((options as { without?: string } | undefined)?.without === "nodes" ? {} : persistNodes(order, nodes)),
       }) as unknown as Snapshot<unknown>,
 
     restoreSnapshot(stored, scope) {
-      const { input, graph, order: storedOrder, unpublished, isBegun, isAborted, nodes } = stored as unknown as PersistedPool;
+      const {
+        input,
+        graph,
+        order: storedOrder,
+        unpublished,
+        isBegun,
+        isAborted,
+        nodes,
+        granted,
+        retried,
+      } = stored as unknown as PersistedPool;
       requireOrder(graph, storedOrder);
       const order = new Order(graph, storedOrder);
       const snapshot = newSnapshot(input, order);
@@ -411,6 +452,8 @@ export function nodePool(
       }
       snapshot.isBegun = isBegun;
       snapshot.isAborted = isAborted;
+      snapshot.granted = granted ?? 0;
+      snapshot.retried = retried ?? [];
       return snapshot;
     },
   };

@@ -32,6 +32,9 @@ export interface AgentMachineInput {
   errorMailbox: string | null;
   /** The key space of the agent's cache that holds the run's values; absent where they are its own. */
   cachePrefix?: string;
+  /** Of a whole run: the moment at which it fails, in milliseconds since 1970, and how long that was from its start. */
+  deadline?: number;
+  deadlineMs?: number;
 }
 
 export interface AgentMachineContext extends AgentMachineInput {

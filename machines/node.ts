@@ -1,7 +1,7 @@
 /**
  * A node's life over its visits; its state names are those of `TaskStatus`.
  *
- *     WAITING ─ node.execute ─▶ EXECUTING ──▶ COMPLETE | FAILED | PARTIAL ─ node.execute ─▶ EXECUTING …
+ *     WAITING ─ node.execute ─▶ EXECUTING ──▶ COMPLETE | FAILED | PARTIAL ─ node.execute, node.retry ─▶ EXECUTING …
  *        ▲                        │  checking ─▶ starting ─▶ ordered | parallel | nested ─▶ verifying
  *        └────── skipped ─────────┘                 ▲                   │
  *                                                   └── backingOff ◀────┴──▶ stopping
@@ -34,6 +34,7 @@ import {
   NOTHING,
   newAttempt,
   reasonToStop,
+  retriedAttempt,
   standingAfter,
   type Verdict,
   withNext,
@@ -58,10 +59,15 @@ export interface NodeMachineContext extends NodeMachineInput {
   modules: Attempt;
   /** Why the visit failed; set on the way to FAILED and PARTIAL. */
   failure?: Failure | undefined;
+  /** Of a node that was retried: its attempts of this visit and its visits before, which its limits do not count. */
+  attemptsBefore?: number;
+  visitsBefore?: number;
 }
 
 export type NodeMachineEvent =
   | { type: "node.execute"; at: number }
+  /** The failed visit goes on with another attempt, under the same keys. */
+  | { type: "node.retry"; at: number }
   /** Ends the visit as FAILED once all its modules have ended. */
   | { type: "node.abort"; reason: string; code: string; at: number }
   /** The agent refuses the jump that the completed node asked for. */
@@ -110,10 +116,12 @@ const orderOf = ({ definition, keys, visits: visit, attempt }: NodeMachineContex
   module,
 });
 
-const hasVisitsLeft = ({ definition, visits }: NodeMachineContext): boolean => definition.maxVisits === 0 || visits < definition.maxVisits;
+const hasVisitsLeft = ({ definition, visits, visitsBefore = 0 }: NodeMachineContext): boolean =>
+  definition.maxVisits === 0 || visits - visitsBefore < definition.maxVisits;
 
 const hasAttemptsLeft = (parts: Parts): boolean =>
-  parts.context.attempt < parts.context.definition.attempts && failureOf(attemptAfter(parts), parts.context.definition).final !== true;
+  parts.context.attempt - (parts.context.attemptsBefore ?? 0) < parts.context.definition.attempts &&
+  failureOf(attemptAfter(parts), parts.context.definition).final !== true;
 
 /** Of the backoff before the next attempt. */
 const deadlineOf = ({ definition, attempt, now }: NodeMachineContext): number => now + backoffMs(definition.backoff, attempt);
@@ -146,6 +154,7 @@ const machine = setup({
       const { mode, checks, timeoutMs } = context.definition;
       return mode === "ordered" && !checks && timeoutMs === 0 && hasVisitsLeft(context);
     },
+    wasOverVisits: ({ context }) => context.failure?.code === "max-visits",
     isOverVisits: ({ context }) => !hasVisitsLeft(context),
     hasChecks: ({ context }) => context.definition.checks,
     isEmpty: ({ context }) => context.definition.mode === "empty",
@@ -166,12 +175,25 @@ const machine = setup({
     beginVisit: assign(({ context, event }) => ({
       visits: context.visits + 1,
       attempt: 1,
-      now: event.type === "node.execute" ? event.at : context.now,
+      attemptsBefore: 0,
+      now: "at" in event ? event.at : context.now,
       modules: withNext(context.definition, newAttempt(context.definition)),
       failure: undefined,
     })),
+    beginRetry: assign(({ context, event }) => ({
+      attempt: context.attempt + 1,
+      attemptsBefore: context.attempt,
+      now: "at" in event ? event.at : context.now,
+      modules: withNext(context.definition, retriedAttempt(context.definition, context.modules)),
+      failure: undefined,
+    })),
+    grantVisits: assign(({ context }) => ({ visitsBefore: context.visits })),
     /** A skip is no visit: until it is known that the node runs, all stays as the visit before left it. */
-    beginCheck: assign(({ context, event }) => ({ attempt: 1, now: event.type === "node.execute" ? event.at : context.now })),
+    beginCheck: assign(({ context, event }) => ({
+      attempt: 1,
+      attemptsBefore: 0,
+      now: event.type === "node.execute" ? event.at : context.now,
+    })),
     passCheck: assign(({ context }) => ({
       visits: context.visits + 1,
       modules: withNext(context.definition, newAttempt(context.definition)),
@@ -273,6 +295,13 @@ const execute = {
     // Entered again also by a node that is FAILED already: it has to tell so.
     { guard: "isOverVisits", target: "#node.FAILED", reenter: true, actions: "recordOverVisits" },
     { target: "#node.EXECUTING.starting", actions: "beginVisit" },
+  ],
+} as const;
+
+const retry = {
+  "node.retry": [
+    { guard: "wasOverVisits", target: "#node.EXECUTING.starting", actions: ["grantVisits", "beginVisit"] },
+    { target: "#node.EXECUTING.starting", actions: "beginRetry" },
   ],
 } as const;
 
@@ -393,7 +422,7 @@ export const nodeMachine = machine.createMachine({
       entry: { type: "tellSettled", params: { status: "COMPLETE" } },
       on: { ...execute, "node.refuse": { target: "FAILED", actions: "recordRefusal" } },
     },
-    FAILED: { entry: { type: "tellSettled", params: { status: "FAILED" } }, on: execute },
-    PARTIAL: { entry: { type: "tellSettled", params: { status: "PARTIAL" } }, on: execute },
+    FAILED: { entry: { type: "tellSettled", params: { status: "FAILED" } }, on: { ...execute, ...retry } },
+    PARTIAL: { entry: { type: "tellSettled", params: { status: "PARTIAL" } }, on: { ...execute, ...retry } },
   },
 });

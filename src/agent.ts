@@ -28,17 +28,25 @@ import { RunStore } from "./contract/store/run-store.ts";
 import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { newOwner } from "./keep/owner.ts";
+import type { Runs } from "./runs/runs.ts";
+import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
-import { claimRun } from "./runtime/claim-run.ts";
+import { AgentRuns } from "./runtime/agent-runs.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
-import type { Keeping, Kept } from "./runtime/kept-run.ts";
+import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
+import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
+import type { Keeping } from "./runtime/kept-run.ts";
+import { OwnRuns } from "./runtime/own-runs.ts";
+import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
+import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
 import { firstValues, requireSameSpace } from "./runtime/values-place.ts";
 import { FileSnapshotStore } from "./snapshot/file.ts";
+import { MemoryStore } from "./store/memory/store.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
 export interface AgentOptions {
@@ -113,6 +121,13 @@ export interface RunOptions {
   cachePrefix?: string;
   /** Set before the first node starts; of a run that is restored, beside what it had. The key `task` is the run's task. */
   values?: Record<string, unknown>;
+  /** Milliseconds from its start until it fails with `run-deadline`, time in which nobody runs it included; at least 1. */
+  deadlineMs?: number;
+  /**
+   * Of a task that is stored already, or runs in this process: `attach` gives the run that is there, resumed where nobody owns it, unless its
+   * task differs (`run-differs`); the other options are those that it began with. Default `"refuse"`: `run-exists`.
+   */
+  ifExists?: "refuse" | "attach";
 }
 
 const mailbox = z.nullable(nonEmpty);
@@ -121,6 +136,8 @@ const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINI
 });
 const method = <T>(name: string, expected: string) =>
   z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
+
+const callback = () => z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" });
 
 const agentSchema = lazily(() =>
   z.strictObject({
@@ -153,20 +170,29 @@ const agentSchema = lazily(() =>
   }),
 );
 
-export interface ResumeOptions {
-  /** Cancels the run. */
-  signal?: AbortSignal;
-  /** Takes the run from an owner that lives, which then stops with `run-fenced`. Default false. */
-  takeOver?: boolean;
-}
-
 const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
+const retrySchema = lazily(() =>
+  z.strictObject({ nodes: z.optional(z.array(z.string())), keys: z.optional(z.enum(["same", "new"])), signal: z.optional(signalSchema) }),
+);
+const forkSchema = lazily(() =>
+  z.strictObject({
+    generation: z.optional(z.int().check(z.gte(1))),
+    taskId: z.optional(nonEmpty),
+    values: z.optional(z.unknown()),
+    params: z.optional(z.unknown()),
+    rerun: z.optional(z.array(z.string())),
+    signal: z.optional(signalSchema),
+  }),
+);
+const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), onRefused: z.optional(callback()) }));
 
 const runSchema = lazily(() =>
   z.strictObject({
     signal: z.optional(signalSchema),
     cachePrefix: z.optional(nonEmpty),
     values: z.optional(z.unknown()),
+    deadlineMs: z.optional(z.int().check(z.gte(1))),
+    ifExists: z.optional(z.enum(["refuse", "attach"])),
   }),
 );
 
@@ -190,6 +216,9 @@ export class Agent {
   #latest: AgentRun | undefined;
   #store: SnapshotStore | undefined;
   readonly #runStore: RunStore | undefined;
+  readonly #own = new OwnRuns();
+  readonly #host: AgentHost;
+  #runs: Runs | undefined;
   readonly #durability: "sync" | "async";
   readonly #leaseMs: number;
   /** The agent as XState logic: input `{ task }`, output `TaskOutcome`; for `setup({ actors })`, `invoke` and `createActor`. */
@@ -237,6 +266,14 @@ export class Agent {
         this.#store ??= new FileSnapshotStore();
         return this.#store;
       },
+    };
+    this.#host = {
+      services: this.#services,
+      isNamed: parsed.name !== undefined,
+      own: this.#own,
+      graph: () => this.#validGraph(),
+      keeping: () => this.#keeping(),
+      relaunch: (persisted) => this.#relaunch(persisted),
     };
     this.addNodes((options.nodes ?? []) as Node[]);
     this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() });
@@ -301,12 +338,16 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
+    const { ifExists, ...more } = given;
+    const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
+    if (there !== undefined) return requireSameTask(there, task);
     const keeping = this.#isKept() ? { [KEEPING]: this.#keeping() } : {};
-    const { run, scope, begin } = this.#launch({ input: { task, ...given, ...keeping } });
-    takeTask(scope.run);
+    const launched = this.#launch({ input: { task, ...more, ...keeping } });
+    takeTask(launched.scope.run);
+    if (ifExists === "attach" && this.#runStore !== undefined) return attachRun(this.#host, launched, this.#runStore);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
-    this.#services.turns.soon(begin);
-    return run;
+    this.#services.turns.soon(launched.begin);
+    return launched.run;
   }
 
   /** Goes on with a stored run, and touches nothing of another. Rejects with a SnapshotError when the snapshot does not fit. */
@@ -354,23 +395,40 @@ export class Agent {
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
    */
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
-    const { signal, takeOver } = parseOptions(resumeSchema(), options, "resume") as ResumeOptions;
-    const keeping = this.#keeping();
-    const owned = await claimRun(keeping, taskId, takeOver === true);
-    try {
-      const { run, scope, begin } = this.#relaunch(Object.assign(owned.persisted, { [KEEPING]: { ...keeping, stored: owned.graphs } }));
-      (scope.run.kept as Kept).goOn(owned.state);
-      // In a task of its own: the caller's subscription comes some microtasks later.
-      setTimeout(() => {
-        scope.work.tell({ type: "run.restored", runId: run.id, generation: owned.state.generation });
-        scope.run.listen(signal);
-        begin();
-      }, 0);
-      return run;
-    } catch (error) {
-      await keeping.store.renew(owned.state.lease, 0);
-      throw error;
-    }
+    return await resumeRun(this.#host, taskId, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
+  }
+
+  /**
+   * After a restart: goes on with every stored run of this agent's name that is READY, newest first, each when the one before was taken from
+   * the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
+   */
+  async *resumeAll(options: ResumeAllOptions = {}): AsyncGenerator<AgentRun, undefined> {
+    const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
+    requireNamed(this.#host, "resumeAll");
+    yield* resumeAllRuns(this.#host, given);
+  }
+
+  /**
+   * A stored run that is FAILED, PARTIAL or CANCELLED goes on: failed nodes are tried again, modules that succeeded are kept, what was blocked
+   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`; AsimovError `unknown-node`
+   */
+  async retry(taskId: string, options: RetryOptions = {}): Promise<AgentRun> {
+    return await retryRun(this.#host, taskId, parseOptions(retrySchema(), options, "retry") as RetryOptions);
+  }
+
+  /**
+   * Another run, from where a stored one stood: with its values, results, visits and untaken messages, and with an id and keys of its own. Failed
+   * nodes stay failed unless they are among `rerun`. @throws RunError `run-not-found`, `run-exists`; SnapshotError `snapshot-not-found`; AsimovError `unknown-node`
+   */
+  async fork(taskId: string, options: ForkOptions = {}): Promise<AgentRun> {
+    return await forkRun(this.#host, taskId, parseOptions(forkSchema(), options, "fork") as ForkOptions);
+  }
+
+  /** The runs of its store, and those of this process. */
+  get runs(): Runs {
+    const { clock, ids } = this.#services;
+    this.#runs ??= new AgentRuns(this.#runStore ?? new MemoryStore({ clock }), { clock, ids }, this.#own);
+    return this.#runs;
   }
 
   /** Of the latest run; before the first, of a run that has not started. */
@@ -425,6 +483,7 @@ export class Agent {
   #launch(from: Launch["from"]): ReturnType<typeof launch> {
     const launched = launch({ logic: this.logic, inspect: this.#inspect, from });
     this.#latest = launched.run;
+    this.#own.add(launched.run, launched.scope.run.kept !== undefined);
     return launched;
   }
 }

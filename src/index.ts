@@ -120,7 +120,11 @@ export {
   type VotingClient,
 } from "./inference/votes/agent-directed-flow-control.ts";
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
+export { type FindRuns, type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
+export type { ForkOptions } from "./runtime/fork-run.ts";
+export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";
+export type { RetryOptions } from "./runtime/retry-run.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";
 export { MemorySnapshotStore, type MemorySnapshotStoreOptions } from "./snapshot/memory.ts";

@@ -1,9 +1,10 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
+import { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
+import { ENDED, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
 import { takeSaved } from "./saved-parts.ts";
 
 interface LiveActor {
@@ -98,14 +99,18 @@ export class GraphParts {
     const { context, children, value, ...state } = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
     const { task, errors, usage, ended: _ended, ...rest } = context;
     const { task: taskChild, ...others } = children;
-    const stands = taskChild.snapshot.context.task.status;
     const isClosing = typeof value === "object" && value !== null && "closing" in value;
-    // What closing gives is worked out anew: it is as much as the whole run.
+    // What closing gives is worked out anew, since it is as much as the whole run: of nodes that have ended, and begin no more.
+    const { nodes: pool, outbox } = others as { nodes: { snapshot: object }; outbox: unknown };
     const kept = isClosing
-      ? { value: { closing: "nodes" }, children: { nodes: others.nodes, outbox: others.outbox } }
+      ? { value: { running: "executing" }, children: { nodes: { ...pool, snapshot: { ...pool.snapshot, ...ENDED } }, outbox } }
       : { value, children: others };
-    const taskState = { ...taskChild, snapshot: { ...taskChild.snapshot, context: { status: stands } } };
-    this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: { ...kept.children, task: taskState } }));
+    const { output: _output, ...before } = taskChild.snapshot;
+    const taskState = isClosing
+      ? { ...before, status: "active", value: TaskStatus.EXECUTING, context: { status: TaskStatus.EXECUTING } }
+      : { ...taskChild.snapshot, context: { status: taskChild.snapshot.context.task.status } };
+    const allChildren = { ...kept.children, task: { ...taskChild, snapshot: taskState } };
+    this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: allChildren }));
     if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
     this.#writeErrors(changes, errors, context.reported);
     this.#writeUsage(changes, usage);

@@ -17,6 +17,8 @@ export interface PersistedAgent {
     usage: Record<string, Usage>;
     ended: EndedGraph;
     cachePrefix?: string;
+    deadline?: number;
+    deadlineMs?: number;
   };
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: PersistedTask }; [id: string]: { snapshot: unknown } };
   /** Of a whole run that keeps its values itself: what is settled of them, by part. */
@@ -26,6 +28,7 @@ export interface PersistedAgent {
 }
 
 interface PersistedTask {
+  output?: unknown;
   context: { task: TaskJSON };
 }
 
@@ -33,6 +36,10 @@ export interface PersistedNodes {
   graph: Graph;
   order: StoredOrder;
   unpublished: [node: string, { report: NodeReport }][];
+  isBegun: boolean;
+  isAborted: boolean;
+  retried?: readonly string[];
+  granted?: number;
   nodes: Record<string, PersistedNode>;
 }
 
@@ -50,6 +57,12 @@ export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<type
 export const WITHOUT_GRAPH = { without: "graph" };
 /** Asks an agent for its state without that of its nodes. */
 export const WITHOUT_NODES = { without: "nodes" };
+
+/** Of nodes none of which runs any more, or will: their agent closes as soon as it is restored. */
+export const ENDED = { isBegun: true, isAborted: true } as const;
+
+/** Whether it has ended but for what follows from that. */
+export const hasEnded = ({ children }: PersistedAgent): boolean => children.nodes.snapshot.isBegun && children.nodes.snapshot.isAborted;
 
 export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
 

@@ -6,6 +6,7 @@ import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
 import { extendGraph } from "#contract/graph/extend";
 import type { Graph } from "#contract/graph/graph";
+import type { ErrorReport } from "#contract/node/result";
 import { NOTHING_ENDED } from "#contract/run/end";
 import type { Addition, StoredOrder } from "#contract/run/order";
 import { requireOrder } from "#contract/run/order-check";
@@ -79,7 +80,7 @@ class GraphReader {
     const nodes = Object.fromEntries(
       namesOf(parts, "node/").map((name): [string, PersistedNode] => [name, this.#readNode(parts, path, name)]),
     );
-    const errors = numbersOf(parts, "error/").map((number) => partOf(parts, `error/${number}`, SHAPES().record));
+    const errors = readErrors(parts);
     const usage = Object.fromEntries(namesOf(parts, "usage/").map((key) => [key, partOf(parts, `usage/${key}`, SHAPES().record)]));
     Object.assign(agent.context, { task, errors, usage, ended: NOTHING_ENDED });
     Object.assign(agent.children.nodes.snapshot, { graph, order, nodes });
@@ -94,7 +95,10 @@ class GraphReader {
   }
 }
 
-function readGraph(parts: Parts): Graph {
+export const readErrors = (parts: Parts): ErrorReport[] =>
+  numbersOf(parts, "error/").map((number) => partOf<ErrorReport>(parts, `error/${number}`, SHAPES().record));
+
+export function readGraph(parts: Parts): Graph {
   let graph = partOf<Graph>(parts, "graph", SHAPES().graph);
   for (const number of numbersOf(parts, "added/")) {
     const { creator, nodes } = partOf<Addition>(parts, `added/${number}`, SHAPES().added);
@@ -103,7 +107,7 @@ function readGraph(parts: Parts): Graph {
   return graph;
 }
 
-function readOrder(parts: Parts): StoredOrder {
+export function readOrder(parts: Parts): StoredOrder {
   const head = partOf<Pick<StoredOrder, "sent" | "plan" | "totalIterations">>(parts, "order", SHAPES().order);
   const cells = numbersOf(parts, "cells/").flatMap((chunk) => partOf<number[]>(parts, `cells/${chunk}`, SHAPES().cells));
   const past = numbersOf(parts, "past/").map((number) => partOf<StoredOrder["past"][number]>(parts, `past/${number}`, SHAPES().past));

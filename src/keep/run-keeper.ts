@@ -48,6 +48,8 @@ export interface KeeperState {
   generation: number;
   sum: PartsSum;
   lastSeq: number;
+  /** What the next commit says besides: of a run that is stored anew as a whole. */
+  anew?: { run: NonNullable<Commit["run"]> };
 }
 
 interface Waiting {
@@ -97,7 +99,7 @@ export class RunKeeper {
     this.#leaseMs = state.lease.owner.leaseMs;
     this.#renewedAt = monotonicOf(run.clock);
     this.#unsubscribe = store.subscribe((taskId) => {
-      if (taskId === null || taskId === run.taskId) void this.#look();
+      if (taskId === null || taskId === run.taskId) void this.look();
     });
     this.#armRenewal();
   }
@@ -130,6 +132,15 @@ export class RunKeeper {
 
   get generation(): number {
     return this.#state.generation;
+  }
+
+  get lease(): Lease {
+    return this.#state.lease;
+  }
+
+  /** Nothing is written any more: it has ended, or is somebody else's. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Where the lease could not be renewed in time, nothing more starts before it is: until then there is this to wait for. */
@@ -233,8 +244,11 @@ export class RunKeeper {
       events: [...this.#events],
       consumed: [...this.#consumed],
     });
-    if (this.#end !== undefined) return { ...commit, run: { status: this.#end.status } };
-    return this.#isParked ? { ...commit, run: { dueAt: this.#run.clock.now() }, release: { seen: this.#seen } } : commit;
+    const { anew } = this.#state;
+    const whole = anew === undefined ? {} : { whole: true, remove: [], run: anew.run };
+    if (this.#end !== undefined) return { ...commit, ...whole, run: { ...anew?.run, status: this.#end.status } };
+    if (!this.#isParked) return { ...commit, ...whole };
+    return { ...commit, ...whole, run: { ...anew?.run, dueAt: this.#run.clock.now() }, release: { seen: this.#seen } };
   }
 
   /** Whether the run goes on being kept. */
@@ -246,13 +260,14 @@ export class RunKeeper {
     }
     this.#isTroubled = false;
     const last = commit.events.at(-1)?.seq ?? this.#state.lastSeq;
-    this.#state = { ...this.#state, generation: commit.generation, lastSeq: last };
+    const { anew: _anew, ...state } = this.#state;
+    this.#state = { ...state, generation: commit.generation, lastSeq: last };
     this.#unsent = new PartChanges();
     this.#events = this.#events.slice(commit.events.length);
     this.#consumed = this.#consumed.slice(commit.consumed.length);
     this.#run.release(last);
     waiting.resolve(commit.generation);
-    if (commit.run?.status !== undefined || commit.release !== undefined) {
+    if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
       this.stop();
       return false;
     }
@@ -266,7 +281,8 @@ export class RunKeeper {
     if (posted > 0) this.#run.posted(posted);
   }
 
-  async #look(): Promise<void> {
+  /** What others asked for meanwhile. */
+  async look(): Promise<void> {
     try {
       const run = await this.#store.read(this.#run.taskId);
       // What it gives back itself is nobody else's doing.
@@ -294,6 +310,7 @@ export class RunKeeper {
       if (this.#isOver) return;
       if (!renewed.ok) return this.#lose("fenced");
       this.#renewedAt = asked;
+      this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
       for (const resume of this.#resumed) resume();
       this.#resumed.clear();
       this.#heard(renewed);

@@ -91,7 +91,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
       try {
         const { scope, persisted } = binding.restore(self, stored as unknown as PersistedAgent);
         enter(self, scope);
-        giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.told > 0);
+        giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.hasBegun);
         const restored = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
         requireRestored(Object.values(restored.children));
         scope.adopt((restored.children.nodes as AnyActorRef).getSnapshot().order as Order);

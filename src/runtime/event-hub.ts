@@ -42,6 +42,7 @@ export class EventHub {
   #started: (() => Started) | undefined;
   #hearer: Hearer | undefined;
   #isEnded = false;
+  readonly #isFork: boolean;
   /** The last event that is told: of a run that is kept, the last that is stored. */
   #released: number | undefined;
   /** Told and not stored. */
@@ -55,6 +56,7 @@ export class EventHub {
     this.#taskId = taskId;
     this.#clock = clock;
     this.#createdAt = clock.now();
+    this.#isFork = view?.forkedFrom !== undefined;
     this.#latest = view?.updatedAt ?? 0;
     this.#drawn = view?.seq ?? 0;
     this.#draft = view === undefined ? undefined : RunDraft.of(view);
@@ -64,6 +66,11 @@ export class EventHub {
   /** Events so far, heard or not; a restored run goes on from what was stored. */
   get told(): number {
     return this.#kept.last;
+  }
+
+  /** Whether its picture stands for a beginning: its own, or that of the run that it was forked from. */
+  get hasBegun(): boolean {
+    return this.told > 0 || this.#isFork;
   }
 
   begin(started: () => Started): void {

@@ -83,12 +83,21 @@ export class Kept implements KeptRun {
     return this.#keeper?.generation ?? 0;
   }
 
+  /** Of the run's picture, what its store says. */
+  get standing(): Partial<Pick<RunView, "generation" | "owner">> {
+    if (this.#keeper === undefined) return {};
+    const { generation, lease, isOver } = this.#keeper;
+    return { generation, ...(isOver ? {} : { owner: { id: lease.owner.id, until: lease.until } }) };
+  }
+
   /** Of a graph that begins, or is restored. */
   partsOf(graph: LiveGraph): GraphParts {
     const prefix = prefixOf(graph.path);
     const stored = this.#stored.get(prefix);
     this.#stored.delete(prefix);
-    return new GraphParts(graph, stored);
+    const parts = new GraphParts(graph, stored);
+    if (this.#isWhole) this.#changed.add(parts);
+    return parts;
   }
 
   changed(graph: GraphParts): void {
@@ -114,6 +123,8 @@ export class Kept implements KeptRun {
   /** Goes on with a run that is owned. */
   goOn(state: KeeperState): void {
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+    // Messages that came while nobody owned it.
+    void this.#keeper.look();
   }
 
   #newRun(first: NewRun["first"]): NewRun {
@@ -176,7 +187,9 @@ export class Kept implements KeptRun {
     if (!this.#isWhole) return;
     // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
-    for (const [name, node] of Object.entries(this.#run.view().nodes)) changes.write(`view/${name}`, JSON.stringify(node));
+    const view = this.#run.view();
+    changes.write("view-graph", JSON.stringify(view.graph));
+    for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));
     this.#isWhole = false;
   }
 
@@ -224,9 +237,12 @@ export class Kept implements KeptRun {
       for (const message of await store.inbox(this.taskId, this.#posted)) {
         const { n, id, mailbox, body } = message;
         const text = openMessage(this.taskId, { id, mailbox, body: decoded(store.settings.codec, body, `Message "${id}"`) });
-        await this.#run.place.cache.publishToMailbox(mailbox, JSON.parse(text));
-        this.#posted = n;
+        const values = this.#run.place.open();
+        await values.cache.publishToMailbox(mailbox, JSON.parse(text));
+        // With no turn between them: a commit holds both, or neither.
+        values.settle();
         this.#keeper?.consumed(n);
+        this.#posted = n;
         void this.#keeper?.commit("progress");
       }
     } catch (error) {

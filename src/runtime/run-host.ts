@@ -3,6 +3,7 @@ import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
+import { setLongTimeout } from "#contract/base/long-timer";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
@@ -99,6 +100,8 @@ export class RunHost implements Outbox {
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
   #tellFinished: (() => void) | undefined;
+  #deadline: number | undefined;
+  #disarmDeadline: (() => void) | undefined;
   /** Settles when whoever started the run may go on: the module that did has its permit again. */
   released: Promise<void> = Promise.resolve();
 
@@ -142,8 +145,14 @@ export class RunHost implements Outbox {
     signal.addEventListener("abort", cancel, { once: true });
   }
 
+  /** The run fails at that moment, unless it has ended. */
+  endBy(deadline: number | undefined): void {
+    this.#deadline = deadline;
+  }
+
   /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
   begin(): void {
+    this.#armDeadline();
     const within = this.#within ?? currentScope();
     if (within === undefined) return;
     // What ends the module that has started it ends it too.
@@ -154,6 +163,21 @@ export class RunHost implements Outbox {
           this.#tellFinished = resolve;
         }),
     );
+  }
+
+  #armDeadline(): void {
+    const deadline = this.#deadline;
+    if (deadline === undefined || this.#isFinished) return;
+    const { clock } = this.services;
+    const fail = (): void => {
+      if (this.#isFinished) return;
+      const reason = `The run was not at its end by ${new Date(deadline).toISOString()}, its deadline (deadlineMs).`;
+      this.root?.send({ type: "run.cancel", reason, code: "run-deadline" });
+    };
+    const left = deadline - clock.now();
+    if (left > 0) this.#disarmDeadline = setLongTimeout(left, fail, clock);
+    // Not yet: its actor is about to start.
+    else queueMicrotask(fail);
   }
 
   /** @param reason told masked and cut in size, as any error is */
@@ -293,7 +317,7 @@ export class RunHost implements Outbox {
 
   /** Its picture as it stands. */
   view(): RunView {
-    return this.events.view();
+    return { ...this.events.view(), ...this.kept?.standing };
   }
 
   /** The nodes that run now, or next. */
@@ -363,6 +387,7 @@ export class RunHost implements Outbox {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.kept?.stop();
+    this.#disarmDeadline?.();
     for (const [signal, cancel] of this.#heard ?? []) signal.removeEventListener("abort", cancel);
     for (const settle of this.#sending?.values() ?? []) settle("the run ended before the message was published");
     this.#sending = undefined;

@@ -29,6 +29,15 @@ export interface AgentLogicInput {
   cachePrefix?: string;
   /** The run's values at its start, besides the task. */
   values?: Record<string, unknown>;
+  /** Milliseconds from its start until it fails, time in which nobody runs it included; at least 1. */
+  deadlineMs?: number;
+}
+
+interface RestoredContext {
+  runId: string;
+  cachePrefix?: string;
+  spent: Spending;
+  deadline?: number;
 }
 
 /** By this name a run is told that it is kept, and how: of what an agent starts itself. */
@@ -65,6 +74,11 @@ export function takeTask(run: RunHost): void {
   takers.set(run.task, run);
 }
 
+/** Whoever took it is over: another run may take it, where it still waits. */
+export function leaveTask(run: RunHost): void {
+  if (takers.get(run.task) === run) takers.delete(run.task);
+}
+
 /** @param source the agent, read when a run starts */
 export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap<string, Node>; graph(): Graph }): AgentLogic {
   const scopeOf = (self: AnyActorRef, run: RunHost, graph?: Graph): GraphScope => {
@@ -74,7 +88,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
   return boundAgentLogic<TaskOutcome>(
     {
       create(self, input) {
-        const { task: given, signal, cachePrefix, values } = input as AgentLogicInput;
+        const { task: given, signal, cachePrefix, values, deadlineMs } = input as AgentLogicInput;
         const task = given instanceof Task ? (given as Task) : Task.fromJSON(given);
         requireWaiting(task);
         const graph = source.graph();
@@ -85,6 +99,8 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const run = new RunHost(services, { runId, task, values: placed, keeping: (input as Kept)[KEEPING] });
         const scope = scopeOf(self, run, graph);
         run.listen(signal);
+        const deadline = deadlineMs === undefined ? undefined : services.clock.now() + deadlineMs;
+        run.endBy(deadline);
         return {
           scope,
           input: {
@@ -94,12 +110,13 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
             path: [],
             ...mailboxesOf(services, false),
             ...(cachePrefix === undefined ? {} : { cachePrefix }),
+            ...(deadline === undefined ? {} : { deadline, deadlineMs }),
           },
         };
       },
       restore(self, persisted) {
         const { values: stored, view, ...machine } = persisted;
-        const { runId, cachePrefix, spent } = machine.context as unknown as { runId: string; cachePrefix?: string; spent: Spending };
+        const { runId, cachePrefix, spent, deadline } = machine.context as unknown as RestoredContext;
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
         const placed = { cachePrefix, stored };
         const run = new RunHost(source.services, {
@@ -109,6 +126,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           restored: { spent, view },
           keeping: (persisted as Kept)[KEEPING],
         });
+        run.endBy(deadline);
         const scope = scopeOf(self, run);
         try {
           requireSamePlace(source.services, placed);
@@ -141,7 +159,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
       },
       onTask: (scope, task) => scope.run.followTask(task),
       onEnd({ run }, error, details) {
-        if (takers.get(run.task) === run) takers.delete(run.task);
+        leaveTask(run);
         run.finish(error, details);
       },
     },

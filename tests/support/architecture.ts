@@ -66,6 +66,8 @@ const ROOMS: readonly Room[] = [
   driver("snapshot", []),
   driver("store", []),
   { files: /^src\/keep\//, ours: CONTRACT, packages: ["zod"] },
+  // Whoever looks at stored runs has none of their agents' code.
+  { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|values)\//, packages: ["zod"] },
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),

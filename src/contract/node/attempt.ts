@@ -117,6 +117,15 @@ export function withNext(definition: NodeDefinition, attempt: Attempt): Attempt 
   return next.length === 0 ? attempt : { ...attempt, active: [...attempt.active, ...next], ready: [] };
 }
 
+/** An attempt that goes on where one that failed ended: what succeeded is kept, unless nothing would be left to do. */
+export function retriedAttempt(definition: NodeDefinition, { ended }: Attempt): Attempt {
+  const kept = listOf(ended).filter((outcome) => outcome.module >= 0 && succeeded(outcome));
+  if (definition.mode === "nested" || kept.length === definition.modules.length) return newAttempt(definition);
+  const again = kept.reduce((attempt, outcome) => withOutcome(definition, attempt, outcome), newAttempt(definition));
+  const done = new Set(kept.map(({ module }) => module));
+  return { ...again, ready: again.ready.filter((module) => !done.has(module)) };
+}
+
 type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
 
 function decidedAfter({ modules, stopOnSuccess }: Definition, before: Decided | undefined, outcome: ModuleOutcome): Decided | undefined {

@@ -77,7 +77,7 @@ export function endOf({ graph, failed, totalIterations }: Order): OrderEnd {
 }
 
 /** Walked once for all roots that the same nodes depend on: what is left is to write them down. */
-function chainsOf(graph: Order["graph"], roots: readonly string[]): string[][] {
+export function chainsOf(graph: Order["graph"], roots: readonly string[]): string[][] {
   const index = indexOf(graph);
   const tails = new Map<string, string[]>();
   return roots.map((root) => {

@@ -186,6 +186,11 @@ export class Order {
     return greatest + 1;
   }
 
+  /** The iteration of the visit that goes on. */
+  executionOf(node: string): number {
+    return this.#cells.executing(indexOf(this.#graph).position(node) as number);
+  }
+
   /** The region whose generators are closed before this node starts, if a jump to it asked for that. */
   toClean(node: string): string[] | undefined {
     const index = indexOf(this.#graph);
@@ -243,6 +248,18 @@ export class Order {
   #follow(): Draft {
     this.#draft ??= { faults: [], added: [], passed: [] };
     return this.#draft;
+  }
+
+  /** Of a stored order that was changed while nobody ran it: what waits for nothing any more may start, or will not run. */
+  catchUp(): Settlement {
+    this.#draft = undefined;
+    const free: number[] = [];
+    for (let position = 0; position < this.#cells.size; position++) {
+      const phase = this.#cells.phase(position);
+      if ((phase === Phase.PENDING || phase === Phase.DROPPED) && this.#waitsFor[position] === 0) free.push(position);
+    }
+    this.#resolve(free);
+    return this.#follows ?? NOTHING;
   }
 
   /** Targets may wait for a visit that has ended, of a node that a jump has sent back. */

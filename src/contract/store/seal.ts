@@ -96,6 +96,12 @@ export function openGeneration(taskId: string, found: { generation: number; info
   return text.slice(end + 1);
 }
 
+/** Those words alone: its parts are not looked at. @throws SnapshotError `snapshot-damaged` */
+export function openNote(taskId: string, { generation, info }: { generation: number; info: Sealed }): string {
+  const text = unmarked("generation", `Generation ${generation}`, [taskId, generation], info);
+  return text.slice(text.indexOf(" ") + 1);
+}
+
 /** The run's own info: it changes, and whoever reads it holds it against the run's id alone. */
 export const sealInfo = (taskId: string, body: string): string => marked("info", [taskId], body);
 export const openInfo = (taskId: string, info: Sealed): string => unmarked("info", "The info", [taskId], info);

@@ -1,0 +1,51 @@
+/** The stored state of a run as that of another: what it has done is the same, what it does from here on has keys of its own. */
+import type { TaskJSON } from "#contract/base/task";
+import type { GraphKeys } from "#contract/node/attempt";
+import type { RunView } from "#contract/run/run-view";
+import type { PersistedAgent } from "./persisted.ts";
+
+/** What users wrote stands as it is. */
+const USERS = new Set(["params", "message", "checkpoint", "result", "json", "task", "view", "values"]);
+
+const isKeys = (value: unknown): value is GraphKeys =>
+  typeof value === "object" &&
+  value !== null &&
+  typeof (value as GraphKeys).visit === "string" &&
+  typeof (value as GraphKeys).attempt === "string";
+
+/** @param task the new one */
+export function rekey(agent: PersistedAgent, task: TaskJSON): PersistedAgent {
+  const from = agent.context.task.id;
+  const key = (text: string): string => (text === from || text.startsWith(`${from}/`) ? task.id + text.slice(from.length) : text);
+  const walk = (value: unknown, name: string): unknown => {
+    if (name === "keys" && isKeys(value)) return { visit: key(value.visit), attempt: key(value.attempt) };
+    if ((name === "runId" || name === "taskId") && value === from) return task.id;
+    if (typeof value !== "object" || value === null || USERS.has(name)) return value;
+    if (Array.isArray(value)) return value.map((each) => walk(each, ""));
+    return Object.fromEntries(Object.entries(value).map(([inner, each]) => [inner, walk(each, inner)]));
+  };
+  const rekeyed = walk(agent, "") as PersistedAgent;
+  giveTask(rekeyed, task);
+  return rekeyed;
+}
+
+/** Graphs nested in nodes know the task, too, each where it stands itself. */
+function giveTask(agent: PersistedAgent, task: TaskJSON): void {
+  const { status } = agent.children.task.snapshot.context.task;
+  agent.context.task = { ...task, status };
+  agent.children.task.snapshot.context = { task: { ...task, status } };
+  for (const node of Object.values(agent.children.nodes.snapshot.nodes)) {
+    for (const { snapshot } of Object.values(node.children)) if (isAgent(snapshot)) giveTask(snapshot, task);
+  }
+}
+
+const isAgent = (snapshot: unknown): snapshot is PersistedAgent =>
+  (snapshot as Partial<PersistedAgent> | null)?.children?.nodes !== undefined;
+
+/** The picture that the new run begins with. */
+export function forkedView(view: RunView, { id, objective }: TaskJSON, generation: number, now: number): RunView {
+  const { endedAt: _endedAt, owner: _owner, ...same } = view;
+  const errors = view.errors.map((report) => ({ ...report, taskId: id }));
+  const forkedFrom = { taskId: view.taskId, generation };
+  return { ...same, taskId: id, objective, status: "RUNNING", generation: 0, seq: 0, startedAt: now, updatedAt: now, errors, forkedFrom };
+}

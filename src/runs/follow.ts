@@ -1,0 +1,79 @@
+/** What a stored run tells and shows while it goes on, wherever that is. */
+import type { Clock } from "#contract/base/services";
+import type { AgentEvent } from "#contract/run/events";
+import type { RunView } from "#contract/run/run-view";
+import type { StoredRun } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
+import { Changes } from "./changes.ts";
+import { readEvents } from "./read-events.ts";
+import { readView, requireRun } from "./read-run.ts";
+
+/** Milliseconds between two views at least. */
+const VIEW_EVERY_MS = 100;
+/** The longest that a timer may take. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export interface Follow {
+  store: RunStore;
+  clock: Clock;
+  taskId: string;
+  signal: AbortSignal | undefined;
+}
+
+/** Ends with the run, after its last event. */
+export async function* followEvents({ store, clock, taskId, signal }: Follow, from: number): AsyncGenerator<AgentEvent, undefined> {
+  await requireRun(store, taskId);
+  const changes = new Changes(store, taskId, clock, signal);
+  try {
+    let next = from;
+    while (!changes.isOver) {
+      changes.look();
+      const run = await store.read(taskId);
+      const { dropped, events } = await readEvents(store, taskId, next);
+      const [first] = events;
+      if (first !== undefined && dropped > 0) {
+        yield { seq: first.seq - 1, at: first.at, taskId, type: "events.dropped", count: dropped, graph: [] };
+      }
+      for (const event of events) {
+        if (changes.isOver) return;
+        yield event;
+        next = event.seq + 1;
+      }
+      if (run === undefined || (run.status !== "open" && run.lastSeq < next)) return;
+      if (first === undefined) await changes.next();
+    }
+  } finally {
+    changes.end();
+  }
+}
+
+/** Ends with the run, after its last view. */
+export async function* followView({ store, clock, taskId, signal }: Follow): AsyncGenerator<RunView, undefined> {
+  await requireRun(store, taskId);
+  const changes = new Changes(store, taskId, clock, signal);
+  try {
+    let told = "";
+    while (!changes.isOver) {
+      changes.look();
+      const run = await store.read(taskId);
+      if (run === undefined) return;
+      const view = await readView(store, taskId);
+      const text = JSON.stringify(view);
+      if (text !== told) {
+        told = text;
+        yield view;
+        if (view.endedAt !== undefined) return;
+        await changes.pause(VIEW_EVERY_MS);
+      }
+      await changes.next(untilMoment(run, await store.now()));
+    }
+  } finally {
+    changes.end();
+  }
+}
+
+/** Milliseconds until its status is another one though nobody does anything: its lease runs out, or it is due. */
+function untilMoment({ lease, dueAt, status }: StoredRun, now: number): number | undefined {
+  const moments = [lease?.until, dueAt].filter((moment) => moment !== undefined && moment !== null && moment > now) as number[];
+  return status !== "open" || moments.length === 0 ? undefined : Math.min(LONGEST_MS, Math.min(...moments) - now + 1);
+}

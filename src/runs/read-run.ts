@@ -1,0 +1,128 @@
+/** A stored run as its picture, read without the code of its agent: what is shown is verified by its seal, and nothing else is parsed. */
+import { messageOf, RunError, SnapshotError } from "#contract/base/errors";
+import { NO_USAGE } from "#contract/chat/usage";
+import { applyEvents } from "#contract/run/apply-event";
+import type { RunView } from "#contract/run/run-view";
+import type { StoredGeneration } from "#contract/store/run-commit";
+import type { StoredRun } from "#contract/store/run-record";
+import { isOwned, statusOf } from "#contract/store/run-status";
+import type { RunStore } from "#contract/store/run-store";
+import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { isShown, readStoredView } from "#keep/stored-view";
+import { readEvents } from "./read-events.ts";
+import { notFound } from "./run-errors.ts";
+
+/** Of a run that goes on while it is read. */
+const READS = 5;
+
+export async function requireRun(store: RunStore, taskId: string): Promise<StoredRun> {
+  const run = await store.read(taskId);
+  if (run === undefined) throw notFound(taskId);
+  return run;
+}
+
+/** The texts of a generation's parts that are asked for. @throws SnapshotError `snapshot-damaged`, `snapshot-codec` */
+export function textsOf(
+  store: RunStore,
+  taskId: string,
+  stored: StoredGeneration,
+  isAsked: (name: string) => boolean,
+): Map<string, string> {
+  openGeneration(taskId, stored);
+  const { codec } = store.settings;
+  const asked = [...stored.parts].filter(([name]) => isAsked(name));
+  return new Map(asked.map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)]));
+}
+
+const viewIn = (store: RunStore, run: StoredRun, stored: StoredGeneration): RunView => {
+  const parts = textsOf(store, run.taskId, stored, isShown);
+  const view = parts.has("view") ? readStoredView(parts) : viewOfRow(store, run);
+  return { ...view, generation: stored.generation };
+};
+
+/** Where it stands by the store's clock, and who owns it. */
+function standing(view: RunView, run: StoredRun, now: number): RunView {
+  const { endedAt: _endedAt, owner: _owner, ...rest } = view;
+  const owner = run.lease !== null && isOwned(run, now) ? { owner: { id: run.lease.owner.id, until: run.lease.until } } : {};
+  const endedAt = run.status === "open" ? {} : { endedAt: view.endedAt ?? run.endedAt ?? run.updatedAt };
+  return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
+}
+
+/** The picture now. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
+export async function readView(store: RunStore, taskId: string): Promise<RunView> {
+  for (let left = READS; ; left--) {
+    const run = await requireRun(store, taskId);
+    const stored = await store.load(taskId);
+    const isOfRow = stored?.generation === run.generation || (stored?.passedOver.length ?? 0) > 0;
+    if (stored === undefined || (!isOfRow && left > 0)) {
+      if (left === 0) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
+      continue;
+    }
+    const view = viewIn(store, run, stored);
+    return standing(await withCancel(store, run, view), run, await store.now());
+  }
+}
+
+/** Of a run that somebody cancelled while nobody owned it: its end is told by its events alone. */
+async function withCancel(store: RunStore, run: StoredRun, view: RunView): Promise<RunView> {
+  if (run.status !== "CANCELLED" || view.seq >= run.lastSeq) return view;
+  const { events } = await readEvents(store, run.taskId, view.seq + 1);
+  return applyEvents(view, events);
+}
+
+/** The picture as it was. @throws RunError `run-not-found`, SnapshotError `snapshot-not-found`, `snapshot-damaged` */
+export async function readViewAt(store: RunStore, taskId: string, generation: number): Promise<RunView> {
+  const run = await requireRun(store, taskId);
+  const stored = await store.load(taskId, generation);
+  if (stored !== undefined) return viewIn(store, run, stored);
+  throw new SnapshotError(
+    `Run ${taskId} holds no generation ${generation}; its newest is ${run.generation}, and older ones are kept as \`keep\` says. See \`history\`.`,
+    { code: "snapshot-not-found" },
+  );
+}
+
+/** One of many: what cannot be read of it is said in its place; undefined where it is gone by now. */
+export async function readFound(store: RunStore, run: StoredRun): Promise<RunView | undefined> {
+  try {
+    return await readView(store, run.taskId);
+  } catch (error) {
+    if (error instanceof RunError) return undefined;
+    if (!(error instanceof SnapshotError)) throw error;
+    const report = { taskId: run.taskId, status: "error" as const, error: error.message, code: error.code };
+    const view = { ...viewOfRow(store, run), errors: [report] };
+    return standing(view, run, await store.now());
+  }
+}
+
+/** What the row alone says: of a run that was submitted and never began, or that is damaged. */
+function viewOfRow(store: RunStore, run: StoredRun): RunView {
+  const { taskId, agent, version, type, generation, lastSeq, createdAt, updatedAt } = run;
+  return {
+    ...{ taskId, agent, version, type, objective: objectiveOf(store, run), status: "RUNNING" as const, generation, seq: lastSeq },
+    ...{ startedAt: createdAt, updatedAt, graph: { nodes: [] }, nodes: {}, plan: [], failedChains: [], questions: [], errors: [] },
+    usage: NO_USAGE,
+  };
+}
+
+export interface RunInfo {
+  objective: string;
+  params: Record<string, unknown>;
+}
+
+/** @throws SnapshotError `snapshot-damaged`, `snapshot-codec` */
+export function readInfo(store: RunStore, { taskId, info }: StoredRun): RunInfo {
+  const text = openInfo(taskId, decoded(store.settings.codec, info, "The info"));
+  try {
+    return JSON.parse(text) as RunInfo;
+  } catch (error) {
+    throw new SnapshotError(`The info of run ${taskId} cannot be read: ${messageOf(error)}`, { code: "snapshot-damaged", cause: error });
+  }
+}
+
+function objectiveOf(store: RunStore, run: StoredRun): string {
+  try {
+    return readInfo(store, run).objective;
+  } catch {
+    return "";
+  }
+}

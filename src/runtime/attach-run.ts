@@ -1,0 +1,100 @@
+/** A run of a task that may be stored already: it is begun, or taken up where nobody owns it; until that is known, whoever holds it waits. */
+import type { Actor } from "xstate";
+import { AsimovError, RunError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import type { Task } from "#contract/base/task";
+import type { AgentEvent } from "#contract/run/events";
+import type { TaskOutcome } from "#contract/run/outcome";
+import type { RunView } from "#contract/run/run-view";
+import type { Cache } from "#contract/store/cache";
+import type { SnapshotRef } from "#contract/store/snapshot";
+import type { AgentRun, EventsOptions } from "./agent-run.ts";
+import type { AgentLogic } from "./run-logic.ts";
+
+type Asked = Pick<Task<unknown>, "type" | "objective" | "params">;
+
+/** @throws RunError `run-differs` where the stored task is another one */
+export function requireSame(taskId: string, stored: Asked, asked: Asked): void {
+  const text = (value: unknown): string => toJsonText(sorted(value), "params");
+  for (const what of ["type", "objective", "params"] as const) {
+    if (text(stored[what]) === text(asked[what])) continue;
+    throw new RunError(`Run ${taskId} has another ${what} than this task: a task that differs needs an id of its own.`, {
+      code: "run-differs",
+      taskId,
+    });
+  }
+}
+
+/** The order of keys means nothing. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, each]) => [key, sorted(each)]),
+  );
+}
+
+export class AttachedRun implements AgentRun {
+  readonly id: string;
+  readonly outcome: Promise<TaskOutcome>;
+  #run: AgentRun;
+  readonly #found: Promise<AgentRun>;
+
+  /**
+   * @param fresh the run as it begins where there is none
+   * @param found the one that it is
+   */
+  constructor(fresh: AgentRun, found: Promise<AgentRun>) {
+    this.id = fresh.id;
+    this.#run = fresh;
+    this.#found = found.then((run) => {
+      this.#run = run;
+      return run;
+    });
+    this.outcome = this.#found.then(({ outcome }) => outcome);
+    this.outcome.catch(() => {});
+  }
+
+  get task(): Task {
+    return this.#run.task;
+  }
+
+  get values(): Cache {
+    return this.#run.values;
+  }
+
+  get actor(): Actor<AgentLogic> {
+    return this.#run.actor;
+  }
+
+  async *events(options?: EventsOptions): AsyncGenerator<AgentEvent, undefined> {
+    try {
+      yield* (await this.#found).events(options);
+    } catch (error) {
+      // Whoever asks for the outcome hears of a run that was refused; its events are none.
+      if (error instanceof AsimovError && error.code === "invalid-options") throw error;
+    }
+  }
+
+  view(): RunView {
+    return this.#run.view();
+  }
+
+  async send(mailbox: string, message: unknown): Promise<void> {
+    await (await this.#found).send(mailbox, message);
+  }
+
+  async cancel(reason?: string): Promise<TaskOutcome> {
+    return await (await this.#found).cancel(reason);
+  }
+
+  async park(): Promise<void> {
+    await (await this.#found).park();
+  }
+
+  async snapshot(hint?: string): Promise<SnapshotRef> {
+    return await (await this.#found).snapshot(hint);
+  }
+}

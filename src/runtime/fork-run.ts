@@ -1,0 +1,72 @@
+/** A run as another one, from any of its generations: what it has done stands, what it does from here on is its own; the original is untouched. */
+import { AsimovError } from "#contract/base/errors";
+import { Task } from "#contract/base/task";
+import { indexOf } from "#contract/graph/graph";
+import type { RunView } from "#contract/run/run-view";
+import type { PersistedAgent } from "#keep/persisted";
+import { forkedView, rekey } from "#keep/rekey";
+import { reopen, rerunNodes } from "#keep/reopen";
+import { requireRun } from "#runs/read-run";
+import type { AgentHost } from "./agent-host.ts";
+import type { AgentRun } from "./agent-run.ts";
+import { readGeneration } from "./claim-run.ts";
+import { beginLater } from "./go-on.ts";
+import type { Kept } from "./kept-run.ts";
+import { KEEPING } from "./run-logic.ts";
+import { firstValues } from "./values-place.ts";
+
+export interface ForkOptions {
+  /** Default the newest that is whole. */
+  generation?: number;
+  /** Of the new run. Default a new id. */
+  taskId?: string;
+  /** Set in the new run's values, beside what it has. */
+  values?: Record<string, unknown>;
+  /** In place of the task's. */
+  params?: Record<string, unknown>;
+  /** Nodes that are visited once more, with all that depends on them. */
+  rerun?: readonly string[];
+  /** Cancels the new run. */
+  signal?: AbortSignal;
+}
+
+export async function forkRun(host: AgentHost, taskId: string, options: ForkOptions): Promise<AgentRun> {
+  const { services } = host;
+  const keeping = host.keeping();
+  const { store } = keeping;
+  const given = firstValues(options.values) ?? {};
+  const row = await requireRun(store, taskId);
+  const read = await readGeneration(store, row, options.generation);
+  const original = read.persisted as unknown as PersistedAgent;
+  const { id: _id, status: _status, result: _result, error: _error, ...asked } = original.context.task;
+  const params = options.params === undefined ? {} : { params: options.params };
+  // Checked as any other.
+  const task = new Task({ ...asked, ...params, id: options.taskId ?? services.ids() }).toJSON();
+  const agent = reopen(rekey(original, task));
+  agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
+  delete agent.context.deadline;
+  delete agent.context.deadlineMs;
+  rerun(agent, options.rerun ?? []);
+  const launched = host.relaunch(Object.assign(agent, { [KEEPING]: keeping }) as never);
+  const { run } = launched.scope;
+  try {
+    await run.values.setMany({ ...given, task: { ...task, status: "EXECUTING" } });
+    await (run.kept as Kept).open();
+  } catch (error) {
+    run.finish("the fork was refused");
+    host.own.drop(launched.run);
+    throw error;
+  }
+  return beginLater(launched, read.generation, options.signal);
+}
+
+function rerun(agent: PersistedAgent, names: readonly string[]): void {
+  const index = indexOf(agent.children.nodes.snapshot.graph);
+  const strangers = names.filter((name) => !index.has(name));
+  if (strangers.length > 0) {
+    throw new AsimovError(`fork: the run's graph holds no node ${strangers.map((name) => `"${name}"`).join(", ")} to run again.`, {
+      code: "unknown-node",
+    });
+  }
+  if (names.length > 0) rerunNodes(agent, names);
+}

@@ -1,0 +1,98 @@
+/** A run that failed goes on: what succeeded stands, what failed is tried again, and a limit that ended it is granted once more. */
+import { AsimovError, RunError } from "#contract/base/errors";
+import { TaskStatus } from "#contract/base/vocabulary";
+import { applyEvents } from "#contract/run/apply-event";
+import { NOTHING_SPENT } from "#contract/run/budget";
+import type { RunView } from "#contract/run/run-view";
+import type { StoredRun } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
+import { PartsSum } from "#contract/store/seal";
+import type { PersistedAgent } from "#keep/persisted";
+import { failedNodes, reopen, retryNodes } from "#keep/reopen";
+import { readEvents } from "#runs/read-events";
+import { requireRun } from "#runs/read-run";
+import { valuePart } from "#values/value-parts";
+import type { AgentHost } from "./agent-host.ts";
+import type { AgentRun } from "./agent-run.ts";
+import { type ClaimedRun, claimRun } from "./claim-run.ts";
+import { goOn } from "./go-on.ts";
+
+export interface RetryOptions {
+  /** Those of the failed nodes that are tried again. Default: all. */
+  nodes?: readonly string[];
+  /** `same`: their visits go on, under the same keys; `new`: other visits begin. Default `"same"`. */
+  keys?: "same" | "new";
+  /** Cancels the run. */
+  signal?: AbortSignal;
+}
+
+export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = "same", signal }: RetryOptions): Promise<AgentRun> {
+  const keeping = host.keeping();
+  const { store } = keeping;
+  requireFailed(await requireRun(store, taskId));
+  const claimed = await claimRun(keeping, taskId, { ended: true });
+  try {
+    requireFailed(claimed.run);
+    const persisted = await mended(host, store, claimed, { nodes, keys });
+    const { state } = claimed;
+    const run = { status: "open" as const, dueAt: host.services.clock.now() };
+    // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
+    return await goOn(host, keeping, { persisted, state: { ...state, sum: new PartsSum(taskId), anew: { run } } }, signal);
+  } catch (error) {
+    await store.renew(claimed.state.lease, 0);
+    throw error;
+  }
+}
+
+function requireFailed({ taskId, status }: StoredRun): void {
+  if (status === "open") {
+    throw new RunError(`Run ${taskId} has not ended: there is nothing to retry yet. Go on with it by \`resume\`.`, {
+      code: "run-not-ended",
+      taskId,
+    });
+  }
+  if (status === "COMPLETE") {
+    throw new RunError(`Run ${taskId} is COMPLETE: nothing of it failed. Do it once more by \`fork\` with \`rerun\`.`, {
+      code: "run-ended",
+      taskId,
+    });
+  }
+}
+
+type Asked = { nodes: readonly string[] | undefined; keys: "same" | "new" };
+
+async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { nodes, keys }: Asked): Promise<ClaimedRun["persisted"]> {
+  const stored = claimed.persisted as unknown as PersistedAgent;
+  const { failure } = stored.context as { failure?: { code: string } };
+  const agent = reopen(stored);
+  await addLastWords(store, claimed.run, agent);
+  const task = { ...agent.context.task, status: TaskStatus.EXECUTING };
+  if (agent.values !== undefined) agent.values[valuePart("task")] = JSON.stringify({ value: task });
+  const failed = failedNodes(agent);
+  const strangers = nodes?.filter((name) => !failed.includes(name)) ?? [];
+  if (strangers.length > 0) {
+    throw new AsimovError(
+      `retry: ${strangers.map((name) => `"${name}"`).join(", ")} did not fail in run ${claimed.run.taskId}; those that did: ${failed.join(", ") || "none"}.`,
+      { code: "unknown-node" },
+    );
+  }
+  retryNodes(agent, nodes ?? failed, keys);
+  const pool = agent.children.nodes.snapshot;
+  if (failure?.code === "max-iterations") pool.granted = (pool.granted ?? 0) + 1;
+  if (failure?.code === "budget-exceeded") agent.context.spent = NOTHING_SPENT;
+  const { deadline, deadlineMs } = agent.context;
+  const now = host.services.clock.now();
+  if (deadline !== undefined && deadline <= now) agent.context.deadline = now + (deadlineMs as number);
+  return agent as unknown as ClaimedRun["persisted"];
+}
+
+/** What a cancel told of a run that nobody owned, the run itself does not know. */
+async function addLastWords(store: RunStore, { taskId, lastSeq }: StoredRun, agent: PersistedAgent): Promise<void> {
+  const view = agent.view as RunView;
+  if (view.seq >= lastSeq) return;
+  const { events } = await readEvents(store, taskId, view.seq + 1);
+  const { errors } = view;
+  agent.view = applyEvents(view, events);
+  agent.context.reported += agent.view.errors.length - errors.length;
+  agent.context.errors = agent.view.errors;
+}

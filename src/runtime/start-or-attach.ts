@@ -1,0 +1,67 @@
+/** Starts a task, or takes up the run that a store holds of it already. */
+import { AsimovError, RunError } from "#contract/base/errors";
+import type { Task } from "#contract/base/task";
+import type { RunStore } from "#contract/store/run-store";
+import { hasEnded, type PersistedAgent } from "#keep/persisted";
+import { readInfo } from "#runs/read-run";
+import type { AgentHost, Launched } from "./agent-host.ts";
+import type { AgentRun } from "./agent-run.ts";
+import { AttachedRun, requireSame } from "./attach-run.ts";
+import { readGeneration } from "./claim-run.ts";
+import { beginLater, resumeRun } from "./go-on.ts";
+import { leaveTask } from "./run-logic.ts";
+
+/** @throws AsimovError `agent-unnamed` */
+export function requireNamed({ isNamed }: AgentHost, what: string): void {
+  if (isNamed) return;
+  throw new AsimovError(
+    `${what}: this agent has no name of its own, by which its runs could be told from others. Give it the option \`name\`.`,
+    {
+      code: "agent-unnamed",
+    },
+  );
+}
+
+/** @throws RunError `run-differs` */
+export function requireSameTask(run: AgentRun, task: Task<unknown>): AgentRun {
+  requireSame(run.id, run.task, task);
+  return run;
+}
+
+/** @param fresh the run as it begins where the store holds none */
+export function attachRun(host: AgentHost, fresh: Launched, store: RunStore): AgentRun {
+  const found = findRun(host, fresh, store);
+  const attached = new AttachedRun(fresh.run, found);
+  host.own.replace(fresh.run, attached);
+  return attached;
+}
+
+async function findRun(host: AgentHost, { run, scope, begin }: Launched, store: RunStore): Promise<AgentRun> {
+  const { task } = run;
+  const discard = (): void => {
+    scope.run.finish("the task has a run already");
+    leaveTask(scope.run);
+  };
+  try {
+    const row = await store.read(task.id);
+    if (row === undefined) {
+      begin();
+      return run;
+    }
+    // What is there is another run of the same task, and this one never begins.
+    discard();
+    requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
+    if (row.status === "open") return await resumeRun(host, task.id, {});
+    const { persisted } = await readGeneration(store, row);
+    if (!hasEnded(persisted as unknown as PersistedAgent)) {
+      throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
+        code: "run-ended",
+        taskId: task.id,
+      });
+    }
+    return beginLater(host.relaunch(persisted), row.generation);
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}

@@ -1,0 +1,227 @@
+/** Runs that had ended, going on where they failed. */
+import { Agent, type AgentOptions, defineModule, Node, type RunStore, Runs, Task } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { applyEvents } from "asimov-agents/view";
+import { afterEach, describe, expect, it } from "vitest";
+import { aborted, deciding, deferred, failure, moduleOf, nodeOf, success } from "../run/support.ts";
+import { overTheWire } from "../support/told.ts";
+import { all, storesOf } from "./stores.ts";
+
+const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Go on" });
+
+describe.each(storesOf())("a run of a %s store that is retried", (_, make) => {
+  const opened: RunStore[] = [];
+  const open = () => {
+    const store = make();
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+
+  /** `b` has three modules, of which the second fails while it is broken; `c` depends on it, `d` on nothing. */
+  function graph(log: string[], isBroken: boolean, parallel = false): Node[] {
+    const module = (name: string, fails = false) =>
+      moduleOf(name, ({ idempotencyKey, node }) => {
+        log.push(`${idempotencyKey} ${node.attempt}`);
+        return fails ? failure("broken") : success(name);
+      });
+    const plain = (name: string, dependencies: string[]) => new Node({ name, dependencies, modules: [module(name)] });
+    const b = new Node({
+      name: "b",
+      dependencies: ["a"],
+      modules: [module("one"), module("two", isBroken), module("three")],
+      nodeConfig: { maxRetries: 2, parallel },
+    });
+    return [plain("a", []), b, plain("c", ["b"]), plain("d", [])];
+  }
+
+  it.each([false, true])(
+    "tries what failed again under the same keys, keeps what succeeded, and runs what was blocked (parallel: %s)",
+    async (parallel) => {
+      const store = open();
+      const first = await new Agent({ store, nodes: graph([], true, parallel) }).runTask(taskOf("t"));
+      expect(first).toMatchObject({ status: "PARTIAL", failedChains: [["b", "c"]] });
+      const log: string[] = [];
+      const run = await new Agent({ store, nodes: graph(log, false, parallel) }).retry("t");
+      const outcome = await run.outcome;
+      expect(outcome).toMatchObject({
+        status: "COMPLETE",
+        results: { a: "a", b: { one: "one", two: "two", three: "three" }, c: "c", d: "d" },
+        failedChains: [],
+      });
+      expect(outcome.executions).toEqual({ a: 1, b: 1, c: 1, d: 1 });
+      expect(log).toEqual(["t/b.1/two 3", "t/b.1/three 3", "t/c.1/c 1"]);
+      expect(await new Runs(store).get("t")).toEqual(overTheWire(run.view()));
+      expect(await run.values.get("task")).toMatchObject({ status: "COMPLETE" });
+      const events = await all(new Runs(store).events("t"));
+      expect(events.filter(({ type }) => type === "run.ended").map((event) => "status" in event && event.status)).toEqual([
+        "PARTIAL",
+        "COMPLETE",
+      ]);
+      expect({ ...applyEvents(undefined, events), generation: run.view().generation }).toEqual(run.view());
+    },
+  );
+
+  it("begins another visit where new keys are asked for, and can fail again", async () => {
+    const store = open();
+    await new Agent({ store, nodes: graph([], true) }).runTask(taskOf("t"));
+    const log: string[] = [];
+    const broken = await (await new Agent({ store, nodes: graph(log, true) }).retry("t")).outcome;
+    expect(broken).toMatchObject({ status: "PARTIAL", failedChains: [["b", "c"]] });
+    expect(log).toEqual(["t/b.1/two 3", "t/b.1/one 4", "t/b.1/two 4"]);
+    log.length = 0;
+    const outcome = await (await new Agent({ store, nodes: graph(log, false) }).retry("t", { keys: "new", nodes: ["b"] })).outcome;
+    expect(outcome).toMatchObject({ status: "COMPLETE", executions: { b: 2, c: 1 } });
+    expect(log).toEqual(["t/b.2/one 1", "t/b.2/two 1", "t/b.2/three 1", "t/c.1/c 1"]);
+  });
+
+  it("tries only the nodes that are named", async () => {
+    const store = open();
+    const nodes = (isBroken: boolean) =>
+      ["x", "y"].flatMap((name) => [
+        nodeOf(name, [], () => (isBroken ? failure("broken") : success()), { nodeConfig: { retryOnFailure: false } }),
+        nodeOf(`after ${name}`, [name]),
+      ]);
+    await new Agent({ store, nodes: nodes(true) }).runTask(taskOf("t"));
+    const outcome = await (await new Agent({ store, nodes: nodes(false) }).retry("t", { nodes: ["y"] })).outcome;
+    expect(outcome).toMatchObject({ status: "PARTIAL", failedChains: [["x", "after x"]], executions: { y: 1, "after y": 1 } });
+    await expect(new Agent({ store, nodes: nodes(false) }).retry("t", { nodes: ["y", "z"] })).rejects.toMatchObject({
+      code: "unknown-node",
+      message: expect.stringContaining("those that did: x"),
+    });
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "PARTIAL" });
+    expect((await store.read("t"))?.lease).toBeNull();
+  });
+
+  it("goes on after a cancel, also of one that nobody owned", async () => {
+    const store = open();
+    for (const isParked of [false, true]) {
+      const id = `cancelled ${isParked}`;
+      const entered = deferred();
+      const nodes = (stays: boolean) => [
+        nodeOf("a", [], async ({ signal }) => {
+          entered.resolve();
+          if (stays) await aborted(signal);
+          signal.throwIfAborted();
+          return success("a");
+        }),
+        nodeOf("b", ["a"]),
+      ];
+      const run = new Agent({ store, nodes: nodes(true) }).start(taskOf(id));
+      await entered.promise;
+      if (isParked) await run.park();
+      await new Runs(store).cancel(id, "enough");
+      await run.outcome.catch(() => {});
+      expect(await new Runs(store).get(id)).toMatchObject({ status: "CANCELLED" });
+      const again = await new Agent({ store, nodes: nodes(false) }).retry(id);
+      expect(await again.outcome).toMatchObject({ status: "COMPLETE", executions: { a: 1, b: 1 } });
+      expect(await new Runs(store).get(id)).toEqual(overTheWire(again.view()));
+    }
+  });
+
+  it("grants a limit that ended it once more: iterations, visits, its deadline", async () => {
+    const store = open();
+    let visits = 0;
+    const loop = () => [
+      nodeOf("a", [], undefined, { nodeConfig: { maxVisits: 0 } }),
+      deciding("b", ["a"], () => (++visits % 7 === 0 ? null : "a")),
+    ];
+    expect(await new Agent({ store, nodes: loop(), maxTotalIterations: 8 }).runTask(taskOf("t"))).toMatchObject({ status: "FAILED" });
+    expect(visits).toBe(4);
+    expect(await (await new Agent({ store, nodes: loop(), maxTotalIterations: 8 }).retry("t")).outcome).toMatchObject({
+      status: "COMPLETE",
+    });
+    let rounds = 0;
+    const visited = () => [
+      nodeOf("a", [], undefined, { nodeConfig: { maxVisits: 2 } }),
+      deciding("b", ["a"], () => (++rounds === 4 ? null : "a")),
+    ];
+    expect(await new Agent({ store, nodes: visited() }).runTask(taskOf("v"))).toMatchObject({ status: "FAILED" });
+    expect(await (await new Agent({ store, nodes: visited() }).retry("v")).outcome).toMatchObject({
+      status: "COMPLETE",
+      executions: { a: 4 },
+    });
+  });
+
+  it("is refused where nothing failed, and where it has not ended", async () => {
+    const store = open();
+    const agent = new Agent({ store, nodes: [nodeOf("a")] });
+    await agent.runTask(taskOf("t"));
+    await expect(agent.retry("t")).rejects.toMatchObject({ code: "run-ended" });
+    await expect(agent.retry("nobody")).rejects.toMatchObject({ code: "run-not-found" });
+    const entered = deferred();
+    const slow = new Agent({
+      store,
+      nodes: [
+        nodeOf("a", [], ({ signal }) => {
+          entered.resolve();
+          return aborted(signal);
+        }),
+      ],
+    });
+    const run = slow.start(taskOf("slow"));
+    await entered.promise;
+    await expect(slow.retry("slow")).rejects.toMatchObject({ code: "run-not-ended" });
+    await run.cancel();
+  });
+
+  it("is another run when it is forked, from any generation, and leaves the first as it was", async () => {
+    const store = open();
+    const log: string[] = [];
+    const nodes = () => {
+      const count = (name: string) =>
+        defineModule({
+          name,
+          async process({ values, idempotencyKey, task }) {
+            log.push(idempotencyKey);
+            await values.increment("count", (task.params.by as number | undefined) ?? 1);
+            return success(await values.get("count"));
+          },
+        });
+      return ["a", "b", "c"].map(
+        (name, at) => new Node({ name, modules: [count(name)], dependencies: at === 0 ? [] : [["a", "b"][at - 1] as string] }),
+      );
+    };
+    const agent = new Agent({ store, nodes: nodes() });
+    await agent.runTask(taskOf("t"));
+    const runs = new Runs(store);
+    const before = await runs.get("t");
+    const { generation } = (await all(runs.history("t"))).findLast(({ nodes: due, why }) => why === "step" && due.includes("b")) as {
+      generation: number;
+    };
+    log.length = 0;
+    const fork = await agent.fork("t", { generation, taskId: "f", params: { by: 10 }, values: { note: "forked" } });
+    const outcome = await fork.outcome;
+    expect(outcome).toMatchObject({ status: "COMPLETE", results: { a: 1, b: 11, c: 21 }, task: { id: "f", params: { by: 10 } } });
+    expect(log).toEqual(["f/b.1/b", "f/c.1/c"]);
+    expect(await fork.values.getMany(["note", "task"])).toMatchObject({ note: "forked", task: { id: "f", params: { by: 10 } } });
+    expect(await runs.get("f")).toEqual(overTheWire(fork.view()));
+    expect(await runs.get("f")).toMatchObject({ taskId: "f", forkedFrom: { taskId: "t", generation }, status: "COMPLETE" });
+    expect(await runs.get("t")).toEqual(before);
+    await expect(agent.fork("t", { taskId: "f" })).rejects.toMatchObject({ code: "run-exists" });
+    await expect(agent.fork("t", { generation: 999 })).rejects.toMatchObject({ code: "snapshot-not-found" });
+    await expect(agent.fork("t", { rerun: ["z"] })).rejects.toMatchObject({ code: "unknown-node" });
+    log.length = 0;
+    const again = await agent.fork("t", { rerun: ["b"] });
+    expect(await again.outcome).toMatchObject({ status: "COMPLETE", results: { a: 1, b: 4, c: 5 }, executions: { a: 1, b: 2, c: 2 } });
+    expect(log).toEqual([`${again.id}/b.2/b`, `${again.id}/c.2/c`]);
+  });
+});
+
+describe("a run that failed by its deadline", () => {
+  it("has it once more when it is retried", async () => {
+    const clock = new SimulatedClock();
+    const [[, make]] = storesOf() as [[string, (options: object) => RunStore]];
+    const store = make({ clock });
+    let isSlow = true;
+    const nodes = [nodeOf("a", [], ({ signal }) => (isSlow ? aborted(signal) : success()))];
+    const options: AgentOptions = { store, clock, nodes };
+    const failed = await clock.runUntil(new Agent(options).runTask(taskOf("t"), { deadlineMs: 20_000 }));
+    expect(failed).toMatchObject({ status: "FAILED" });
+    isSlow = false;
+    const run = await clock.runUntil(new Agent(options).retry("t"));
+    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
+  });
+});

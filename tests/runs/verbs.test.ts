@@ -1,0 +1,209 @@
+/** What an agent does with runs that are stored: all of them after a restart, the one of a task, one that is late. */
+import {
+  Agent,
+  type AgentOptions,
+  type Commit,
+  type CommitResult,
+  type Lease,
+  MemoryStore,
+  type Node,
+  type RunStore,
+  Runs,
+  Task,
+} from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { aborted, deferred, nodeOf, runNodes, success } from "../run/support.ts";
+import { all, storesOf } from "./stores.ts";
+
+const taskOf = (id: string, params: Record<string, unknown> = {}): Task => new Task({ id, type: "test", objective: "Go on", params });
+
+/** A chain of two, of which the second works until it is aborted, or not at all. */
+function chain(log: string[], stays: boolean): { nodes: Node[]; entered: Promise<void> } {
+  const entered = deferred();
+  const work = nodeOf("b", ["a"], async ({ idempotencyKey, signal }) => {
+    log.push(idempotencyKey);
+    entered.resolve();
+    if (stays) await aborted(signal);
+    signal.throwIfAborted();
+    return success("b");
+  });
+  const first = nodeOf("a", [], ({ idempotencyKey }) => {
+    log.push(idempotencyKey);
+    return success("a");
+  });
+  return { nodes: [first, work], entered: entered.promise };
+}
+
+async function park(store: RunStore, id: string, options: AgentOptions = {}): Promise<void> {
+  const { nodes, entered } = chain([], true);
+  const run = new Agent({ name: "worker", store, nodes, ...options }).start(taskOf(id));
+  await entered;
+  await run.park();
+}
+
+describe.each(storesOf())("an agent with a %s store", (_, make) => {
+  const opened: RunStore[] = [];
+  const open = () => {
+    const store = make();
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+
+  it("goes on with all runs of its name that nobody owns, and with no others", async () => {
+    const store = open();
+    for (const id of ["t1", "t2", "t3"]) await park(store, id);
+    await park(store, "other", { name: "other" });
+    const owned = chain([], true);
+    const busy = new Agent({ name: "worker", store, nodes: owned.nodes }).start(taskOf("busy"));
+    await owned.entered;
+    const log: string[] = [];
+    const runs = await all(new Agent({ name: "worker", store, nodes: chain(log, false).nodes }).resumeAll());
+    expect(runs.map(({ id }) => id).toSorted()).toEqual(["t1", "t2", "t3"]);
+    for (const { outcome } of runs) expect((await outcome).status).toBe("COMPLETE");
+    expect(log.toSorted()).toEqual(["t1/b.1/b", "t2/b.1/b", "t3/b.1/b"]);
+    await busy.cancel();
+    await expect(all(new Agent({ store, nodes: owned.nodes }).resumeAll())).rejects.toMatchObject({ code: "agent-unnamed" });
+  });
+
+  it("does not try a graph again that did not fit, and says so once", async () => {
+    const store = open();
+    await park(store, "t1");
+    const agent = new Agent({ name: "worker", store, nodes: [nodeOf("elsewhere")] });
+    const refused: [string, string][] = [];
+    const onRefused = (error: Error, taskId: string) => refused.push([(error as Error & { code: string }).code, taskId]);
+    expect(await all(agent.resumeAll({ onRefused }))).toEqual([]);
+    expect(await all(agent.resumeAll({ onRefused }))).toEqual([]);
+    expect(refused).toEqual([["snapshot-other-graph", "t1"]]);
+    expect(await new Runs(store).get("t1")).toMatchObject({ status: "READY" });
+    await all(new Agent({ name: "worker", store, nodes: chain([], false).nodes }).resumeAll());
+  });
+
+  it("attaches a task to its run of this process, to one that nobody owns, and to the outcome of one that has ended", async () => {
+    const store = open();
+    const { nodes, entered } = chain([], true);
+    const agent = new Agent({ name: "worker", store, nodes });
+    const run = agent.start(taskOf("t", { a: 1, b: [2] }));
+    await entered;
+    expect(agent.start(taskOf("t", { b: [2], a: 1 }), { ifExists: "attach" })).toBe(run);
+    expect(() => agent.start(taskOf("t", { a: 2 }), { ifExists: "attach" })).toThrow(expect.objectContaining({ code: "run-differs" }));
+    const stranger = new Agent({ name: "worker", store, nodes: chain([], false).nodes });
+    await expect(stranger.runTask(taskOf("t", { a: 1, b: [2] }), { ifExists: "attach" })).rejects.toMatchObject({ code: "run-owned" });
+    await run.park();
+    await expect(stranger.runTask(taskOf("t", { a: 2 }), { ifExists: "attach" })).rejects.toMatchObject({
+      code: "run-differs",
+      taskId: "t",
+    });
+    const attached = stranger.start(taskOf("t", { a: 1, b: [2] }), { ifExists: "attach" });
+    const events = all(attached.events());
+    const outcome = await attached.outcome;
+    expect(outcome).toMatchObject({ status: "COMPLETE", results: { a: "a", b: "b" } });
+    expect((await events).map(({ type }) => type)).toEqual(expect.arrayContaining(["run.restored", "run.ended"]));
+    expect(attached.view()).toMatchObject({ status: "COMPLETE" });
+    const again = await new Agent({ name: "worker", store, nodes }).runTask(taskOf("t", { a: 1, b: [2] }), { ifExists: "attach" });
+    expect({ ...again, task: again.task.toJSON() }).toEqual({ ...outcome, task: outcome.task.toJSON() });
+    await expect(stranger.runTask(taskOf("t"))).rejects.toMatchObject({ code: "run-exists" });
+    expect((await stranger.runTask(taskOf("new"), { ifExists: "attach" })).status).toBe("COMPLETE");
+    expect(await new Runs(store).get("new")).toMatchObject({ status: "COMPLETE" });
+  });
+});
+
+/** Its end is never acknowledged, as where the process dies with it. */
+class EndlessStore extends MemoryStore {
+  readonly closing = deferred();
+
+  override commit(lease: Lease, commit: Commit): Promise<CommitResult> {
+    if (commit.run?.status === undefined || this.#isOver) return super.commit(lease, commit);
+    this.#isOver = true;
+    return super.commit(lease, { ...commit, run: {} }).then(() => {
+      this.closing.resolve();
+      return new Promise(() => {});
+    });
+  }
+
+  #isOver = false;
+}
+
+describe("a run whose process dies while it closes", () => {
+  it("closes anew when it is taken up, with all that it had", async () => {
+    const store = new EndlessStore();
+    const nodes = [nodeOf("a"), nodeOf("b", ["a"])];
+    new Agent({ store, nodes }).start(taskOf("t"));
+    await store.closing.promise;
+    const heir = await new Agent({ store, nodes }).resume("t", { takeOver: true });
+    expect(await heir.outcome).toMatchObject({
+      status: "COMPLETE",
+      results: { a: "a", b: "b" },
+      task: { status: "COMPLETE", result: "b" },
+    });
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "COMPLETE" });
+  });
+});
+
+describe("a run with a deadline", () => {
+  const limit = 30_000;
+
+  it("fails at that moment from its start, wherever it is by then", async () => {
+    const clock = new SimulatedClock();
+    const store = new MemoryStore({ clock });
+    const since = clock.now();
+    const one = chain([], true);
+    const first = new Agent({ store, clock, nodes: one.nodes }).start(taskOf("t"), { deadlineMs: limit });
+    await clock.runUntil(one.entered);
+    await first.park();
+    const two = chain([], true);
+    const outcome = await clock.runUntil(new Agent({ store, clock, nodes: two.nodes }).resume("t").then((run) => run.outcome));
+    expect(outcome).toMatchObject({ status: "FAILED", errors: [{ code: "run-deadline" }, {}] });
+    expect(clock.now() - since).toBe(limit);
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "FAILED" });
+  });
+
+  it("fails when it is taken up after it", async () => {
+    const clock = new SimulatedClock();
+    const store = new MemoryStore({ clock });
+    const { nodes, entered } = chain([], true);
+    const first = new Agent({ store, clock, nodes }).start(taskOf("t"), { deadlineMs: limit });
+    await clock.runUntil(entered);
+    await first.park();
+    await clock.advance(2 * limit);
+    const log: string[] = [];
+    const late = await new Agent({ store, clock, nodes: chain(log, false).nodes }).resume("t");
+    expect(await clock.runUntil(late.outcome)).toMatchObject({
+      status: "FAILED",
+      errors: expect.arrayContaining([expect.objectContaining({ code: "run-deadline" })]),
+    });
+  });
+
+  it("is not held up by it when it ends before, and refuses one that is none", async () => {
+    const clock = new SimulatedClock();
+    const run = new Agent({ clock, nodes: [nodeOf("a")] }).start(taskOf("t"), { deadlineMs: limit });
+    expect((await clock.runUntil(run.outcome)).status).toBe("COMPLETE");
+    expect(clock.pending).toBe(0);
+    await expect(new Agent({ nodes: [nodeOf("a")] }).runTask(taskOf("t"), { deadlineMs: 0 })).rejects.toMatchObject({
+      code: "invalid-options",
+    });
+  });
+});
+
+describe("the runs of an agent without a store", () => {
+  it("are those of this process, until they have ended", async () => {
+    const { nodes, entered } = chain([], true);
+    const agent = new Agent({ nodes });
+    const run = agent.start(taskOf("t"));
+    await entered;
+    expect(await agent.runs.get("t")).toEqual(run.view());
+    expect(await all(agent.runs.find({ status: "RUNNING" }))).toEqual([run.view()]);
+    expect(await all(agent.runs.find({ type: "another" }))).toEqual([]);
+    const events = all(agent.runs.events("t"));
+    const views = all(agent.runs.watch("t"));
+    await agent.runs.cancel("t", "enough");
+    expect((await run.outcome).task.error).toContain("enough");
+    expect((await events).at(-1)).toMatchObject({ type: "run.ended", code: "cancelled" });
+    expect((await views).at(-1)).toMatchObject({ status: "CANCELLED" });
+    await expect(agent.runs.get("t")).rejects.toMatchObject({ code: "run-not-found" });
+    expect((await runNodes(nodes.slice(0, 1))).status).toBe("COMPLETE");
+  });
+});
