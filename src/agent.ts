@@ -24,21 +24,22 @@ import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { Cache } from "./contract/store/cache.ts";
+import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import { RunStore } from "./contract/store/run-store.ts";
-import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import { newOwner } from "./keep/owner.ts";
+import type { PersistedAgent } from "./keep/persisted.ts";
+import { damaged } from "./keep/read-parts.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { claimRun } from "./runtime/claim-run.ts";
 import { EffectLimits } from "./runtime/effect-limits.ts";
 import type { Keeping, Kept } from "./runtime/kept-run.ts";
-import type { AgentServices } from "./runtime/run-host.ts";
+import type { AgentServices, KeepingOf } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
-import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
 import { firstValues, requireSameSpace } from "./runtime/values-place.ts";
-import { FileSnapshotStore } from "./snapshot/file.ts";
+import { FileStore } from "./store/file/store.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
 export interface AgentOptions {
@@ -66,7 +67,7 @@ export interface AgentOptions {
   errorMailbox?: string | null;
   /** Whether nodes that ask for snapshots get them. Default true. */
   autoSnapshot?: boolean;
-  /** Where its runs live. Without one nothing is stored but what `snapshotStore` is asked for. */
+  /** Where its runs live. Default a `FileStore` in its default place, made when it is first needed. */
   store?: RunStore;
   /** When runs are stored for the sake of nodes that say nothing. Default ALWAYS with a `store`, else NEVER. */
   snapshot?: SnapshotControl;
@@ -74,8 +75,6 @@ export interface AgentOptions {
   durability?: "sync" | "async";
   /** Milliseconds for which a run is owned, renewed while its process lives; at least 100. Default 30,000. */
   leaseMs?: number;
-  /** Default a `FileSnapshotStore` in its default place, made when it is first needed. */
-  snapshotStore?: SnapshotStore;
   /** Receives XState's inspection events of the whole system, redacted and cut in size. One that throws breaks nothing. */
   inspect?: (event: InspectionEvent) => void;
   /** What `inspect` gets in place of secrets and long values; `false` gives it everything. */
@@ -119,8 +118,6 @@ const mailbox = z.nullable(nonEmpty);
 const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
   message: "expected a whole number, at least 1, or Infinity",
 });
-const method = <T>(name: string, expected: string) =>
-  z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
 
 const agentSchema = lazily(() =>
   z.strictObject({
@@ -139,7 +136,6 @@ const agentSchema = lazily(() =>
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
     leaseMs: z.optional(z.int().check(z.gte(100))),
-    snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
     inspect: z.optional(
       z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
     ),
@@ -161,6 +157,12 @@ export interface ResumeOptions {
 }
 
 const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
+
+/** Of a stored run: its newest whole generation, or the one that is named. */
+type Place = Pick<SnapshotRef, "taskId"> & Partial<SnapshotRef>;
+
+const asksToBeStored = ({ snapshot, nodes }: Node): boolean =>
+  (snapshot ?? SnapshotControl.NEVER) !== SnapshotControl.NEVER || nodes.some(asksToBeStored);
 
 const runSchema = lazily(() =>
   z.strictObject({
@@ -188,8 +190,7 @@ export class Agent {
   readonly #inspect: ((event: InspectionEvent) => void) | undefined;
   #maxConcurrentTasks: number;
   #latest: AgentRun | undefined;
-  #store: SnapshotStore | undefined;
-  readonly #runStore: RunStore | undefined;
+  #store: RunStore | undefined;
   readonly #durability: "sync" | "async";
   readonly #leaseMs: number;
   /** The agent as XState logic: input `{ task }`, output `TaskOutcome`; for `setup({ actors })`, `invoke` and `createActor`. */
@@ -203,8 +204,7 @@ export class Agent {
     followCalls();
     this.cache = parsed.cache ?? new MemoryCache(parsed.clock === undefined ? {} : { clock: parsed.clock });
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
-    this.#store = parsed.snapshotStore;
-    this.#runStore = parsed.store;
+    this.#store = parsed.store;
     this.#durability = parsed.durability ?? "sync";
     this.#leaseMs = parsed.leaseMs ?? 30_000;
     this.#inspect =
@@ -233,10 +233,6 @@ export class Agent {
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: parsed.dynamicNodes ?? [],
-      snapshotStore: () => {
-        this.#store ??= new FileSnapshotStore();
-        return this.#store;
-      },
     };
     this.addNodes((options.nodes ?? []) as Node[]);
     this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() });
@@ -301,7 +297,7 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
-    const keeping = this.#isKept() ? { [KEEPING]: this.#keeping() } : {};
+    const keeping = { [KEEPING]: { how: () => this.#keeping(), isKept: this.#isKept() } };
     const { run, scope, begin } = this.#launch({ input: { task, ...given, ...keeping } });
     takeTask(scope.run);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
@@ -309,43 +305,20 @@ export class Agent {
     return run;
   }
 
-  /** Goes on with a stored run, and touches nothing of another. Rejects with a SnapshotError when the snapshot does not fit. */
+  /** Goes on with a stored run to its end; see `startFromSnapshot`. */
   async runFromSnapshot(snapshot: string | SnapshotRef, options?: RunOptions): Promise<TaskOutcome> {
     return (await this.startFromSnapshot(snapshot, options)).outcome;
   }
 
   /**
-   * @param snapshot its reference, its directory, or the directory of its task for the newest one
-   * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`,
-   * `snapshot-other-values`
+   * Goes on with a stored run, also with one that has ended, where an older generation is named. What came after that stays in the run's history.
+   *
+   * @param snapshot a generation, or, for the newest whole one, a task's id; of a `FileStore` the folder of either, too
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
+   * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
-    const { signal, cachePrefix, values } = parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions;
-    const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
-    const limits = new EffectLimits(clock, { limitMs, graceMs });
-    const unfollow = limits.follow(signal);
-    try {
-      const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-      const { agent } = readSnapshot(stored);
-      requireSameSpace(agent.context.cachePrefix, cachePrefix);
-      const first = firstValues(values);
-      const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
-      try {
-        if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
-      } catch (error) {
-        scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
-        throw error;
-      }
-      // In a task of its own: the caller's subscription comes some microtasks later.
-      setTimeout(() => {
-        scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation });
-        scope.run.listen(signal);
-        begin();
-      }, 0);
-      return run;
-    } finally {
-      unfollow();
-    }
+    return await this.#goOn(snapshot, parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions);
   }
 
   /**
@@ -354,22 +327,49 @@ export class Agent {
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
    */
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
-    const { signal, takeOver } = parseOptions(resumeSchema(), options, "resume") as ResumeOptions;
+    return await this.#goOn({ taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
+  }
+
+  async #goOn(from: string | Place, { signal, takeOver, cachePrefix, values }: ResumeOptions & RunOptions): Promise<AgentRun> {
+    const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
+    const limits = new EffectLimits(clock, { limitMs, graceMs });
+    const unfollow = limits.follow(signal);
     const keeping = this.#keeping();
-    const owned = await claimRun(keeping, taskId, takeOver === true);
+    const { store } = keeping;
     try {
-      const { run, scope, begin } = this.#relaunch(Object.assign(owned.persisted, { [KEEPING]: { ...keeping, stored: owned.graphs } }));
-      (scope.run.kept as Kept).goOn(owned.state);
-      // In a task of its own: the caller's subscription comes some microtasks later.
-      setTimeout(() => {
-        scope.work.tell({ type: "run.restored", runId: run.id, generation: owned.state.generation });
-        scope.run.listen(signal);
-        begin();
-      }, 0);
-      return run;
-    } catch (error) {
-      await keeping.store.renew(owned.state.lease, 0);
-      throw error;
+      const owned = await limits.run("loading the run", async () => {
+        const { taskId, generation } = typeof from === "string" ? ((await store.locate(from)) ?? { taskId: from }) : from;
+        return await claimRun(keeping, taskId, { takeOver, generation });
+      });
+      try {
+        const { context } = owned.persisted as unknown as PersistedAgent;
+        requireSameSpace(context.cachePrefix, cachePrefix);
+        const first = firstValues(values);
+        const stored = owned.graphs === undefined ? {} : { stored: owned.graphs };
+        const kept: KeepingOf = { how: () => keeping, isKept: true, ...stored };
+        const { run, scope, begin } = this.#relaunch(Object.assign(owned.persisted, { [KEEPING]: kept }));
+        (scope.run.kept as Kept).goOn(owned.state);
+        try {
+          if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
+        } catch (error) {
+          scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
+          throw error;
+        }
+        const { generation, passedOver } = owned;
+        // In a task of its own: the caller's subscription comes some microtasks later.
+        setTimeout(() => {
+          const passed = passedOver.length === 0 ? {} : { passedOver };
+          scope.work.tell({ type: "run.restored", runId: run.id, generation, ...passed });
+          scope.run.listen(signal);
+          begin();
+        }, 0);
+        return run;
+      } catch (error) {
+        await store.renew(owned.state.lease, 0);
+        throw error;
+      }
+    } finally {
+      unfollow();
     }
   }
 
@@ -392,16 +392,13 @@ export class Agent {
 
   /** Whether a run is stored from its start: where the agent or a node asks for it. */
   #isKept(): boolean {
-    if (this.#runStore === undefined || !this.#services.autoSnapshot) return false;
-    const { snapshot } = this.#services;
-    return [...this.#nodes.values()].some((node) => (node.snapshot ?? snapshot) !== SnapshotControl.NEVER);
+    const { autoSnapshot, snapshot } = this.#services;
+    return autoSnapshot && (snapshot !== SnapshotControl.NEVER || [...this.#nodes.values()].some(asksToBeStored));
   }
 
   #keeping(): Keeping {
-    if (this.#runStore === undefined) {
-      throw new AsimovError("This agent has no store: make it with the option `store`, such as a SqliteStore.", { code: "run-not-stored" });
-    }
-    return { store: this.#runStore, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
+    this.#store ??= new FileStore({ clock: this.#services.clock });
+    return { store: this.#store, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {

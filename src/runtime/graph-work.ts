@@ -32,6 +32,7 @@ import type {
 import { iterationLimitOf } from "#contract/run/limit";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
+import type { CommitReason } from "#keep/run-keeper";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -256,12 +257,13 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   async saveProgress(node: string): Promise<void> {
     if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
-    await (this.run.kept === undefined ? this.run.saveProgress() : this.run.kept.commit("progress", [node]));
+    const fault = await this.#commit("progress", [node]);
+    if (fault !== undefined) this.run.root?.send({ type: "snapshot.failed", fault });
   }
 
   snapshotOf(node: string): SnapshotControl {
     const { autoSnapshot, snapshot } = this.run.services;
-    return autoSnapshot ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
+    return autoSnapshot && this.run.mayKeep ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
   }
 
   whenSure(): Promise<void> | undefined {
@@ -269,17 +271,19 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async save(nodes: readonly string[]): Promise<{ fault?: Fault }> {
-    if (this.run.kept !== undefined) {
-      await this.run.kept.commit("step", nodes);
-      return {};
-    }
+    const fault = await this.#commit("step", nodes);
+    return fault === undefined ? {} : { fault };
+  }
+
+  /** A run that is not stored yet is from now on: a node that was added wants it. */
+  async #commit(why: CommitReason, nodes: readonly string[]): Promise<Fault | undefined> {
     try {
-      const ref = await this.run.snapshot({ nodes });
-      this.tell({ type: "snapshot.saved", ref, nodes });
-      return {};
+      if (this.run.kept === undefined) await this.run.limited("storing the run", () => this.run.keep());
+      await this.run.kept?.commit(why, nodes);
+      return undefined;
     } catch (error) {
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-      return { fault: { status: "error", error: `No snapshot before ${nodes.join(", ")}: ${shownMessageOf(error)}`, code } };
+      return { status: "error", error: `The run is not stored before ${nodes.join(", ")}: ${shownMessageOf(error)}`, code };
     }
   }
 

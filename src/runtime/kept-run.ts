@@ -15,7 +15,7 @@ import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
-import { type CommitReason, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
+import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { ValuesPlace } from "./values-place.ts";
@@ -27,6 +27,9 @@ interface Host {
   readonly events: EventHub;
   readonly place: ValuesPlace;
   readonly isRestored: boolean;
+  /** Settles when messages that are on their way to the run's own mailboxes are there. */
+  settling(): Promise<void> | undefined;
+  limited<T>(what: string, work: () => Promise<T>): Promise<T>;
   readonly root: AnyActorRef | undefined;
   readonly rootGraph: Graph;
   view(): RunView;
@@ -55,7 +58,10 @@ export class Kept implements KeptRun {
   readonly #over: GraphParts[] = [];
   #posted = 0;
   #telling: unknown;
+  /** The run was restored from what it does not go on from in its store: all of it is written. */
   #isWhole: boolean;
+  #isStopped = false;
+  #opening: Promise<void> | undefined;
   #taking: Promise<void> | undefined;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
@@ -63,7 +69,7 @@ export class Kept implements KeptRun {
     this.#keeping = keeping;
     this.#stored = new Map(stored);
     this.#isWhole = run.isRestored && stored === undefined;
-    run.events.hold(() => this.#told());
+    run.events.hold(() => this.#told(), stored !== undefined);
   }
 
   get taskId(): string {
@@ -88,7 +94,9 @@ export class Kept implements KeptRun {
     const prefix = prefixOf(graph.path);
     const stored = this.#stored.get(prefix);
     this.#stored.delete(prefix);
-    return new GraphParts(graph, stored);
+    const parts = new GraphParts(graph, stored);
+    if (stored === undefined) this.#changed.add(parts);
+    return parts;
   }
 
   changed(graph: GraphParts): void {
@@ -104,11 +112,14 @@ export class Kept implements KeptRun {
     return this.#keeper?.whenSure();
   }
 
-  /** Stores the run for the first time, and owns it. @throws RunError `run-exists` */
-  async open(): Promise<void> {
+  /** Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw */
+  async open(note: GenerationNote = { why: "started", nodes: [] }): Promise<void> {
     if (this.#keeper !== undefined) return;
-    const { store, owner } = this.#keeping;
-    this.#keeper = await RunKeeper.create(this, store, owner, (first) => this.#newRun(first));
+    this.#opening ??= RunKeeper.create(this, this.#keeping, note, (first) => this.#newRun(first)).then((keeper) => {
+      this.#keeper = keeper;
+      if (this.#isStopped) keeper.stop();
+    });
+    await this.#opening;
   }
 
   /** Goes on with a run that is owned. */
@@ -135,16 +146,26 @@ export class Kept implements KeptRun {
 
   /** Settles when what stands now is stored, or at once where nobody waits for that. */
   async commit(why: CommitReason, nodes: Iterable<string> = []): Promise<void> {
+    if (this.#keeper === undefined) await this.#opening;
     const made = this.#keeper?.commit(why, nodes);
-    if (this.#keeping.durability === "sync" || why === "manual") await made;
+    if (this.#keeping.durability === "sync") await made;
+  }
+
+  /** @returns the generation that holds what stands now */
+  async snapshot(nodes: readonly string[], hint: string | undefined): Promise<number> {
+    if (this.#keeper !== undefined) return await this.#keeper.commit("manual", nodes, hint);
+    await this.open({ why: "manual", nodes, ...(hint === undefined ? {} : { hint }) });
+    return this.generation;
   }
 
   /** The run has ended: whoever waits goes on when that is stored. */
   async end(status: RunEnd): Promise<void> {
+    if (this.#keeper === undefined) await this.#opening;
     await this.#keeper?.end(status);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.clock.clearTimeout(this.#telling);
     this.#keeper?.stop();
   }
@@ -153,13 +174,26 @@ export class Kept implements KeptRun {
   #told(): void {
     this.#telling ??= this.clock.setTimeout(() => {
       this.#telling = undefined;
-      void this.#keeper?.commit("progress");
+      if (this.#run.events.hasHeld) void this.#keeper?.commit("progress");
     }, TELL_WITHIN_MS);
   }
 
   /** Stores the run as it stands, and lets it go. */
   async park(): Promise<void> {
     await this.#keeper?.park();
+  }
+
+  settling(): Promise<void> | undefined {
+    return this.#run.settling();
+  }
+
+  limited<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#run.limited(what, work);
+  }
+
+  saving(generation: number, { why, nodes }: GenerationNote): void {
+    if (why !== "step" && why !== "manual") return;
+    this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
   }
 
   writeChanges(changes: PartChanges): void {
@@ -174,14 +208,15 @@ export class Kept implements KeptRun {
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
     if (!this.#isWhole) return;
-    // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
     for (const [name, node] of Object.entries(this.#run.view().nodes)) changes.write(`view/${name}`, JSON.stringify(node));
     this.#isWhole = false;
   }
 
   takeEvents(): { seq: number; at: number; body: string }[] {
-    return this.#run.events.takeHeld().map((event) => {
+    const events = this.#run.events.takeHeld();
+    if (this.#keeper === undefined) events.unshift(...this.#run.events.takeEarlier());
+    return events.map((event) => {
       const { seq, at, taskId: _taskId, ...body } = event;
       return { seq, at, body: JSON.stringify(body) };
     });

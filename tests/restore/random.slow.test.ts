@@ -1,11 +1,12 @@
-import { Agent, type AgentRun, MemorySnapshotStore } from "asimov-agents";
+import { Agent, type AgentRun, MemoryStore } from "asimov-agents";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
 import { type NodePlan, nodesOf, plans, withoutRaces } from "./random-graph.ts";
 
-const agentOf = (graph: readonly NodePlan[], snapshotStore: MemorySnapshotStore): Agent =>
-  new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 1_000, maxConcurrentTasks: Number.POSITIVE_INFINITY });
+const agentOf = (graph: readonly NodePlan[], store: MemoryStore): Agent =>
+  new Agent({ nodes: nodesOf(graph), store, snapshot: "NEVER", maxTotalIterations: 1_000, maxConcurrentTasks: Number.POSITIVE_INFINITY });
 
 /** Where on the stack an error was thrown is chance. */
 const withoutStacks = (key: string, value: unknown): unknown => (key === "stack" ? undefined : value);
@@ -27,11 +28,11 @@ async function everything(agent: Agent, { values, outcome: ended }: AgentRun): P
 async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Promise<number> {
   let restored = 0;
   const property = fc.asyncProperty(graphs.map(withoutRaces), async (graph) => {
-    const snapshotStore = new MemorySnapshotStore();
-    const whole = agentOf(graph, snapshotStore);
+    const store = new MemoryStore({ keep: 10_000 });
+    const whole = agentOf(graph, store);
     const expected = await everything(whole, whole.start(newTask()));
-    for (const ref of await snapshotStore.list(TASK_ID)) {
-      const again = agentOf(graph, snapshotStore);
+    for (const ref of await snapshotsOf(store, TASK_ID)) {
+      const again = agentOf(graph, store);
       expect(await everything(again, await again.startFromSnapshot(ref))).toEqual(expected);
       restored++;
     }

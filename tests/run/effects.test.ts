@@ -1,7 +1,8 @@
 /** Nothing hangs: a cache or store that never answers ends by the run's own limit or by a cancel, and an end that was not told is told. */
-import { Agent, MemoryCache, MemorySnapshotStore, type SnapshotStore } from "asimov-agents";
+import { Agent, MemoryCache, MemoryStore } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../support/manual-clock.ts";
+import { SilentStore, snapshotsOf } from "../support/snapshots.ts";
 import { inCache, newTask, nodeOf, success, within } from "./support.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
@@ -23,7 +24,7 @@ class SilentCache extends MemoryCache {
   }
 }
 
-const SILENT_STORE: SnapshotStore = { save: never, load: never, list: never };
+const SILENT_STORE = new SilentStore();
 
 const going = { ...inCache, effectTimeoutMs: 20 };
 const silencing = (cache: SilentCache, dependencies: string[] = []) =>
@@ -123,14 +124,15 @@ describe("a cache that never answers", () => {
 describe("a store that never answers", () => {
   it("is reported for each snapshot that it should have kept, and the run goes on", async () => {
     const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
-    const { status, errors } = await new Agent({ snapshotStore: SILENT_STORE, ...going, nodes: [node] }).runTask(newTask());
+    const { status, errors } = await new Agent({ store: SILENT_STORE, snapshot: "NEVER", ...going, nodes: [node] }).runTask(newTask());
     expect(status).toBe("COMPLETE");
     expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("No snapshot before a") }]);
   });
 
   it("rejects a snapshot that is asked for or loaded", async () => {
     const agent = new Agent({
-      snapshotStore: SILENT_STORE,
+      store: SILENT_STORE,
+      snapshot: "NEVER",
       ...going,
       nodes: [nodeOf("a", [], () => new Promise(() => {}))],
       abortGraceMs: 1,
@@ -143,7 +145,7 @@ describe("a store that never answers", () => {
 
   it("ends by a cancel", async () => {
     const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
-    const run = new Agent({ snapshotStore: SILENT_STORE, abortGraceMs: 5, nodes: [node] }).start(newTask());
+    const run = new Agent({ store: SILENT_STORE, snapshot: "NEVER", abortGraceMs: 5, nodes: [node] }).start(newTask());
     const reason = new Promise<void>((resolve) => setImmediate(resolve));
     await reason;
     expect((await run.cancel("enough")).task.error).toContain("enough");
@@ -156,11 +158,14 @@ describe("a store that never answers", () => {
       }
     }
     const nodes = [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })];
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await new Agent({ nodes, snapshotStore, valuesIn: "cache" }).runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
-    for (const silent of [{ snapshotStore: SILENT_STORE }, { snapshotStore, cache: new Silent(), valuesIn: "cache" as const }]) {
+    await new Agent({ nodes, store, snapshot: "NEVER", valuesIn: "cache" }).runTask(task);
+    const [ref] = await snapshotsOf(store, task.id);
+    for (const silent of [
+      { store: SILENT_STORE, snapshot: "NEVER" as const },
+      { store, snapshot: "NEVER" as const, cache: new Silent(), valuesIn: "cache" as const },
+    ]) {
       const controller = new AbortController();
       if (moment === "before") controller.abort();
       const restoring = new Agent({ nodes, ...silent, abortGraceMs: 5 }).runFromSnapshot(ref as never, {
@@ -217,9 +222,14 @@ describe("a start that is refused", () => {
 
 describe("snapshots of a store that answers", () => {
   it("are kept in spite of a short limit", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await new Agent({ snapshotStore, effectTimeoutMs: 1_000, nodes: [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })] }).runTask(task);
-    expect(await snapshotStore.list(task.id)).toHaveLength(1);
+    await new Agent({
+      store,
+      snapshot: "NEVER",
+      effectTimeoutMs: 1_000,
+      nodes: [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })],
+    }).runTask(task);
+    expect(await snapshotsOf(store, task.id)).toHaveLength(1);
   });
 });

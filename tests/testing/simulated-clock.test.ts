@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Agent, type AgentEvent, FileSnapshotStore, Node, Task } from "asimov-agents";
+import { Agent, type AgentEvent, FileStore, Node, Task } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it, vi } from "vitest";
 import { deferred, failure, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
@@ -117,7 +117,7 @@ describe("an agent on a simulated clock", () => {
       const nodes = Array.from({ length: 10 }, (_, index) =>
         nodeOf(`n${index}`, index === 0 ? [] : [`n${index - 1}`], () => success(), { snapshot: "ALWAYS" }),
       );
-      const agent = new Agent({ nodes, clock, effectTimeoutMs: 1, snapshotStore: new FileSnapshotStore({ directory }) });
+      const agent = new Agent({ nodes, clock, effectTimeoutMs: 1, store: new FileStore({ dir: directory }), snapshot: "NEVER" });
       const run = agent.start(newTask());
       const { errors } = await clock.runUntil(run.outcome);
       expect(errors).toEqual([]);
