@@ -119,7 +119,7 @@ const numbersOf = (parts: Parts, kind: string): number[] =>
     .sort((a, b) => a - b);
 
 /** The schemas check alone: what they would copy is a whole run. */
-function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
+export function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
   const text = parts.get(name);
   if (text === undefined) throw damaged(`it holds no part "${name}"`);
   try {

@@ -94,7 +94,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
         giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.told > 0);
         const restored = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
         requireRestored(Object.values(restored.children));
-        scope.adopt((restored.children.nodes?.getSnapshot() as { order: Order }).order);
+        scope.adopt((restored.children as unknown as { nodes: { getSnapshot(): { order: Order } } }).nodes.getSnapshot().order);
         return restored;
       } catch (error) {
         const scope = ownScope(self);

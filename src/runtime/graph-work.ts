@@ -46,6 +46,8 @@ const UNTOLD: Failure = { error: "failed", code: "module-failed" };
 interface Limit {
   countdown: Countdown | undefined;
   working: number;
+  /** What is left of it is part of the node's state, which nothing else changes. */
+  changed: () => void;
 }
 
 /** The instance of a graph that the work is of. */
@@ -55,6 +57,7 @@ interface WorkPlace {
   readonly nodes: GraphNodes;
   readonly results: NodeResults;
   readonly graph: Graph | undefined;
+  nodeChanged(name: string): void;
 }
 
 export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost {
@@ -64,6 +67,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   /** What the composites around it say to each module. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly maxTotalIterations: number | null;
+  readonly #place: WorkPlace;
   readonly #path: readonly string[];
   readonly #nodes: GraphNodes;
   readonly #graph: Graph | undefined;
@@ -77,7 +81,9 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
   /** @param parent of a nested graph, with the node that it is nested in as the last of `path` */
-  constructor({ run, path, nodes, results, graph }: WorkPlace, parent?: GraphWork) {
+  constructor(place: WorkPlace, parent?: GraphWork) {
+    const { run, path, nodes, results, graph } = place;
+    this.#place = place;
     this.run = run;
     this.#path = path;
     this.#nodes = nodes;
@@ -217,8 +223,14 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (this.#nodes.definition(node).timeoutMs > 0) {
       const limit = this.#limitOf(node);
       limit.working += change;
-      if (limit.working === 0) limit.countdown?.pause();
-      else limit.countdown?.run();
+      limit.changed();
+      if (limit.working === 0) {
+        limit.countdown?.pause();
+        this.run.counting.delete(limit.changed);
+      } else {
+        limit.countdown?.run();
+        this.run.counting.add(limit.changed);
+      }
     }
     this.#parent?.working(this.#path.at(-1) as string, change);
   }
@@ -245,7 +257,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#limits ??= new Map();
     let limit = this.#limits.get(node);
     if (limit === undefined) {
-      limit = { countdown: undefined, working: 0 };
+      limit = { countdown: undefined, working: 0, changed: () => this.#place.nodeChanged(node) };
       this.#limits.set(node, limit);
     }
     return limit;
@@ -256,6 +268,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async saveProgress(node: string): Promise<void> {
+    // Its machine hears nothing of what one of its modules has saved.
+    this.#place.nodeChanged(node);
     if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
     const fault = await this.#commit("progress", [node]);
     if (fault !== undefined) this.run.root?.send({ type: "snapshot.failed", fault });

@@ -27,6 +27,8 @@ interface Host {
   readonly events: EventHub;
   readonly place: ValuesPlace;
   readonly isRestored: boolean;
+  /** Of each time limit that counts: says that its node has changed. */
+  readonly counting: ReadonlySet<() => void>;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
@@ -160,7 +162,8 @@ export class Kept implements KeptRun {
 
   /** The run has ended: whoever waits goes on when that is stored. */
   async end(status: RunEnd): Promise<void> {
-    if (this.#keeper === undefined) await this.#opening;
+    // What kept it from being stored was told.
+    if (this.#keeper === undefined) await this.#opening?.catch(() => {});
     await this.#keeper?.end(status);
   }
 
@@ -197,6 +200,7 @@ export class Kept implements KeptRun {
   }
 
   writeChanges(changes: PartChanges): void {
+    for (const changed of this.#run.counting) changed();
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
     for (const graph of this.#changed) graph.write(changes);
     this.#changed.clear();

@@ -89,6 +89,8 @@ export class RunHost implements Outbox {
   kept: Kept | undefined;
   /** All that live, nested ones too. */
   readonly graphs = new Set<KeptGraph>();
+  /** Of each time limit that counts: says that its node has changed. */
+  readonly counting = new Set<() => void>();
   readonly #keeping: KeepingOf | undefined;
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
@@ -289,6 +291,11 @@ export class RunHost implements Outbox {
   acknowledge(id: string, error?: string): void {
     this.#sending?.get(id)?.(error);
     this.#sending?.delete(id);
+  }
+
+  /** Whether no node of it runs before it is stored. */
+  get isKeptFromStart(): boolean {
+    return this.#keeping?.isKept === true;
   }
 
   /** Whether it is stored, or may be. */

@@ -118,6 +118,7 @@ describe("a chain within a tool of a restored run", () => {
     const run = agentOf(first, [inner(0)], { store, snapshot: "NEVER" }).start(begun);
     await reached.promise;
     const ref = await run.snapshot();
+    await run.cancel();
 
     const second = new ScriptedInferenceClient([({ lastMessage }) => `told: ${lastMessage.text}`]);
     const outcome = await agentOf(second, [inner(1)], { store, snapshot: "NEVER" }).runFromSnapshot(ref);
@@ -128,6 +129,5 @@ describe("a chain within a tool of a restored run", () => {
     expect(keys[1]?.[0]).toContain("/b");
     const all = [first, second, ...Object.values(models)];
     expect(outcome.usage).toEqual(sum(...all));
-    await run.cancel();
   });
 });

@@ -7,9 +7,10 @@ import { ChatRole, SnapshotControl } from "#contract/base/vocabulary";
 import { defineTool } from "#contract/chat/tool";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
+import type { SnapshotRef } from "#contract/store/run-commit";
 import { MemoryStore } from "#store/memory/store";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
-import { AlteredStore, generationsOf, loadedFrom, snapshotsOf } from "../support/snapshots.ts";
+import { AlteredStore, generationsOf, lastOf, loadedFrom } from "../support/snapshots.ts";
 
 const ask = (content: string) => [{ role: ChatRole.USER, content }];
 const schema = { type: "object" };
@@ -67,12 +68,11 @@ describe("chains of one module", () => {
     const run = first.start(task);
     await held.promise;
     const rest = new ScriptedInferenceClient([call("a"), "in 2", "two"]);
-    const ref = (await snapshotsOf(store, task.id)).at(-1);
-    if (ref === undefined) throw new Error("no snapshot was stored");
+    const ref = await lastOf(store, task.id);
+    await run.cancel();
     const { nodes: results } = await agentOf(rest, keys, store).runFromSnapshot(ref);
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     rest.assertDone();
-    await run.cancel();
   });
 
   const CHAINS = 60;

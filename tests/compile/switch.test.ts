@@ -61,7 +61,9 @@ async function watched(compile: boolean, options: AgentOptions = {}) {
   await telling;
   const refs = await snapshotsOf(store, task.id);
   const stored = await Promise.all(refs.map(async (ref) => [...(await loadedFrom(store, ref)).parts]));
-  return { events, outcome: { ...outcome, task: task.toJSON() }, told, stored };
+  // How often a run is stored between two visits follows the turns of the event loop.
+  const unnumbered = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replace(/(\\?"generation\\?"):\d+/g, "$1:0"));
+  return { events, outcome: { ...outcome, task: task.toJSON() }, told: unnumbered(told), stored: unnumbered(stored) };
 }
 
 describe("a run", () => {

@@ -12,7 +12,7 @@ import {
 } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it, vi } from "vitest";
-import { lastOf, snapshotsOf } from "../support/snapshots.ts";
+import { lastOf, newestOf, snapshotsOf } from "../support/snapshots.ts";
 import { collect, gate, newTask, TASK_ID } from "./fixture.ts";
 
 const moduleOf = (name: string, work: (context: ModuleContext) => unknown) =>
@@ -187,7 +187,10 @@ describe("a module's checkpoint beside its chains", () => {
 
   it("keeps the module's value and the chains' states apart, whoever saved last", async () => {
     const seen: unknown[] = [];
-    const { nodes: results } = await new Agent({ nodes: graphOf(new ScriptedInferenceClient(script), seen) }).runTask(newTask());
+    const { nodes: results } = await new Agent({
+      nodes: graphOf(new ScriptedInferenceClient(script), seen),
+      store: new MemoryStore(),
+    }).runTask(newTask());
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
     expect(seen).toEqual([undefined, before, between]);
   });
@@ -205,6 +208,7 @@ describe("a module's checkpoint beside its chains", () => {
     );
     await reached.opened;
     const ref = await lastOf(store, TASK_ID);
+    await run.cancel();
     const seen: unknown[] = [];
     const rest = new ScriptedInferenceClient(script.slice(4 - asks));
     const { status, nodes: results } = await new Agent({ nodes: graphOf(rest, seen), store, snapshot: "NEVER" }).runFromSnapshot(ref);
@@ -212,7 +216,6 @@ describe("a module's checkpoint beside its chains", () => {
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
     expect(seen[0]).toEqual(loaded);
     rest.assertDone();
-    await run.cancel();
   });
 
   it("starts anew with a generator, whose later visits leave nothing for its first", async () => {
@@ -258,10 +261,10 @@ describe("a module's checkpoint beside its chains", () => {
     const run = new Agent({ nodes: graph(stop), store, snapshot: "NEVER", abortGraceMs: 0 }).start(newTask());
     await reached.opened;
     const ref = await run.snapshot();
+    await run.cancel();
     const { nodes: results } = await new Agent({ nodes: graph(), store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(results.turns?.results[0]?.result).toBe("answer to one");
     expect(asked).toEqual(["one", "two", "one"]);
-    await run.cancel();
   });
 });
 
@@ -276,7 +279,7 @@ describe("usage of a restored run", () => {
       new Node({ name: "second", dependencies: ["first"], snapshot: "ALWAYS", modules: [moduleOf("second", ask)] }),
     ];
     await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).runTask(newTask());
-    const ref = await lastOf(store, TASK_ID);
+    const ref = await newestOf(store, TASK_ID);
     const again = await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(again.usage).toEqual({ ...usage, inputTokens: 20 });
     expect(again.nodes.first?.usage).toEqual(usage);

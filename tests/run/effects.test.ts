@@ -3,7 +3,7 @@ import { Agent, MemoryCache, MemoryStore } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../support/manual-clock.ts";
 import { SilentStore, snapshotsOf } from "../support/snapshots.ts";
-import { inCache, newTask, nodeOf, success, within } from "./support.ts";
+import { inCache, logging, newTask, nodeOf, success, within } from "./support.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
@@ -122,11 +122,22 @@ describe("a cache that never answers", () => {
 });
 
 describe("a store that never answers", () => {
-  it("is reported for each snapshot that it should have kept, and the run goes on", async () => {
-    const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
-    const { status, errors } = await new Agent({ store: SILENT_STORE, snapshot: "NEVER", ...going, nodes: [node] }).runTask(newTask());
+  it("fails a run that is to be stored before any node of it has run", async () => {
+    const ran: string[] = [];
+    const { status, task } = await new Agent({ store: SILENT_STORE, ...going, nodes: [logging(ran, "a")] }).runTask(newTask());
+    expect([status, ran]).toEqual(["FAILED", []]);
+    expect(task.error).toContain("The run could not be stored: There was no answer to storing the run within 20 ms");
+  });
+
+  it("is asked again where it gave no answer in time, and the run goes on when it does", async () => {
+    const store = new MemoryStore();
+    const commit = store.commit.bind(store);
+    let calls = 0;
+    store.commit = (lease, next) => (++calls === 1 ? never() : commit(lease, next));
+    const run = new Agent({ store, ...going, nodes: [nodeOf("a"), nodeOf("b", ["a"])] }).start(newTask());
+    const { status, errors } = await run.outcome;
     expect(status).toBe("COMPLETE");
-    expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("No snapshot before a") }]);
+    expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("is tried again until it is") }]);
   });
 
   it("rejects a snapshot that is asked for or loaded", async () => {

@@ -12,7 +12,7 @@ import {
 } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
-import { snapshotsOf } from "../support/snapshots.ts";
+import { generationsOf, loadedFrom } from "../support/snapshots.ts";
 import { aborted, deferred, failure, moduleOf, newTask, nodeOf, success, unhandledDuring, within } from "./support.ts";
 
 /** How an attempt may end while its module holds on to its context. */
@@ -361,7 +361,13 @@ describe("a snapshot of progress", () => {
     });
     const { nodes: results } = await new Agent({ store, snapshot: "NEVER", nodes: [node, last] }).runTask(task);
     expect(results.last?.results[0]?.result).toBe("attempt-ended");
-    expect(await snapshotsOf(store, task.id)).toHaveLength(2);
+    const saved = await Promise.all(
+      (await generationsOf(store, task.id)).map(async (ref) =>
+        [...(await loadedFrom(store, ref)).parts].filter(([name]) => name.startsWith("saved/")),
+      ),
+    );
+    expect(saved.flat().map(([, text]) => text)).toContain('{"at":1}');
+    expect(saved.flat().map(([, text]) => text)).not.toContain('{"at":2}');
   });
 });
 
