@@ -4,7 +4,7 @@ import type { NodeChecks } from "#actors/check-node";
 import type { NodeState } from "#actors/node-pool";
 import type { RunEffects } from "#actors/run-effects";
 import { shownMessageOf } from "#contract/base/error-details";
-import { asimovErrorOf } from "#contract/base/errors";
+import { asimovErrorOf, RunError } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
 import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
 import { nodeResultOf } from "#contract/node/attempt";
@@ -110,9 +110,15 @@ export class GraphEffects implements RunEffects, NodeChecks {
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
     const { kept } = this.#run;
-    // No node runs before the run is stored, and owned.
-    if (kept !== undefined) await this.#run.limited("storing the run", () => kept.open());
-    return {};
+    if (kept === undefined || !this.#run.isKeptFromStart) return {};
+    try {
+      // No node runs before the run is stored, and owned.
+      await this.#run.limited("storing the run", () => kept.open());
+      return {};
+    } catch (error) {
+      if (error instanceof RunError) throw error;
+      return { failure: failureOf("The run could not be stored", error, "snapshot-write-failed") };
+    }
   }
 
   /** What the nodes did so far. */

@@ -7,6 +7,7 @@ import type { GraphParts } from "#keep/graph-parts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
+import type { Kept } from "./kept-run.ts";
 import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
@@ -26,7 +27,7 @@ export class GraphScope {
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown } | undefined;
   /** Of a run that is stored. */
-  readonly #parts: GraphParts | undefined;
+  #parts: GraphParts | undefined;
 
   /**
    * @param parent of a graph that is nested in the last node of `path`
@@ -45,9 +46,15 @@ export class GraphScope {
     this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
     this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
-    const parts = run.kept?.partsOf(this);
+    run.graphs.add(this);
+    this.keep(run.kept);
+  }
+
+  /** From now on it is stored, or not. */
+  keep(kept: Kept | undefined): void {
+    const parts = kept?.partsOf(this);
     this.#parts = parts;
-    if (parts !== undefined && parent === undefined) run.usageChanged = (key) => parts.usageChanged(key);
+    if (this.path.length === 0) this.run.usageChanged = parts === undefined ? undefined : (key) => parts.usageChanged(key);
   }
 
   /** It was restored, and nothing of it has gone on yet. */
@@ -73,6 +80,7 @@ export class GraphScope {
   }
 
   over(): void {
+    this.run.graphs.delete(this);
     if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
   }
 

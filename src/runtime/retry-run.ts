@@ -34,10 +34,9 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
   try {
     requireFailed(claimed.run);
     const persisted = await mended(host, store, claimed, { nodes, keys });
-    const { state } = claimed;
-    const run = { status: "open" as const, dueAt: host.services.clock.now() };
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
-    return await goOn(host, keeping, { persisted, state: { ...state, sum: new PartsSum(taskId), anew: { run } } }, signal);
+    const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true };
+    return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, signal === undefined ? {} : { signal });
   } catch (error) {
     await store.renew(claimed.state.lease, 0);
     throw error;
