@@ -3,7 +3,7 @@ import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
+import { CLOSING, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
 import { takeSaved } from "./saved-parts.ts";
 
 interface LiveActor {
@@ -102,7 +102,7 @@ export class GraphParts {
     const isClosing = typeof value === "object" && value !== null && "closing" in value;
     // What closing gives is worked out anew: it is as much as the whole run.
     const kept = isClosing
-      ? { value: { closing: "nodes" }, children: { nodes: others.nodes, outbox: others.outbox } }
+      ? { value: CLOSING.value, children: { nodes: others.nodes, outbox: others.outbox, ...CLOSING.child } }
       : { value, children: others };
     const taskState = { ...taskChild, snapshot: { ...taskChild.snapshot, context: { status: stands } } };
     this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: { ...kept.children, task: taskState } }));
