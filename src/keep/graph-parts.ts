@@ -98,13 +98,13 @@ export class GraphParts {
     const { context, children, value, ...state } = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
     const { task, errors, usage, ended: _ended, ...rest } = context;
     const { task: taskChild, ...others } = children;
-    const stands = taskChild.snapshot.context.task.status;
     const isClosing = typeof value === "object" && value !== null && "closing" in value;
     // What closing gives is worked out anew: it is as much as the whole run.
     const kept = isClosing
       ? { value: CLOSING.value, children: { nodes: others.nodes, outbox: others.outbox, ...CLOSING.child } }
       : { value, children: others };
-    const taskState = { ...taskChild, snapshot: { ...taskChild.snapshot, context: { status: stands } } };
+    const { output: _output, ...stands } = { ...taskChild.snapshot, ...(isClosing ? CLOSING.task : {}) };
+    const taskState = { ...taskChild, snapshot: { ...stands, context: { status: isClosing ? "EXECUTING" : stands.context.task.status } } };
     this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: { ...kept.children, task: taskState } }));
     if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
     this.#writeErrors(changes, errors, context.reported);

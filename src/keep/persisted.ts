@@ -26,6 +26,7 @@ export interface PersistedAgent {
 }
 
 interface PersistedTask {
+  output?: unknown;
   context: { task: TaskJSON };
 }
 
@@ -49,6 +50,8 @@ export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<type
 /** An agent that begins to close: what it invokes then is no part of the chart's state, and is not invoked again by a restore. */
 export const CLOSING = {
   value: { closing: "nodes" },
+  /** It has not ended yet, or would be no more when it is told how. */
+  task: { status: "active", value: "EXECUTING" },
   child: { "0.agent.closing.nodes": { snapshot: { status: "active" }, src: "closeNodes", syncSnapshot: false } },
 } as const;
 
