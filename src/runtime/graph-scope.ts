@@ -82,6 +82,8 @@ export class GraphScope {
   over(): void {
     this.run.graphs.delete(this);
     if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
+    // What its nodes do while they are stopped is nothing that is stored: the next instance has the same names.
+    this.#parts = undefined;
   }
 
   pool(): PoolView | undefined {
