@@ -48,8 +48,8 @@ export interface KeeperState {
   generation: number;
   sum: PartsSum;
   lastSeq: number;
-  /** What the next commit says besides: of a run that is stored anew as a whole. */
-  anew?: { run: NonNullable<Commit["run"]> };
+  /** What the next commit says of the run besides, and whether it holds all of its parts: nothing of those before is left. */
+  anew?: { run: NonNullable<Commit["run"]>; whole?: true };
 }
 
 interface Waiting {
@@ -245,7 +245,7 @@ export class RunKeeper {
       consumed: [...this.#consumed],
     });
     const { anew } = this.#state;
-    const whole = anew === undefined ? {} : { whole: true, remove: [], run: anew.run };
+    const whole = { ...(anew === undefined ? {} : { run: anew.run }), ...(anew?.whole === true ? { whole: true, remove: [] } : {}) };
     if (this.#end !== undefined) return { ...commit, ...whole, run: { ...anew?.run, status: this.#end.status } };
     if (!this.#isParked) return { ...commit, ...whole };
     return { ...commit, ...whole, run: { ...anew?.run, dueAt: this.#run.clock.now() }, release: { seen: this.#seen } };

@@ -17,7 +17,11 @@ export function readStoredView(parts: Parts): RunView {
   const graph = JSON.parse(parts.get("view-graph") ?? '{"nodes":[]}') as RunView["graph"];
   const untouched = untouchedNode(head.startedAt);
   const nodes: Record<string, NodeView> = Object.fromEntries(graph.nodes.map(({ name }) => [name, untouched]));
-  for (const [name, text] of parts) if (name.startsWith(NODE)) nodes[name.slice(NODE.length)] = JSON.parse(text) as NodeView;
+  // Of a node that was in the graph once, the part may still be there.
+  for (const { name } of graph.nodes) {
+    const text = parts.get(NODE + name);
+    if (text !== undefined) nodes[name] = JSON.parse(text) as NodeView;
+  }
   const order = new Order(readGraph(parts), readOrder(parts));
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
   return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };

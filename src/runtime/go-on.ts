@@ -27,8 +27,18 @@ export interface ResumeAllOptions {
 
 export async function resumeRun(host: AgentHost, taskId: string, { signal, takeOver = false }: ResumeOptions): Promise<AgentRun> {
   const keeping = host.keeping();
-  return await goOn(host, keeping, await claimRun(keeping, taskId, { takeOver }), signal);
+  const { run, ...owned } = await claimRun(keeping, taskId, { takeOver });
+  const own = ownGraph(host);
+  const isSame = own.graphHash === run.graphHash && own.version === run.version;
+  const state = isSame ? owned.state : { ...owned.state, anew: { run: own } };
+  return await goOn(host, keeping, { ...owned, state }, signal);
 }
+
+/** What a store is told of the code that a run goes on with. */
+export const ownGraph = (host: AgentHost): { graphHash: string; version: string } => ({
+  graphHash: graphHashOf(host.graph()),
+  version: host.services.version,
+});
 
 /** Gives the lease back where the state cannot be restored. */
 export async function goOn(host: AgentHost, keeping: Keeping, owned: OwnedRun, signal: AbortSignal | undefined): Promise<AgentRun> {

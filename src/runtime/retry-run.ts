@@ -15,7 +15,7 @@ import { valuePart } from "#values/value-parts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { type ClaimedRun, claimRun } from "./claim-run.ts";
-import { goOn } from "./go-on.ts";
+import { goOn, ownGraph } from "./go-on.ts";
 
 export interface RetryOptions {
   /** Those of the failed nodes that are tried again. Default: all. */
@@ -35,9 +35,9 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
     requireFailed(claimed.run);
     const persisted = await mended(host, store, claimed, { nodes, keys });
     const { state } = claimed;
-    const run = { status: "open" as const, dueAt: host.services.clock.now() };
+    const run = { status: "open" as const, dueAt: host.services.clock.now(), ...ownGraph(host) };
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
-    return await goOn(host, keeping, { persisted, state: { ...state, sum: new PartsSum(taskId), anew: { run } } }, signal);
+    return await goOn(host, keeping, { persisted, state: { ...state, sum: new PartsSum(taskId), anew: { run, whole: true } } }, signal);
   } catch (error) {
     await store.renew(claimed.state.lease, 0);
     throw error;
