@@ -35,6 +35,8 @@ type Messages = readonly MailboxMessage[];
 
 type PoolEvent =
   | { type: "nodes.begin" }
+  /** None of these runs any more: their actors are let go of, a few at a time, since many at once would hold the thread. */
+  | { type: "nodes.release"; nodes: readonly string[] }
   /** To the pool itself: more nodes begin. */
   | { type: "nodes.continue" }
   | { type: "nodes.abort"; reason: string; code: string }
@@ -388,11 +390,17 @@ export function nodePool(
           begin(snapshot, scope);
           break;
         }
+        case "nodes.release":
+          for (const name of event.nodes) {
+            const ref = snapshot.nodes.get(name);
+            if (ref !== undefined) scope.stopChild(ref);
+          }
+          break;
         case "nodes.abort":
           abort(snapshot, scope, event);
           break;
         case "xstate.stop":
-          for (const ref of snapshot.nodes.values()) scope.stopChild(ref);
+          for (const ref of snapshot.nodes.values()) if (ref.getSnapshot().status === "active") scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
         default: {
           const code = asimovErrorOf(event.error)?.code ?? "actor-failed";

@@ -54,7 +54,7 @@ const LEAST_MS = 30;
 /** In the child: milliseconds of the processor for one run of a shape by the library of a checkout. */
 async function sampleOf(folder: string, name: string): Promise<number> {
   const library = (await import(pathToFileURL(resolve(folder, "src/index.ts")).href)) as Library;
-  const { Agent, MemorySnapshotStore, Node, Task, defineModule } = library;
+  const { Agent, MemoryStore, Node, Task, defineModule } = library;
   const { graph, special = () => ({}), status = "COMPLETE" } = SHAPES[name] as Shape;
   const modules = [defineModule({ name: "no-op", process: async () => ({ status: "success" }) })];
   const nodes = graph.dependencies.map(
@@ -66,7 +66,8 @@ async function sampleOf(folder: string, name: string): Promise<number> {
     ...limits,
     outputMailbox: null,
     errorMailbox: null,
-    snapshotStore: new MemorySnapshotStore({ keep: 10 }),
+    store: new MemoryStore({ keep: 10 }),
+    snapshot: "NEVER",
   });
   const run = async (): Promise<void> => {
     const outcome = await agent.runTask(new Task({ type: "bench", objective: "Run" }));

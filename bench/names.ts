@@ -7,5 +7,5 @@ export const EFFECT = "Effect";
 export const AI_SDK_STREAMED = "AI SDK, streamText";
 export const AI_SDK_WHOLE = "AI SDK, generateText";
 export const RAW = "raw SDK";
-export const IN_MEMORY = "MemorySnapshotStore";
+export const IN_MEMORY = "MemoryStore";
 export const BARE_NODE = "bare Node";

@@ -1,9 +1,9 @@
-/** One process is killed by SIGKILL in the middle of a run; another one goes on where the last snapshot was stored. */
+/** One process is killed by SIGKILL in the middle of a run; another one goes on where the first one was stored last. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Agent, defineModule, FileSnapshotStore, Node, SnapshotControl, Task } from "asimov-agents";
+import { Agent, defineModule, FileStore, Node, Task } from "asimov-agents";
 
 const isFirst = process.argv[2] !== undefined;
 const directory = process.argv[2] ?? mkdtempSync(join(tmpdir(), "asimov-example-"));
@@ -28,21 +28,17 @@ const write = defineModule({
 });
 
 const agent = new Agent({
-  snapshotStore: new FileSnapshotStore({ directory }),
-  nodes: [
-    new Node({ name: "collect", modules: [collect] }),
-    // A snapshot is stored before the node runs: it holds what `collect` gave, and the run's values.
-    new Node({ name: "write", modules: [write], dependencies: ["collect"], snapshot: SnapshotControl.ALWAYS }),
-  ],
+  store: new FileStore({ dir: directory }),
+  nodes: [new Node({ name: "collect", modules: [collect] }), new Node({ name: "write", modules: [write], dependencies: ["collect"] })],
 });
 
 if (isFirst) {
-  await agent.runTask(new Task({ type: "report", objective: "Report on the moons" }));
+  // The end of `collect` is stored before `write` starts: what it gave, and the run's values.
+  await agent.runTask(new Task({ id: "moons", type: "report", objective: "Report on the moons" }));
 } else {
   const { signal } = spawnSync(process.execPath, [...process.execArgv, import.meta.filename, directory], { stdio: "inherit" });
   say(`the first one ended by ${signal}`);
-  const [taskId] = readdirSync(directory);
-  const outcome = await agent.runFromSnapshot(join(directory, taskId as string));
+  const outcome = await (await agent.resume("moons")).outcome;
   say(`${outcome.status}: ${outcome.results.write}`);
   rmSync(directory, { recursive: true });
 }

@@ -2,7 +2,7 @@
 import { access, constants, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { type AgentRun, AsimovError, FileSnapshotStore, Middleware, type MiddlewareContext, type ModuleResult, Task } from "asimov-agents";
+import { type AgentRun, AsimovError, FileStore, Middleware, type MiddlewareContext, type ModuleResult, Task } from "asimov-agents";
 import { type DemoParams, demoAgent, nodeNames, type Summary } from "./demo/agent.ts";
 import { readText } from "./demo/input.ts";
 import { DemoError, type DemoOptions, HELP, parseDemoOptions } from "./demo/options.ts";
@@ -50,14 +50,14 @@ async function latestFolder(): Promise<string> {
   return join(FOLDER, latest.name);
 }
 
-async function storeIn(directory: string): Promise<FileSnapshotStore> {
+async function storeIn(directory: string): Promise<FileStore> {
   try {
     await mkdir(directory, { recursive: true });
     await access(directory, constants.W_OK);
   } catch {
     throw new DemoError(`Snapshots cannot be written to ${directory}; name another folder in ASIMOV_SNAPSHOT.`);
   }
-  return new FileSnapshotStore({ directory, keep: 3 });
+  return new FileStore({ dir: directory, keep: 3 });
 }
 
 function print({ name, text, limit }: DemoParams, { words, passes, sections }: Summary): void {
@@ -92,14 +92,16 @@ async function start({ path, words, crashAt }: DemoOptions): Promise<DemoRun> {
 
 async function resume({ path, crashAt }: DemoOptions): Promise<DemoRun> {
   const given = path === undefined ? await latestFolder() : resolve(process.env.INIT_CWD ?? process.cwd(), path);
-  const { taskId, parts } = await new FileSnapshotStore().load(given);
-  // The task's folder is removed at the end: it must be just that.
-  const folder = [given, dirname(given)].find((candidate) => basename(candidate) === taskId);
-  if (folder === undefined) throw new DemoError(`${given} is not in a folder that is named ${taskId}, as its task is.`);
+  // Of a task, or of one of its generations.
+  const folder = /^\d+_/.test(basename(given)) ? dirname(given) : given;
   const root = dirname(folder);
-  const { params } = Task.fromJSON(JSON.parse(parts.get("task") ?? "null"));
+  const store = await storeIn(root);
+  const place = await store.locate(given);
+  const stored = place && (await store.load(place.taskId, place.generation));
+  if (stored === undefined) throw new DemoError(`There is no run in ${given}.`);
+  const { params } = Task.fromJSON(JSON.parse(String(stored.parts.get("task") ?? "null")));
   const { text } = params as unknown as DemoParams;
-  const agent = demoAgent(text, await storeIn(root), middlewares(crashAt, text, root));
+  const agent = demoAgent(text, store, middlewares(crashAt, text, root));
   const run = await agent.startFromSnapshot(given);
   return { run, folder, done: Object.keys(agent.nodeResults) };
 }

@@ -5,7 +5,6 @@ import { MemoryCache } from "./cache/memory/cache.ts";
 import { compilesByDefault } from "./compile/switch.ts";
 import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
-import { errorDetailsOf, shownMessageOf } from "./contract/base/error-details.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { lazily } from "./contract/base/lazily.ts";
 import { clockSchema, nonEmpty, parseOptions, signalSchema } from "./contract/base/options.ts";
@@ -24,16 +23,16 @@ import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { Cache } from "./contract/store/cache.ts";
+import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import { RunStore } from "./contract/store/run-store.ts";
-import type { SnapshotRef, SnapshotStore } from "./contract/store/snapshot.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
+import { damaged } from "./keep/read-parts.ts";
 import type { Runs } from "./runs/runs.ts";
 import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
-import { EffectLimits } from "./runtime/effect-limits.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
 import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
 import type { Keeping } from "./runtime/kept-run.ts";
@@ -42,11 +41,9 @@ import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
 import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
-import { damaged, readSnapshot } from "./runtime/snapshot-parts.ts";
 import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
-import { firstValues, requireSameSpace } from "./runtime/values-place.ts";
-import { FileSnapshotStore } from "./snapshot/file.ts";
+import { FileStore } from "./store/file/store.ts";
 import { MemoryStore } from "./store/memory/store.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
 
@@ -80,7 +77,7 @@ export interface AgentOptions {
   errorMailbox?: string | null;
   /** Whether nodes that ask for snapshots get them. Default true. */
   autoSnapshot?: boolean;
-  /** Where its runs live. Without one nothing is stored but what `snapshotStore` is asked for. */
+  /** Where its runs live. Default a `FileStore` in its default place, made when it is first needed. */
   store?: RunStore;
   /** When runs are stored for the sake of nodes that say nothing. Default ALWAYS with a `store`, else NEVER. */
   snapshot?: SnapshotControl;
@@ -88,8 +85,6 @@ export interface AgentOptions {
   durability?: "sync" | "async";
   /** Milliseconds for which a run is owned, renewed while its process lives; at least 100. Default 30,000. */
   leaseMs?: number;
-  /** Default a `FileSnapshotStore` in its default place, made when it is first needed. */
-  snapshotStore?: SnapshotStore;
   /** Receives XState's inspection events of the whole system, redacted and cut in size. One that throws breaks nothing. */
   inspect?: (event: InspectionEvent) => void;
   /** What `inspect` gets in place of secrets and long values; `false` gives it everything. */
@@ -140,8 +135,6 @@ const mailbox = z.nullable(nonEmpty);
 const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
   message: "expected a whole number, at least 1, or Infinity",
 });
-const method = <T>(name: string, expected: string) =>
-  z.custom<T>((value) => typeof (value as Record<string, unknown> | null)?.[name] === "function", { message: `expected ${expected}` });
 
 const callback = () => z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" });
 
@@ -163,7 +156,6 @@ const agentSchema = lazily(() =>
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
     leaseMs: z.optional(z.int().check(z.gte(100))),
-    snapshotStore: z.optional(method<SnapshotStore>("save", "a SnapshotStore")),
     inspect: z.optional(
       z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
     ),
@@ -193,6 +185,9 @@ const forkSchema = lazily(() =>
 );
 const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), onRefused: z.optional(callback()) }));
 
+const asksToBeStored = ({ snapshot, nodes }: Node): boolean =>
+  (snapshot ?? SnapshotControl.NEVER) !== SnapshotControl.NEVER || nodes.some(asksToBeStored);
+
 const runSchema = lazily(() =>
   z.strictObject({
     signal: z.optional(signalSchema),
@@ -221,8 +216,7 @@ export class Agent {
   readonly #inspect: ((event: InspectionEvent) => void) | undefined;
   #maxConcurrentTasks: number;
   #latest: AgentRun | undefined;
-  #store: SnapshotStore | undefined;
-  readonly #runStore: RunStore | undefined;
+  #store: RunStore | undefined;
   readonly #own = new OwnRuns();
   readonly #host: AgentHost;
   #runs: Runs | undefined;
@@ -239,8 +233,7 @@ export class Agent {
     followCalls();
     this.cache = parsed.cache ?? new MemoryCache(parsed.clock === undefined ? {} : { clock: parsed.clock });
     this.#maxConcurrentTasks = parsed.maxConcurrentTasks ?? 5;
-    this.#store = parsed.snapshotStore;
-    this.#runStore = parsed.store;
+    this.#store = parsed.store;
     this.#durability = parsed.durability ?? "sync";
     this.#leaseMs = parsed.leaseMs ?? 30_000;
     this.#inspect =
@@ -270,10 +263,6 @@ export class Agent {
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: parsed.dynamicNodes ?? [],
       ...(parsed.migrate === undefined ? {} : { migrate: parsed.migrate as (run: Migration) => void }),
-      snapshotStore: () => {
-        this.#store ??= new FileSnapshotStore();
-        return this.#store;
-      },
     };
     this.#host = {
       services: this.#services,
@@ -349,52 +338,30 @@ export class Agent {
     const { ifExists, ...more } = given;
     const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
     if (there !== undefined) return requireSameTask(there, task);
-    const keeping = this.#isKept() ? { [KEEPING]: this.#keeping() } : {};
-    const launched = this.#launch({ input: { task, ...more, ...keeping } });
+    const isKept = this.#isKept();
+    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept } };
+    const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
-    if (ifExists === "attach" && this.#runStore !== undefined) return attachRun(this.#host, launched, this.#runStore);
+    if (ifExists === "attach" && isKept) return attachRun(this.#host, launched, this.#keeping().store);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(launched.begin);
     return launched.run;
   }
 
-  /** Goes on with a stored run, and touches nothing of another. Rejects with a SnapshotError when the snapshot does not fit. */
+  /** Goes on with a stored run to its end; see `startFromSnapshot`. */
   async runFromSnapshot(snapshot: string | SnapshotRef, options?: RunOptions): Promise<TaskOutcome> {
     return (await this.startFromSnapshot(snapshot, options)).outcome;
   }
 
   /**
-   * @param snapshot its reference, its directory, or the directory of its task for the newest one
-   * @throws SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`, `snapshot-other-graph`, `snapshot-unknown-node`,
-   * `snapshot-other-values`
+   * Goes on with a stored run, also with one that has ended, where an older generation is named. What came after that stays in the run's history.
+   *
+   * @param snapshot a generation, or, for the newest whole one, a task's id; of a `FileStore` the folder of either, too
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
+   * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
-    const { signal, cachePrefix, values } = parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions;
-    const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = this.#services;
-    const limits = new EffectLimits(clock, { limitMs, graceMs });
-    const unfollow = limits.follow(signal);
-    try {
-      const stored = await limits.run("loading the snapshot", () => this.#services.snapshotStore().load(snapshot));
-      const { agent } = readSnapshot(stored);
-      requireSameSpace(agent.context.cachePrefix, cachePrefix);
-      const first = firstValues(values);
-      const { run, scope, begin } = this.#relaunch(agent as unknown as Snapshot<unknown>);
-      try {
-        if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
-      } catch (error) {
-        scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
-        throw error;
-      }
-      // In a task of its own: the caller's subscription comes some microtasks later.
-      setTimeout(() => {
-        scope.work.tell({ type: "run.restored", runId: run.id, generation: stored.generation });
-        scope.run.listen(signal);
-        begin();
-      }, 0);
-      return run;
-    } finally {
-      unfollow();
-    }
+    return await resumeRun(this.#host, snapshot, parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions);
   }
 
   /**
@@ -403,7 +370,7 @@ export class Agent {
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
    */
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
-    return await resumeRun(this.#host, taskId, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
+    return await resumeRun(this.#host, { taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
   }
 
   /**
@@ -435,7 +402,7 @@ export class Agent {
   /** The runs of its store, and those of this process. */
   get runs(): Runs {
     const { clock, ids } = this.#services;
-    this.#runs ??= new AgentRuns(this.#runStore ?? new MemoryStore({ clock }), { clock, ids }, this.#own);
+    this.#runs ??= new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids }, this.#own);
     return this.#runs;
   }
 
@@ -458,16 +425,13 @@ export class Agent {
 
   /** Whether a run is stored from its start: where the agent or a node asks for it. */
   #isKept(): boolean {
-    if (this.#runStore === undefined || !this.#services.autoSnapshot) return false;
-    const { snapshot } = this.#services;
-    return [...this.#nodes.values()].some((node) => (node.snapshot ?? snapshot) !== SnapshotControl.NEVER);
+    const { autoSnapshot, snapshot } = this.#services;
+    return autoSnapshot && (snapshot !== SnapshotControl.NEVER || [...this.#nodes.values()].some(asksToBeStored));
   }
 
   #keeping(): Keeping {
-    if (this.#runStore === undefined) {
-      throw new AsimovError("This agent has no store: make it with the option `store`, such as a SqliteStore.", { code: "run-not-stored" });
-    }
-    return { store: this.#runStore, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
+    this.#store ??= new FileStore({ clock: this.#services.clock });
+    return { store: this.#store, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {

@@ -98,6 +98,7 @@ export type {
   PostResult,
   PruneQuery,
   RenewResult,
+  SnapshotRef,
   StoredEvent,
   StoredGeneration,
   StoredMessage,
@@ -106,7 +107,6 @@ export type { Codec, RunStoreOptions, RunStoreSettings } from "./contract/store/
 export type { CancelRequest, Lease, Owner, OwnerProcess, RunEnd, RunStatus, Sealed, StoredRun } from "./contract/store/run-record.ts";
 export { statusOf } from "./contract/store/run-status.ts";
 export { RunStore } from "./contract/store/run-store.ts";
-export { SNAPSHOT_FORMAT, type Snapshot, type SnapshotRef, type SnapshotStore } from "./contract/store/snapshot.ts";
 export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
 export type { RetryPolicy } from "./inference/faults/retry.ts";
 export type { ModelPrice, PriceTable, TokenPrice } from "./inference/prices/model-price.ts";
@@ -127,7 +127,5 @@ export type { ForkOptions } from "./runtime/fork-run.ts";
 export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";
 export type { RetryOptions } from "./runtime/retry-run.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
-export { FileSnapshotStore, type FileSnapshotStoreOptions } from "./snapshot/file.ts";
-export { MemorySnapshotStore, type MemorySnapshotStoreOptions } from "./snapshot/memory.ts";
 export { FileStore, type FileStoreOptions } from "./store/file/store.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory/store.ts";

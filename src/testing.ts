@@ -13,4 +13,3 @@ export {
 } from "./testing/servers/inference-server.ts";
 export type { ServedRequest } from "./testing/servers/served-request.ts";
 export { SimulatedClock } from "./testing/simulated-clock.ts";
-export { type SnapshotSuiteOptions, snapshotStoreLaws } from "./testing/snapshot-suite.ts";

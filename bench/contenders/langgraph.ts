@@ -1,6 +1,5 @@
 /** LangGraph.js, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
-import { branchesOf } from "../shapes/branches.ts";
-import { chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
+import { branchesOf, chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 
 interface RunConfig {
@@ -115,7 +114,7 @@ export function branchesTrial(draw: number): Trial {
     builder.addEdge(`${at}.${branch.length - 1}`, END);
   }
   const graph = builder.compile();
-  return { run: () => graph.invoke({ count: 0 }, {}) };
+  return { run: () => graph.invoke({ count: 0 }, { recursionLimit: 100 }) };
 }
 
 /** One node that counts, and an edge that decides in JavaScript. */

@@ -1,6 +1,6 @@
 /** Branches of nodes that each take their time. */
 import { Agent, defineModule, Node } from "../../src/index.ts";
-import { branchesOf } from "../shapes/branches.ts";
+import { branchesOf } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 import { newTask, runOnce, UNLIMITED } from "./ours.ts";
 

@@ -1,5 +1,5 @@
 /** Chains that are passed over, failed roots, added nodes, past plans. */
-import { Agent, type AgentModule, type AgentOptions, defineModule, MemorySnapshotStore, Node, type NodeInit } from "../../src/index.ts";
+import { Agent, type AgentModule, type AgentOptions, defineModule, MemoryStore, Node, type NodeInit } from "../../src/index.ts";
 import { nameOf } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 import { newTask, UNLIMITED } from "./ours.ts";
@@ -76,12 +76,12 @@ export async function bytesOfRound(width: number, rounds: number): Promise<numbe
     ),
     new Node({ name: "again", modules: [again], dependencies: ["start"], nodeConfig, snapshot: "ALWAYS" }),
   ];
-  const snapshotStore = new MemorySnapshotStore({ keep: rounds });
-  const { task } = await new Agent({ nodes, ...options, snapshotStore }).runTask(newTask());
-  const refs = await snapshotStore.list(task.id);
-  if (refs.length !== rounds) throw new Error(`Of ${rounds} snapshots ${refs.length} were kept.`);
+  const store = new MemoryStore({ keep: 100 * rounds });
+  const { task } = await new Agent({ nodes, ...options, store, snapshot: "NEVER" }).runTask(newTask());
+  const entries = (await store.generations(task.id, { limit: 100 * rounds })).reverse();
+  if (entries.length < rounds) throw new Error(`Of ${rounds} rounds ${entries.length} generations were kept.`);
   const sizes = await Promise.all(
-    [refs[1], refs.at(-1)].map(async (ref) => (await snapshotStore.load(ref ?? "")).parts.get("agent")?.length ?? 0),
+    [entries[1], entries.at(-2)].map(async (entry) => String((await store.load(task.id, entry?.generation))?.parts.get("agent")).length),
   );
   return ((sizes[1] ?? 0) - (sizes[0] ?? 0)) / (rounds - 2);
 }

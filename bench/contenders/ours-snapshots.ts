@@ -1,25 +1,27 @@
 /** A snapshot before every node of a chain, in memory or on disk. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Agent, FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from "../../src/index.ts";
+import { Agent, FileStore, MemoryStore, type RunStore } from "../../src/index.ts";
 import { chain, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 import { newTask, noOpNodes, runOnce, UNLIMITED } from "./ours.ts";
 
 interface Kept {
-  store: SnapshotStore;
+  store: RunStore;
   remove(): Promise<void>;
 }
 
 /** Where snapshots go: to memory, or to a new folder for each run. */
 export type Place = { in: "memory" } | { in: string; fsync: boolean };
 
+const KEEP = 100_000;
+
 let runs = 0;
 
 function newStore(place: Place): Kept {
-  if (!("fsync" in place)) return { store: new MemorySnapshotStore(), remove: async () => {} };
+  if (!("fsync" in place)) return { store: new MemoryStore({ keep: KEEP }), remove: async () => {} };
   const directory = join(place.in, `${process.pid}-${runs++}`);
-  return { store: new FileSnapshotStore({ directory, fsync: place.fsync }), remove: () => rm(directory, { recursive: true }) };
+  return { store: new FileStore({ dir: directory, fsync: place.fsync, keep: KEEP }), remove: () => rm(directory, { recursive: true }) };
 }
 
 export function savingTrial(size: number, place: Place): Trial {
@@ -32,19 +34,18 @@ export function savingTrial(size: number, place: Place): Trial {
       const kept = newStore(place);
       const task = newTask();
       last = { ...kept, taskId: task.id };
-      await runOnce(new Agent({ nodes, ...UNLIMITED, snapshotStore: kept.store }), task);
+      await runOnce(new Agent({ nodes, ...UNLIMITED, store: kept.store, snapshot: "NEVER" }), task);
     },
     async settle() {
       tally.settle();
       if (last === undefined) return;
       const { store, remove, taskId } = last;
-      const refs = await store.list(taskId);
-      if (refs.length !== nodes.length) throw new Error(`Of ${nodes.length} snapshots ${refs.length} were kept.`);
-      const newest = refs.toSorted((a, b) => b.generation - a.generation)[0];
-      const { parts } = await store.load(newest ?? "");
-      // Before the last node ran, all the others had.
-      const stored = [...parts.keys()].filter((name) => name.startsWith("node/")).length;
-      if (stored !== nodes.length - 1) throw new Error(`The last snapshot holds ${stored} of ${nodes.length - 1} nodes.`);
+      const entries = await store.generations(taskId, { limit: KEEP });
+      if (entries.length <= nodes.length) throw new Error(`Of ${nodes.length} nodes ${entries.length} generations were kept.`);
+      const newest = await store.load(taskId);
+      const stored = [...(newest?.parts.keys() ?? [])].filter((name) => name.startsWith("node/")).length;
+      if (stored !== nodes.length) throw new Error(`The end holds ${stored} of ${nodes.length} nodes.`);
+      await store.close();
       await remove();
     },
   };

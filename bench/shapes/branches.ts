@@ -3,18 +3,9 @@ import { type Benchmark, type Figure, race } from "../figure.ts";
 import { racer } from "../jobs.ts";
 import { spreadOf } from "../measure.ts";
 import { LANGGRAPH, OURS } from "../names.ts";
+import { branchesOf } from "./graph-shape.ts";
 
 export const CRITICAL_PATH = "critical path";
-
-/** Milliseconds of each node, by branch: from 10 to 200, the same in every run. */
-export function branchesOf(draw: number): number[][] {
-  let seed = draw;
-  const next = (): number => {
-    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-    return seed / 2 ** 31;
-  };
-  return Array.from({ length: 5 }, () => Array.from({ length: 6 }, () => 10 + Math.floor(next() * 190)));
-}
 
 const sum = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
 

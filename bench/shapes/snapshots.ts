@@ -6,7 +6,7 @@ import { type Benchmark, type Figure, race } from "../figure.ts";
 import { racer } from "../jobs.ts";
 import { IN_MEMORY, LANGGRAPH } from "../names.ts";
 
-const ON_DISK = "FileSnapshotStore";
+const ON_DISK = "FileStore";
 
 export const snapshotBenchmark: Benchmark = {
   name: "snapshots",

@@ -9,8 +9,7 @@ import {
   type ModuleResult,
   Node,
   type NodeInit,
-  SnapshotControl,
-  type SnapshotStore,
+  type RunStore,
 } from "asimov-agents";
 import { countTerms, type Excerpt, excerptOf, type Section, sectionsOf, type Weighted, weighTerms } from "./text.ts";
 
@@ -42,13 +41,13 @@ function work(name: string, process: (context: ModuleContext) => Promise<Partial
 }
 
 /** @param middlewares of every node */
-export function demoAgent(text: string, snapshotStore: SnapshotStore, middlewares: Middleware[]): Agent {
+export function demoAgent(text: string, store: RunStore, middlewares: Middleware[]): Agent {
   const count = sectionsOf(text).length;
   const indexes = Array.from({ length: count }, (_, index) => index);
   const keys = (what: string): string[] => indexes.map((index) => `${what} ${index + 1}`);
 
   const node = (name: string, module: AgentModule, init: Partial<NodeInit> = {}): Node =>
-    new Node({ name, modules: [module], snapshot: SnapshotControl.ALWAYS, config: { middlewares }, nodeConfig: { maxVisits: 0 }, ...init });
+    new Node({ name, modules: [module], config: { middlewares }, nodeConfig: { maxVisits: 0 }, ...init });
 
   const counters = indexes.map((index) =>
     node(
@@ -120,7 +119,7 @@ export function demoAgent(text: string, snapshotStore: SnapshotStore, middleware
   });
 
   return new Agent({
-    snapshotStore,
+    store,
     maxTotalIterations: 1_000,
     // A run that is restored needs the nodes that it had added before.
     dynamicNodes: [...counters, ...summarisers],

@@ -64,7 +64,7 @@ export class GraphParts {
   adopt(order: Order): void {
     if (this.#nodes === undefined) return;
     let additions = 0;
-    for (const name of this.#names) if (name.startsWith("added/")) additions++;
+    for (const name of this.#names) if (name.startsWith("added/")) additions = Math.max(additions, Number(name.slice(6)) + 1);
     order.isStored(additions);
   }
 

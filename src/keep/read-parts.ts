@@ -123,7 +123,7 @@ const numbersOf = (parts: Parts, kind: string): number[] =>
     .sort((a, b) => a - b);
 
 /** The schemas check alone: what they would copy is a whole run. */
-function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
+export function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
   const text = parts.get(name);
   if (text === undefined) throw damaged(`it holds no part "${name}"`);
   try {
@@ -135,5 +135,5 @@ function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
   }
 }
 
-const damaged = (what: string, cause?: unknown): SnapshotError =>
+export const damaged = (what: string, cause?: unknown): SnapshotError =>
   new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged", cause });

@@ -6,7 +6,7 @@
 
 import { asimovErrorOf, RunError } from "#contract/base/errors";
 import { type Clock, monotonicOf } from "#contract/base/services";
-import type { Commit, CommitResult, NewRun, StoredEvent } from "#contract/store/run-commit";
+import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, Owner, RunEnd } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, PartsSum, sealEvent, sealGeneration } from "#contract/store/seal";
@@ -26,6 +26,12 @@ export interface GenerationNote {
 export interface KeptRun {
   readonly taskId: string;
   readonly clock: Clock;
+  /** In time, or with an error that says so. */
+  limited<T>(what: string, work: () => Promise<T>): Promise<T>;
+  /** Until then what it would write is in two places; undefined where it is not. */
+  settling(): Promise<void> | undefined;
+  /** The next generation is about to be written. */
+  saving(generation: number, note: GenerationNote): void;
   /** Adds what has changed since this was last asked, at a moment when no actor is in the middle of an event. */
   writeChanges(changes: PartChanges): void;
   /** What was told since this was last asked, as JSON. */
@@ -48,8 +54,12 @@ export interface KeeperState {
   generation: number;
   sum: PartsSum;
   lastSeq: number;
-  /** What the next commit says of the run besides, and whether it holds all of its parts: nothing of those before is left. */
-  anew?: { run: NonNullable<Commit["run"]>; whole?: true };
+  /** What is written next stands on nothing that is stored: the generation before is another one's, or damaged. */
+  isWhole?: boolean;
+  /** The run had ended, and goes on. */
+  reopens?: boolean;
+  /** Whether the code that goes on with it is another one, and which. */
+  code?: { graphHash: string; version: string };
 }
 
 interface Waiting {
@@ -63,12 +73,21 @@ interface Waiting {
 /** Microtasks until what follows at once from an event has come. */
 const HOPS = 8;
 
+interface Sent {
+  commit: Commit;
+  changes: PartChanges;
+  waiting: Waiting;
+}
+
 /** Milliseconds between two tries of a commit that a store did not take, from the first to the longest. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
 
 /** The weightier reason of two names a commit that both asked for. */
 const WEIGHT: readonly CommitReason[] = ["progress", "step", "manual", "started", "parked", "ended"];
+
+/** What a store says of a commit that it would never take. */
+const REFUSED = new Set(["part-too-large", "run-store-text"]);
 
 export class RunKeeper {
   readonly #run: KeptRun;
@@ -77,8 +96,10 @@ export class RunKeeper {
   #state: KeeperState;
   #waiting: Waiting | undefined;
   #committing: Promise<void> | undefined;
-  /** Of a commit that was not made. */
+  /** Of a commit that was refused. */
   #unsent = new PartChanges();
+  /** Until there is an answer to it: it may have been made though that was lost, so that it is sent again as it was. */
+  #sent: Sent | undefined;
   #events: StoredEvent[] = [];
   #consumed: number[] = [];
   #end: { status: RunEnd } | undefined;
@@ -105,14 +126,21 @@ export class RunKeeper {
   }
 
   /** Stores a run for the first time, and owns it. @throws RunError `run-exists` */
-  static async create(run: KeptRun, store: RunStore, owner: Owner, about: (first: Commit) => NewRun): Promise<RunKeeper> {
+  static async create(
+    run: KeptRun,
+    { store, owner }: { store: RunStore; owner: Owner },
+    note: GenerationNote,
+    about: (first: Commit) => NewRun,
+  ): Promise<RunKeeper> {
     const { taskId } = run;
+    await settled(run);
+    run.saving(1, note);
     const sum = new PartsSum(taskId);
     const changes = new PartChanges();
     run.writeChanges(changes);
     const events = eventsOf(run, store);
-    const first = commitOf(run, store, { generation: 1, sum, changes, note: { why: "started", nodes: [] }, events, consumed: [] });
-    const created = await store.create(about(first), owner);
+    const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [] });
+    const created = await createdBy(store, about(first), owner);
     if (!created.ok) {
       const { status, agent } = created.run;
       throw new RunError(
@@ -200,21 +228,17 @@ export class RunKeeper {
     let pause = FIRST_PAUSE_MS;
     // What follows at once from what asked for the commit is in it: the node after the one that has ended, and its wish to be stored.
     for (let hop = 0; hop < HOPS; hop++) await undefined;
-    while (this.#waiting !== undefined && !this.#isOver) {
-      const waiting = this.#waiting;
-      this.#waiting = undefined;
-      const changes = new PartChanges();
-      this.#run.writeChanges(changes);
-      changes.after(this.#unsent);
-      this.#unsent = changes;
-      this.#events.push(...eventsOf(this.#run, this.#store));
+    while ((this.#sent !== undefined || this.#waiting !== undefined) && !this.#isOver) {
+      const isRepeat = this.#sent !== undefined;
+      this.#sent ??= await this.#written();
+      const sent = this.#sent;
       try {
-        const commit = this.#written(waiting, changes);
-        const result = await this.#store.commit(this.#state.lease, commit);
-        if (!this.#taken(result, commit, waiting)) return;
+        const result = await this.#run.limited("storing the run", () => this.#store.commit(this.#state.lease, sent.commit));
+        this.#sent = undefined;
+        if (!this.#taken(result, sent, isRepeat)) return;
         pause = FIRST_PAUSE_MS;
       } catch (error) {
-        this.#again(waiting);
+        if (REFUSED.has(asimovErrorOf(error)?.code ?? "")) this.#takeBack(sent);
         if (!this.#isTroubled) this.#run.troubled(error);
         this.#isTroubled = true;
         await new Promise<void>((resolve) => this.#run.clock.setTimeout(resolve, pause));
@@ -223,8 +247,36 @@ export class RunKeeper {
     }
   }
 
-  /** What asked while the commit was under way is asked for with it. */
-  #again(waiting: Waiting): void {
+  /** What has changed, as the next commit. */
+  async #written(): Promise<Sent> {
+    await settled(this.#run);
+    const waiting = this.#waiting as Waiting;
+    this.#waiting = undefined;
+    const { why, nodes, hint } = waiting;
+    const note = { why, nodes: [...nodes], ...(hint === undefined ? {} : { hint }) };
+    const { sum, isWhole, reopens, code } = this.#state;
+    const generation = this.#state.generation + 1;
+    this.#run.saving(generation, note);
+    const changes = new PartChanges();
+    this.#run.writeChanges(changes);
+    changes.after(this.#unsent);
+    this.#unsent = new PartChanges();
+    const events = [...this.#events.splice(0), ...eventsOf(this.#run, this.#store)];
+    const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed: this.#consumed.splice(0) });
+    if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
+    const dueAt = this.#run.clock.now();
+    if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
+    if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
+    else if (this.#isParked) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
+    return { commit, changes, waiting };
+  }
+
+  /** What no store would take, however often it is sent, waits for what comes after it. */
+  #takeBack({ commit, changes, waiting }: Sent): void {
+    this.#sent = undefined;
+    this.#unsent = changes;
+    this.#events.unshift(...commit.events);
+    this.#consumed.unshift(...commit.consumed);
     const later = this.#waiting;
     this.#waiting = waiting;
     if (later === undefined) return;
@@ -233,46 +285,30 @@ export class RunKeeper {
     void waiting.made.then(later.resolve);
   }
 
-  #written({ why, nodes, hint }: Waiting, changes: PartChanges): Commit {
-    const note = { why, nodes: [...nodes], ...(hint === undefined ? {} : { hint }) };
-    const { sum, generation } = this.#state;
-    const commit = commitOf(this.#run, this.#store, {
-      generation: generation + 1,
-      sum,
-      changes,
-      note,
-      events: [...this.#events],
-      consumed: [...this.#consumed],
-    });
-    const { anew } = this.#state;
-    const whole = { ...(anew === undefined ? {} : { run: anew.run }), ...(anew?.whole === true ? { whole: true, remove: [] } : {}) };
-    if (this.#end !== undefined) return { ...commit, ...whole, run: { ...anew?.run, status: this.#end.status } };
-    if (!this.#isParked) return { ...commit, ...whole };
-    return { ...commit, ...whole, run: { ...anew?.run, dueAt: this.#run.clock.now() }, release: { seen: this.#seen } };
-  }
-
-  /** Whether the run goes on being kept. */
-  #taken(result: CommitResult, commit: Commit, waiting: Waiting): boolean {
-    if (!result.ok) {
+  /** Whether the run goes on being kept. @param isRepeat of one whose answer was lost: it may have been made already */
+  #taken(result: CommitResult, { commit, waiting }: Sent, isRepeat: boolean): boolean {
+    if (!result.ok && !(isRepeat && this.#isMade(result, commit))) {
       this.stop();
       if (result.why !== "cancelled") this.#run.lost(result.why);
       return false;
     }
     this.#isTroubled = false;
-    const last = commit.events.at(-1)?.seq ?? this.#state.lastSeq;
-    const { anew: _anew, ...state } = this.#state;
-    this.#state = { ...state, generation: commit.generation, lastSeq: last };
-    this.#unsent = new PartChanges();
-    this.#events = this.#events.slice(commit.events.length);
-    this.#consumed = this.#consumed.slice(commit.consumed.length);
-    this.#run.release(last);
+    const { lease, sum } = this.#state;
+    const lastSeq = commit.events.at(-1)?.seq ?? this.#state.lastSeq;
+    this.#state = { lease, sum, generation: commit.generation, lastSeq };
+    this.#run.release(lastSeq);
     waiting.resolve(commit.generation);
     if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
       this.stop();
       return false;
     }
-    this.#heard(result);
+    if (result.ok) this.#heard(result);
     return true;
+  }
+
+  /** The run stands as this commit left it, and nobody has come since. */
+  #isMade(result: CommitResult, { generation }: Commit): boolean {
+    return !result.ok && result.why !== "not-found" && result.run.generation === generation && result.run.token === this.fence;
   }
 
   #heard({ cancel, posted }: { cancel: { reason: string } | null; posted: number }): void {
@@ -323,6 +359,21 @@ export class RunKeeper {
 
 const eventsOf = (run: KeptRun, store: RunStore): StoredEvent[] =>
   run.takeEvents().map(({ seq, at, body }) => ({ seq, at, body: encoded(store.settings.codec, sealEvent(run.taskId, seq, body)) }));
+
+/** Where the answer was lost, the store is asked whether the run is there and owned. */
+async function createdBy(store: RunStore, run: NewRun, owner: Owner): Promise<CreateResult> {
+  try {
+    return await store.create(run, owner);
+  } catch (error) {
+    const lease = (await store.read(run.taskId))?.lease;
+    if (lease?.owner.id !== owner.id) throw error;
+    return { ok: true, lease };
+  }
+}
+
+async function settled(run: KeptRun): Promise<void> {
+  for (let settling = run.settling(); settling !== undefined; settling = run.settling()) await settling;
+}
 
 /** @param given.sum brought up to date by the changes */
 function commitOf(

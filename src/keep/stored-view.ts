@@ -1,27 +1,39 @@
 /** The picture of a stored run, put together from its parts. */
+import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
+import { TaskStatus } from "#contract/base/vocabulary";
 import { untouchedNode } from "#contract/run/graph-draft";
 import { Order } from "#contract/run/order";
 import { chainsOf, toExecutionState } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
-import { type Parts, readErrors, readGraph, readOrder } from "./read-parts.ts";
+import { type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
 
 const NODE = "view/";
+
+const SHAPES = lazily(() => ({
+  head: z.looseObject({
+    seq: z.int().check(z.gte(0)),
+    startedAt: z.number(),
+    updatedAt: z.number(),
+    usage: z.looseObject({}),
+  }),
+  graph: z.looseObject({ nodes: z.array(z.looseObject({ name: z.string(), dependencies: z.array(z.string()) })) }),
+  node: z.looseObject({ status: z.enum(TaskStatus), visit: z.int(), attempt: z.int(), iteration: z.int(), since: z.number() }),
+}));
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
 export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/)/.test(name);
 
 /** @throws SnapshotError `snapshot-damaged` */
 export function readStoredView(parts: Parts): RunView {
-  const head = JSON.parse(parts.get("view") ?? "{}") as ViewChanges["head"];
-  const graph = JSON.parse(parts.get("view-graph") ?? '{"nodes":[]}') as RunView["graph"];
+  const shapes = SHAPES();
+  const head = partOf<ViewChanges["head"]>(parts, "view", shapes.head);
+  const graph = partOf<RunView["graph"]>(parts, "view-graph", shapes.graph);
   const untouched = untouchedNode(head.startedAt);
   const nodes: Record<string, NodeView> = Object.fromEntries(graph.nodes.map(({ name }) => [name, untouched]));
   // Of a node that was in the graph once, the part may still be there.
-  for (const { name } of graph.nodes) {
-    const text = parts.get(NODE + name);
-    if (text !== undefined) nodes[name] = JSON.parse(text) as NodeView;
-  }
+  for (const { name } of graph.nodes) if (parts.has(NODE + name)) nodes[name] = partOf<NodeView>(parts, NODE + name, shapes.node);
   const order = new Order(readGraph(parts), readOrder(parts));
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
   return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };

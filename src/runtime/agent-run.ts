@@ -11,7 +11,7 @@ import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
-import type { SnapshotRef } from "#contract/store/snapshot";
+import type { SnapshotRef } from "#contract/store/run-commit";
 import type { GraphScope } from "./graph-scope.ts";
 import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
 import { ownScope } from "./scopes.ts";
@@ -60,11 +60,14 @@ export interface AgentRun {
   /** Aborts what runs, waits for it, and ends the run as FAILED. */
   cancel(reason?: string): Promise<TaskOutcome>;
   /**
-   * Stores a run that is stored, aborts what works, which repeats under the same keys when the run is resumed, and gives its lease back. The
-   * outcome rejects with `run-parked`. @throws AsimovError `run-not-stored`, `run-ended`
+   * Stores the run, aborts what works, which repeats under the same keys when the run is resumed, and gives its lease back. The
+   * outcome rejects with `run-parked`. @throws AsimovError `run-ended`, and what the store threw
    */
   park(): Promise<void>;
-  /** Stores the run as it stands now; what is unfinished runs again when it is restored. @throws SnapshotError, or AsimovError `run-ended` */
+  /**
+   * Stores the run as it stands now, also one that is not stored yet, which is from then on; what is unfinished runs again when it is restored.
+   * @throws AsimovError `effect-timeout`, `run-ended`, and what the store threw
+   */
   snapshot(hint?: string): Promise<SnapshotRef>;
 }
 
@@ -119,7 +122,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     run.cancel(reason);
     return outcome;
   };
-  const snapshot: AgentRun["snapshot"] = (hint) => run.snapshot({ nodes: run.currentNodes, ...(hint === undefined ? {} : { hint }) });
+  const snapshot: AgentRun["snapshot"] = (hint) => run.snapshot(hint);
   const park: AgentRun["park"] = () => run.park();
   const begin = (): void => {
     actor.start();

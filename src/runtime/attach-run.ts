@@ -7,7 +7,7 @@ import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
-import type { SnapshotRef } from "#contract/store/snapshot";
+import type { SnapshotRef } from "#contract/store/run-commit";
 import type { AgentRun, EventsOptions } from "./agent-run.ts";
 import type { AgentLogic } from "./run-logic.ts";
 

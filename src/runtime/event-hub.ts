@@ -106,11 +106,32 @@ export class EventHub {
     if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(event, this.#taskId));
   }
 
-  /** From now on an event is told when it is stored, so that its number never names two things. */
-  hold(told: () => void): void {
+  /**
+   * From now on an event is told when it is stored, so that its number never names two things.
+   * @param isStored whether the picture is stored as it is: changes are what follows
+   */
+  hold(told: () => void, isStored: boolean): void {
     this.#heldBy = told;
     this.#released = this.told;
-    this.#draft?.isStored();
+    if (isStored) this.#draft?.isStored();
+  }
+
+  /** Nothing is stored after all. */
+  unhold(): void {
+    this.release(this.told);
+    this.#released = undefined;
+    this.#heldBy = undefined;
+  }
+
+  get hasHeld(): boolean {
+    return this.#held.length > this.#taken;
+  }
+
+  /** What was told before it was to be stored, as far as it is kept. */
+  takeEarlier(): AgentEvent[] {
+    const { first } = this.#kept;
+    const count = (this.#released ?? this.told) - first + 1;
+    return Array.from({ length: count }, (_, index) => readEvent(this.#kept.get(first + index), this.#taskId));
   }
 
   /** What was told since this was last asked; it is told to others when it is released. */

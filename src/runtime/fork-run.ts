@@ -9,7 +9,7 @@ import { reopen, rerunNodes } from "#keep/reopen";
 import { requireRun } from "#runs/read-run";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { readGeneration } from "./claim-run.ts";
+import { readRun } from "./claim-run.ts";
 import { beginLater } from "./go-on.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
@@ -36,7 +36,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { store } = keeping;
   const given = firstValues(options.values) ?? {};
   const row = await requireRun(store, taskId);
-  const read = await readGeneration(store, row, options.generation);
+  const read = await readRun(store, row.taskId, options.generation);
   const original = read.persisted as unknown as PersistedAgent;
   const { id: _id, status: _status, result: _result, error: _error, ...asked } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };
@@ -47,7 +47,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   delete agent.context.deadline;
   delete agent.context.deadlineMs;
   rerun(agent, options.rerun ?? []);
-  const launched = host.relaunch(Object.assign(agent, { [KEEPING]: keeping }) as never);
+  const launched = host.relaunch(Object.assign(agent, { [KEEPING]: { how: () => keeping, isKept: true } }) as never);
   const { run } = launched.scope;
   try {
     await run.values.setMany({ ...given, task: { ...task, status: "EXECUTING" } });
@@ -57,7 +57,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
     host.own.drop(launched.run);
     throw error;
   }
-  return beginLater(launched, read.generation, options.signal);
+  return beginLater(launched, { generation: read.generation }, options.signal);
 }
 
 function rerun(agent: PersistedAgent, names: readonly string[]): void {

@@ -1,15 +1,20 @@
 /** A stored run goes on in this process: claimed, made of what was stored, and begun when its caller had the time to listen. */
+import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { SnapshotError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
-import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwnerGone } from "#keep/owner";
+import type { PersistedAgent } from "#keep/persisted";
+import type { KeeperState } from "#keep/run-keeper";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { claimRun, type OwnedRun } from "./claim-run.ts";
+import { EffectLimits } from "./effect-limits.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping, Kept } from "./kept-run.ts";
+import type { KeepingOf } from "./run-host.ts";
 import { KEEPING } from "./run-logic.ts";
+import { firstValues, requireSameSpace } from "./values-place.ts";
 
 export interface ResumeOptions {
   /** Cancels the run. */
@@ -25,33 +30,61 @@ export interface ResumeAllOptions {
   onRefused?: (error: Error, taskId: string) => void;
 }
 
-export async function resumeRun(host: AgentHost, taskId: string, { signal, takeOver = false }: ResumeOptions): Promise<AgentRun> {
-  const keeping = host.keeping();
-  const { run, ...owned } = await claimRun(keeping, taskId, { takeOver });
-  const own = ownGraph(host);
-  const isSame = own.graphHash === run.graphHash && own.version === run.version;
-  const state = isSame ? owned.state : { ...owned.state, anew: { run: own } };
-  return await goOn(host, keeping, { ...owned, state }, signal);
+/** Where a run goes on from: a run, by default in its newest whole generation, or a place that its store knows, such as a directory. */
+export type From = string | { taskId: string; generation?: number | undefined };
+
+/** How a run goes on: where another place for its values is asked for it is refused. */
+export interface GoOnOptions extends ResumeOptions {
+  cachePrefix?: string;
+  values?: Record<string, unknown>;
 }
 
-/** What a store is told of the code that a run goes on with. */
-export const ownGraph = (host: AgentHost): { graphHash: string; version: string } => ({
-  graphHash: graphHashOf(host.graph()),
-  version: host.services.version,
-});
+export async function resumeRun(host: AgentHost, from: From, options: GoOnOptions): Promise<AgentRun> {
+  const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = host.services;
+  const limits = new EffectLimits(clock, { limitMs, graceMs });
+  const unfollow = limits.follow(options.signal);
+  try {
+    const keeping = host.keeping();
+    const owned = await limits.run("loading the run", async () => {
+      const { taskId, generation } =
+        typeof from === "string" ? ((await keeping.store.locate(from)) ?? { taskId: from, generation: undefined }) : from;
+      return await claimRun(keeping, taskId, { takeOver: options.takeOver, generation });
+    });
+    return await goOn(host, keeping, { ...owned, state: { ...owned.state, ...codeOf(host, owned.run) } }, options, limits);
+  } finally {
+    unfollow();
+  }
+}
+
+/** What a store is told of the code that goes on with a run, where it is another one. */
+export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick<KeeperState, "code"> {
+  const code = { graphHash: graphHashOf(host.graph()), version: host.services.version };
+  return code.graphHash === graphHash && code.version === version ? {} : { code };
+}
 
 /** Gives the lease back where the state cannot be restored. */
-export async function goOn(host: AgentHost, keeping: Keeping, owned: OwnedRun, signal: AbortSignal | undefined): Promise<AgentRun> {
-  const { state, graphs, persisted } = owned;
-  const { view } = persisted as unknown as { view: RunView };
-  // Numbers go on behind those that were given out, though what they told is passed over.
-  Object.assign(persisted, { view: { ...view, seq: state.lastSeq } });
+export async function goOn(
+  host: AgentHost,
+  keeping: Keeping,
+  { persisted, state, graphs, generation, passedOver }: OwnedRun,
+  { signal, cachePrefix, values }: GoOnOptions,
+  limits?: EffectLimits,
+): Promise<AgentRun> {
   try {
-    const launched = host.relaunch(
-      Object.assign(persisted, { [KEEPING]: { ...keeping, ...(graphs === undefined ? {} : { stored: graphs }) } }),
-    );
-    (launched.scope.run.kept as Kept).goOn(state);
-    return beginLater(launched, state.generation, signal);
+    requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
+    const first = firstValues(values);
+    const kept: KeepingOf = { how: () => keeping, isKept: true, ...(graphs === undefined ? {} : { stored: graphs }) };
+    const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
+    const { run, scope } = launched;
+    (scope.run.kept as Kept).goOn(state);
+    try {
+      if (first !== undefined)
+        await (limits?.run("setting the run's values", () => run.values.setMany(first)) ?? run.values.setMany(first));
+    } catch (error) {
+      scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
+      throw error;
+    }
+    return beginLater(launched, { generation, passedOver }, signal);
   } catch (error) {
     await keeping.store.renew(state.lease, 0);
     throw error;
@@ -59,9 +92,13 @@ export async function goOn(host: AgentHost, keeping: Keeping, owned: OwnedRun, s
 }
 
 /** In a turn of its own: the caller's subscription comes some microtasks later. */
-export function beginLater({ run, scope, begin }: Launched, generation: number, signal?: AbortSignal): AgentRun {
+export function beginLater(
+  { run, scope, begin }: Launched,
+  { generation, passedOver = [] }: { generation: number; passedOver?: readonly string[] },
+  signal?: AbortSignal,
+): AgentRun {
   afterThisTurn(() => {
-    scope.work.tell({ type: "run.restored", runId: run.id, generation });
+    scope.work.tell({ type: "run.restored", runId: run.id, generation, ...(passedOver.length === 0 ? {} : { passedOver }) });
     scope.run.listen(signal);
     begin();
   });

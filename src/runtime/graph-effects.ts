@@ -4,7 +4,7 @@ import type { NodeChecks } from "#actors/check-node";
 import type { NodeState } from "#actors/node-pool";
 import type { RunEffects } from "#actors/run-effects";
 import { shownMessageOf } from "#contract/base/error-details";
-import { asimovErrorOf } from "#contract/base/errors";
+import { asimovErrorOf, RunError } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
 import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
 import { nodeResultOf } from "#contract/node/attempt";
@@ -41,11 +41,19 @@ interface VisitedNode {
   given: { value: unknown } | undefined;
 }
 
-const toRead = (nodes: readonly VisitedNode[]): NodesRead => ({
-  nodes: Object.fromEntries(nodes.flatMap(({ name, result }) => (result === undefined ? [] : [[name, result]]))),
-  results: Object.fromEntries(nodes.flatMap(({ name, given }) => (given === undefined ? [] : [[name, given.value]]))),
-  executions: Object.fromEntries(nodes.map(({ name, visits }) => [name, visits])),
-});
+const nothingRead = (): NodesRead => ({ nodes: {}, results: {}, executions: {} });
+
+/** A node may be named `__proto__`, which is no name to assign to. */
+function put<T>(record: Record<string, T>, name: string, value: T): void {
+  if (name === "__proto__") Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
+  else record[name] = value;
+}
+
+function note({ nodes, results, executions }: NodesRead, { name, visits, given, result }: VisitedNode): void {
+  if (result !== undefined) put(nodes, name, result);
+  if (given !== undefined) put(results, name, given.value);
+  put(executions, name, visits);
+}
 
 /** The instance of a graph that the effects are of. */
 interface GraphPlace {
@@ -55,6 +63,8 @@ interface GraphPlace {
   readonly work: GraphWork;
   readonly results: NodeResults;
   pool(): PoolView | undefined;
+  /** Lets go of the actors of nodes that run no more; they can be read all the same. */
+  release(nodes: readonly string[]): void;
 }
 
 export class GraphEffects implements RunEffects, NodeChecks {
@@ -100,23 +110,36 @@ export class GraphEffects implements RunEffects, NodeChecks {
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
     const { kept } = this.#run;
-    // No node runs before the run is stored, and owned.
-    if (kept !== undefined) await this.#run.limited("storing the run", () => kept.open());
-    return {};
+    if (kept === undefined || !this.#run.isKeptFromStart) return {};
+    try {
+      // No node runs before the run is stored, and owned.
+      await this.#run.limited("storing the run", () => kept.open());
+      return {};
+    } catch (error) {
+      if (error instanceof RunError) throw error;
+      return { failure: failureOf("The run could not be stored", error, "snapshot-write-failed") };
+    }
   }
 
   /** What the nodes did so far. */
   readNodes(): NodesRead {
-    return toRead([...this.#visited()]);
+    const read = nothingRead();
+    for (const node of this.#visited()) note(read, node);
+    return read;
   }
 
   async closeNodes(): Promise<EndedGraph> {
     await this.#scope.work.closeGenerators();
-    const read: VisitedNode[] = [];
+    const read = nothingRead();
+    let names: string[] = [];
     for (const node of this.#visited()) {
-      if (read.push(node) % READ_AT_ONCE === 0) await this.#run.services.turns.pause();
+      note(read, node);
+      if (names.push(node.name) < READ_AT_ONCE) continue;
+      this.#scope.release(names);
+      names = [];
+      await this.#run.services.turns.pause();
     }
-    return { ...toRead(read), ...endOf(this.#scope.pool()?.order ?? new Order({ nodes: [] })) };
+    return { ...read, ...endOf(this.#scope.pool()?.order ?? new Order({ nodes: [] })) };
   }
 
   /** In declaration order, also where a restored pool holds the visited nodes before the others. */

@@ -10,6 +10,7 @@ import { fitGraph } from "./fit-graph.ts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
+import type { Kept } from "./kept-run.ts";
 import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 import { viewNodesOf } from "./view-nodes.ts";
@@ -22,7 +23,7 @@ function shownAt(graph: readonly ViewNode[] | undefined, path: readonly string[]
 }
 
 interface AgentView {
-  children?: Record<string, { getSnapshot(): unknown }>;
+  children?: Record<string, { getSnapshot(): unknown; send(event: object): void }>;
 }
 
 export class GraphScope {
@@ -37,7 +38,7 @@ export class GraphScope {
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown } | undefined;
   /** Of a run that is stored. */
-  readonly #parts: GraphParts | undefined;
+  #parts: GraphParts | undefined;
 
   /**
    * @param parent of a graph that is nested in the last node of `path`
@@ -56,9 +57,15 @@ export class GraphScope {
     this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
     this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
-    const parts = run.kept?.partsOf(this);
+    run.graphs.add(this);
+    this.keep(run.kept);
+  }
+
+  /** From now on it is stored, or not. */
+  keep(kept: Kept | undefined): void {
+    const parts = kept?.partsOf(this);
     this.#parts = parts;
-    if (parts !== undefined && parent === undefined) run.usageChanged = (key) => parts.usageChanged(key);
+    if (this.path.length === 0) this.run.usageChanged = parts === undefined ? undefined : (key) => parts.usageChanged(key);
   }
 
   /**
@@ -107,7 +114,12 @@ export class GraphScope {
     this.run.kept?.changed(this.#parts);
   }
 
+  release(nodes: readonly string[]): void {
+    this.#agent().children?.nodes?.send({ type: "nodes.release", nodes });
+  }
+
   over(): void {
+    this.run.graphs.delete(this);
     if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
   }
 

@@ -32,6 +32,7 @@ import type {
 import { iterationLimitOf } from "#contract/run/limit";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
+import type { CommitReason } from "#keep/run-keeper";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -45,6 +46,8 @@ const UNTOLD: Failure = { error: "failed", code: "module-failed" };
 interface Limit {
   countdown: Countdown | undefined;
   working: number;
+  /** What is left of it is part of the node's state, which nothing else changes. */
+  changed: () => void;
 }
 
 /** The instance of a graph that the work is of. */
@@ -54,6 +57,7 @@ interface WorkPlace {
   readonly nodes: GraphNodes;
   readonly results: NodeResults;
   readonly graph: Graph | undefined;
+  nodeChanged(name: string): void;
 }
 
 export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost {
@@ -63,6 +67,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   /** What the composites around it say to each module. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly maxTotalIterations: number | null;
+  readonly #place: WorkPlace;
   readonly #path: readonly string[];
   readonly #nodes: GraphNodes;
   readonly #graph: Graph | undefined;
@@ -76,7 +81,9 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
   /** @param parent of a nested graph, with the node that it is nested in as the last of `path` */
-  constructor({ run, path, nodes, results, graph }: WorkPlace, parent?: GraphWork) {
+  constructor(place: WorkPlace, parent?: GraphWork) {
+    const { run, path, nodes, results, graph } = place;
+    this.#place = place;
     this.run = run;
     this.#path = path;
     this.#nodes = nodes;
@@ -216,8 +223,14 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (this.#nodes.definition(node).timeoutMs > 0) {
       const limit = this.#limitOf(node);
       limit.working += change;
-      if (limit.working === 0) limit.countdown?.pause();
-      else limit.countdown?.run();
+      limit.changed();
+      if (limit.working === 0) {
+        limit.countdown?.pause();
+        this.run.counting.delete(limit.changed);
+      } else {
+        limit.countdown?.run();
+        this.run.counting.add(limit.changed);
+      }
     }
     this.#parent?.working(this.#path.at(-1) as string, change);
   }
@@ -244,7 +257,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#limits ??= new Map();
     let limit = this.#limits.get(node);
     if (limit === undefined) {
-      limit = { countdown: undefined, working: 0 };
+      limit = { countdown: undefined, working: 0, changed: () => this.#place.nodeChanged(node) };
       this.#limits.set(node, limit);
     }
     return limit;
@@ -255,13 +268,16 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async saveProgress(node: string): Promise<void> {
+    // Its machine hears nothing of what one of its modules has saved.
+    this.#place.nodeChanged(node);
     if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
-    await (this.run.kept === undefined ? this.run.saveProgress() : this.run.kept.commit("progress", [node]));
+    const fault = await this.#commit("progress", [node]);
+    if (fault !== undefined) this.run.root?.send({ type: "snapshot.failed", fault });
   }
 
   snapshotOf(node: string): SnapshotControl {
     const { autoSnapshot, snapshot } = this.run.services;
-    return autoSnapshot ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
+    return autoSnapshot && this.run.mayKeep ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
   }
 
   get fence(): number {
@@ -273,17 +289,19 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async save(nodes: readonly string[]): Promise<{ fault?: Fault }> {
-    if (this.run.kept !== undefined) {
-      await this.run.kept.commit("step", nodes);
-      return {};
-    }
+    const fault = await this.#commit("step", nodes);
+    return fault === undefined ? {} : { fault };
+  }
+
+  /** A run that is not stored yet is from now on: a node that was added wants it. */
+  async #commit(why: CommitReason, nodes: readonly string[]): Promise<Fault | undefined> {
     try {
-      const ref = await this.run.snapshot({ nodes });
-      this.tell({ type: "snapshot.saved", ref, nodes });
-      return {};
+      if (this.run.kept === undefined) await this.run.limited("storing the run", () => this.run.keep());
+      await this.run.kept?.commit(why, nodes);
+      return undefined;
     } catch (error) {
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-      return { fault: { status: "error", error: `No snapshot before ${nodes.join(", ")}: ${shownMessageOf(error)}`, code } };
+      return { status: "error", error: `The run is not stored before ${nodes.join(", ")}: ${shownMessageOf(error)}`, code };
     }
   }
 

@@ -15,7 +15,7 @@ import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
-import { type CommitReason, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
+import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { ValuesPlace } from "./values-place.ts";
@@ -27,6 +27,11 @@ interface Host {
   readonly events: EventHub;
   readonly place: ValuesPlace;
   readonly isRestored: boolean;
+  /** Of each time limit that counts: says that its node has changed. */
+  readonly counting: ReadonlySet<() => void>;
+  /** Settles when messages that are on their way to the run's own mailboxes are there. */
+  settling(): Promise<void> | undefined;
+  limited<T>(what: string, work: () => Promise<T>): Promise<T>;
   readonly root: AnyActorRef | undefined;
   readonly rootGraph: Graph;
   view(): RunView;
@@ -55,7 +60,10 @@ export class Kept implements KeptRun {
   readonly #over: GraphParts[] = [];
   #posted = 0;
   #telling: unknown;
+  /** The run was restored from what it does not go on from in its store: all of it is written. */
   #isWhole: boolean;
+  #isStopped = false;
+  #opening: Promise<void> | undefined;
   #taking: Promise<void> | undefined;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
@@ -63,7 +71,7 @@ export class Kept implements KeptRun {
     this.#keeping = keeping;
     this.#stored = new Map(stored);
     this.#isWhole = run.isRestored && stored === undefined;
-    run.events.hold(() => this.#told());
+    run.events.hold(() => this.#told(), stored !== undefined);
   }
 
   get taskId(): string {
@@ -96,7 +104,7 @@ export class Kept implements KeptRun {
     const stored = this.#stored.get(prefix);
     this.#stored.delete(prefix);
     const parts = new GraphParts(graph, stored);
-    if (this.#isWhole) this.#changed.add(parts);
+    if (stored === undefined) this.#changed.add(parts);
     return parts;
   }
 
@@ -113,11 +121,14 @@ export class Kept implements KeptRun {
     return this.#keeper?.whenSure();
   }
 
-  /** Stores the run for the first time, and owns it. @throws RunError `run-exists` */
-  async open(): Promise<void> {
+  /** Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw */
+  async open(note: GenerationNote = { why: "started", nodes: [] }): Promise<void> {
     if (this.#keeper !== undefined) return;
-    const { store, owner } = this.#keeping;
-    this.#keeper = await RunKeeper.create(this, store, owner, (first) => this.#newRun(first));
+    this.#opening ??= RunKeeper.create(this, this.#keeping, note, (first) => this.#newRun(first)).then((keeper) => {
+      this.#keeper = keeper;
+      if (this.#isStopped) keeper.stop();
+    });
+    await this.#opening;
   }
 
   /** Goes on with a run that is owned. */
@@ -146,16 +157,27 @@ export class Kept implements KeptRun {
 
   /** Settles when what stands now is stored, or at once where nobody waits for that. */
   async commit(why: CommitReason, nodes: Iterable<string> = []): Promise<void> {
+    if (this.#keeper === undefined) await this.#opening;
     const made = this.#keeper?.commit(why, nodes);
-    if (this.#keeping.durability === "sync" || why === "manual") await made;
+    if (this.#keeping.durability === "sync") await made;
+  }
+
+  /** @returns the generation that holds what stands now */
+  async snapshot(nodes: readonly string[], hint: string | undefined): Promise<number> {
+    if (this.#keeper !== undefined) return await this.#keeper.commit("manual", nodes, hint);
+    await this.open({ why: "manual", nodes, ...(hint === undefined ? {} : { hint }) });
+    return this.generation;
   }
 
   /** The run has ended: whoever waits goes on when that is stored. */
   async end(status: RunEnd): Promise<void> {
+    // What kept it from being stored was told.
+    if (this.#keeper === undefined) await this.#opening?.catch(() => {});
     await this.#keeper?.end(status);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.clock.clearTimeout(this.#telling);
     this.#keeper?.stop();
   }
@@ -164,7 +186,7 @@ export class Kept implements KeptRun {
   #told(): void {
     this.#telling ??= this.clock.setTimeout(() => {
       this.#telling = undefined;
-      void this.#keeper?.commit("progress");
+      if (this.#run.events.hasHeld) void this.#keeper?.commit("progress");
     }, TELL_WITHIN_MS);
   }
 
@@ -173,7 +195,21 @@ export class Kept implements KeptRun {
     await this.#keeper?.park();
   }
 
+  settling(): Promise<void> | undefined {
+    return this.#run.settling();
+  }
+
+  limited<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#run.limited(what, work);
+  }
+
+  saving(generation: number, { why, nodes }: GenerationNote): void {
+    if (why !== "step" && why !== "manual") return;
+    this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
+  }
+
   writeChanges(changes: PartChanges): void {
+    for (const changed of this.#run.counting) changed();
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
     for (const graph of this.#changed) graph.write(changes);
     this.#changed.clear();
@@ -185,7 +221,6 @@ export class Kept implements KeptRun {
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
     if (!this.#isWhole) return;
-    // Restored from elsewhere: nothing of it has changed, and nothing of it is stored here.
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
     const view = this.#run.view();
     changes.write("view-graph", JSON.stringify(view.graph));
@@ -194,7 +229,9 @@ export class Kept implements KeptRun {
   }
 
   takeEvents(): { seq: number; at: number; body: string }[] {
-    return this.#run.events.takeHeld().map((event) => {
+    const events = this.#run.events.takeHeld();
+    if (this.#keeper === undefined) events.unshift(...this.#run.events.takeEarlier());
+    return events.map((event) => {
       const { seq, at, taskId: _taskId, ...body } = event;
       return { seq, at, body: JSON.stringify(body) };
     });

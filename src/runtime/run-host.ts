@@ -16,13 +16,13 @@ import type { ConditionEngine } from "#contract/node/condition";
 import type { Node } from "#contract/node/node";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import type { Permits } from "#contract/node/permits";
-import type { Failure, Fault } from "#contract/node/result";
+import type { Failure } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
+import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
-import type { SnapshotRef, SnapshotStore } from "#contract/store/snapshot";
 import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
 import { CallLedger } from "./call-ledger.ts";
@@ -32,7 +32,6 @@ import { EventHub } from "./event-hub.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
 import { type Keeping, Kept } from "./kept-run.ts";
 import type { NodeResults } from "./node-results.ts";
-import { takeSnapshot } from "./snapshot-parts.ts";
 import { type PlacedValues, type PlaceSettings, ValuesPlace } from "./values-place.ts";
 
 /** What an agent gives to all its runs. */
@@ -60,7 +59,20 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly migrate?: (run: Migration) => void;
   /** Of each run. */
   readonly budget: Budget;
-  snapshotStore(): SnapshotStore;
+}
+
+/** How a run is kept that an agent starts itself. */
+export interface KeepingOf {
+  how(): Keeping;
+  /** Whether it is stored from its start, or has been; else from the first time that somebody asks for it. */
+  isKept: boolean;
+  /** What its store holds of it as it is, by graph. */
+  stored?: ReadonlyMap<string, Parts>;
+}
+
+/** A graph of the run, as far as it is kept. */
+interface KeptGraph {
+  keep(kept: Kept | undefined): void;
 }
 
 /** Where a graph's end and its errors go: as the agent says that runs it, at its start and at every restore. */
@@ -78,7 +90,12 @@ export class RunHost implements Outbox {
   readonly place: ValuesPlace;
   readonly events: EventHub;
   /** Of a run that is stored. */
-  readonly kept: Kept | undefined;
+  kept: Kept | undefined;
+  /** All that live, nested ones too. */
+  readonly graphs = new Set<KeptGraph>();
+  /** Of each time limit that counts: says that its node has changed. */
+  readonly counting = new Set<() => void>();
+  readonly #keeping: KeepingOf | undefined;
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** Told of the node that has spent something, by `pathKey`. */
@@ -87,13 +104,10 @@ export class RunHost implements Outbox {
   root: AnyActorRef | undefined;
   readonly isRestored: boolean;
   #sending: Map<string, (error?: string) => void> | undefined;
-  /** The publishes that have not settled, nested graphs' too. */
+  /** The publishes to its own mailboxes that have not settled, nested graphs' too. */
   readonly #publishing = new Set<Promise<void>>();
   readonly #ledger: CallLedger;
   readonly #limits: EffectLimits;
-  /** The progress that is stored now or was last, and the one that waits for it: whoever comes meanwhile shares that. */
-  #storing: Promise<void> | undefined;
-  #waiting: Promise<void> | undefined;
   #sent = 0;
   #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
@@ -115,7 +129,7 @@ export class RunHost implements Outbox {
       task: Task;
       values: PlacedValues;
       restored?: { spent: Spending; view: RunView | undefined };
-      keeping?: (Keeping & { stored?: ReadonlyMap<string, Parts> }) | undefined;
+      keeping?: KeepingOf | undefined;
     },
   ) {
     this.services = services;
@@ -123,7 +137,8 @@ export class RunHost implements Outbox {
     this.task = run.task;
     this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
     this.isRestored = run.restored !== undefined;
-    this.kept = run.keeping === undefined ? undefined : new Kept(this, run.keeping, run.keeping.stored);
+    this.#keeping = run.keeping;
+    this.kept = run.keeping?.isKept === true ? new Kept(this, run.keeping.how(), run.keeping.stored) : undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
     this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
@@ -212,12 +227,8 @@ export class RunHost implements Outbox {
   /** Stores the run and lets it go. */
   async park(): Promise<void> {
     if (this.#isFinished) throw runEnded("park");
-    if (this.kept === undefined || this.kept.fence === 0) {
-      throw new AsimovError("This run is not stored, so that nothing of it would be left. Give the agent a `store`.", {
-        code: "run-not-stored",
-      });
-    }
-    await this.kept.park();
+    await this.keep();
+    await this.kept?.park();
     this.lose(
       new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
@@ -286,7 +297,12 @@ export class RunHost implements Outbox {
     const publishing = this.#deliver(mailbox, message)
       .then(settle)
       .finally(() => this.#publishing.delete(publishing));
-    this.#publishing.add(publishing);
+    // Elsewhere a message is at least once in its mailbox, and what takes its time holds up no commit.
+    if (typeof mailbox === "string" && this.place.own !== undefined) this.#publishing.add(publishing);
+  }
+
+  settling(): Promise<void> | undefined {
+    return this.#publishing.size === 0 ? undefined : Promise.all(this.#publishing).then(() => {});
   }
 
   async #deliver(mailbox: OutputMailbox, message: unknown): Promise<string | undefined> {
@@ -305,17 +321,46 @@ export class RunHost implements Outbox {
     this.#sending?.delete(id);
   }
 
-  /** Stores the run as it stands, at a moment when no actor is in the middle of an event, and no message is on its way. */
-  async snapshot(about: { nodes: readonly string[]; hint?: string }): Promise<SnapshotRef> {
+  /** Whether no node of it runs before it is stored. */
+  get isKeptFromStart(): boolean {
+    return this.#keeping?.isKept === true;
+  }
+
+  /** Whether it is stored, or may be. */
+  get mayKeep(): boolean {
+    return this.#keeping !== undefined;
+  }
+
+  /** From now on the run is stored. @throws RunError `run-exists`, and what the store threw */
+  async keep(open: (kept: Kept) => Promise<unknown> = (kept) => kept.open()): Promise<void> {
+    if (this.kept !== undefined || this.#keeping === undefined) return;
+    const kept = new Kept(this, this.#keeping.how());
+    this.kept = kept;
+    for (const graph of this.graphs) graph.keep(kept);
+    try {
+      await open(kept);
+    } catch (error) {
+      this.kept = undefined;
+      for (const graph of this.graphs) graph.keep(undefined);
+      this.events.unhold();
+      throw error;
+    }
+  }
+
+  /** Stores the run as it stands. */
+  async snapshot(hint: string | undefined): Promise<SnapshotRef> {
     await Promise.resolve();
-    while (this.#publishing.size > 0) await Promise.all(this.#publishing);
     if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
-    const { root } = this;
-    const { nodes, hint } = about;
-    return this.limited("storing a snapshot", async () => {
-      const parts = takeSnapshot(root);
-      const createdAt = this.services.clock.now();
-      return this.services.snapshotStore().save({ taskId: this.task.id, nodes, createdAt, parts, ...(hint === undefined ? {} : { hint }) });
+    const nodes = this.currentNodes;
+    return await this.limited("storing a snapshot", async () => {
+      const taken = (kept: Kept): Promise<number> => kept.snapshot(nodes, hint);
+      let generation = 0;
+      if (this.kept !== undefined) generation = await taken(this.kept);
+      else
+        await this.keep(async (kept) => {
+          generation = await taken(kept);
+        });
+      return { taskId: this.task.id, generation };
     });
   }
 
@@ -352,34 +397,6 @@ export class RunHost implements Outbox {
         recorded(usage);
       },
     });
-  }
-
-  /** Stores the run as it stands, once for all who ask before it begins; never rejects. */
-  saveProgress(): Promise<void> {
-    if (this.#waiting === undefined) {
-      const before = this.#storing;
-      this.#waiting = (async () => {
-        await before;
-        this.#waiting = undefined;
-        await this.#storeProgress();
-      })();
-      this.#storing = this.#waiting;
-    }
-    return this.#waiting;
-  }
-
-  async #storeProgress(): Promise<void> {
-    if (this.#isFinished) return;
-    const nodes = this.currentNodes;
-    try {
-      const ref = await this.snapshot({ nodes });
-      this.events.tell({ type: "snapshot.saved", ref, nodes }, []);
-    } catch (error) {
-      if (this.#isFinished) return;
-      const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-      const fault: Fault = { status: "error", error: `No snapshot of what ${nodes.join(", ")} reached: ${shownMessageOf(error)}`, code };
-      this.root?.send({ type: "snapshot.failed", fault });
-    }
   }
 
   followTask(task: TaskJSON): void {

@@ -12,13 +12,11 @@ import type { Spending } from "#contract/run/budget";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { PersistedAgent } from "#keep/persisted";
-import type { Parts } from "#keep/read-parts";
 import { valuePart } from "#values/value-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
-import type { Keeping } from "./kept-run.ts";
-import { type AgentServices, mailboxesOf, RunHost } from "./run-host.ts";
+import { type AgentServices, type KeepingOf, mailboxesOf, RunHost } from "./run-host.ts";
 import { firstValues, requireSamePlace } from "./values-place.ts";
 
 /** What an agent's logic starts with. */
@@ -47,7 +45,7 @@ const storedValue = (text: string | undefined): unknown =>
 /** By this name a run is told that it is kept, and how: of what an agent starts itself. */
 export const KEEPING = Symbol("asimov.keeping");
 
-type Kept = { [KEEPING]?: Keeping & { stored?: ReadonlyMap<string, Parts> } };
+type Kept = { [KEEPING]?: KeepingOf };
 
 /** What a run's actor is told: how a machine that embeds an agent cancels it. */
 export interface AgentLogicEvent {

@@ -7,7 +7,7 @@ import { readInfo } from "#runs/read-run";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { AttachedRun, requireSame } from "./attach-run.ts";
-import { readGeneration } from "./claim-run.ts";
+import { readRun } from "./claim-run.ts";
 import { beginLater, resumeRun } from "./go-on.ts";
 import { leaveTask } from "./run-logic.ts";
 
@@ -52,14 +52,14 @@ async function findRun(host: AgentHost, { run, scope, begin }: Launched, store: 
     discard();
     requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
     if (row.status === "open") return await resumeRun(host, task.id, {});
-    const { persisted } = await readGeneration(store, row);
+    const { persisted } = await readRun(store, row.taskId);
     if (!hasEnded(persisted as unknown as PersistedAgent)) {
       throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
         code: "run-ended",
         taskId: task.id,
       });
     }
-    return beginLater(host.relaunch(persisted), row.generation);
+    return beginLater(host.relaunch(persisted), { generation: row.generation });
   } catch (error) {
     discard();
     throw error;

@@ -1,5 +1,5 @@
 /** Where a run may be when it is cancelled; each phase with a graph that comes there, and a log of what must not have run after. */
-import { type AgentOptions, defineModule, MemoryCache, MemorySnapshotStore, Node, type SnapshotStore } from "asimov-agents";
+import { type AgentOptions, type Commit, defineModule, type Lease, MemoryCache, MemoryStore, Node } from "asimov-agents";
 import { gate, succeeding, waiting } from "./fixture.ts";
 
 export interface Phase {
@@ -8,6 +8,20 @@ export interface Phase {
   arrived: Promise<unknown>;
   /** Stays empty. */
   ran: string[];
+}
+
+/** Takes its time over each commit, and says when the first has come. */
+class SlowStore extends MemoryStore {
+  readonly #came: () => void;
+  constructor(came: () => void) {
+    super();
+    this.#came = came;
+  }
+  override async commit(lease: Lease, commit: Commit) {
+    this.#came();
+    await new Promise((resolve) => setImmediate(resolve));
+    return super.commit(lease, commit);
+  }
 }
 
 export const phases: Record<string, () => Phase> = {
@@ -87,18 +101,9 @@ export const phases: Record<string, () => Phase> = {
   "while a snapshot is stored"() {
     const ran: string[] = [];
     const saving = gate();
-    const memory = new MemorySnapshotStore();
-    const snapshotStore: SnapshotStore = {
-      async save(snapshot) {
-        saving.open();
-        await new Promise((resolve) => setImmediate(resolve));
-        return memory.save(snapshot);
-      },
-      load: (ref) => memory.load(ref),
-      list: (taskId) => memory.list(taskId),
-    };
+    const store = new SlowStore(saving.open);
     const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [succeeding("a", () => ran.push("a"))] })];
-    return { options: { nodes, snapshotStore }, arrived: saving.opened, ran };
+    return { options: { nodes, store, snapshot: "NEVER" as const }, arrived: saving.opened, ran };
   },
   "between two steps"() {
     const ran: string[] = [];
@@ -137,20 +142,11 @@ export const phases: Record<string, () => Phase> = {
   "while a nested graph stores a snapshot"() {
     const ran: string[] = [];
     const saving = gate();
-    const memory = new MemorySnapshotStore();
-    const snapshotStore: SnapshotStore = {
-      async save(snapshot) {
-        saving.open();
-        await new Promise((resolve) => setImmediate(resolve));
-        return memory.save(snapshot);
-      },
-      load: (ref) => memory.load(ref),
-      list: (taskId) => memory.list(taskId),
-    };
+    const store = new SlowStore(saving.open);
     const nodes = [
       new Node({ name: "outer", nodes: [new Node({ name: "a", snapshot: "ONCE", modules: [succeeding("a", () => ran.push("a"))] })] }),
     ];
-    return { options: { nodes, snapshotStore }, arrived: saving.opened, ran };
+    return { options: { nodes, store, snapshot: "NEVER" as const }, arrived: saving.opened, ran };
   },
   "while a module waits for a message"() {
     const ran: string[] = [];

@@ -1,7 +1,7 @@
 /** A process that runs an agent whose module runs a chain, or goes on from its newest snapshot; told to, it kills itself within a tool. */
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Agent, ChatRole, defineModule, defineTool, FileSnapshotStore, type InferenceClient, MemoryCache, Node, Task } from "asimov-agents";
+import { Agent, ChatRole, defineModule, defineTool, FileStore, type InferenceClient, MemoryCache, Node, Task } from "asimov-agents";
 import { AnthropicInferenceClient } from "asimov-agents/anthropic";
 import { BedrockInferenceClient } from "asimov-agents/bedrock";
 import { GoogleGenAIInferenceClient } from "asimov-agents/genai";
@@ -63,7 +63,8 @@ const build = defineModule({
 const cache = redis === undefined ? new MemoryCache() : new RedisCache({ url: redis.url, defaultPrefix: redis.prefix });
 const agent = new Agent({
   cache,
-  snapshotStore: new FileSnapshotStore({ directory }),
+  store: new FileStore({ dir: directory }),
+  snapshot: "NEVER",
   nodes: [new Node({ name: "house", modules: [build], snapshot: "ALWAYS" })],
 });
 writeFileSync(join(directory, "pid"), String(process.pid));

@@ -7,7 +7,7 @@ import { defineTool, type Tool, type ToolContext } from "#contract/chat/tool";
 import { addUsage, type Usage } from "#contract/chat/usage";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
-import { MemorySnapshotStore } from "#snapshot/memory";
+import { MemoryStore } from "#store/memory/store";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 
 const ask = [{ role: ChatRole.USER, content: "Go." }];
@@ -90,7 +90,7 @@ describe("a model that a tool calls", () => {
 
 describe("a chain within a tool of a restored run", () => {
   it("goes on from its own place under its own key, though its siblings come in another order", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const keys: string[][] = [[], []];
     const models: Record<string, ScriptedInferenceClient> = {};
     const reached = Promise.withResolvers<void>();
@@ -115,12 +115,13 @@ describe("a chain within a tool of a restored run", () => {
       });
     const first = new ScriptedInferenceClient([calls("inner", "a", "b")]);
     const begun = task();
-    const run = agentOf(first, [inner(0)], { snapshotStore }).start(begun);
+    const run = agentOf(first, [inner(0)], { store, snapshot: "NEVER" }).start(begun);
     await reached.promise;
     const ref = await run.snapshot();
+    await run.cancel();
 
     const second = new ScriptedInferenceClient([({ lastMessage }) => `told: ${lastMessage.text}`]);
-    const outcome = await agentOf(second, [inner(1)], { snapshotStore }).runFromSnapshot(ref);
+    const outcome = await agentOf(second, [inner(1)], { store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(outcome.nodes.work?.results[0]?.result).toBe("told: inner a\ninner b");
     for (const client of [second, models.a1, models.b1]) client?.assertDone();
     expect(new Set(keys[0])).toEqual(new Set(keys[1]));
@@ -128,6 +129,5 @@ describe("a chain within a tool of a restored run", () => {
     expect(keys[1]?.[0]).toContain("/b");
     const all = [first, second, ...Object.values(models)];
     expect(outcome.usage).toEqual(sum(...all));
-    await run.cancel();
   });
 });

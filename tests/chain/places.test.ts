@@ -7,13 +7,15 @@ import { ChatRole, SnapshotControl } from "#contract/base/vocabulary";
 import { defineTool } from "#contract/chat/tool";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
-import { MemorySnapshotStore } from "#snapshot/memory";
+import type { SnapshotRef } from "#contract/store/run-commit";
+import { MemoryStore } from "#store/memory/store";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
+import { AlteredStore, generationsOf, lastOf, loadedFrom } from "../support/snapshots.ts";
 
 const ask = (content: string) => [{ role: ChatRole.USER, content }];
 const schema = { type: "object" };
 
-function agentOf(client: ScriptedInferenceClient, keys: string[], store: MemorySnapshotStore, hold?: () => Promise<void>) {
+function agentOf(client: ScriptedInferenceClient, keys: string[], store: MemoryStore, hold?: () => Promise<void>) {
   const inner = defineTool({
     name: "inner",
     description: "Asks again",
@@ -32,7 +34,11 @@ function agentOf(client: ScriptedInferenceClient, keys: string[], store: MemoryS
       return { status: "success", result: [first.text, second.text] };
     },
   });
-  return new Agent({ snapshotStore: store, nodes: [new Node({ name: "work", modules: [work], snapshot: SnapshotControl.ALWAYS })] });
+  return new Agent({
+    store: store,
+    snapshot: "NEVER",
+    nodes: [new Node({ name: "work", modules: [work], snapshot: SnapshotControl.ALWAYS })],
+  });
 }
 
 const call = (id: string) => ({ toolCalls: [{ name: "inner", input: {}, id }] });
@@ -41,7 +47,7 @@ describe("chains of one module", () => {
   it("give each its own answer, and tools keys of their own, though their ids repeat", async () => {
     const keys: string[] = [];
     const client = new ScriptedInferenceClient([call("a"), "in 1", "one", call("a"), "in 2", "two"]);
-    const { nodes: results, usage } = await agentOf(client, keys, new MemorySnapshotStore()).runTask(
+    const { nodes: results, usage } = await agentOf(client, keys, new MemoryStore({ keep: 10_000 })).runTask(
       new Task({ type: "t", objective: "o" }),
     );
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
@@ -51,7 +57,7 @@ describe("chains of one module", () => {
   });
 
   it("go on from where each was, in another agent", async () => {
-    const store = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const keys: string[] = [];
     const held = Promise.withResolvers<void>();
     const first = agentOf(new ScriptedInferenceClient([call("a"), "in 1", "one"]), keys, store, () => {
@@ -62,12 +68,11 @@ describe("chains of one module", () => {
     const run = first.start(task);
     await held.promise;
     const rest = new ScriptedInferenceClient([call("a"), "in 2", "two"]);
-    const ref = (await store.list(task.id)).at(-1);
-    if (ref === undefined) throw new Error("no snapshot was stored");
+    const ref = await lastOf(store, task.id);
+    await run.cancel();
     const { nodes: results } = await agentOf(rest, keys, store).runFromSnapshot(ref);
     expect(results.work?.results[0]?.result).toEqual(["one", "two"]);
     rest.assertDone();
-    await run.cancel();
   });
 
   const CHAINS = 60;
@@ -109,17 +114,15 @@ describe("chains of one module", () => {
   it.each(["flat", "nested"])("change of a snapshot what their own chain has reached, however many went before: %s", async (where) => {
     const changed: number[] = [];
     const work = new Node({ name: "work", modules: [startingChains(() => changed.push(0))], snapshot: SnapshotControl.ALWAYS });
-    const store = new MemorySnapshotStore({ keep: 1 });
-    let known: ReadonlyMap<string, string> = new Map();
-    const save = vi.spyOn(store, "save").mockImplementation(async ({ taskId, parts }) => {
-      const news = [...parts].filter(([name, text]) => known.get(name) !== text);
-      const size = news.reduce((sum, [, text]) => sum + text.length, 0);
+    const store = new MemoryStore({ keep: 1 });
+    const write = store.commit.bind(store);
+    vi.spyOn(store, "commit").mockImplementation(async (lease, commit) => {
+      const size = [...commit.put].reduce((sum, [, text]) => sum + text.length, 0);
       if (changed.length > 0) changed[changed.length - 1] = Math.max(changed.at(-1) ?? 0, size);
-      known = parts;
-      return { taskId, generation: save.mock.calls.length, location: "nowhere" };
+      return await write(lease, commit);
     });
     const nodes = where === "flat" ? [work] : [new Node({ name: "outer", nodes: [work] })];
-    const { status } = await new Agent({ snapshotStore: store, nodes }).runTask(new Task({ type: "t", objective: "o" }));
+    const { status } = await new Agent({ store: store, snapshot: "NEVER", nodes }).runTask(new Task({ type: "t", objective: "o" }));
     expect(status).toBe("COMPLETE");
     const [second = 0, last = 0] = [changed[1], changed.at(-1)];
     expect(second).toBeGreaterThan(10_000);
@@ -128,7 +131,7 @@ describe("chains of one module", () => {
   });
 
   it("are refused as damaged where what one has reached is gone", async () => {
-    const store = new MemorySnapshotStore();
+    const store = new AlteredStore({ keep: 10_000 });
     const held = Promise.withResolvers<void>();
     const task = new Task({ type: "t", objective: "o" });
     const run = agentOf(new ScriptedInferenceClient([call("a"), "in 1", "one"]), [], store, () => {
@@ -136,17 +139,18 @@ describe("chains of one module", () => {
       return new Promise(() => {});
     }).start(task);
     await held.promise;
-    const snapshot = await store.load((await store.list(task.id)).at(-1) ?? "");
+    const ref = (await generationsOf(store, task.id)).at(-1) as SnapshotRef;
+    const snapshot = await loadedFrom(store, ref);
     await run.cancel();
     const saved = [...snapshot.parts.keys()].filter((name) => name.startsWith("saved/"));
     expect(saved).toHaveLength(2);
     for (const name of saved) {
       for (const text of [undefined, "{"]) {
-        const parts = new Map(snapshot.parts);
-        if (text === undefined) parts.delete(name);
-        else parts.set(name, text);
-        vi.spyOn(store, "load").mockResolvedValueOnce({ ...snapshot, parts });
-        const restored = agentOf(new ScriptedInferenceClient([]), [], store).startFromSnapshot("any");
+        store.alter = (parts) => {
+          if (text === undefined) parts.delete(name);
+          else parts.set(name, text);
+        };
+        const restored = agentOf(new ScriptedInferenceClient([]), [], store).startFromSnapshot(ref);
         await expect(restored).rejects.toMatchObject({ code: "snapshot-damaged", message: expect.stringContaining(name) });
       }
     }

@@ -1,7 +1,8 @@
 /** Where nodes say which mailboxes they read, a message to another one is a mistake that is told. */
-import { Agent, type AgentRun, MemorySnapshotStore, Node, type SnapshotRef } from "asimov-agents";
+import { Agent, type AgentRun, MemoryStore, Node, type SnapshotRef } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deferred, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 
 const refusal = (...known: string[]) =>
   expect.objectContaining({ code: "unknown-mailbox", message: expect.stringContaining(known.map((name) => `"${name}"`).join(", ")) });
@@ -65,7 +66,7 @@ describe("run.send", () => {
   });
 
   it("knows what the nodes of a restored run read, those that it had added too", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const added = new Node({
       name: "added",
       modules: [moduleOf("m", async ({ values }) => success(await values.getMessage("late")))],
@@ -75,12 +76,13 @@ describe("run.send", () => {
     const options = {
       nodes: [nodeOf("creator", [], () => ({ ...success(), newNodes: [added] }))],
       dynamicNodes: [added],
-      snapshotStore,
+      store,
+      snapshot: "NEVER" as const,
     };
     const task = newTask();
     const first = new Agent(options).start(task);
     await until(first, "added");
-    const [ref] = await snapshotStore.list(task.id);
+    const [ref] = await snapshotsOf(store, task.id);
     await first.cancel();
     const restored = await new Agent(options).startFromSnapshot(ref as SnapshotRef);
     await expect(restored.send("other", 1)).rejects.toThrow(refusal("late"));

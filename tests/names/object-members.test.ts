@@ -4,7 +4,7 @@ import {
   AgentDirectedFlowControl,
   FlowControlModule,
   MemoryCache,
-  MemorySnapshotStore,
+  MemoryStore,
   Node,
   type SnapshotRef,
   type TaskOutcome,
@@ -15,6 +15,7 @@ import { z } from "zod";
 import { nameFault } from "#contract/base/names";
 import { defineTool } from "#contract/chat/tool";
 import { failing, moduleOf, newTask, nodeOf, runNodes, success } from "../run/support.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 
 /** What every object inherits, and the keys that objects treat unlike others. */
 const MEMBERS = Object.getOwnPropertyNames(Object.prototype);
@@ -62,13 +63,13 @@ describe("graph whose names are members of every object", () => {
   });
 
   it("is restored, from each of its snapshots", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await runNodes(chainOf(client(), { snapshot: "ALWAYS" }), { snapshotStore }, task);
-    const refs: SnapshotRef[] = await snapshotStore.list(task.id);
+    await runNodes(chainOf(client(), { snapshot: "ALWAYS" }), { store, snapshot: "NEVER" }, task);
+    const refs: SnapshotRef[] = await snapshotsOf(store, task.id);
     expect(refs).toHaveLength(NAMES.length);
     for (const ref of refs) {
-      const agent = new Agent({ nodes: chainOf(client(), { snapshot: "ALWAYS" }), snapshotStore });
+      const agent = new Agent({ nodes: chainOf(client(), { snapshot: "ALWAYS" }), store, snapshot: "NEVER" });
       expectTold(await agent.runFromSnapshot(ref));
     }
   });
@@ -149,7 +150,7 @@ describe("keys and mailboxes of such names", () => {
   });
 
   it("are in a snapshot, and come back from it", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
     const node = nodeOf("n", ["first"], undefined, { snapshot: "ALWAYS" });
     const first = nodeOf("first", [], async ({ values }) => {
@@ -159,9 +160,9 @@ describe("keys and mailboxes of such names", () => {
       }
       return success();
     });
-    await runNodes([first, node], { snapshotStore }, task);
-    const [ref] = await snapshotStore.list(task.id);
-    const run = await new Agent({ nodes: [first, node], snapshotStore }).startFromSnapshot(ref as SnapshotRef);
+    await runNodes([first, node], { store, snapshot: "NEVER" }, task);
+    const [ref] = await snapshotsOf(store, task.id);
+    const run = await new Agent({ nodes: [first, node], store, snapshot: "NEVER" }).startFromSnapshot(ref as SnapshotRef);
     await run.outcome;
     for (const key of KEYS) {
       expect(await run.values.get(key)).toEqual({ key });

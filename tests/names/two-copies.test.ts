@@ -1,6 +1,6 @@
 /** Two copies of the package in one process: a bundle beside node_modules, a monorepo, hot reload. Known by brand, they work together. */
 import * as core from "asimov-agents";
-import { Agent, defineModule, MemorySnapshotStore, Node, NonRetryableError, Task } from "asimov-agents";
+import { Agent, defineModule, MemoryStore, Node, NonRetryableError, Task } from "asimov-agents";
 import * as anthropic from "asimov-agents/anthropic";
 import * as bedrock from "asimov-agents/bedrock";
 import * as genai from "asimov-agents/genai";
@@ -11,6 +11,7 @@ import * as vertex from "asimov-agents/vertex";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { deferred, moduleOf, newTask, nodeOf, runNodes, success } from "../run/support.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { type Entries, secondCopy } from "./second-copy.ts";
 
 type Class = abstract new (...given: never[]) => object;
@@ -128,24 +129,24 @@ describe("agent with things of another copy", () => {
     const module = other.defineModule({ name: "m", process: async () => success("ran") });
     const added = new other.Node({ name: "added", modules: [module], snapshot: "ALWAYS" });
     const nodes = [nodeOf("creator", [], () => ({ ...success(), newNodes: [added] }))];
-    const options = { dynamicNodes: [added], snapshotStore: new MemorySnapshotStore() };
+    const options = { dynamicNodes: [added], store: new MemoryStore({ keep: 10_000 }), snapshot: "NEVER" as const };
     const task = newTask();
     const { nodes: results } = await runNodes(nodes, options, task);
     expect(results.added?.results[0]?.result).toBe("ran");
-    const [ref] = await options.snapshotStore.list(task.id);
+    const [ref] = await snapshotsOf(options.store, task.id);
     expect((await new Agent({ ...options, nodes }).runFromSnapshot(ref as core.SnapshotRef)).nodes).toEqual(results);
   });
 
   it("keeps values in its cache and snapshots in its store", async () => {
     const cache = new other.MemoryCache();
-    const snapshotStore = new other.MemorySnapshotStore();
+    const store = new other.MemoryStore();
     const node = nodeOf("n", [], async ({ values: own }) => success(await own.set("key", 1)), { snapshot: "ALWAYS" });
     const task = newTask();
-    await runNodes([node], { cache, valuesIn: "cache", snapshotStore }, task);
+    await runNodes([node], { cache, valuesIn: "cache", store, snapshot: "NEVER" }, task);
     expect(await cache.get("key")).toBe(1);
-    expect(await snapshotStore.list(task.id)).not.toEqual([]);
-    const [ref] = await snapshotStore.list(task.id);
-    const agent = new Agent({ nodes: [node], cache, valuesIn: "cache", snapshotStore });
+    expect(await snapshotsOf(store, task.id)).not.toEqual([]);
+    const [ref] = await snapshotsOf(store, task.id);
+    const agent = new Agent({ nodes: [node], cache, valuesIn: "cache", store, snapshot: "NEVER" });
     expect((await agent.runFromSnapshot(ref as core.SnapshotRef)).status).toBe("COMPLETE");
   });
 

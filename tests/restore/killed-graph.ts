@@ -1,5 +1,5 @@
 /** A graph with everything that a snapshot holds: a loop, nested graphs, added nodes, a partial failure, values and mailboxes. */
-import { Agent, FlowControlModule, Node, NonRetryableError, type SnapshotStore } from "asimov-agents";
+import { Agent, FlowControlModule, Node, NonRetryableError, type RunStore } from "asimov-agents";
 import { logged } from "./fixture.ts";
 
 export interface Noted {
@@ -8,7 +8,7 @@ export interface Noted {
 }
 
 /** @param visit told of each module's run before it does anything; may end the process */
-export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) => void): Agent {
+export function killedAgent(store: RunStore, visit: (note: Noted) => void): Agent {
   const note = (name: string, work: Parameters<typeof logged>[2] = () => name, more: Parameters<typeof logged>[3] = {}) =>
     logged(
       [],
@@ -25,7 +25,8 @@ export function killedAgent(snapshotStore: SnapshotStore, visit: (note: Noted) =
   const grown = node("grown", { modules: [note("grown", ({ values }) => values.get("rounds", 0))] });
 
   return new Agent({
-    snapshotStore,
+    store,
+    snapshot: "NEVER",
     dynamicNodes: [grown],
     nodes: [
       node("start", {

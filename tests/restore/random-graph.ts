@@ -1,5 +1,13 @@
 /** Random graphs of deterministic modules, as data that a fresh agent can be made of again and again. */
-import { type AgentModule, defineModule, FlowControlModule, type ModuleResult, Node, NonRetryableError } from "asimov-agents";
+import {
+  type AgentModule,
+  defineModule,
+  FlowControlModule,
+  type ModuleContext,
+  type ModuleResult,
+  Node,
+  NonRetryableError,
+} from "asimov-agents";
 import fc from "fast-check";
 
 /** What a module does: at each attempt, at the attempts before the n-th, or never. */
@@ -46,10 +54,20 @@ const plan = (index: number, size: number, depth: number): fc.Arbitrary<NodePlan
 export const plans = (max: number, depth: number): fc.Arbitrary<NodePlan[]> =>
   fc.integer({ min: 1, max }).chain((size) => fc.tuple(...Array.from({ length: size }, (_, index) => plan(index, size, depth))));
 
-const moduleOf = (node: string, index: number, what: Behaviour): AgentModule =>
+/** Told of each run of a module, by what names it in every process. */
+export type Note = (run: string) => void;
+
+const runOf = ({ idempotencyKey, node: { attempt } }: ModuleContext): string => `${idempotencyKey} ${attempt}`;
+
+const moduleOf = (node: string, index: number, what: Behaviour, note: Note): AgentModule =>
   defineModule({
     name: `${node} module ${index}`,
-    async process({ values, node: { visit, attempt } }): Promise<ModuleResult> {
+    async process(context): Promise<ModuleResult> {
+      const {
+        values,
+        node: { visit, attempt },
+      } = context;
+      note(runOf(context));
       // Counted and said once, also where it was under way when a snapshot was stored, and runs again.
       await values.set(`${node}_${index}`, `${visit}.${attempt}`);
       await values.increment(`${node}_${index} runs`);
@@ -62,14 +80,16 @@ const moduleOf = (node: string, index: number, what: Behaviour): AgentModule =>
     },
   });
 
-export function nodesOf(graph: readonly NodePlan[], prefix = "n"): Node[] {
+export function nodesOf(graph: readonly NodePlan[], prefix = "n", note: Note = () => {}): Node[] {
   const name = (index: number): string => `${prefix}${index}`;
   return graph.map((each, index) => {
     const own = name(index);
     const [first] = each.dependencies;
     const count = defineModule({
       name: "count",
-      async process({ values, node }) {
+      async process(context) {
+        const { values, node } = context;
+        note(runOf(context));
         await values.set(`${own}_visits`, node.visit);
         return { status: "success", result: node.visit };
       },
@@ -96,10 +116,10 @@ export function nodesOf(graph: readonly NodePlan[], prefix = "n"): Node[] {
       },
       ...(each.mailbox ? { outputMailbox: "results" } : {}),
       ...(each.nested.length > 0
-        ? { nodes: nodesOf(each.nested, `${own}_`) }
+        ? { nodes: nodesOf(each.nested, `${own}_`, note) }
         : {
             config: { stopOnSuccess: each.stopOnSuccess },
-            modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what)), ...jumps],
+            modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what, note)), ...jumps],
           }),
     });
   });

@@ -1,11 +1,18 @@
-import { Agent, type AgentRun, MemorySnapshotStore } from "asimov-agents";
+import { Agent, type AgentRun, FileStore, MemoryStore, type RunStore } from "asimov-agents";
+import { SqliteStore } from "asimov-agents/sqlite";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { newPlace } from "../store/place.ts";
+import { RecordedStore } from "../support/recorded-store.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
-import { type NodePlan, nodesOf, plans, withoutRaces } from "./random-graph.ts";
+import { type NodePlan, type Note, nodesOf, plans, withoutRaces } from "./random-graph.ts";
 
-const agentOf = (graph: readonly NodePlan[], snapshotStore: MemorySnapshotStore): Agent =>
-  new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 1_000, maxConcurrentTasks: Number.POSITIVE_INFINITY });
+const KEEP = { keep: 100_000, keepEvents: 100_000 };
+const GRAPHS = Number(process.env.RESTORE_GRAPHS ?? 60);
+const newFolder = newPlace();
+
+const agentOf = (graph: readonly NodePlan[], store: RunStore, note: Note): Agent =>
+  new Agent({ nodes: nodesOf(graph, "n", note), store, maxTotalIterations: 1_000, maxConcurrentTasks: Number.POSITIVE_INFINITY });
 
 /** Where on the stack an error was thrown is chance. */
 const withoutStacks = (key: string, value: unknown): unknown => (key === "stack" ? undefined : value);
@@ -23,22 +30,69 @@ async function everything(agent: Agent, { values, outcome: ended }: AgentRun): P
   return JSON.parse(JSON.stringify(whole, withoutStacks));
 }
 
-/** How many snapshots were restored. */
-async function restoreAll(graphs: fc.Arbitrary<NodePlan[]>, numRuns: number): Promise<number> {
+/** By what names it: how often each module ran. */
+function counted(runs: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const run of runs) counts.set(run, (counts.get(run) ?? 0) + 1);
+  return counts;
+}
+
+/** Without the visits of composites, which events do not tell. */
+function placeOf(run: string): string {
+  const [key = "", attempt = ""] = run.split(" ");
+  const [, ...path] = key.split("/").map(decodeURIComponent);
+  const module = path.pop() ?? "";
+  const visit = path.at(-1)?.replace(/^.*\./, "") ?? "";
+  return JSON.stringify([...path.map((name) => name.replace(/\.\d+$/, "")), visit, attempt, module]);
+}
+
+const endedIn = (recorded: RecordedStore, generation: number): string[] =>
+  recorded
+    .told(generation)
+    .filter(({ type }) => type === "module.ended")
+    .map(({ graph, node, visit, attempt, module }) =>
+      JSON.stringify([...(graph as string[]), node, String(visit), String(attempt), module]),
+    );
+
+/** Nothing of what had ended in a generation ran again behind it. */
+function expectNothingAgain(whole: readonly string[], ended: readonly string[], after: readonly string[]): void {
+  const total = counted(whole.map(placeOf));
+  const committed = counted(ended);
+  for (const [run, count] of counted(after.map(placeOf))) {
+    const most = (total.get(run) ?? 0) - (committed.get(run) ?? 0);
+    if (count > most)
+      throw new Error(`${run} ran ${count} times after the restore; ${total.get(run)} in all, ${committed.get(run)} stored`);
+  }
+}
+
+/** Goes on in copies of what was stored, as after a loss of the owner at each of some generations. @returns how many */
+async function restoreAll(
+  graphs: fc.Arbitrary<NodePlan[]>,
+  { numRuns, newStore, each }: { numRuns: number; newStore: () => RunStore; each: (generations: number) => number[] },
+): Promise<number> {
   let restored = 0;
   const property = fc.asyncProperty(graphs.map(withoutRaces), async (graph) => {
-    const snapshotStore = new MemorySnapshotStore();
-    const whole = agentOf(graph, snapshotStore);
+    const recorded = new RecordedStore(KEEP);
+    const runs: string[] = [];
+    const whole = agentOf(graph, recorded, (run) => runs.push(run));
     const expected = await everything(whole, whole.start(newTask()));
-    for (const ref of await snapshotStore.list(TASK_ID)) {
-      const again = agentOf(graph, snapshotStore);
-      expect(await everything(again, await again.startFromSnapshot(ref))).toEqual(expected);
+    for (const generation of each(recorded.unended)) {
+      const store = newStore();
+      await recorded.replay(store, generation);
+      const after: string[] = [];
+      const again = agentOf(graph, store, (run) => after.push(run));
+      expect(await everything(again, await again.resume(TASK_ID))).toEqual(expected);
+      expectNothingAgain(runs, endedIn(recorded, generation), after);
+      await store.close();
       restored++;
     }
   });
-  await fc.assert(property, { numRuns, timeout: 30_000 });
+  await fc.assert(property, { numRuns, timeout: 60_000 });
   return restored;
 }
+
+const all = (generations: number): number[] => Array.from({ length: generations }, (_, index) => index + 1);
+const some = (generations: number): number[] => all(generations).filter((generation) => generation % 5 === 1);
 
 describe("any graph", () => {
   // A turn of the event loop that took long is cut, and what is parallel then ends in another order: a busy machine has no say here.
@@ -47,11 +101,41 @@ describe("any graph", () => {
     return () => clock.mockRestore();
   });
 
-  it("ends as without a break, from whichever of its snapshots it is restored", { timeout: 120_000 }, async () => {
-    expect(await restoreAll(plans(7, 0), 120)).toBeGreaterThan(300);
+  it("ends as without a break, from whichever of its generations it goes on", { timeout: 600_000 }, async () => {
+    const newStore = () => new MemoryStore(KEEP);
+    expect(await restoreAll(plans(7, 0), { numRuns: GRAPHS, newStore, each: all })).toBeGreaterThan(5 * GRAPHS);
   });
 
-  it("does so with graphs nested in it", { timeout: 120_000 }, async () => {
-    expect(await restoreAll(plans(4, 3), 80)).toBeGreaterThan(200);
+  it("does so with graphs nested in it", { timeout: 600_000 }, async () => {
+    const newStore = () => new MemoryStore(KEEP);
+    expect(await restoreAll(plans(4, 3), { numRuns: GRAPHS, newStore, each: all })).toBeGreaterThan(3 * GRAPHS);
+  });
+
+  it.each<[string, () => RunStore]>([
+    ["files", () => new FileStore({ ...KEEP, dir: newFolder(), fsync: false })],
+    ["SQLite", () => new SqliteStore({ ...KEEP, file: `${newFolder()}/runs.db` })],
+  ])("does so in %s", { timeout: 600_000 }, async (_what, newStore) => {
+    const numRuns = Math.ceil(GRAPHS / 6);
+    expect(await restoreAll(plans(5, 2), { numRuns, newStore, each: some })).toBeGreaterThan(numRuns / 2);
+  });
+
+  it("goes on from any generation in the same store, again and again, each time on top of the newest", { timeout: 600_000 }, async () => {
+    const property = fc.asyncProperty(
+      plans(5, 2).map(withoutRaces),
+      fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
+      async (graph, picks) => {
+        const store = new MemoryStore(KEEP);
+        const whole = agentOf(graph, store, () => {});
+        const expected = await everything(whole, whole.start(newTask()));
+        for (const pick of picks) {
+          const newest = (await store.read(TASK_ID))?.generation ?? 0;
+          const generation = 1 + (pick % (newest - 1));
+          const again = agentOf(graph, store, () => {});
+          expect(await everything(again, await again.startFromSnapshot({ taskId: TASK_ID, generation }))).toEqual(expected);
+          expect((await store.read(TASK_ID))?.generation).toBeGreaterThan(newest);
+        }
+      },
+    );
+    await fc.assert(property, { numRuns: GRAPHS, timeout: 60_000 });
   });
 });

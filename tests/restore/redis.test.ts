@@ -1,6 +1,7 @@
-import { Agent, MemorySnapshotStore, Node } from "asimov-agents";
+import { Agent, MemoryStore, Node } from "asimov-agents";
 import { RedisCache } from "asimov-agents/redis";
 import { afterAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { logged, newTask, TASK_ID } from "./fixture.ts";
 
 /** A database of its own: the other tests use the first. */
@@ -41,21 +42,21 @@ describe("restoring on a Redis", () => {
   ];
 
   it("touches nothing of the agent's cache: not what the run did there, nor what others did meanwhile", async () => {
-    const snapshotStore = new MemorySnapshotStore();
-    const agent = new Agent({ cache, nodes: graph(), snapshotStore });
+    const store = new MemoryStore({ keep: 10_000 });
+    const agent = new Agent({ cache, nodes: graph(), store, snapshot: "NEVER" });
     expect((await agent.runTask(newTask())).results).toEqual({ first: [1, 1], second: [2, 2, null] });
     await cache.set("foreign", "stays");
     await cache.publishToMailbox("inbox", "came meanwhile");
-    const [ref] = await snapshotStore.list(TASK_ID);
+    const [ref] = await snapshotsOf(store, TASK_ID);
     expect((await agent.runFromSnapshot(ref ?? "")).results).toEqual({ first: [1, 1], second: [2, 3, "came meanwhile"] });
     expect(await cache.getAll()).toEqual({ foreign: "stays", n: 3 });
   });
 
   it("goes on with the values as they are, where they are in a key space of the cache", async () => {
-    const snapshotStore = new MemorySnapshotStore();
-    const agent = new Agent({ cache, nodes: graph(), snapshotStore });
+    const store = new MemoryStore({ keep: 10_000 });
+    const agent = new Agent({ cache, nodes: graph(), store, snapshot: "NEVER" });
     await agent.runTask(newTask(), { cachePrefix: "desk" });
-    const [ref] = await snapshotStore.list(TASK_ID);
+    const [ref] = await snapshotsOf(store, TASK_ID);
     expect((await agent.runFromSnapshot(ref ?? "", { cachePrefix: "desk" })).results.second).toEqual([3, 3, null]);
     expect(await cache.withPrefix("team:desk").getAll()).toEqual({ n: 3, task: expect.objectContaining({ status: "COMPLETE" }) });
     await expect(agent.runFromSnapshot(ref ?? "", { cachePrefix: "other" })).rejects.toThrow('in the key space "desk"; got "other"');

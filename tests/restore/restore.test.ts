@@ -4,28 +4,24 @@ import {
   defineModule,
   FlowControlModule,
   MemoryCache,
-  MemorySnapshotStore,
+  MemoryStore,
   Node,
-  type Snapshot,
+  type RunStore,
   type SnapshotRef,
-  type SnapshotStore,
   Task,
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { AlteredStore, generationsOf, loadedFrom, newestOf, snapshotsOf } from "../support/snapshots.ts";
 import { collect, endOf, gate, logged, newTask, TASK_ID } from "./fixture.ts";
 
-async function newest(store: SnapshotStore): Promise<SnapshotRef> {
-  const ref = (await store.list(TASK_ID)).at(-1);
-  if (ref === undefined) throw new Error("nothing was stored");
-  return ref;
-}
+const newest = (store: RunStore): Promise<SnapshotRef> => newestOf(store, TASK_ID);
 
 describe("restoring values", () => {
   it("finds values and mailboxes as they were, without what came later, and touches no cache", async () => {
     const cache = new MemoryCache();
     await cache.set("kept", true);
     await cache.publishToMailbox("inbox", "theirs");
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const seen: unknown[] = [];
     const nodes = [
       new Node({
@@ -57,10 +53,10 @@ describe("restoring values", () => {
         ],
       }),
     ];
-    const first = new Agent({ cache, nodes, snapshotStore }).start(newTask());
+    const first = new Agent({ cache, nodes, store, snapshot: "NEVER" }).start(newTask());
     await first.outcome;
     expect(await first.values.get("later")).toBe(true);
-    const again = await new Agent({ cache, nodes, snapshotStore }).startFromSnapshot(await newest(snapshotStore));
+    const again = await new Agent({ cache, nodes, store, snapshot: "NEVER" }).startFromSnapshot(await newest(store));
     await again.outcome;
     expect(await again.values.getAll()).toEqual(await first.values.getAll());
     expect(seen[1]).toEqual(seen[0]);
@@ -73,20 +69,20 @@ describe("restoring values", () => {
   });
 
   it("goes on in the key space of the cache that the run named, and refuses another, or another kind of place", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const cache = new MemoryCache();
     const nodes = [
       new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", (context) => context.values.increment("n"))] }),
     ];
-    const options = { cache, nodes, snapshotStore };
+    const options = { cache, nodes, store, snapshot: "NEVER" as const };
     await cache.withPrefix("run-1").set("n", 10);
     await new Agent(options).runTask(newTask(), { cachePrefix: "run-1" });
-    await new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-1" });
+    await new Agent(options).runFromSnapshot(await newest(store), { cachePrefix: "run-1" });
     expect(await cache.withPrefix("run-1").get("n")).toBe(12);
-    const elsewhere = new Agent(options).runFromSnapshot(await newest(snapshotStore), { cachePrefix: "run-2" });
+    const elsewhere = new Agent(options).runFromSnapshot(await newest(store), { cachePrefix: "run-2" });
     await expect(elsewhere).rejects.toMatchObject({ code: "invalid-options", message: expect.stringContaining('"run-1"; got "run-2"') });
     await new Agent(options).runTask(new Task({ type: "test", objective: "o", id: "own" }));
-    const [own] = await snapshotStore.list("own");
+    const [own] = await snapshotsOf(store, "own");
     const shared = new Agent({ ...options, valuesIn: "cache" }).runFromSnapshot(own ?? "");
     await expect(shared).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-other-values" });
     expect(await cache.withPrefix("run-2").getAll()).toEqual({});
@@ -94,18 +90,18 @@ describe("restoring values", () => {
   });
 
   it("takes values of its own that are set before it goes on", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = [
       new Node({ name: "only", snapshot: "ALWAYS", modules: [logged([], "only", ({ values }) => values.getMany(["a", "b"]))] }),
     ];
     const given = { a: 1, b: 1 };
-    expect((await new Agent({ nodes, snapshotStore }).runTask(newTask(), { values: given })).results.only).toEqual(given);
-    const again = new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), { values: { b: 2 } });
+    expect((await new Agent({ nodes, store, snapshot: "NEVER" }).runTask(newTask(), { values: given })).results.only).toEqual(given);
+    const again = new Agent({ nodes, store, snapshot: "NEVER" }).runFromSnapshot(await newest(store), { values: { b: 2 } });
     expect((await again).results.only).toEqual({ a: 1, b: 2 });
   });
 
   it("holds a message once that was on its way when the snapshot was taken", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const entered = gate();
     const leave = gate();
     const nodes = [
@@ -119,14 +115,14 @@ describe("restoring values", () => {
         ],
       }),
     ];
-    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    const run = new Agent({ nodes, store, snapshot: "NEVER" }).start(newTask());
     await entered.opened;
     const sent = run.send("inbox", "once");
     const ref = await run.snapshot();
     await sent;
     leave.open();
     await run.outcome;
-    const restored = await new Agent({ nodes, snapshotStore }).startFromSnapshot(ref);
+    const restored = await new Agent({ nodes, store, snapshot: "NEVER" }).startFromSnapshot(ref);
     await restored.outcome;
     expect(await restored.values.peekMailbox("inbox")).toEqual(["once"]);
   });
@@ -152,10 +148,10 @@ describe("a snapshot in the middle of a step", () => {
 
   it("does not run again what had ended: modules of a parallel node, and the step's other nodes", async () => {
     const log: string[] = [];
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const leave = gate();
     const entered = gate();
-    const first = new Agent({ nodes: parallel(log, leave.opened, entered.open), snapshotStore });
+    const first = new Agent({ nodes: parallel(log, leave.opened, entered.open), store, snapshot: "NEVER" });
     const run = first.start(newTask());
     const besideEnded = (async () => {
       for await (const event of run.events()) if (event.type === "node.completed" && event.node === "beside") return;
@@ -167,7 +163,7 @@ describe("a snapshot in the middle of a step", () => {
     expect(log).toEqual(["wide.1.1", "wide.1.1", "beside.1.1", "wide.1.1", "end.1.1"]);
 
     log.length = 0;
-    const second = new Agent({ nodes: parallel(log, Promise.resolve(), () => {}), snapshotStore });
+    const second = new Agent({ nodes: parallel(log, Promise.resolve(), () => {}), store, snapshot: "NEVER" });
     expect(endOf(second, await second.runFromSnapshot(ref))).toEqual(end);
     expect(log).toEqual(["wide.1.1", "end.1.1"]);
   });
@@ -190,19 +186,19 @@ describe("a snapshot in the middle of a step", () => {
         ],
       }),
     ];
-    const snapshotStore = new MemorySnapshotStore();
-    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    const store = new MemoryStore({ keep: 10_000 });
+    const run = new Agent({ nodes, store, snapshot: "NEVER" }).start(newTask());
     await entered.opened;
     const ref = await run.snapshot();
     leave.open();
     expect((await run.outcome).totalIterations).toBe(1);
-    const restored = await new Agent({ nodes, snapshotStore }).runFromSnapshot(ref);
+    const restored = await new Agent({ nodes, store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(restored).toMatchObject({ status: "COMPLETE", totalIterations: 1, executions: { once: 1 } });
     expect(keys).toEqual([`${run.id}/once.1/once`, `${run.id}/once.1/once`]);
   });
 
   it("goes on with a retry whose time to wait had begun", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const log: string[] = [];
     const nodes = (initialMs: number) => [
       new Node({
@@ -215,12 +211,12 @@ describe("a snapshot in the middle of a step", () => {
         ],
       }),
     ];
-    const run = new Agent({ nodes: nodes(50), snapshotStore }).start(newTask());
+    const run = new Agent({ nodes: nodes(50), store, snapshot: "NEVER" }).start(newTask());
     for await (const event of run.events()) if (event.type === "node.retrying") break;
     const ref = await run.snapshot();
     await run.outcome;
     log.length = 0;
-    expect((await new Agent({ nodes: nodes(50), snapshotStore }).runFromSnapshot(ref)).status).toBe("COMPLETE");
+    expect((await new Agent({ nodes: nodes(50), store, snapshot: "NEVER" }).runFromSnapshot(ref)).status).toBe("COMPLETE");
     expect(log).toEqual(["retried.1.2"]);
   });
 
@@ -243,9 +239,10 @@ describe("a snapshot in the middle of a step", () => {
         ],
       }),
     ];
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const first = new Agent({
-      snapshotStore,
+      store,
+      snapshot: "NEVER",
       nodes: nodes(() => {
         entered.open();
         return leave.opened;
@@ -257,7 +254,7 @@ describe("a snapshot in the middle of a step", () => {
     leave.open();
     const end = endOf(first, await run.outcome);
     log.length = 0;
-    const second = new Agent({ nodes: nodes(async () => {}), snapshotStore });
+    const second = new Agent({ nodes: nodes(async () => {}), store, snapshot: "NEVER" });
     expect(endOf(second, await second.runFromSnapshot(ref))).toEqual(end);
     expect(log).toEqual(["during.1.1", "after.1.1"]);
   });
@@ -266,7 +263,7 @@ describe("a snapshot in the middle of a step", () => {
     const log: string[] = [];
     const entered = gate();
     const leave = gate();
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = [
       new Node({
         name: "stubborn",
@@ -279,13 +276,13 @@ describe("a snapshot in the middle of a step", () => {
       }),
       new Node({ name: "next", dependencies: ["stubborn"], modules: [logged(log, "next")] }),
     ];
-    const run = new Agent({ nodes, snapshotStore }).start(newTask());
+    const run = new Agent({ nodes, store, snapshot: "NEVER" }).start(newTask());
     await entered.opened;
     const cancelled = run.cancel("enough");
     const ref = await run.snapshot();
     leave.open();
     await cancelled;
-    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(ref);
+    const outcome = await new Agent({ nodes, store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(outcome.status).toBe("FAILED");
     expect(outcome.task.error).toBe("The run was cancelled: enough");
     expect(log).toEqual(["stubborn.1.1"]);
@@ -294,7 +291,7 @@ describe("a snapshot in the middle of a step", () => {
 
 describe("restoring", () => {
   it("gives the same end each time that the same snapshot is restored", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = () => [
       new Node({ name: "count", modules: [logged([], "count", ({ values }) => values.increment("n"))] }),
       new Node({
@@ -304,44 +301,52 @@ describe("restoring", () => {
         modules: [logged([], "twice", ({ values }) => values.increment("n"))],
       }),
     ];
-    const agent = new Agent({ nodes: nodes(), snapshotStore });
+    const agent = new Agent({ nodes: nodes(), store, snapshot: "NEVER" });
     const end = endOf(agent, await agent.runTask(newTask()));
-    const ref = await newest(snapshotStore);
+    const ref = await newest(store);
     for (const cache of [new MemoryCache(), agent.cache, agent.cache]) {
-      const again = new Agent({ nodes: nodes(), snapshotStore, cache });
+      const again = new Agent({ nodes: nodes(), store, snapshot: "NEVER", cache });
       expect(endOf(again, await again.runFromSnapshot(ref))).toEqual(end);
     }
-    const [left, right] = [new Agent({ nodes: nodes(), snapshotStore }), new Agent({ nodes: nodes(), snapshotStore })];
-    const ends = await Promise.all([left.runFromSnapshot(ref), right.runFromSnapshot(ref)]);
-    expect([endOf(left, ends[0]), endOf(right, ends[1])]).toEqual([end, end]);
+    const [left, right] = [
+      new Agent({ nodes: nodes(), store, snapshot: "NEVER" }),
+      new Agent({ nodes: nodes(), store, snapshot: "NEVER" }),
+    ];
+    const ended = left.runFromSnapshot(ref);
+    await expect(right.runFromSnapshot(ref)).rejects.toMatchObject({ code: "run-owned" });
+    expect(endOf(left, await ended)).toEqual(end);
   });
 
   it("counts generations on", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = ["a", "b", "c"].map(
       (name, index, all) => new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
     );
-    await new Agent({ nodes, snapshotStore }).runTask(newTask());
-    const [first] = await snapshotStore.list(TASK_ID);
-    await new Agent({ nodes, snapshotStore }).runFromSnapshot(first ?? "");
-    const stored = await Promise.all((await snapshotStore.list(TASK_ID)).map((ref) => snapshotStore.load(ref)));
-    expect(stored.map(({ generation, nodes: [name] }) => `${generation} ${name}`)).toEqual(["0 a", "1 b", "2 c", "3 b", "4 c"]);
+    await new Agent({ nodes, store, snapshot: "NEVER" }).runTask(newTask());
+    const [first] = await snapshotsOf(store, TASK_ID);
+    await new Agent({ nodes, store, snapshot: "NEVER" }).runFromSnapshot(first ?? "");
+    const refs = await generationsOf(store, TASK_ID);
+    expect(refs.map(({ generation }) => generation)).toEqual(refs.map((_, index) => index + 1));
+    const stored = await Promise.all(refs.map((ref) => loadedFrom(store, ref)));
+    const steps = stored.filter(({ why }) => why === "step").map(({ nodes: names }) => names.at(-1));
+    expect(steps).toEqual(["a", "b", "c", "b", "c"]);
+    expect(stored.filter(({ why }) => why === "ended")).toHaveLength(2);
   });
 
   it("gives the run its id, its task, and an event that tells of it", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const statuses: string[] = [];
     const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [logged([], "a", ({ task }) => void statuses.push(task.status))] })];
-    const first = new Agent({ nodes, snapshotStore }).start(newTask({ depth: { of: "params" } }));
+    const first = new Agent({ nodes, store, snapshot: "NEVER" }).start(newTask({ depth: { of: "params" } }));
     await first.outcome;
-    const run = await new Agent({ nodes, snapshotStore }).startFromSnapshot(await newest(snapshotStore));
+    const run = await new Agent({ nodes, store, snapshot: "NEVER" }).startFromSnapshot(await newest(store));
     const events = collect(run.events());
     const { task } = await run.outcome;
     expect(run.id).toBe(first.id);
     expect(run.task).toBe(task);
     expect(task.toJSON()).toEqual(first.task.toJSON());
     expect(statuses).toEqual(["EXECUTING", "EXECUTING"]);
-    expect((await events)[0]).toMatchObject({ type: "run.restored", runId: first.id, generation: 0, graph: [] });
+    expect((await events)[0]).toMatchObject({ type: "run.restored", runId: first.id, generation: 2, graph: [] });
   });
 
   it("keeps failed chains and visits: what was PARTIAL stays PARTIAL, and a limit is not counted anew", async () => {
@@ -360,8 +365,8 @@ describe("restoring", () => {
       }),
       new Node({ name: "good", modules: [logged([], "good")] }),
     ];
-    const snapshotStore = new MemorySnapshotStore();
-    const agent = new Agent({ nodes: nodes(), snapshotStore });
+    const store = new MemoryStore({ keep: 10_000 });
+    const agent = new Agent({ nodes: nodes(), store, snapshot: "NEVER" });
     const outcome = await agent.runTask(newTask());
     expect(outcome.status).toBe("PARTIAL");
     expect(outcome.executions).toMatchObject({ loop: 3 });
@@ -370,26 +375,26 @@ describe("restoring", () => {
       ["loop", "forever"],
     ]);
     const end = endOf(agent, outcome);
-    for (const ref of await snapshotStore.list(TASK_ID)) {
-      const again = new Agent({ nodes: nodes(), snapshotStore });
+    for (const ref of await snapshotsOf(store, TASK_ID)) {
+      const again = new Agent({ nodes: nodes(), store, snapshot: "NEVER" });
       expect(endOf(again, await again.runFromSnapshot(ref))).toEqual(end);
     }
   });
 
   it("obeys the limits of the agent that restores", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = ["a", "b", "c"].map(
       (name, index, all) => new Node({ name, dependencies: all.slice(0, index), snapshot: "ALWAYS", modules: [logged([], name)] }),
     );
-    await new Agent({ nodes, snapshotStore }).runTask(newTask());
-    const [, second] = await snapshotStore.list(TASK_ID);
-    const outcome = await new Agent({ nodes, snapshotStore, maxTotalIterations: 2 }).runFromSnapshot(second ?? "");
+    await new Agent({ nodes, store, snapshot: "NEVER" }).runTask(newTask());
+    const [, second] = await snapshotsOf(store, TASK_ID);
+    const outcome = await new Agent({ nodes, store, snapshot: "NEVER", maxTotalIterations: 2 }).runFromSnapshot(second ?? "");
     expect(outcome).toMatchObject({ status: "FAILED", totalIterations: 2 });
     expect(outcome.task.error).toContain("maxTotalIterations");
   });
 
   it("starts a generator anew, and says so by an event", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const closed: string[] = [];
     const nodes = () => [
       new Node({
@@ -417,11 +422,11 @@ describe("restoring", () => {
         ],
       }),
     ];
-    const first = await new Agent({ nodes: nodes(), snapshotStore }).runTask(newTask());
+    const first = await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).runTask(newTask());
     expect(first.nodes.yields?.results).toEqual([{ status: "success", result: 3 }]);
-    const refs = await snapshotStore.list(TASK_ID);
+    const refs = await snapshotsOf(store, TASK_ID);
     const restarts = async (ref: SnapshotRef | undefined) => {
-      const run = await new Agent({ nodes: nodes(), snapshotStore }).startFromSnapshot(ref ?? "");
+      const run = await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).startFromSnapshot(ref ?? "");
       const events = await collect(run.events());
       return [(await run.outcome).nodes.yields?.results[0]?.result, events.filter(({ type }) => type === "generator.restarted")];
     };
@@ -432,11 +437,11 @@ describe("restoring", () => {
 
   it("ends at once, without running a node, when its signal was aborted before", async () => {
     const log: string[] = [];
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = [new Node({ name: "a", snapshot: "ALWAYS", modules: [logged(log, "a")] })];
-    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    await new Agent({ nodes, store, snapshot: "NEVER" }).runTask(newTask());
     log.length = 0;
-    const outcome = await new Agent({ nodes, snapshotStore }).runFromSnapshot(await newest(snapshotStore), {
+    const outcome = await new Agent({ nodes, store, snapshot: "NEVER" }).runFromSnapshot(await newest(store), {
       signal: AbortSignal.abort("no"),
     });
     expect(outcome.status).toBe("FAILED");
@@ -452,21 +457,21 @@ describe("added nodes", () => {
 
   it("are restored from `dynamicNodes`", async () => {
     const log: string[] = [];
-    const snapshotStore = new MemorySnapshotStore();
-    const first = new Agent({ nodes: [grower(() => [leaf(log)])], snapshotStore });
+    const store = new MemoryStore({ keep: 10_000 });
+    const first = new Agent({ nodes: [grower(() => [leaf(log)])], store, snapshot: "NEVER" });
     const end = endOf(first, await first.runTask(newTask()));
-    const second = new Agent({ nodes: [grower(() => [leaf(log)])], snapshotStore, dynamicNodes: [leaf(log)] });
-    expect(endOf(second, await second.runFromSnapshot(await newest(snapshotStore)))).toEqual(end);
+    const second = new Agent({ nodes: [grower(() => [leaf(log)])], store, dynamicNodes: [leaf(log)] });
+    expect(endOf(second, await second.runFromSnapshot(await newest(store)))).toEqual(end);
     expect(log).toEqual(["leaf.1.1", "leaf.1.1"]);
   });
 
   it("are named by the SnapshotError when they are not known, and the cache stays as it was", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = [grower(() => [leaf([])])];
-    await new Agent({ nodes, snapshotStore }).runTask(newTask());
+    await new Agent({ nodes, store, snapshot: "NEVER" }).runTask(newTask());
     const cache = new MemoryCache();
     await cache.set("mine", 1);
-    const restored = new Agent({ nodes, snapshotStore, cache }).runFromSnapshot(await newest(snapshotStore));
+    const restored = new Agent({ nodes, store, snapshot: "NEVER", cache }).runFromSnapshot(await newest(store));
     await expect(restored).rejects.toMatchObject({
       name: "SnapshotError",
       code: "snapshot-unknown-node",
@@ -485,11 +490,11 @@ describe("a snapshot that does not fit", () => {
     node("nested", { dependencies: ["b"], nodes: [node("x"), node("y", { dependencies: ["x"], snapshot: "ALWAYS" })] }),
   ];
 
-  const stored = async (): Promise<{ snapshotStore: MemorySnapshotStore; before: SnapshotRef; within: SnapshotRef }> => {
-    const snapshotStore = new MemorySnapshotStore();
-    await new Agent({ nodes: graph(), snapshotStore }).runTask(newTask());
-    const [before, within] = await snapshotStore.list(TASK_ID);
-    return { snapshotStore, before: before as SnapshotRef, within: within as SnapshotRef };
+  const stored = async (): Promise<{ store: AlteredStore; before: SnapshotRef; within: SnapshotRef }> => {
+    const store = new AlteredStore({ keep: 10_000 });
+    await new Agent({ nodes: graph(), store, snapshot: "NEVER" }).runTask(newTask());
+    const [before, within] = await snapshotsOf(store, TASK_ID);
+    return { store, before: before as SnapshotRef, within: within as SnapshotRef };
   };
 
   const refused = async (options: AgentOptions, ref: SnapshotRef): Promise<Error & { code: string }> => {
@@ -519,9 +524,9 @@ describe("a snapshot that does not fit", () => {
     ["a removed module", [new Node({ name: "a" }), ...rest], ['node "a" was made of "a" and is made of none now']],
     ["two differences at once", [new Node({ name: "a" }), ...rest.slice(0, 1)], ['node "nested"', 'node "a"']],
   ])("is refused for %s, with what differs", async (_what, nodes, expected) => {
-    const { snapshotStore, before, within } = await stored();
+    const { store, before, within } = await stored();
     for (const ref of [before, within]) {
-      const { code, message } = await refused({ nodes, snapshotStore }, ref);
+      const { code, message } = await refused({ nodes, store, snapshot: "NEVER" }, ref);
       expect(code).toBe("snapshot-other-graph");
       for (const text of expected) expect(message).toContain(text);
     }
@@ -533,10 +538,10 @@ describe("a snapshot that does not fit", () => {
     ["changed modules", [node("x"), node("y", { dependencies: ["x"], snapshot: "ALWAYS", modules: [logged([], "other")] })]],
     ["a graph nested in place of a module", [node("x", { nodes: [node("x")] }), node("y", { dependencies: ["x"], snapshot: "ALWAYS" })]],
   ])("is refused for %s in a nested graph, whether or not that had begun", async (_what, inner) => {
-    const { snapshotStore, before, within } = await stored();
+    const { store, before, within } = await stored();
     const nodes = [...graph().slice(0, 2), node("nested", { dependencies: ["b"], nodes: inner })];
     for (const ref of [before, within]) {
-      const { code, message } = await refused({ nodes, snapshotStore }, ref);
+      const { code, message } = await refused({ nodes, store, snapshot: "NEVER" }, ref);
       expect(code).toBe("snapshot-other-graph");
       expect(message).toContain('"nested"');
     }
@@ -550,8 +555,9 @@ describe("a snapshot that does not fit", () => {
     ["an agent of another shape", (parts) => parts.set("agent", '{"agent":{"context":{}}}')],
     ["an agent in an unknown state", (parts) => parts.set("agent", (parts.get("agent") as string).replace('"executing"', '"dreaming"'))],
     ["no order", (parts) => parts.delete("order")],
-    ["an order of fewer nodes", (parts) => parts.set("order", (parts.get("order") as string).replace('"cells":[', '"cells":[0,'))],
-    ["an order that cannot be", (parts) => parts.set("order", (parts.get("order") as string).replace(/"cells":\[\d+/, '"cells":[2'))],
+    ["an order of fewer nodes", (parts) => parts.set("cells/0", (parts.get("cells/0") as string).replace("[", "[0,"))],
+    ["an order that cannot be", (parts) => parts.set("cells/0", (parts.get("cells/0") as string).replace(/\[\d+/, "[2"))],
+    ["no cells", (parts) => parts.delete("cells/0")],
     ["a task that is no task", (parts) => parts.set("task", '{"id":1}')],
     ["a task that is null", (parts) => parts.set("task", "null")],
     ["a node that is null", (parts) => parts.set("node/a", "null")],
@@ -560,7 +566,6 @@ describe("a snapshot that does not fit", () => {
     ["no picture", (parts) => parts.delete("view")],
     ["a picture without its number", (parts) => parts.set("view", (parts.get("view") as string).replace('"seq":', '"other":'))],
     ["a picture of no graph", (parts) => parts.set("view-graph", '{"nodes":[{"name":"a"}]}')],
-    ["a picture without a plan", (parts) => parts.set("view-plan", "{}")],
     [
       "a picture of a node in an unknown state",
       (parts) => parts.set("view/a", (parts.get("view/a") as string).replace("COMPLETE", "DREAMING")),
@@ -571,23 +576,21 @@ describe("a snapshot that does not fit", () => {
   ];
 
   it.each(damages)("is refused when it holds %s, and the cache stays as it was", async (_what, damage) => {
-    const { snapshotStore, before } = await stored();
-    const damaged: SnapshotStore = {
-      save: (snapshot) => snapshotStore.save(snapshot),
-      list: (taskId) => snapshotStore.list(taskId),
-      async load(ref): Promise<Snapshot> {
-        const snapshot = await snapshotStore.load(ref);
-        const parts = new Map(snapshot.parts);
-        damage(parts);
-        return { ...snapshot, parts };
-      },
-    };
-    expect((await refused({ nodes: graph(), snapshotStore: damaged }, before)).code).toBe("snapshot-damaged");
+    const { store, before } = await stored();
+    store.alter = damage;
+    expect((await refused({ nodes: graph(), store, snapshot: "NEVER" }, before)).code).toBe("snapshot-damaged");
   });
 
   it("is refused when the store holds none", async () => {
-    const snapshotStore = new MemorySnapshotStore();
-    const restored = new Agent({ nodes: graph(), snapshotStore }).runFromSnapshot("memory/task/none");
-    await expect(restored).rejects.toMatchObject({ name: "SnapshotError", code: "snapshot-not-found" });
+    const store = new MemoryStore({ keep: 10_000 });
+    const restored = new Agent({ nodes: graph(), store, snapshot: "NEVER" }).runFromSnapshot("none");
+    await expect(restored).rejects.toMatchObject({ name: "RunError", code: "run-not-found", taskId: "none" });
+    const { store: other, before } = await stored();
+    const ref = { ...before, generation: 1_000 };
+    await expect(new Agent({ nodes: graph(), store: other }).runFromSnapshot(ref)).rejects.toMatchObject({
+      name: "SnapshotError",
+      code: "snapshot-not-found",
+      message: expect.stringContaining("no generation 1000; its newest is"),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { Agent, FlowControlModule, MemorySnapshotStore, Node, type TaskOutcome } from "asimov-agents";
+import { Agent, FlowControlModule, MemoryStore, Node, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deciding, deferred, failure, logging, moduleOf, newTask, nodeOf, runNodes, runWithEvents, success } from "./support.ts";
 
@@ -235,7 +235,7 @@ describe("addition that cannot be", () => {
 
 describe("addition that a snapshot cuts in two", () => {
   it("is made by the restored run, from the nodes that its agent was given, and refused when it was given none", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const [reached, gate] = [deferred(), deferred()];
     const nodes = () => [
       new Node({
@@ -251,15 +251,15 @@ describe("addition that a snapshot cuts in two", () => {
       }),
       nodeOf("after", ["creator"]),
     ];
-    const run = new Agent({ nodes: nodes(), snapshotStore }).start(newTask());
+    const run = new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).start(newTask());
     await reached.promise;
     const ref = await run.snapshot();
     gate.resolve();
     const expected = await run.outcome;
-    const restored = await new Agent({ nodes: nodes(), snapshotStore, dynamicNodes: [nodeOf("x")] }).runFromSnapshot(ref);
+    const restored = await new Agent({ nodes: nodes(), store, dynamicNodes: [nodeOf("x")] }).runFromSnapshot(ref);
     expect(restored.status).toBe("COMPLETE");
     expect(restored.nodes).toEqual(expected.nodes);
-    await expect(new Agent({ nodes: nodes(), snapshotStore }).runFromSnapshot(ref)).rejects.toThrow(
+    await expect(new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).runFromSnapshot(ref)).rejects.toThrow(
       expect.objectContaining({ code: "snapshot-unknown-node", message: expect.stringContaining('"x"') }),
     );
   });

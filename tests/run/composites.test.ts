@@ -1,6 +1,7 @@
 /** A composite is a node like any other: middlewares, context, time limit, mailboxes and settings work on it, and what would not is refused. */
-import { Agent, MemoryCache, MemorySnapshotStore, Middleware, type ModuleResult, Node, type NodeInit } from "asimov-agents";
+import { Agent, MemoryCache, MemoryStore, Middleware, type ModuleResult, Node, type NodeInit } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { failing, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
 
 const once = { nodeConfig: { maxRetries: 1 } };
@@ -78,7 +79,7 @@ describe("middlewares of a composite", () => {
   });
 
   it("run again after a restore, and not the graph before them", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const log: string[] = [];
     class Saves extends Middleware {
       override async process(data: ModuleResult): Promise<ModuleResult> {
@@ -93,12 +94,12 @@ describe("middlewares of a composite", () => {
       log.push("in");
       return success();
     });
-    const agent = new Agent({ snapshotStore, nodes: [within(1, composite({ config: { middlewares: [saves] } }, [inner]))] });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes: [within(1, composite({ config: { middlewares: [saves] } }, [inner]))] });
     const run = agent.start(newTask());
     saves.save = () => run.snapshot();
     await run.outcome;
     saves.save = async () => {};
-    const [ref] = await snapshotStore.list(run.task.id);
+    const [ref] = await snapshotsOf(store, run.task.id);
     log.length = 0;
     const { status, nodes: results } = await agent.runFromSnapshot(ref as never);
     expect([status, log]).toEqual(["COMPLETE", ["filtered"]]);
@@ -148,10 +149,11 @@ describe("options that would have no effect", () => {
 
 describe("a nested graph that is restored", () => {
   /** `x` is stored before `y`, which fails in the restored run. */
-  const agentOf = (snapshotStore: MemorySnapshotStore, options: object, log: string[], fails = true): Agent =>
+  const agentOf = (store: MemoryStore, options: object, log: string[], fails = true): Agent =>
     new Agent({
       cache: new MemoryCache(),
-      snapshotStore,
+      store,
+      snapshot: "NEVER",
       ...options,
       nodes: [
         within(
@@ -182,33 +184,33 @@ describe("a nested graph that is restored", () => {
     });
 
   it("takes the mailboxes of the agent that restores it", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await agentOf(snapshotStore, { errorMailbox: "old" }, []).runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
-    const again = agentOf(snapshotStore, { errorMailbox: "new" }, []);
+    await agentOf(store, { errorMailbox: "old" }, []).runTask(task);
+    const [ref] = await snapshotsOf(store, task.id);
+    const again = agentOf(store, { errorMailbox: "new" }, []);
     await again.runFromSnapshot(ref as never);
     expect([(await again.cache.peekMailbox("old")).length, (await again.cache.peekMailbox("new")).length]).toEqual([0, 4]);
   });
 
   it.each([Number.POSITIVE_INFINITY, 50])("takes the limit of iterations of the agent that restores it: %d", async (maxTotalIterations) => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
     const log: string[] = [];
-    await agentOf(snapshotStore, { maxTotalIterations }, [], false).runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
-    const { status, errors } = await agentOf(snapshotStore, { maxTotalIterations }, log, false).runFromSnapshot(ref as never);
+    await agentOf(store, { maxTotalIterations }, [], false).runTask(task);
+    const [ref] = await snapshotsOf(store, task.id);
+    const { status, errors } = await agentOf(store, { maxTotalIterations }, log, false).runFromSnapshot(ref as never);
     expect([status, errors, log]).toEqual(["COMPLETE", [], ["y"]]);
-    const strict = await agentOf(snapshotStore, { maxTotalIterations: 1 }, [], false).runFromSnapshot(ref as never);
+    const strict = await agentOf(store, { maxTotalIterations: 1 }, [], false).runFromSnapshot(ref as never);
     expect(strict.errors.map(({ code }) => code)).toContain("max-iterations");
   });
 
   it("stores no more snapshots where the agent that restores it wants none", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await agentOf(snapshotStore, {}, [], false).runTask(task);
-    const refs = await snapshotStore.list(task.id);
-    await agentOf(snapshotStore, { autoSnapshot: false }, [], false).runFromSnapshot(refs[0] as never);
-    expect(await snapshotStore.list(task.id)).toEqual(refs);
+    await agentOf(store, {}, [], false).runTask(task);
+    const refs = await snapshotsOf(store, task.id);
+    await agentOf(store, { autoSnapshot: false }, [], false).runFromSnapshot(refs[0] as never);
+    expect(await snapshotsOf(store, task.id)).toEqual(refs);
   });
 });

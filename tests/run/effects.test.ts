@@ -1,8 +1,9 @@
 /** Nothing hangs: a cache or store that never answers ends by the run's own limit or by a cancel, and an end that was not told is told. */
-import { Agent, MemoryCache, MemorySnapshotStore, type SnapshotStore } from "asimov-agents";
+import { Agent, MemoryCache, MemoryStore } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../support/manual-clock.ts";
-import { inCache, newTask, nodeOf, success, within } from "./support.ts";
+import { SilentStore, snapshotsOf } from "../support/snapshots.ts";
+import { inCache, logging, newTask, nodeOf, success, within } from "./support.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
@@ -23,7 +24,7 @@ class SilentCache extends MemoryCache {
   }
 }
 
-const SILENT_STORE: SnapshotStore = { save: never, load: never, list: never };
+const SILENT_STORE = new SilentStore();
 
 const going = { ...inCache, effectTimeoutMs: 20 };
 const silencing = (cache: SilentCache, dependencies: string[] = []) =>
@@ -121,16 +122,28 @@ describe("a cache that never answers", () => {
 });
 
 describe("a store that never answers", () => {
-  it("is reported for each snapshot that it should have kept, and the run goes on", async () => {
-    const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
-    const { status, errors } = await new Agent({ snapshotStore: SILENT_STORE, ...going, nodes: [node] }).runTask(newTask());
+  it("fails a run that is to be stored before any node of it has run", async () => {
+    const ran: string[] = [];
+    const { status, task } = await new Agent({ store: SILENT_STORE, ...going, nodes: [logging(ran, "a")] }).runTask(newTask());
+    expect([status, ran]).toEqual(["FAILED", []]);
+    expect(task.error).toContain("The run could not be stored: There was no answer to storing the run within 20 ms");
+  });
+
+  it("is asked again where it gave no answer in time, and the run goes on when it does", async () => {
+    const store = new MemoryStore();
+    const commit = store.commit.bind(store);
+    let calls = 0;
+    store.commit = (lease, next) => (++calls === 1 ? never() : commit(lease, next));
+    const run = new Agent({ store, ...going, nodes: [nodeOf("a"), nodeOf("b", ["a"])] }).start(newTask());
+    const { status, errors } = await run.outcome;
     expect(status).toBe("COMPLETE");
-    expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("No snapshot before a") }]);
+    expect(errors).toMatchObject([{ code: "effect-timeout", error: expect.stringContaining("is tried again until it is") }]);
   });
 
   it("rejects a snapshot that is asked for or loaded", async () => {
     const agent = new Agent({
-      snapshotStore: SILENT_STORE,
+      store: SILENT_STORE,
+      snapshot: "NEVER",
       ...going,
       nodes: [nodeOf("a", [], () => new Promise(() => {}))],
       abortGraceMs: 1,
@@ -143,7 +156,7 @@ describe("a store that never answers", () => {
 
   it("ends by a cancel", async () => {
     const node = nodeOf("a", [], undefined, { snapshot: "ALWAYS" });
-    const run = new Agent({ snapshotStore: SILENT_STORE, abortGraceMs: 5, nodes: [node] }).start(newTask());
+    const run = new Agent({ store: SILENT_STORE, snapshot: "NEVER", abortGraceMs: 5, nodes: [node] }).start(newTask());
     const reason = new Promise<void>((resolve) => setImmediate(resolve));
     await reason;
     expect((await run.cancel("enough")).task.error).toContain("enough");
@@ -156,11 +169,14 @@ describe("a store that never answers", () => {
       }
     }
     const nodes = [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })];
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await new Agent({ nodes, snapshotStore, valuesIn: "cache" }).runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
-    for (const silent of [{ snapshotStore: SILENT_STORE }, { snapshotStore, cache: new Silent(), valuesIn: "cache" as const }]) {
+    await new Agent({ nodes, store, snapshot: "NEVER", valuesIn: "cache" }).runTask(task);
+    const [ref] = await snapshotsOf(store, task.id);
+    for (const silent of [
+      { store: SILENT_STORE, snapshot: "NEVER" as const },
+      { store, snapshot: "NEVER" as const, cache: new Silent(), valuesIn: "cache" as const },
+    ]) {
       const controller = new AbortController();
       if (moment === "before") controller.abort();
       const restoring = new Agent({ nodes, ...silent, abortGraceMs: 5 }).runFromSnapshot(ref as never, {
@@ -217,9 +233,14 @@ describe("a start that is refused", () => {
 
 describe("snapshots of a store that answers", () => {
   it("are kept in spite of a short limit", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const task = newTask();
-    await new Agent({ snapshotStore, effectTimeoutMs: 1_000, nodes: [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })] }).runTask(task);
-    expect(await snapshotStore.list(task.id)).toHaveLength(1);
+    await new Agent({
+      store,
+      snapshot: "NEVER",
+      effectTimeoutMs: 1_000,
+      nodes: [nodeOf("a", [], undefined, { snapshot: "ALWAYS" })],
+    }).runTask(task);
+    expect(await snapshotsOf(store, task.id)).toHaveLength(1);
   });
 });

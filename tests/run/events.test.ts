@@ -1,5 +1,6 @@
-import { Agent, type AgentEvent, MemorySnapshotStore, Node } from "asimov-agents";
+import { Agent, type AgentEvent, MemoryStore, Node } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { deferred, failing, newTask, nodeOf, runWithEvents, success } from "./support.ts";
 
 /** A run of one node that emits so many events at once, when it is told to. */
@@ -101,17 +102,18 @@ describe("an event", () => {
     for (let run = 0; run < 2; run++) expect((await allOf(agent.start(newTask()).events()))[0]).toMatchObject({ seq: 1 });
   });
 
-  it("of a restored run goes on from the number that its snapshot holds", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+  it("of a restored run goes on from the last that the run ever told, also where it goes on from before that", async () => {
+    const store = new MemoryStore({ keep: 10_000 });
     const nodes = () => [nodeOf("a"), nodeOf("b", ["a"], undefined, { snapshot: "ALWAYS" })];
-    const run = new Agent({ nodes: nodes(), snapshotStore }).start(newTask());
+    const run = new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).start(newTask());
     const first = await allOf(run.events());
-    const [ref] = await snapshotStore.list(run.task.id);
-    const restored = await allOf((await new Agent({ nodes: nodes(), snapshotStore }).startFromSnapshot(ref ?? "")).events());
-    const saved = first.find(({ type }) => type === "snapshot.saved")?.seq ?? 0;
-    expect(saved).toBeGreaterThan(1);
-    expect(restored[0]).toMatchObject({ type: "run.restored", seq: saved });
-    expect(numbersOf(restored)).toEqual(upTo(saved + restored.length - 1, saved));
+    const [ref] = await snapshotsOf(store, run.task.id);
+    const restored = await allOf((await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).startFromSnapshot(ref ?? "")).events());
+    expect(first.at(-1)).toMatchObject({ type: "run.ended" });
+    expect(restored[0]).toMatchObject({ type: "run.restored", seq: first.length + 1, generation: ref?.generation });
+    const all = [...first, ...restored];
+    expect(numbersOf(all)).toEqual(upTo(all.length));
+    expect((await store.events(run.task.id, { from: 1, limit: 1_000 })).map(({ seq }) => seq)).toEqual(upTo(all.length));
   });
 });
 

@@ -1,6 +1,7 @@
 /** What is final stops at once, through every graph around it, live and restored; what is not is tried again. */
-import { Agent, MemoryCache, MemorySnapshotStore, Node, NonRetryableError, type TaskOutcome } from "asimov-agents";
+import { Agent, MemoryCache, MemoryStore, Node, NonRetryableError, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
 interface Kind {
@@ -109,18 +110,18 @@ describe.each(Object.entries(FINAL))("%s", (_, kind) => {
   });
 
   it.each([0, 1, 3])("is so after a restore (within %i graphs)", async (depth) => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const logs: string[][] = [];
     const agentOf = (): Agent => {
       const log: string[] = [];
       logs.push(log);
       const first = nodeOf("first", [], () => success(), { snapshot: "ALWAYS" });
       const nodes = graphOf(kind, depth, log).map((node) => (node.name === "beside" ? node : after(node)));
-      return new Agent({ snapshotStore, nodes: [first, ...nodes] });
+      return new Agent({ store, snapshot: "NEVER", nodes: [first, ...nodes] });
     };
     const task = newTask();
     const whole = await agentOf().runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
+    const [ref] = await snapshotsOf(store, task.id);
     const restored = await agentOf().runFromSnapshot(ref as never);
     expect(failuresOf(restored)).toEqual(failuresOf(whole));
     expect(failuresOf(restored)).toEqual(told(depth, kind.code));

@@ -6,12 +6,13 @@ import {
   type Cache,
   defineModule,
   MemoryCache,
-  MemorySnapshotStore,
+  MemoryStore,
   type ModuleContext,
   Node,
 } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
+import { generationsOf, loadedFrom } from "../support/snapshots.ts";
 import { aborted, deferred, failure, moduleOf, newTask, nodeOf, success, unhandledDuring, within } from "./support.ts";
 
 /** How an attempt may end while its module holds on to its context. */
@@ -341,7 +342,7 @@ describe("a generator", () => {
 
 describe("a snapshot of progress", () => {
   it("is not taken for an attempt that has ended", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const kept = deferred<ModuleContext>();
     const task = newTask();
     const node = nodeOf(
@@ -358,9 +359,15 @@ describe("a snapshot of progress", () => {
       const { checkpoint } = await kept.promise;
       return success(await checkpoint.save({ at: 2 }).catch((error) => error.code));
     });
-    const { nodes: results } = await new Agent({ snapshotStore, nodes: [node, last] }).runTask(task);
+    const { nodes: results } = await new Agent({ store, snapshot: "NEVER", nodes: [node, last] }).runTask(task);
     expect(results.last?.results[0]?.result).toBe("attempt-ended");
-    expect(await snapshotStore.list(task.id)).toHaveLength(2);
+    const saved = await Promise.all(
+      (await generationsOf(store, task.id)).map(async (ref) =>
+        [...(await loadedFrom(store, ref)).parts].filter(([name]) => name.startsWith("saved/")),
+      ),
+    );
+    expect(saved.flat().map(([, text]) => text)).toContain('{"at":1}');
+    expect(saved.flat().map(([, text]) => text)).not.toContain('{"at":2}');
   });
 });
 

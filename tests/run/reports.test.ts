@@ -1,7 +1,8 @@
 /** Errors are data: what a module threw is told whole, wherever it is told; secrets are masked, sizes are cut. */
-import { Agent, type AgentEvent, type ErrorReport, MemorySnapshotStore, Node, type NodeResult } from "asimov-agents";
+import { Agent, type AgentEvent, type ErrorReport, MemoryStore, Node, type NodeResult } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { createActor, createMachine } from "xstate";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { aborted, deferred, failure, inCache, moduleOf, newTask, nodeOf, pathWithin, success, within } from "./support.ts";
 
 class SeatError extends Error {
@@ -285,10 +286,11 @@ describe("reports of a nested graph", () => {
   });
 
   it("are those of an unbroken run after a restore", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const agentOf = () =>
       new Agent({
-        snapshotStore,
+        store,
+        snapshot: "NEVER",
         nodes: [
           within(
             2,
@@ -308,7 +310,7 @@ describe("reports of a nested graph", () => {
     const task = newTask();
     const whole = await agentOf().runTask(task);
     const facts = (errors: readonly ErrorReport[]) => errors.map(({ stack: _stack, ...report }) => report);
-    for (const ref of await snapshotStore.list(task.id)) {
+    for (const ref of await snapshotsOf(store, task.id)) {
       expect(facts((await agentOf().runFromSnapshot(ref)).errors)).toEqual(facts(whole.errors));
     }
   });

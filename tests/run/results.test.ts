@@ -1,6 +1,7 @@
 /** What nodes gave, by name: in modules, in conditions and in the outcome. */
-import { Agent, ConditionError, MemorySnapshotStore, type ModuleContext, Node, type SnapshotRef } from "asimov-agents";
+import { Agent, ConditionError, MemoryStore, type ModuleContext, Node, type SnapshotRef } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { deciding, deferred, failing, failure, moduleOf, newTask, nodeOf, runNodes, success, within } from "./support.ts";
 
 const when = (condition: string) => ({ nodeConfig: { condition } });
@@ -121,7 +122,7 @@ describe("results", () => {
   });
 
   it("are there after a restore, in the middle of a step too", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const quick = deferred();
     let isFirst = true;
     const nodes = [
@@ -134,13 +135,13 @@ describe("results", () => {
         return success({ ...results });
       }),
     ];
-    const agent = new Agent({ snapshotStore, nodes });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes });
     const task = newTask();
     const run = agent.start(task);
     const expected = { first: { n: 1 }, quick: null };
     expect((await run.outcome).results).toEqual({ ...expected, slow: expected });
     isFirst = false;
-    const [ref] = await snapshotStore.list(task.id);
+    const [ref] = await snapshotsOf(store, task.id);
     expect((await agent.runFromSnapshot(ref as SnapshotRef)).results).toEqual({ ...expected, slow: expected });
   });
 });

@@ -1,9 +1,10 @@
 /** The picture of random runs: live, kept by events, late and restored, each is the other. */
-import { Agent, MemorySnapshotStore, type Node } from "asimov-agents";
+import { Agent, MemoryStore, type Node } from "asimov-agents";
 import { applyEvents, type RunView } from "asimov-agents/view";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nodesOf, plans } from "../restore/random-graph.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { fold, listen, overTheWire } from "../support/told.ts";
 import { newTask, nodeOf, success } from "./support.ts";
 
@@ -54,12 +55,12 @@ describe("any run", () => {
   it("is seen on after a restore, as its events before and since tell", { timeout: 240_000 }, async () => {
     let restored = 0;
     const property = fc.asyncProperty(fc.oneof(plans(6, 0), plans(3, 3)), async (graph) => {
-      const snapshotStore = new MemorySnapshotStore();
-      const agent = () => new Agent({ nodes: nodesOf(graph), snapshotStore, maxTotalIterations: 25 });
+      const store = new MemoryStore({ keep: 10_000 });
+      const agent = () => new Agent({ nodes: nodesOf(graph), store, snapshot: "NEVER", maxTotalIterations: 25 });
       const run = agent().start(newTask());
       const before = listen(run);
       await run.outcome;
-      for (const ref of await snapshotStore.list(run.task.id)) {
+      for (const ref of await snapshotsOf(store, run.task.id)) {
         const again = await agent().startFromSnapshot(ref);
         const stored = again.view();
         expect(overTheWire(stored)).toEqual(overTheWire(fold(before.slice(0, stored.seq))));

@@ -4,7 +4,7 @@ import {
   type AgentRun,
   type Cache,
   MemoryCache,
-  MemorySnapshotStore,
+  MemoryStore,
   type ModuleContext,
   Node,
   Task,
@@ -14,6 +14,7 @@ import { RedisCache } from "asimov-agents/redis";
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { createActor, type DoneActorEvent, type DoneStateEvent, setup, toPromise } from "xstate";
 import { ManualClock, turned } from "../support/manual-clock.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 import { aborted, deferred, moduleOf, newTask, nodeOf, success, within } from "./support.ts";
 
 const once = { nodeConfig: { maxRetries: 1 } };
@@ -270,11 +271,12 @@ describe("a run that a module waits for", () => {
         return super.setMany(values);
       }
     }
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const stored = new Agent({
       cache: new Refusing(),
       valuesIn: "cache",
-      snapshotStore,
+      store,
+      snapshot: "NEVER",
       nodes: [nodeOf("a", [], () => success(), { snapshot: "ALWAYS" })],
     });
     const task = newTask();
@@ -282,7 +284,7 @@ describe("a run that a module waits for", () => {
     const hangs = moduleOf(
       "hangs",
       async () => {
-        await stored.runFromSnapshot((await snapshotStore.list(task.id))[0] as never, { values: { late: 1 } }).catch(() => {});
+        await stored.runFromSnapshot((await snapshotsOf(store, task.id))[0] as never, { values: { late: 1 } }).catch(() => {});
         await new Promise(() => {});
       },
       { config: { timeoutMs: 30 } },
@@ -422,7 +424,7 @@ describe("time limits", () => {
   });
 
   it.each([0, 1, 3])("do not count the time that the process was down (within %i graphs)", async (depth) => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const config = { timeoutMs: 100 };
     const agentOf = (clock: ManualClock, log: string[]): { agent: Agent; entered: Promise<void>; finish: () => void } => {
       const entered = deferred();
@@ -445,7 +447,7 @@ describe("time limits", () => {
       ];
       const graph = new Node({ name: "graph", nodes: inner, ...once, config });
       return {
-        agent: new Agent({ clock, snapshotStore, nodes: [within(depth, graph, { ...once, config })] }),
+        agent: new Agent({ clock, store, snapshot: "NEVER", nodes: [within(depth, graph, { ...once, config })] }),
         entered: entered.promise,
         finish: finish.resolve,
       };

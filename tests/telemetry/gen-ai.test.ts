@@ -13,9 +13,10 @@ import type { ToolChainOptions } from "#contract/chat/tool-chain";
 import { FlowControlModule } from "#contract/node/flow-control";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
-import { MemorySnapshotStore } from "#snapshot/memory";
+import { MemoryStore } from "#store/memory/store";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { startInferenceServer } from "#testing/servers/inference-server";
+import { loadedFrom, snapshotsOf } from "../support/snapshots.ts";
 import { json, serveWire } from "../support/wire-server.ts";
 import { recorder } from "./recorder.ts";
 
@@ -402,7 +403,7 @@ describe("telemetry of models", () => {
       json(response, 401, { type: "error", error: { type: "authentication_error", message: `bad key ${KEY} for ${SECRET}` } }),
     );
     const client = new AnthropicInferenceClient({ model: "claude-opus-5", apiKey: KEY, baseURL: server.url });
-    const store = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const work = defineModule({
       name: "work",
       process: async ({ signal }) => ({ status: "success", result: (await client.generate(ask, { signal })).text }),
@@ -416,7 +417,8 @@ describe("telemetry of models", () => {
       },
     });
     const agent = new Agent({
-      snapshotStore: store,
+      store: store,
+      snapshot: "NEVER",
       nodes: [
         new Node({ name: "fails", modules: [work] }),
         new Node({ name: "ok", modules: [after] }),
@@ -428,9 +430,9 @@ describe("telemetry of models", () => {
     for await (const { type } of run.events()) if (type === "node.failed") hasFailed.resolve();
     const outcome = await run.outcome;
     await server.close();
-    const [ref] = await store.list(task.id);
+    const [ref] = await snapshotsOf(store, task.id);
     if (ref === undefined) throw new Error("no snapshot was stored");
-    const parts = [...(await store.load(ref)).parts.values()].join("\n");
+    const parts = [...(await loadedFrom(store, ref)).parts.values()].join("\n");
     expect(parts).toContain("unauthorized");
     for (const text of [inspect(outcome, { depth: 12 }), inspect(ended(), { depth: 12 }), parts]) {
       expect(text).not.toContain(SECRET);

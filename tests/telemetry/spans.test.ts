@@ -6,17 +6,17 @@ import {
   type AgentOptions,
   AsimovError,
   defineModule,
-  MemorySnapshotStore,
+  MemoryStore,
   type ModuleContext,
   Node,
   type NodeInit,
-  type Snapshot,
+  type RunStore,
   type SnapshotRef,
-  type SnapshotStore,
   Task,
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { createActor, setup } from "xstate";
+import { AlteredStore, snapshotsOf } from "../support/snapshots.ts";
 import { recorder } from "./recorder.ts";
 
 const recorded = recorder();
@@ -267,14 +267,15 @@ describe("spans", () => {
   });
 
   it("of a restored run begin where it was restored, also in the middle of a step", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const entered = gate();
     const nodes = (wait: () => Promise<void>) => [
       new Node({ name: "slow", trace: true, modules: [withSpan("slow", { trace: true }, wait)] }),
     ];
     const leave = gate();
     const run = new Agent({
-      snapshotStore,
+      store,
+      snapshot: "NEVER",
       nodes: nodes(() => {
         entered.open();
         return leave.opened;
@@ -286,7 +287,7 @@ describe("spans", () => {
     await run.outcome;
     const before = recorded.ended().length;
     await trace.getTracer("user").startActiveSpan("resume", async (span) => {
-      await new Agent({ snapshotStore, nodes: nodes(async () => {}) }).runFromSnapshot(ref);
+      await new Agent({ store, snapshot: "NEVER", nodes: nodes(async () => {}) }).runFromSnapshot(ref);
       span.end();
     });
     const restored = recorded.ended().slice(before);
@@ -309,20 +310,13 @@ describe("the span of a run that is restored and refused", () => {
   const graph = (...added: Node[]): Node[] => [node("a"), node("b", { dependencies: ["a"], snapshot: "ALWAYS" }), ...added];
 
   /** A store that gives what was stored of a run before its node "b", changed. */
-  async function stored(
-    change: (parts: Map<string, string>) => void = () => {},
-  ): Promise<{ ref: SnapshotRef; snapshotStore: SnapshotStore }> {
-    const inner = new MemorySnapshotStore();
+  async function stored(change: (parts: Map<string, string>) => void = () => {}): Promise<{ ref: SnapshotRef; store: RunStore }> {
+    const store = new AlteredStore();
     const task = newTask();
-    await new Agent({ nodes: graph(), snapshotStore: inner }).runTask(task);
-    const [ref] = await inner.list(task.id);
-    const load = async (from: SnapshotRef | string): Promise<Snapshot> => {
-      const snapshot = await inner.load(from);
-      const parts = new Map(snapshot.parts);
-      change(parts);
-      return { ...snapshot, parts };
-    };
-    return { ref: ref as SnapshotRef, snapshotStore: { save: (snapshot) => inner.save(snapshot), list: (id) => inner.list(id), load } };
+    await new Agent({ nodes: graph(), store, snapshot: "NEVER" }).runTask(task);
+    const [ref] = await snapshotsOf(store, task.id);
+    store.alter = change;
+    return { ref: ref as SnapshotRef, store };
   }
 
   const changed = (part: string, from: string, to: string) => (parts: Map<string, string>) => {
@@ -344,10 +338,10 @@ describe("the span of a run that is restored and refused", () => {
   ];
 
   it.each(refusals)("ends with the error: %s", async (_what, why, options, change) => {
-    const { ref, snapshotStore } = await stored(change);
+    const { ref, store } = await stored(change);
     const before = recorded.ended().length;
     const started = recorded.started();
-    const error = await new Agent({ ...options, snapshotStore }).startFromSnapshot(ref).then(
+    const error = await new Agent({ ...options, store, snapshot: "NEVER" }).startFromSnapshot(ref).then(
       () => expect.unreachable("was restored"),
       (thrown: unknown) => thrown as Error & { code?: string },
     );
@@ -361,9 +355,11 @@ describe("the span of a run that is restored and refused", () => {
   });
 
   it("is none where the snapshot cannot be read: no run began", async () => {
-    const { ref, snapshotStore } = await stored((parts) => parts.delete("agent"));
+    const { ref, store } = await stored((parts) => parts.delete("agent"));
     const started = recorded.started();
-    await expect(new Agent({ nodes: graph(), snapshotStore }).startFromSnapshot(ref)).rejects.toMatchObject({ code: "snapshot-damaged" });
+    await expect(new Agent({ nodes: graph(), store, snapshot: "NEVER" }).startFromSnapshot(ref)).rejects.toMatchObject({
+      code: "snapshot-damaged",
+    });
     expect(recorded.started()).toBe(started);
   });
 

@@ -2,10 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Agent, type AgentEvent, FileSnapshotStore, Node, Task } from "asimov-agents";
+import { Agent, type AgentEvent, FileStore, Node, Task } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it, vi } from "vitest";
 import { deferred, failure, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
+import { snapshotsOf } from "../support/snapshots.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -75,11 +76,11 @@ describe("an agent on a simulated clock", () => {
       }),
       nodeOf("reads", ["flaky"], async ({ cache }) => success(await cache.getMessage("empty", { timeoutMs: 50 * HOUR }))),
     ];
-    const { status, results, errors } = await clock.runUntil(new Agent({ nodes, clock }).runTask(newTask()));
+    const { status, nodes: reports, errors } = await clock.runUntil(new Agent({ nodes, clock }).runTask(newTask()));
     expect(platform).not.toHaveBeenCalled();
     platform.mockRestore();
     expect(status).toBe("PARTIAL");
-    expect(results.reads).toBeNull();
+    expect(reports.reads).toMatchObject({ status: "success", results: [{ result: null }] });
     expect(errors).toEqual([expect.objectContaining({ node: "stuck", code: "timeout" })]);
     // 1 + 3 + 9 hours of backoff, then the limit, and the second in which an aborted module may end by itself.
     expect(clock.now()).toBe(13 * HOUR + 20 * DAY + 1_000);
@@ -117,11 +118,14 @@ describe("an agent on a simulated clock", () => {
       const nodes = Array.from({ length: 10 }, (_, index) =>
         nodeOf(`n${index}`, index === 0 ? [] : [`n${index - 1}`], () => success(), { snapshot: "ALWAYS" }),
       );
-      const agent = new Agent({ nodes, clock, effectTimeoutMs: 1, snapshotStore: new FileSnapshotStore({ directory }) });
+      const store = new FileStore({ dir: directory, clock });
+      const agent = new Agent({ nodes, clock, effectTimeoutMs: 1, store, snapshot: "NEVER" });
       const run = agent.start(newTask());
       const { errors } = await clock.runUntil(run.outcome);
       expect(errors).toEqual([]);
-      expect(run.view().generation).toBe(9);
+      const steps = await snapshotsOf(store, run.task.id);
+      expect(steps.length).toBe(10);
+      expect(run.view().generation).toBe(steps.at(-1)?.generation);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -1,7 +1,8 @@
 /** A run's values are its own: no other run sees them, and what is stored of them is what ended attempts did. */
-import { Agent, MemoryCache, MemorySnapshotStore, type ModuleContext, Node, type SnapshotRef, Task } from "asimov-agents";
+import { Agent, MemoryCache, MemoryStore, type ModuleContext, Node, type SnapshotRef, Task } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deciding, deferred, inCache, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
+import { loadedFrom, snapshotsOf } from "../support/snapshots.ts";
 
 const mailboxesOf = async (cache: Agent["cache"]): Promise<Record<string, unknown>> =>
   Object.fromEntries(await Promise.all([...(await cache.mailboxes())].map(async (name) => [name, await cache.peekMailbox(name)])));
@@ -68,7 +69,7 @@ describe("a run's own values", () => {
   });
 
   it("are set from outside too, and settled at once", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const entered = deferred();
     const leave = deferred();
     const waits = nodeOf("waits", [], async ({ values }) => {
@@ -76,7 +77,7 @@ describe("a run's own values", () => {
       await leave.promise;
       return success(await values.get("said", "nothing"));
     });
-    const agent = new Agent({ snapshotStore, nodes: [waits] });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes: [waits] });
     const run = agent.start(newTask());
     await entered.promise;
     await run.values.set("said", "from outside");
@@ -142,7 +143,7 @@ describe("values in the agent's cache", () => {
 describe("what an attempt does to the values", () => {
   /** A run of one node that is stored in the middle of its attempt, and what the attempts of the run that is restored from there find. */
   async function restoredIn(attempt: number): Promise<unknown[]> {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const found: unknown[] = [];
     let stored: Promise<SnapshotRef> | undefined;
     const work = nodeOf("work", ["before"], async ({ node, values }) => {
@@ -164,7 +165,7 @@ describe("what an attempt does to the values", () => {
       for (const message of ["a", "b", "c"]) await values.publishToMailbox("in", message);
       return success();
     });
-    const agent = new Agent({ snapshotStore, nodes: [before, work] });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes: [before, work] });
     const run = agent.start(newTask());
     expect((await run.outcome).results.work).toBe(3);
     const all = [...found];
@@ -188,7 +189,7 @@ describe("what an attempt does to the values", () => {
   });
 
   it("is left out by a commit that comes while others of its node have ended: each stores its own", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const ended = deferred();
     const modules = [
       moduleOf("quick", async ({ values }) => {
@@ -204,12 +205,12 @@ describe("what an attempt does to the values", () => {
         return success(await values.get("n"));
       }),
     ];
-    const agent = new Agent({ snapshotStore, nodes: [new Node({ name: "wide", modules, nodeConfig: { parallel: true } })] });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes: [new Node({ name: "wide", modules, nodeConfig: { parallel: true } })] });
     const run = agent.start(new Task({ type: "t", objective: "o", id: "one" }));
     setImmediate(ended.resolve);
     expect((await run.outcome).results.wide).toEqual({ quick: null, slow: 11 });
-    const [ref] = await snapshotStore.list("one");
-    const { parts } = await snapshotStore.load(ref as SnapshotRef);
+    const [ref] = await snapshotsOf(store, "one");
+    const { parts } = await loadedFrom(store, ref as SnapshotRef);
     expect([...parts].filter(([part]) => /^(?:value\/n|mailbox)/.test(part)).map(([, text]) => text)).toEqual(['{"value":10}', '"quick"']);
     const again = await agent.startFromSnapshot(ref as SnapshotRef);
     expect((await again.outcome).results.wide).toEqual({ quick: null, slow: 11 });
@@ -217,22 +218,22 @@ describe("what an attempt does to the values", () => {
   });
 
   it("is stored visit by visit, where a generator does it", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const counts = nodeOf("counts", [], async function* ({ values }: ModuleContext) {
       for (;;) yield success(await values.increment("n"));
     } as never);
     const decide = deciding("decide", ["counts"], () => (++decisions < 3 ? "counts" : null));
     let decisions = 0;
     const watched = nodeOf("watched", ["decide"], undefined, { snapshot: "ALWAYS" });
-    const agent = new Agent({ snapshotStore, nodes: [counts, decide, watched] });
+    const agent = new Agent({ store, snapshot: "NEVER", nodes: [counts, decide, watched] });
     const task = newTask();
     await agent.runTask(task);
-    const [ref] = await snapshotStore.list(task.id);
-    expect((await snapshotStore.load(ref as SnapshotRef)).parts.get("value/n")).toBe('{"value":3}');
+    const [ref] = await snapshotsOf(store, task.id);
+    expect((await loadedFrom(store, ref as SnapshotRef)).parts.get("value/n")).toBe('{"value":3}');
   });
 
   it("is stored when a jump has closed it, with what it did last", async () => {
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const counts = nodeOf("counts", [], async function* ({ values }: ModuleContext) {
       try {
         for (;;) yield success(await values.increment("n"));
@@ -246,10 +247,10 @@ describe("what an attempt does to the values", () => {
       cleanup: true,
     }));
     const watched = nodeOf("watched", ["decide"], undefined, { snapshot: "ALWAYS" });
-    const run = new Agent({ snapshotStore, nodes: [counts, decide, watched] }).start(newTask());
+    const run = new Agent({ store, snapshot: "NEVER", nodes: [counts, decide, watched] }).start(newTask());
     await run.outcome;
-    const [ref] = await snapshotStore.list(run.task.id);
-    const { parts } = await snapshotStore.load(ref as SnapshotRef);
+    const [ref] = await snapshotsOf(store, run.task.id);
+    const { parts } = await loadedFrom(store, ref as SnapshotRef);
     expect([parts.get("value/n"), parts.get("value/closed")]).toEqual(['{"value":2}', '{"value":1}']);
     expect(await run.values.get("closed")).toBe(2);
   });

@@ -89,7 +89,11 @@ export class GraphIndex<TNode extends Dependent> {
   }
 
   isLast(name: string): boolean {
-    return this.#first[this.#position.get(name) ?? NONE] === NONE;
+    return this.isLastAt(this.#position.get(name) ?? NONE);
+  }
+
+  isLastAt(position: number): boolean {
+    return this.#first[position] === NONE;
   }
 
   *dependents(name: string): Generator<string> {
@@ -98,6 +102,13 @@ export class GraphIndex<TNode extends Dependent> {
     for (let link = this.#first[position] as number; link !== NONE; link = this.#next[link] as number) {
       yield (this.#nodes[this.#to[link] as number] as TNode).name;
     }
+  }
+
+  /** By position, how many dependencies in the list each node has. */
+  get inDegrees(): Uint32Array {
+    const degrees = new Uint32Array(this.#nodes.length);
+    for (const position of this.#to) degrees[position] = (degrees[position] as number) + 1;
+    return degrees;
   }
 
   /** The positions of what a node depends on, and of what depends on it; what is no node of the list is left out. */
@@ -134,8 +145,7 @@ export class GraphIndex<TNode extends Dependent> {
 
   #findLevels(): Levels {
     const size = this.#nodes.length;
-    const open = new Uint32Array(size);
-    for (const position of this.#to) open[position] = (open[position] as number) + 1;
+    const open = this.inDegrees;
     const levelOf = new Int32Array(size).fill(NONE);
     const queue = new Uint32Array(size);
     let found = 0;

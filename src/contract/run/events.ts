@@ -5,7 +5,7 @@ import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
-import type { SnapshotRef } from "#contract/store/snapshot";
+import type { SnapshotRef } from "#contract/store/run-commit";
 import type { ViewNode } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
@@ -39,7 +39,8 @@ export type RunEventBody =
       task: { type: string; objective: string };
       nodes: readonly ViewNode[];
     }
-  | { type: "run.restored"; runId: string; generation: number }
+  /** `passedOver` has a sentence for each newer generation that is damaged. */
+  | { type: "run.restored"; runId: string; generation: number; passedOver?: readonly string[] }
   | { type: "node.started"; node: string; visit: number; attempt: number; iteration: number }
   /** `result`: of one module its own, of several by module, of a composite by node. */
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }

@@ -14,7 +14,8 @@ const isPending = ({ status, never }: NodeView): boolean =>
   never === undefined && (status === TaskStatus.WAITING || status === TaskStatus.EXECUTING);
 
 export class GraphDraft {
-  #list: readonly ViewNode[];
+  /** Asked for when somebody needs it: of a large graph that nobody looks at it would be made for nothing. */
+  #list: readonly ViewNode[] | (() => readonly ViewNode[]);
   /** Whether the list is nobody else's yet. */
   #ownsList = false;
   #hasGrown = false;
@@ -35,7 +36,7 @@ export class GraphDraft {
    * @param since when the graph began: of nodes that nothing was told of
    * @param shown the nodes as they stand, with the names in their plan
    */
-  constructor(list: readonly ViewNode[], since: number, shown?: Nodes, plan?: ReadonlySet<string>) {
+  constructor(list: readonly ViewNode[] | (() => readonly ViewNode[]), since: number, shown?: Nodes, plan?: ReadonlySet<string>) {
     this.#list = list;
     this.#shown = shown;
     this.#plan = plan;
@@ -44,11 +45,12 @@ export class GraphDraft {
 
   /** In declaration order. */
   get list(): readonly ViewNode[] {
+    if (typeof this.#list === "function") this.#list = this.#list();
     return this.#list;
   }
 
   get index(): GraphIndex<ViewNode> {
-    this.#index ??= new GraphIndex(this.#list);
+    this.#index ??= new GraphIndex(this.list);
     return this.#index;
   }
 
@@ -127,7 +129,7 @@ export class GraphDraft {
    * @returns the nodes that are new
    */
   replace(list: readonly ViewNode[], renamed: Readonly<Record<string, string>>): string[] {
-    const known = new Set(this.#list.map(({ name }) => name));
+    const known = new Set(this.list.map(({ name }) => name));
     const now = new Set(list.map(({ name }) => name));
     for (const [from, to] of Object.entries(renamed)) {
       this.#drafts.set(to, this.node(from));
@@ -174,13 +176,13 @@ export class GraphDraft {
     this.#touched.clear();
     if (this.#shown === undefined || this.#hasGrown) {
       const before = this.#shown ?? {};
-      const all = this.#list.map(({ name }) => [name, Object.hasOwn(before, name) ? before[name] : this.#untouched] as const);
+      const all = this.list.map(({ name }) => [name, Object.hasOwn(before, name) ? before[name] : this.#untouched] as const);
       this.#shown = Object.fromEntries([...all, ...changes]) as Nodes;
     } else if (changes.length > 0) this.#shown = { ...this.#shown, ...Object.fromEntries(changes) };
     this.#hasGrown = false;
     // What was handed out is nobody's to change.
     this.#ownsList = false;
-    return { list: this.#list, nodes: this.#shown };
+    return { list: this.list, nodes: this.#shown };
   }
 
   #begin(name: string): NodeDraft {
@@ -201,11 +203,11 @@ export class GraphDraft {
   /** The index may hold it as it was before its own graph changed. */
   #node(name: string): ViewNode | undefined {
     const position = this.index.position(name);
-    return position === undefined ? undefined : this.#list[position];
+    return position === undefined ? undefined : this.list[position];
   }
 
   #ownList(): ViewNode[] {
-    if (!this.#ownsList) this.#list = [...this.#list];
+    if (!this.#ownsList) this.#list = [...this.list];
     this.#ownsList = true;
     return this.#list as ViewNode[];
   }

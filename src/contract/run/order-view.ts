@@ -72,7 +72,7 @@ export function endOf({ graph, failed, totalIterations }: Order): OrderEnd {
     graph,
     [...failed.roots].map((position) => index.nameAt(position)),
   );
-  const last = graph.nodes.flatMap(({ name }) => (index.isLast(name) ? [name] : []));
+  const last = graph.nodes.flatMap(({ name }, position) => (index.isLastAt(position) ? [name] : []));
   return { status, failed: roots, failedChains: chainsOf(graph, roots), last, totalIterations };
 }
 

@@ -72,7 +72,7 @@ export class Order {
   #graph: Graph;
   readonly #cells: OrderCells;
   /** By position: dependencies that have not settled. */
-  readonly #waitsFor: number[] = [];
+  readonly #waitsFor: number[];
   readonly #failed = new FailedUnion();
   /** Positions in the order in which they became ready; one whose phase is not READY any more is passed over. */
   #ready: number[] = [];
@@ -96,9 +96,11 @@ export class Order {
     this.#graph = graph;
     const { nodes } = graph;
     this.#cells = stored === undefined ? new OrderCells(nodes.length) : OrderCells.of(stored.cells);
+    // At first nothing has settled.
+    this.#waitsFor = stored === undefined ? Array.from(indexOf(graph).inDegrees) : [];
     if (stored !== undefined) this.#restore(stored);
     for (let position = 0; position < nodes.length; position++) {
-      if (this.#isUnsettled(position)) this.#countWaits(position);
+      if (stored !== undefined && this.#isUnsettled(position)) this.#countWaits(position);
       if (this.#cells.executing(position) > 0) this.#running++;
       const phase = this.#cells.phase(position);
       if (stored === undefined ? this.#waitsFor[position] === 0 : phase === Phase.READY) this.#makeReady(position);

@@ -35,6 +35,8 @@ export class RunDraft {
   #errors: readonly ErrorReport[];
   #ownsErrors = false;
   #graph: RunView["graph"] | undefined;
+  /** The graph as it was written last. */
+  #written: readonly ViewNode[] | undefined;
 
   private constructor(head: Head, { seq, updatedAt }: Pick<RunView, "seq" | "updatedAt">, root: GraphDraft, plan: PlanDraft) {
     this.#head = head;
@@ -55,11 +57,12 @@ export class RunDraft {
   }
 
   /** @param seq 0 where it was not told yet */
-  static start({ agent, version, task, nodes }: Started, taskId: string, { seq, at }: { seq: number; at: number }): RunDraft {
+  static start(started: Started, taskId: string, { seq, at }: { seq: number; at: number }): RunDraft {
+    const { agent, version, task } = started;
     const { type, objective } = task;
     const about = { taskId, agent, version, type: shownText(type), objective: shownText(objective) };
     const head: Head = { ...about, status: "RUNNING", generation: 0, startedAt: at, questions: [], usage: NO_USAGE };
-    const root = new GraphDraft(nodes, at);
+    const root = new GraphDraft(() => started.nodes, at);
     return new RunDraft(head, { seq, updatedAt: at }, root, new PlanDraft(root));
   }
 
@@ -89,8 +92,6 @@ export class RunDraft {
     }
   }
 
-  #written: readonly ViewNode[] | undefined;
-
   takeChanges(): ViewChanges {
     const nodes = this.#root.takeChanged();
     const { list } = this.#root;
@@ -119,7 +120,7 @@ export class RunDraft {
     switch (event.type) {
       case "run.started":
         this.#head = { ...this.#head, status: "RUNNING", startedAt: at };
-        this.#root = new GraphDraft(event.nodes, at);
+        this.#root = new GraphDraft(() => event.nodes, at);
         this.#plan = new PlanDraft(this.#root);
         break;
       case "run.restored": {

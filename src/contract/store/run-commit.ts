@@ -8,6 +8,12 @@ export interface StoredEvent {
   body: Sealed;
 }
 
+/** Where a generation is: plain data, to keep and to hand to `runFromSnapshot`. */
+export interface SnapshotRef {
+  taskId: string;
+  generation: number;
+}
+
 /** What changed between two generations. */
 export interface Commit {
   /** The one after the newest. */
@@ -39,7 +45,7 @@ export interface Commit {
   release?: { seen: number };
 }
 
-/** A run that is to be stored, with its first generation. */
+/** A run that is to be stored, with its first generation. Its events may begin with any number: those of a run that was not stored before. */
 export interface NewRun {
   taskId: string;
   agent: string;

@@ -33,7 +33,8 @@ export function createdRun(given: NewRun, owner: Owner | undefined, now: number)
     endedAt: null,
     dueAt: owner === undefined ? dueAt : now,
     generation: 0,
-    lastSeq: 0,
+    // What was told before a run was stored is in no store.
+    lastSeq: (first.events[0]?.seq ?? 1) - 1,
     token,
     lease: owner === undefined ? null : leaseOf(taskId, token, owner, now),
     cancel: null,

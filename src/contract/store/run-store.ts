@@ -13,6 +13,7 @@ import type {
   PostResult,
   PruneQuery,
   RenewResult,
+  SnapshotRef,
   StoredEvent,
   StoredGeneration,
   StoredMessage,
@@ -52,6 +53,10 @@ export abstract class RunStore {
    * @throws SnapshotError `snapshot-damaged` where the store itself sees that none is whole, or the one that was asked for is not
    */
   abstract load(taskId: string, generation?: number): Promise<StoredGeneration | undefined>;
+  /** The task, and the generation if it is one's, of a place that this store names to people, such as a folder; undefined where it is none. */
+  async locate(_place: string): Promise<(Pick<SnapshotRef, "taskId"> & Partial<SnapshotRef>) | undefined> {
+    return undefined;
+  }
   /** Newest first. */
   abstract generations(taskId: string, query: { before?: number; limit: number }): Promise<GenerationEntry[]>;
   /** Messages that no commit has consumed, with higher numbers than `after`, oldest first. */

@@ -26,7 +26,12 @@ interface FileSystem {
 interface Modules {
   fs: FileSystem;
   crypto: { hash(algorithm: string, bytes: Uint8Array | string, encoding: "hex"): string };
-  path: { resolve(...parts: string[]): string; join(...parts: string[]): string; dirname(path: string): string };
+  path: {
+    resolve(...parts: string[]): string;
+    join(...parts: string[]): string;
+    dirname(path: string): string;
+    basename(path: string): string;
+  };
   os: { tmpdir(): string };
   buffer: { Buffer: { from(value: Uint8Array | string, encoding?: "base64"): Uint8Array & { toString(encoding: "base64"): string } } };
 }

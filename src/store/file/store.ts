@@ -18,7 +18,7 @@ import { type Decide, SteppedStore } from "#store/stepped-store";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
 import { errorCode, type Host, openHost, present, writeFailed } from "./host.ts";
-import { taskFolderName } from "./names.ts";
+import { generationOf, taskFolderName } from "./names.ts";
 import type { Step } from "./run-log.ts";
 import { TaskFolder } from "./task-folder.ts";
 
@@ -91,6 +91,20 @@ export class FileStore extends SteppedStore {
   async load(taskId: string, generation?: number): Promise<port.StoredGeneration | undefined> {
     const { keep } = this.settings;
     return await this.#with(taskId, undefined, (folder, step) => folder.load(step, generation, keep));
+  }
+
+  /** The folder of a task, or of one of its generations. */
+  override async locate(place: string): Promise<(Pick<port.SnapshotRef, "taskId"> & Partial<port.SnapshotRef>) | undefined> {
+    const { host, dir, disk } = this.#open();
+    const path = host.path.resolve(place);
+    const above = host.path.dirname(path);
+    const generation = above === dir ? undefined : generationOf(host.path.basename(path));
+    const folder = generation === undefined ? path : above;
+    if (host.path.dirname(folder) !== dir || folder === dir) return undefined;
+    const isOwn = (taskId: string): boolean => this.#folderName(host, taskId) === host.path.basename(folder);
+    const taskId = new TaskFolder(disk, folder, "", isOwn).newest()?.run.taskId;
+    if (taskId === undefined) return undefined;
+    return generation === undefined ? { taskId } : { taskId, generation };
   }
 
   async generations(taskId: string, { before = Number.POSITIVE_INFINITY, limit }: { before?: number; limit: number }) {

@@ -7,7 +7,7 @@ import { Task } from "#contract/base/task";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
 import type { CallRecord } from "#inference/call/call-settings";
-import { MemorySnapshotStore } from "#snapshot/memory";
+import { MemoryStore } from "#store/memory/store";
 import { recorder } from "../../telemetry/recorder.ts";
 import { ask, CLIENT_ROWS, errorOf, isolateClients, once } from "../client-rows.ts";
 import { HOLDERS, type Holder, KEY, temporary } from "../key-holders.ts";
@@ -90,7 +90,7 @@ describe.each(CLIENT_ROWS)("a run that fails by its model: $name", ({ format }) 
     const server = await servePlays(raw, refuseAs(raw, 400, {}, `Not with ${KEY}: ${PROMPT}`));
     const client = make(server.url, once);
     const cache = new MemoryCache();
-    const snapshotStore = new MemorySnapshotStore();
+    const store = new MemoryStore({ keep: 10_000 });
     const think = defineModule({
       name: "think",
       process: async () => ({ status: "success", result: (await client.generate(ask(PROMPT))).text }),
@@ -109,8 +109,16 @@ describe.each(CLIENT_ROWS)("a run that fails by its model: $name", ({ format }) 
       // What is stored before it holds how the others ended.
       new Node({ name: "after", modules: [rest], dependencies: ["rest"], snapshot: "ALWAYS" }),
     ];
-    const save = vi.spyOn(snapshotStore, "save");
-    const agent = new Agent({ nodes, cache, valuesIn: "cache", outputMailbox: "agent_output", errorMailbox: "agent_error", snapshotStore });
+    const save = vi.spyOn(store, "commit");
+    const agent = new Agent({
+      nodes,
+      cache,
+      valuesIn: "cache",
+      outputMailbox: "agent_output",
+      errorMailbox: "agent_error",
+      store,
+      snapshot: "NEVER",
+    });
     const run = agent.start(new Task({ type: "t", objective: "o" }));
     for await (const { type } of run.events()) if (type === "node.failed") hasFailed.resolve();
     const outcome = await run.outcome;

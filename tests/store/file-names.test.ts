@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { generationOf, snapshotFolderName, taskFolderName } from "#snapshot/file-names";
+import { generationFolderName, generationOf, taskFolderName } from "#store/file/names";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const folder = (id: string): string => taskFolderName(id, sha256);
@@ -44,7 +44,7 @@ describe("snapshot folder names", () => {
   it("are legal on every file system and short, for any list of nodes, and hold the generation", () => {
     fc.assert(
       fc.property(fc.nat({ max: 999_999_999_999_999 }), fc.array(name), (generation, nodes) => {
-        const made = snapshotFolderName(generation, nodes);
+        const made = generationFolderName(generation, nodes);
         expect(made).toMatch(/^\d+_[A-Za-z0-9_+-]*$/);
         expect(made.length).toBeLessThanOrEqual(100);
         expect(generationOf(made)).toBe(generation);
@@ -61,7 +61,7 @@ describe("snapshot folder names", () => {
 
   it("show a UUID and the names of nodes as they stand", () => {
     expect(folder("0b0e6c6c-9b1e-4d0b-8a52-0d2d3c1f5a77")).toBe("0b0e6c6c-9b1e-4d0b-8a52-0d2d3c1f5a77");
-    expect(snapshotFolderName(3, ["plan", "write draft"])).toBe("3_plan+write-draft");
+    expect(generationFolderName(3, ["plan", "write draft"])).toBe("3_plan+write-draft");
   });
 
   it("that no store made have no generation", () => {

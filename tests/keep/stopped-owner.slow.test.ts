@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Agent } from "asimov-agents";
+import { SqliteStore } from "asimov-agents/sqlite";
+import { afterAll, describe, expect, it } from "vitest";
+import { ownedNodes } from "./owned-nodes.ts";
+
+const SCRIPT = join(import.meta.dirname, "owner-process.ts");
+const root = mkdtempSync(join(tmpdir(), "asimov-stopped-"));
+const TASK = "0d0c0f5e-8f0a-4f59-9b60-7a4a3a0c6f33";
+const LEASE_MS = 500;
+
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe("an owner that is stopped past its lease, and wakes", () => {
+  it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {
+    const file = join(root, "runs.sqlite");
+    const owner = spawn(process.execPath, ["--conditions=asimov-source", SCRIPT, file, TASK, String(LEASE_MS)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const lines: string[] = [];
+    const waiting = Promise.withResolvers<void>();
+    const reading = (async () => {
+      for await (const line of createInterface({ input: owner.stdout })) {
+        lines.push(line);
+        if (line.startsWith(`${TASK}/b.1/work`)) waiting.resolve();
+      }
+    })();
+    await waiting.promise;
+    const store = new SqliteStore({ file });
+    // Until the step before its second node is stored: a process that is stopped within a transaction would hold the database.
+    while (((await store.read(TASK))?.generation ?? 0) < 3) await new Promise((resolve) => setImmediate(resolve));
+    owner.kill("SIGSTOP");
+    const told: string[] = [];
+    const heir = new Agent({ store, nodes: ownedNodes((line) => told.push(line), false), outputMailbox: "ends", leaseMs: LEASE_MS });
+    let run: Awaited<ReturnType<Agent["resume"]>> | undefined;
+    while (run === undefined) {
+      run = await heir.resume(TASK).catch((error: { code: string }) => {
+        // The lease of a process that is there, though it does nothing, has to run out.
+        expect(["run-owned", "store-busy"]).toContain(error.code);
+        return undefined;
+      });
+    }
+    const { status, results } = await run.outcome;
+    expect(status).toBe("COMPLETE");
+    expect(results).toEqual({ a: 1, b: 2, c: 2 });
+    expect(told).toEqual([`${TASK}/b.1/work by 2`, `${TASK}/c.1/work by 2`]);
+    expect(await run.values.get("count")).toBe(3);
+    const generation = (await store.read(TASK))?.generation;
+    owner.kill("SIGCONT");
+    await reading;
+    expect(lines.slice(-2)).toEqual(["aborted", JSON.stringify({ outcome: "run-fenced", ends: 0 })]);
+    expect(await store.read(TASK)).toMatchObject({ status: "COMPLETE", generation, lease: null });
+    expect(await heir.cache.peekMailbox("ends")).toHaveLength(1);
+    await store.close();
+  });
+});
