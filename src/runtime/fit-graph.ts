@@ -20,6 +20,8 @@ export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
 
 /** @param shown the stored graph as it was shown: it knows of what kind modules were */
 interface Stored {
+  /** The nodes that the graph is nested in. */
+  path: readonly string[];
   persisted: PersistedAgent;
   shown: readonly ViewNode[] | undefined;
   from: MigratedFrom;
@@ -27,7 +29,7 @@ interface Stored {
 }
 
 /** Changes `persisted`. @throws SnapshotError `snapshot-other-graph` */
-export function fitGraph(nodes: GraphNodes, { persisted, shown, from, migrate }: Stored): Fitted {
+export function fitGraph(nodes: GraphNodes, { path, persisted, shown, from, migrate }: Stored): Fitted {
   const pool = persisted.children.nodes.snapshot;
   const own = (): Graph => {
     const added = addedNames(pool.graph);
@@ -42,14 +44,14 @@ export function fitGraph(nodes: GraphNodes, { persisted, shown, from, migrate }:
     fit = fitOf(nodes, persisted, own(), shown, migrated);
     fit.changes.push(...[...migrated.renamed].map(([from, to]) => `node "${from}" is named "${to}" now`));
   }
-  if (fit.misfits.length > 0) throw otherGraph(fit.misfits);
+  if (fit.misfits.length > 0) throw otherGraph(path, fit.misfits);
   isChanged ||= fit.changes.length > 0;
   if (!isChanged) return { isChanged, changes: [], ...migrated };
   const stored = pool.graph;
   try {
     pool.graph = rebaseGraph(stored, own());
   } catch (error) {
-    throw otherGraph([messageOf(error)]);
+    throw otherGraph(path, [messageOf(error)]);
   }
   pool.order = rebaseOrder(stored, pool.order, pool.graph);
   return { isChanged, changes: fit.changes, ...migrated };
@@ -90,8 +92,8 @@ function migratedBy(migrate: (run: Migration) => void, persisted: PersistedAgent
   }
 }
 
-const otherGraph = (misfits: readonly string[]): SnapshotError =>
+const otherGraph = (path: readonly string[], misfits: readonly string[]): SnapshotError =>
   new SnapshotError(
-    `The snapshot is of another graph: ${misfits.join("; ")}. What a run has visited must be as it was; mend it by the agent's option \`migrate\`.`,
+    `The snapshot is of another graph: ${path.length === 0 ? "" : `in ${path.map((name) => `"${name}"`).join(" → ")}: `}${misfits.join("; ")}. What a run has visited must be as it was; mend it by the agent's option \`migrate\`.`,
     { code: "snapshot-other-graph" },
   );

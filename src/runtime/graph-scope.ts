@@ -78,6 +78,7 @@ export class GraphScope {
     const { run, path, nodes } = this;
     const stored = run.events.restoredFrom;
     const { changes, renamed, values, isChanged } = fitGraph(nodes, {
+      path,
       persisted,
       shown: shownAt(stored?.graph.nodes, path),
       from: { version: stored?.version ?? "", read },
