@@ -26,6 +26,7 @@ import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import { RunStore } from "./contract/store/run-store.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
+import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
 import { damaged } from "./keep/read-parts.ts";
 import type { Runs } from "./runs/runs.ts";
@@ -58,6 +59,11 @@ export interface AgentOptions {
   nodes?: Node[];
   /** Nodes that runs may add themselves: a run that had added one is restored with the definition given here. */
   dynamicNodes?: Node[];
+  /**
+   * Mends a stored run that does not fit the graph any more, before it goes on: renames, drops or visits again what it has visited, and changes its
+   * values. What does not fit afterwards is refused with `snapshot-other-graph`.
+   */
+  migrate?: (run: Migration) => void;
   /** Modules that run at a time, over all runs of this agent; at least 1, `Infinity` for no limit. Default 5. */
   maxConcurrentTasks?: number;
   /**
@@ -140,6 +146,7 @@ const agentSchema = lazily(() =>
     cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
     nodes: z.optional(z.array(z.unknown())),
     dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+    migrate: z.optional(callback()),
     maxConcurrentTasks: z.optional(limit),
     maxTotalIterations: z.optional(limit),
     outputMailbox: z.optional(mailbox),
@@ -255,6 +262,7 @@ export class Agent {
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: parsed.dynamicNodes ?? [],
+      ...(parsed.migrate === undefined ? {} : { migrate: parsed.migrate as (run: Migration) => void }),
     };
     this.#host = {
       services: this.#services,

@@ -20,6 +20,9 @@ export interface LiveGraph {
 
 const ERROR_LIMIT = 1_000;
 
+/** Of the parts of a run's own graph, those that are not values or its picture. */
+const OURS = /^(?:(?:agent|task|graph|order)$|(?:cells|added|past|error|usage|node|saved)\/)/;
+
 export class GraphParts {
   readonly #graph: LiveGraph;
   readonly #prefix: string;
@@ -32,6 +35,8 @@ export class GraphParts {
   #nodes: Set<string> | undefined;
   #usage = new Set<string>();
   #reported = 0;
+  /** What was stored before all of it is written anew. */
+  #stale: readonly string[] = [];
 
   /** @param stored by name, without the prefix, what a store holds of it; the rest of the graph is as it was read */
   constructor(graph: LiveGraph, stored?: ReadonlyMap<string, string>) {
@@ -43,6 +48,16 @@ export class GraphParts {
     this.#isAgentChanged = false;
     this.#nodes = new Set();
     for (const name of this.#names) if (name.startsWith("error/")) this.#reported = Math.max(this.#reported, Number(name.slice(6)) + 1);
+  }
+
+  /** It is not as it is stored: all of it is written anew, and what is no more is removed. */
+  rewrite(): void {
+    this.#stale = [...this.#names].filter((name) => OURS.test(name));
+    this.#names.clear();
+    this.#saved.clear();
+    this.#nodes = undefined;
+    this.#isAgentChanged = true;
+    this.#reported = 0;
   }
 
   /** It was restored from what is stored: changes are what follows. */
@@ -76,6 +91,8 @@ export class GraphParts {
     this.#writeOrder(changes, pool.order, isWhole);
     for (const name of this.#nodes ?? pool.nodes.keys()) this.#writeNode(changes, name, pool);
     this.#nodes = new Set();
+    for (const name of this.#stale) if (!this.#names.has(name)) changes.remove(this.#prefix + name);
+    this.#stale = [];
   }
 
   /** The graph is over. */

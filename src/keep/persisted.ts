@@ -53,14 +53,6 @@ export const APART = { status: "active", isApart: true } as const;
 
 export const isApart = (snapshot: unknown): boolean => (snapshot as Partial<typeof APART> | null)?.isApart === true;
 
-/** An agent that begins to close: what it invokes then is no part of the chart's state, and is not invoked again by a restore. */
-export const CLOSING = {
-  value: { closing: "nodes" },
-  /** It has not ended yet, or would be no more when it is told how. */
-  task: { status: "active", value: "EXECUTING" },
-  child: { "0.agent.closing.nodes": { snapshot: { status: "active" }, src: "closeNodes", syncSnapshot: false } },
-} as const;
-
 /** Asks a node for its state without that of the graph nested in it. */
 export const WITHOUT_GRAPH = { without: "graph" };
 /** Asks an agent for its state without that of its nodes. */

@@ -58,6 +58,8 @@ export interface KeeperState {
   isWhole?: boolean;
   /** The run had ended, and goes on. */
   reopens?: boolean;
+  /** Whether the code that goes on with it is another one, and which. */
+  code?: { graphHash: string; version: string };
 }
 
 interface Waiting {
@@ -253,7 +255,7 @@ export class RunKeeper {
     this.#waiting = undefined;
     const { why, nodes, hint } = waiting;
     const note = { why, nodes: [...nodes], ...(hint === undefined ? {} : { hint }) };
-    const { sum, isWhole, reopens } = this.#state;
+    const { sum, isWhole, reopens, code } = this.#state;
     const generation = this.#state.generation + 1;
     this.#run.saving(generation, note);
     const changes = new PartChanges();
@@ -264,8 +266,8 @@ export class RunKeeper {
     const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed: this.#consumed.splice(0) });
     if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
     const dueAt = this.#run.clock.now();
-    if (reopens === true) commit.run = { status: "open", dueAt };
-    if (this.#end !== undefined) commit.run = { status: this.#end.status };
+    if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
+    if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
     else if (this.#isParked) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
     return { commit, changes, waiting };
   }

@@ -32,7 +32,8 @@ export function readStoredView(parts: Parts): RunView {
   const graph = partOf<RunView["graph"]>(parts, "view-graph", shapes.graph);
   const untouched = untouchedNode(head.startedAt);
   const nodes: Record<string, NodeView> = Object.fromEntries(graph.nodes.map(({ name }) => [name, untouched]));
-  for (const name of parts.keys()) if (name.startsWith(NODE)) nodes[name.slice(NODE.length)] = partOf<NodeView>(parts, name, shapes.node);
+  // Of a node that was in the graph once, the part may still be there.
+  for (const { name } of graph.nodes) if (parts.has(NODE + name)) nodes[name] = partOf<NodeView>(parts, NODE + name, shapes.node);
   const order = new Order(readGraph(parts), readOrder(parts));
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
   return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };

@@ -82,7 +82,7 @@ const SCHEMAS = lazily(() => ({
  * where the store holds none of that id.
  *
  * @example
- * const runs = new Runs(store);
+ * const runs = new Runs(new FileStore({ dir: "runs" }));
  * for await (const { taskId, status } of runs.find({ status: ["READY", "PARKED"] })) console.log(taskId, status);
  */
 export class Runs {

@@ -23,6 +23,8 @@ export interface OwnedRun extends ReadGeneration {
 /** With the row as it was found. */
 export interface ClaimedRun extends OwnedRun {
   run: StoredRun;
+  /** The newest event that it knows of. */
+  seen: number;
 }
 
 interface ReadGeneration {
@@ -61,7 +63,9 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
     const read = await readRun(store, taskId, generation);
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
+    const seen = seqOf(persisted);
     return {
+      seen,
       persisted: numbered(persisted, run),
       generation: read.generation,
       passedOver,
@@ -92,6 +96,8 @@ async function claimedBy({ store, owner }: Keeping, taskId: string, options: Cla
     return { ok: true, lease: run.lease, run };
   }
 }
+
+const seqOf = (persisted: Snapshot<unknown>): number => (persisted as unknown as { view: { seq: number } }).view.seq;
 
 /** What is told from now on follows all that ever was, also where the run goes on from before that. */
 function numbered(persisted: Snapshot<unknown>, { lastSeq }: StoredRun): Snapshot<unknown> {

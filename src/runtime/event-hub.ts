@@ -56,6 +56,7 @@ export class EventHub {
     this.#taskId = taskId;
     this.#clock = clock;
     this.#createdAt = clock.now();
+    this.restoredFrom = view;
     this.#isFork = view?.forkedFrom !== undefined;
     this.#latest = view?.updatedAt ?? 0;
     this.#drawn = view?.seq ?? 0;
@@ -67,6 +68,9 @@ export class EventHub {
   get told(): number {
     return this.#kept.last;
   }
+
+  /** The picture of a restored run, as it was stored; until the run goes on. */
+  restoredFrom: RunView | undefined;
 
   /** Whether its picture stands for a beginning: its own, or that of the run that it was forked from. */
   get hasBegun(): boolean {

@@ -5,6 +5,7 @@ import { afterThisTurn } from "#contract/base/turns";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwnerGone } from "#keep/owner";
 import type { PersistedAgent } from "#keep/persisted";
+import type { KeeperState } from "#keep/run-keeper";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { claimRun, type OwnedRun } from "./claim-run.ts";
@@ -49,10 +50,16 @@ export async function resumeRun(host: AgentHost, from: From, options: GoOnOption
         typeof from === "string" ? ((await keeping.store.locate(from)) ?? { taskId: from, generation: undefined }) : from;
       return await claimRun(keeping, taskId, { takeOver: options.takeOver, generation });
     });
-    return await goOn(host, keeping, owned, options, limits);
+    return await goOn(host, keeping, { ...owned, state: { ...owned.state, ...codeOf(host, owned.run) } }, options, limits);
   } finally {
     unfollow();
   }
+}
+
+/** What a store is told of the code that goes on with a run, where it is another one. */
+export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick<KeeperState, "code"> {
+  const code = { graphHash: graphHashOf(host.graph()), version: host.services.version };
+  return code.graphHash === graphHash && code.version === version ? {} : { code };
 }
 
 /** Gives the lease back where the state cannot be restored. */

@@ -1,13 +1,12 @@
 /** The nodes that one instance of a graph knows: those that it was made with, and those that a run adds. */
 
 import { AsimovError, GraphError, SnapshotError } from "#contract/base/errors";
-import { graphDifferences } from "#contract/graph/difference";
 import { addedNames, type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
 import type { ModuleOrder } from "#contract/node/attempt";
 import { defineNode, graphNodeOf, type NodeDefinition } from "#contract/node/definition";
 import type { NodeLike } from "#contract/node/module";
 import { Node } from "#contract/node/node";
-import { graphOf, validGraph } from "./valid-graph.ts";
+import { validGraph } from "./valid-graph.ts";
 
 /** How far the graph is, as its agent and pool stand. */
 export interface GraphView {
@@ -113,19 +112,23 @@ export class GraphNodes {
     return mayAdd(other.node) ? node : undefined;
   }
 
+  isComposite(name: string): boolean {
+    return (this.#find(name)?.nodes.length ?? 0) > 0;
+  }
+
+  /** Of what kinds its modules are. */
+  modulesOf(name: string): readonly { type: string }[] {
+    return this.#find(name)?.modules ?? [];
+  }
+
   /**
-   * Makes the nodes known that a stored run added, and checks that the rest of its graph is this one.
+   * Makes the nodes known that a stored run added.
    *
    * @param pending names of nodes that the step which was running had been asked to add
-   * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
+   * @throws SnapshotError `snapshot-unknown-node`
    */
   restore(stored: Graph, pending: readonly string[], dynamicNodes: readonly Node[]): void {
     const added = addedNames(stored);
-    const own = [...this.#nodes.values()].filter(({ name }) => !added.has(name));
-    const differences = graphDifferences(stored, graphOf(own));
-    if (differences.length > 0) {
-      throw new SnapshotError(`The snapshot is of another graph: ${differences.join("; ")}.`, { code: "snapshot-other-graph" });
-    }
     const known = new Map(dynamicNodes.map((node) => [node.name, node]));
     const missing = [...new Set([...added, ...pending])].filter((name) => {
       const node = this.#find(name) ?? known.get(name);

@@ -3,13 +3,24 @@
 import type { Graph } from "#contract/graph/graph";
 import type { Node } from "#contract/node/node";
 import type { Order } from "#contract/run/order";
+import type { ViewNode } from "#contract/run/run-view";
 import type { GraphParts } from "#keep/graph-parts";
+import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
+import { fitGraph } from "./fit-graph.ts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
 import type { Kept } from "./kept-run.ts";
 import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
+import { viewNodesOf } from "./view-nodes.ts";
+
+/** The graph nested in the last node of a path, as it was shown. */
+function shownAt(graph: readonly ViewNode[] | undefined, path: readonly string[]): readonly ViewNode[] | undefined {
+  let found = graph;
+  for (const name of path) found = found?.find((node) => node.name === name)?.nodes;
+  return found;
+}
 
 interface AgentView {
   children?: Record<string, { getSnapshot(): unknown; send(event: object): void }>;
@@ -55,6 +66,35 @@ export class GraphScope {
     const parts = kept?.partsOf(this);
     this.#parts = parts;
     if (this.path.length === 0) this.run.usageChanged = parts === undefined ? undefined : (key) => parts.usageChanged(key);
+  }
+
+  /**
+   * A stored state becomes one of this graph, as far as it fits; it is changed. What differs is told.
+   *
+   * @param read what a key of the run's own values held
+   * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
+   */
+  fit(persisted: PersistedAgent, read: (key: string) => unknown = () => undefined): void {
+    const { run, path, nodes } = this;
+    const stored = run.events.restoredFrom;
+    const { changes, renamed, values, isChanged } = fitGraph(nodes, {
+      path,
+      persisted,
+      shown: shownAt(stored?.graph.nodes, path),
+      from: { version: stored?.version ?? "", read },
+      migrate: path.length === 0 ? run.services.migrate : undefined,
+    });
+    for (const [key, value] of values) void (value === undefined ? run.values.delete(key) : run.values.set(key, value));
+    nodes.restore(graphIn(persisted), pendingAdditions(persisted), run.services.dynamicNodes);
+    if (!isChanged) return;
+    if (this.#parts !== undefined) {
+      this.#parts.rewrite();
+      run.kept?.changed(this.#parts);
+    }
+    // A run that has told nothing begins by its graph as it is now.
+    if (run.events.told === 0) return;
+    const names = renamed.size === 0 ? {} : { renamed: Object.fromEntries(renamed) };
+    this.work.tell({ type: "graph.changed", changes, nodes: viewNodesOf(graphIn(persisted).nodes, nodes), ...names });
   }
 
   /** It was restored, and nothing of it has gone on yet. */

@@ -15,7 +15,7 @@ import { valuePart } from "#values/value-parts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { type ClaimedRun, claimRun } from "./claim-run.ts";
-import { goOn } from "./go-on.ts";
+import { codeOf, goOn } from "./go-on.ts";
 
 export interface RetryOptions {
   /** Those of the failed nodes that are tried again. Default: all. */
@@ -35,7 +35,7 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
     requireFailed(claimed.run);
     const persisted = await mended(host, store, claimed, { nodes, keys });
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
-    const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true };
+    const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true, ...codeOf(host, claimed.run) };
     return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, signal === undefined ? {} : { signal });
   } catch (error) {
     await store.renew(claimed.state.lease, 0);
@@ -64,7 +64,7 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
   const stored = claimed.persisted as unknown as PersistedAgent;
   const { failure } = stored.context as { failure?: { code: string } };
   const agent = reopen(stored);
-  await addLastWords(store, claimed.run, agent);
+  await addLastWords(store, claimed, agent);
   const task = { ...agent.context.task, status: TaskStatus.EXECUTING };
   if (agent.values !== undefined) agent.values[valuePart("task")] = JSON.stringify({ value: task });
   const failed = failedNodes(agent);
@@ -86,12 +86,12 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
 }
 
 /** What a cancel told of a run that nobody owned, the run itself does not know. */
-async function addLastWords(store: RunStore, { taskId, lastSeq }: StoredRun, agent: PersistedAgent): Promise<void> {
+async function addLastWords(store: RunStore, { run, seen }: ClaimedRun, agent: PersistedAgent): Promise<void> {
+  if (run.status !== "CANCELLED" || seen >= run.lastSeq) return;
   const view = agent.view as RunView;
-  if (view.seq >= lastSeq) return;
-  const { events } = await readEvents(store, taskId, view.seq + 1);
+  const { events } = await readEvents(store, run.taskId, seen + 1);
   const { errors } = view;
-  agent.view = applyEvents(view, events);
+  agent.view = applyEvents({ ...view, seq: seen }, events);
   agent.context.reported += agent.view.errors.length - errors.length;
   agent.context.errors = agent.view.errors;
 }

@@ -23,6 +23,7 @@ import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
+import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
@@ -54,6 +55,8 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly outputMailbox: string | null;
   readonly errorMailbox: string | null;
   readonly dynamicNodes: readonly Node[];
+  /** Mends a stored run that does not fit the agent's graph. */
+  readonly migrate?: (run: Migration) => void;
   /** Of each run. */
   readonly budget: Budget;
 }
@@ -168,6 +171,7 @@ export class RunHost implements Outbox {
   /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
   begin(): void {
     this.#armDeadline();
+    this.events.restoredFrom = undefined;
     const within = this.#within ?? currentScope();
     if (within === undefined) return;
     // What ends the module that has started it ends it too.

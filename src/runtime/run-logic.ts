@@ -11,7 +11,8 @@ import type { Node } from "#contract/node/node";
 import type { Spending } from "#contract/run/budget";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
-import { graphIn, pendingAdditions } from "#keep/persisted";
+import type { PersistedAgent } from "#keep/persisted";
+import { valuePart } from "#values/value-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
@@ -37,6 +38,9 @@ interface RestoredContext {
   spent: Spending;
   deadline?: number;
 }
+
+const storedValue = (text: string | undefined): unknown =>
+  text === undefined ? undefined : (JSON.parse(text) as { value: unknown }).value;
 
 /** By this name a run is told that it is kept, and how: of what an agent starts itself. */
 export const KEEPING = Symbol("asimov.keeping");
@@ -128,7 +132,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const scope = scopeOf(self, run);
         try {
           requireSamePlace(source.services, placed);
-          scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), source.services.dynamicNodes);
+          scope.fit(machine as PersistedAgent, (key) => storedValue(stored?.[valuePart(key)]));
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
           throw error;

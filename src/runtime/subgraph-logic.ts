@@ -3,7 +3,6 @@ import type { AnyActorLogic } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { type Graph, requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
-import { graphIn, pendingAdditions } from "#keep/persisted";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { mailboxesOf } from "./run-host.ts";
@@ -39,7 +38,7 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
         const name = path.at(-1) as string;
         const scope = scopeFor(parent, name);
         const { services } = parent.run;
-        scope.nodes.restore(graphIn(persisted), pendingAdditions(persisted), services.dynamicNodes);
+        scope.fit(persisted);
         return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
       },
       eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),

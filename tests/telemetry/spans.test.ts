@@ -325,7 +325,7 @@ describe("the span of a run that is restored and refused", () => {
     parts.set(part, text.replace(from, to));
   };
   const refusals: [string, string, AgentOptions, Parameters<typeof stored>[0]?][] = [
-    ["another graph", "snapshot-other-graph", { nodes: graph(node("c")) }],
+    ["another graph", "snapshot-other-graph", { nodes: [node("b", { snapshot: "ALWAYS" })] }],
     ["an agent in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("agent", '"executing"', '"dreaming"')],
     ["a node in an unknown state", "snapshot-damaged", { nodes: graph() }, changed("node/a", '"COMPLETE"', '"DREAMING"')],
     [

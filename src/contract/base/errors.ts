@@ -86,7 +86,10 @@ export class SnapshotError extends AsimovError {}
 
 brand(SnapshotError, "SnapshotError");
 
-/** A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-not-found`, `run-ended`. */
+/**
+ * A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-not-found`, `run-ended`,
+ * `run-not-ended`, `run-parked`.
+ */
 export class RunError extends AsimovError {
   readonly taskId: string;
 

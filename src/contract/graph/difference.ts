@@ -1,26 +1,48 @@
-/** How the graph of a snapshot differs from the graph of the code that restores it. */
+/** Whether a stored run fits the graph of the code that goes on with it: what it has visited must be as it was, the rest may differ. */
 import { addedNames, type Graph, type GraphNode, indexOf } from "./graph.ts";
 
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((name, index) => name === b[index]);
 const list = (names: readonly string[]): string => (names.length === 0 ? "none" : names.map((name) => `"${name}"`).join(", "));
 
-/** One sentence for each difference; nodes that the stored run added itself are left out. */
-export function graphDifferences(stored: Graph, current: Graph): string[] {
+export interface GraphFit {
+  /** One sentence for each difference that the run cannot live with. */
+  misfits: string[];
+  /** One for each that it can. */
+  changes: string[];
+}
+
+/**
+ * Nodes that the stored run added itself are left out.
+ *
+ * @param visited the nodes that it has visited, or that execute
+ * @param isComposite whether a visited node is one: what its graph is made of, only a visit that goes on must know
+ */
+export function graphFit(
+  stored: Graph,
+  current: Graph,
+  visited: ReadonlySet<string>,
+  isComposite: (name: string) => boolean = () => false,
+): GraphFit {
   const added = addedNames(stored);
   const own = (node: GraphNode): string[] => node.dependencies.filter((name) => !added.has(name));
   const now = indexOf(current);
   const then = indexOf(stored);
-  const differences: string[] = [];
+  const fit: GraphFit = { misfits: [], changes: [] };
   for (const node of stored.nodes) {
-    if (added.has(node.name)) continue;
-    const other = now.node(node.name);
-    if (other === undefined) differences.push(`node "${node.name}" of the snapshot is not in the agent's graph`);
-    else if (!same(own(node), own(other))) {
-      differences.push(`node "${node.name}" depended on ${list(own(node))} and depends on ${list(own(other))} now`);
-    } else if (!same(node.parts, other.parts)) {
-      differences.push(`node "${node.name}" was made of ${list(node.parts)} and is made of ${list(other.parts)} now`);
+    const { name } = node;
+    if (added.has(name)) continue;
+    const told = visited.has(name) ? fit.misfits : fit.changes;
+    const other = now.node(name);
+    if (other === undefined) {
+      told.push(`node "${name}" of the snapshot is not in the agent's graph`);
+      continue;
+    }
+    if (!same(own(node), own(other))) told.push(`node "${name}" depended on ${list(own(node))} and depends on ${list(own(other))} now`);
+    if (!same(node.parts, other.parts)) {
+      const isMade = visited.has(name) && isComposite(name) ? fit.changes : told;
+      isMade.push(`node "${name}" was made of ${list(node.parts)} and is made of ${list(other.parts)} now`);
     }
   }
-  for (const { name } of current.nodes) if (!then.has(name)) differences.push(`node "${name}" of the agent's graph is not in the snapshot`);
-  return differences;
+  for (const { name } of current.nodes) if (!then.has(name)) fit.changes.push(`node "${name}" of the agent's graph is not in the snapshot`);
+  return fit;
 }

@@ -122,6 +122,31 @@ export class GraphDraft {
     }
   }
 
+  /**
+   * The code's graph is another one now: nodes that are still there stand as they stood.
+   *
+   * @param renamed by the name before
+   * @returns the nodes that are new
+   */
+  replace(list: readonly ViewNode[], renamed: Readonly<Record<string, string>>): string[] {
+    const known = new Set(this.list.map(({ name }) => name));
+    const now = new Set(list.map(({ name }) => name));
+    for (const [from, to] of Object.entries(renamed)) {
+      this.#drafts.set(to, this.node(from));
+      known.add(to);
+      if (this.#shown !== undefined) this.#touched.add(to);
+      this.#unwritten.add(to);
+    }
+    for (const names of [this.#drafts, this.#touched, this.#unwritten, this.#nested]) {
+      for (const name of [...names.keys()]) if (!now.has(name)) names.delete(name);
+    }
+    this.#list = list;
+    this.#ownsList = false;
+    this.#index = undefined;
+    this.#hasGrown = true;
+    return list.flatMap(({ name }) => (known.has(name) ? [] : [name]));
+  }
+
   /** What was touched since this was last asked, as it stands. */
   takeChanged(): [name: string, node: NodeView][] {
     for (const [name, graph] of this.#nested) if (this.#unwritten.has(name)) this.#finishNested(name, graph);

@@ -43,6 +43,13 @@ export class PlanDraft {
     if (this.#failed.size > 0) this.#chains = undefined;
   }
 
+  /** @param fresh nodes that are new @param renamed by the name before */
+  change(fresh: readonly string[], renamed: Readonly<Record<string, string>>): void {
+    for (const [from, to] of Object.entries(renamed)) if (this.#failed.delete(from)) this.#failed.add(to);
+    this.add(fresh);
+    this.#chains = undefined;
+  }
+
   /** The target and its descendants, and what has not settled and does not descend from the node that decided. */
   jump(from: string, region: Iterable<string>): void {
     for (const name of this.#graph.region([from])) this.#graph.node(name).isOpen = false;

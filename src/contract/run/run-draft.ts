@@ -186,6 +186,9 @@ export class RunDraft {
         graph.extend(event.nodes);
         plan?.add(event.nodes.map(({ name }) => name));
         break;
+      case "graph.changed":
+        plan?.change(graph.replace(event.nodes, event.renamed ?? {}), event.renamed ?? {});
+        break;
       case "jump.taken": {
         const region = graph.region([event.to]);
         sendBack(graph, region, at);

@@ -1,0 +1,246 @@
+/** Code that changes under a stored run: what fits goes on, what does not is refused by name, or mended. */
+import {
+  Agent,
+  type AgentEvent,
+  type AgentOptions,
+  FlowControlModule,
+  MemoryStore,
+  type Migration,
+  Node,
+  type RunStore,
+  Runs,
+  Task,
+} from "asimov-agents";
+import { applyEvents } from "asimov-agents/view";
+import { afterEach, describe, expect, it } from "vitest";
+import { aborted, deferred, failing, moduleOf, nodeOf, success, within } from "../run/support.ts";
+import { overTheWire } from "../support/told.ts";
+import { all, storesOf } from "./stores.ts";
+
+const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Go on" });
+
+interface Shape {
+  name: string;
+  after?: string[];
+  modules?: string[];
+}
+
+/** Nodes that log what runs; the one that `stays` names works until it is aborted. */
+function graphOf(shapes: readonly Shape[], log: string[] = [], stays?: string): { nodes: Node[]; entered: Promise<void> } {
+  const entered = deferred();
+  const nodes = shapes.map(({ name, after = [], modules = [name] }) => {
+    const work = (module: string) =>
+      moduleOf(module, async ({ idempotencyKey, signal, values }) => {
+        log.push(idempotencyKey);
+        await values.set(`seen ${name}`, true);
+        if (name === stays) {
+          entered.resolve();
+          await aborted(signal);
+          signal.throwIfAborted();
+        }
+        return success(module);
+      });
+    return new Node({ name, dependencies: after, modules: modules.map(work) });
+  });
+  return { nodes, entered: entered.promise };
+}
+
+const CHAIN: readonly Shape[] = [{ name: "a" }, { name: "b", after: ["a"] }, { name: "c", after: ["b"] }, { name: "d", after: ["c"] }];
+
+/** Stored with `a` done and `b` under way. */
+async function parkAtB(store: RunStore, shapes = CHAIN): Promise<void> {
+  const { nodes, entered } = graphOf(shapes, [], "b");
+  const run = new Agent({ name: "changing", version: "1", store, nodes }).start(taskOf("t"));
+  await entered;
+  await run.park();
+}
+
+const codeOf = (options: AgentOptions): Agent => new Agent({ name: "changing", version: "2", ...options });
+
+describe.each(storesOf())("a run of a %s store whose code has changed", (_, make) => {
+  const opened: RunStore[] = [];
+  const open = () => {
+    const store = make();
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+
+  it("goes on where all that it has visited is as it was, and says what is not", async () => {
+    const store = open();
+    await parkAtB(store);
+    const log: string[] = [];
+    // `c` is made of something else, `d` is gone, `e` and `f` are new, and `c` depends on them, too.
+    const now = [
+      { name: "e" },
+      { name: "a" },
+      { name: "c", after: ["b", "f"], modules: ["c1", "c2"] },
+      { name: "b", after: ["a"] },
+      { name: "f", after: ["a"] },
+    ];
+    const run = await codeOf({ store, nodes: graphOf(now, log).nodes }).resume("t");
+    const events: AgentEvent[] = [];
+    for await (const event of run.events()) events.push(event);
+    const outcome = await run.outcome;
+    expect(outcome).toMatchObject({ status: "COMPLETE", results: { a: "a", b: "b", c: { c1: "c1", c2: "c2" }, e: "e", f: "f" } });
+    expect(log.toSorted()).toEqual(["t/b.1/b", "t/c.1/c1", "t/c.1/c2", "t/e.1/e", "t/f.1/f"]);
+    expect(log.indexOf("t/c.1/c1")).toBeGreaterThan(log.indexOf("t/f.1/f"));
+    const changed = (await all(new Runs(store).events("t"))).filter(({ type }) => type === "graph.changed");
+    expect(changed).toMatchObject([
+      {
+        changes: [
+          'node "c" depended on "b" and depends on "b", "f" now',
+          'node "c" was made of "c" and is made of "c1", "c2" now',
+          'node "d" of the snapshot is not in the agent\'s graph',
+          'node "e" of the agent\'s graph is not in the snapshot',
+          'node "f" of the agent\'s graph is not in the snapshot',
+        ],
+      },
+    ]);
+    const view = await new Runs(store).get("t");
+    expect(view).toEqual(overTheWire(run.view()));
+    expect(view.graph.nodes.map(({ name }) => name)).toEqual(["e", "a", "c", "b", "f"]);
+    expect({ ...applyEvents(undefined, await all(new Runs(store).events("t"))), generation: view.generation }).toEqual(view);
+    expect(await store.read("t")).toMatchObject({ version: "2" });
+  });
+
+  it("can be put down and taken up again by the newer code", async () => {
+    const store = open();
+    await parkAtB(store);
+    const now = [{ name: "new" }, ...CHAIN.slice(0, 3), { name: "last", after: ["c", "new"] }];
+    const second = graphOf(now, [], "c");
+    const run = await codeOf({ store, nodes: second.nodes }).resume("t");
+    for await (const event of run.events({ from: 1 })) if (event.type === "module.started" && event.node === "b") break;
+    await run.park();
+    const log: string[] = [];
+    const third = await codeOf({ store, nodes: graphOf(now, log).nodes }).resume("t");
+    expect(await third.outcome).toMatchObject({ status: "COMPLETE", executions: { a: 1, b: 1, c: 1, last: 1, new: 1 } });
+    expect(log).not.toContain("t/a.1/a");
+    expect((await all(new Runs(store).events("t"))).filter(({ type }) => type === "graph.changed")).toHaveLength(1);
+  });
+
+  it("is refused with each difference where what it has visited is not as it was", async () => {
+    const store = open();
+    await parkAtB(store);
+    const refused = async (shapes: readonly Shape[]): Promise<string> => {
+      const error: Error & { code?: string } = await codeOf({ store, nodes: graphOf(shapes).nodes })
+        .resume("t")
+        .then(
+          () => new Error("it was accepted"),
+          (thrown) => thrown,
+        );
+      expect(error.code).toBe("snapshot-other-graph");
+      return error.message;
+    };
+    expect(await refused([{ name: "x" }, { name: "b" }])).toMatch(
+      /node "a" of the snapshot is not in.*node "b" depended on "a" and depends on none now/,
+    );
+    expect(await refused([{ name: "a" }, { name: "b", after: ["a"], modules: ["other"] }])).toMatch(
+      /node "b" was made of "b" and is made of "other" now/,
+    );
+    const flow = new FlowControlModule({ name: "a", flowConfig: { decisions: [] } });
+    const kinds = codeOf({ store, nodes: [new Node({ name: "a", modules: [flow] }), ...graphOf(CHAIN).nodes.slice(1)] });
+    await expect(kinds.resume("t")).rejects.toMatchObject({
+      message: expect.stringContaining('node "a" was of the kinds EXECUTOR and is of the kinds FLOW_CONTROL now'),
+    });
+    // Refused, it is as it was, and nobody's.
+    expect(await (await codeOf({ store, nodes: graphOf(CHAIN).nodes }).resume("t")).outcome).toMatchObject({ status: "COMPLETE" });
+  });
+
+  it("is mended by its agent: nodes renamed, dropped and visited again, values changed", async () => {
+    const store = open();
+    await parkAtB(store);
+    const log: string[] = [];
+    const now = [
+      { name: "first", modules: ["a"] },
+      { name: "b", after: ["first"], modules: ["b1", "b2"] },
+      { name: "c", after: ["b"] },
+    ];
+    const seen: unknown[] = [];
+    const migrate = (run: Migration): void => {
+      seen.push(run.version, run.values.get("seen a"), run.values.get("nothing"));
+      run.rename("a", "first");
+      run.rerun("b");
+      run.values.set("mended", { by: "hand" });
+      run.values.delete("seen a");
+    };
+    const run = await codeOf({ store, nodes: graphOf(now, log).nodes, migrate }).resume("t");
+    expect(await run.outcome).toMatchObject({
+      status: "COMPLETE",
+      results: { first: "a", b: { b1: "b1", b2: "b2" }, c: "c" },
+      executions: { first: 1, b: 2, c: 1 },
+    });
+    expect(seen).toEqual(["1", true, undefined]);
+    expect(log).toEqual(["t/b.2/b1", "t/b.2/b2", "t/c.1/c"]);
+    expect(await run.values.getAll()).toMatchObject({ mended: { by: "hand" }, "seen b": true });
+    expect(await run.values.keys()).not.toContain("seen a");
+    const view = await new Runs(store).get("t");
+    expect(view).toEqual(overTheWire(run.view()));
+    expect(view.nodes.first).toMatchObject({ status: "COMPLETE", result: "a" });
+    expect({ ...applyEvents(undefined, await all(new Runs(store).events("t"))), generation: view.generation }).toEqual(view);
+  });
+
+  it("is mended by dropping a node that it was in, and refused where that is not enough", async () => {
+    const store = open();
+    await parkAtB(store);
+    const now = graphOf([{ name: "a" }, { name: "z", after: ["a"] }]).nodes;
+    const half = codeOf({ store, nodes: now, migrate: () => {} });
+    await expect(half.resume("t")).rejects.toMatchObject({ code: "snapshot-other-graph" });
+    const wrong = codeOf({ store, nodes: now, migrate: (run) => run.drop("nobody") });
+    await expect(wrong.resume("t")).rejects.toMatchObject({ code: "snapshot-migrate", message: expect.stringContaining('"nobody"') });
+    const run = await codeOf({ store, nodes: now, migrate: (mended) => mended.drop("b") }).resume("t");
+    expect(await run.outcome).toMatchObject({ status: "COMPLETE", results: { a: "a", z: "z" }, executions: { a: 1, z: 1 } });
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(run.view()));
+  });
+});
+
+describe("a run whose nested graph has changed", () => {
+  const entered = () => deferred();
+  const stay = (arrived: { resolve(): void }) =>
+    nodeOf("inner", [], async ({ signal }) => {
+      arrived.resolve();
+      await aborted(signal);
+      signal.throwIfAborted();
+    });
+
+  it("goes on in it where it fits, and with new nodes in it", async () => {
+    const store = new MemoryStore();
+    const arrived = entered();
+    const run = new Agent({ store, nodes: [new Node({ name: "outer", nodes: [stay(arrived), nodeOf("gone", ["inner"])] })] }).start(
+      taskOf("t"),
+    );
+    await arrived.promise;
+    await run.park();
+    const now = [new Node({ name: "outer", nodes: [nodeOf("fresh"), nodeOf("inner")] })];
+    const later = await new Agent({ store, nodes: now }).resume("t");
+    expect(await later.outcome).toMatchObject({ status: "COMPLETE", results: { outer: { fresh: "fresh", inner: "inner" } } });
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(later.view()));
+  });
+
+  it("does not care what an ended composite was made of, nor of chains that failed", async () => {
+    const store = new MemoryStore();
+    const arrived = entered();
+    const nodes = (isNew: boolean) => [
+      within(1, nodeOf(isNew ? "other" : "leaf")),
+      failing("broken"),
+      nodeOf("blocked", ["broken"]),
+      ...(isNew ? [nodeOf("also blocked", ["broken", "inner"])] : []),
+    ];
+    const run = new Agent({
+      store,
+      nodes: [...nodes(false), new Node({ name: "inner", dependencies: ["around 1"], modules: [...stay(arrived).modules] })],
+    }).start(taskOf("t"));
+    await arrived.promise;
+    for await (const event of run.events({ from: 1 })) if (event.type === "node.blocked") break;
+    await run.park();
+    const later = await new Agent({ store, nodes: [...nodes(true), nodeOf("inner", ["around 1"])] }).resume("t");
+    expect(await later.outcome).toMatchObject({
+      status: "PARTIAL",
+      failedChains: [["broken", "blocked", "also blocked"]],
+      results: { "around 1": "leaf", inner: "inner" },
+    });
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(later.view()));
+  });
+});
