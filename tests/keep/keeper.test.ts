@@ -51,7 +51,7 @@ describe("a run whose store does not take what it writes", () => {
     expect(await store.read(task.id)).toMatchObject({ status: "COMPLETE", lease: null });
   });
 
-  it("is refused where it cannot be stored at all", async () => {
+  it("fails, and runs nothing, where it cannot be stored at all", async () => {
     const store = changed(new MemoryStore(), {
       create: async () => {
         throw new Error("no place");
@@ -59,7 +59,9 @@ describe("a run whose store does not take what it writes", () => {
     });
     const log: string[] = [];
     const nodes = [nodeOf("a", [], () => success(log.push("a")))];
-    await expect(new Agent({ store, nodes }).runTask(newTask())).rejects.toThrow("no place");
+    const { status, errors } = await new Agent({ store, nodes }).runTask(newTask());
+    expect(status).toBe("FAILED");
+    expect(errors).toEqual([expect.objectContaining({ code: "snapshot-write-failed", error: expect.stringContaining("no place") })]);
     expect(log).toEqual([]);
   });
 });
