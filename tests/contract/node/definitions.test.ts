@@ -191,7 +191,7 @@ describe("node", () => {
       modules: [],
       nodes: [],
       dependencies: [],
-      snapshot: "NEVER",
+      snapshot: undefined,
       trace: false,
     });
   });
