@@ -57,7 +57,7 @@ async function storeIn(directory: string): Promise<FileStore> {
   } catch {
     throw new DemoError(`Snapshots cannot be written to ${directory}; name another folder in ASIMOV_SNAPSHOT.`);
   }
-  return new FileStore({ dir: directory, keep: 3 });
+  return new FileStore({ dir: directory, keep: 20 });
 }
 
 function print({ name, text, limit }: DemoParams, { words, passes, sections }: Summary): void {

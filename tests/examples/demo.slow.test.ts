@@ -181,7 +181,9 @@ describe.concurrent("demo after SIGKILL", () => {
     await demo([...LIMIT, "--crash-at", "decide", file], { snapshots });
     const [task = ""] = await runsIn(join(snapshots, "demo"));
     const folder = join(snapshots, "demo", task);
-    const named = (await readdir(folder)).find((name) => name.includes("summarise")) as string;
+    const named = (await readdir(folder))
+      .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+      .find((name) => name.includes("summarise-1+summarise-2")) as string;
     const { stdout, stderr } = await demo(["--resume", join(folder, named)]);
     expect(stdout).toBe(whole.stdout);
     expect(stderr).toMatch(/^EXECUTING {2}summarise 1 … 2\n/);
@@ -196,7 +198,7 @@ describe("demo with a folder of another name", () => {
     const [task = ""] = await runsIn(join(snapshots, "demo"));
     await rename(join(snapshots, "demo", task), join(snapshots, "demo", "copy"));
     const { stderr, code } = await demo(["--resume", join(snapshots, "demo", "copy")]);
-    expect({ stderr, code }).toEqual({ stderr: expect.stringContaining("There is no run in"), code: 1 });
+    expect({ stderr, code }).toEqual({ stderr: expect.stringContaining("of this folder's task"), code: 1 });
     expect(await runsIn(join(snapshots, "demo"))).toEqual(["copy"]);
   });
 });
