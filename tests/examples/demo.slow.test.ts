@@ -182,7 +182,7 @@ describe.concurrent("demo after SIGKILL", () => {
     const [task = ""] = await runsIn(join(snapshots, "demo"));
     const folder = join(snapshots, "demo", task);
     const named = (await readdir(folder))
-      .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+      .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
       .find((name) => name.includes("summarise-1+summarise-2")) as string;
     const { stdout, stderr } = await demo(["--resume", join(folder, named)]);
     expect(stdout).toBe(whole.stdout);
