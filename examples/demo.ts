@@ -11,7 +11,7 @@ import { sectionsOf } from "./demo/text.ts";
 
 const FOLDER = resolve(process.env.ASIMOV_SNAPSHOT || join(tmpdir(), "asimov_snapshot"), "demo");
 
-/** A run of the demo, and the folder of its snapshots. */
+/** A run of the demo, and its folder in the store. */
 interface DemoRun {
   run: AgentRun;
   folder: string;
@@ -32,7 +32,7 @@ class Crash extends Middleware {
     if (node.name !== this.#at) return data;
     const command = `npm run demo -- --resume ${quote(join(this.#root, task.id))}`;
     await new Promise((written) =>
-      process.stdout.write(`Killed in ${node.name}. To go on from the last snapshot:\n  ${command}\n`, written),
+      process.stdout.write(`Killed in ${node.name}. To go on from what was stored last:\n  ${command}\n`, written),
     );
     process.kill(process.pid, "SIGKILL");
     return new Promise(() => {});
@@ -43,7 +43,7 @@ const quote = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : 
 
 /** The folder of the latest run that did not end. */
 async function latestFolder(): Promise<string> {
-  const names = await readdir(FOLDER).catch(() => []);
+  const names = (await readdir(FOLDER).catch(() => [])).filter((name) => !name.startsWith("."));
   const folders = await Promise.all(names.map(async (name) => ({ name, at: (await stat(join(FOLDER, name))).mtimeMs })));
   const [latest] = folders.sort((a, b) => b.at - a.at);
   if (latest === undefined) throw new DemoError(`There is no unfinished run in ${FOLDER}.`);
@@ -57,7 +57,7 @@ async function storeIn(directory: string): Promise<FileStore> {
   } catch {
     throw new DemoError(`Snapshots cannot be written to ${directory}; name another folder in ASIMOV_SNAPSHOT.`);
   }
-  return new FileStore({ dir: directory, keep: 3 });
+  return new FileStore({ dir: directory, keep: 20 });
 }
 
 function print({ name, text, limit }: DemoParams, { words, passes, sections }: Summary): void {

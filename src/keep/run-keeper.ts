@@ -185,9 +185,7 @@ export class RunKeeper {
     for (const node of nodes) waiting.nodes.add(node);
     if (WEIGHT.indexOf(why) > WEIGHT.indexOf(waiting.why)) waiting.why = why;
     waiting.hint ??= hint;
-    this.#committing ??= this.#commitAll().finally(() => {
-      this.#committing = undefined;
-    });
+    this.#committing ??= this.#commitAll();
     return waiting.made;
   }
 
@@ -225,25 +223,30 @@ export class RunKeeper {
   }
 
   async #commitAll(): Promise<void> {
-    let pause = FIRST_PAUSE_MS;
     // What follows at once from what asked for the commit is in it: the node after the one that has ended, and its wish to be stored.
     for (let hop = 0; hop < HOPS; hop++) await undefined;
-    while ((this.#sent !== undefined || this.#waiting !== undefined) && !this.#isOver) {
-      const isRepeat = this.#sent !== undefined;
-      this.#sent ??= await this.#written();
-      const sent = this.#sent;
-      try {
-        const result = await this.#run.limited("storing the run", () => this.#store.commit(this.#state.lease, sent.commit));
-        this.#sent = undefined;
-        if (!this.#taken(result, sent, isRepeat)) return;
-        pause = FIRST_PAUSE_MS;
-      } catch (error) {
-        if (REFUSED.has(asimovErrorOf(error)?.code ?? "")) this.#takeBack(sent);
-        if (!this.#isTroubled) this.#run.troubled(error);
-        this.#isTroubled = true;
-        await new Promise<void>((resolve) => this.#run.clock.setTimeout(resolve, pause));
-        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+    try {
+      let pause = FIRST_PAUSE_MS;
+      while ((this.#sent !== undefined || this.#waiting !== undefined) && !this.#isOver) {
+        const isRepeat = this.#sent !== undefined;
+        this.#sent ??= await this.#written();
+        const sent = this.#sent;
+        try {
+          const result = await this.#run.limited("storing the run", () => this.#store.commit(this.#state.lease, sent.commit));
+          this.#sent = undefined;
+          if (!this.#taken(result, sent, isRepeat)) return;
+          pause = FIRST_PAUSE_MS;
+        } catch (error) {
+          if (REFUSED.has(asimovErrorOf(error)?.code ?? "")) this.#takeBack(sent);
+          if (!this.#isTroubled) this.#run.troubled(error);
+          this.#isTroubled = true;
+          await new Promise<void>((resolve) => this.#run.clock.setTimeout(resolve, pause));
+          pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+        }
       }
+    } finally {
+      // In the step in which it sees that nothing waits: whoever comes later begins anew.
+      this.#committing = undefined;
     }
   }
 
