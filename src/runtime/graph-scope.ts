@@ -122,6 +122,8 @@ export class GraphScope {
   over(): void {
     this.run.graphs.delete(this);
     if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
+    // What its actors do when they are let go of is not written: the next attempt's graph has the same place.
+    this.#parts = undefined;
   }
 
   pool(): PoolView | undefined {
