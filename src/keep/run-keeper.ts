@@ -133,7 +133,7 @@ export class RunKeeper {
     about: (first: Commit) => NewRun,
   ): Promise<RunKeeper> {
     const { taskId } = run;
-    await settled(run);
+    for (let settling = run.settling(); settling !== undefined; settling = run.settling()) await settling;
     run.saving(1, note);
     const sum = new PartsSum(taskId);
     const changes = new PartChanges();
@@ -249,7 +249,8 @@ export class RunKeeper {
 
   /** What has changed, as the next commit. */
   async #written(): Promise<Sent> {
-    await settled(this.#run);
+    // Nothing else is awaited between this and what is written: another message would be on its way.
+    for (let settling = this.#run.settling(); settling !== undefined; settling = this.#run.settling()) await settling;
     const waiting = this.#waiting as Waiting;
     this.#waiting = undefined;
     const { why, nodes, hint } = waiting;
@@ -369,10 +370,6 @@ async function createdBy(store: RunStore, run: NewRun, owner: Owner): Promise<Cr
     if (lease?.owner.id !== owner.id) throw error;
     return { ok: true, lease };
   }
-}
-
-async function settled(run: KeptRun): Promise<void> {
-  for (let settling = run.settling(); settling !== undefined; settling = run.settling()) await settling;
 }
 
 /** @param given.sum brought up to date by the changes */

@@ -122,7 +122,7 @@ export class GraphScope {
   over(): void {
     this.run.graphs.delete(this);
     if (this.#parts !== undefined) this.run.kept?.over(this.#parts);
-    // What its actors do when they are let go of is not written: the next attempt's graph has the same place.
+    // What its nodes do while they are stopped is nothing that is stored: the next instance has the same names.
     this.#parts = undefined;
   }
 

@@ -2,7 +2,7 @@
 
 /**
  * @example
- * for (const { name, run } of snapshotStoreLaws(options)) it(name, run);
+ * for (const { name, run } of cacheLaws(options)) it(name, run);
  */
 export interface Law {
   /** What holds, in the present tense. */

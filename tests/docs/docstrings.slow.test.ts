@@ -10,7 +10,6 @@ import { compile, userProject } from "./user-project.ts";
 const PRELUDE = `
 import type { Agent, AgentModule, AgentNode, InferenceClient, ChatMessage, MemoryCache, Node, Task, Tool } from "asimov-agents";
 import type { McpClient } from "asimov-agents/mcp";
-import type { SnapshotSuiteOptions } from "asimov-agents/testing";
 declare global {
   const agent: Agent;
   const task: Task;
@@ -31,13 +30,12 @@ declare global {
   const myActors: never;
   const myRunner: never;
   const input: never;
-  const options: SnapshotSuiteOptions;
   function remind(): void;
   function showCycle(message: string): void;
   function topUp(provider: string): void;
   function newPlace(): string;
   const MyCache: typeof MemoryCache;
-  class MyStore extends (null as unknown as typeof import("asimov-agents").MemorySnapshotStore) {
+  class MyStore extends (null as unknown as typeof import("asimov-agents").MemoryStore) {
     constructor(options: object);
     place: string;
   }

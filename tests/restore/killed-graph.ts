@@ -1,5 +1,5 @@
 /** A graph with everything that a snapshot holds: a loop, nested graphs, added nodes, a partial failure, values and mailboxes. */
-import { Agent, FlowControlModule, Node, NonRetryableError, type RunStore } from "asimov-agents";
+import { Agent, type Clock, FlowControlModule, Node, NonRetryableError, type RunStore } from "asimov-agents";
 import { logged } from "./fixture.ts";
 
 export interface Noted {
@@ -8,7 +8,7 @@ export interface Noted {
 }
 
 /** @param visit told of each module's run before it does anything; may end the process */
-export function killedAgent(store: RunStore, visit: (note: Noted) => void): Agent {
+export function killedAgent(store: RunStore, visit: (note: Noted) => void, clock?: Clock): Agent {
   const note = (name: string, work: Parameters<typeof logged>[2] = () => name, more: Parameters<typeof logged>[3] = {}) =>
     logged(
       [],
@@ -26,7 +26,7 @@ export function killedAgent(store: RunStore, visit: (note: Noted) => void): Agen
 
   return new Agent({
     store,
-    snapshot: "NEVER",
+    ...(clock === undefined ? {} : { clock }),
     dynamicNodes: [grown],
     nodes: [
       node("start", {
@@ -78,7 +78,7 @@ export function killedAgent(store: RunStore, visit: (note: Noted) => void): Agen
       }),
       node("grow", {
         dependencies: ["again?"],
-        modules: [note("before"), logged([], "grow", () => "grow"), new Grower(grown)],
+        modules: [note("before"), note("grow"), new Grower(grown)],
       }),
       node("end", { dependencies: ["grow"], modules: [note("end", ({ values }) => values.getAll())] }),
     ],

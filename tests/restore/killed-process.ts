@@ -1,18 +1,27 @@
-/** A process that runs the graph, or goes on from its newest snapshot, and kills itself where it is told to; prints its end. */
-import { appendFileSync } from "node:fs";
-import { join } from "node:path";
-import { FileStore } from "asimov-agents";
+/** A process that runs the graph, or goes on with it, tells each module before it works, and prints the end; it lives until it is killed or done. */
+import { RunError } from "asimov-agents";
+import { openStore } from "../store/story.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
 import { killedAgent } from "./killed-graph.ts";
 
-const [mode, directory, log, killAt] = process.argv.slice(2) as [string, string, string, string | undefined];
-const agent = killedAgent(new FileStore({ dir: directory, fsync: false }), ({ key, place }) => {
-  appendFileSync(log, `${place} ${key}\n`);
-  if (place === killAt) process.kill(process.pid, "SIGKILL");
-});
-const run = mode === "run" ? agent.start(newTask()) : await agent.startFromSnapshot(join(directory, TASK_ID));
+const [driver, folder] = process.argv.slice(2) as [string, string];
+const store = openStore(driver, folder, { keep: 10_000, keepEvents: 10_000 });
+const agent = killedAgent(store, ({ key, place }) => console.log(JSON.stringify({ key, place })));
+
+async function goOn() {
+  try {
+    return await agent.resume(TASK_ID);
+  } catch (error) {
+    // Killed before there was anything to go on with.
+    if (error instanceof RunError && error.code === "run-not-found") return agent.start(newTask());
+    throw error;
+  }
+}
+
+const run = await goOn();
 const outcome = await run.outcome;
 const { values } = run;
 const mailboxes: Record<string, unknown> = {};
 for (const name of await values.mailboxes()) mailboxes[name] = await values.peekMailbox(name);
 console.log(JSON.stringify({ end: endOf(agent, outcome), values: await values.getAll(), mailboxes }));
+await store.close();

@@ -1,94 +1,100 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** Processes that are killed by SIGKILL at any moment, and others that go on: same end, nothing that is stored again, first keys. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createInterface } from "node:readline";
+import { beforeAll, describe, expect, it } from "vitest";
+import { openEvent } from "#contract/store/seal";
+import { chance } from "#testing/run-law";
+import { newPlace } from "../store/place.ts";
+import { DRIVERS, type Driver, openStore } from "../store/story.ts";
 import { TASK_ID } from "./fixture.ts";
+import type { Noted } from "./killed-graph.ts";
 
-const SCRIPT = join(import.meta.dirname, "killed-process.ts");
-const root = mkdtempSync(join(tmpdir(), "asimov-killed-"));
-let folders = 0;
+const KILLS = Number(process.env.KILLS ?? 10);
+const SEED = Number(process.env.FC_SEED ?? 20_261_127);
 
 interface Ran {
+  notes: Noted[];
+  /** Absent where it was killed before. */
   end: unknown;
-  signal: string | null;
-  /** What the process's modules noted. */
-  places: string[];
-  keys: Map<string, string>;
+  isKilled: boolean;
 }
 
-async function run(mode: "run" | "resume", directory: string, killAt?: string): Promise<Ran> {
-  const log = `${directory}.${mode}.log`;
-  const argv = ["--conditions=asimov-source", SCRIPT, mode, directory, log, ...(killAt === undefined ? [] : [killAt])];
-  const { stdout, signal } = await new Promise<{ stdout: string; signal: string | null }>((resolve, reject) => {
-    execFile(process.execPath, argv, { maxBuffer: 2 ** 24 }, (error, out, stderr) => {
-      const killedBy = error?.signal ?? null;
-      if (error !== null && killedBy === null) reject(new Error(stderr));
-      else resolve({ stdout: out, signal: killedBy });
-    });
-  });
-  const notes = readFileSync(log, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => line.split(" ") as [string, string]);
-  return { end: stdout === "" ? undefined : JSON.parse(stdout), signal, places: notes.map(([place]) => place), keys: new Map(notes) };
+/** @param kill after so many modules have begun, and then so many turns of the event loop */
+async function run(driver: Driver, folder: string, kill?: { after: number; turns: number }): Promise<Ran> {
+  const script = join(import.meta.dirname, "killed-process.ts");
+  const child = spawn(process.execPath, ["--conditions=asimov-source", script, driver, folder], { stdio: ["ignore", "pipe", "inherit"] });
+  const exit = once(child, "close");
+  const ran: Ran = { notes: [], end: undefined, isKilled: false };
+  let left = kill?.turns ?? 0;
+  const die = (): void => {
+    if (left-- > 0) setImmediate(die);
+    else child.kill("SIGKILL");
+  };
+  for await (const line of createInterface({ input: child.stdout })) {
+    const told = JSON.parse(line) as Noted & { end?: unknown };
+    if (told.end !== undefined) ran.end = told;
+    else ran.notes.push(told);
+    if (kill !== undefined && ran.notes.length === kill.after) die();
+  }
+  await exit;
+  if (child.signalCode === null && child.exitCode !== 0) throw new Error(`The process ended by ${child.exitCode}.`);
+  return { ...ran, isKilled: child.signalCode === "SIGKILL" };
 }
 
-const newDirectory = (): string => join(root, String(folders++));
-const generations = (directory: string): number[] =>
-  readdirSync(join(directory, TASK_ID))
-    .map((name) => Number.parseInt(name, 10))
-    .sort((a, b) => a - b);
+/** The modules whose ends are stored, and where the run stands. */
+async function stored(driver: Driver, folder: string): Promise<{ ended: string[]; status: string; told: number[] }> {
+  const store = openStore(driver, folder);
+  const row = await store.read(TASK_ID);
+  const events = await store.events(TASK_ID, { from: 1, limit: 10_000 });
+  await store.close();
+  const bodies = events.map((event) => JSON.parse(openEvent(TASK_ID, event)) as Record<string, unknown>);
+  const ended = bodies.filter(({ type }) => type === "module.ended");
+  return {
+    ended: ended.map(({ node, visit, attempt, module }) => `${node}.${visit}.${attempt}/${module}`),
+    status: row?.status ?? "none",
+    told: events.map(({ seq }) => seq),
+  };
+}
 
-/** What is in the same step as a place, and so runs again with it. */
-const STEP = new Set(["both.1.1/good", "both.1.1/bad", "both.1.2/good", "both.1.2/bad", "read.1.1/read"]);
-
-describe("a run whose process is killed", () => {
+describe.each(DRIVERS)("a run in a %s store whose process is killed", (driver) => {
+  const newFolder = newPlace();
+  const place = (): string => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    return folder;
+  };
   let whole: Ran;
 
   beforeAll(async () => {
-    whole = await run("run", newDirectory());
-  });
-  afterAll(() => rmSync(root, { recursive: true }));
-
-  it.concurrent.each([
-    "start.1.1/start",
-    "both.1.1/good",
-    "both.1.2/bad",
-    "read.1.1/read",
-    "first.1.1/first",
-    "deepest.1.1/deepest",
-    "last.1.1/last",
-    "work.1.1/work",
-    "again?.2.1/note",
-    "work.3.1/work",
-    "grow.1.1/before",
-    "grown.1.1/grown",
-    "end.1.1/end",
-  ])("ends in a fresh process as the one that was never killed: at %s", async (place) => {
-    const directory = newDirectory();
-    const killed = await run("run", directory, place);
-    expect(killed.signal).toBe("SIGKILL");
-    expect(killed.places.at(-1)).toBe(place);
-    const before = generations(directory);
-
-    const resumed = await run("resume", directory);
-    expect(resumed.end).toEqual(whole.end);
-    const again = STEP.has(place) ? killed.places.filter((each) => STEP.has(each)) : [place];
-    expect(killed.places.filter((each) => resumed.places.includes(each))).toEqual(again);
-    expect([...new Set([...killed.places, ...resumed.places])].sort()).toEqual([...whole.places].sort());
-    expect(resumed.places).toHaveLength(new Set(resumed.places).size);
-    for (const each of again) expect(resumed.keys.get(each)).toBe(killed.keys.get(each));
-    expect(generations(directory)).toEqual(Array.from({ length: generations(directory).length }, (_, generation) => generation));
-    expect(generations(directory).length).toBeGreaterThanOrEqual(before.length);
+    whole = await run(driver, place());
   });
 
-  it("may be killed again and again, wherever it goes on", async () => {
-    const directory = newDirectory();
-    await run("run", directory, "work.1.1/work");
-    for (const place of ["work.1.1/work", "again?.1.1/note", "work.3.1/work", "grown.1.1/grown"]) {
-      expect((await run("resume", directory, place)).signal).toBe("SIGKILL");
+  it(`goes on in fresh ones after each of ${KILLS} SIGKILLs`, { timeout: KILLS * 20_000 }, async () => {
+    const random = chance(SEED);
+    const places = whole.notes.map((note) => note.place).sort();
+    for (let kills = 0; kills < KILLS; ) {
+      const folder = place();
+      const keys = new Map<string, string>();
+      for (let isOver = false; !isOver; ) {
+        const before = await stored(driver, folder);
+        const kill = { after: 1 + Math.floor(random() * 6), turns: Math.floor(random() ** 3 * 100) };
+        const ran = await run(driver, folder, kills < KILLS ? kill : undefined);
+        for (const note of ran.notes) {
+          expect(before.ended).not.toContain(note.place);
+          expect(note.key).toBe(keys.get(note.place) ?? note.key);
+          keys.set(note.place, note.key);
+        }
+        const { status, told } = await stored(driver, folder);
+        expect(told).toEqual(told.map((_, index) => index + 1));
+        if (ran.isKilled) kills++;
+        else expect(ran.end).toEqual(whole.end);
+        isOver = !ran.isKilled || (status !== "open" && status !== "none");
+        if (isOver) expect(status).toBe("PARTIAL");
+      }
+      expect([...keys.keys()].sort()).toEqual(places);
     }
-    expect((await run("resume", directory)).end).toEqual(whole.end);
   });
 });

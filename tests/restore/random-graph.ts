@@ -39,6 +39,7 @@ const plan = (index: number, size: number, depth: number): fc.Arbitrary<NodePlan
     modules: fc.array(behaviour, { minLength: 0, maxLength: 3 }),
     // What is aborted while a nested graph stores a snapshot may have ended by itself without the break.
     parallel: depth === 0 ? fc.boolean() : fc.constant(false),
+    // In parallel, who ends first is a race.
     stopOnSuccess: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     condition: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     jump: fc.option(fc.record({ to: fc.nat(size - 1), times: fc.integer({ min: 1, max: 3 }) }), { nil: undefined, freq: 3 }),
@@ -118,7 +119,7 @@ export function nodesOf(graph: readonly NodePlan[], prefix = "n", note: Note = (
       ...(each.nested.length > 0
         ? { nodes: nodesOf(each.nested, `${own}_`, note) }
         : {
-            config: { stopOnSuccess: each.stopOnSuccess },
+            config: { stopOnSuccess: each.stopOnSuccess && !each.parallel },
             modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what, note)), ...jumps],
           }),
     });

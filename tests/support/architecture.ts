@@ -63,7 +63,6 @@ const ROOMS: readonly Room[] = [
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
   { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
-  driver("snapshot", []),
   driver("store", []),
   { files: /^src\/keep\//, ours: CONTRACT, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
@@ -129,7 +128,6 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
     /^src\/(?:contract\/base\/turns|agent|inference\/call\/call-stream)\.ts$/,
   "a task, which is made before any agent": /^src\/contract\/base\/task\.ts$/,
   "a Redis server, its connections, and moments by its clock": /^src\/cache\/redis\//,
-  "the ages of files": /^src\/snapshot\/file\.ts$/,
   "a header by which a request is known within this process": /^src\/inference\/vertex\/scoped-fetch\.ts$/,
   "what somebody watches, and the sockets to it": /^src\/inspect\//,
   "the laws of caches, and servers": /^src\/testing\//,
