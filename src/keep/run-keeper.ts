@@ -214,14 +214,6 @@ export class RunKeeper {
     this.#run.clock.clearTimeout(this.#timer);
   }
 
-  /** Stops, and gives the lease back. */
-  async release(): Promise<void> {
-    if (this.#isOver) return;
-    this.stop();
-    await this.#committing;
-    await this.#store.renew(this.#state.lease, 0);
-  }
-
   async #commitAll(): Promise<void> {
     // What follows at once from what asked for the commit is in it: the node after the one that has ended, and its wish to be stored.
     for (let hop = 0; hop < HOPS; hop++) await undefined;

@@ -64,7 +64,9 @@ describe("a run whose store", () => {
       }
       expect(withoutTrouble(endOf(agent, outcome))).toEqual(end);
       expect(placesOf(notes)).toEqual(places);
-      expect((await store.read(TASK_ID))?.status).toBe("PARTIAL");
+      // Where the run made fewer calls than the other, this one is the one that fails.
+      const row = await store.read(TASK_ID).catch(() => store.read(TASK_ID));
+      expect(row?.status).toBe("PARTIAL");
     }
   });
 
