@@ -93,6 +93,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     throw initial.error;
   }
   const { run } = scope;
+  run.launched();
   const ended = new Promise<TaskOutcome>((resolve, reject) => {
     const complete = (): void => {
       const snapshot = actor.getSnapshot();

@@ -116,6 +116,7 @@ export class RunHost implements Outbox {
   #lost: Error | undefined;
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
+  #launchedIn: { scope: CallScope | undefined } | undefined;
   #tellFinished: (() => void) | undefined;
   #deadline: number | undefined;
   #disarmDeadline: (() => void) | undefined;
@@ -168,11 +169,16 @@ export class RunHost implements Outbox {
     this.#deadline = deadline;
   }
 
+  /** Remembers the module that starts it, if one does: its actor may begin in a later turn of the event loop, which is somebody else's. */
+  launched(): void {
+    this.#launchedIn = { scope: currentScope() };
+  }
+
   /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
   begin(): void {
     this.#armDeadline();
     this.events.restoredFrom = undefined;
-    const within = this.#within ?? currentScope();
+    const within = this.#within ?? (this.#launchedIn === undefined ? currentScope() : this.#launchedIn.scope);
     if (within === undefined) return;
     // What ends the module that has started it ends it too.
     this.listen(within.signal);

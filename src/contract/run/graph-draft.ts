@@ -10,8 +10,8 @@ type Nodes = Readonly<Record<string, NodeView>>;
 export const untouchedNode = (since: number): NodeView => ({ status: TaskStatus.WAITING, visit: 0, attempt: 0, iteration: 0, since });
 
 /** Whether it is still to settle in its plan. */
-const isPending = ({ status, never }: NodeView): boolean =>
-  never === undefined && (status === TaskStatus.WAITING || status === TaskStatus.EXECUTING);
+const isPending = ({ status, never, again }: NodeView): boolean =>
+  never === undefined && (again === true || status === TaskStatus.WAITING || status === TaskStatus.EXECUTING);
 
 export class GraphDraft {
   /** Asked for when somebody needs it: of a large graph that nobody looks at it would be made for nothing. */

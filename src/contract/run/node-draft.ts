@@ -74,10 +74,10 @@ export class NodeDraft {
     this.give(undefined);
   }
 
-  /** One that a jump has sent back meanwhile waits for the visit to come, unless this one failed. */
+  /** One that a jump has sent back meanwhile waits for the visit to come; where this one failed, it shows that until then. */
   settle(status: TaskStatus, at: number): void {
     this.status = this.isAgain && status === TaskStatus.COMPLETE ? TaskStatus.WAITING : status;
-    this.isAgain = false;
+    this.isAgain = this.isAgain && (status === TaskStatus.FAILED || status === TaskStatus.PARTIAL);
     this.waiting = undefined;
     this.since = at;
   }

@@ -154,6 +154,7 @@ export class RunDraft {
       }
       case "node.failed": {
         const node = graph.node(event.node);
+        const isAgain = node.isAgain;
         node.settle(event.status, at);
         node.visit = event.visit;
         node.durationMs = event.durationMs ?? node.durationMs;
@@ -161,7 +162,7 @@ export class RunDraft {
         node.code = event.code;
         node.give(undefined);
         plan?.fail(event.node);
-        plan?.settle(node);
+        if (!isAgain) plan?.settle(node);
         break;
       }
       case "node.skipped":

@@ -50,7 +50,7 @@ export interface NodeView {
   readonly usage?: Usage;
   /** It does not run in the present plan: it is in a failed chain, or was skipped. */
   readonly never?: "blocked" | "skipped";
-  /** A jump has sent it back while it executes: it is visited once more. */
+  /** A jump has sent it back while it executed: it is visited once more. */
   readonly again?: true;
   /** Of a composite that has begun: the nodes of its graph. */
   readonly nodes?: Readonly<Record<string, NodeView>>;
