@@ -7,7 +7,7 @@ import { luaConditions } from "./condition/lua.ts";
 import { brand } from "./contract/base/brand.ts";
 import { AsimovError, messageOf, SnapshotError } from "./contract/base/errors.ts";
 import { lazily } from "./contract/base/lazily.ts";
-import { clockSchema, nonEmpty, parseOptions, signalSchema } from "./contract/base/options.ts";
+import { clockSchema, isFunction, nonEmpty, parseOptions, signalSchema } from "./contract/base/options.ts";
 import type { RedactOptions } from "./contract/base/redact.ts";
 import { type Clock, systemServices } from "./contract/base/services.ts";
 import { Task } from "./contract/base/task.ts";
@@ -35,6 +35,7 @@ import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
 import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
+import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
 import type { Keeping } from "./runtime/kept-run.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
@@ -57,8 +58,11 @@ export interface AgentOptions {
   /** Where runs keep their values: each run its own, or all of them together in the cache. Default `"run"`. */
   valuesIn?: "run" | "cache";
   nodes?: Node[];
-  /** Nodes that runs may add themselves: a run that had added one is restored with the definition given here. */
-  dynamicNodes?: Node[];
+  /**
+   * Nodes that runs may add themselves: a run that had added one is restored with the definition given here, or made here anew from its name
+   * and that of the node whose result added it. What is unknown is refused with `snapshot-unknown-node`.
+   */
+  dynamicNodes?: Node[] | DynamicNodes;
   /**
    * Mends a stored run that does not fit the graph any more, before it goes on: renames, drops or visits again what it has visited, and changes its
    * values. What does not fit afterwards is refused with `snapshot-other-graph`.
@@ -145,7 +149,12 @@ const agentSchema = lazily(() =>
     valuesIn: z.optional(z.enum(["run", "cache"])),
     cache: z.optional(z.custom<Cache>((value) => value instanceof Cache, { message: "expected a Cache" })),
     nodes: z.optional(z.array(z.unknown())),
-    dynamicNodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
+    dynamicNodes: z.optional(
+      z.custom<Node[] | DynamicNodes>(
+        (value) => isFunction(value) || (Array.isArray(value) && value.every((each) => each instanceof Node)),
+        { message: "expected Nodes, or a function that makes one from its name" },
+      ),
+    ),
     migrate: z.optional(callback()),
     maxConcurrentTasks: z.optional(limit),
     maxTotalIterations: z.optional(limit),
@@ -228,7 +237,6 @@ export class Agent {
   /** @throws AsimovError `invalid-options`, GraphError `graph-duplicate-node` */
   constructor(options: AgentOptions = {}) {
     const parsed = parseOptions(agentSchema(), options, "Agent");
-    requireDistinctNames(parsed.dynamicNodes ?? []);
     // A run that a module starts finds that module.
     followCalls();
     this.cache = parsed.cache ?? new MemoryCache(parsed.clock === undefined ? {} : { clock: parsed.clock });
@@ -261,7 +269,7 @@ export class Agent {
       outputMailbox: parsed.outputMailbox ?? null,
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
-      dynamicNodes: parsed.dynamicNodes ?? [],
+      dynamicNodes: dynamicNodesOf(parsed.dynamicNodes ?? []),
       ...(parsed.migrate === undefined ? {} : { migrate: parsed.migrate as (run: Migration) => void }),
     };
     this.#host = {

@@ -125,6 +125,7 @@ export { type FindRuns, type RunHistoryEntry, Runs, type RunsOptions } from "./r
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
 export type { ForkOptions } from "./runtime/fork-run.ts";
 export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";
+export type { DynamicNodes } from "./runtime/graph-nodes.ts";
 export type { RetryOptions } from "./runtime/retry-run.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileStore, type FileStoreOptions } from "./store/file/store.ts";

@@ -66,12 +66,19 @@ export const hasEnded = ({ children }: PersistedAgent): boolean => children.node
 
 export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
 
+/** A node that another one added. */
+export interface AddedName {
+  name: string;
+  addedBy: string;
+}
+
 /** The nodes that visits which go on have been asked to add: they are in the graph once these have settled. */
-export function pendingAdditions({ children }: PersistedAgent): string[] {
+export function pendingAdditions({ children }: PersistedAgent): AddedName[] {
   const { graph, order, unpublished, nodes } = children.nodes.snapshot;
-  const ended = Order.executingIn(graph, order).flatMap((name) =>
-    Object.hasOwn(nodes, name) ? (nodes[name]?.context.modules.ended.flat() ?? []) : [],
+  const namedBy = (addedBy: string, added: readonly { name: string }[] = []) => added.map(({ name }) => ({ name, addedBy }));
+  const reported = unpublished.flatMap(([, { report }]) => namedBy(report.node, report.added));
+  const ended = Order.executingIn(graph, order).flatMap((node) =>
+    (Object.hasOwn(nodes, node) ? (nodes[node]?.context.modules.ended.flat() ?? []) : []).flatMap(({ added }) => namedBy(node, added)),
   );
-  const reports = unpublished.map(([, { report }]) => report);
-  return [...reports, ...ended].flatMap(({ added }) => (added ?? []).map(({ name }) => name));
+  return [...reported, ...ended];
 }

@@ -1,12 +1,33 @@
 /** The nodes that one instance of a graph knows: those that it was made with, and those that a run adds. */
 
-import { AsimovError, GraphError, SnapshotError } from "#contract/base/errors";
-import { addedNames, type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
+import { AsimovError, GraphError, messageOf, SnapshotError } from "#contract/base/errors";
+import { type Graph, type GraphNode, indexOf, requireDistinctNames } from "#contract/graph/graph";
 import type { ModuleOrder } from "#contract/node/attempt";
 import { defineNode, graphNodeOf, type NodeDefinition } from "#contract/node/definition";
 import type { NodeLike } from "#contract/node/module";
 import { Node } from "#contract/node/node";
+import type { AddedName } from "#keep/persisted";
 import { validGraph } from "./valid-graph.ts";
+
+/** Gives the node of that name which a stored run had added by the result of another one, where it is known. */
+export type DynamicNodes = (name: string, addedBy: string) => Node | undefined;
+
+/** @throws GraphError `graph-duplicate-node` */
+export function dynamicNodesOf(given: readonly Node[] | DynamicNodes): DynamicNodes {
+  if (typeof given === "function") {
+    return (name, addedBy) => {
+      try {
+        return given(name, addedBy);
+      } catch (error) {
+        const message = `\`dynamicNodes\` threw for the node "${name}", which "${addedBy}" had added: ${messageOf(error)}`;
+        throw new SnapshotError(message, { code: "snapshot-unknown-node", cause: error });
+      }
+    };
+  }
+  requireDistinctNames(given);
+  const known = new Map(given.map((node) => [node.name, node]));
+  return (name) => known.get(name);
+}
 
 /** How far the graph is, as its agent and pool stand. */
 export interface GraphView {
@@ -124,24 +145,21 @@ export class GraphNodes {
   /**
    * Makes the nodes known that a stored run added.
    *
-   * @param pending names of nodes that the step which was running had been asked to add
+   * @param pending those that visits which go on had been asked to add
    * @throws SnapshotError `snapshot-unknown-node`
    */
-  restore(stored: Graph, pending: readonly string[], dynamicNodes: readonly Node[]): void {
-    const added = addedNames(stored);
-    const known = new Map(dynamicNodes.map((node) => [node.name, node]));
-    const missing = [...new Set([...added, ...pending])].filter((name) => {
-      const node = this.#find(name) ?? known.get(name);
-      if (node !== undefined) this.#add(name, node);
-      return node === undefined;
-    });
-    if (missing.length === 0) return;
-    const names = missing.map((name) => `"${name}"`).join(", ");
+  restore(stored: Graph, pending: readonly AddedName[], dynamicNodes: DynamicNodes): void {
+    const missing = new Set<string>();
+    for (const { name, addedBy } of [...stored.nodes, ...pending]) {
+      if (addedBy === undefined) continue;
+      const node = this.#find(name) ?? dynamicNodes(name, addedBy);
+      if (node instanceof Node && node.name === name) this.#add(name, node);
+      else missing.add(`"${name}" (of "${addedBy}")`);
+    }
+    if (missing.size === 0) return;
     throw new SnapshotError(
-      `The run had added the nodes ${names} itself; give them to the agent that restores it, as the option \`dynamicNodes\`.`,
-      {
-        code: "snapshot-unknown-node",
-      },
+      `The run had added the nodes ${[...missing].join(", ")} itself; give each by its name to the agent that restores it, as the option \`dynamicNodes\`.`,
+      { code: "snapshot-unknown-node" },
     );
   }
 }

@@ -13,7 +13,6 @@ import { type CallEstimate, type CallScope, currentScope, type SettleCall } from
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
 import type { ConditionEngine } from "#contract/node/condition";
-import type { Node } from "#contract/node/node";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import type { Permits } from "#contract/node/permits";
 import type { Failure } from "#contract/node/result";
@@ -29,6 +28,7 @@ import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { EventHub } from "./event-hub.ts";
+import type { DynamicNodes } from "./graph-nodes.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
 import { type Keeping, Kept } from "./kept-run.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -54,7 +54,7 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly snapshot: SnapshotControl;
   readonly outputMailbox: string | null;
   readonly errorMailbox: string | null;
-  readonly dynamicNodes: readonly Node[];
+  readonly dynamicNodes: DynamicNodes;
   /** Mends a stored run that does not fit the agent's graph. */
   readonly migrate?: (run: Migration) => void;
   /** Of each run. */

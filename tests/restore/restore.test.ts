@@ -465,6 +465,32 @@ describe("added nodes", () => {
     expect(log).toEqual(["leaf.1.1", "leaf.1.1"]);
   });
 
+  it("are made anew by a function, from their names and those of who added them, nested ones too", async () => {
+    const store = new MemoryStore({ keep: 10_000 });
+    const nodes = (log: string[]) => [grower(() => [leaf(log)]), new Node({ name: "outer", nodes: [grower(() => [leaf(log)])] })];
+    const log: string[] = [];
+    const first = new Agent({ nodes: nodes(log), store, snapshot: "NEVER" });
+    const end = endOf(first, await first.runTask(newTask()));
+    const asked: string[] = [];
+    const dynamicNodes = (name: string, addedBy: string) => {
+      asked.push(`${name} of ${addedBy}`);
+      return name === "leaf" ? leaf(log) : undefined;
+    };
+    const second = new Agent({ nodes: nodes(log), store, dynamicNodes });
+    expect(endOf(second, await second.runFromSnapshot(await newest(store)))).toEqual(end);
+    expect(new Set(asked)).toEqual(new Set(["leaf of grow"]));
+    const thrower = (): Node => {
+      throw new Error("no such node");
+    };
+    for (const [given, said] of [
+      [() => new Node({ name: "other", modules: [logged([], "other")] }), '"leaf" (of "grow")'],
+      [thrower, "no such node"],
+    ] as const) {
+      const restored = new Agent({ nodes: nodes([]), store, dynamicNodes: given }).runFromSnapshot(await newest(store));
+      await expect(restored).rejects.toMatchObject({ code: "snapshot-unknown-node", message: expect.stringContaining(said) });
+    }
+  });
+
   it("are named by the SnapshotError when they are not known, and the cache stays as it was", async () => {
     const store = new MemoryStore({ keep: 10_000 });
     const nodes = [grower(() => [leaf([])])];
