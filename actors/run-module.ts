@@ -53,7 +53,14 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       };
       const host = hostOf(scope.self);
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
+      let isOver = false;
       const begin = (permit: Permit): void => {
+        const unsure = host.whenSure();
+        if (unsure !== undefined) {
+          return void unsure.then(() => {
+            if (!isOver) begin(permit);
+          });
+        }
         const keeper: ModuleKeeper = {
           checkpoint,
           saved(part, text) {
@@ -69,6 +76,7 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       const permit = host.permits.acquire(host.line, begin);
       live.job ??= {
         abort(reason, code) {
+          isOver = true;
           permit.release();
           endAborted(reason, code);
         },

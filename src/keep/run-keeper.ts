@@ -7,7 +7,7 @@
 import { asimovErrorOf, RunError } from "#contract/base/errors";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#contract/store/run-commit";
-import type { Lease, Owner, RunEnd } from "#contract/store/run-record";
+import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, PartsSum, sealEvent, sealGeneration } from "#contract/store/seal";
 import { PartChanges } from "./part-changes.ts";
@@ -103,7 +103,8 @@ export class RunKeeper {
   #events: StoredEvent[] = [];
   #consumed: number[] = [];
   #end: { status: RunEnd } | undefined;
-  #isParked = false;
+  /** Whether it is to be given back, and has been. */
+  #parking: "asked" | "done" | undefined;
   #isOver = false;
   #isTroubled = false;
   /** The newest message that is known of. */
@@ -171,9 +172,9 @@ export class RunKeeper {
     return this.#isOver;
   }
 
-  /** Where the lease could not be renewed in time, nothing more starts before it is: until then there is this to wait for. */
+  /** Where the lease could not be renewed in time, or is being given back, nothing more starts before it is sure: there is this to wait for. */
   whenSure(): Promise<void> | undefined {
-    if (monotonicOf(this.#run.clock) - this.#renewedAt < (this.#leaseMs * 2) / 3) return undefined;
+    if (this.#parking === undefined && monotonicOf(this.#run.clock) - this.#renewedAt < (this.#leaseMs * 2) / 3) return undefined;
     return new Promise((resolve) => this.#resumed.add(resolve));
   }
 
@@ -200,10 +201,11 @@ export class RunKeeper {
     return this.commit("ended");
   }
 
-  /** Stores what stands now, and gives the lease back with it. */
-  park(): Promise<number> {
-    this.#isParked = true;
-    return this.commit("parked");
+  /** Stores what stands now, and gives the lease back with it; false where the run was told to end, or has ended, before. */
+  async park(): Promise<boolean> {
+    this.#parking ??= "asked";
+    await this.commit("parked");
+    return this.#parking === "done";
   }
 
   /** Nothing is written any more, and the lease runs out, unless it was given back. */
@@ -263,7 +265,7 @@ export class RunKeeper {
     const dueAt = this.#run.clock.now();
     if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
     if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
-    else if (this.#isParked) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
+    else if (this.#parking !== undefined) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
     return { commit, changes, waiting };
   }
 
@@ -282,10 +284,11 @@ export class RunKeeper {
   }
 
   /** Whether the run goes on being kept. @param isRepeat of one whose answer was lost: it may have been made already */
-  #taken(result: CommitResult, { commit, waiting }: Sent, isRepeat: boolean): boolean {
+  #taken(result: CommitResult, sent: Sent, isRepeat: boolean): boolean {
+    const { commit, waiting } = sent;
     if (!result.ok && !(isRepeat && this.#isMade(result, commit))) {
-      this.stop();
-      if (result.why !== "cancelled") this.#run.lost(result.why);
+      if (result.why === "cancelled") return this.#goOnToEnd(sent, result.run);
+      this.#lose(result.why);
       return false;
     }
     this.#isTroubled = false;
@@ -293,6 +296,7 @@ export class RunKeeper {
     const lastSeq = commit.events.at(-1)?.seq ?? this.#state.lastSeq;
     this.#state = { lease, sum, generation: commit.generation, lastSeq };
     this.#run.release(lastSeq);
+    if (commit.release !== undefined) this.#parking = "done";
     waiting.resolve(commit.generation);
     if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
       this.stop();
@@ -300,6 +304,21 @@ export class RunKeeper {
     }
     if (result.ok) this.#heard(result);
     return true;
+  }
+
+  /** It was to be given back, and somebody had asked for its end: it ends here. */
+  #goOnToEnd(sent: Sent, { cancel, inbox }: StoredRun): true {
+    this.#parking = undefined;
+    sent.waiting.why = "progress";
+    this.#takeBack(sent);
+    this.#goOn();
+    this.#heard({ cancel, posted: inbox.last });
+    return true;
+  }
+
+  #goOn(): void {
+    for (const resume of this.#resumed) resume();
+    this.#resumed.clear();
   }
 
   /** The run stands as this commit left it, and nobody has come since. */
@@ -318,7 +337,7 @@ export class RunKeeper {
     try {
       const run = await this.#store.read(this.#run.taskId);
       // What it gives back itself is nobody else's doing.
-      if (this.#isOver || this.#isParked || this.#end !== undefined) return;
+      if (this.#isOver || this.#parking !== undefined || this.#end !== undefined) return;
       if (run === undefined || run.lease?.token !== this.fence) return this.#lose(run === undefined ? "not-found" : "fenced");
       this.#heard({ cancel: run.cancel, posted: run.inbox.last });
     } catch {
@@ -343,8 +362,7 @@ export class RunKeeper {
       if (!renewed.ok) return this.#lose("fenced");
       this.#renewedAt = asked;
       this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
-      for (const resume of this.#resumed) resume();
-      this.#resumed.clear();
+      if (this.#parking === undefined) this.#goOn();
       this.#heard(renewed);
     } catch (error) {
       if (asimovErrorOf(error)?.code === "store-closed") return this.#lose("not-found");

@@ -190,9 +190,9 @@ export class Kept implements KeptRun {
     }, TELL_WITHIN_MS);
   }
 
-  /** Stores the run as it stands, and lets it go. */
-  async park(): Promise<void> {
-    await this.#keeper?.park();
+  /** Stores the run as it stands, and lets it go; false where it has ended instead. */
+  async park(): Promise<boolean> {
+    return (await this.#keeper?.park()) === true;
   }
 
   settling(): Promise<void> | undefined {
@@ -204,6 +204,7 @@ export class Kept implements KeptRun {
   }
 
   saving(generation: number, { why, nodes }: GenerationNote): void {
+    if (why === "parked") this.#run.events.tell({ type: "run.parked" }, []);
     if (why !== "step" && why !== "manual") return;
     this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
   }

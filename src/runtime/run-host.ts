@@ -113,9 +113,11 @@ export class RunHost implements Outbox {
   #isFinished = false;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
-  #lost: Error | undefined;
+  #lost: RunError | undefined;
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
+  #parking: Promise<void> | undefined;
+  #giveUpParking: (() => void) | undefined;
   #launchedIn: { scope: CallScope | undefined } | undefined;
   #tellFinished: (() => void) | undefined;
   #deadline: number | undefined;
@@ -220,21 +222,32 @@ export class RunHost implements Outbox {
   }
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
-  lose(error: Error): void {
+  lose(error: RunError): void {
     if (this.#isFinished) return;
     this.#lost = error;
     (this.root as AnyActorRef).stop();
   }
 
-  get lost(): Error | undefined {
+  get lost(): RunError | undefined {
     return this.#lost;
   }
 
-  /** Stores the run and lets it go. */
+  /** Stores the run and lets it go, once for all who ask. */
   async park(): Promise<void> {
-    if (this.#isFinished) throw runEnded("park");
-    await this.keep();
-    await this.kept?.park();
+    if (this.#lost?.code === "run-parked") return;
+    if (this.#isFinished) throw this.#lost ?? runEnded("park");
+    this.#parking ??= this.#park().finally(() => {
+      this.#parking = undefined;
+    });
+    await this.#parking;
+  }
+
+  async #park(): Promise<void> {
+    const ended = new Promise<false>((resolve) => {
+      this.#giveUpParking = () => resolve(false);
+    });
+    const isParked = await Promise.race([this.keep().then(() => this.kept?.park()), ended]);
+    if (isParked !== true) throw this.#lost ?? runEnded("park");
     this.lose(
       new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
@@ -421,6 +434,7 @@ export class RunHost implements Outbox {
     this.span.end(error, details);
     this.events.end();
     this.#tellFinished?.();
+    this.#giveUpParking?.();
   }
 }
 

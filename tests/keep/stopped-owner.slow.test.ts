@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { Agent } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
@@ -14,6 +15,22 @@ const TASK = "0d0c0f5e-8f0a-4f59-9b60-7a4a3a0c6f33";
 const LEASE_MS = 500;
 
 afterAll(() => rmSync(root, { recursive: true }));
+
+/** A process that is stopped within a transaction, such as that of a renewal, would hold the database. */
+async function stoppedOutside(file: string, owner: ChildProcess): Promise<void> {
+  const database = new DatabaseSync(file, { timeout: 0 });
+  for (let isFree = false; !isFree; ) {
+    owner.kill("SIGSTOP");
+    while (!/^State:\s+T/m.test(readFileSync(`/proc/${owner.pid}/status`, "utf8"))) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      database.exec("begin immediate; rollback");
+      isFree = true;
+    } catch {
+      owner.kill("SIGCONT");
+    }
+  }
+  database.close();
+}
 
 describe("an owner that is stopped past its lease, and wakes", () => {
   it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {
@@ -31,9 +48,9 @@ describe("an owner that is stopped past its lease, and wakes", () => {
     })();
     await waiting.promise;
     const store = new SqliteStore({ file });
-    // Until the step before its second node is stored: a process that is stopped within a transaction would hold the database.
+    // Until the step before its second node is stored.
     while (((await store.read(TASK))?.generation ?? 0) < 3) await new Promise((resolve) => setImmediate(resolve));
-    owner.kill("SIGSTOP");
+    await stoppedOutside(file, owner);
     const told: string[] = [];
     const heir = new Agent({ store, nodes: ownedNodes((line) => told.push(line), false), outputMailbox: "ends", leaseMs: LEASE_MS });
     let run: Awaited<ReturnType<Agent["resume"]>> | undefined;

@@ -207,3 +207,117 @@ describe("the runs of an agent without a store", () => {
     expect((await runNodes(nodes.slice(0, 1))).status).toBe("COMPLETE");
   });
 });
+
+/** What gives a lease back waits until it is let go. */
+class SlowToPark extends MemoryStore {
+  readonly reached = deferred();
+  readonly gate = deferred();
+
+  override async commit(lease: Lease, commit: Commit): Promise<CommitResult> {
+    if (commit.release !== undefined) {
+      this.reached.resolve();
+      await this.gate.promise;
+    }
+    return await super.commit(lease, commit);
+  }
+}
+
+describe("a run that is parked", () => {
+  /** Of `a` and `b` beside each other and `c` after `a`; both work until they are let go. */
+  function twoAndOne(store: RunStore) {
+    const [a, b] = [deferred(), deferred()];
+    const [inA, inB] = [deferred(), deferred()];
+    const log: string[] = [];
+    const nodes = [
+      nodeOf("a", [], async () => {
+        inA.resolve();
+        await a.promise;
+        return success("a");
+      }),
+      nodeOf("b", [], async ({ signal }) => {
+        inB.resolve();
+        await Promise.race([b.promise, aborted(signal)]);
+        signal.throwIfAborted();
+        return success("b");
+      }),
+      nodeOf("c", ["a"], () => {
+        log.push("c");
+        return success("c");
+      }),
+    ];
+    const agent = new Agent({ name: "worker", store, nodes });
+    return { agent, a, b, inA, inB, log };
+  }
+
+  it("is so once for all who ask, tells it last, and starts nothing more while that is stored", async () => {
+    const store = new SlowToPark();
+    const { agent, a, inA, inB, log } = twoAndOne(store);
+    const run = agent.start(taskOf("t"));
+    const told = all(run.events({ from: 1 }));
+    await Promise.all([inA.promise, inB.promise]);
+    const parks = [run.park(), run.park()];
+    await store.reached.promise;
+    const ended = (async () => {
+      for await (const { type } of run.events()) if (type === "node.completed") return;
+    })();
+    a.resolve();
+    store.gate.resolve();
+    await Promise.all(parks);
+    await run.park();
+    await ended;
+    await expect(run.outcome).rejects.toMatchObject({ code: "run-parked", taskId: "t" });
+    expect(log).toEqual([]);
+    expect((await told).at(-1)).toMatchObject({ type: "run.parked" });
+    expect(run.view()).toMatchObject({ status: "READY" });
+    expect(run.view().owner).toBeUndefined();
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "READY", nodes: { b: { status: "EXECUTING" } } });
+    const rest = all(new Runs(store).events("t", { from: 1 }));
+    const heir = await agent.resume("t");
+    expect(log).toEqual([]);
+    await heir.cancel();
+    expect((await rest).map(({ type }) => type)).toEqual(expect.arrayContaining(["run.parked", "run.restored", "run.ended"]));
+  });
+
+  it("ends instead where somebody had asked for its end", async () => {
+    const store = new SlowToPark();
+    const { agent, inA, inB, log } = twoAndOne(store);
+    const run = agent.start(taskOf("t"));
+    await Promise.all([inA.promise, inB.promise]);
+    const parked = run.park();
+    await store.reached.promise;
+    await new Runs(store).cancel("t", "enough");
+    store.gate.resolve();
+    await expect(parked).rejects.toMatchObject({ code: "run-ended" });
+    expect(await run.outcome).toMatchObject({ status: "FAILED", task: { error: expect.stringContaining("enough") } });
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "CANCELLED" });
+    expect(log).toEqual([]);
+  });
+
+  it("ends instead where it was cancelled here before that was stored", async () => {
+    const store = new MemoryStore();
+    const { agent, inA, inB } = twoAndOne(store);
+    const run = agent.start(taskOf("t"));
+    await Promise.all([inA.promise, inB.promise]);
+    const [parked, cancelled] = await Promise.allSettled([run.park(), run.cancel("enough")]);
+    // Whichever came first: nothing is left open, and the store says the same.
+    const { status } = await new Runs(store).get("t");
+    if (parked.status === "fulfilled") expect([cancelled.status, status]).toEqual(["rejected", "READY"]);
+    else expect([parked.reason.code, cancelled.status, status]).toEqual(["run-ended", "fulfilled", "CANCELLED"]);
+  });
+
+  it("says so to who parks it where an heir took it meanwhile", async () => {
+    const store = new SlowToPark();
+    const { agent, a, b, inA, inB } = twoAndOne(store);
+    const run = agent.start(taskOf("t"));
+    await Promise.all([inA.promise, inB.promise]);
+    const parked = run.park();
+    await store.reached.promise;
+    const heir = await twoAndOne(store).agent.resume("t", { takeOver: true });
+    store.gate.resolve();
+    await expect(parked).rejects.toMatchObject({ code: "run-fenced" });
+    await expect(run.outcome).rejects.toMatchObject({ code: "run-fenced" });
+    a.resolve();
+    b.resolve();
+    await heir.cancel();
+  });
+});

@@ -74,6 +74,8 @@ export type RunEventBody =
   /** A call of a model has ended, well or not. */
   | { type: "usage.recorded"; node: string; usage: Usage }
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
+  /** It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. */
+  | { type: "run.parked" }
   /** `code` says why a run failed as a whole, such as `cancelled`. */
   | { type: "run.ended"; status: TaskStatus; code?: string };
 

@@ -50,6 +50,8 @@ export interface ModuleRunner {
   readonly permits: Permits;
   /** Of those that share the permits, who waits in turns: the run. */
   readonly line: object;
+  /** See `NodesHost`. */
+  whenSure(): Promise<void> | undefined;
   /** @param permit given back while the module waits; released by whoever had the module run, when it has ended */
   startModule(order: ModuleOrder, keeper: ModuleKeeper, permit: Permit): RunningModule;
 }
@@ -135,7 +137,7 @@ export interface NodesHost {
   /** @param left what the visit left behind; absent where the node's actor broke down, or never was */
   nodeEnded(report: NodeReport, durationMs: number, left: EndedNode | undefined): void;
   nodesAdded(nodes: readonly GraphNode[]): void;
-  /** Where the run may be somebody else's by now, nothing starts before this settles. */
+  /** Where the run may be somebody else's by now, or is being given back, nothing starts before this settles. */
   whenSure(): Promise<void> | undefined;
   /** When the run is stored for the sake of the node. */
   snapshotOf(node: string): SnapshotControl;

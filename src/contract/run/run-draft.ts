@@ -128,6 +128,9 @@ export class RunDraft {
         this.#head = { ...head, status: "RUNNING", generation: event.generation };
         break;
       }
+      case "run.parked":
+        this.#head = { ...this.#head, status: "READY" };
+        break;
       case "run.ended":
         this.#head = { ...this.#head, status: endOf(event), endedAt: at };
         break;
