@@ -1,21 +1,12 @@
 import { Agent, type AgentModule, defineModule, Node, type NodeInit } from "asimov-agents";
 import { describe, expect, it } from "vitest";
+import { stepsOf } from "../support/steps.ts";
 import { failing, failure, moduleOf, newTask, nodeOf, success } from "./support.ts";
 
-/** Milliseconds a node, the median of some runs of each of two sizes in turns; the graphs are made outside the measured time. */
-async function costs(sizes: readonly [number, number], nodesOf: (size: number) => Node[]): Promise<[number, number]> {
-  const samples: [number[], number[]] = [[], []];
-  for (let round = 0; round < 4; round++) {
-    for (const place of [0, 1] as const) {
-      const agent = new Agent({ nodes: nodesOf(sizes[place]), outputMailbox: null, errorMailbox: null });
-      const startedAt = performance.now();
-      await agent.runTask(newTask());
-      // The first round warms up.
-      if (round > 0) samples[place].push((performance.now() - startedAt) / sizes[place]);
-    }
-  }
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[1] as number;
-  return [median(samples[0]), median(samples[1])];
+/** Steps a node; the graph is made outside of what is counted. */
+async function cost(size: number, nodesOf: (size: number) => Node[]): Promise<number> {
+  const agent = new Agent({ nodes: nodesOf(size), outputMailbox: null, errorMailbox: null });
+  return (await stepsOf(() => agent.runTask(newTask()))) / size;
 }
 
 const module = moduleOf("m", () => success());
@@ -51,10 +42,10 @@ const fallback = (index: number, size: number): AgentModule =>
   moduleOf(`m${index}`, () => (index === size - 1 ? success() : failure("next")));
 const waiting = (index: number): AgentModule => moduleOf(`m${index}`, undefined, { dependencies: index === 0 ? [] : [`m${index - 1}`] });
 
-/** Quadratic growth would be the ratio of the sizes, which is 8; the bound is generous, since the machine may be busy. */
-const BOUND = 3;
+/** Quadratic growth would be the ratio of the sizes, which is 8. */
+const BOUND = 1.2;
 
-describe("cost of a node, or of a module of one, of 8 times as many", () => {
+describe("steps of a node, or of a module of one, of 8 times as many", () => {
   it.each<[string, number, (size: number) => Node[]]>([
     ["a chain blocked by a failure", 2_500, chainBehind({ modules: [...failing("x").modules], nodeConfig: { maxRetries: 1 } })],
     ["a chain skipped by a condition", 2_500, chainBehind({ modules: [module], nodeConfig: { condition: "false" } })],
@@ -65,7 +56,7 @@ describe("cost of a node, or of a module of one, of 8 times as many", () => {
     ["parallel modules that wait for each other", 1_000, ofModules(parallel, waiting)],
     ["a chain that runs", 1_000, chainBehind({ modules: [defineModule({ name: "m", process: async () => success() })] })],
   ])("stays the same: %s", { timeout: 300_000 }, async (_, size, nodesOf) => {
-    const [few, many] = await costs([size, 8 * size], nodesOf);
-    expect(many / few).toBeLessThan(BOUND);
+    await cost(size, nodesOf);
+    expect((await cost(8 * size, nodesOf)) / (await cost(size, nodesOf))).toBeLessThan(BOUND);
   });
 });
