@@ -128,8 +128,8 @@ describe("receivers of a redis cache", () => {
       },
       pause: () => undefined,
     };
-    const received = cache.getMessage("box", { permit, timeoutMs: 20 });
     await cache.publishToMailbox("box", "gone");
+    const received = cache.getMessage("box", { permit, timeoutMs: 20 });
     await asked.promise;
     await new Promise((resolve) => setTimeout(resolve, 30));
     await raw.del(`${prefix}:@box`);
