@@ -227,11 +227,16 @@ export function nodePool(
   const retry = (snapshot: PoolSnapshot, scope: Scope): void => {
     const { nodes, order, retried } = snapshot;
     snapshot.retried = [];
-    if (snapshot.isAborted) return;
     const host = hostOf(scope.self);
     for (const node of retried) {
       const ref = nodes.get(node) as NodeRef;
-      const { visits, attempt, failure } = (ref.getSnapshot() as AnyMachineSnapshot).context as NodeState & { attempt: number };
+      const { value, context } = ref.getSnapshot() as AnyMachineSnapshot;
+      const { visits, attempt, failure } = context as NodeState & { attempt: number };
+      if (snapshot.isAborted) {
+        // It stays as it was.
+        settle(snapshot, scope, { report: { node, status: value as "FAILED" | "PARTIAL", failure: failure as Failure }, messages: [] });
+        continue;
+      }
       const next = failure?.code === "max-visits" ? { visit: visits + 1, attempt: 1 } : { visit: visits, attempt: attempt + 1 };
       host.tell({ type: "node.started", node, ...next, iteration: order.executionOf(node) });
       relay(scope, ref, { type: "node.retry", at: host.clock.now() });

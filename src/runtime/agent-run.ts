@@ -94,15 +94,14 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   }
   const { run } = scope;
   run.launched();
-  const ended = new Promise<TaskOutcome>((resolve, reject) => {
-    const complete = (): void => {
-      const snapshot = actor.getSnapshot();
-      if (snapshot.status === "done") resolve(snapshot.output);
-      else if (run.lost !== undefined) reject(run.lost);
-      else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
-    };
-    actor.subscribe({ error: reject, complete });
-  });
+  const { promise: ended, resolve, reject } = Promise.withResolvers<TaskOutcome>();
+  const complete = (): void => {
+    const snapshot = actor.getSnapshot();
+    if (snapshot.status === "done") resolve(snapshot.output);
+    else if (run.lost !== undefined) reject(run.lost);
+    else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
+  };
+  actor.subscribe({ error: reject, complete });
   const outcome = (async () => {
     try {
       return await ended;
@@ -126,7 +125,12 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   const snapshot: AgentRun["snapshot"] = (hint) => run.snapshot(hint);
   const park: AgentRun["park"] = () => run.park();
   const begin = (): void => {
-    actor.start();
+    if (run.lost === undefined) actor.start();
+    // An actor that is stopped before its start tells nobody.
+    else {
+      run.finish(run.lost.message);
+      reject(run.lost);
+    }
   };
   return {
     run: { id: run.runId, task: run.task, values: run.values, actor, outcome, events, view, send, cancel, park, snapshot },

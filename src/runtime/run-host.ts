@@ -7,7 +7,7 @@ import { setLongTimeout } from "#contract/base/long-timer";
 import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
-import type { Turns } from "#contract/base/turns";
+import { afterThisTurn, type Turns } from "#contract/base/turns";
 import type { SnapshotControl, TaskStatus } from "#contract/base/vocabulary";
 import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
@@ -117,7 +117,10 @@ export class RunHost implements Outbox {
   /** The module that the run is started in, of this agent or of another. */
   #within: CallScope | undefined;
   #parking: Promise<void> | undefined;
-  #giveUpParking: (() => void) | undefined;
+  /** Of work for whoever holds the run, that its end ends too. */
+  readonly #over = new Set<() => void>();
+  #hasBegun = false;
+  #begun: PromiseWithResolvers<void> | undefined;
   #launchedIn: { scope: CallScope | undefined } | undefined;
   #tellFinished: (() => void) | undefined;
   #deadline: number | undefined;
@@ -180,6 +183,8 @@ export class RunHost implements Outbox {
   begin(): void {
     this.#armDeadline();
     this.events.restoredFrom = undefined;
+    this.#hasBegun = true;
+    this.#begun?.resolve();
     const within = this.#within ?? (this.#launchedIn === undefined ? currentScope() : this.#launchedIn.scope);
     if (within === undefined) return;
     // What ends the module that has started it ends it too.
@@ -243,17 +248,38 @@ export class RunHost implements Outbox {
   }
 
   async #park(): Promise<void> {
-    const ended = new Promise<false>((resolve) => {
-      this.#giveUpParking = () => resolve(false);
+    const isParked = await this.#whileItLasts("park", async () => {
+      await this.keep();
+      return await this.kept?.park();
     });
-    const isParked = await Promise.race([this.keep().then(() => this.kept?.park()), ended]);
-    if (isParked !== true) throw this.#lost ?? runEnded("park");
+    if (isParked !== true) throw runEnded("park");
     this.lose(
       new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
         taskId: this.task.id,
       }),
     );
+  }
+
+  /** Rejects where the run is over before the work is. */
+  async #whileItLasts<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const giveUp = (): void => reject(this.#lost ?? runEnded(what));
+    this.#over.add(giveUp);
+    try {
+      return await Promise.race([this.#onceBegun(work), over]);
+    } finally {
+      this.#over.delete(giveUp);
+    }
+  }
+
+  /** One that goes on says so first. */
+  async #onceBegun<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#hasBegun) {
+      this.#begun ??= Promise.withResolvers();
+      await this.#begun.promise;
+    }
+    return await work();
   }
 
   /** The end is told with the commit that stores it, before its actor ends. @returns how the run is stored as ended */
@@ -369,9 +395,13 @@ export class RunHost implements Outbox {
   /** Stores the run as it stands. */
   async snapshot(hint: string | undefined): Promise<SnapshotRef> {
     await Promise.resolve();
-    if (this.root === undefined || this.#isFinished) throw runEnded("snapshot");
+    if (this.root === undefined || this.#isFinished) throw this.#lost ?? runEnded("snapshot");
     const nodes = this.currentNodes;
-    return await this.limited("storing a snapshot", async () => {
+    return await this.#whileItLasts("snapshot", () => this.#storedNow(nodes, hint));
+  }
+
+  #storedNow(nodes: readonly string[], hint: string | undefined): Promise<SnapshotRef> {
+    return this.limited("storing a snapshot", async () => {
       const taken = (kept: Kept): Promise<number> => kept.snapshot(nodes, hint);
       let generation = 0;
       if (this.kept !== undefined) generation = await taken(this.kept);
@@ -434,7 +464,13 @@ export class RunHost implements Outbox {
     this.span.end(error, details);
     this.events.end();
     this.#tellFinished?.();
-    this.#giveUpParking?.();
+    if (this.#over.size === 0) return;
+    const giveUp = (): void => {
+      for (const each of this.#over) each();
+    };
+    // What was stored with the end settles by itself.
+    if (this.#lost === undefined) afterThisTurn(giveUp);
+    else giveUp();
   }
 }
 

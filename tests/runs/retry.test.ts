@@ -225,3 +225,25 @@ describe("a run that failed by its deadline", () => {
     expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
   });
 });
+
+describe("a run that is retried and cancelled before its nodes go on", () => {
+  it("ends as it had ended, and runs nothing", async () => {
+    const [[, make]] = storesOf() as [[string, () => RunStore]];
+    const entered = deferred();
+    const log: string[] = [];
+    const work = nodeOf("a", [], async ({ signal, node }) => {
+      log.push(`attempt ${node.attempt}`);
+      entered.resolve();
+      await aborted(signal);
+      signal.throwIfAborted();
+    });
+    const agent = new Agent({ store: make(), nodes: [work, nodeOf("b", ["a"])] });
+    const run = agent.start(taskOf("t"));
+    await entered.promise;
+    await run.cancel("first");
+    const again = await agent.retry("t");
+    expect(await again.cancel("second")).toMatchObject({ status: "FAILED", failedChains: [["a", "b"]], executions: { a: 1 } });
+    expect(log).toEqual(["attempt 1"]);
+    expect(await agent.runs.get("t")).toMatchObject({ status: "CANCELLED", nodes: { a: { status: "FAILED" } } });
+  });
+});
