@@ -106,6 +106,8 @@ export class RunKeeper {
   /** Whether it is to be given back, and has been. */
   #parking: "asked" | "done" | undefined;
   #isOver = false;
+  /** The last commit is made: nothing more will be. */
+  #isClosed = false;
   #isTroubled = false;
   /** The newest message that is known of. */
   #seen = 0;
@@ -180,6 +182,7 @@ export class RunKeeper {
 
   /** Settles with the generation that holds what stands now; never where the run is lost. */
   commit(why: CommitReason, nodes: Iterable<string> = [], hint?: string): Promise<number> {
+    if (this.#isClosed) return Promise.resolve(this.generation);
     const { promise: made, resolve } = Promise.withResolvers<number>();
     this.#waiting ??= { why, nodes: new Set(), hint: undefined, made, resolve };
     const waiting = this.#waiting;
@@ -299,6 +302,7 @@ export class RunKeeper {
     if (commit.release !== undefined) this.#parking = "done";
     waiting.resolve(commit.generation);
     if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
+      this.#isClosed = true;
       this.stop();
       return false;
     }

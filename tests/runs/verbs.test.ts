@@ -321,3 +321,23 @@ describe("a run that is parked", () => {
     await heir.cancel();
   });
 });
+
+describe("a snapshot that is asked for while the run closes", () => {
+  it("is that of the end, or refused where the run has ended; it is never waited for in vain", async () => {
+    const store = new MemoryStore();
+    const agent = new Agent({ store, nodes: [nodeOf("a")] });
+    const told: (number | string)[] = [];
+    for (let hops = 0; hops < 20; hops++) {
+      const run = agent.start(taskOf(`t${hops}`));
+      for await (const { type } of run.events()) {
+        if (type !== "node.completed") continue;
+        for (let hop = 0; hop < hops; hop++) await undefined;
+        const { generation } = (await run.snapshot().catch(({ code }) => ({ generation: code }))) as { generation: number | string };
+        const newest = (await store.read(run.id))?.generation;
+        told.push(generation === newest ? "end" : generation);
+      }
+    }
+    expect(told).toContain("end");
+    expect(new Set(told)).toEqual(new Set(["end", "run-ended"]));
+  });
+});
