@@ -50,7 +50,9 @@ afterAll(async () => {
 const perform = ({ args, isKilled, prints }: Command): Promise<Ended> =>
   run(process.execPath, ["--conditions=asimov-source", ...args], {
     cwd: place,
-    ...(isKilled ? { killWhen: (stdout: string) => stdout.length >= prints.length } : {}),
+    onOutput(stdout, kill) {
+      if (isKilled && stdout.length >= prints.length) kill();
+    },
   });
 
 describe("the story of the README", () => {

@@ -19,8 +19,8 @@ export interface ProgramOptions {
   input?: string | Uint8Array;
   /** Leaves standard input open for as long as the program runs. */
   holdsInput?: boolean;
-  /** Given all of the standard output so far: where it says so, the program is ended by SIGKILL. */
-  killWhen?: (stdout: string) => boolean;
+  /** Given all of the standard output so far, whenever more of it has come, and what ends the program by SIGKILL. */
+  onOutput?: (stdout: string, kill: () => void) => void;
 }
 
 /** What npm and vitest set for their children is not what a user has. */
@@ -32,7 +32,7 @@ function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export function run(
   command: string,
   args: readonly string[],
-  { cwd = ROOT, env = {}, input, holdsInput = false, killWhen }: ProgramOptions = {},
+  { cwd = ROOT, env = {}, input, holdsInput = false, onOutput }: ProgramOptions = {},
 ): Promise<Ended> {
   const child = spawn(command, args, {
     cwd,
@@ -43,7 +43,7 @@ export function run(
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (chunk: string) => {
       text[name] += chunk;
-      if (name === "stdout" && killWhen?.(text.stdout) === true) child.kill("SIGKILL");
+      if (name === "stdout") onOutput?.(text.stdout, () => child.kill("SIGKILL"));
     });
   }
   // A program that refuses its input closes the pipe before all of it is written.
