@@ -62,6 +62,7 @@ describe("the story of the README", () => {
       ["report.ts", false],
       ["report.ts", true],
       ["report.ts", false],
+      ["report.ts", false],
       ["look.ts", false],
     ]);
     for (const command of commands) {

@@ -33,6 +33,37 @@ describe("docs/errors.md", () => {
   });
 });
 
+/** The body of an interface. */
+async function bodyOf(file: string, type: string): Promise<string> {
+  return new RegExp(`^export interface ${type}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, "m").exec(await textOf(file))?.[1] ?? "";
+}
+
+const allIn = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name]) => name as string);
+
+describe("what pages tell of", () => {
+  const saysNot = async (page: string, names: readonly string[]): Promise<string[]> => {
+    const text = await textOf(page);
+    expect(names.length).toBeGreaterThan(5);
+    return names.filter((name) => !new RegExp(`\`${name}\\b`).test(text));
+  };
+
+  it("is all of a module's context", async () => {
+    const names = allIn(await bodyOf("src/contract/node/module.ts", "ModuleContext"), /^ {2}(?:readonly )?(\w+)[:(]/gm);
+    expect(await saysNot("docs/graphs.md", names)).toEqual([]);
+  });
+
+  it("is every kind of event", async () => {
+    const names = allIn(await textOf("src/contract/run/events.ts"), /\btype: "([a-z.]+)"/g);
+    expect(await saysNot("docs/runs.md", names)).toEqual([]);
+  });
+
+  it("is every status of a run, and every method of Runs", async () => {
+    const statuses = allIn((await textOf("src/runs/runs.ts")).split("z.enum(")[1]?.split(")")[0] ?? "", /"([A-Z]+)"/g);
+    const methods = allIn(await textOf("src/runs/runs.ts"), /^ {2}(?:async )?\*?([a-z]\w+)\(/gm).filter((name) => name !== "constructor");
+    expect(await saysNot("docs/runs.md", [...statuses, ...methods])).toEqual([]);
+  });
+});
+
 /** By heading, where its options are declared. */
 const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> = {
   Agent: ["src/agent.ts", "AgentOptions"],
@@ -62,11 +93,6 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   redact: ["src/contract/base/redact.ts", "RedactOptions"],
 };
 
-async function declaredIn([file, type]: readonly [file: string, type: string]): Promise<string[]> {
-  const body = new RegExp(`^export interface ${type}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, "m").exec(await textOf(file))?.[1] ?? "";
-  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
-}
-
 describe("docs/options.md", async () => {
   const sections = (await textOf("docs/options.md")).split(/^## /m).slice(1);
   const tables = new Map(sections.map((section) => [section.slice(0, section.indexOf("\n")), namesIn(section)]));
@@ -75,7 +101,7 @@ describe("docs/options.md", async () => {
     expect([...tables.keys()]).toEqual(Object.keys(OPTIONS));
   });
 
-  it.each(Object.entries(OPTIONS))("lists the options of %s, all of them and no others", async (heading, declared) => {
-    expect(tables.get(heading)?.toSorted()).toEqual((await declaredIn(declared)).toSorted());
+  it.each(Object.entries(OPTIONS))("lists the options of %s, all of them and no others", async (heading, [file, type]) => {
+    expect(tables.get(heading)?.toSorted()).toEqual(allIn(await bodyOf(file, type), /^ {2}(\w+)\??:/gm).toSorted());
   });
 });
