@@ -60,7 +60,7 @@ describe("the ACL of a redis cache", () => {
 
   it("allows whatever a cache does", async () => {
     expect(await refusedUnder(RULES)).toEqual([]);
-    expect(readFileSync(new URL("../../README.md", import.meta.url), "utf8")).toContain(`\`${REDIS_ACL}\``);
+    expect(readFileSync(new URL("../../docs/caches.md", import.meta.url), "utf8")).toContain(`\`${REDIS_ACL}\``);
   });
 
   it.each(RULES.filter((rule) => !UNASKED.has(rule)))("needs %s", async (rule) => {

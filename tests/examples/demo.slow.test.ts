@@ -48,8 +48,8 @@ describe("demo", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("COMPLETE   decide") });
     const [, all = "", sections = "", words = ""] =
       /^README\.md: (\d+) words in (\d+) sections, summed up in (\d+) after \d+ pass(?:es)?\n/.exec(stdout) ?? [];
-    expect(Number(all)).toBeGreaterThan(1_000);
-    expect(Number(sections)).toBeGreaterThan(10);
+    expect(Number(all)).toBeGreaterThan(500);
+    expect(Number(sections)).toBeGreaterThan(5);
     expect(Number(words)).toBeGreaterThan(40);
     expect(Number(words)).toBeLessThanOrEqual(120);
   });

@@ -22,7 +22,7 @@ describe("package in an empty project", () => {
 
   it("holds what it promises, and no tests", async () => {
     const files = await readdir(join(project, "node_modules", manifest.name), { recursive: true });
-    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "docs/design.md", "examples/demo.ts"]));
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json", "docs/runs.md", "examples/demo.ts"]));
     const code = files.filter((file) => !file.startsWith("docs/"));
     expect(code.filter((file) => /test|bench|\.tsbuildinfo/.test(file.replace(/(?:src|dist\/(?:src|node))\/testing/, "")))).toEqual([]);
   });

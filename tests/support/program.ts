@@ -12,11 +12,15 @@ export interface Ended {
 }
 
 export interface ProgramOptions {
+  /** Default: the repository. */
+  cwd?: string;
   env?: NodeJS.ProcessEnv;
   /** Text for standard input, which then ends. Default: there is none, as with `</dev/null`. */
   input?: string | Uint8Array;
   /** Leaves standard input open for as long as the program runs. */
   holdsInput?: boolean;
+  /** Given all of the standard output so far, whenever more of it has come, and what ends the program by SIGKILL. */
+  onOutput?: (stdout: string, kill: () => void) => void;
 }
 
 /** What npm and vitest set for their children is not what a user has. */
@@ -28,10 +32,10 @@ function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export function run(
   command: string,
   args: readonly string[],
-  { env = {}, input, holdsInput = false }: ProgramOptions = {},
+  { cwd = ROOT, env = {}, input, holdsInput = false, onOutput }: ProgramOptions = {},
 ): Promise<Ended> {
   const child = spawn(command, args, {
-    cwd: ROOT,
+    cwd,
     env: environment(env),
     stdio: [input === undefined && !holdsInput ? "ignore" : "pipe", "pipe", "pipe"],
   });
@@ -39,6 +43,7 @@ export function run(
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (chunk: string) => {
       text[name] += chunk;
+      if (name === "stdout") onOutput?.(text.stdout, () => child.kill("SIGKILL"));
     });
   }
   // A program that refuses its input closes the pipe before all of it is written.

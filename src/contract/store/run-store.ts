@@ -75,8 +75,8 @@ export abstract class RunStore {
   /** Removes ended runs that nobody owns, and says how many. */
   abstract prune(query: PruneQuery): Promise<number>;
   /**
-   * Tells that a run may have changed (null: any), within 250 ms also when another process did it. Returns the end of it.
-   * It is a hint: it may come too often.
+   * Tells that a run may have changed (null: any), within 250 ms also when another process did it. Returns the end of it; until then a
+   * store that others write to keeps the process alive. It is a hint: it may come too often.
    */
   abstract subscribe(listener: (taskId: string | null) => void): () => void;
   /** Milliseconds since 1970 by the clock that leases are judged by. */

@@ -31,7 +31,7 @@ export class ChangesFile {
     }
   }
 
-  /** Calls back whenever it has changed. Returns the end of it. */
+  /** Calls back whenever it has changed, and keeps the process alive meanwhile. Returns the end of it. */
   watch(changed: () => void): () => void {
     let seen = this.size();
     let timer: unknown;
@@ -42,7 +42,6 @@ export class ChangesFile {
         seen = size;
         arm();
       }, LOOK_MS);
-      (timer as { unref?(): void }).unref?.();
     };
     arm();
     return () => systemClock.clearTimeout(timer);

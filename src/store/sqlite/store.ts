@@ -205,7 +205,7 @@ export class SqliteStore extends SteppedStore {
     for (const { id, task_id: taskId } of past) this.#delete(id, taskId);
   }
 
-  /** Another process cannot tell: whether it has written is looked up while somebody listens. */
+  /** Another process cannot tell: whether it has written is looked up while somebody listens, which keeps this one alive. */
   #watch(listening: boolean): void {
     systemClock.clearTimeout(this.#timer);
     const watch = {};
@@ -218,7 +218,6 @@ export class SqliteStore extends SteppedStore {
       seen = version;
       if (this.#watching !== watch) return;
       this.#timer = systemClock.setTimeout(() => void look(), WATCH_MS);
-      (this.#timer as { unref?(): void }).unref?.();
     };
     void look();
   }
