@@ -16,7 +16,7 @@ export interface FoundTimes {
 }
 
 /** Whole runs of five nodes, which end as the status says, or go on. */
-async function runsOf(store: SqliteStore, status: "COMPLETE" | "PARTIAL" | "PARKED" | "RUNNING", count: number): Promise<AgentRun[]> {
+async function runsOf(store: SqliteStore, status: "COMPLETE" | "PARTIAL" | "READY" | "RUNNING", count: number): Promise<AgentRun[]> {
   const begun: (() => void)[] = [];
   const last = defineModule({
     name: "last",
@@ -44,7 +44,7 @@ async function runsOf(store: SqliteStore, status: "COMPLETE" | "PARTIAL" | "PARK
   const runs = Array.from({ length: count }, () => agent.start(newTask()));
   if (status === "COMPLETE" || status === "PARTIAL") await Promise.all(runs.map(({ outcome }) => outcome));
   else await Promise.all(started);
-  if (status === "PARKED") await Promise.all(runs.map((run) => run.park()));
+  if (status === "READY") await Promise.all(runs.map((run) => run.park()));
   return runs;
 }
 
@@ -62,13 +62,13 @@ async function fill(store: SqliteStore, count: number): Promise<void> {
 export async function foundTimes(folder: string, count: number, rounds: number): Promise<FoundTimes[]> {
   const store = new SqliteStore({ file: join(mkdtempSync(join(folder, "sqlite-")), "runs.db") });
   await runsOf(store, "PARTIAL", WANTED);
-  await runsOf(store, "PARKED", WANTED);
+  await runsOf(store, "READY", WANTED);
   await fill(store, count - 4 * WANTED);
   await runsOf(store, "COMPLETE", WANTED);
   const running = await runsOf(store, "RUNNING", WANTED);
   const runs = new Runs(store);
   const times: FoundTimes[] = [];
-  for (const status of ["COMPLETE", "RUNNING", "PARTIAL", "PARKED"] as const) {
+  for (const status of ["COMPLETE", "RUNNING", "PARTIAL", "READY"] as const) {
     const milliseconds: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const startedAt = performance.now();

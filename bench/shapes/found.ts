@@ -7,7 +7,7 @@ import { apart } from "../jobs.ts";
 import { spreadOf } from "../measure.ts";
 import { IN_SQLITE } from "../names.ts";
 
-export const STATUSES = ["COMPLETE", "RUNNING", "PARTIAL", "PARKED"] as const;
+export const STATUSES = ["COMPLETE", "RUNNING", "PARTIAL", "READY"] as const;
 export const newestOf = (status: string): string => `the 50 newest that are ${status}`;
 
 export const foundBenchmark: Benchmark = {

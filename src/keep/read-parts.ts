@@ -24,6 +24,11 @@ export interface StoredState {
   graphs: ReadonlyMap<string, Parts>;
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isNode = (value: unknown): boolean =>
+  isRecord(value) && isRecord(value.children) && isRecord(value.context) && isRecord(value.context.modules);
+
 const record = z.record(z.string(), z.unknown());
 const count = () => z.int().check(z.gte(0));
 const child = lazily(() => z.looseObject({ snapshot: record }));
@@ -40,7 +45,8 @@ const SHAPES = lazily(() => ({
   cells: z.array(z.int()),
   added: z.looseObject({ creator: z.string(), nodes: z.array(record) }),
   past: z.looseObject({ size: count(), before: z.array(z.int()) }),
-  node: z.looseObject({ context: z.looseObject({ modules: z.looseObject({}) }), children: record }),
+  // Checked by hand: there are as many as nodes.
+  node: z.custom(isNode, "expected the state of a node, with `children` and `context.modules`"),
   record,
 }));
 
