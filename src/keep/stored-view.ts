@@ -7,7 +7,7 @@ import { Order } from "#contract/run/order";
 import { chainsOf, toExecutionState } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
-import { type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
+import { graphShape, type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
 
 const NODE = "view/";
 
@@ -18,7 +18,7 @@ const SHAPES = lazily(() => ({
     updatedAt: z.number(),
     usage: z.looseObject({}),
   }),
-  graph: z.looseObject({ nodes: z.array(z.looseObject({ name: z.string(), dependencies: z.array(z.string()) })) }),
+  graph: graphShape(),
   // Checked by hand: there are as many as nodes.
   node: z.custom(isNodeView, "expected a node with its status, visit, attempt and iteration, and since when"),
 }));
