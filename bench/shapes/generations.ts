@@ -15,7 +15,7 @@ export const CHAIN_OF_100 = "chain of 100";
 export const CHAIN_OF_10000 = "chain of 10,000";
 export const FIRST_TENTH = "chain of 10,000, its first 1,000";
 export const LAST_TENTH = "chain of 10,000, its last 1,000";
-export const workOf = (shape: string): string => `${shape}, processor`;
+const workOf = (shape: string): string => `${shape}, processor`;
 export const bytesOf = (shape: string): string => `${shape}, written`;
 
 export const generationsBenchmark: Benchmark = {
