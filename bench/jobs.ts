@@ -1,7 +1,8 @@
 /** What a process can be told to do, by name: each job's module is loaded by the process that does it, and by no other. */
 import { Apart } from "./apart.ts";
+import type { SaverName } from "./contenders/langgraph.ts";
 import type { Growing } from "./contenders/ours-growth.ts";
-import type { Place } from "./contenders/ours-snapshots.ts";
+import type { Kind, OnDisk } from "./contenders/ours-stores.ts";
 import type { Window } from "./contenders/ours-tools.ts";
 import type { StoreName } from "./contenders/stores.ts";
 import type { GraphSpec } from "./shapes/graph-shape.ts";
@@ -17,8 +18,10 @@ const TRIALS = {
   langgraphLoop: async (iterations: number) => (await import("./contenders/langgraph.ts")).loopTrial(iterations),
   oursBranches: async (draw: number) => (await import("./contenders/ours-branches.ts")).branchesTrial(draw),
   langgraphBranches: async (draw: number) => (await import("./contenders/langgraph.ts")).branchesTrial(draw),
-  oursSaving: async (size: number, place: Place) => (await import("./contenders/ours-snapshots.ts")).savingTrial(size, place),
-  langgraphSaving: async (size: number) => (await import("./contenders/langgraph.ts")).savingTrial(size),
+  oursSaving: async (size: number, kind: Kind, folder: string) =>
+    (await import("./contenders/ours-snapshots.ts")).savingTrial(size, kind, folder),
+  langgraphSaving: async (size: number, saver: SaverName, folder: string) =>
+    (await import("./contenders/langgraph.ts")).savingTrial(size, saver, folder),
   oursTools: async (turns: number) => (await import("./contenders/ours-tools.ts")).chainTrial(turns),
   aiSdkStreamed: async (turns: number) => (await import("./contenders/ai-sdk.ts")).streamedTrial(turns),
   aiSdkWhole: async (turns: number) => (await import("./contenders/ai-sdk.ts")).wholeTrial(turns),
@@ -28,11 +31,30 @@ const TRIALS = {
     (await import("./contenders/stores.ts")).operationTrial(store, url, operation, load),
   growth: async (kind: Growing, size: number, roots?: number) =>
     (await import("./contenders/ours-growth.ts")).growthTrial(kind, size, roots),
+  durable: async (runs: number, size: number, folder: string) =>
+    (await import("./contenders/ours-durable.ts")).durableTrial(runs, size, folder),
   events: async (count: number) => (await import("./contenders/ours-history.ts")).eventsTrial(count),
   call: async (isRefused: boolean, megabytes: number) => (await import("./contenders/ours-history.ts")).callTrial(isRefused, megabytes),
 };
 
 const MEASURES = {
+  generations: async (kind: Kind, folder: string, size: number) =>
+    (await import("./contenders/ours-generations.ts")).generationCosts(kind, folder, size),
+  oursSaved: async (size: number, kind: Kind, folder: string) =>
+    (await import("./contenders/ours-snapshots.ts")).savedBytes(size, kind, folder),
+  langgraphSaved: async (size: number, saver: SaverName, folder: string) =>
+    (await import("./contenders/langgraph.ts")).savedBytes(size, saver, folder),
+  commits: async (folder: string, isBeside: boolean, rounds: number) =>
+    (await import("./contenders/ours-commits.ts")).commitCosts(folder, isBeside, rounds),
+  writeOn: async (file: string) => (await import("./contenders/ours-commits.ts")).writeOn(file),
+  storeRun: async (kind: OnDisk, folder: string, size: number) =>
+    (await import("./contenders/ours-restore.ts")).storeRun(kind, folder, size),
+  restoreRun: async (kind: OnDisk, folder: string, size: number, taskId: string) =>
+    (await import("./contenders/ours-restore.ts")).restoreRun(kind, folder, size, taskId),
+  restoreFromMemory: async (size: number) => (await import("./contenders/ours-restore.ts")).restoreFromMemory(size),
+  found: async (folder: string, count: number, rounds: number) =>
+    (await import("./contenders/ours-found.ts")).foundTimes(folder, count, rounds),
+  bytesOfRun: async (runs: number, isStored: boolean) => (await import("./contenders/ours-resident.ts")).bytesOfRun(runs, isStored),
   chainTimes: async (rounds: number) => (await import("./contenders/ours-history.ts")).chainTimes(rounds),
   held: async (graph: GraphSpec) => (await import("./contenders/ours-held.ts")).heldTimes(graph),
   idleNodeBytes: async (rounds: number) => (await import("./contenders/ours-heap.ts")).idleNodeBytes(rounds),

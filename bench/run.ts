@@ -9,6 +9,9 @@ import manifest from "./package.json" with { type: "json" };
 import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures } from "./report.ts";
 import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
+import { durableBenchmark } from "./shapes/durable.ts";
+import { foundBenchmark } from "./shapes/found.ts";
+import { generationsBenchmark } from "./shapes/generations.ts";
 import { graphBenchmarks } from "./shapes/graphs.ts";
 import { growthBenchmark } from "./shapes/growth.ts";
 import { heapBenchmark } from "./shapes/heap.ts";
@@ -17,6 +20,8 @@ import { historyBenchmark } from "./shapes/history.ts";
 import { loopBenchmark } from "./shapes/loop.ts";
 import { streamBenchmark, streamMemoryBenchmark } from "./shapes/model-streams.ts";
 import { packageBenchmark } from "./shapes/package-cost.ts";
+import { residentBenchmark } from "./shapes/resident.ts";
+import { restoreBenchmark } from "./shapes/restore.ts";
 import { snapshotBenchmark } from "./shapes/snapshots.ts";
 import { chainBenchmark } from "./shapes/tool-chains.ts";
 import { verdictsOn } from "./targets.ts";
@@ -29,8 +34,13 @@ const BENCHMARKS: readonly Benchmark[] = [
   growthBenchmark,
   historyBenchmark,
   snapshotBenchmark,
+  generationsBenchmark,
+  durableBenchmark,
+  restoreBenchmark,
+  foundBenchmark,
   cacheBenchmark,
   heapBenchmark,
+  residentBenchmark,
   streamBenchmark,
   chainBenchmark,
   streamMemoryBenchmark,
@@ -54,7 +64,8 @@ function installContenders(): void {
   };
   if (Object.entries(manifest.dependencies).every(isInstalled)) return;
   const options = { stdio: "inherit", shell: process.platform === "win32" } as const;
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--prefix", here(".")], options);
+  // Nothing of it that is used is compiled where it is installed.
+  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", here(".")], options);
 }
 
 function select(benchmarks: readonly Benchmark[], only: string | undefined): readonly Benchmark[] {

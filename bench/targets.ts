@@ -1,13 +1,32 @@
 /** What was to be reached, and whether it was; a target without figures is left out. */
 import type { Figure } from "./figure.ts";
-import { AI_SDK_STREAMED, AI_SDK_WHOLE, FLOOR, IN_MEMORY, LANGGRAPH, MASTRA, OURS, RAW } from "./names.ts";
+import {
+  AI_SDK_STREAMED,
+  AI_SDK_WHOLE,
+  FLOOR,
+  IN_FILES,
+  IN_MEMORY,
+  IN_SQLITE,
+  LANGGRAPH,
+  MASTRA,
+  MEMORY_SAVER,
+  OURS,
+  RAW,
+  SQLITE_SAVER,
+} from "./names.ts";
 import { CRITICAL_PATH } from "./shapes/branches.ts";
 import { FIRST_NODE, IMPORT, IMPORT_MEMORY } from "./shapes/cold-start.ts";
+import { COMMITS, COMMITS_BESIDE, heldIn, WHOLE_RUNS } from "./shapes/durable.ts";
+import { newestOf, STATUSES } from "./shapes/found.ts";
+import { bytesOf, CHAIN_OF_100, CHAIN_OF_10000, FIRST_TENTH, KINDS, LAST_TENTH } from "./shapes/generations.ts";
 import { GROWING } from "./shapes/growth.ts";
 import { HELD } from "./shapes/held.ts";
 import { answeredCall, EARLY_CHAINS, FEW_UNREAD, LATE_CHAINS, MANY_UNREAD, refusedCall } from "./shapes/history.ts";
 import { PROVIDERS } from "./shapes/model-streams.ts";
 import { INSTALLED } from "./shapes/package-cost.ts";
+import { WITH_MEMORY_STORE, WITHOUT_STORE } from "./shapes/resident.ts";
+import { RESTORED } from "./shapes/restore.ts";
+import { leftOf, SAVED } from "./shapes/snapshots.ts";
 import { EARLY_TURNS, LATE_TURNS } from "./shapes/tool-chains.ts";
 
 export interface Verdict {
@@ -37,19 +56,19 @@ const as = (unit: string) => (value: number) =>
 const quotient = (part: number | undefined, whole: number | undefined): number | undefined =>
   part === undefined || whole === undefined ? undefined : part / whole;
 
-/** Ours at most that part, or that many times, of another's. */
-const beside = (target: string, [group, shape]: readonly [string, string], other: string, aim: number): Target => ({
+/** Ours at most that part, or that many times, of another's. @param ours who of ours, where several are */
+const beside = (target: string, [group, shape, ours]: readonly [string, string, string?], other: string, aim: number): Target => ({
   target: `${target}, of ${other}'s`,
   aim,
-  figure: (read) => quotient(read(group, shape), read(group, shape, other)),
+  figure: (read) => quotient(read(group, shape, ours), read(group, shape, other)),
   show: aim <= 0.5 ? asFraction : asFactor,
 });
 
-/** Ours in one shape at most that many times ours in another. */
-const growing = (target: string, group: string, [from = "", to = ""]: readonly string[], aim: number): Target => ({
+/** Ours in one shape at most that many times ours in another. @param ours who of ours, where several are */
+const growing = (target: string, group: string, [from = "", to = ""]: readonly string[], aim: number, ours?: string): Target => ({
   target,
   aim,
-  figure: (read) => quotient(read(group, to), read(group, from)),
+  figure: (read) => quotient(read(group, to, ours), read(group, from, ours)),
   show: asFactor,
 });
 
@@ -94,6 +113,25 @@ const TARGETS: readonly Target[] = [
   beside("1,000 tasks at once: a task's cost", ["tasks", "1,000 tasks at once"], FLOOR, 1.3),
   ...HELD.map((shape) => atMost(`${shape}: the event loop's longest hold`, ["held", shape], 50, "ms")),
   ...Object.values(GROWING).map((shapes) => growing(`${shapes[1]}: cost, of that of a tenth of them`, "growth", shapes, 1.5)),
+  ...SAVED.flatMap((shape): Target[] => [
+    beside(`${shape}, stored before each: time, in memory`, ["snapshots", shape, IN_MEMORY], MEMORY_SAVER, 1 / 5),
+    beside(`${shape}, stored before each: time, on SQLite`, ["snapshots", shape, IN_SQLITE], SQLITE_SAVER, 1 / 2),
+    beside(`${shape}, stored before each: bytes, in memory`, ["snapshots", leftOf(shape), IN_MEMORY], MEMORY_SAVER, 1 / 10),
+    beside(`${shape}, stored before each: bytes, on SQLite`, ["snapshots", leftOf(shape), IN_SQLITE], SQLITE_SAVER, 1 / 10),
+  ]),
+  ...KINDS.flatMap((kind): Target[] => [
+    growing(`${kind}: time of a generation at 10,000 nodes by one at 100`, "generations", [CHAIN_OF_100, CHAIN_OF_10000], 1.5, kind),
+    growing(`${kind}: its bytes`, "generations", [bytesOf(CHAIN_OF_100), bytesOf(CHAIN_OF_10000)], 1.5, kind),
+    growing(`${kind}: time of the last 1,000 of 10,000 generations by the first`, "generations", [FIRST_TENTH, LAST_TENTH], 1.5, kind),
+    growing(`${kind}: their bytes`, "generations", [bytesOf(FIRST_TENTH), bytesOf(LAST_TENTH)], 1.5, kind),
+  ]),
+  ...[COMMITS, COMMITS_BESIDE, WHOLE_RUNS].map((shape) => atMost(`${shape} on SQLite: a durable generation`, ["durable", shape], 30, "µs")),
+  ...[COMMITS, COMMITS_BESIDE].map((shape) =>
+    atMost(`${shape} on SQLite: the event loop's longest hold`, ["durable", heldIn(shape)], 50, "ms"),
+  ),
+  ...[IN_MEMORY, IN_SQLITE, IN_FILES].map((kind) => atMost(`restoring a ${RESTORED}: ${kind}`, ["restore", RESTORED, kind], 300, "ms")),
+  ...STATUSES.map((status) => atMost(`of 100,000 runs ${newestOf(status)}`, ["find", newestOf(status), IN_SQLITE], 20, "ms")),
+  ...[WITHOUT_STORE, WITH_MEMORY_STORE].map((shape) => atMost(shape, ["resident", shape], 60, "kB")),
   // The lower ends of what the Python predecessor was measured with, on a machine of this kind.
   ...[1, 2, 3].map((draw) => beside(`five uneven branches, draw ${draw}`, ["branches", `draw ${draw}`], CRITICAL_PATH, 1.03)),
   atMost("snapshots on a chain of 100: Python predecessor", ["snapshots", "chain of 100", IN_MEMORY], 500, "µs/node"),

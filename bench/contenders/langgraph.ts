@@ -1,10 +1,14 @@
 /** LangGraph.js, typed as the part that is used: its package is in `bench/` alone, and the project's own checks do without it. */
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { bytesIn } from "../on-disk.ts";
 import { branchesOf, chain, type GraphShape, type GraphSpec, graphOf, nameOf, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 
 interface RunConfig {
   recursionLimit: number;
   configurable?: { thread_id: string };
+  durability?: "sync";
 }
 
 interface Compiled {
@@ -16,11 +20,19 @@ interface Builder {
   addNode(name: string, work: (state: { count: number }) => Promise<Record<string, unknown>>): unknown;
   addEdge(from: string | string[], to: string): unknown;
   addConditionalEdges(from: string, decide: (state: { count: number }) => string, targets: string[]): unknown;
-  compile(options?: { checkpointer: MemorySaver }): Compiled;
+  compile(options?: { checkpointer: Saver }): Compiled;
 }
 
-interface MemorySaver {
+/** What keeps a thread's checkpoints. */
+export interface Saver {
   deleteThread(threadId: string): Promise<void>;
+}
+
+interface MemorySaver extends Saver {
+  /** By thread, by namespace, by checkpoint: its contents, and its parent's id. */
+  storage: Record<string, Record<string, Record<string, [checkpoint: Uint8Array, metadata: Uint8Array, parent?: string]>>>;
+  /** By checkpoint, by write. */
+  writes: Record<string, Record<string, [taskId: string, channel: string, value: Uint8Array]>>;
 }
 
 interface LangGraph {
@@ -72,28 +84,66 @@ export function graphTrial(spec: GraphSpec, runs = 1): Trial {
   };
 }
 
-/** A checkpoint after every node, in memory. */
-export function savingTrial(size: number): Trial {
+export type SaverName = "MemorySaver" | "SqliteSaver";
+
+/** What the saver gives, and the bytes of what it holds. */
+async function openSaver(name: SaverName, folder: string): Promise<{ saver: Saver; bytes(): number }> {
+  if (name === "SqliteSaver") {
+    const place = mkdtempSync(join(folder, `${name}-`));
+    const { saver, close } = (await import("./langgraph-sqlite.ts")).sqliteSaver(join(place, "checkpoints.db"));
+    const bytes = (): number => {
+      close();
+      return bytesIn(place);
+    };
+    return { saver, bytes };
+  }
+  const saver = new MemorySaver();
+  const bytes = (): number => {
+    const checkpoints = Object.values(saver.storage).flatMap((spaces) => Object.values(spaces).flatMap(Object.values));
+    const writes = Object.values(saver.writes).flatMap((each) => Object.values(each));
+    const ofCheckpoints = checkpoints.reduce((sum, [checkpoint, metadata]) => sum + checkpoint.length + metadata.length, 0);
+    return writes.reduce((sum, [, , value]) => sum + value.length, ofCheckpoints);
+  };
+  return { saver, bytes };
+}
+
+async function savingOn(size: number, name: SaverName, folder: string) {
   const shape = chain(size);
   const tally = new Tally(shape);
-  const checkpointer = new MemorySaver();
-  const graph = build(shape, tally).compile({ checkpointer });
+  const { saver, bytes } = await openSaver(name, folder);
+  const graph = build(shape, tally).compile({ checkpointer: saver });
+  const configOf = (thread: string) => ({ configurable: { thread_id: thread } });
+  // What is stored is stored before the next node starts, as ours is.
+  const run = (thread: string) => graph.invoke({}, { ...configOf(thread), recursionLimit: size + 10, durability: "sync" });
+  async function settle(thread: string): Promise<void> {
+    tally.settle();
+    let checkpoints = 0;
+    for await (const _ of graph.getStateHistory(configOf(thread))) checkpoints++;
+    if (checkpoints < size) throw new Error(`Of ${size} nodes ${checkpoints} checkpoints were kept.`);
+  }
+  return { saver, bytes, run, settle };
+}
+
+/** A checkpoint after every node. */
+export async function savingTrial(size: number, name: SaverName, folder: string): Promise<Trial> {
+  const { saver, run, settle } = await savingOn(size, name, folder);
   let threads = 0;
-  const configOf = (): RunConfig & { configurable: { thread_id: string } } => ({
-    recursionLimit: size + 10,
-    configurable: { thread_id: `thread-${threads}` },
-  });
   return {
-    run: () => graph.invoke({}, configOf()),
+    run: () => run(`thread-${threads}`),
     async settle() {
-      tally.settle();
-      let checkpoints = 0;
-      for await (const _ of graph.getStateHistory(configOf())) checkpoints++;
-      await checkpointer.deleteThread(configOf().configurable.thread_id);
+      await settle(`thread-${threads}`);
+      await saver.deleteThread(`thread-${threads}`);
       threads++;
-      if (checkpoints < size) throw new Error(`Of ${size} nodes ${checkpoints} checkpoints were kept.`);
     },
   };
+}
+
+/** Bytes that a run leaves for a node: in memory those of checkpoints and writes, on the disk those of the database. */
+export async function savedBytes(size: number, name: SaverName, folder: string): Promise<number> {
+  const { bytes, run, settle } = await savingOn(size, name, folder);
+  await run("thread");
+  await settle("thread");
+  return bytes() / size;
 }
 
 /** Branches of nodes that each take their time. */

@@ -5,7 +5,7 @@ import { newTask, UNLIMITED } from "./ours.ts";
 
 const IDLE = 10_000;
 
-async function settledHeap(): Promise<number> {
+export async function settledHeap(): Promise<number> {
   // Finished timers and promises are let go of first.
   await new Promise((resolve) => setTimeout(resolve, 20));
   collectGarbage();

@@ -1,52 +1,55 @@
-/** A snapshot before every node of a chain, in memory or on disk. */
-import { rm } from "node:fs/promises";
+/** A generation for every node of a chain, all of them kept. */
+import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { Agent, FileStore, MemoryStore, type RunStore } from "../../src/index.ts";
+import { Agent, type Task } from "../../src/index.ts";
+import { bytesIn } from "../on-disk.ts";
 import { chain, Tally } from "../shapes/graph-shape.ts";
 import type { Trial } from "../trial.ts";
 import { newTask, noOpNodes, runOnce, UNLIMITED } from "./ours.ts";
-
-interface Kept {
-  store: RunStore;
-  remove(): Promise<void>;
-}
-
-/** Where snapshots go: to memory, or to a new folder for each run. */
-export type Place = { in: "memory" } | { in: string; fsync: boolean };
+import { type Kind, storeIn } from "./ours-stores.ts";
 
 const KEEP = 100_000;
 
-let runs = 0;
-
-function newStore(place: Place): Kept {
-  if (!("fsync" in place)) return { store: new MemoryStore({ keep: KEEP }), remove: async () => {} };
-  const directory = join(place.in, `${process.pid}-${runs++}`);
-  return { store: new FileStore({ dir: directory, fsync: place.fsync, keep: KEEP }), remove: () => rm(directory, { recursive: true }) };
-}
-
-export function savingTrial(size: number, place: Place): Trial {
+/** @param folder where the store gets a folder of its own */
+function savingOn(size: number, kind: Kind, folder: string) {
+  const place = mkdtempSync(join(folder, `${kind}-`));
   const shape = chain(size);
   const tally = new Tally(shape);
-  const nodes = noOpNodes(shape, tally, "ALWAYS");
-  let last: (Kept & { taskId: string }) | undefined;
+  const store = storeIn(kind, place, { keep: KEEP });
+  const agent = new Agent({ nodes: noOpNodes(shape, tally, "ALWAYS"), ...UNLIMITED, store });
+  const run = (task: Task): Promise<void> => runOnce(agent, task);
+  /** Checks that each node has its generation; gives the bytes of them all. */
+  async function settle(taskId: string): Promise<number> {
+    tally.settle();
+    const entries = await store.generations(taskId, { limit: KEEP });
+    if (entries.length <= size) throw new Error(`Of ${size} nodes ${entries.length} generations were kept.`);
+    const newest = await store.load(taskId);
+    const stored = [...(newest?.parts.keys() ?? [])].filter((name) => name.startsWith("node/")).length;
+    if (stored !== size) throw new Error(`The end holds ${stored} of ${size} nodes.`);
+    return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+  return { place, store, run, settle };
+}
+
+export function savingTrial(size: number, kind: Kind, folder: string): Trial {
+  const { store, run, settle } = savingOn(size, kind, folder);
+  let task = newTask();
   return {
-    async run() {
-      const kept = newStore(place);
-      const task = newTask();
-      last = { ...kept, taskId: task.id };
-      await runOnce(new Agent({ nodes, ...UNLIMITED, store: kept.store, snapshot: "NEVER" }), task);
-    },
+    run: () => run(task),
     async settle() {
-      tally.settle();
-      if (last === undefined) return;
-      const { store, remove, taskId } = last;
-      const entries = await store.generations(taskId, { limit: KEEP });
-      if (entries.length <= nodes.length) throw new Error(`Of ${nodes.length} nodes ${entries.length} generations were kept.`);
-      const newest = await store.load(taskId);
-      const stored = [...(newest?.parts.keys() ?? [])].filter((name) => name.startsWith("node/")).length;
-      if (stored !== nodes.length) throw new Error(`The end holds ${stored} of ${nodes.length} nodes.`);
-      await store.close();
-      await remove();
+      await settle(task.id);
+      await store.remove(task.id);
+      task = newTask();
     },
   };
+}
+
+/** Bytes that a run leaves for a node: in memory those of its generations, on the disk those of its files. */
+export async function savedBytes(size: number, kind: Kind, folder: string): Promise<number> {
+  const { place, store, run, settle } = savingOn(size, kind, folder);
+  const task = newTask();
+  await run(task);
+  const kept = await settle(task.id);
+  await store.close();
+  return (kind === "MemoryStore" ? kept : bytesIn(place)) / size;
 }

@@ -1,20 +1,15 @@
 /** What users pay for the package as they get it, packed and installed: cold starts beside the others, and bytes on the disk. */
-import { mkdtemp, readdir, realpath, rm, stat } from "node:fs/promises";
+import { mkdtemp, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Benchmark, Figure } from "../figure.ts";
 import { spreadOf } from "../measure.ts";
 import { OURS } from "../names.ts";
+import { bytesIn } from "../on-disk.ts";
 import { coldFigures } from "./cold-start.ts";
 import { installedPackage } from "./user-project.ts";
 
 const MB = 1_000_000;
-
-async function bytesIn(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = entries.filter((entry) => entry.isFile()).map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size);
-  return (await Promise.all(sizes)).reduce((total, size) => total + size, 0);
-}
 
 export const INSTALLED = "installed, with its dependencies and xstate";
 
@@ -36,7 +31,7 @@ export const packageBenchmark: Benchmark = {
       return [
         ...(await coldFigures(project, quick ? 3 : 15)),
         size("tarball", (await stat(tarball)).size),
-        size(INSTALLED, await bytesIn(join(project, "node_modules"))),
+        size(INSTALLED, bytesIn(join(project, "node_modules"))),
       ];
     } finally {
       await rm(workspace, { recursive: true, force: true });

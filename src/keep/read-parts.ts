@@ -24,6 +24,22 @@ export interface StoredState {
   graphs: ReadonlyMap<string, Parts>;
 }
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+// What there is as much of as of nodes is checked by hand: schemas would take a third of a restore.
+const isNode = (value: unknown): boolean =>
+  isRecord(value) && isRecord(value.children) && isRecord(value.context) && isRecord(value.context.modules);
+const isIntegers = (value: unknown): boolean => Array.isArray(value) && value.every(Number.isSafeInteger);
+const isGraphNode = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value.name === "string" &&
+  Array.isArray(value.dependencies) &&
+  value.dependencies.every((name) => typeof name === "string");
+const isGraph = (value: unknown): boolean => isRecord(value) && Array.isArray(value.nodes) && value.nodes.every(isGraphNode);
+
+/** Of a graph, and of its picture. */
+export const graphShape = () => z.custom(isGraph, "expected `nodes`, each with its name and dependencies");
+
 const record = z.record(z.string(), z.unknown());
 const count = () => z.int().check(z.gte(0));
 const child = lazily(() => z.looseObject({ snapshot: record }));
@@ -35,12 +51,12 @@ const SHAPES = lazily(() => ({
       task: z.looseObject({ snapshot: z.looseObject({ context: z.looseObject({ status: z.string() }) }) }),
     }),
   }),
-  graph: z.looseObject({ nodes: z.array(z.looseObject({ name: z.string(), dependencies: z.array(z.string()) })) }),
+  graph: graphShape(),
   order: z.looseObject({ sent: z.array(z.tuple([count(), record])), plan: count(), totalIterations: count() }),
-  cells: z.array(z.int()),
+  cells: z.custom(isIntegers, "expected whole numbers"),
   added: z.looseObject({ creator: z.string(), nodes: z.array(record) }),
   past: z.looseObject({ size: count(), before: z.array(z.int()) }),
-  node: z.looseObject({ context: z.looseObject({ modules: z.looseObject({}) }), children: record }),
+  node: z.custom(isNode, "expected the state of a node, with `children` and `context.modules`"),
   record,
 }));
 

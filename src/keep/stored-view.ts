@@ -7,7 +7,7 @@ import { Order } from "#contract/run/order";
 import { chainsOf, toExecutionState } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
-import { type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
+import { graphShape, type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
 
 const NODE = "view/";
 
@@ -18,15 +18,26 @@ const SHAPES = lazily(() => ({
     updatedAt: z.number(),
     usage: z.looseObject({}),
   }),
-  graph: z.looseObject({ nodes: z.array(z.looseObject({ name: z.string(), dependencies: z.array(z.string()) })) }),
-  node: z.looseObject({ status: z.enum(TaskStatus), visit: z.int(), attempt: z.int(), iteration: z.int(), since: z.number() }),
+  graph: graphShape(),
+  // Checked by hand: there are as many as nodes.
+  node: z.custom(isNodeView, "expected a node with its status, visit, attempt and iteration, and since when"),
 }));
+
+const STATUSES: ReadonlySet<unknown> = new Set(Object.values(TaskStatus));
+
+function isNodeView(value: unknown): boolean {
+  const { status, visit, attempt, iteration, since } = (value ?? {}) as Record<keyof NodeView, unknown>;
+  return STATUSES.has(status) && [visit, attempt, iteration].every(Number.isSafeInteger) && Number.isFinite(since);
+}
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
 export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/)/.test(name);
 
-/** @throws SnapshotError `snapshot-damaged` */
-export function readStoredView(parts: Parts): RunView {
+/**
+ * @param run its graph and order, where they were read already
+ * @throws SnapshotError `snapshot-damaged`
+ */
+export function readStoredView(parts: Parts, run = { graph: readGraph(parts), order: readOrder(parts) }): RunView {
   const shapes = SHAPES();
   const head = partOf<ViewChanges["head"]>(parts, "view", shapes.head);
   const graph = partOf<RunView["graph"]>(parts, "view-graph", shapes.graph);
@@ -34,7 +45,7 @@ export function readStoredView(parts: Parts): RunView {
   const nodes: Record<string, NodeView> = Object.fromEntries(graph.nodes.map(({ name }) => [name, untouched]));
   // Of a node that was in the graph once, the part may still be there.
   for (const { name } of graph.nodes) if (parts.has(NODE + name)) nodes[name] = partOf<NodeView>(parts, NODE + name, shapes.node);
-  const order = new Order(readGraph(parts), readOrder(parts));
+  const order = new Order(run.graph, run.order);
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
   return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };
 }

@@ -160,13 +160,14 @@ async function readGeneration(store: RunStore, taskId: string, generation: numbe
 }
 
 function readStored(store: RunStore, taskId: string, stored: StoredGeneration): Omit<ReadParts, "passedOver"> {
-  openGeneration(taskId, stored);
+  const sum = new PartsSum(taskId, stored.parts);
+  openGeneration(taskId, stored, sum);
   const { codec } = store.settings;
   const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
   const { agent, graphs } = readParts(parts);
   const values = [...parts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
-  agent.view = readStoredView(parts);
+  agent.view = readStoredView(parts, agent.children.nodes.snapshot);
   const persisted = agent as unknown as Snapshot<unknown>;
-  return { persisted, generation: stored.generation, graphs, sum: new PartsSum(taskId, stored.parts) };
+  return { persisted, generation: stored.generation, graphs, sum };
 }

@@ -85,14 +85,22 @@ function unmarked(kind: string, what: string, place: readonly [taskId: string, .
 export const sealGeneration = (taskId: string, generation: number, sum: PartsSum, body: string): string =>
   marked("generation", [taskId, generation], `${sum.toString()} ${body}`);
 
-/** The runtime's own words, when generation, info and every part are those that were sealed. @throws SnapshotError `snapshot-damaged` */
-export function openGeneration(taskId: string, found: { generation: number; info: Sealed; parts: ReadonlyMap<string, Sealed> }): string {
+/**
+ * The runtime's own words, when generation, info and every part are those that were sealed.
+ *
+ * @param sum of the parts, for whoever goes on with it
+ * @throws SnapshotError `snapshot-damaged`
+ */
+export function openGeneration(
+  taskId: string,
+  found: { generation: number; info: Sealed; parts: ReadonlyMap<string, Sealed> },
+  sum: PartsSum = new PartsSum(taskId, found.parts),
+): string {
   const what = `Generation ${found.generation}`;
   const text = unmarked("generation", what, [taskId, found.generation], found.info);
   const end = text.indexOf(" ");
   const expected = text.slice(0, end);
-  const sum = new PartsSum(taskId, found.parts).toString();
-  if (sum !== expected) throw damaged(what, taskId, `expected parts with the sum ${expected}, found ${sum}`);
+  if (sum.toString() !== expected) throw damaged(what, taskId, `expected parts with the sum ${expected}, found ${sum}`);
   return text.slice(end + 1);
 }
 
