@@ -15,9 +15,7 @@ export class Changes {
     this.#clock = clock;
     this.#signal = signal;
     this.#leave = store.subscribe((changed) => {
-      if (changed !== null && changed !== taskId) return;
-      this.#hasChanged = true;
-      if (!this.#isPausing) this.#wake?.();
+      if (changed === null || changed === taskId) this.hint();
     });
     signal?.addEventListener("abort", this.#abort);
   }
@@ -29,6 +27,12 @@ export class Changes {
   /** What changes from here on is news. */
   look(): void {
     this.#hasChanged = false;
+  }
+
+  /** There is something to look at. */
+  hint(): void {
+    this.#hasChanged = true;
+    if (!this.#isPausing) this.#wake?.();
   }
 
   /** Settles at the next hint since `look`, after so many milliseconds, or when the signal is aborted. */

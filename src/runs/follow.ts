@@ -4,6 +4,7 @@ import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
+import { standingOf, whenGone } from "#keep/owner";
 import { Changes } from "./changes.ts";
 import { readEvents } from "./read-events.ts";
 import { readView, requireRun } from "./read-run.ts";
@@ -65,7 +66,9 @@ export async function* followView({ store, clock, taskId, signal }: Follow): Asy
         if (view.endedAt !== undefined) return;
         await changes.pause(VIEW_EVERY_MS);
       }
-      await changes.next(untilMoment(run, await store.now()));
+      const leave = whenGone(run, () => changes.hint());
+      await changes.next(untilMoment(standingOf(run), await store.now()));
+      leave();
     }
   } finally {
     changes.end();

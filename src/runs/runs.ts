@@ -8,14 +8,16 @@ import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
+import { isOwned } from "#contract/store/run-status";
 import { RunStore } from "#contract/store/run-store";
 import { decoded, openNote } from "#contract/store/seal";
+import { processesGone, standingOf } from "#keep/owner";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
-import { notFound } from "./run-errors.ts";
+import { notFound, ownedError } from "./run-errors.ts";
 
 export interface RunsOptions {
   /** For what is waited for. Default the system's. */
@@ -103,12 +105,19 @@ export class Runs {
     let last: StoredRun | undefined = after === undefined ? undefined : await requireRun(this.#store, after);
     for (let left = limit; left > 0; ) {
       const size = Math.min(PAGE, left);
-      const page = await this.#store.find({ ...base, limit: size, ...(last === undefined ? {} : { after: last }) });
+      const page = await this.#store.find({
+        ...base,
+        isGone: processesGone(),
+        limit: size,
+        ...(last === undefined ? {} : { after: last }),
+      });
       for (const run of page) {
         const view = await readFound(this.#store, run);
-        if (view !== undefined) yield view;
+        // It may have gone on, or be gone, since it was found.
+        if (view === undefined || base.statuses?.includes(view.status) === false) continue;
+        left--;
+        yield view;
       }
-      left -= page.length;
       last = page.at(-1);
       if (page.length < size) return;
     }
@@ -175,8 +184,10 @@ export class Runs {
     return await readValue(this.#store, taskId, parseOptions(SCHEMAS().path, path, "value"));
   }
 
-  /** Its owner, if any, stops. */
+  /** With all that is stored of it. @throws RunError `run-owned` while somebody runs it */
   async remove(taskId: string): Promise<void> {
+    const run = await requireRun(this.#store, taskId);
+    if (isOwned(standingOf(run), await this.#store.now())) throw ownedError(run, "Cancel it, and remove it when it has ended");
     if (!(await this.#store.remove(taskId))) throw notFound(taskId);
   }
 
