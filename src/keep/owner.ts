@@ -18,12 +18,15 @@ const systemOf = (): Process | undefined => (globalThis as { process?: Process }
 
 let own: OwnerProcess | undefined;
 
-/** When a process of this machine started, in ticks of its clock; 0 where the system does not say. */
+/** When a process of this machine started, in ticks of its clock; 0 where there is none, or the system does not say. */
 function startOf(pid: number): number {
   try {
     const stat = systemOf()?.getBuiltinModule?.("fs").readFileSync(`/proc/${pid}/stat`, "utf8") ?? "";
-    // Behind the name, which may hold anything: the twenty-second field of proc(5).
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0) || 0;
+    // Behind the name, which may hold anything: the third field of proc(5), and the twenty-second.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // Dead, and still listed until its parent asks for its end.
+    if (fields[0] === "Z" || fields[0] === "X") return 0;
+    return Number(fields[19] ?? 0) || 0;
   } catch {
     return 0;
   }

@@ -66,8 +66,9 @@ export async function* followView({ store, clock, taskId, signal }: Follow): Asy
         if (view.endedAt !== undefined) return;
         await changes.pause(VIEW_EVERY_MS);
       }
+      const ms = untilMoment(standingOf(run), await store.now());
       const leave = whenGone(run, () => changes.hint());
-      await changes.next(untilMoment(standingOf(run), await store.now()));
+      await changes.next(ms);
       leave();
     }
   } finally {
