@@ -455,7 +455,7 @@ export class Agent {
   #launch(from: Launch["from"]): ReturnType<typeof launch> {
     const launched = launch({ logic: this.logic, inspect: this.#inspect, from });
     this.#latest = launched.run;
-    this.#own.add(launched.run, launched.scope.run.kept !== undefined);
+    this.#own.add(launched.run, launched.scope.run);
     return launched;
   }
 }
