@@ -463,7 +463,7 @@ export class Agent {
   #launch(from: Launch["from"]): ReturnType<typeof launch> {
     const launched = launch({ logic: this.logic, inspect: this.#inspect, from });
     this.#latest = launched.run;
-    this.#own.add(launched.run, launched.scope.run.kept !== undefined);
+    this.#own.add(launched.run, launched.scope.run);
     return launched;
   }
 }

@@ -121,7 +121,8 @@ export {
 } from "./inference/votes/agent-directed-flow-control.ts";
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
 export type { Migration } from "./keep/migrate.ts";
-export { type FindRuns, type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
+export type { FindRuns } from "./runs/run-queries.ts";
+export { type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
 export type { ForkOptions } from "./runtime/fork-run.ts";
 export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";

@@ -1,4 +1,4 @@
-/** Waits for what a store tells of one run: hints that come while nobody waits are not lost. */
+/** Waits for what is told of one run: hints that come while nobody waits are not lost. */
 import type { Clock } from "#contract/base/services";
 import type { RunStore } from "#contract/store/run-store";
 
@@ -11,14 +11,11 @@ export class Changes {
   #wake: (() => void) | undefined;
   readonly #abort = (): void => this.#wake?.();
 
-  constructor(store: RunStore, taskId: string, clock: Clock, signal?: AbortSignal) {
+  /** @param subscribe calls back when there may be something to look at; gives the end of it */
+  constructor(subscribe: (hint: () => void) => () => void, clock: Clock, signal?: AbortSignal) {
     this.#clock = clock;
     this.#signal = signal;
-    this.#leave = store.subscribe((changed) => {
-      if (changed !== null && changed !== taskId) return;
-      this.#hasChanged = true;
-      if (!this.#isPausing) this.#wake?.();
-    });
+    this.#leave = subscribe(() => this.hint());
     signal?.addEventListener("abort", this.#abort);
   }
 
@@ -29,6 +26,12 @@ export class Changes {
   /** What changes from here on is news. */
   look(): void {
     this.#hasChanged = false;
+  }
+
+  /** There is something to look at. */
+  hint(): void {
+    this.#hasChanged = true;
+    if (!this.#isPausing) this.#wake?.();
   }
 
   /** Settles at the next hint since `look`, after so many milliseconds, or when the signal is aborted. */
@@ -58,3 +61,7 @@ export class Changes {
     this.#signal?.removeEventListener("abort", this.#abort);
   }
 }
+
+/** Of a stored run. */
+export const changesOf = (store: RunStore, taskId: string, clock: Clock, signal?: AbortSignal): Changes =>
+  new Changes((hint) => store.subscribe((changed) => (changed === null || changed === taskId ? hint() : undefined)), clock, signal);

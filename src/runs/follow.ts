@@ -4,7 +4,8 @@ import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { Changes } from "./changes.ts";
+import { standingOf, whenGone } from "#keep/owner";
+import { type Changes, changesOf } from "./changes.ts";
 import { readEvents } from "./read-events.ts";
 import { readView, requireRun } from "./read-run.ts";
 
@@ -23,7 +24,7 @@ export interface Follow {
 /** Ends with the run, after its last event. */
 export async function* followEvents({ store, clock, taskId, signal }: Follow, from: number): AsyncGenerator<AgentEvent, undefined> {
   await requireRun(store, taskId);
-  const changes = new Changes(store, taskId, clock, signal);
+  const changes = changesOf(store, taskId, clock, signal);
   try {
     let next = from;
     while (!changes.isOver) {
@@ -49,15 +50,34 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
 
 /** Ends with the run, after its last view. */
 export async function* followView({ store, clock, taskId, signal }: Follow): AsyncGenerator<RunView, undefined> {
-  await requireRun(store, taskId);
-  const changes = new Changes(store, taskId, clock, signal);
+  let run: StoredRun | undefined = await requireRun(store, taskId);
+  const changes = changesOf(store, taskId, clock, signal);
+  const read = async (): Promise<RunView | undefined> => {
+    run = await store.read(taskId);
+    return run && (await readView(store, taskId));
+  };
+  const next = async (): Promise<void> => {
+    const seen = run as StoredRun;
+    const ms = untilMoment(standingOf(seen), await store.now());
+    const leave = whenGone(seen, () => changes.hint());
+    await changes.next(ms);
+    leave();
+  };
+  yield* viewsOf(changes, read, next);
+}
+
+/** The view whenever it is another one, until the run has ended or is gone. */
+export async function* viewsOf(
+  changes: Changes,
+  read: () => Promise<RunView | undefined> | RunView,
+  next: () => Promise<void>,
+): AsyncGenerator<RunView, undefined> {
   try {
     let told = "";
     while (!changes.isOver) {
       changes.look();
-      const run = await store.read(taskId);
-      if (run === undefined) return;
-      const view = await readView(store, taskId);
+      const view = await read();
+      if (view === undefined) return;
       const text = JSON.stringify(view);
       if (text !== told) {
         told = text;
@@ -65,7 +85,7 @@ export async function* followView({ store, clock, taskId, signal }: Follow): Asy
         if (view.endedAt !== undefined) return;
         await changes.pause(VIEW_EVERY_MS);
       }
-      await changes.next(untilMoment(run, await store.now()));
+      await next();
     }
   } finally {
     changes.end();

@@ -4,6 +4,8 @@ import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, sealMessage, sealUnnumberedEvent } from "#contract/store/seal";
+import { overGone } from "#keep/owner";
+import { requireRun } from "./read-run.ts";
 import { hasEnded, notFound } from "./run-errors.ts";
 
 /** @throws RunError `run-not-found`, `run-ended`; AsimovError `not-json`, `invalid-name` */
@@ -29,7 +31,8 @@ export async function cancelRun(store: RunStore, taskId: string, reason: string 
     { type: "run.ended", status: "FAILED", code: "cancelled", graph: [] },
   ];
   const events = told.map((event, index) => encoded(store.settings.codec, sealUnnumberedEvent(taskId, index, JSON.stringify(event))));
-  const result = await store.post(taskId, { kind: "cancel", reason: why, end: { events } });
+  const over = overGone(await requireRun(store, taskId));
+  const result = await store.post(taskId, { kind: "cancel", reason: why, ...over, end: { events } });
   if (result === "not-found") throw notFound(taskId);
   if (result === "ended") throw hasEnded(taskId, "A cancel");
 }

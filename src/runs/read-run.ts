@@ -5,9 +5,10 @@ import { applyEvents } from "#contract/run/apply-event";
 import type { RunView } from "#contract/run/run-view";
 import type { StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
-import { isOwned, statusOf } from "#contract/store/run-status";
+import { statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { standingOf } from "#keep/owner";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
 import { notFound } from "./run-errors.ts";
@@ -41,9 +42,11 @@ const viewIn = (store: RunStore, run: StoredRun, stored: StoredGeneration): RunV
 };
 
 /** Where it stands by the store's clock, and who owns it. */
-function standing(view: RunView, run: StoredRun, now: number): RunView {
+function standing(view: RunView, found: StoredRun, now: number): RunView {
   const { endedAt: _endedAt, owner: _owner, ...rest } = view;
-  const owner = run.lease !== null && isOwned(run, now) ? { owner: { id: run.lease.owner.id, until: run.lease.until } } : {};
+  const run = standingOf(found);
+  const { lease } = run;
+  const owner = lease !== null && lease.until > now ? { owner: { id: lease.owner.id, until: lease.until } } : {};
   const endedAt = run.status === "open" ? {} : { endedAt: view.endedAt ?? run.endedAt ?? run.updatedAt };
   return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
 }

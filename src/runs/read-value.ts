@@ -1,13 +1,20 @@
 /** A value of a stored run, whole: what its picture cuts and masks. */
 import { AsimovError } from "#contract/base/errors";
+import { listOf } from "#contract/base/growing-list";
 import type { Attempt } from "#contract/node/attempt";
 import { givenValue } from "#contract/node/given-value";
+import type { NodeResult } from "#contract/node/result";
 import type { ViewNode } from "#contract/run/run-view";
 import type { RunStore } from "#contract/store/run-store";
 import { prefixOf } from "#keep/part-names";
-import { valuePart } from "#values/value-parts";
+import { partOfKey } from "#values/value-parts";
 import { textsOf } from "./read-run.ts";
 import { notFound } from "./run-errors.ts";
+
+/** What the module gives that a nested graph is. */
+interface GraphResult {
+  nodes?: Record<string, NodeResult> | undefined;
+}
 
 /** The place of a part, and the way on within what it holds. */
 type Place = { values: string; rest: readonly string[] } | { nodes: readonly string[]; rest: readonly string[] };
@@ -48,21 +55,23 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
   const stored = await store.load(taskId);
   if (stored === undefined) throw notFound(taskId);
   if ("values" in place) {
-    const name = valuePart(place.values);
+    const name = partOfKey(place.values);
     const text = textsOf(store, taskId, stored, (part) => part === name).get(name);
     if (text === undefined) return undefined;
     const { value, expiresAt } = JSON.parse(text) as { value: unknown; expiresAt?: number };
     return expiresAt !== undefined && expiresAt <= (await store.now()) ? undefined : within(value, place.rest);
   }
-  const last = place.nodes.at(-1) as string;
-  const name = `${prefixOf(place.nodes.slice(0, -1))}node/${last}`;
-  const texts = textsOf(store, taskId, stored, (part) => part === name || part === "view-graph");
-  const node = nodeAt(texts.get("view-graph"), place.nodes);
+  const { nodes, rest } = place;
+  const parts = nodes.map((name, depth) => `${prefixOf(nodes.slice(0, depth))}node/${name}`);
+  const texts = textsOf(store, taskId, stored, (part) => parts.includes(part) || part === "view-graph");
+  const node = nodeAt(texts.get("view-graph"), nodes);
   if (node === undefined) {
-    throw new AsimovError(`The graph of run ${taskId} holds no node "${place.nodes.join("/")}".`, { code: "unknown-node" });
+    throw new AsimovError(`The graph of run ${taskId} holds no node "${nodes.join("/")}".`, { code: "unknown-node" });
   }
-  const text = texts.get(name);
-  return text === undefined ? undefined : within(resultOf(text, node), place.rest);
+  const depth = parts.findLastIndex((part) => texts.has(part));
+  const text = texts.get(parts[depth] ?? "");
+  if (text === undefined) return undefined;
+  return within(depth === nodes.length - 1 ? resultOf(text, node) : resultIn(text, nodes.slice(depth + 1), node), rest);
 }
 
 function nodeAt(graph: string | undefined, path: readonly string[]): ViewNode | undefined {
@@ -80,4 +89,22 @@ function resultOf(text: string, { modules }: ViewNode): unknown {
   if (value !== "COMPLETE") return undefined;
   const named = modules.map(({ name }) => ({ name, dependencies: 0, dependents: [], stops: false }));
   return givenValue({ modules: named }, context.modules);
+}
+
+/** Of a node in a graph that is over: what the node around that graph keeps of it. */
+function resultIn(text: string, path: readonly string[], { modules }: ViewNode): unknown {
+  const { context } = JSON.parse(text) as { context: { modules: Attempt } };
+  const [ended] = listOf(context.modules.ended);
+  let graph = JSON.parse(ended?.json ?? "{}") as GraphResult;
+  let found: NodeResult | undefined;
+  for (const name of path) {
+    found = Object.hasOwn(graph.nodes ?? {}, name) ? graph.nodes?.[name] : undefined;
+    graph = { nodes: (found?.results[0] as GraphResult | undefined)?.nodes };
+  }
+  if (found?.status !== "success") return undefined;
+  const given = found.results.map(({ status, result = null }) => (status === "success" ? { value: result } : undefined));
+  if (modules.length < 2) return given.find((each) => each !== undefined)?.value ?? null;
+  // Of some of them it is not known whose they are.
+  if (given.length !== modules.length) return undefined;
+  return Object.fromEntries(modules.flatMap(({ name }, index) => (given[index] === undefined ? [] : [[name, given[index].value]])));
 }

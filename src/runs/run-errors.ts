@@ -1,5 +1,6 @@
 /** What is said of a run that is not as somebody thought. */
 import { RunError } from "#contract/base/errors";
+import type { StoredRun } from "#contract/store/run-record";
 
 export const notFound = (taskId: string): RunError =>
   new RunError(`This store holds no run ${taskId}. See that it is the store that the run was started with.`, {
@@ -12,3 +13,10 @@ export const hasEnded = (taskId: string, what: string): RunError =>
     code: "run-ended",
     taskId,
   });
+
+/** Who owns a run, and until when, for whoever may not have it. @param advice a sentence without its end: what to do */
+export const ownedError = ({ taskId, lease }: StoredRun, advice: string): RunError =>
+  new RunError(
+    `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. ${advice}.`,
+    { code: "run-owned", taskId, retryable: true },
+  );

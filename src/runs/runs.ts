@@ -2,41 +2,29 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { lazily } from "#contract/base/lazily";
-import { clockSchema, isFunction, nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
-import type { RunStatus, StoredRun } from "#contract/store/run-record";
+import type { StoredRun } from "#contract/store/run-record";
+import { isOwned } from "#contract/store/run-status";
 import { RunStore } from "#contract/store/run-store";
 import { decoded, openNote } from "#contract/store/seal";
+import { processesGone, standingOf } from "#keep/owner";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
-import { notFound } from "./run-errors.ts";
+import { notFound, ownedError } from "./run-errors.ts";
+import { type FindRuns, takeEvents, takeFind, takePath, takePrune, takeSend, takeWatch } from "./run-queries.ts";
 
 export interface RunsOptions {
   /** For what is waited for. Default the system's. */
   clock?: Clock;
   /** Makes ids of messages, each unlike any other. Default UUIDs. */
   ids?: () => string;
-}
-
-export interface FindRuns {
-  /** The agent's name. */
-  agent?: string;
-  /** The task's type. */
-  type?: string;
-  status?: RunStatus | readonly RunStatus[];
-  /** All of them must be the run's. */
-  labels?: Readonly<Record<string, string>>;
-  updatedBefore?: Date;
-  /** The task id of the last one that was seen. */
-  after?: string;
-  /** Default: all. */
-  limit?: number;
 }
 
 /** One kept generation of a run. */
@@ -53,28 +41,12 @@ export interface RunHistoryEntry {
 }
 
 const PAGE = 50;
-const status = z.enum(["READY", "RUNNING", "PARKED", "COMPLETE", "FAILED", "PARTIAL", "CANCELLED"]);
-const date = z.custom<Date>((value) => value instanceof Date && !Number.isNaN(value.getTime()), { message: "expected a Date" });
 const SCHEMAS = lazily(() => ({
   store: z.custom<RunStore>((value) => value instanceof RunStore, { message: "expected a RunStore" }),
   runs: z.strictObject({
     clock: z.optional(clockSchema),
     ids: z.optional(z.custom<() => string>(isFunction, { message: "expected a function" })),
   }),
-  find: z.strictObject({
-    agent: z.optional(nonEmpty),
-    type: z.optional(nonEmpty),
-    status: z.optional(z.union([status, z.array(status)])),
-    labels: z.optional(z.record(z.string(), z.string())),
-    updatedBefore: z.optional(date),
-    after: z.optional(nonEmpty),
-    limit: z.optional(z.int().check(z.gte(1))),
-  }),
-  watch: z.strictObject({ signal: z.optional(signalSchema) }),
-  events: z.strictObject({ from: z.optional(z.int().check(z.gte(1))), signal: z.optional(signalSchema) }),
-  send: z.strictObject({ id: z.optional(nonEmpty) }),
-  prune: z.strictObject({ endedBefore: z.optional(date), keep: z.optional(z.int().check(z.gte(0))) }),
-  path: z.array(z.string()),
 }));
 
 /**
@@ -98,17 +70,24 @@ export class Runs {
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */
   async *find(query: FindRuns = {}): AsyncGenerator<RunView, undefined> {
-    const { after, limit = Number.POSITIVE_INFINITY, ...asked } = parseOptions(SCHEMAS().find, query, "find") as FindRuns;
+    const { after, limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
     const base = toFindQuery(asked);
     let last: StoredRun | undefined = after === undefined ? undefined : await requireRun(this.#store, after);
     for (let left = limit; left > 0; ) {
       const size = Math.min(PAGE, left);
-      const page = await this.#store.find({ ...base, limit: size, ...(last === undefined ? {} : { after: last }) });
+      const page = await this.#store.find({
+        ...base,
+        isGone: processesGone(),
+        limit: size,
+        ...(last === undefined ? {} : { after: last }),
+      });
       for (const run of page) {
         const view = await readFound(this.#store, run);
-        if (view !== undefined) yield view;
+        // It may have gone on, or be gone, since it was found.
+        if (view === undefined || base.statuses?.includes(view.status) === false) continue;
+        left--;
+        yield view;
       }
-      left -= page.length;
       last = page.at(-1);
       if (page.length < size) return;
     }
@@ -143,13 +122,13 @@ export class Runs {
 
   /** The view now and whenever it changes, the latest at most every 100 ms; a lease that runs out is a change. Ends with the run. */
   async *watch(taskId: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<RunView, undefined> {
-    const { signal } = parseOptions(SCHEMAS().watch, options, "watch");
+    const { signal } = takeWatch(options);
     yield* followView({ store: this.#store, clock: this.#services.clock, taskId, signal });
   }
 
   /** A message for one of the run's mailboxes, stored when this settles. One with an id that the run was sent before is dropped. @throws RunError `run-ended` */
   async send(taskId: string, mailbox: string, message: unknown, options: { id?: string } = {}): Promise<void> {
-    const { id = this.#services.ids() } = parseOptions(SCHEMAS().send, options, "send");
+    const { id = this.#services.ids() } = takeSend(options);
     await sendMessage(this.#store, taskId, { id, mailbox, message });
   }
 
@@ -163,7 +142,7 @@ export class Runs {
    * signal. `events.dropped` stands for those that are kept no more. @throws SnapshotError `snapshot-damaged`
    */
   async *events(taskId: string, options: { from?: number; signal?: AbortSignal } = {}): AsyncGenerator<AgentEvent, undefined> {
-    const { from = 1, signal } = parseOptions(SCHEMAS().events, options, "events");
+    const { from = 1, signal } = takeEvents(options);
     yield* followEvents({ store: this.#store, clock: this.#services.clock, taskId, signal }, from);
   }
 
@@ -172,17 +151,19 @@ export class Runs {
    * `["values", KEY]`, and on within it. Undefined where there is nothing. @throws AsimovError `unknown-node`, `invalid-options`
    */
   async value(taskId: string, path: readonly string[]): Promise<unknown> {
-    return await readValue(this.#store, taskId, parseOptions(SCHEMAS().path, path, "value"));
+    return await readValue(this.#store, taskId, takePath(path));
   }
 
-  /** Its owner, if any, stops. */
+  /** With all that is stored of it. @throws RunError `run-owned` while somebody runs it */
   async remove(taskId: string): Promise<void> {
+    const run = await requireRun(this.#store, taskId);
+    if (isOwned(standingOf(run), await this.#store.now())) throw ownedError(run, "Cancel it, and remove it when it has ended");
     if (!(await this.#store.remove(taskId))) throw notFound(taskId);
   }
 
   /** Removes ended runs, all but the `keep` that ended last; says how many. */
   async prune(query: { endedBefore?: Date; keep?: number }): Promise<number> {
-    const { endedBefore, keep } = parseOptions(SCHEMAS().prune, query, "prune");
+    const { endedBefore, keep } = takePrune(query);
     return await this.#store.prune({
       ...(endedBefore === undefined ? {} : { endedBefore: endedBefore.getTime() }),
       ...(keep === undefined ? {} : { keep }),

@@ -6,13 +6,13 @@ import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/stor
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
-import { isOwnerGone } from "#keep/owner";
+import { overGone } from "#keep/owner";
 import { type Parts, readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
 import { readStoredView } from "#keep/stored-view";
-import { notFound } from "#runs/run-errors";
+import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
-import { type Keeping, ownedError } from "./kept-run.ts";
+import type { Keeping } from "./kept-run.ts";
 
 export interface OwnedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
@@ -48,11 +48,11 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
   const found = await store.read(taskId);
   if (found === undefined) throw notFound(taskId);
   const isOlder = generation !== undefined && generation !== found.generation;
-  const over = found.lease !== null && (takeOver === true || isOwnerGone(found)) ? { over: found.lease.token } : {};
+  const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
   const claimed = await claimedBy(keeping, taskId, { ...over, ended: ended || isOlder });
   if (!claimed.ok) {
     if (claimed.why === "not-found") throw notFound(taskId);
-    if (claimed.why === "owned") throw ownedError(claimed.run);
+    if (claimed.why === "owned") throw ownedError(claimed.run, "Wait for that, or take it over with `takeOver: true`");
     throw new RunError(
       `Run ${taskId} has ended as ${claimed.run.status}: there is nothing to go on with. To go on from before its end, name a generation.`,
       { code: "run-ended", taskId },

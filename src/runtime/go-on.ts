@@ -3,7 +3,7 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { SnapshotError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
 import type { StoredRun } from "#contract/store/run-record";
-import { isOwnerGone } from "#keep/owner";
+import { processesGone } from "#keep/owner";
 import type { PersistedAgent } from "#keep/persisted";
 import type { KeeperState } from "#keep/run-keeper";
 import type { AgentHost, Launched } from "./agent-host.ts";
@@ -110,18 +110,18 @@ const PAGE = 50;
 /** Graphs of runs that did not fit the agent's own. */
 const unfit = new WeakMap<object, Set<string>>();
 
-/** Each that nobody owns, or whose owner is gone, newest first. */
+/** Each that is READY, newest first. */
 export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
   const { store } = host.keeping();
   const refused = unfit.get(host) ?? new Set<string>();
   unfit.set(host, refused);
-  const query = { agent: host.services.name, statuses: ["READY", "RUNNING"] as const, limit: PAGE };
+  const query = { agent: host.services.name, statuses: ["READY"] as const, limit: PAGE };
   let after: StoredRun | undefined;
   do {
-    const page = await store.find({ ...query, ...(after === undefined ? {} : { after }) });
+    const page = await store.find({ ...query, isGone: processesGone(), ...(after === undefined ? {} : { after }) });
     for (const row of page) {
       const pair = `${row.graphHash} ${graphHashOf(host.graph())}`;
-      if (refused.has(pair) || !(await isFree(store.now(), row))) continue;
+      if (refused.has(pair)) continue;
       try {
         yield await resumeRun(host, row.taskId, signal === undefined ? {} : { signal });
       } catch (error) {
@@ -132,6 +132,3 @@ export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: Res
     after = page.length < PAGE ? undefined : page.at(-1);
   } while (after !== undefined);
 }
-
-const isFree = async (now: Promise<number>, row: StoredRun): Promise<boolean> =>
-  row.lease === null || row.lease.until <= (await now) || isOwnerGone(row);

@@ -8,7 +8,7 @@ import type { Task } from "#contract/base/task";
 import type { Graph } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
 import type { NewRun } from "#contract/store/run-commit";
-import type { Owner, RunEnd, StoredRun } from "#contract/store/run-record";
+import type { Owner, RunEnd } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, encoded, openMessage, sealInfo } from "#contract/store/seal";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
@@ -288,10 +288,3 @@ export class Kept implements KeptRun {
     }
   }
 }
-
-/** Who owns a run, and until when, for whoever may not have it. */
-export const ownedError = ({ taskId, lease }: StoredRun): RunError =>
-  new RunError(
-    `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over with \`takeOver: true\`.`,
-    { code: "run-owned", taskId, retryable: true },
-  );

@@ -1,10 +1,32 @@
 /** The runs of one agent that this process holds, by task: from their start to their end. */
 import type { AgentRun } from "./agent-run.ts";
 
-export interface OwnRun {
+/** Whether a store holds the run, too; it may come to that later. */
+export interface Keeping {
+  readonly kept: { readonly fence: number } | undefined;
+}
+
+export class OwnRun {
   readonly run: AgentRun;
-  /** Whether a store holds it, too. */
-  readonly isStored: boolean;
+  /** The ids of messages that it was sent. */
+  readonly sent = new Set<string>();
+  readonly #keeping: Keeping;
+  /** From its start, though that may not be done yet. */
+  readonly #isKept: boolean;
+
+  constructor(run: AgentRun, keeping: Keeping) {
+    this.run = run;
+    this.#keeping = keeping;
+    this.#isKept = keeping.kept !== undefined;
+  }
+
+  get isStored(): boolean {
+    return this.#isKept || (this.#keeping.kept?.fence ?? 0) > 0;
+  }
+
+  as(run: AgentRun): OwnRun {
+    return new OwnRun(run, this.#keeping);
+  }
 }
 
 export class OwnRuns {
@@ -14,29 +36,31 @@ export class OwnRuns {
     return this.#runs.get(taskId);
   }
 
-  /** Newest first. */
+  /** Those that no store holds, newest first. */
   *unstored(): Generator<AgentRun> {
-    for (const { run, isStored } of [...this.#runs.values()].reverse()) if (!isStored) yield run;
+    for (const own of [...this.#runs.values()].reverse()) if (!own.isStored) yield own.run;
   }
 
   /** One of a task that runs already will be refused, and is not the one that is known. */
-  add(run: AgentRun, isStored: boolean): void {
-    const { id } = run;
-    if (this.#runs.has(id)) return;
-    this.#runs.set(id, { run, isStored });
-    const over = (): void => this.drop(run);
-    run.outcome.then(over, over);
+  add(run: AgentRun, keeping: Keeping): void {
+    if (!this.#runs.has(run.id)) this.#hold(new OwnRun(run, keeping));
   }
 
   /** The same run, as it is handed out. */
   replace(run: AgentRun, by: AgentRun): void {
     const known = this.#runs.get(run.id);
-    if (known?.run !== run) return;
-    this.#runs.delete(run.id);
-    this.add(by, known.isStored);
+    if (known?.run === run) this.#hold(known.as(by));
   }
 
   drop(run: AgentRun): void {
     if (this.#runs.get(run.id)?.run === run) this.#runs.delete(run.id);
+  }
+
+  #hold(own: OwnRun): void {
+    const { run } = own;
+    this.#runs.delete(run.id);
+    this.#runs.set(run.id, own);
+    const over = (): void => this.drop(run);
+    run.outcome.then(over, over);
   }
 }

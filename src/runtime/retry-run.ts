@@ -11,7 +11,7 @@ import type { PersistedAgent } from "#keep/persisted";
 import { failedNodes, reopen, retryNodes } from "#keep/reopen";
 import { readEvents } from "#runs/read-events";
 import { requireRun } from "#runs/read-run";
-import { valuePart } from "#values/value-parts";
+import { partOfKey } from "#values/value-parts";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { type ClaimedRun, claimRun } from "./claim-run.ts";
@@ -66,7 +66,7 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
   const agent = reopen(stored);
   await addLastWords(store, claimed, agent);
   const task = { ...agent.context.task, status: TaskStatus.EXECUTING };
-  if (agent.values !== undefined) agent.values[valuePart("task")] = JSON.stringify({ value: task });
+  if (agent.values !== undefined) agent.values[partOfKey("task")] = JSON.stringify({ value: task });
   const failed = failedNodes(agent);
   const strangers = nodes?.filter((name) => !failed.includes(name)) ?? [];
   if (strangers.length > 0) {

@@ -12,7 +12,7 @@ import type { Spending } from "#contract/run/budget";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { PersistedAgent } from "#keep/persisted";
-import { valuePart } from "#values/value-parts";
+import { partOfKey } from "#values/value-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
@@ -132,7 +132,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const scope = scopeOf(self, run);
         try {
           requireSamePlace(source.services, placed);
-          scope.fit(machine as PersistedAgent, (key) => storedValue(stored?.[valuePart(key)]));
+          scope.fit(machine as PersistedAgent, (key) => storedValue(stored?.[partOfKey(key)]));
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
           throw error;

@@ -1,7 +1,7 @@
 /** The laws of a run store about finding runs, their events, and their going. */
 import type { FindQuery } from "#contract/store/run-commit";
 import { compareRuns } from "#contract/store/run-order";
-import type { StoredRun } from "#contract/store/run-record";
+import type { OwnerProcess, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 import { commitOf, HOUR, newRun, owned, owner, past, type RunLaws, stored } from "./run-law.ts";
@@ -74,6 +74,36 @@ export function findLaws(): RunLaws {
         const { updatedAt } = await stored(store, "left");
         requireEqual((await found({ updatedBefore: updatedAt })).includes("left"), false, "before it changed");
         requireEqual((await found({ updatedBefore: updatedAt + 1 })).length, 8, "all that changed before");
+      }
+    },
+
+    "counts the lease of a process that is said to be gone as run out, where runs are found": async ({ make, reopen }) => {
+      const made = await make();
+      const process = (pid: number): OwnerProcess => ({ host: 'here\'s "one"', boot: "b", pid, startedAt: 3 });
+      await made.create(newRun("submitted"));
+      for (const [taskId, pid] of [
+        ["first", 1],
+        ["second", 2],
+        ["third", 3],
+        ["fourth", 1],
+      ] as const)
+        await owned(made, taskId, { ...owner(taskId), process: process(pid) });
+      await owned(made, "nowhere");
+      const asked = new Set<number>();
+      const isGone = ({ pid }: OwnerProcess): boolean => asked.add(pid) && pid !== 2;
+      for (const store of [made, await reopen(made)]) {
+        const found = async (query: Partial<FindQuery>): Promise<string[]> => (await idsOf(store, query)).sort();
+        requireEqual(await found({ statuses: ["READY"], isGone }), ["first", "fourth", "submitted", "third"], "READY");
+        requireEqual(await found({ statuses: ["RUNNING"], isGone }), ["nowhere", "second"], "RUNNING");
+        requireEqual([...asked].sort(), [1, 2, 3], "the processes that are asked about");
+        requireEqual((await found({ statuses: ["READY", "RUNNING"], isGone })).length, 6, "both");
+        requireEqual(await found({ statuses: ["PARKED"], isGone }), [], "PARKED");
+        requireEqual((await found({ isGone })).length, 6, "any status");
+        requireEqual(await found({ statuses: ["READY"], isGone: () => false }), ["submitted"], "READY while all are there");
+        const [newest] = await store.find({ statuses: ["READY"], isGone, limit: 1 });
+        const rest = await idsOf(store, { statuses: ["READY"], isGone, after: newest as StoredRun });
+        requireEqual([newest?.taskId, ...rest].sort(), ["first", "fourth", "submitted", "third"], "two pages");
+        requireEqual((newest as StoredRun).lease?.owner.id, newest?.taskId, "the row as it is stored");
       }
     },
 

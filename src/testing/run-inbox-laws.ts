@@ -164,6 +164,23 @@ export function inboxLaws(): RunLaws {
       requireEqual((await store.renew(lease, HOUR)).ok, false, "its renewal");
     },
 
+    "ends a run by a cancel that goes over its lease, and not by one that goes over another": async ({ make }) => {
+      const store = await make();
+      const lost = await owned(store);
+      const heir = await store.claim("a", owner("heir"), { over: lost.token });
+      requireTrue(heir.ok, "the heir's claim");
+      const over = (token: number): Promise<PostResult> =>
+        store.post("a", { kind: "cancel", reason: "enough", over: token, end: { events: ["x"] } });
+      requireEqual(await over(lost.token), "stored", "over a lease before");
+      const asked = await stored(store);
+      requireEqual([asked.status, asked.cancel?.reason, asked.lease], ["open", "enough", heir.lease], "a request");
+      requireEqual(await over(heir.lease.token), "stored", "over its lease");
+      const ended = await stored(store);
+      requireEqual([ended.status, ended.lease, ended.cancel, ended.lastSeq], ["CANCELLED", null, null, 1], "the end");
+      const late = await store.commit(heir.lease, commitOf(2));
+      requireEqual(!late.ok && late.why, "fenced", "what its owner writes");
+    },
+
     "lets either a cancel or the commit that gives the run back be first": async ({ make, reopen }) => {
       const store = await make();
       const other = await reopen(store);

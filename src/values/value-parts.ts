@@ -1,4 +1,5 @@
 /** A run's values and messages as named parts of JSON text, each as small as what can change alone. */
+import { valueKey } from "#cache/keys";
 import { SnapshotError } from "#contract/base/errors";
 import type { CacheEntry } from "#contract/store/cache";
 import type { Message } from "./mailbox-log.ts";
@@ -16,7 +17,10 @@ const MAILBOX = "mailbox/";
 
 export const isValuePart = (part: string): boolean => part.startsWith(VALUE) || part.startsWith(MAILBOX);
 
+/** @param name as the cache writes it */
 export const valuePart = (name: string): string => VALUE + name;
+/** @param key as a module writes it */
+export const partOfKey = (key: string): string => valuePart(valueKey({ prefix: "", suffix: "" }, key));
 /** A part for each message, so that neither a publish nor a receive writes the others. */
 export const messagePart = ({ mailbox, position }: Pick<Message, "mailbox" | "position">): string => `${MAILBOX}${position}/${mailbox}`;
 

@@ -33,6 +33,7 @@ function graphOf(shapes: readonly Shape[], log: string[] = [], stays?: string): 
       moduleOf(module, async ({ idempotencyKey, signal, values }) => {
         log.push(idempotencyKey);
         await values.set(`seen ${name}`, true);
+        await values.set(`@odd: 100% ${name}`, [name]);
         if (name === stays) {
           entered.resolve();
           await aborted(signal);
@@ -160,7 +161,8 @@ describe.each(storesOf())("a run of a %s store whose code has changed", (_, make
     ];
     const seen: unknown[] = [];
     const migrate = (run: Migration): void => {
-      seen.push(run.version, run.values.get("seen a"), run.values.get("nothing"));
+      seen.push(run.version, run.values.get("seen a"), run.values.get("nothing"), run.values.get("@odd: 100% a"));
+      run.values.delete("@odd: 100% a");
       run.rename("a", "first");
       run.rerun("b");
       run.values.set("mended", { by: "hand" });
@@ -172,10 +174,11 @@ describe.each(storesOf())("a run of a %s store whose code has changed", (_, make
       results: { first: "a", b: { b1: "b1", b2: "b2" }, c: "c" },
       executions: { first: 1, b: 2, c: 1 },
     });
-    expect(seen).toEqual(["1", true, undefined]);
+    expect(seen).toEqual(["1", true, undefined, ["a"]]);
     expect(log).toEqual(["t/b.2/b1", "t/b.2/b2", "t/c.1/c"]);
     expect(await run.values.getAll()).toMatchObject({ mended: { by: "hand" }, "seen b": true });
-    expect(await run.values.keys()).not.toContain("seen a");
+    const keys = await run.values.keys();
+    expect([keys.has("seen a"), keys.has("@odd: 100% a"), keys.has("@odd: 100% b")]).toEqual([false, false, true]);
     const view = await new Runs(store).get("t");
     expect(view).toEqual(overTheWire(run.view()));
     expect(view.nodes.first).toMatchObject({ status: "COMPLETE", result: "a" });

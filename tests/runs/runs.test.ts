@@ -238,6 +238,39 @@ describe.each(storesOf())("runs in a %s store", (_, make) => {
   });
 });
 
+describe("runs of a process that no store holds", () => {
+  it("take a message of an id once, and let whoever watches or follows go by their signal", async () => {
+    const heard: unknown[] = [];
+    const entered = deferred();
+    const node = nodeOf("a", [], async ({ values, signal }) => {
+      entered.resolve();
+      for (let left = 2; left > 0; left--) heard.push(await values.getMessage("news", { signal }));
+      return success();
+    });
+    const agent = new Agent({ nodes: [node] });
+    const run = agent.start(taskOf("t"));
+    await entered.promise;
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const watched = agent.runs.watch("t", { signal });
+    const followed = agent.runs.events("t", { signal });
+    expect((await watched.next()).value).toMatchObject({ status: "RUNNING" });
+    expect((await followed.next()).value).toMatchObject({ type: "run.started", seq: 1 });
+    const rest = Promise.all([all(watched), all(followed)]);
+    leaving.abort();
+    await rest;
+    await expect(agent.runs.send("t", "", 0, { id: "m1" })).rejects.toMatchObject({ code: "invalid-name" });
+    for (const [message, id] of [
+      [1, "m1"],
+      [1, "m1"],
+      [2, "m2"],
+    ] as const)
+      await agent.runs.send("t", "news", message, { id });
+    await run.outcome;
+    expect(heard).toEqual([1, 2]);
+  });
+});
+
 describe("a run that is watched", () => {
   it("is READY as soon as the lease of an owner that is gone runs out, though nobody writes", async () => {
     const clock = new SimulatedClock();

@@ -1,10 +1,10 @@
 /** The stores that the laws of runs go over, each made anew. */
 import { join } from "node:path";
-import { MemoryStore, type RunStore, type RunStoreOptions } from "asimov-agents";
+import { type Clock, MemoryStore, type RunStore, type RunStoreOptions } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
 import { newPlace } from "../store/place.ts";
 
-type Make = (options?: RunStoreOptions) => RunStore;
+type Make = (options?: RunStoreOptions & { clock?: Clock }) => RunStore;
 
 export function storesOf(): [name: string, make: Make][] {
   const place = newPlace();

@@ -1,5 +1,6 @@
 /** What is written to a run and what is read of it, as plain data. */
 import type { CancelRequest, Lease, RunEnd, RunStatus, Sealed, StoredRun } from "./run-record.ts";
+import type { IsGone } from "./run-status.ts";
 
 /** One event of a run; numbers count from 1 without gaps. */
 export interface StoredEvent {
@@ -105,6 +106,8 @@ export interface MessageOrder {
 export interface CancelOrder {
   kind: "cancel";
   reason: string;
+  /** The fencing token of a lease that counts as run out though it has not. */
+  over?: number;
   /** What is written when nobody owns the run, so that it ends without its code; the events get the next numbers. */
   end: { info?: Sealed; events: readonly Sealed[] };
 }
@@ -134,6 +137,8 @@ export interface FindQuery {
   agent?: string;
   type?: string;
   statuses?: readonly RunStatus[];
+  /** A lease of a process of which this is true counts as run out. */
+  isGone?: IsGone;
   /** All of them must be the run's. */
   labels?: Readonly<Record<string, string>>;
   updatedBefore?: number;

@@ -1,7 +1,7 @@
 /** The order of runs, and which of them a query finds: for drivers that have no index. */
 import type { FindQuery } from "./run-commit.ts";
 import type { StoredRun } from "./run-record.ts";
-import { statusOf } from "./run-status.ts";
+import { statusOf, withoutGone } from "./run-status.ts";
 
 /** Code units in the order of the UTF-8 bytes that they become: halves of pairs stand above all others. */
 const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
@@ -22,11 +22,11 @@ type Place = Pick<StoredRun, "createdAt" | "taskId">;
 export const compareRuns = (a: Place, b: Place): number => b.createdAt - a.createdAt || compareTexts(b.taskId, a.taskId);
 
 export function isFound(run: StoredRun, query: FindQuery, now: number): boolean {
-  const { agent, type, statuses, labels, updatedBefore, after } = query;
+  const { agent, type, statuses, labels, updatedBefore, after, isGone = () => false } = query;
   return (
     (agent === undefined || run.agent === agent) &&
     (type === undefined || run.type === type) &&
-    (statuses === undefined || statuses.includes(statusOf(run, now))) &&
+    (statuses === undefined || statuses.includes(statusOf(withoutGone(run, isGone), now))) &&
     (labels === undefined || Object.entries(labels).every(([key, value]) => Object.hasOwn(run.labels, key) && run.labels[key] === value)) &&
     (updatedBefore === undefined || run.updatedAt < updatedBefore) &&
     (after === undefined || compareRuns(after, run) < 0)

@@ -1,5 +1,14 @@
 /** Where a run stands, from its row and the time alone. */
-import type { RunStatus, StoredRun } from "./run-record.ts";
+import type { OwnerProcess, RunStatus, StoredRun } from "./run-record.ts";
+
+/** Whether a process is known to be gone. */
+export type IsGone = (process: OwnerProcess) => boolean;
+
+/** The run without its lease where that is of a process that is gone: nobody need wait for it to run out. */
+export function withoutGone<Run extends Pick<StoredRun, "lease">>(run: Run, isGone: IsGone): Run {
+  const process = run.lease?.owner.process;
+  return process !== undefined && isGone(process) ? { ...run, lease: null } : run;
+}
 
 /** Whether somebody owns the run. */
 export const isOwned = ({ lease }: Pick<StoredRun, "lease">, now: number): boolean => lease !== null && lease.until > now;

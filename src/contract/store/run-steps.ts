@@ -115,7 +115,7 @@ export function postedRun(run: StoredRun, now: number): StoredRun {
 
 /** The request where somebody owns the run, else its end; a lease that ran out is worth nothing from then on. */
 export function cancelledRun(run: StoredRun, request: CancelOrder, now: number): { ended: boolean; run: StoredRun } {
-  if (isOwned(run, now))
+  if (isOwned(run, now) && run.lease?.token !== request.over)
     return { ended: false, run: { ...run, updatedAt: now, cancel: run.cancel ?? { reason: request.reason, at: now } } };
   const { info = run.info, events } = request.end;
   const ended: StoredRun = {

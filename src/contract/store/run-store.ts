@@ -63,7 +63,7 @@ export abstract class RunStore {
   abstract inbox(taskId: string, after: number): Promise<StoredMessage[]>;
   /**
    * A message with an id that this run was sent before is a duplicate, taken or not. A cancel ends a run that nobody owns in the same
-   * step; for an owner it is a request.
+   * step, and one whose lease it goes over; for an owner it is a request.
    */
   abstract post(taskId: string, request: PostRequest): Promise<PostResult>;
   /** Newest first, by creation, then by task id in the order of its UTF-8 bytes, highest first. */

@@ -1,7 +1,8 @@
 /** Queries over runs, each a walk along one index that ends at its limit. */
 import type { FindQuery } from "#contract/store/run-commit";
 import { compareRuns } from "#contract/store/run-order";
-import type { RunStatus } from "#contract/store/run-record";
+import type { OwnerProcess, RunStatus } from "#contract/store/run-record";
+import type { IsGone } from "#contract/store/run-status";
 import type { Connection } from "./connection.ts";
 import type { Value } from "./engine.ts";
 import { type Numbered, runOf, SELECT } from "./run-rows.ts";
@@ -11,16 +12,35 @@ interface Condition {
   values: readonly Value[];
 }
 
-const FREE = "(lease_until is null or lease_until <= ?)";
+const PROCESS = "json_extract(owner, '$.process')";
 
-function ofStatus(status: RunStatus, now: number): Condition {
+/** The next process in the index, from one to another. */
+const PROCESSES = `with recursive processes (process) as (
+  select min(${PROCESS}) from runs where owner is not null
+  union all
+  select (select min(${PROCESS}) from runs where owner is not null and ${PROCESS} > process) from processes where process is not null
+) select process from processes where process is not null`;
+
+/** The processes of leases that count as run out, as they are written in the index. */
+function goneOf(db: Connection, isGone: IsGone | undefined): string[] {
+  if (isGone === undefined) return [];
+  const found = db.sql(PROCESSES).all() as { process: string }[];
+  return found.flatMap(({ process }) => (isGone(JSON.parse(process) as OwnerProcess) ? [process] : []));
+}
+
+function ofStatus(status: RunStatus, now: number, gone: readonly string[]): Condition {
+  const isGone: Condition =
+    gone.length === 0
+      ? { sql: "false", values: [] }
+      : { sql: `ifnull(${PROCESS} in (select value from json_each(?)), false)`, values: [JSON.stringify(gone)] };
+  const free: Condition = { sql: `(lease_until is null or lease_until <= ? or ${isGone.sql})`, values: [now, ...isGone.values] };
   switch (status) {
     case "RUNNING":
-      return { sql: "status = 'open' and lease_until > ?", values: [now] };
+      return { sql: `status = 'open' and lease_until > ? and not ${isGone.sql}`, values: [now, ...isGone.values] };
     case "READY":
-      return { sql: `status = 'open' and ${FREE} and due_at <= ?`, values: [now, now] };
+      return { sql: `status = 'open' and ${free.sql} and due_at <= ?`, values: [...free.values, now] };
     case "PARKED":
-      return { sql: `status = 'open' and ${FREE} and (due_at is null or due_at > ?)`, values: [now, now] };
+      return { sql: `status = 'open' and ${free.sql} and (due_at is null or due_at > ?)`, values: [...free.values, now] };
     default:
       return { sql: "status = ?", values: [status] };
   }
@@ -55,6 +75,8 @@ export function findRuns(db: Connection, query: FindQuery, now: number, pastAt: 
       .map(runOf);
   };
   if (query.statuses === undefined) return walk(shared);
-  const found = [...new Set(query.statuses)].flatMap((status) => walk([ofStatus(status, now), ...shared]));
+  const isOfOpen = query.statuses.some((status) => ["READY", "RUNNING", "PARKED"].includes(status));
+  const gone = isOfOpen ? goneOf(db, query.isGone) : [];
+  const found = [...new Set(query.statuses)].flatMap((status) => walk([ofStatus(status, now, gone), ...shared]));
   return found.sort((a, b) => compareRuns(a.run, b.run)).slice(0, query.limit);
 }

@@ -20,6 +20,7 @@ create table runs (
 ) strict;
 create index runs_by_status on runs (status, created_at desc, task_id desc, lease_until, due_at, agent, type);
 create index runs_by_age on runs (created_at desc, task_id desc);
+create index runs_by_owner on runs (json_extract(owner, '$.process')) where owner is not null;
 create index runs_by_end on runs (ended_at) where ended_at is not null;
 create table infos (run integer primary key, info any not null) strict;
 create table labels (key text not null, value text not null, run integer not null, primary key (key, value, run)) strict, without rowid;

@@ -1,0 +1,46 @@
+/** What callers ask of runs, checked. */
+import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
+import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import type { RunStatus } from "#contract/store/run-record";
+
+export interface FindRuns {
+  /** The agent's name. */
+  agent?: string;
+  /** The task's type. */
+  type?: string;
+  status?: RunStatus | readonly RunStatus[];
+  /** All of them must be the run's. */
+  labels?: Readonly<Record<string, string>>;
+  updatedBefore?: Date;
+  /** The task id of the last one that was seen. */
+  after?: string;
+  /** Default: all. */
+  limit?: number;
+}
+
+const status = z.enum(["READY", "RUNNING", "PARKED", "COMPLETE", "FAILED", "PARTIAL", "CANCELLED"]);
+const date = z.custom<Date>((value) => value instanceof Date && !Number.isNaN(value.getTime()), { message: "expected a Date" });
+const SCHEMAS = lazily(() => ({
+  find: z.strictObject({
+    agent: z.optional(nonEmpty),
+    type: z.optional(nonEmpty),
+    status: z.optional(z.union([status, z.array(status)])),
+    labels: z.optional(z.record(z.string(), z.string())),
+    updatedBefore: z.optional(date),
+    after: z.optional(nonEmpty),
+    limit: z.optional(z.int().check(z.gte(1))),
+  }),
+  watch: z.strictObject({ signal: z.optional(signalSchema) }),
+  events: z.strictObject({ from: z.optional(z.int().check(z.gte(1))), signal: z.optional(signalSchema) }),
+  send: z.strictObject({ id: z.optional(nonEmpty) }),
+  prune: z.strictObject({ endedBefore: z.optional(date), keep: z.optional(z.int().check(z.gte(0))) }),
+  path: z.array(z.string()),
+}));
+
+export const takeFind = (query: FindRuns): FindRuns => parseOptions(SCHEMAS().find, query, "find") as FindRuns;
+export const takeWatch = (options: object) => parseOptions(SCHEMAS().watch, options, "watch");
+export const takeEvents = (options: object) => parseOptions(SCHEMAS().events, options, "events");
+export const takeSend = (options: object) => parseOptions(SCHEMAS().send, options, "send");
+export const takePrune = (query: object) => parseOptions(SCHEMAS().prune, query, "prune");
+export const takePath = (path: readonly string[]) => parseOptions(SCHEMAS().path, path, "value");

@@ -1,0 +1,259 @@
+/** Which stored runs are found, in which order, while others come, go and break. */
+import { Agent, type AgentRun, type FindQuery, MemoryStore, type RunStore, Runs, type StoredRun, Task } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { aborted, deferred, failing, nodeOf } from "../run/support.ts";
+import { all, storesOf } from "./stores.ts";
+
+type Query = Parameters<Runs["find"]>[0];
+
+const taskOf = (id: string, more: { type?: string; labels?: Record<string, string> } = {}): Task =>
+  new Task({ id, type: "test", objective: "Be found", ...more });
+
+const idsOf = async (runs: Runs, query?: Query): Promise<string[]> => (await all(runs.find(query))).map(({ taskId }) => taskId);
+
+/** A run that works until it is ended, put down or lost. */
+async function working(store: RunStore, id: string, options = {}): Promise<AgentRun> {
+  const entered = deferred();
+  const node = nodeOf("a", [], async ({ signal }) => {
+    entered.resolve();
+    await aborted(signal);
+    signal.throwIfAborted();
+  });
+  const run = new Agent({ name: "finder", store, nodes: [node], ...options }).start(taskOf(id));
+  await entered.promise;
+  return run;
+}
+
+describe.each(storesOf())("runs that are found in a %s store", (_, make) => {
+  const opened: RunStore[] = [];
+  const open = (options = {}) => {
+    const store = make(options);
+    opened.push(store);
+    return store;
+  };
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+  const done = (store: RunStore, ...ids: string[]) =>
+    Promise.all(ids.map((id) => new Agent({ name: "finder", store, nodes: [nodeOf("a")] }).runTask(taskOf(id))));
+
+  it("come once each, though others come and go between two pages", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    for (let at = 0; at < 12; at++) await done(store, `t${at}`);
+    const expected = await idsOf(runs);
+    const found: string[] = [];
+    for (let page = 0; page < 4; page++) {
+      const after = found.at(-1);
+      const ids = await idsOf(runs, { limit: 3, ...(after === undefined ? {} : { after }) });
+      found.push(...ids);
+      await done(store, `new ${page}`);
+      // Of a page that was seen, and not the one to go on behind.
+      await runs.remove(ids[0] as string);
+    }
+    expect(found).toEqual(expected);
+    expect(await idsOf(runs, { after: found.at(-1) as string })).toEqual([]);
+  });
+
+  it("come once each to one iteration, too, whatever comes meanwhile, and go on behind one that is gone", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    const ids = Array.from({ length: 120 }, (_, at) => `t${at}`);
+    await done(store, ...ids);
+    const found: string[] = [];
+    for await (const { taskId } of runs.find()) {
+      found.push(taskId);
+      if (found.length % 20 !== 0) continue;
+      await done(store, `new ${found.length}`);
+      await runs.remove(taskId);
+    }
+    expect(found.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it("are as many as were asked for, also where some have gone since the page was read", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    await done(store, ...Array.from({ length: 80 }, (_, at) => `t${at}`));
+    const expected = await idsOf(runs);
+    const found = runs.find({ limit: 60 });
+    const first = (await found.next()).value?.taskId;
+    // The rest of its page.
+    for (const id of expected.slice(1, 50)) await runs.remove(id);
+    expect([first, ...(await all(found)).map(({ taskId }) => taskId)]).toEqual([expected[0], ...expected.slice(50)]);
+  });
+
+  it("have the status that was asked for when they are given, not only when the page was read", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    const ids = ["t1", "t2", "t3"];
+    for (const id of ids) await (await working(store, id)).park();
+    const found = runs.find({ status: "READY" });
+    expect((await found.next()).value).toMatchObject({ status: "READY" });
+    for (const id of ids) await runs.cancel(id);
+    expect(await all(found)).toEqual([]);
+    expect(await idsOf(runs, { status: "CANCELLED" })).toHaveLength(3);
+  });
+
+  it("are those that each filter says, alone and together", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    await done(store, "done");
+    await new Agent({ name: "other", store, nodes: [failing("a")] }).runTask(taskOf("failed", { type: "odd", labels: { "a b": 'x"%_' } }));
+    const half = [nodeOf("a"), failing("b")];
+    await new Agent({ name: "other", store, nodes: half }).runTask(taskOf("partial", { labels: { "a b": "x" } }));
+    await (await working(store, "ready")).park();
+    const running = await working(store, "running");
+    await runs.cancel((await working(store, "cancelled")).id);
+    await expect.poll(() => idsOf(runs, { status: "CANCELLED" })).toEqual(["cancelled"]);
+    const found = async (query: Query): Promise<string[]> => (await idsOf(runs, query)).toSorted();
+    for (const [status, id] of [
+      ["COMPLETE", "done"],
+      ["FAILED", "failed"],
+      ["PARTIAL", "partial"],
+      ["READY", "ready"],
+      ["RUNNING", "running"],
+    ] as const)
+      expect(await found({ status })).toEqual([id]);
+    expect(await found({ status: "PARKED" })).toEqual([]);
+    expect(await found({ status: ["RUNNING", "READY", "RUNNING"] })).toEqual(["ready", "running"]);
+    expect(await found({ status: [] })).toEqual([]);
+    expect(await found({ agent: "other" })).toEqual(["failed", "partial"]);
+    expect(await found({ agent: "other", type: "test" })).toEqual(["partial"]);
+    expect(await found({ type: "odd" })).toEqual(["failed"]);
+    expect(await found({ labels: { "a b": 'x"%_' } })).toEqual(["failed"]);
+    expect(await found({ labels: { "a b": "x%" } })).toEqual([]);
+    expect(await found({ labels: {} })).toHaveLength(6);
+    const { updatedAt } = await runs.get("done");
+    expect(await found({ updatedBefore: new Date(updatedAt) })).toEqual([]);
+    expect(await found({ updatedBefore: new Date(Date.now() + 1_000), status: "COMPLETE" })).toEqual(["done"]);
+    expect(await found({ agent: "other", status: ["FAILED", "COMPLETE"], type: "odd", labels: { "a b": 'x"%_' }, limit: 5 })).toEqual([
+      "failed",
+    ]);
+    await running.cancel();
+  });
+
+  it("are refused with what is no query, before any run is given, naming what was wrong", async () => {
+    const store = open();
+    const agent = new Agent({ name: "finder", store, nodes: [nodeOf("a")] });
+    for (const runs of [new Runs(store), agent.runs]) {
+      const refused: [unknown, string][] = [
+        [{ state: "READY" }, "state"],
+        [{ status: "DONE" }, "status"],
+        [{ status: ["READY", "DONE"] }, "status"],
+        [{ labels: { a: 1 } }, "labels"],
+        [{ updatedBefore: 5 }, "updatedBefore"],
+        [{ updatedBefore: new Date("nonsense") }, "updatedBefore"],
+        [{ limit: 0 }, "limit"],
+        [{ limit: 1.5 }, "limit"],
+        [{ after: "" }, "after"],
+        [{ agent: "" }, "agent"],
+        ["READY", "find"],
+      ];
+      for (const [query, named] of refused) {
+        const error = { code: "invalid-options", message: expect.stringContaining(named) };
+        await expect(all(runs.find(query as never))).rejects.toMatchObject(error);
+      }
+    }
+  });
+});
+
+describe("the runs of an agent, stored or not", () => {
+  it("are refused with what is no query, also where runs of this process would be given first", async () => {
+    const entered = deferred();
+    const node = nodeOf("a", [], async ({ signal }) => {
+      entered.resolve();
+      await aborted(signal);
+    });
+    const agent = new Agent({ nodes: [node] });
+    const run = agent.start(taskOf("t"));
+    await entered.promise;
+    const found: string[] = [];
+    const asked = (async () => {
+      for await (const { taskId } of agent.runs.find({ state: "READY" } as never)) found.push(taskId);
+    })();
+    await expect(asked).rejects.toMatchObject({ code: "invalid-options" });
+    expect(found).toEqual([]);
+    expect(await idsOf(agent.runs, { limit: 1 })).toEqual(["t"]);
+    await run.cancel();
+  });
+});
+
+describe("a run of this process that no store holds at first", () => {
+  it("is found once, by whatever it is, before and after it has come to a store", async () => {
+    const store = new MemoryStore();
+    await new Agent({ name: "finder", store, nodes: [nodeOf("a")] }).runTask(taskOf("done"));
+    const entered = deferred();
+    const node = nodeOf("a", [], async ({ signal }) => {
+      entered.resolve();
+      await aborted(signal);
+    });
+    const own = new Agent({ name: "finder", store, snapshot: "NEVER", nodes: [node] });
+    const live = own.start(taskOf("t"));
+    await entered.promise;
+    expect([await idsOf(own.runs), await idsOf(own.runs, { limit: 1 })]).toEqual([["t", "done"], ["t"]]);
+    expect(await idsOf(own.runs, { status: "COMPLETE" })).toEqual(["done"]);
+    expect(await idsOf(own.runs, { after: "done" })).toEqual([]);
+    const found = own.runs.find();
+    expect((await found.next()).value).toMatchObject({ taskId: "t", generation: 0 });
+    await live.snapshot();
+    expect((await all(found)).map(({ taskId }) => taskId)).toEqual(["done"]);
+    expect(await idsOf(own.runs)).toEqual(["t", "done"]);
+    expect(await own.runs.get("t")).toMatchObject({ status: "RUNNING", owner: { id: expect.any(String) } });
+    await live.cancel();
+  });
+});
+
+describe("runs of one moment", () => {
+  it("come in the order of their ids, and are paged without loss", async () => {
+    const store = new MemoryStore({ clock: new SimulatedClock() });
+    const runs = new Runs(store);
+    const ids = ["a", "é", "z", "🙂", "B", "b"];
+    for (const id of ids) await new Agent({ store, nodes: [nodeOf("a")] }).runTask(taskOf(id));
+    const found: string[] = [];
+    for (let page = await idsOf(runs, { limit: 1 }); page.length > 0; page = await idsOf(runs, { limit: 1, after: found.at(-1) as string }))
+      found.push(...page);
+    expect(found).toEqual(["🙂", "é", "z", "b", "a", "B"]);
+  });
+});
+
+describe("a driver that somebody else made", () => {
+  /** As one that knows nothing of processes. */
+  class Foreign extends MemoryStore {
+    // Rows as another process of this machine that is gone would have left them. */
+    override async read(taskId: string): Promise<StoredRun | undefined> {
+      return this.#left(await super.read(taskId));
+    }
+    override async find(query: FindQuery): Promise<StoredRun[]> {
+      const { statuses, limit, isGone = () => false, ...rest } = query;
+      const found = (await super.find({ ...rest, limit: 1_000 })).map((run) => this.#left(run) as StoredRun);
+      const now = await this.now();
+      const statusOf = ({ status, lease }: StoredRun) => {
+        if (status !== "open") return status;
+        const process = lease?.owner.process;
+        return lease !== null && lease.until > now && !(process !== undefined && isGone(process)) ? "RUNNING" : "READY";
+      };
+      return found.filter((run) => statuses?.includes(statusOf(run)) ?? true).slice(0, limit);
+    }
+    #left(run: StoredRun | undefined): StoredRun | undefined {
+      if (run?.lease?.owner.process === undefined || run.taskId !== "left") return run;
+      const process = { ...run.lease.owner.process, boot: "one before" };
+      return { ...run, lease: { ...run.lease, owner: { ...run.lease.owner, process } } };
+    }
+  }
+
+  it("has the runs of a process that is gone as READY, not as RUNNING, and they end by a cancel at once", async () => {
+    const store = new Foreign();
+    const runs = new Runs(store);
+    const left = await working(store, "left");
+    const live = await working(store, "live");
+    expect([await idsOf(runs, { status: "READY" }), await idsOf(runs, { status: "RUNNING" })]).toEqual([["left"], ["live"]]);
+    expect(await runs.get("left")).toMatchObject({ status: "READY" });
+    await runs.cancel("left", "enough");
+    expect(await runs.get("left")).toMatchObject({ status: "CANCELLED" });
+    await expect(left.outcome).rejects.toMatchObject({ code: "run-fenced" });
+    await expect(runs.remove("live")).rejects.toMatchObject({ code: "run-owned" });
+    await runs.remove("left");
+    await live.cancel();
+  });
+});
