@@ -1,10 +1,9 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
-import { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { ENDED, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
+import { beforeEnd, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
 import { takeSaved } from "./saved-parts.ts";
 
 interface LiveActor {
@@ -113,21 +112,14 @@ export class GraphParts {
   #writeAgent(changes: PartChanges): void {
     this.#isAgentChanged = false;
     const actor = this.#graph.actor as LiveActor;
-    const { context, children, value, ...state } = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
+    const persisted = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
+    const isClosing = typeof persisted.value === "object" && persisted.value !== null && "closing" in persisted.value;
+    const { context, children, ...state } = isClosing ? beforeEnd(persisted) : persisted;
     const { task, errors, usage, ended: _ended, ...rest } = context;
-    const { task: taskChild, ...others } = children;
-    const isClosing = typeof value === "object" && value !== null && "closing" in value;
-    // What closing gives is worked out anew, since it is as much as the whole run: of nodes that have ended, and begin no more.
-    const { nodes: pool, outbox } = others as { nodes: { snapshot: object }; outbox: unknown };
-    const kept = isClosing
-      ? { value: { running: "executing" }, children: { nodes: { ...pool, snapshot: { ...pool.snapshot, ...ENDED } }, outbox } }
-      : { value, children: others };
-    const { output: _output, ...before } = taskChild.snapshot;
-    const taskState = isClosing
-      ? { ...before, status: "active", value: TaskStatus.EXECUTING, context: { status: TaskStatus.EXECUTING } }
-      : { ...taskChild.snapshot, context: { status: taskChild.snapshot.context.task.status } };
-    const allChildren = { ...kept.children, task: { ...taskChild, snapshot: taskState } };
-    this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: allChildren }));
+    const { task: taskChild } = children;
+    const taskState = { ...taskChild.snapshot, context: { status: taskChild.snapshot.context.task.status } };
+    const allChildren = { ...children, task: { ...taskChild, snapshot: taskState } };
+    this.#put(changes, "agent", JSON.stringify({ ...state, context: rest, children: allChildren }));
     if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
     this.#writeErrors(changes, errors, context.reported);
     this.#writeUsage(changes, usage);

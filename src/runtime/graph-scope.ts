@@ -7,6 +7,7 @@ import type { ViewNode } from "#contract/run/run-view";
 import type { GraphParts } from "#keep/graph-parts";
 import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
 import { fitGraph } from "./fit-graph.ts";
+import { requireLeftFit } from "./fit-left.ts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
@@ -77,15 +78,18 @@ export class GraphScope {
   fit(persisted: PersistedAgent, read: (key: string) => unknown = () => undefined): void {
     const { run, path, nodes } = this;
     const stored = run.events.restoredFrom;
+    const shown = shownAt(stored?.graph.nodes, path);
+    const { dynamicNodes } = run.services;
     const { changes, renamed, values, isChanged } = fitGraph(nodes, {
       path,
       persisted,
-      shown: shownAt(stored?.graph.nodes, path),
+      shown,
       from: { version: stored?.version ?? "", read },
       migrate: path.length === 0 ? run.services.migrate : undefined,
     });
     for (const [key, value] of values) void (value === undefined ? run.values.delete(key) : run.values.set(key, value));
-    nodes.restore(graphIn(persisted), pendingAdditions(persisted), run.services.dynamicNodes);
+    nodes.restore(graphIn(persisted), pendingAdditions(persisted), dynamicNodes);
+    requireLeftFit(persisted, { path, nodes, shown, dynamicNodes });
     if (!isChanged) return;
     if (this.#parts !== undefined) {
       this.#parts.rewrite();

@@ -111,6 +111,7 @@ export class RunHost implements Outbox {
   #sent = 0;
   #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
+  #hasBegun = false;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: Error | undefined;
@@ -176,6 +177,9 @@ export class RunHost implements Outbox {
 
   /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
   begin(): void {
+    this.#hasBegun = true;
+    // In the step after its start, and before any of its nodes.
+    if (this.#lost !== undefined) queueMicrotask(() => (this.root as AnyActorRef).stop());
     this.#armDeadline();
     this.events.restoredFrom = undefined;
     const within = this.#within ?? (this.#launchedIn === undefined ? currentScope() : this.#launchedIn.scope);
@@ -223,7 +227,8 @@ export class RunHost implements Outbox {
   lose(error: Error): void {
     if (this.#isFinished) return;
     this.#lost = error;
-    (this.root as AnyActorRef).stop();
+    // An actor that is stopped before its start would start all the same, and tell nobody of its end.
+    if (this.#hasBegun) (this.root as AnyActorRef).stop();
   }
 
   get lost(): Error | undefined {

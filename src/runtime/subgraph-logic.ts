@@ -1,8 +1,10 @@
 /** A graph that is nested in a node, as the logic of a module. */
-import type { AnyActorLogic } from "xstate";
+import type { AnyActorLogic, AnyActorRef } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { type Graph, requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import { leftOf } from "#keep/left-graph";
+import type { PersistedAgent } from "#keep/persisted";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { GraphScope } from "./graph-scope.ts";
 import { mailboxesOf } from "./run-host.ts";
@@ -13,10 +15,20 @@ import { byName, graphOf } from "./valid-graph.ts";
 export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
   const scopeFor = (parent: GraphScope, name: string, graph?: Graph): GraphScope =>
     new GraphScope(parent.run, [...parent.path, name], byName(parent.nodes.get(name).nodes), { parent, graph });
+  const restore = (self: AnyActorRef, persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent } => {
+    const path = persisted.context.path as string[];
+    const parent = scopeOf(self);
+    const name = path.at(-1) as string;
+    const scope = scopeFor(parent, name);
+    const { services } = parent.run;
+    scope.fit(persisted);
+    return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
+  };
   return boundAgentLogic<ModuleOutcome>(
     {
       create(self, input) {
         const order = input as ModuleOrder;
+        if (order.left !== undefined) return restore(self, order.left as PersistedAgent);
         const parent = scopeOf(self);
         const node = parent.nodes.get(order.node);
         const scope = scopeFor(parent, order.node, requireGraph(graphOf(node.nodes).nodes));
@@ -32,18 +44,10 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
           },
         };
       },
-      restore(self, persisted) {
-        const path = persisted.context.path as string[];
-        const parent = scopeOf(self);
-        const name = path.at(-1) as string;
-        const scope = scopeFor(parent, name);
-        const { services } = parent.run;
-        scope.fit(persisted);
-        return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
-      },
+      restore,
       eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
-      outputOf({ task, status, nodes, failedChains, failure }, { run }) {
-        const about = { module: 0, endedAt: run.services.clock.now() };
+      outputOf({ task, status, nodes, failedChains, failure }, scope) {
+        const about = { module: 0, endedAt: scope.run.services.clock.now() };
         const { result = null } = task;
         if (status === "COMPLETE") {
           return { ...about, status: "success", json: JSON.stringify({ status: "success", result, nodes }), retryable: true };
@@ -58,6 +62,7 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
           details,
           partial: status === "PARTIAL",
           retryable: final !== true,
+          ...leftOf(scope),
         };
       },
       onReport: (scope, report) => scope.run.root?.send({ type: "nested.reported", report }),
