@@ -1,10 +1,10 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
 import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
+import { nodeStateOf } from "./node-part.ts";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { beforeEnd, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
-import { takeSaved } from "./saved-parts.ts";
+import { beforeEnd, type PersistedAgent, WITHOUT_NODES } from "./persisted.ts";
 
 interface LiveActor {
   getPersistedSnapshot(options?: unknown): unknown;
@@ -158,16 +158,10 @@ export class GraphParts {
   #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
     const actor = pool.nodes.get(name);
     if (actor === undefined) return this.#remove(changes, `node/${name}`);
-    const whole = actor.getPersistedSnapshot(WITHOUT_GRAPH) as PersistedNode & {
-      value: unknown;
-      context: { definition?: unknown; visits?: number };
-    };
-    const { definition: _definition, ...context } = whole.context;
-    // Where somebody inspects, nodes are there that never ran.
-    if (context.visits === 0 && whole.value === "WAITING") return this.#remove(changes, `node/${name}`);
-    const state = { ...whole, context };
     const saved = new Map<string, string>();
-    takeSaved(name, state, saved);
+    const state = nodeStateOf(name, actor, saved);
+    // Where somebody inspects, nodes are there that never ran.
+    if (state.context.visits === 0 && state.value === "WAITING") return this.#remove(changes, `node/${name}`);
     this.#writeSaved(changes, name, saved);
     this.#put(changes, `node/${name}`, JSON.stringify(state));
   }

@@ -30,6 +30,8 @@ interface AgentView {
 export class GraphScope {
   readonly run: RunHost;
   readonly path: readonly string[];
+  /** Of a nested graph: the one around it. */
+  readonly parent: GraphScope | undefined;
   /** As it starts; absent for one that is restored. */
   readonly graph: Graph | undefined;
   readonly nodes: GraphNodes;
@@ -53,6 +55,7 @@ export class GraphScope {
   ) {
     this.run = run;
     this.path = path;
+    this.parent = parent;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
     this.graph = graph;
     this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
