@@ -160,6 +160,8 @@ const machine = setup({
     isEmpty: ({ context }) => context.definition.mode === "empty",
     isParallel: ({ context }) => context.definition.mode === "parallel",
     isNested: ({ context }) => context.definition.mode === "nested",
+    /** Of a composite that is retried: its middlewares failed alone. */
+    isGiven: ({ context }) => context.modules.given !== undefined,
     shouldRunOnceMore: ({ context, event }) => (event as unknown as DoneActorEvent<boolean>).output && hasVisitsLeft(context),
     shouldRun: ({ event }) => (event as unknown as DoneActorEvent<boolean>).output,
     isDone: (parts) => isSuccess(parts) && !parts.context.definition.verifies,
@@ -247,10 +249,16 @@ const machine = setup({
       }
       return { modules: withNext(definition, modules) };
     }),
-    startGraph: spawnChild("runSubgraph", { id: childOf(0), input: ({ context }) => orderOf(context, 0) }),
-    startFilter: spawnChild("runModule", {
-      id: childOf(0),
-      input: ({ context, event }) => ({ ...orderOf(context, 0), given: (event as DoneActorEvent<ModuleOutcome>).output.json as string }),
+    /** What it goes on from is its own from here on. */
+    startGraph: assign(({ context, spawn }) => {
+      const { left, ...modules } = context.modules;
+      spawn("runSubgraph", { id: childOf(0), input: { ...orderOf(context, 0), ...(left === undefined ? {} : { left }) } });
+      return { modules };
+    }),
+    startFilter: assign(({ context, event, spawn }) => {
+      const given = context.modules.given ?? ((event as DoneActorEvent<ModuleOutcome>).output.json as string);
+      spawn("runModule", { id: childOf(0), input: { ...orderOf(context, 0), given } });
+      return { modules: { ...context.modules, given } };
     }),
     startTimeLimit: enqueueActions(({ context: { definition }, enqueue }) => {
       if (definition.timeoutMs > 0) {
@@ -367,6 +375,7 @@ export const nodeMachine = machine.createMachine({
           entry: "startTimeLimit",
           always: [
             { guard: "isEmpty", target: "verifying" },
+            { guard: "isGiven", target: "nested.filtering", actions: "startFilter" },
             { guard: "isNested", target: "nested" },
             { guard: "isParallel", target: "parallel" },
             { target: "ordered" },

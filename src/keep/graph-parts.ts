@@ -1,11 +1,10 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
-import { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
+import { nodeStateOf } from "./node-part.ts";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
-import { ENDED, type PersistedAgent, type PersistedNode, WITHOUT_GRAPH, WITHOUT_NODES } from "./persisted.ts";
-import { takeSaved } from "./saved-parts.ts";
+import { beforeEnd, type PersistedAgent, WITHOUT_NODES } from "./persisted.ts";
 
 interface LiveActor {
   getPersistedSnapshot(options?: unknown): unknown;
@@ -113,21 +112,14 @@ export class GraphParts {
   #writeAgent(changes: PartChanges): void {
     this.#isAgentChanged = false;
     const actor = this.#graph.actor as LiveActor;
-    const { context, children, value, ...state } = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
+    const persisted = actor.getPersistedSnapshot(WITHOUT_NODES) as PersistedAgent;
+    const isClosing = typeof persisted.value === "object" && persisted.value !== null && "closing" in persisted.value;
+    const { context, children, ...state } = isClosing ? beforeEnd(persisted) : persisted;
     const { task, errors, usage, ended: _ended, ...rest } = context;
-    const { task: taskChild, ...others } = children;
-    const isClosing = typeof value === "object" && value !== null && "closing" in value;
-    // What closing gives is worked out anew, since it is as much as the whole run: of nodes that have ended, and begin no more.
-    const { nodes: pool, outbox } = others as { nodes: { snapshot: object }; outbox: unknown };
-    const kept = isClosing
-      ? { value: { running: "executing" }, children: { nodes: { ...pool, snapshot: { ...pool.snapshot, ...ENDED } }, outbox } }
-      : { value, children: others };
-    const { output: _output, ...before } = taskChild.snapshot;
-    const taskState = isClosing
-      ? { ...before, status: "active", value: TaskStatus.EXECUTING, context: { status: TaskStatus.EXECUTING } }
-      : { ...taskChild.snapshot, context: { status: taskChild.snapshot.context.task.status } };
-    const allChildren = { ...kept.children, task: { ...taskChild, snapshot: taskState } };
-    this.#put(changes, "agent", JSON.stringify({ ...state, ...kept, context: rest, children: allChildren }));
+    const { task: taskChild } = children;
+    const taskState = { ...taskChild.snapshot, context: { status: taskChild.snapshot.context.task.status } };
+    const allChildren = { ...children, task: { ...taskChild, snapshot: taskState } };
+    this.#put(changes, "agent", JSON.stringify({ ...state, context: rest, children: allChildren }));
     if (!this.#names.has("task")) this.#put(changes, "task", JSON.stringify(task));
     this.#writeErrors(changes, errors, context.reported);
     this.#writeUsage(changes, usage);
@@ -166,16 +158,10 @@ export class GraphParts {
   #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
     const actor = pool.nodes.get(name);
     if (actor === undefined) return this.#remove(changes, `node/${name}`);
-    const whole = actor.getPersistedSnapshot(WITHOUT_GRAPH) as PersistedNode & {
-      value: unknown;
-      context: { definition?: unknown; visits?: number };
-    };
-    const { definition: _definition, ...context } = whole.context;
-    // Where somebody inspects, nodes are there that never ran.
-    if (context.visits === 0 && whole.value === "WAITING") return this.#remove(changes, `node/${name}`);
-    const state = { ...whole, context };
     const saved = new Map<string, string>();
-    takeSaved(name, state, saved);
+    const state = nodeStateOf(name, actor, saved);
+    // Where somebody inspects, nodes are there that never ran.
+    if (state.context.visits === 0 && state.value === "WAITING") return this.#remove(changes, `node/${name}`);
     this.#writeSaved(changes, name, saved);
     this.#put(changes, `node/${name}`, JSON.stringify(state));
   }

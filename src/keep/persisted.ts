@@ -1,10 +1,11 @@
 /** The shape of a persisted run, as far as it is taken apart and put together. */
 import type { TaskJSON } from "#contract/base/task";
+import { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
 import type { Attempt } from "#contract/node/attempt";
 import type { ErrorReport, NodeReport } from "#contract/node/result";
-import type { EndedGraph } from "#contract/run/end";
+import { type EndedGraph, NOTHING_ENDED } from "#contract/run/end";
 import { Order, type StoredOrder } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
 
@@ -63,6 +64,29 @@ export const ENDED = { isBegun: true, isAborted: true } as const;
 
 /** Whether it has ended but for what follows from that. */
 export const hasEnded = ({ children }: PersistedAgent): boolean => children.nodes.snapshot.isBegun && children.nodes.snapshot.isAborted;
+
+/** A graph that closes, as it was when its nodes had ended: what closing gives is worked out anew, since it is as much as the whole graph. */
+export function beforeEnd({ context, children, value: _value, ...agent }: PersistedAgent): PersistedAgent {
+  const { nodes, task, outbox } = children;
+  const { output: _output, ...before } = task.snapshot;
+  const { status: _status, ...asked } = task.snapshot.context.task;
+  const executing = {
+    ...before,
+    status: "active",
+    value: TaskStatus.EXECUTING,
+    context: { task: { ...asked, status: TaskStatus.EXECUTING } },
+  };
+  return {
+    ...agent,
+    value: { running: "executing" },
+    context: { ...context, ended: NOTHING_ENDED },
+    children: {
+      nodes: { ...nodes, snapshot: { ...nodes.snapshot, ...ENDED } },
+      task: { ...task, snapshot: executing },
+      ...(outbox === undefined ? {} : { outbox }),
+    },
+  };
+}
 
 export const graphIn = ({ children }: PersistedAgent): Graph => children.nodes.snapshot.graph;
 

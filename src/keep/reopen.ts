@@ -1,8 +1,10 @@
 /** The stored state of a run that had ended, or was about to, made one that goes on: failed visits begin again, and what they blocked waits. */
 import { listOf } from "#contract/base/growing-list";
+import type { TaskJSON } from "#contract/base/task";
 import { indexOf } from "#contract/graph/graph";
 import type { StoredOrder } from "#contract/run/order";
 import { Flag, OrderCells, Phase } from "#contract/run/order-cells";
+import { leftIn, withLeft, withTask } from "./left-graph.ts";
 import type { PersistedAgent, PersistedNode } from "./persisted.ts";
 
 /** Whatever ended the whole run did not happen; of nodes nothing is changed. */
@@ -25,8 +27,32 @@ export function failedNodes({ children }: PersistedAgent): string[] {
   return graph.nodes.flatMap(({ name }, position) => (cells.has(position, Flag.FAILED) ? [name] : []));
 }
 
-/** @param keys whether their visits go on, or others begin */
-export function retryNodes(agent: PersistedAgent, names: readonly string[], keys: "same" | "new"): void {
+/** A limit that ended the whole graph is granted once more. */
+function grantLimit({ context }: PersistedAgent, agent: PersistedAgent): void {
+  const { failure } = context as { failure?: { code: string } };
+  const pool = agent.children.nodes.snapshot;
+  if (failure?.code === "max-iterations") pool.granted = (pool.granted ?? 0) + 1;
+}
+
+/** What is nested in a failed node goes on, too: what succeeded there stands. */
+function retryLeft(node: PersistedNode, task: TaskJSON): PersistedNode {
+  const left = leftIn(node);
+  if (left === undefined) return node;
+  const again = withTask(reopen(left), task);
+  retryNodes(again, { limitsOf: left });
+  return withLeft(node, again);
+}
+
+/**
+ * @param given.limitsOf the state before it was reopened
+ * @param given.names default all that failed
+ * @param given.keys whether their visits go on, or others begin
+ */
+export function retryNodes(
+  agent: PersistedAgent,
+  { limitsOf, names = failedNodes(agent), keys = "same" }: { limitsOf: PersistedAgent; names?: readonly string[]; keys?: "same" | "new" },
+): void {
+  grantLimit(limitsOf, agent);
   const pool = agent.children.nodes.snapshot;
   const index = indexOf(pool.graph);
   const cells = OrderCells.of(pool.order.cells);
@@ -37,10 +63,12 @@ export function retryNodes(agent: PersistedAgent, names: readonly string[], keys
   for (const name of names) {
     const position = index.position(name) as number;
     // One whose actor broke down is made anew, with a visit of its own.
-    if (keys === "new" || !Object.hasOwn(pool.nodes, name)) cells.setPhase(position, Phase.READY);
+    const node = Object.hasOwn(pool.nodes, name) ? pool.nodes[name] : undefined;
+    if (keys === "new" || node === undefined) cells.setPhase(position, Phase.READY);
     else {
       cells.setPhase(position, Phase.STARTED);
       cells.setExecuting(position, Math.max(1, cells.at(position)));
+      pool.nodes[name] = retryLeft(node, agent.context.task);
       retried.push(name);
     }
   }

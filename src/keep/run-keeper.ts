@@ -4,7 +4,7 @@
  * What comes in one turn is one commit, and one that fails is tried again with what came since, until it is made or the run has ended.
  */
 
-import { asimovErrorOf, RunError } from "#contract/base/errors";
+import { type AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record";
@@ -44,6 +44,8 @@ export interface KeptRun {
   cancel(reason: string): void;
   /** The store does not take what was written; told once until it does again. */
   troubled(error: unknown): void;
+  /** The store will never take it: the run goes on from what is stored, elsewhere or later. */
+  refused(error: AsimovError): void;
   /** Messages may have come. */
   posted(last: number): void;
 }
@@ -88,6 +90,8 @@ const WEIGHT: readonly CommitReason[] = ["progress", "step", "manual", "started"
 
 /** What a store says of a commit that it would never take. */
 const REFUSED = new Set(["part-too-large", "run-store-text"]);
+/** So often a commit is refused, with what came since, until nothing is left to hope for: what a module writes is looked at before. */
+const MOST_REFUSALS = 6;
 
 export class RunKeeper {
   readonly #run: KeptRun;
@@ -224,6 +228,7 @@ export class RunKeeper {
     for (let hop = 0; hop < HOPS; hop++) await undefined;
     try {
       let pause = FIRST_PAUSE_MS;
+      let refusals = 0;
       while ((this.#sent !== undefined || this.#waiting !== undefined) && !this.#isOver) {
         const isRepeat = this.#sent !== undefined;
         this.#sent ??= await this.#written();
@@ -233,8 +238,13 @@ export class RunKeeper {
           this.#sent = undefined;
           if (!this.#taken(result, sent, isRepeat)) return;
           pause = FIRST_PAUSE_MS;
+          refusals = 0;
         } catch (error) {
-          if (REFUSED.has(asimovErrorOf(error)?.code ?? "")) this.#takeBack(sent);
+          const refusal = asimovErrorOf(error);
+          if (refusal !== undefined && REFUSED.has(refusal.code)) {
+            this.#takeBack(sent);
+            if (++refusals === MOST_REFUSALS) return await this.#giveUp(refusal);
+          }
           if (!this.#isTroubled) this.#run.troubled(error);
           this.#isTroubled = true;
           await new Promise<void>((resolve) => this.#run.clock.setTimeout(resolve, pause));
@@ -270,6 +280,12 @@ export class RunKeeper {
     if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
     else if (this.#parking !== undefined) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
     return { commit, changes, waiting };
+  }
+
+  async #giveUp(error: AsimovError): Promise<void> {
+    this.stop();
+    await this.#store.renew(this.#state.lease, 0).catch(() => {});
+    this.#run.refused(error);
   }
 
   /** What no store would take, however often it is sent, waits for what comes after it. */

@@ -21,7 +21,11 @@ const faults = new WeakMap<object, unknown>();
 
 /** What differs between a whole run and a nested one. */
 export interface Binding<TOutput> {
-  create(self: AnyActorScope["self"], input: unknown): { scope: GraphScope; input: AgentMachineInput };
+  /** One that goes on from where another instance of its graph was is made of that one's state. */
+  create(
+    self: AnyActorScope["self"],
+    input: unknown,
+  ): { scope: GraphScope } & ({ input: AgentMachineInput } | { persisted: PersistedAgent });
   restore(self: AnyActorScope["self"], persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent };
   /** What is persisted beside the machine's own state. */
   persist?(scope: GraphScope): object;
@@ -79,12 +83,19 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     (actorScope as Writable<AnyActorScope>).emit = speak;
   };
 
+  const restored = (persisted: PersistedAgent, actorScope: AnyActorScope): AnyMachineSnapshot => {
+    const snapshot = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
+    requireRestored(Object.values(snapshot.children));
+    return snapshot;
+  };
+
   const logic = {
     getInitialSnapshot(actorScope: AnyActorScope, input: unknown) {
-      const { scope, input: machineInput } = binding.create(actorScope.self, input);
+      const created = binding.create(actorScope.self, input);
+      const { scope } = created;
       enter(actorScope.self, scope);
-      giveVoice(actorScope, scope, false);
-      return agent().getInitialSnapshot(actorScope, machineInput);
+      giveVoice(actorScope, scope, "persisted" in created);
+      return "persisted" in created ? restored(created.persisted, actorScope) : agent().getInitialSnapshot(actorScope, created.input);
     },
     restoreSnapshot(stored: Snapshot<unknown>, actorScope: AnyActorScope) {
       const { self } = actorScope;
@@ -92,10 +103,9 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
         const { scope, persisted } = binding.restore(self, stored as unknown as PersistedAgent);
         enter(self, scope);
         giveVoice(actorScope, scope, scope.path.length > 0 || scope.run.events.hasBegun);
-        const restored = agent().restoreSnapshot?.(persisted as never, actorScope) as AnyMachineSnapshot;
-        requireRestored(Object.values(restored.children));
-        scope.adopt((restored.children.nodes as AnyActorRef).getSnapshot().order as Order);
-        return restored;
+        const snapshot = restored(persisted, actorScope);
+        scope.adopt((snapshot.children.nodes as AnyActorRef).getSnapshot().order as Order);
+        return snapshot;
       } catch (error) {
         const scope = ownScope(self);
         if (scope !== undefined) binding.onEnd?.(scope, shownMessageOf(error), errorDetailsOf(error));

@@ -107,6 +107,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
     try {
       await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.place.first, task }));
     } catch (error) {
+      if (isRefusal(error)) throw error;
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
     const { kept } = this.#run;
@@ -116,7 +117,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
       await this.#run.limited("storing the run", () => kept.open());
       return {};
     } catch (error) {
-      if (error instanceof RunError) throw error;
+      if (isRefusal(error)) throw error;
       return { failure: failureOf("The run could not be stored", error, "snapshot-write-failed") };
     }
   }
@@ -174,13 +175,25 @@ export class GraphEffects implements RunEffects, NodeChecks {
     return sums;
   }
 
+  /** One whose result has no room is stored without it, and says so. @throws what the store threw, AsimovError `part-too-large` */
+  async #storeTask(task: TaskJSON): Promise<void> {
+    const run = this.#run;
+    const store = (ended: TaskJSON): Promise<void> => run.limited("storing the ended task", () => run.values.set("task", ended));
+    try {
+      await store(task);
+    } catch (error) {
+      if (asimovErrorOf(error)?.code !== "part-too-large") throw error;
+      const { result: _result, ...rest } = task;
+      await store(rest as TaskJSON);
+      throw error;
+    }
+  }
+
   async close(task: TaskJSON, message: unknown): Promise<{ faults: Fault[] }> {
     if (this.#isNested) return { faults: [] };
     const mailbox = this.#outputMailbox;
     const run = this.#run;
-    const stored = await faultsOf("The ended task was not stored", () =>
-      run.limited("storing the ended task", () => run.values.set("task", task)),
-    );
+    const stored = await faultsOf("The ended task was not stored", () => this.#storeTask(task));
     const { kept } = run;
     if (kept !== undefined) {
       const end = run.tellEnd(task.status);
@@ -193,6 +206,9 @@ export class GraphEffects implements RunEffects, NodeChecks {
     return { faults: [...stored, ...published] };
   }
 }
+
+/** It was misused: whoever started it hears of it, and nothing of it runs. */
+const isRefusal = (error: unknown): boolean => error instanceof RunError || asimovErrorOf(error)?.code === "part-too-large";
 
 /** What went wrong with the work, if anything did. */
 async function faultsOf(what: string, work: () => Promise<void>): Promise<Fault[]> {

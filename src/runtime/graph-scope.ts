@@ -7,6 +7,7 @@ import type { ViewNode } from "#contract/run/run-view";
 import type { GraphParts } from "#keep/graph-parts";
 import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
 import { fitGraph } from "./fit-graph.ts";
+import { requireLeftFit } from "./fit-left.ts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
@@ -29,6 +30,8 @@ interface AgentView {
 export class GraphScope {
   readonly run: RunHost;
   readonly path: readonly string[];
+  /** Of a nested graph: the one around it. */
+  readonly parent: GraphScope | undefined;
   /** As it starts; absent for one that is restored. */
   readonly graph: Graph | undefined;
   readonly nodes: GraphNodes;
@@ -52,6 +55,7 @@ export class GraphScope {
   ) {
     this.run = run;
     this.path = path;
+    this.parent = parent;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
     this.graph = graph;
     this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
@@ -77,15 +81,18 @@ export class GraphScope {
   fit(persisted: PersistedAgent, read: (key: string) => unknown = () => undefined): void {
     const { run, path, nodes } = this;
     const stored = run.events.restoredFrom;
+    const shown = shownAt(stored?.graph.nodes, path);
+    const { dynamicNodes } = run.services;
     const { changes, renamed, values, isChanged } = fitGraph(nodes, {
       path,
       persisted,
-      shown: shownAt(stored?.graph.nodes, path),
+      shown,
       from: { version: stored?.version ?? "", read },
       migrate: path.length === 0 ? run.services.migrate : undefined,
     });
     for (const [key, value] of values) void (value === undefined ? run.values.delete(key) : run.values.set(key, value));
-    nodes.restore(graphIn(persisted), pendingAdditions(persisted), run.services.dynamicNodes);
+    nodes.restore(graphIn(persisted), pendingAdditions(persisted), dynamicNodes);
+    requireLeftFit(persisted, { path, nodes, shown, dynamicNodes });
     if (!isChanged) return;
     if (this.#parts !== undefined) {
       this.#parts.rewrite();

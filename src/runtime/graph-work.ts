@@ -11,7 +11,7 @@ import { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import { pathKey } from "#contract/chat/usage";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { ModuleOrder } from "#contract/node/attempt";
+import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
@@ -32,10 +32,13 @@ import type {
 import { iterationLimitOf } from "#contract/run/limit";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
+import type { Written } from "#contract/store/run-room";
+import { sealEvent } from "#contract/store/seal";
 import type { CommitReason } from "#keep/run-keeper";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
+import { NodeRoom } from "./node-room.ts";
 import { NodesAdded } from "./nodes-added.ts";
 import type { RunHost } from "./run-host.ts";
 
@@ -58,7 +61,11 @@ interface WorkPlace {
   readonly results: NodeResults;
   readonly graph: Graph | undefined;
   nodeChanged(name: string): void;
+  pool(): { nodes: ReadonlyMap<string, { getPersistedSnapshot(options?: unknown): unknown }> } | undefined;
 }
+
+/** Of an event, what is not what a module emitted. */
+const MOST_EVENT_FRAME = 20_000;
 
 export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost {
   readonly run: RunHost;
@@ -73,6 +80,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   readonly #graph: Graph | undefined;
   readonly #parent: GraphWork | undefined;
   readonly #parentSpan: Span;
+  #room: NodeRoom | undefined;
   // Made when they are needed: most runs have none of these.
   #spans: Map<string, Span> | undefined;
   #generatorsStarted: Set<string> | undefined;
@@ -282,6 +290,27 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   get fence(): number {
     return this.run.kept?.fence ?? 0;
+  }
+
+  requireRoom(written: Written): void {
+    this.run.requireRoom(written);
+  }
+
+  /** @param module absent for the graph nested in the node */
+  requireRoomFor(node: string, module: string | undefined, outcome: ModuleOutcome): void {
+    this.#room ??= new NodeRoom({
+      run: this.run,
+      definition: (name) => this.definition(name),
+      actorOf: (name) => this.#place.pool()?.nodes.get(name),
+    });
+    this.#room.require(node, module, outcome);
+  }
+
+  requireRoomToEmit(node: string, module: string, json: string): void {
+    const graph = this.#path;
+    const text = (): string =>
+      sealEvent(this.task.id, 0, JSON.stringify({ type: "module.emitted", node, module, event: JSON.parse(json), graph }));
+    this.run.requireRoom({ what: () => `What module "${module}" of node "${node}" emitted`, length: json.length + MOST_EVENT_FRAME, text });
   }
 
   whenSure(): Promise<void> | undefined {

@@ -2,13 +2,14 @@
 
 import type { AnyActorRef } from "xstate";
 import { shownMessageOf } from "#contract/base/error-details";
-import { asimovErrorOf, RunError } from "#contract/base/errors";
+import { type AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Graph } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
 import type { NewRun } from "#contract/store/run-commit";
 import type { Owner, RunEnd } from "#contract/store/run-record";
+import { requireRoom, type Written } from "#contract/store/run-room";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, encoded, openMessage, sealInfo } from "#contract/store/seal";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
@@ -35,7 +36,7 @@ interface Host {
   readonly root: AnyActorRef | undefined;
   readonly rootGraph: Graph;
   view(): RunView;
-  lose(error: RunError): void;
+  lose(error: AsimovError): void;
   cancelBy(reason: string): void;
 }
 
@@ -49,6 +50,8 @@ export interface Keeping {
 
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
+
+const MOST_SPARE_BYTES = 16 * 1024;
 
 export class Kept implements KeptRun {
   readonly #run: Host;
@@ -119,6 +122,21 @@ export class Kept implements KeptRun {
 
   whenSure(): Promise<void> | undefined {
     return this.#keeper?.whenSure();
+  }
+
+  /** @throws AsimovError `part-too-large` */
+  requireRoom(written: Written): void {
+    const { codec, maxPartBytes } = this.#keeping.store.settings;
+    requireRoom({ taskId: this.taskId, codec, maxPartBytes }, written);
+  }
+
+  /** In a node's part, for how the node ends. */
+  get spareBytes(): number {
+    return Math.min(MOST_SPARE_BYTES, Math.floor(this.#keeping.store.settings.maxPartBytes / 8));
+  }
+
+  refused(error: AsimovError): void {
+    this.#run.lose(error);
   }
 
   /** Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw */

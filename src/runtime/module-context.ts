@@ -106,6 +106,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return (event) => {
       if (!this.gate.isOpen) return;
       const json = toJsonText(event, `event of module "${this.#module.name}"`);
+      this.#host.requireRoomToEmit(this.node.name, this.#module.name, json);
       this.#host.tell(new ModuleEmitted(this.node.name, this.#module.name, json));
     };
   }

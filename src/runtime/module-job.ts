@@ -28,7 +28,7 @@ import { Context, type ContextVisit } from "./module-context.ts";
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 /** Another attempt would give the same. */
-const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result"]);
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large"]);
 
 function isGenerator(value: unknown): value is AsyncGenerator {
   return (
@@ -105,7 +105,10 @@ export class ModuleJob implements ContextVisit, RunningModule {
     return this.#checkpoint?.get(part);
   }
 
+  /** @throws AsimovError `part-too-large` */
   save(part: CheckpointPart, text: string): Promise<void> {
+    const what = (): string => `What module "${this.#module.name}" of node "${this.#node.name}" saved`;
+    this.#host.requireRoom({ what, length: text.length, text: () => text });
     this.#checkpoint ??= new Map();
     this.#checkpoint.set(part, text);
     this.#keeper.saved(part, text);
@@ -268,7 +271,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     }
     const { result, json } = checked;
     const isError = result.status === "error";
-    this.#end({
+    const outcome: ModuleOutcome = {
       module: this.order.module,
       status: isError ? "error" : "success",
       json,
@@ -279,7 +282,13 @@ export class ModuleJob implements ContextVisit, RunningModule {
       ...(result.decision === undefined ? {} : { decision: result.decision, cleanup: result.cleanup === true }),
       ...(added.length === 0 ? {} : { added }),
       endedAt: this.#host.clock.now(),
-    });
+    };
+    try {
+      this.#host.requireRoomFor(this.order.node, this.#module.name, outcome);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#end(outcome);
   }
 
   #fail(thrown: unknown): void {

@@ -75,9 +75,8 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
       { code: "unknown-node" },
     );
   }
-  retryNodes(agent, nodes ?? failed, keys);
-  const pool = agent.children.nodes.snapshot;
-  if (failure?.code === "max-iterations") pool.granted = (pool.granted ?? 0) + 1;
+  agent.context.task = task;
+  retryNodes(agent, { limitsOf: stored, names: nodes ?? failed, keys });
   if (failure?.code === "budget-exceeded") agent.context.spent = NOTHING_SPENT;
   const { deadline, deadlineMs } = agent.context;
   const now = host.services.clock.now();

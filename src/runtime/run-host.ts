@@ -22,6 +22,7 @@ import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
+import type { Written } from "#contract/store/run-room";
 import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
 import { CallLedger } from "./call-ledger.ts";
@@ -150,7 +151,7 @@ export class RunHost implements Outbox {
     this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
       if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason, code });
     });
-    this.place = new ValuesPlace(services, run.values);
+    this.place = new ValuesPlace(services, run.values, (written) => this.requireRoom(written));
     this.span = services.telemetry.startSpan(
       `run ${run.task.type}`,
       { "asimov.run.id": run.runId, "asimov.task.id": run.task.id },
@@ -230,7 +231,8 @@ export class RunHost implements Outbox {
   lose(error: RunError): void {
     if (this.#isFinished) return;
     this.#lost = error;
-    (this.root as AnyActorRef).stop();
+    // An actor that is stopped before its start would start all the same: this one never does.
+    if (this.#hasBegun) (this.root as AnyActorRef).stop();
   }
 
   get lost(): RunError | undefined {
@@ -364,6 +366,11 @@ export class RunHost implements Outbox {
   acknowledge(id: string, error?: string): void {
     this.#sending?.get(id)?.(error);
     this.#sending?.delete(id);
+  }
+
+  /** What is written of a run that is stored has room in its store. @throws AsimovError `part-too-large` */
+  requireRoom(written: Written): void {
+    this.kept?.requireRoom(written);
   }
 
   /** Whether no node of it runs before it is stored. */

@@ -5,6 +5,7 @@ import { copyJson } from "#contract/base/json";
 import type { Clock } from "#contract/base/services";
 import type { OpenValues } from "#contract/run/host";
 import type { Cache } from "#contract/store/cache";
+import type { ValueRoom } from "#values/run-driver";
 import { RunValues } from "#values/run-values";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -36,13 +37,15 @@ export class ValuesPlace {
   /** What is to be set before the first node starts. */
   readonly first: Values;
 
-  constructor(settings: PlaceSettings, { cachePrefix, given = {}, stored = {} }: PlacedValues) {
+  /** @param room of the run's store */
+  constructor(settings: PlaceSettings, { cachePrefix, given = {}, stored = {} }: PlacedValues, room?: ValueRoom) {
     const { cache, clock } = settings;
     if (isOwn(settings, cachePrefix)) {
       this.own = new RunValues(clock, Object.entries(stored));
       this.cache = this.own.cache;
       // At once, so that an actor that is persisted before it has begun has them.
       void this.cache.setMany(given);
+      this.own.room = room;
       this.first = {};
     } else {
       this.own = undefined;

@@ -3,8 +3,17 @@ import type { CacheDriver, Change, Edit, Space } from "#cache/driver";
 import { type Affixes, readName, valueKey } from "#cache/keys";
 import type { MemoryDriver, MemorySpace } from "#cache/memory/driver";
 import type { ReceiveOptions } from "#contract/store/cache";
+import type { Written } from "#contract/store/run-room";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
+import { entryText } from "./value-parts.ts";
+
+/** Refuses what has no room in the run's store. @throws AsimovError `part-too-large` */
+export type ValueRoom = (written: Written) => void;
+
+/** Of a value that expires, whenever that is. */
+const LATEST = 9_999_999_999_999;
+const ENTRY_LENGTH = entryText({ json: "", expiresAt: LATEST }).length;
 
 /** The whole name of a key or mailbox: of the view and of what it calls it. */
 const nameIn = (affixes: Affixes | undefined, key: string): string => (affixes === undefined ? key : valueKey(affixes, key));
@@ -19,16 +28,18 @@ export class RunDriver implements CacheDriver {
   readonly #live: MemoryDriver;
   readonly #ledger: Ledger;
   readonly #journal: Journal | undefined;
+  readonly #room: ValueRoom;
 
   /** @param journal of the attempt that works by it; absent where what is done is settled at once */
-  constructor(live: MemoryDriver, ledger: Ledger, journal: Journal | undefined) {
+  constructor(live: MemoryDriver, ledger: Ledger, journal: Journal | undefined, room: ValueRoom) {
     this.#live = live;
     this.#ledger = ledger;
     this.#journal = journal;
+    this.#room = room;
   }
 
   space(affixes: Affixes | undefined): Space {
-    return new RunSpace(this.#live.space(affixes), (key) => nameIn(affixes, key), this.#ledger, this.#journal);
+    return new RunSpace(this.#live.space(affixes), (key) => nameIn(affixes, key), this.#ledger, this.#journal, this.#room);
   }
 
   close(): void {
@@ -41,12 +52,14 @@ class RunSpace implements Space {
   readonly #nameOf: (key: string) => string;
   readonly #ledger: Ledger;
   readonly #journal: Journal | undefined;
+  readonly #room: ValueRoom;
 
-  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: Journal | undefined) {
+  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: Journal | undefined, room: ValueRoom) {
     this.#live = live;
     this.#nameOf = nameOf;
     this.#ledger = ledger;
     this.#journal = journal;
+    this.#room = room;
   }
 
   names(kind: "value" | "mailbox"): string[] {
@@ -62,6 +75,7 @@ class RunSpace implements Space {
   }
 
   write(changes: readonly Change[]): number {
+    for (const change of changes) if ("json" in change) this.#requireRoom(change.key, change.json);
     let removed = 0;
     for (const change of changes) {
       const key = "removed" in change ? change.removed : change.key;
@@ -74,16 +88,30 @@ class RunSpace implements Space {
 
   edit(key: string, edit: Edit): string {
     const before = this.#live.entry(key);
-    const json = this.#live.edit(key, edit);
+    const apply: Edit["apply"] = (current) => {
+      const json = edit.apply(current);
+      this.#requireRoom(key, json);
+      return json;
+    };
+    const json = this.#live.edit(key, { ...edit, apply });
     if (edit.adds === undefined) this.#ledger.wrote(this.#journal, this.#nameOf(key), before, this.#live.entry(key));
     else this.#ledger.added(this.#journal, this.#nameOf(key), before, edit.adds);
     return json;
   }
 
   push(mailbox: string, text: string): void {
+    this.#room({ what: () => `A message to mailbox "${mailbox}"`, length: text.length, text: () => text });
     // First, since a receiver that waits takes it in the same turn.
     this.#ledger.published(this.#journal, this.#nameOf(mailbox), text);
     this.#live.push(mailbox, text);
+  }
+
+  #requireRoom(key: string, json: string): void {
+    this.#room({
+      what: () => `The value of key "${this.#nameOf(key)}"`,
+      length: json.length + ENTRY_LENGTH,
+      text: () => entryText({ json, expiresAt: LATEST }),
+    });
   }
 
   take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): T | null | Promise<T | null> {

@@ -13,7 +13,7 @@ import type { Cache } from "#contract/store/cache";
 import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { isThere } from "./mailbox-log.ts";
-import { locate, RunDriver } from "./run-driver.ts";
+import { locate, RunDriver, type ValueRoom } from "./run-driver.ts";
 import { entryText, messagePart, readValueParts, type ValueChanges, valuePart } from "./value-parts.ts";
 
 class ValuesView extends StoredCache<ValuesView> {
@@ -28,6 +28,8 @@ export class RunValues {
   readonly #live: MemoryDriver;
   readonly #ledger: Ledger;
   readonly #store: SharedStore;
+  /** What is set before there is one has room, or the run is refused when it is stored. */
+  room: ValueRoom | undefined;
   /** For what is done from outside of any attempt: it is settled at once. */
   readonly cache: Cache;
 
@@ -38,15 +40,17 @@ export class RunValues {
       const { space, key } = locate(this.#live, name);
       return space.entry(key);
     });
-    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined));
+    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined, this.#requireRoom));
     this.cache = new ValuesView(BARE, this.#store);
     this.#restore(parts);
   }
 
+  readonly #requireRoom: ValueRoom = (written) => this.room?.(written);
+
   /** What is done by it is seen at once, and settled when the attempt says so. */
   open(): OpenValues {
     const journal = new Journal();
-    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal));
+    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal, this.#requireRoom));
     return { cache: new ValuesView(BARE, store), settle: () => this.#ledger.settle(journal) };
   }
 

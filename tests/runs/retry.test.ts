@@ -1,9 +1,10 @@
 /** Runs that had ended, going on where they failed. */
-import { Agent, type AgentOptions, defineModule, Node, type RunStore, Runs, Task } from "asimov-agents";
-import { SimulatedClock } from "asimov-agents/testing";
+import { Agent, type AgentOptions, defineModule, MemoryCache, MemoryStore, Node, type RunStore, Runs, Task } from "asimov-agents";
+import { ScriptedInferenceClient, SimulatedClock } from "asimov-agents/testing";
 import { applyEvents } from "asimov-agents/view";
 import { afterEach, describe, expect, it } from "vitest";
 import { aborted, deciding, deferred, failure, moduleOf, nodeOf, success } from "../run/support.ts";
+import { RecordedStore } from "../support/recorded-store.ts";
 import { overTheWire } from "../support/told.ts";
 import { all, storesOf } from "./stores.ts";
 
@@ -245,5 +246,76 @@ describe("a run that is retried and cancelled before its nodes go on", () => {
     expect(await again.cancel("second")).toMatchObject({ status: "FAILED", failedChains: [["a", "b"]], executions: { a: 1 } });
     expect(log).toEqual(["attempt 1"]);
     expect(await agent.runs.get("t")).toMatchObject({ status: "CANCELLED", nodes: { a: { status: "FAILED" } } });
+  });
+});
+
+describe("a retry", () => {
+  const broken = (log: string[], isBroken: () => boolean): Node[] => [
+    nodeOf("a", [], ({ idempotencyKey }) => success(log.push(idempotencyKey))),
+    nodeOf("b", ["a"], ({ idempotencyKey }) => (log.push(idempotencyKey) > 0 && isBroken() ? failure("broken") : success("b")), {
+      nodeConfig: { retryOnFailure: false },
+    }),
+    ...["c", "d", "e"].map((name, at) =>
+      nodeOf(name, [["b", "c", "d"][at] as string], ({ idempotencyKey }) => success(log.push(idempotencyKey))),
+    ),
+  ];
+
+  it("that is left by a crash at any of its generations is taken up by resume, and what it had done stands", async () => {
+    const store = new RecordedStore();
+    await new Agent({ store, nodes: broken([], () => true) }).runTask(taskOf("t"));
+    const ended = store.unended + 1;
+    await (await new Agent({ store, nodes: broken([], () => false) }).retry("t")).outcome;
+    let crashed = 0;
+    for (let generations = ended + 1; generations <= store.unended; generations++) {
+      const copy = new MemoryStore();
+      await store.replay(copy, generations);
+      const log: string[] = [];
+      const outcome = await (await new Agent({ store: copy, nodes: broken(log, () => false) }).resume("t")).outcome;
+      expect(outcome).toMatchObject({ status: "COMPLETE", executions: { a: 1, b: 1, c: 1, d: 1, e: 1 } });
+      expect(log).toEqual(["t/b.1/b", "t/c.1/c", "t/d.1/d", "t/e.1/e"].slice(-log.length));
+      expect(log.length).toBeLessThanOrEqual(Math.max(0, 5 - (generations - ended)));
+      crashed++;
+    }
+    expect(crashed).toBeGreaterThan(2);
+  });
+
+  it("tells the run's end once more, each time, and to the output mailbox", async () => {
+    const store = new MemoryStore();
+    const cache = new MemoryCache();
+    let isBroken = true;
+    const agent = () => new Agent({ store, cache, outputMailbox: "ends", nodes: broken([], () => isBroken) });
+    await agent().runTask(taskOf("t"));
+    await (await agent().retry("t")).outcome;
+    isBroken = false;
+    await (await agent().retry("t")).outcome;
+    expect(await cache.peekMailbox("ends")).toMatchObject(["PARTIAL", "PARTIAL", "COMPLETE"].map((status) => ({ taskId: "t", status })));
+    const events = await all(new Runs(store).events("t"));
+    expect(events.filter(({ type }) => type === "run.ended")).toHaveLength(3);
+    await expect(agent().retry("t")).rejects.toMatchObject({ code: "run-ended", message: expect.stringContaining("COMPLETE") });
+    await expect(agent().resume("t")).rejects.toMatchObject({ code: "run-ended" });
+  });
+
+  it("grants a budget that was used up once more", async () => {
+    const store = new MemoryStore();
+    const nodes = ["one", "two", "three"].map(
+      (name, at, names) =>
+        new Node({
+          name,
+          dependencies: names.slice(Math.max(0, at - 1), at),
+          modules: [
+            defineModule({
+              name,
+              async process(context) {
+                const client = new ScriptedInferenceClient([{ text: "said", usage: { inputTokens: 10, outputTokens: 10 } }]);
+                const { text } = await client.generate([{ role: "USER", content: name }], { signal: context.signal });
+                return success(text);
+              },
+            }),
+          ],
+        }),
+    );
+    const agent = () => new Agent({ store, nodes, budget: { maxCalls: 2 } });
+    expect(await agent().runTask(taskOf("t"))).toMatchObject({ status: "FAILED", executions: { one: 1, two: 1, three: 1 } });
+    expect(await (await agent().retry("t")).outcome).toMatchObject({ status: "COMPLETE", executions: { one: 1, two: 1, three: 1 } });
   });
 });

@@ -26,13 +26,19 @@ export class RecordedStore extends MemoryStore {
 
   /** Brings a store to where this one stood after so many generations, when its owner was lost. */
   async replay(into: RunStore, generations: number): Promise<void> {
-    const created = await into.create(this.first as NewRun, SOMEBODY);
+    const first = this.first as NewRun;
+    const created = await into.create(first, SOMEBODY);
     if (!created.ok || created.lease === undefined) throw new Error("the store must be empty");
+    let { lease } = created;
     for (const commit of this.commits.slice(0, generations - 1)) {
-      const made = await into.commit(created.lease, commit);
+      // A run that had ended was claimed once more.
+      const claimed =
+        (await into.read(first.taskId))?.lease === null ? await into.claim(first.taskId, SOMEBODY, { ended: true }) : undefined;
+      if (claimed?.ok) lease = claimed.lease;
+      const made = await into.commit(lease, commit);
       if (!made.ok) throw new Error(`generation ${commit.generation} was not taken: ${made.why}`);
     }
-    await into.renew(created.lease, 0);
+    await into.renew(lease, 0);
   }
 
   /** What was told in so many generations. */

@@ -24,6 +24,8 @@ export interface ModuleOrder {
   module: number;
   /** Of a composite: what its graph gave, as JSON text, to go through its middlewares. */
   given?: string;
+  /** Of a composite that is retried: what its graph goes on from. */
+  left?: object;
 }
 
 /** The same for each attempt of a visit, and after a restore. */
@@ -64,6 +66,8 @@ export interface ModuleOutcome {
   retryable: boolean;
   /** A nested graph ended with some of its chains failed. */
   partial?: boolean;
+  /** Of a nested graph that did not complete, in a run that is stored: its state before it ended. A retry of the run goes on from there. */
+  left?: object;
   decision?: string | null;
   cleanup?: boolean;
   added?: GraphNode[];
@@ -84,6 +88,10 @@ export interface Attempt {
   ready: readonly number[];
   /** In parallel, by position: of how many modules each still needs the success. */
   missing: readonly number[];
+  /** Of a composite that is retried: what its graph goes on from. */
+  left?: object | undefined;
+  /** Of a composite with middlewares: what its graph gave, as JSON text, until they have made something of it. */
+  given?: string | undefined;
 }
 
 /** One module has succeeded for all, one has failed for all, or the attempt was ended from outside, by its time limit or a cancel. */
@@ -118,13 +126,16 @@ export function withNext(definition: NodeDefinition, attempt: Attempt): Attempt 
 }
 
 /** An attempt that goes on where one that failed ended: what succeeded is kept, unless nothing would be left to do. */
-export function retriedAttempt(definition: NodeDefinition, { ended }: Attempt): Attempt {
+export function retriedAttempt(definition: NodeDefinition, { ended, given }: Attempt): Attempt {
   const kept = listOf(ended).filter((outcome) => outcome.module >= 0 && succeeded(outcome));
-  if (definition.mode === "nested" || kept.length === definition.modules.length) return newAttempt(definition);
+  if (definition.mode === "nested") return { ...newAttempt(definition), left: leftIn(ended), given };
+  if (kept.length === definition.modules.length) return newAttempt(definition);
   const again = kept.reduce((attempt, outcome) => withOutcome(definition, attempt, outcome), newAttempt(definition));
   const done = new Set(kept.map(({ module }) => module));
   return { ...again, ready: again.ready.filter((module) => !done.has(module)) };
 }
+
+const leftIn = (ended: GrowingList<ModuleOutcome>): object | undefined => listOf(ended).find(({ left }) => left !== undefined)?.left;
 
 type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
 
@@ -147,9 +158,10 @@ function readyAfter({ modules }: Definition, { missing, decided }: Attempt, { mo
 }
 
 export function withOutcome(definition: Definition, attempt: Attempt, outcome: ModuleOutcome): Attempt {
-  const { active, ended, decided, ready, missing } = attempt;
-  const { module, status, endedAt } = outcome;
-  const kept: ModuleOutcome = isLate(decided) ? { module, status: "aborted", retryable: true, endedAt } : outcome;
+  const { active, ended, decided, ready, missing, given } = attempt;
+  const { module, status, endedAt, left: graph } = outcome;
+  const late: ModuleOutcome = { module, status: "aborted", retryable: true, endedAt, ...(graph === undefined ? {} : { left: graph }) };
+  const kept = isLate(decided) ? late : outcome;
   const place = active.indexOf(module);
   const dependents = status === "success" && missing.length > 0 ? (definition.modules[module]?.dependents ?? []) : [];
   const left = dependents.length === 0 ? missing : [...missing];
@@ -160,6 +172,7 @@ export function withOutcome(definition: Definition, attempt: Attempt, outcome: M
     decided: decidedAfter(definition, decided, outcome),
     ready: [...ready, ...readyAfter(definition, attempt, outcome)],
     missing: left,
+    ...(given === undefined || status === "success" ? {} : { given }),
   };
 }
 

@@ -74,7 +74,8 @@ export class GraphDraft {
   /** A visit begins. */
   start(name: string, { visit, attempt, iteration }: Pick<NodeView, "visit" | "attempt" | "iteration">, at: number): void {
     this.node(name).start(visit, attempt, iteration, at);
-    if (this.#nested.size > 0) this.#nested.delete(name);
+    // A visit that goes on, since its run is retried, goes on in its graph.
+    if (this.#nested.size > 0 && attempt === 1) this.#nested.delete(name);
   }
 
   /** The graph nested in a node begins. */

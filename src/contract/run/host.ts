@@ -16,6 +16,7 @@ import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
 import type { Fault, NodeReport } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
+import type { Written } from "#contract/store/run-room";
 import type { RunEventBody } from "./events.ts";
 import type { LeftBehind } from "./unread-event.ts";
 
@@ -106,6 +107,12 @@ export interface ModuleHost {
   admit(node: string, estimate: CallEstimate): SettleCall;
   /** See `ModuleContext.fence`. */
   readonly fence: number;
+  /** Of a run that is stored: what is written has room in its store. @throws AsimovError `part-too-large` */
+  requireRoom(written: Written): void;
+  /** The node has room for one more outcome. @throws AsimovError `part-too-large` */
+  requireRoomFor(node: string, module: string, outcome: ModuleOutcome): void;
+  /** An event of a module has room. @throws AsimovError `part-too-large` */
+  requireRoomToEmit(node: string, module: string, json: string): void;
   /** A module of the node has ended: the run is stored soon, where the node asks for that. */
   ended(node: string): void;
   /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */

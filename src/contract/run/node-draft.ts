@@ -55,7 +55,7 @@ export class NodeDraft {
     this.#result = view.result;
   }
 
-  /** What the visit before gave means nothing for the next, but for what was spent. */
+  /** What the visit before gave means nothing for the next, but for what was spent; a visit that goes on has the graph that it had. */
   start(visit: number, attempt: number, iteration: number, at: number): void {
     this.status = TaskStatus.EXECUTING;
     this.visit = visit;
@@ -70,7 +70,7 @@ export class NodeDraft {
     this.isAgain = false;
     this.items = undefined;
     this.childTaskId = undefined;
-    this.nodes = undefined;
+    if (attempt === 1) this.nodes = undefined;
     this.give(undefined);
   }
 

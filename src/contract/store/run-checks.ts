@@ -7,7 +7,7 @@ import { misused, notText, partTooLarge } from "./store-errors.ts";
 const encoder = new TextEncoder();
 
 /** Bytes as UTF-8. */
-const sizeOf = (sealed: Sealed): number =>
+export const sizeOf = (sealed: Sealed): number =>
   typeof sealed === "string" ? (sealed.length < 64 ? shortSize(sealed) : encoder.encode(sealed).length) : sealed.length;
 
 function shortSize(text: string): number {

@@ -11,7 +11,10 @@ export interface Codec {
 export interface RunStoreOptions {
   /** For all that users wrote; ids, statuses, labels and names stay readable. Default: none. */
   codec?: Codec;
-  /** The largest part, in bytes. Default 16 MiB. */
+  /**
+   * The largest part, in bytes as they are stored, after the codec. What a module gives, sets, sends, saves or emits beyond it is refused with
+   * `part-too-large`, which fails the module, finally, and nothing else. Default 16 MiB.
+   */
   maxPartBytes?: number;
   /** How many of its newest events are kept of each run. Default 1,000. */
   keepEvents?: number;
