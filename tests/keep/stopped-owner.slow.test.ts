@@ -1,24 +1,24 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Agent } from "asimov-agents";
-import { SqliteStore } from "asimov-agents/sqlite";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { newPlace } from "../store/place.ts";
+import { DRIVERS, openStore } from "../store/story.ts";
 import { ownedNodes } from "./owned-nodes.ts";
 
 const SCRIPT = join(import.meta.dirname, "owner-process.ts");
-const root = mkdtempSync(join(tmpdir(), "asimov-stopped-"));
 const TASK = "0d0c0f5e-8f0a-4f59-9b60-7a4a3a0c6f33";
 const LEASE_MS = 500;
 
-afterAll(() => rmSync(root, { recursive: true }));
+describe.each(DRIVERS)("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
+  const newFolder = newPlace();
 
-describe("an owner that is stopped past its lease, and wakes", () => {
   it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {
-    const file = join(root, "runs.sqlite");
-    const owner = spawn(process.execPath, ["--conditions=asimov-source", SCRIPT, file, TASK, String(LEASE_MS)], {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const owner = spawn(process.execPath, ["--conditions=asimov-source", SCRIPT, driver, folder, TASK, String(LEASE_MS)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const lines: string[] = [];
@@ -30,7 +30,7 @@ describe("an owner that is stopped past its lease, and wakes", () => {
       }
     })();
     await waiting.promise;
-    const store = new SqliteStore({ file });
+    const store = openStore(driver, folder);
     // Until the step before its second node is stored: a process that is stopped within a transaction would hold the database.
     while (((await store.read(TASK))?.generation ?? 0) < 3) await new Promise((resolve) => setImmediate(resolve));
     owner.kill("SIGSTOP");
