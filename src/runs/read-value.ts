@@ -1,13 +1,13 @@
 /** A value of a stored run, whole: what its picture cuts and masks. */
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, SnapshotError } from "#contract/base/errors";
 import type { Attempt } from "#contract/node/attempt";
 import { givenValue } from "#contract/node/given-value";
 import type { ViewNode } from "#contract/run/run-view";
+import type { StoredGeneration } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
 import { prefixOf } from "#keep/part-names";
 import { valuePart } from "#values/value-parts";
-import { textsOf } from "./read-run.ts";
-import { notFound } from "./run-errors.ts";
+import { requireRun, textsOf } from "./read-run.ts";
 
 /** The place of a part, and the way on within what it holds. */
 type Place = { values: string; rest: readonly string[] } | { nodes: readonly string[]; rest: readonly string[] };
@@ -45,8 +45,7 @@ function within(value: unknown, keys: readonly string[]): unknown {
  */
 export async function readValue(store: RunStore, taskId: string, path: readonly string[]): Promise<unknown> {
   const place = placeOf(path);
-  const stored = await store.load(taskId);
-  if (stored === undefined) throw notFound(taskId);
+  const stored = await loadNewest(store, taskId);
   if ("values" in place) {
     const name = valuePart(place.values);
     const text = textsOf(store, taskId, stored, (part) => part === name).get(name);
@@ -63,6 +62,20 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
   }
   const text = texts.get(name);
   return text === undefined ? undefined : within(resultOf(text, node), place.rest);
+}
+
+/** Not an older one: nothing in a value could say so. */
+async function loadNewest(store: RunStore, taskId: string): Promise<StoredGeneration> {
+  for (;;) {
+    const { generation } = await requireRun(store, taskId);
+    const stored = await store.load(taskId);
+    if (stored === undefined) continue;
+    if (stored.generation >= generation) return stored;
+    throw new SnapshotError(
+      `Generation ${generation} of run ${taskId} is damaged: its values are not known. ${stored.passedOver[0] ?? ""} See what it was by \`at\`.`,
+      { code: "snapshot-damaged" },
+    );
+  }
 }
 
 function nodeAt(graph: string | undefined, path: readonly string[]): ViewNode | undefined {

@@ -9,7 +9,7 @@ import type { RunView } from "#contract/run/run-view";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
 import { RunStore } from "#contract/store/run-store";
-import { decoded, openNote } from "#contract/store/seal";
+import { decoded, openNote, requireFalling } from "#contract/store/seal";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
@@ -125,8 +125,11 @@ export class Runs {
     let before: number | undefined;
     for (;;) {
       const page = await this.#store.generations(taskId, { limit: PAGE, ...(before === undefined ? {} : { before }) });
-      for (const entry of page) yield this.#historyEntry(taskId, entry);
-      before = page.at(-1)?.generation;
+      for (const entry of page) {
+        requireFalling(taskId, entry.generation, before);
+        before = entry.generation;
+        yield this.#historyEntry(taskId, entry);
+      }
       if (page.length < PAGE) return;
     }
   }
