@@ -66,16 +66,15 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
 
 /** Not an older one: nothing in a value could say so. */
 async function loadNewest(store: RunStore, taskId: string): Promise<StoredGeneration> {
-  for (;;) {
-    const { generation } = await requireRun(store, taskId);
-    const stored = await store.load(taskId);
-    if (stored === undefined) continue;
-    if (stored.generation >= generation) return stored;
-    throw new SnapshotError(
-      `Generation ${generation} of run ${taskId} is damaged: its values are not known. ${stored.passedOver[0] ?? ""} See what it was by \`at\`.`,
-      { code: "snapshot-damaged" },
-    );
-  }
+  const { generation } = await requireRun(store, taskId);
+  const stored = await store.load(taskId);
+  if (stored !== undefined && stored.generation >= generation) return stored;
+  // It may have been removed meanwhile.
+  await requireRun(store, taskId);
+  throw new SnapshotError(
+    `Generation ${generation} of run ${taskId} is damaged: its values are not known. ${stored?.passedOver[0] ?? "The store does not hold it."} See what it was by \`at\`.`,
+    { code: "snapshot-damaged" },
+  );
 }
 
 function nodeAt(graph: string | undefined, path: readonly string[]): ViewNode | undefined {

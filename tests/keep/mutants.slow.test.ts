@@ -25,7 +25,6 @@ describe.each(mutablePlaces())("a run that is stored in %s", (_what, make) => {
     });
     expect(unhandled).toEqual([]);
     expect(refused).toBeGreaterThan(MUTANTS / 4);
-    console.log(Object.fromEntries(codes), refused);
     // And as it was, it goes on.
     expect(await place.as(seeWhole)).toEqual(whole);
   });

@@ -51,12 +51,19 @@ export async function storeRuns(store: RunStore): Promise<void> {
   }
 }
 
+/** What a stranger's store throws by itself, of a text that it believed, is its own. */
+function isOfStranger({ stack = "" }: Error): boolean {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line) && !line.includes("<anonymous>"));
+  return frames[0]?.includes("foreign-store.ts") === true;
+}
+
 /** What was found, or the code of the error that said why nothing was. */
 async function foundBy(work: () => Promise<unknown>): Promise<{ found: unknown } | { code: string }> {
   try {
     return { found: JSON.parse(JSON.stringify((await work()) ?? null)) };
   } catch (error) {
     if (error instanceof AsimovError) return { code: error.code };
+    if (isOfStranger(error as Error)) return { code: "foreign" };
     throw error;
   }
 }

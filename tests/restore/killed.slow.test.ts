@@ -72,7 +72,7 @@ describe.each(DRIVERS)("a run in a %s store whose process is killed", (driver) =
 
   beforeAll(async () => {
     whole = await run(driver, place());
-  });
+  }, LONG_MS);
 
   it(`goes on in fresh ones after each of ${KILLS} SIGKILLs, with all that it told, seed ${SEED}`, { timeout: LONG_MS }, async () => {
     const random = chance(SEED);

@@ -1,4 +1,4 @@
-/** A store such as a user may write, of the public names alone: a run is one JSON text, written anew at each step, and believed as it is read. */
+/** A store such as a user may write, of the public names alone: a run is one JSON text, written anew at each step, and believed as it is read, where it has lists in their places. */
 import {
   type ClaimResult,
   type Commit,
@@ -40,7 +40,12 @@ export class ForeignStore extends RunStore {
 
   #read(taskId: string): Written | undefined {
     const text = this.texts.get(taskId);
-    return text === undefined ? undefined : (JSON.parse(text) as Written);
+    if (text === undefined) return undefined;
+    const run = JSON.parse(text) as Written;
+    for (const list of [run.generations, run.events, run.inbox]) {
+      if (!Array.isArray(list) || list.some((each) => typeof each !== "object" || each === null)) throw new Error("no list of objects");
+    }
+    return run;
   }
 
   #write(run: Written): void {
