@@ -392,7 +392,7 @@ export class RunKeeper {
 }
 
 const eventsOf = (run: KeptRun, store: RunStore): StoredEvent[] =>
-  run.takeEvents().map(({ seq, at, body }) => ({ seq, at, body: encoded(store.settings.codec, sealEvent(run.taskId, seq, body)) }));
+  run.takeEvents().map(({ seq, at, body }) => ({ seq, at, body: encoded(store.settings.codec, sealEvent(run.taskId, { seq, at }, body)) }));
 
 /** Where the answer was lost, the store is asked whether the run is there and owned. */
 async function createdBy(store: RunStore, run: NewRun, owner: Owner): Promise<CreateResult> {

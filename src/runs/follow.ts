@@ -30,7 +30,8 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
     while (!changes.isOver) {
       changes.look();
       const run = await store.read(taskId);
-      const { dropped, events } = await readEvents(store, taskId, next);
+      if (run === undefined) return;
+      const { dropped, events } = await readEvents(store, run, next);
       const [first] = events;
       if (first !== undefined && dropped > 0) {
         yield { seq: first.seq - 1, at: first.at, taskId, type: "events.dropped", count: dropped, graph: [] };
@@ -40,7 +41,7 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
         yield event;
         next = event.seq + 1;
       }
-      if (run === undefined || (run.status !== "open" && run.lastSeq < next)) return;
+      if (run.status !== "open" && run.lastSeq < next) return;
       if (first === undefined) await changes.next();
     }
   } finally {

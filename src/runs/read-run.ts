@@ -8,7 +8,9 @@ import type { StoredRun } from "#contract/store/run-record";
 import { statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
 import { standingOf } from "#keep/owner";
+import { requireSound } from "#keep/sound-row";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
 import { notFound } from "./run-errors.ts";
@@ -16,10 +18,11 @@ import { notFound } from "./run-errors.ts";
 /** Of a run that goes on while it is read. */
 const READS = 5;
 
+/** @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
 export async function requireRun(store: RunStore, taskId: string): Promise<StoredRun> {
   const run = await store.read(taskId);
   if (run === undefined) throw notFound(taskId);
-  return run;
+  return requireSound(taskId, run);
 }
 
 /** The texts of a generation's parts that are asked for. @throws SnapshotError `snapshot-damaged`, `snapshot-codec` */
@@ -41,6 +44,15 @@ const viewIn = (store: RunStore, run: StoredRun, stored: StoredGeneration): RunV
   return { ...view, generation: stored.generation };
 };
 
+/** With a sentence among its errors for each newer generation that is damaged. */
+async function newestView(store: RunStore, run: StoredRun): Promise<RunView> {
+  const { taskId } = run;
+  const { found, passedOver } = await readNewestWhole(store, run, (stored) => viewIn(store, run, stored));
+  if (passedOver.length === 0) return found;
+  const damages = passedOver.map((error) => ({ taskId, status: "error" as const, error, code: "snapshot-damaged" }));
+  return { ...found, errors: [...found.errors, ...damages] };
+}
+
 /** Where it stands by the store's clock, and who owns it. */
 function standing(view: RunView, found: StoredRun, now: number): RunView {
   const { endedAt: _endedAt, owner: _owner, ...rest } = view;
@@ -55,13 +67,9 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
 export async function readView(store: RunStore, taskId: string): Promise<RunView> {
   for (let left = READS; ; left--) {
     const run = await requireRun(store, taskId);
-    const stored = await store.load(taskId);
-    const isOfRow = stored?.generation === run.generation || (stored?.passedOver.length ?? 0) > 0;
-    if (stored === undefined || (!isOfRow && left > 0)) {
-      if (left === 0) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
-      continue;
-    }
-    const view = viewIn(store, run, stored);
+    const view = await newestView(store, run);
+    // It went on meanwhile.
+    if (view.generation > run.generation && left > 0) continue;
     return standing(await withCancel(store, run, view), run, await store.now());
   }
 }
@@ -69,19 +77,14 @@ export async function readView(store: RunStore, taskId: string): Promise<RunView
 /** Of a run that somebody cancelled while nobody owned it: its end is told by its events alone. */
 async function withCancel(store: RunStore, run: StoredRun, view: RunView): Promise<RunView> {
   if (run.status !== "CANCELLED" || view.seq >= run.lastSeq) return view;
-  const { events } = await readEvents(store, run.taskId, view.seq + 1);
+  const { events } = await readEvents(store, run, view.seq + 1);
   return applyEvents(view, events);
 }
 
 /** The picture as it was. @throws RunError `run-not-found`, SnapshotError `snapshot-not-found`, `snapshot-damaged` */
 export async function readViewAt(store: RunStore, taskId: string, generation: number): Promise<RunView> {
   const run = await requireRun(store, taskId);
-  const stored = await store.load(taskId, generation);
-  if (stored !== undefined) return viewIn(store, run, stored);
-  throw new SnapshotError(
-    `Run ${taskId} holds no generation ${generation}; its newest is ${run.generation}, and older ones are kept as \`keep\` says. See \`history\`.`,
-    { code: "snapshot-not-found" },
-  );
+  return viewIn(store, run, await loadGeneration(store, run, generation));
 }
 
 /** One of many: what cannot be read of it is said in its place; undefined where it is gone by now. */

@@ -1,15 +1,16 @@
 /** A value of a stored run, whole: what its picture cuts and masks. */
-import { AsimovError } from "#contract/base/errors";
+
+import { AsimovError, SnapshotError } from "#contract/base/errors";
 import { listOf } from "#contract/base/growing-list";
 import type { Attempt } from "#contract/node/attempt";
 import { givenValue } from "#contract/node/given-value";
 import type { NodeResult } from "#contract/node/result";
 import type { ViewNode } from "#contract/run/run-view";
+import type { StoredGeneration } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
 import { prefixOf } from "#keep/part-names";
 import { partOfKey } from "#values/value-parts";
-import { textsOf } from "./read-run.ts";
-import { notFound } from "./run-errors.ts";
+import { requireRun, textsOf } from "./read-run.ts";
 
 /** What the module gives that a nested graph is. */
 interface GraphResult {
@@ -52,8 +53,7 @@ function within(value: unknown, keys: readonly string[]): unknown {
  */
 export async function readValue(store: RunStore, taskId: string, path: readonly string[]): Promise<unknown> {
   const place = placeOf(path);
-  const stored = await store.load(taskId);
-  if (stored === undefined) throw notFound(taskId);
+  const stored = await loadNewest(store, taskId);
   if ("values" in place) {
     const name = partOfKey(place.values);
     const text = textsOf(store, taskId, stored, (part) => part === name).get(name);
@@ -72,6 +72,19 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
   const text = texts.get(parts[depth] ?? "");
   if (text === undefined) return undefined;
   return within(depth === nodes.length - 1 ? resultOf(text, node) : resultIn(text, nodes.slice(depth + 1), node), rest);
+}
+
+/** Not an older one: nothing in a value could say so. */
+async function loadNewest(store: RunStore, taskId: string): Promise<StoredGeneration> {
+  const { generation } = await requireRun(store, taskId);
+  const stored = await store.load(taskId);
+  if (stored !== undefined && stored.generation >= generation) return stored;
+  // It may have been removed meanwhile.
+  await requireRun(store, taskId);
+  throw new SnapshotError(
+    `Generation ${generation} of run ${taskId} is damaged: its values are not known. ${stored?.passedOver[0] ?? "The store does not hold it."} See what it was by \`at\`.`,
+    { code: "snapshot-damaged" },
+  );
 }
 
 function nodeAt(graph: string | undefined, path: readonly string[]): ViewNode | undefined {

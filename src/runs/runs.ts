@@ -10,7 +10,7 @@ import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { RunStore } from "#contract/store/run-store";
-import { decoded, openNote } from "#contract/store/seal";
+import { decoded, openNote, requireFalling } from "#contract/store/seal";
 import { processesGone, standingOf } from "#keep/owner";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
@@ -104,8 +104,11 @@ export class Runs {
     let before: number | undefined;
     for (;;) {
       const page = await this.#store.generations(taskId, { limit: PAGE, ...(before === undefined ? {} : { before }) });
-      for (const entry of page) yield this.#historyEntry(taskId, entry);
-      before = page.at(-1)?.generation;
+      for (const entry of page) {
+        requireFalling(taskId, entry.generation, before);
+        before = entry.generation;
+        yield this.#historyEntry(taskId, entry);
+      }
       if (page.length < PAGE) return;
     }
   }

@@ -1,27 +1,27 @@
 /** Takes a stored run: its lease, and what it was in one of its generations. */
 
 import type { Snapshot } from "xstate";
-import { asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
+import { RunError, SnapshotError } from "#contract/base/errors";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
+import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
 import { overGone } from "#keep/owner";
 import { type Parts, readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
+import { requireSound } from "#keep/sound-row";
 import { readStoredView } from "#keep/stored-view";
+import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./kept-run.ts";
 
-export interface OwnedRun extends ReadGeneration {
+export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
   graphs: ReadonlyMap<string, Parts> | undefined;
   state: KeeperState;
-}
-
-/** With the row as it was found. */
-export interface ClaimedRun extends OwnedRun {
+  /** The row as it was found. */
   run: StoredRun;
   /** The newest event that it knows of. */
   seen: number;
@@ -45,8 +45,7 @@ interface Wanted {
 /** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec` */
 export async function claimRun(keeping: Keeping, taskId: string, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
   const { store } = keeping;
-  const found = await store.read(taskId);
-  if (found === undefined) throw notFound(taskId);
+  const found = await requireRun(store, taskId);
   const isOlder = generation !== undefined && generation !== found.generation;
   const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
   const claimed = await claimedBy(keeping, taskId, { ...over, ended: ended || isOlder });
@@ -60,10 +59,12 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
   }
   const { lease, run } = claimed;
   try {
-    const read = await readRun(store, taskId, generation);
+    requireSound(taskId, run);
+    const read = await readRun(store, run, generation);
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
     const seen = seqOf(persisted);
+    requireAll(run, { generation: read.generation, seen });
     return {
       seen,
       persisted: numbered(persisted, run),
@@ -84,6 +85,18 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
     await store.renew(lease, 0);
     throw error;
   }
+}
+
+/** What its newest generation has told is what its row counts, but for the last words of a run that was cancelled while nobody owned it. */
+function requireAll(
+  { taskId, status, lastSeq, generation: newest }: StoredRun,
+  { generation, seen }: { generation: number; seen: number },
+): void {
+  if (seen === lastSeq || (seen < lastSeq && (status === "CANCELLED" || generation < newest))) return;
+  throw new SnapshotError(
+    `Run ${taskId} is damaged: generation ${generation} has told ${seen} events, and its row counts ${lastSeq}. Put a copy of the store in its place.`,
+    { code: "snapshot-damaged" },
+  );
 }
 
 /** Where the answer was lost, the store is asked who owns the run. */
@@ -107,56 +120,12 @@ function numbered(persisted: Snapshot<unknown>, { lastSeq }: StoredRun): Snapsho
 
 type ReadParts = ReadGeneration & { sum: PartsSum; graphs: ReadonlyMap<string, Parts> };
 
-/** Generations that are looked at together when those before are damaged. */
-const LOOK_AT = 20;
-
 /** @param generation default the newest that is whole */
-export const readRun = (store: RunStore, taskId: string, generation?: number): Promise<ReadParts> =>
-  generation === undefined ? readNewest(store, taskId) : readGeneration(store, taskId, generation);
-
-async function readNewest(store: RunStore, taskId: string): Promise<ReadParts> {
-  const first = await store.load(taskId);
-  if (first === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
-  const passedOver = [...first.passedOver];
-  let fault: unknown;
-  for await (const stored of from(store, taskId, first)) {
-    try {
-      return { ...readStored(store, taskId, stored), passedOver };
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      fault ??= error;
-      passedOver.push(error.message);
-    }
-  }
-  throw fault;
-}
-
-/** A generation and those before it, newest first; what the store itself sees as damaged is left out. */
-async function* from(store: RunStore, taskId: string, first: StoredGeneration): AsyncIterable<StoredGeneration> {
-  yield first;
-  for (let before = first.generation; ; ) {
-    const older = await store.generations(taskId, { before, limit: LOOK_AT });
-    for (const { generation } of older) {
-      const stored = await store.load(taskId, generation).catch((error: unknown) => {
-        if (!isDamage(error)) throw error;
-      });
-      if (stored !== undefined) yield stored;
-      before = generation;
-    }
-    if (older.length === 0) return;
-  }
-}
-
-const isDamage = (error: unknown): error is SnapshotError => asimovErrorOf(error)?.code === "snapshot-damaged";
-
-async function readGeneration(store: RunStore, taskId: string, generation: number): Promise<ReadParts> {
-  const stored = await store.load(taskId, generation);
-  if (stored !== undefined) return { ...readStored(store, taskId, stored), passedOver: [] };
-  const [newest] = await store.generations(taskId, { limit: 1 });
-  throw new SnapshotError(
-    `Run ${taskId} holds no generation ${generation}; its newest is ${newest?.generation ?? "none"}, and its store keeps the newest ${store.settings.keep}.`,
-    { code: "snapshot-not-found" },
-  );
+export async function readRun(store: RunStore, run: StoredRun, generation?: number): Promise<ReadParts> {
+  const { taskId } = run;
+  if (generation !== undefined) return { ...readStored(store, taskId, await loadGeneration(store, run, generation)), passedOver: [] };
+  const { found, passedOver } = await readNewestWhole(store, run, (stored) => readStored(store, taskId, stored));
+  return { ...found, passedOver };
 }
 
 function readStored(store: RunStore, taskId: string, stored: StoredGeneration): Omit<ReadParts, "passedOver"> {

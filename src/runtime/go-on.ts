@@ -8,7 +8,7 @@ import type { PersistedAgent } from "#keep/persisted";
 import type { KeeperState } from "#keep/run-keeper";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { claimRun, type OwnedRun } from "./claim-run.ts";
+import { type ClaimedRun, claimRun } from "./claim-run.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping, Kept } from "./kept-run.ts";
@@ -66,7 +66,7 @@ export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick
 export async function goOn(
   host: AgentHost,
   keeping: Keeping,
-  { persisted, state, graphs, generation, passedOver }: OwnedRun,
+  { persisted, state, graphs, generation, passedOver, run: stored }: ClaimedRun,
   { signal, cachePrefix, values }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
@@ -76,7 +76,7 @@ export async function goOn(
     const kept: KeepingOf = { how: () => keeping, isKept: true, ...(graphs === undefined ? {} : { stored: graphs }) };
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
-    (scope.run.kept as Kept).goOn(state);
+    (scope.run.kept as Kept).goOn(state, stored.inbox.count);
     try {
       if (first !== undefined)
         await (limits?.run("setting the run's values", () => run.values.setMany(first)) ?? run.values.setMany(first));

@@ -309,7 +309,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   requireRoomToEmit(node: string, module: string, json: string): void {
     const graph = this.#path;
     const text = (): string =>
-      sealEvent(this.task.id, 0, JSON.stringify({ type: "module.emitted", node, module, event: JSON.parse(json), graph }));
+      sealEvent(this.task.id, { seq: 0, at: 0 }, JSON.stringify({ type: "module.emitted", node, module, event: JSON.parse(json), graph }));
     this.run.requireRoom({ what: () => `What module "${module}" of node "${node}" emitted`, length: json.length + MOST_EVENT_FRAME, text });
   }
 

@@ -2,16 +2,16 @@
 
 import type { AnyActorRef } from "xstate";
 import { shownMessageOf } from "#contract/base/error-details";
-import { type AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
+import { type AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Graph } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
-import type { NewRun } from "#contract/store/run-commit";
+import type { NewRun, StoredMessage } from "#contract/store/run-commit";
 import type { Owner, RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
 import type { RunStore } from "#contract/store/run-store";
-import { decoded, encoded, openMessage, sealInfo } from "#contract/store/seal";
+import { decoded, encoded, openMessage, requireBetween, sealInfo } from "#contract/store/seal";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
@@ -61,7 +61,12 @@ export class Kept implements KeptRun {
   readonly #stored: Map<string, Parts>;
   readonly #changed = new Set<GraphParts>();
   readonly #over: GraphParts[] = [];
+  /** The newest message that was taken up. */
   #posted = 0;
+  /** How many waited when the run was taken up, until they are looked for. */
+  #pending = 0;
+  /** It was told that messages cannot be read. */
+  #isDeaf = false;
   #telling: unknown;
   /** The run was restored from what it does not go on from in its store: all of it is written. */
   #isWhole: boolean;
@@ -149,8 +154,9 @@ export class Kept implements KeptRun {
     await this.#opening;
   }
 
-  /** Goes on with a run that is owned. */
-  goOn(state: KeeperState): void {
+  /** Goes on with a run that is owned, in whose inbox so many messages wait. */
+  goOn(state: KeeperState, pending: number): void {
+    this.#pending = pending;
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
     // Messages that came while nobody owned it.
     void this.#keeper.look();
@@ -274,9 +280,7 @@ export class Kept implements KeptRun {
   }
 
   troubled(error: unknown): void {
-    const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";
-    const text = `The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`;
-    this.#run.root?.send({ type: "snapshot.failed", fault: { status: "error", error: text, code } });
+    this.#tell(`The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`, error, "snapshot-write-failed");
   }
 
   posted(last: number): void {
@@ -290,19 +294,50 @@ export class Kept implements KeptRun {
   async #take(): Promise<void> {
     const { store } = this.#keeping;
     try {
-      for (const message of await store.inbox(this.taskId, this.#posted)) {
-        const { n, id, mailbox, body } = message;
-        const text = openMessage(this.taskId, { id, mailbox, body: decoded(store.settings.codec, body, `Message "${id}"`) });
-        const values = this.#run.place.open();
-        await values.cache.publishToMailbox(mailbox, JSON.parse(text));
-        // With no turn between them: a commit holds both, or neither.
-        values.settle();
-        this.#keeper?.consumed(n);
-        this.#posted = n;
-        void this.#keeper?.commit("progress");
-      }
+      const messages = await store.inbox(this.taskId, this.#posted);
+      this.#requirePending(messages);
+      // Read behind them: it counts them all.
+      const last = (await store.read(this.taskId))?.inbox.last ?? 0;
+      for (const message of messages) await this.#receive(message, last);
+      this.#isDeaf = false;
     } catch (error) {
-      this.troubled(error);
+      // Looked for again when the store is heard of the next time, and told once until then.
+      if (!this.#isDeaf) this.#tell(`Messages to the run could not be read: ${shownMessageOf(error)}`, error);
+      this.#isDeaf = true;
     }
+  }
+
+  /** None of those that waited when the run was taken up is missing. */
+  #requirePending(messages: readonly StoredMessage[]): void {
+    const pending = this.#pending;
+    this.#pending = 0;
+    if (messages.length >= pending) return;
+    const error = `Run ${this.taskId} has lost messages: expected ${pending} in its inbox, found ${messages.length}. Send them again.`;
+    this.#tell(error, new SnapshotError(error, { code: "snapshot-damaged" }));
+  }
+
+  /** One that is damaged stays where it is, and those behind it are taken. */
+  async #receive({ n, id, mailbox, body }: StoredMessage, last: number): Promise<void> {
+    let message: unknown;
+    try {
+      requireBetween(this.taskId, n, { above: this.#posted, last });
+      const text = decoded(this.#keeping.store.settings.codec, body, `Message "${id}"`);
+      message = JSON.parse(openMessage(this.taskId, { id, mailbox, body: text }));
+    } catch (error) {
+      this.#posted = Math.max(this.#posted, n || 0);
+      return this.#tell(`A message to the run could not be taken: ${shownMessageOf(error)}`, error);
+    }
+    const values = this.#run.place.open();
+    await values.cache.publishToMailbox(mailbox, message);
+    // With no turn between them: a commit holds both, or neither.
+    values.settle();
+    this.#keeper?.consumed(n);
+    this.#posted = n;
+    void this.#keeper?.commit("progress");
+  }
+
+  #tell(text: string, error: unknown, code = "store-unavailable"): void {
+    const fault = { status: "error", error: text, code: asimovErrorOf(error)?.code ?? code } as const;
+    this.#run.root?.send({ type: "snapshot.failed", fault });
   }
 }

@@ -88,7 +88,7 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
 async function addLastWords(store: RunStore, { run, seen }: ClaimedRun, agent: PersistedAgent): Promise<void> {
   if (run.status !== "CANCELLED" || seen >= run.lastSeq) return;
   const view = agent.view as RunView;
-  const { events } = await readEvents(store, run.taskId, seen + 1);
+  const { events } = await readEvents(store, run, seen + 1);
   const { errors } = view;
   agent.view = applyEvents({ ...view, seq: seen }, events);
   agent.context.reported += agent.view.errors.length - errors.length;

@@ -3,6 +3,7 @@ import { AsimovError, RunError } from "#contract/base/errors";
 import type { Task } from "#contract/base/task";
 import type { RunStore } from "#contract/store/run-store";
 import { hasEnded, type PersistedAgent } from "#keep/persisted";
+import { requireSound } from "#keep/sound-row";
 import { readInfo } from "#runs/read-run";
 import type { AgentHost, Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
@@ -48,11 +49,12 @@ async function findRun(host: AgentHost, { run, scope, begin }: Launched, store: 
       begin();
       return run;
     }
+    requireSound(task.id, row);
     // What is there is another run of the same task, and this one never begins.
     discard();
     requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
     if (row.status === "open") return await resumeRun(host, task.id, {});
-    const { persisted } = await readRun(store, row.taskId);
+    const { persisted } = await readRun(store, row);
     if (!hasEnded(persisted as unknown as PersistedAgent)) {
       throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
         code: "run-ended",

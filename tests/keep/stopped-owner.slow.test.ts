@@ -1,24 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { Agent } from "asimov-agents";
-import { SqliteStore } from "asimov-agents/sqlite";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { newPlace } from "../store/place.ts";
+import { DRIVERS, type Driver, openStore } from "../store/story.ts";
 import { ownedNodes } from "./owned-nodes.ts";
 
 const SCRIPT = join(import.meta.dirname, "owner-process.ts");
-const root = mkdtempSync(join(tmpdir(), "asimov-stopped-"));
 const TASK = "0d0c0f5e-8f0a-4f59-9b60-7a4a3a0c6f33";
 const LEASE_MS = 500;
 
-afterAll(() => rmSync(root, { recursive: true }));
-
 /** A process that is stopped within a transaction, such as that of a renewal, would hold the database. */
-async function stoppedOutside(file: string, owner: ChildProcess): Promise<void> {
-  const database = new DatabaseSync(file, { timeout: 0 });
+async function stoppedOutside(driver: Driver, folder: string, owner: ChildProcess): Promise<void> {
+  if (driver === "file") return void owner.kill("SIGSTOP");
+  const database = new DatabaseSync(`${folder}/runs.db`, { timeout: 0 });
   for (let isFree = false; !isFree; ) {
     owner.kill("SIGSTOP");
     while (!/^State:\s+T/m.test(readFileSync(`/proc/${owner.pid}/status`, "utf8"))) await new Promise((resolve) => setImmediate(resolve));
@@ -32,10 +30,13 @@ async function stoppedOutside(file: string, owner: ChildProcess): Promise<void> 
   database.close();
 }
 
-describe("an owner that is stopped past its lease, and wakes", () => {
+describe.each(DRIVERS)("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
+  const newFolder = newPlace();
+
   it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {
-    const file = join(root, "runs.sqlite");
-    const owner = spawn(process.execPath, ["--conditions=asimov-source", SCRIPT, file, TASK, String(LEASE_MS)], {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const owner = spawn(process.execPath, ["--conditions=asimov-source", SCRIPT, driver, folder, TASK, String(LEASE_MS)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const lines: string[] = [];
@@ -47,10 +48,10 @@ describe("an owner that is stopped past its lease, and wakes", () => {
       }
     })();
     await waiting.promise;
-    const store = new SqliteStore({ file });
+    const store = openStore(driver, folder);
     // Until the step before its second node is stored.
     while (((await store.read(TASK))?.generation ?? 0) < 3) await new Promise((resolve) => setImmediate(resolve));
-    await stoppedOutside(file, owner);
+    await stoppedOutside(driver, folder, owner);
     const told: string[] = [];
     const heir = new Agent({ store, nodes: ownedNodes((line) => told.push(line), false), outputMailbox: "ends", leaseMs: LEASE_MS });
     let run: Awaited<ReturnType<Agent["resume"]>> | undefined;

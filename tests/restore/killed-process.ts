@@ -1,4 +1,4 @@
-/** A process that runs the graph, or goes on with it, tells each module before it works, and prints the end; it lives until it is killed or done. */
+/** A process that runs the graph, or goes on with it, tells each module before it works and each event, and prints the end; it lives until it is killed or done. */
 import { RunError } from "asimov-agents";
 import { openStore } from "../store/story.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
@@ -19,6 +19,7 @@ async function goOn() {
 }
 
 const run = await goOn();
+run.actor.on("*", ({ seq }) => console.log(JSON.stringify({ seq })));
 const outcome = await run.outcome;
 const { values } = run;
 const mailboxes: Record<string, unknown> = {};

@@ -1,4 +1,4 @@
-/** Processes that are killed by SIGKILL at any moment, and others that go on: same end, nothing that is stored again, first keys. */
+/** Processes that are killed by SIGKILL at any moment, and others that go on: same end, nothing that is stored again, first keys, and all that was told is stored. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
@@ -9,14 +9,16 @@ import { openEvent } from "#contract/store/seal";
 import { chance } from "#testing/run-law";
 import { newPlace } from "../store/place.ts";
 import { DRIVERS, type Driver, openStore } from "../store/story.ts";
+import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { TASK_ID } from "./fixture.ts";
 import type { Noted } from "./killed-graph.ts";
 
-const KILLS = Number(process.env.KILLS ?? 10);
-const SEED = Number(process.env.FC_SEED ?? 20_261_127);
+const KILLS = counted(10, 200);
 
 interface Ran {
   notes: Noted[];
+  /** The number of the last event that was told: it is stored. */
+  acknowledged: number;
   /** Absent where it was killed before. */
   end: unknown;
   isKilled: boolean;
@@ -27,17 +29,17 @@ async function run(driver: Driver, folder: string, kill?: { after: number; turns
   const script = join(import.meta.dirname, "killed-process.ts");
   const child = spawn(process.execPath, ["--conditions=asimov-source", script, driver, folder], { stdio: ["ignore", "pipe", "inherit"] });
   const exit = once(child, "close");
-  const ran: Ran = { notes: [], end: undefined, isKilled: false };
+  const ran: Ran = { notes: [], acknowledged: 0, end: undefined, isKilled: false };
   let left = kill?.turns ?? 0;
   const die = (): void => {
     if (left-- > 0) setImmediate(die);
     else child.kill("SIGKILL");
   };
   for await (const line of createInterface({ input: child.stdout })) {
-    const told = JSON.parse(line) as Noted & { end?: unknown };
+    const told = JSON.parse(line) as Noted & { end?: unknown; seq?: number };
     if (told.end !== undefined) ran.end = told;
-    else ran.notes.push(told);
-    if (kill !== undefined && ran.notes.length === kill.after) die();
+    else if (told.seq !== undefined) ran.acknowledged = told.seq;
+    else if (ran.notes.push(told) === kill?.after) die();
   }
   await exit;
   if (child.signalCode === null && child.exitCode !== 0) throw new Error(`The process ended by ${child.exitCode}.`);
@@ -70,9 +72,9 @@ describe.each(DRIVERS)("a run in a %s store whose process is killed", (driver) =
 
   beforeAll(async () => {
     whole = await run(driver, place());
-  });
+  }, LONG_MS);
 
-  it(`goes on in fresh ones after each of ${KILLS} SIGKILLs`, { timeout: KILLS * 20_000 }, async () => {
+  it(`goes on in fresh ones after each of ${KILLS} SIGKILLs, with all that it told, seed ${SEED}`, { timeout: LONG_MS }, async () => {
     const random = chance(SEED);
     const places = whole.notes.map((note) => note.place).sort();
     for (let kills = 0; kills < KILLS; ) {
@@ -89,6 +91,7 @@ describe.each(DRIVERS)("a run in a %s store whose process is killed", (driver) =
         }
         const { status, told } = await stored(driver, folder);
         expect(told).toEqual(told.map((_, index) => index + 1));
+        expect(told.length).toBeGreaterThanOrEqual(ran.acknowledged);
         if (ran.isKilled) kills++;
         else expect(ran.end).toEqual(whole.end);
         isOver = !ran.isKilled || (status !== "open" && status !== "none");

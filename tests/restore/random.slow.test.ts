@@ -3,12 +3,13 @@ import { SqliteStore } from "asimov-agents/sqlite";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { newPlace } from "../store/place.ts";
+import { counted, IS_LONG, LONG_MS } from "../support/long.ts";
 import { RecordedStore } from "../support/recorded-store.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
 import { type NodePlan, type Note, nodesOf, plans, withoutRaces } from "./random-graph.ts";
 
 const KEEP = { keep: 100_000, keepEvents: 100_000 };
-const GRAPHS = Number(process.env.RESTORE_GRAPHS ?? 60);
+const GRAPHS = counted(60, 1_500);
 const newFolder = newPlace();
 
 const agentOf = (graph: readonly NodePlan[], store: RunStore, note: Note): Agent =>
@@ -31,7 +32,7 @@ async function everything(agent: Agent, { values, outcome: ended }: AgentRun): P
 }
 
 /** By what names it: how often each module ran. */
-function counted(runs: readonly string[]): Map<string, number> {
+function tally(runs: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const run of runs) counts.set(run, (counts.get(run) ?? 0) + 1);
   return counts;
@@ -56,9 +57,9 @@ const endedIn = (recorded: RecordedStore, generation: number): string[] =>
 
 /** Nothing of what had ended in a generation ran again behind it. */
 function expectNothingAgain(whole: readonly string[], ended: readonly string[], after: readonly string[]): void {
-  const total = counted(whole.map(placeOf));
-  const committed = counted(ended);
-  for (const [run, count] of counted(after.map(placeOf))) {
+  const total = tally(whole.map(placeOf));
+  const committed = tally(ended);
+  for (const [run, count] of tally(after.map(placeOf))) {
     const most = (total.get(run) ?? 0) - (committed.get(run) ?? 0);
     if (count > most)
       throw new Error(`${run} ran ${count} times after the restore; ${total.get(run)} in all, ${committed.get(run)} stored`);
@@ -92,7 +93,12 @@ async function restoreAll(
 }
 
 const all = (generations: number): number[] => Array.from({ length: generations }, (_, index) => index + 1);
-const some = (generations: number): number[] => all(generations).filter((generation) => generation % 5 === 1);
+const some = (generations: number): number[] => (IS_LONG ? all(generations) : all(generations).filter((each) => each % 5 === 1));
+
+const ON_DISK: [what: string, newStore: () => RunStore][] = [
+  ["files", () => new FileStore({ ...KEEP, dir: newFolder(), fsync: false })],
+  ["SQLite", () => new SqliteStore({ ...KEEP, file: `${newFolder()}/runs.db` })],
+];
 
 describe("any graph", () => {
   // A turn of the event loop that took long is cut, and what is parallel then ends in another order: a busy machine has no say here.
@@ -101,41 +107,43 @@ describe("any graph", () => {
     return () => clock.mockRestore();
   });
 
-  it("ends as without a break, from whichever of its generations it goes on", { timeout: 600_000 }, async () => {
+  it("ends as without a break, from whichever of its generations it goes on", { timeout: LONG_MS }, async () => {
     const newStore = () => new MemoryStore(KEEP);
     expect(await restoreAll(plans(7, 0), { numRuns: GRAPHS, newStore, each: all })).toBeGreaterThan(5 * GRAPHS);
   });
 
-  it("does so with graphs nested in it", { timeout: 600_000 }, async () => {
+  it("does so with graphs nested in it", { timeout: LONG_MS }, async () => {
     const newStore = () => new MemoryStore(KEEP);
     expect(await restoreAll(plans(4, 3), { numRuns: GRAPHS, newStore, each: all })).toBeGreaterThan(3 * GRAPHS);
   });
 
-  it.each<[string, () => RunStore]>([
-    ["files", () => new FileStore({ ...KEEP, dir: newFolder(), fsync: false })],
-    ["SQLite", () => new SqliteStore({ ...KEEP, file: `${newFolder()}/runs.db` })],
-  ])("does so in %s", { timeout: 600_000 }, async (_what, newStore) => {
+  it.each(ON_DISK)("does so in %s", { timeout: LONG_MS }, async (_what, newStore) => {
     const numRuns = Math.ceil(GRAPHS / 6);
     expect(await restoreAll(plans(5, 2), { numRuns, newStore, each: some })).toBeGreaterThan(numRuns / 2);
   });
 
-  it("goes on from any generation in the same store, again and again, each time on top of the newest", { timeout: 600_000 }, async () => {
-    const property = fc.asyncProperty(
-      plans(5, 2).map(withoutRaces),
-      fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
-      async (graph, picks) => {
-        const store = new MemoryStore(KEEP);
-        const whole = agentOf(graph, store, () => {});
-        const expected = await everything(whole, whole.start(newTask()));
-        for (const pick of picks) {
-          const newest = (await store.read(TASK_ID))?.generation ?? 0;
-          const generation = 1 + (pick % (newest - 1));
-          const again = agentOf(graph, store, () => {});
-          expect(await everything(again, await again.startFromSnapshot({ taskId: TASK_ID, generation }))).toEqual(expected);
-          expect((await store.read(TASK_ID))?.generation).toBeGreaterThan(newest);
-        }
-      },
-    );
-    await fc.assert(property, { numRuns: GRAPHS, timeout: 60_000 });
-  });
+  it.each<[string, () => RunStore]>([["memory", () => new MemoryStore(KEEP)], ...ON_DISK])(
+    "goes on from any generation in the same store (%s), again and again, each time on top of the newest",
+    { timeout: LONG_MS },
+    async (what, newStore) => {
+      const property = fc.asyncProperty(
+        plans(5, 2).map(withoutRaces),
+        fc.array(fc.nat(), { minLength: 1, maxLength: 3 }),
+        async (graph, picks) => {
+          const store = newStore();
+          const whole = agentOf(graph, store, () => {});
+          const expected = await everything(whole, whole.start(newTask()));
+          for (const pick of picks) {
+            const newest = (await store.read(TASK_ID))?.generation ?? 0;
+            const generation = 1 + (pick % (newest - 1));
+            const again = agentOf(graph, store, () => {});
+            expect(await everything(again, await again.startFromSnapshot({ taskId: TASK_ID, generation }))).toEqual(expected);
+            expect((await store.read(TASK_ID))?.generation).toBeGreaterThan(newest);
+          }
+          await store.close();
+        },
+      );
+      await fc.assert(property, { numRuns: what === "memory" ? GRAPHS : Math.ceil(GRAPHS / 6), timeout: 60_000 });
+    },
+  );
 });

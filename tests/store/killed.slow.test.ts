@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 import { chance, past } from "#testing/run-law";
+import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { newPlace } from "./place.ts";
 import { chapter, DRIVERS, type Driver, expectStory, openStore, takeOver } from "./story.ts";
 
-const KILLS = Number(process.env.STORE_KILLS ?? 20);
-const SEED = Number(process.env.FC_SEED ?? 20_261_127);
+const KILLS = counted(10, 200);
 
 const script = (name: string, ...rest: string[]): string[] => ["--conditions=asimov-source", join(import.meta.dirname, name), ...rest];
 const start = (command: string, args: readonly string[]): ChildProcess => spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -32,7 +32,9 @@ describe.each(DRIVERS)("%s store between processes", (driver) => {
     return folder;
   };
 
-  it(`has all that was acknowledged, and only whole generations, after each of ${KILLS} kill -9`, { timeout: KILLS * 10_000 }, async () => {
+  it(`has all that was acknowledged, and only whole generations, after each of ${KILLS} kill -9, seed ${SEED}`, {
+    timeout: LONG_MS,
+  }, async () => {
     const folder = place();
     const random = chance(SEED);
     let acknowledged = 0;

@@ -1,4 +1,5 @@
 /** Property tests draw the same cases each time, so that a red run can be repeated; `FC_SEED` draws others. */
 import fc from "fast-check";
+import { SEED } from "./long.ts";
 
-fc.configureGlobal({ seed: Number(process.env.FC_SEED ?? 20_261_123) });
+fc.configureGlobal({ seed: SEED });

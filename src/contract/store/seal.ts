@@ -114,14 +114,15 @@ export function openNote(taskId: string, { generation, info }: { generation: num
 export const sealInfo = (taskId: string, body: string): string => marked("info", [taskId], body);
 export const openInfo = (taskId: string, info: Sealed): string => unmarked("info", "The info", [taskId], info);
 
-/** An event's place is its number; one that a store numbers, as that of a cancel, has the number 0 and its index. */
-export const sealEvent = (taskId: string, seq: number, body: string): string => marked("event", [taskId, seq], body);
+/** An event's place is its number and moment; one to which a store gives both, as to those of a cancel, has the number 0 and its index. */
+export const sealEvent = (taskId: string, { seq, at }: { seq: number; at: number }, body: string): string =>
+  marked("event", [taskId, seq, at], body);
 export const sealUnnumberedEvent = (taskId: string, index: number, body: string): string =>
   `+${index} ${marked("event", [taskId, 0, index], body)}`;
 
-export function openEvent(taskId: string, { seq, body }: { seq: number; body: Sealed }): string {
+export function openEvent(taskId: string, { seq, at, body }: { seq: number; at: number; body: Sealed }): string {
   const index = typeof body === "string" ? /^\+(\d{1,6}) /.exec(body) : null;
-  if (index === null) return unmarked("event", `Event ${seq}`, [taskId, seq], body);
+  if (index === null) return unmarked("event", `Event ${seq}`, [taskId, seq, at], body);
   return unmarked("event", `Event ${seq}`, [taskId, 0, Number(index[1])], (body as string).slice(index[0].length));
 }
 
@@ -137,6 +138,21 @@ export function requireUnbroken(taskId: string, what: string, from: number, numb
   for (const [index, number] of numbers.entries()) {
     if (number !== from + index) throw damaged(what, taskId, `expected number ${from + index}, found ${number}`);
   }
+}
+
+/** A number that a store gave to a message. @throws SnapshotError `snapshot-damaged` */
+export function requireBetween(taskId: string, number: number, { above, last }: { above: number; last: number }): void {
+  if (Number.isSafeInteger(number) && number > above && number <= last) return;
+  throw damaged("The inbox", taskId, `expected a number from ${above + 1} to ${last}, found ${number}`);
+}
+
+export const eventsMissing = (taskId: string, last: number, found: number): SnapshotError =>
+  damaged("The list of events", taskId, `expected them until number ${last}, found them until ${found}`);
+
+/** Generations come newest first. @throws SnapshotError `snapshot-damaged` */
+export function requireFalling(taskId: string, generation: number, before = Number.POSITIVE_INFINITY): void {
+  if (generation < before) return;
+  throw damaged("The list of generations", taskId, `expected one before ${before}, found ${generation}`);
 }
 
 /** What users wrote, through their codec where there is one. */

@@ -1,5 +1,5 @@
 /** JSON files whose first line is the checksum of all that follows, so that no byte can change unseen. */
-import { SnapshotError } from "#contract/base/errors";
+import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 import type { Sealed } from "#contract/store/run-record";
 import type { Host } from "./host.ts";
 
@@ -28,8 +28,21 @@ export function checkedText({ crypto, buffer }: Host, value: object): string {
   return `{"sha256":"${crypto.hash("sha256", body, "hex")}",${body}`;
 }
 
-/** @throws SnapshotError `snapshot-damaged` or `snapshot-format` */
-export function parseChecked(host: Host, path: string, bytes: Uint8Array): Record<string, unknown> {
+/**
+ * What a file is read as; a whole file of another kind, in its place, is none.
+ *
+ * @throws SnapshotError `snapshot-damaged` or `snapshot-format`
+ */
+export function readChecked<Value, T>(host: Host, path: string, bytes: Uint8Array, read: (value: Value) => T): T {
+  const value = parseChecked(host, path, bytes) as Value;
+  try {
+    return read(value);
+  } catch (error) {
+    throw error instanceof AsimovError ? error : damaged(path, `expected a file of another kind (${messageOf(error)})`);
+  }
+}
+
+function parseChecked(host: Host, path: string, bytes: Uint8Array): unknown {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   let value: unknown;
   try {
@@ -48,5 +61,5 @@ export function parseChecked(host: Host, path: string, bytes: Uint8Array): Recor
   if (line === undefined) throw damaged(path, "expected its sha-256 in the first line, found none");
   const found = host.crypto.hash("sha256", bytes.subarray(line.length - 1), "hex");
   if (found !== expected) throw damaged(path, `expected sha-256 ${expected}, found ${found}`);
-  return value as Record<string, unknown>;
+  return value;
 }

@@ -1,6 +1,6 @@
 /** A run's events: those of each step stand in its file; now and then they are gathered in one, and the old steps go. */
 import type { StoredEvent } from "#contract/store/run-commit";
-import { checkedText, parseChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import { checkedText, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { present } from "./host.ts";
 import type { RunLog } from "./run-log.ts";
@@ -78,7 +78,8 @@ export class EventLog {
     const path = host.path.join(this.#log.folder, name);
     const bytes = present(path, () => host.fs.readFileSync(path));
     if (bytes === undefined) return undefined;
-    const { events } = parseChecked(host, path, bytes) as unknown as { events: { seq: number; at: number; body: SealedJson }[] };
-    return events.map((event) => ({ ...event, body: sealedOf(host, event.body) }));
+    return readChecked(host, path, bytes, ({ events }: { events: { seq: number; at: number; body: SealedJson }[] }) =>
+      events.map((event) => ({ ...event, body: sealedOf(host, event.body) })),
+    );
   }
 }

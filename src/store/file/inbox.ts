@@ -1,11 +1,17 @@
 /** A run's messages: a file each, named by its id, and a mark in its place when it was taken, so that the id is known for good. */
 import type { MessageOrder, StoredMessage } from "#contract/store/run-commit";
-import { checkedText, damaged, parseChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { errorCode, present } from "./host.ts";
 import type { Pending } from "./run-log.ts";
 
 export const INBOX = "inbox";
+
+interface MessageJson {
+  id: string;
+  mailbox: string;
+  body: SealedJson;
+}
 
 export class Inbox {
   readonly #disk: Disk;
@@ -54,9 +60,10 @@ export class Inbox {
       if (this.wasTaken(file)) return undefined;
       throw damaged(path, "expected a message, found no such file");
     }
-    const { id, mailbox, body } = parseChecked(host, path, bytes) as unknown as { id: string; mailbox: string; body: SealedJson };
-    if (this.fileOf(id) !== file) throw damaged(path, `expected the message of this name, found message ${JSON.stringify(id)}`);
-    return { n, id, mailbox, body: sealedOf(host, body), at };
+    return readChecked(host, path, bytes, ({ id, mailbox, body }: MessageJson) => {
+      if (this.fileOf(id) !== file) throw damaged(path, `expected the message of this name, found message ${JSON.stringify(id)}`);
+      return { n, id, mailbox, body: sealedOf(host, body), at };
+    });
   }
 
   #path(file: string, kind: "json" | "taken"): string {

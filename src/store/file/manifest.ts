@@ -1,6 +1,6 @@
 /** One generation's folder: a manifest, and the files with the parts that changed since the generation that it goes on from. */
 import type { Sealed } from "#contract/store/run-record";
-import { checkedText, damaged, parseChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { allOf } from "./disk.ts";
 import { present, readFailed } from "./host.ts";
@@ -57,9 +57,10 @@ export function readManifest(disk: Disk, folder: string, taskId: string, generat
   const path = disk.host.path.join(folder, MANIFEST);
   const bytes = present(path, () => disk.host.fs.readFileSync(path));
   if (bytes === undefined) return undefined;
-  const value = parseChecked(disk.host, path, bytes) as unknown as Omit<Found, "folder" | "info"> & { info: SealedJson };
-  if (value.taskId !== taskId || value.generation !== generation) return undefined;
-  return { ...value, info: sealedOf(disk.host, value.info), folder };
+  return readChecked(disk.host, path, bytes, (value: Omit<Found, "folder" | "info"> & { info: SealedJson }) => {
+    if (value.taskId !== taskId || value.generation !== generation) return undefined;
+    return { ...value, info: sealedOf(disk.host, value.info), folder };
+  });
 }
 
 /** The parts that stand in a generation's own files. @throws SnapshotError `snapshot-damaged` */

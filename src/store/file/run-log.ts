@@ -5,7 +5,7 @@
 import type { StoredEvent } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { ChainState } from "./chain.ts";
-import { checkedText, damaged, parseChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { errorCode, present } from "./host.ts";
 
@@ -81,15 +81,16 @@ export class RunLog {
     const path = this.pathOf(number);
     const bytes = present(path, () => host.fs.readFileSync(path));
     if (bytes === undefined) return undefined;
-    const { run, events, ...step } = parseChecked(host, path, bytes) as unknown as StepJson;
-    if (step.number !== number || !this.#isOwn(run.taskId)) {
-      throw damaged(path, `expected step ${number} of this folder's task, found step ${step.number} of task "${run.taskId}"`);
-    }
-    return {
-      ...step,
-      run: { ...run, info: sealedOf(host, run.info) },
-      events: events.map((event) => ({ ...event, body: sealedOf(host, event.body) })),
-    };
+    return readChecked(host, path, bytes, ({ run, events, ...step }: StepJson) => {
+      if (step.number !== number || !this.#isOwn(run.taskId)) {
+        throw damaged(path, `expected step ${number} of this folder's task, found step ${step.number} of task "${run.taskId}"`);
+      }
+      return {
+        ...step,
+        run: { ...run, info: sealedOf(host, run.info) },
+        events: events.map((event) => ({ ...event, body: sealedOf(host, event.body) })),
+      };
+    });
   }
 
   /** False where another step has this number, or the run was removed. */

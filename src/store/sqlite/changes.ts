@@ -1,6 +1,7 @@
 /** What a commit changed, as one value: a line of names and lengths, then the contents as they are. */
 import type { Commit, StoredEvent } from "#contract/store/run-commit";
 import type { Sealed } from "#contract/store/run-record";
+import { damagedRow } from "./failures.ts";
 
 export interface Changes {
   put: Map<string, Sealed>;
@@ -53,8 +54,17 @@ function headOf({ put, remove, whole, events }: Written, lengthOf: (text: string
   return JSON.stringify(head);
 }
 
+/** @throws SnapshotError `snapshot-damaged` */
 export function unpackChanges(packed: Sealed | null): Changes {
   if (packed === null) return { put: new Map(), remove: [], whole: false, events: [] };
+  try {
+    return unpacked(packed);
+  } catch (error) {
+    throw damagedRow("commits", "changes", error);
+  }
+}
+
+function unpacked(packed: Sealed): Changes {
   const isText = typeof packed === "string";
   const end = isText ? packed.indexOf("\n") : packed.indexOf(10);
   const head = JSON.parse(isText ? packed.slice(0, end) : decoder.decode(packed.subarray(0, end))) as Head;

@@ -1,5 +1,5 @@
 /** What SQLite and the file system say, in the words of the library. */
-import { AsimovError, messageOf } from "#contract/base/errors";
+import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
 
 const BUSY = new Set([5, 6]);
 
@@ -48,6 +48,14 @@ export function wrongFormat(path: string, expected: string, found: string): Asim
     `The database ${path} is not this store's: expected ${expected}, found ${found}. Open it with the program that made it, or name another file.`,
     { code: "store-format" },
   );
+}
+
+/** One that cannot be read; others of the database can. */
+export function damagedRow(table: string, column: string, cause: unknown): SnapshotError {
+  return new SnapshotError(`A row of the table ${table} is damaged: its column ${column} cannot be read (${messageOf(cause)}).`, {
+    code: "snapshot-damaged",
+    cause,
+  });
 }
 
 export function failure(path: string, error: unknown): AsimovError {

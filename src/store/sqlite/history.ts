@@ -1,4 +1,5 @@
 /** Generations, events and messages of a run, in their tables. */
+import { SnapshotError } from "#contract/base/errors";
 import type { Taken } from "#contract/store/run-checks";
 import type { GenerationEntry, MessageOrder, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
@@ -45,7 +46,10 @@ function sweep(db: Connection, id: number, run: StoredRun, { keep, keepEvents }:
   const oldest = oldestOf(run, keep);
   const { first } = db.sql("select min(generation) as first from commits where run = ?").get(id) as { first: number };
   if (first >= oldest) return;
-  const { parts, removed, whole, events } = foldChanges(db, id, first, oldest);
+  const folded = unlessDamaged(() => foldChanges(db, id, first, oldest));
+  // What is damaged is told to whoever loads it; it must not keep a run from going on.
+  if (folded === undefined) return;
+  const { parts, removed, whole, events } = folded;
   if (whole) db.sql("delete from parts where run = ?").run(id);
   else for (const name of removed) db.sql("delete from parts where run = ? and name = ?").run(id, name);
   putParts(db, id, parts);
@@ -88,6 +92,32 @@ function foldChanges(db: Connection, id: number, first: number, last: number): F
     for (const event of events) folded.events.push(event);
   }
   return folded;
+}
+
+function unlessDamaged<T>(work: () => T, told: (error: SnapshotError) => void = () => {}): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    told(error);
+    return undefined;
+  }
+}
+
+/** @throws SnapshotError `snapshot-damaged` where none is whole */
+export function loadNewest(db: Connection, id: number, run: StoredRun, keep: number): StoredGeneration {
+  const passedOver: string[] = [];
+  for (let generation = run.generation; generation >= oldestOf(run, keep); generation--) {
+    const found = unlessDamaged(
+      () => loadGeneration(db, id, run, generation, keep),
+      ({ message }) => passedOver.push(`Generation ${generation}: ${message}`),
+    );
+    if (found !== undefined) return { ...found, passedOver };
+    if (passedOver.length === run.generation - generation) passedOver.push(`Generation ${generation}: it is not in the table commits.`);
+  }
+  throw new SnapshotError(`None of the generations of run "${run.taskId}" is whole:\n- ${passedOver.join("\n- ")}`, {
+    code: "snapshot-damaged",
+  });
 }
 
 export function loadGeneration(db: Connection, id: number, run: StoredRun, wanted: number, keep: number): StoredGeneration | undefined {

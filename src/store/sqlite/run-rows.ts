@@ -1,6 +1,7 @@
 /** A run's row, as a row of the database and back. */
 import type { Lease, Owner, RunEnd, Sealed, StoredRun } from "#contract/store/run-record";
 import type { Connection } from "./connection.ts";
+import { damagedRow } from "./failures.ts";
 import { OF_A_RUN } from "./schema.ts";
 
 interface RunRow {
@@ -35,11 +36,20 @@ export interface Numbered {
 
 export const SELECT = "select runs.*, infos.info from runs join infos on infos.run = runs.id";
 
+function parsed<T>(row: RunRow, column: "labels" | "owner" | "cancel"): T {
+  try {
+    return JSON.parse(row[column] ?? "") as T;
+  } catch (error) {
+    throw damagedRow("runs", `${column} of run "${row.task_id}"`, error);
+  }
+}
+
+/** @throws SnapshotError `snapshot-damaged` */
 export function runOf(found: unknown): Numbered {
   const row = found as RunRow;
   const { task_id: taskId, token } = row;
   const lease: Lease | null =
-    row.lease_until === null ? null : { taskId, token, until: row.lease_until, owner: JSON.parse(row.owner ?? "") as Owner };
+    row.lease_until === null ? null : { taskId, token, until: row.lease_until, owner: parsed<Owner>(row, "owner") };
   return {
     id: row.id,
     run: {
@@ -47,7 +57,7 @@ export function runOf(found: unknown): Numbered {
       agent: row.agent,
       version: row.version,
       type: row.type,
-      labels: JSON.parse(row.labels) as Record<string, string>,
+      labels: parsed<Record<string, string>>(row, "labels"),
       graphHash: row.graph_hash,
       info: row.info,
       status: row.status,
@@ -59,7 +69,7 @@ export function runOf(found: unknown): Numbered {
       lastSeq: row.last_seq,
       token,
       lease,
-      cancel: row.cancel === null ? null : (JSON.parse(row.cancel) as StoredRun["cancel"]),
+      cancel: row.cancel === null ? null : parsed<StoredRun["cancel"]>(row, "cancel"),
       inbox: { count: row.inbox_count, last: row.inbox_last },
     },
   };

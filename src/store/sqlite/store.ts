@@ -20,6 +20,7 @@ import {
   listGenerations,
   listMessages,
   loadGeneration,
+  loadNewest,
   writeGeneration,
 } from "./history.ts";
 import { deleteRun, findRun, insertRun, type Numbered, updateRun } from "./run-rows.ts";
@@ -88,7 +89,10 @@ export class SqliteStore extends SteppedStore {
   async load(taskId: string, generation?: number): Promise<port.StoredGeneration | undefined> {
     return await this.#db.read(() => {
       const there = this.#there(taskId);
-      return there && loadGeneration(this.#db, there.id, there.run, generation ?? there.run.generation, this.settings.keep);
+      if (there === undefined) return undefined;
+      const { id, run } = there;
+      const { keep } = this.settings;
+      return generation === undefined ? loadNewest(this.#db, id, run, keep) : loadGeneration(this.#db, id, run, generation, keep);
     });
   }
 

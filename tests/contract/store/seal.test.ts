@@ -131,7 +131,7 @@ describe("seal against a store's mistakes", () => {
     const found = generationOf("other", 4, new Map([["a", "1"]]));
     expect(() => openGeneration("task", found)).toThrow(damaged);
     expect(() => openInfo("task", sealInfo("other", "{}"))).toThrow(damaged);
-    expect(() => openEvent("task", { seq: 1, body: sealEvent("other", 1, "{}") })).toThrow(damaged);
+    expect(() => openEvent("task", { seq: 1, at: 5, body: sealEvent("other", { seq: 1, at: 5 }, "{}") })).toThrow(damaged);
     const message = { id: "m", mailbox: "in", body: "" };
     expect(() => openMessage("task", { ...message, body: sealMessage("other", message, "1") })).toThrow(damaged);
   });
@@ -139,13 +139,14 @@ describe("seal against a store's mistakes", () => {
   it("is broken by events and messages that are altered, swapped or dropped", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.nat(), (body, at) => {
-        const event = { seq: 7, body: sealEvent("task", 7, body) };
+        const event = { seq: 7, at: 5, body: sealEvent("task", { seq: 7, at: 5 }, body) };
         expect(openEvent("task", event)).toBe(body);
         expect(() => openEvent("task", { ...event, body: flipped(event.body, at) })).toThrow(damaged);
         expect(() => openEvent("task", { ...event, seq: 8 })).toThrow(damaged);
+        expect(() => openEvent("task", { ...event, at: 6 })).toThrow(damaged);
         const ended = sealUnnumberedEvent("task", 1, body);
-        expect(openEvent("task", { seq: 9, body: ended })).toBe(body);
-        expect(() => openEvent("task", { seq: 9, body: ended.replace("+1", "+2") })).toThrow(damaged);
+        expect(openEvent("task", { seq: 9, at: 5, body: ended })).toBe(body);
+        expect(() => openEvent("task", { seq: 9, at: 5, body: ended.replace("+1", "+2") })).toThrow(damaged);
         const message = { id: "m", mailbox: "in", body: sealMessage("task", { id: "m", mailbox: "in" }, body) };
         expect(openMessage("task", message)).toBe(body);
         for (const wrong of [{ id: "n" }, { mailbox: "out" }, { body: flipped(message.body, at) }, { body: "" }]) {
