@@ -62,7 +62,8 @@ const perform = ({ args, isKilled, prints }: Command): Promise<Ended> =>
   });
 
 describe("the story of the README", () => {
-  it("is what happens to whoever types it in", async () => {
+  // Five programs, one after another, on a machine that other tests work on, too.
+  it("is what happens to whoever types it in", { timeout: 600_000 }, async () => {
     const commands = blocksOf(pages, "console").map(({ code }) => commandOf(code));
     expect(commands.map(({ args: [name], isKilled }) => [name, isKilled])).toEqual([
       ["report.ts", false],
