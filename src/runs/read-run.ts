@@ -8,6 +8,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import { statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { newestWhole } from "#keep/newest-whole";
 import { standingOf } from "#keep/owner";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
@@ -51,18 +52,26 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
   return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
 }
 
-/** The picture now. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
+const damageOf = ({ taskId }: StoredRun, error: string): RunView["errors"][number] => ({
+  taskId,
+  status: "error",
+  error,
+  code: "snapshot-damaged",
+});
+
+/** The picture now, of the newest whole generation: those that were passed over are told among its errors. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
 export async function readView(store: RunStore, taskId: string): Promise<RunView> {
   for (let left = READS; ; left--) {
     const run = await requireRun(store, taskId);
-    const stored = await store.load(taskId);
-    const isOfRow = stored?.generation === run.generation || (stored?.passedOver.length ?? 0) > 0;
-    if (stored === undefined || (!isOfRow && left > 0)) {
+    const newest = await newestWhole(store, taskId, (stored) => viewIn(store, run, stored));
+    const isOfRow = newest?.generation === run.generation || (newest?.passedOver.length ?? 0) > 0;
+    if (newest === undefined || (!isOfRow && left > 0)) {
       if (left === 0) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
       continue;
     }
-    const view = viewIn(store, run, stored);
-    return standing(await withCancel(store, run, view), run, await store.now());
+    const view = await withCancel(store, run, newest.value);
+    const damage = newest.passedOver.map((error) => damageOf(run, error));
+    return standing(damage.length === 0 ? view : { ...view, errors: [...view.errors, ...damage] }, run, await store.now());
   }
 }
 

@@ -1,11 +1,12 @@
 /** Takes a stored run: its lease, and what it was in one of its generations. */
 
 import type { Snapshot } from "xstate";
-import { asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
+import { RunError, SnapshotError } from "#contract/base/errors";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
+import { newestWhole } from "#keep/newest-whole";
 import { overGone } from "#keep/owner";
 import { type Parts, readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
@@ -107,47 +108,15 @@ function numbered(persisted: Snapshot<unknown>, { lastSeq }: StoredRun): Snapsho
 
 type ReadParts = ReadGeneration & { sum: PartsSum; graphs: ReadonlyMap<string, Parts> };
 
-/** Generations that are looked at together when those before are damaged. */
-const LOOK_AT = 20;
-
 /** @param generation default the newest that is whole */
 export const readRun = (store: RunStore, taskId: string, generation?: number): Promise<ReadParts> =>
   generation === undefined ? readNewest(store, taskId) : readGeneration(store, taskId, generation);
 
 async function readNewest(store: RunStore, taskId: string): Promise<ReadParts> {
-  const first = await store.load(taskId);
-  if (first === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
-  const passedOver = [...first.passedOver];
-  let fault: unknown;
-  for await (const stored of from(store, taskId, first)) {
-    try {
-      return { ...readStored(store, taskId, stored), passedOver };
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      fault ??= error;
-      passedOver.push(error.message);
-    }
-  }
-  throw fault;
+  const newest = await newestWhole(store, taskId, (stored) => readStored(store, taskId, stored));
+  if (newest === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
+  return { ...newest.value, passedOver: newest.passedOver };
 }
-
-/** A generation and those before it, newest first; what the store itself sees as damaged is left out. */
-async function* from(store: RunStore, taskId: string, first: StoredGeneration): AsyncIterable<StoredGeneration> {
-  yield first;
-  for (let before = first.generation; ; ) {
-    const older = await store.generations(taskId, { before, limit: LOOK_AT });
-    for (const { generation } of older) {
-      const stored = await store.load(taskId, generation).catch((error: unknown) => {
-        if (!isDamage(error)) throw error;
-      });
-      if (stored !== undefined) yield stored;
-      before = generation;
-    }
-    if (older.length === 0) return;
-  }
-}
-
-const isDamage = (error: unknown): error is SnapshotError => asimovErrorOf(error)?.code === "snapshot-damaged";
 
 async function readGeneration(store: RunStore, taskId: string, generation: number): Promise<ReadParts> {
   const stored = await store.load(taskId, generation);
