@@ -44,13 +44,17 @@ const viewIn = (store: RunStore, run: StoredRun, stored: StoredGeneration): RunV
   return { ...view, generation: stored.generation };
 };
 
+const damageOf = ({ taskId }: StoredRun, error: string): RunView["errors"][number] => ({
+  taskId,
+  status: "error",
+  error,
+  code: "snapshot-damaged",
+});
+
 /** With a sentence among its errors for each newer generation that is damaged. */
 async function newestView(store: RunStore, run: StoredRun): Promise<RunView> {
-  const { taskId } = run;
   const { found, passedOver } = await readNewestWhole(store, run, (stored) => viewIn(store, run, stored));
-  if (passedOver.length === 0) return found;
-  const damages = passedOver.map((error) => ({ taskId, status: "error" as const, error, code: "snapshot-damaged" }));
-  return { ...found, errors: [...found.errors, ...damages] };
+  return passedOver.length === 0 ? found : { ...found, errors: [...found.errors, ...passedOver.map((error) => damageOf(run, error))] };
 }
 
 /** Where it stands by the store's clock, and who owns it. */
@@ -63,7 +67,7 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
   return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
 }
 
-/** The picture now. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
+/** The picture now, of the newest whole generation: those that were passed over are told among its errors. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
 export async function readView(store: RunStore, taskId: string): Promise<RunView> {
   for (let left = READS; ; left--) {
     const run = await requireRun(store, taskId);

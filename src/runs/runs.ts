@@ -93,7 +93,7 @@ export class Runs {
     }
   }
 
-  /** @throws SnapshotError `snapshot-damaged` where no generation is whole */
+  /** As in its newest whole generation; newer ones that are damaged are among its `errors`. @throws SnapshotError `snapshot-damaged` where none is whole */
   async get(taskId: string): Promise<RunView> {
     return await readView(this.#store, taskId);
   }
