@@ -8,6 +8,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { requireFormat } from "#keep/state-format";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
 import { notFound } from "./run-errors.ts";
@@ -28,7 +29,7 @@ export function textsOf(
   stored: StoredGeneration,
   isAsked: (name: string) => boolean,
 ): Map<string, string> {
-  openGeneration(taskId, stored);
+  requireFormat(taskId, stored.generation, openGeneration(taskId, stored));
   const { codec } = store.settings;
   const asked = [...stored.parts].filter(([name]) => isAsked(name));
   return new Map(asked.map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)]));

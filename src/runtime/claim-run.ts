@@ -9,6 +9,7 @@ import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
 import { isOwnerGone } from "#keep/owner";
 import { type Parts, readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
+import { requireFormat } from "#keep/state-format";
 import { readStoredView } from "#keep/stored-view";
 import { notFound } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
@@ -160,7 +161,7 @@ async function readGeneration(store: RunStore, taskId: string, generation: numbe
 }
 
 function readStored(store: RunStore, taskId: string, stored: StoredGeneration): Omit<ReadParts, "passedOver"> {
-  openGeneration(taskId, stored);
+  requireFormat(taskId, stored.generation, openGeneration(taskId, stored));
   const { codec } = store.settings;
   const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
   const { agent, graphs } = readParts(parts);
