@@ -61,6 +61,8 @@ export class Kept implements KeptRun {
   readonly #stored: Map<string, Parts>;
   readonly #changed = new Set<GraphParts>();
   readonly #over: GraphParts[] = [];
+  /** Parts that nobody has any more. */
+  readonly #orphans: string[] = [];
   #posted = 0;
   #telling: unknown;
   /** The run was restored from what it does not go on from in its store: all of it is written. */
@@ -152,6 +154,9 @@ export class Kept implements KeptRun {
   /** Goes on with a run that is owned. */
   goOn(state: KeeperState): void {
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+    // Of graphs that newer code begins anew, or has by another name.
+    for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
+    this.#stored.clear();
     // Messages that came while nobody owned it.
     void this.#keeper.look();
   }
@@ -228,6 +233,7 @@ export class Kept implements KeptRun {
 
   writeChanges(changes: PartChanges): void {
     for (const changed of this.#run.counting) changed();
+    for (const name of this.#orphans.splice(0)) changes.remove(name);
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
     for (const graph of this.#changed) graph.write(changes);
     this.#changed.clear();
