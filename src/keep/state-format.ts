@@ -1,10 +1,10 @@
 /** The version of what a stored run is made of, whatever store it is in; it changes when an older reader would misread. */
 import { SnapshotError } from "#contract/base/errors";
-import type { GenerationNote } from "./run-keeper.ts";
 
 const STATE_FORMAT = 2;
 
-export const noteText = (note: GenerationNote): string => JSON.stringify({ format: STATE_FORMAT, ...note });
+/** @param note what is said of a generation beside its parts */
+export const noteText = (note: object): string => JSON.stringify({ format: STATE_FORMAT, ...note });
 
 /** @param text what `noteText` gave. @throws SnapshotError `snapshot-format` */
 export function requireFormat(taskId: string, generation: number, text: string): void {
