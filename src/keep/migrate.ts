@@ -3,10 +3,11 @@ import { AsimovError } from "#contract/base/errors";
 import { copyJson } from "#contract/base/json";
 import { type Graph, indexOf } from "#contract/graph/graph";
 import { NOTHING } from "#contract/node/attempt";
+import { leftIn, withLeft } from "./left-graph.ts";
 import type { PersistedAgent, PersistedNode } from "./persisted.ts";
 import { rerunNodes } from "./reopen.ts";
 
-/** A stored run that does not fit its agent's graph, as the agent's `migrate` mends it. */
+/** A stored run that does not fit its agent's graph, as the agent's `migrate` mends it. Names are those of the run's own graph: what is nested is mended by a visit anew of the node around it. */
 export interface Migration {
   /** Of the agent that stored it. */
   readonly version: string;
@@ -49,10 +50,15 @@ export function migrateRun(agent: PersistedAgent, { version, read }: MigratedFro
       },
     );
   };
-  migrate({
+  const answer: unknown = migrate({
     version,
     rename(from, to) {
       require(from);
+      if (indexOf(pool.graph).has(to)) {
+        throw new AsimovError(`migrate: the stored run holds a node "${to}" already; drop it, or give "${from}" another name.`, {
+          code: "invalid-options",
+        });
+      }
       renameNode(agent, from, to);
       done.renamed.set(from, to);
     },
@@ -71,6 +77,11 @@ export function migrateRun(agent: PersistedAgent, { version, read }: MigratedFro
     values: {
       get: (key) => (done.values.has(key) ? done.values.get(key) : read(key)),
       set(key, value) {
+        if (key === "task") {
+          throw new AsimovError("migrate: the value `task` is the run's task, which stays as it is; set another one.", {
+            code: "invalid-options",
+          });
+        }
         done.values.set(key, copyJson(value, `value "${key}"`));
       },
       delete(key) {
@@ -78,6 +89,12 @@ export function migrateRun(agent: PersistedAgent, { version, read }: MigratedFro
       },
     },
   });
+  if (answer instanceof Promise) {
+    answer.catch(() => {});
+    throw new AsimovError("migrate: expected nothing, got a promise: the run goes on at once. Mend it without waiting.", {
+      code: "invalid-options",
+    });
+  }
   return done;
 }
 
@@ -85,6 +102,7 @@ function renameNode(agent: PersistedAgent, from: string, to: string): void {
   const name = (each: string): string => (each === from ? to : each);
   const pool = agent.children.nodes.snapshot;
   pool.graph = renamedGraph(pool.graph, name);
+  if (pool.retried !== undefined) pool.retried = pool.retried.map(name);
   pool.nodes = Object.fromEntries(
     Object.entries(pool.nodes).map(([each, node]) => [name(each), each === from ? renamedNode(node, to) : node]),
   );
@@ -111,14 +129,34 @@ const renamedGraph = ({ nodes }: Graph, name: (each: string) => string): Graph =
   })),
 });
 
-/** What works in it is asked for by the new name; so its keys are of that name, too. */
+/** What works in it is asked for by the new name; so its keys are of that name, too. Graphs in it go on under the keys that they had. */
 function renamedNode(node: PersistedNode, to: string): PersistedNode {
-  const children = Object.entries(node.children).map(([id, child]) => {
-    const snapshot = child.snapshot as { input?: { node?: string }; context?: { path?: string[] } } | null;
+  const left = leftIn(node);
+  const renamed = withGraphs(left === undefined ? node : withLeft(node, movedGraph(left, 0, to)), 0, to);
+  const children = Object.entries(renamed.children).map(([id, child]) => {
+    const snapshot = child.snapshot as { input?: { node?: string } } | null;
     const input = snapshot?.input?.node === undefined ? {} : { input: { ...snapshot.input, node: to } };
-    const path = snapshot?.context?.path;
-    const context = path === undefined ? {} : { context: { ...snapshot?.context, path: [...path.slice(0, -1), to] } };
-    return [id, { ...child, snapshot: { ...snapshot, ...input, ...context } }] as const;
+    return [id, { ...child, snapshot: { ...snapshot, ...input } }] as const;
+  });
+  return { ...renamed, children: Object.fromEntries(children) };
+}
+
+/** A graph within a node that has another name now, with all that is nested in it. @param depth of the name in its path */
+function movedGraph(graph: PersistedAgent, depth: number, to: string): PersistedAgent {
+  const { nodes: pool } = graph.children;
+  const nodes = Object.entries(pool.snapshot.nodes).map(([name, node]) => {
+    const left = leftIn(node);
+    return [name, withGraphs(left === undefined ? node : withLeft(node, movedGraph(left, depth, to)), depth, to)] as const;
+  });
+  const path = (graph.context.path as string[]).with(depth, to);
+  const moved = { ...pool, snapshot: { ...pool.snapshot, nodes: Object.fromEntries(nodes) } };
+  return { ...graph, context: { ...graph.context, path }, children: { ...graph.children, nodes: moved } };
+}
+
+function withGraphs(node: PersistedNode, depth: number, to: string): PersistedNode {
+  const children = Object.entries(node.children).map(([id, child]) => {
+    const snapshot = child.snapshot as PersistedAgent | null;
+    return [id, snapshot?.children?.nodes === undefined ? child : { ...child, snapshot: movedGraph(snapshot, depth, to) }] as const;
   });
   return { ...node, children: Object.fromEntries(children) };
 }

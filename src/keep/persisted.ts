@@ -60,7 +60,7 @@ export const WITHOUT_GRAPH = { without: "graph" };
 export const WITHOUT_NODES = { without: "nodes" };
 
 /** Of nodes none of which runs any more, or will: their agent closes as soon as it is restored. */
-export const ENDED = { isBegun: true, isAborted: true } as const;
+const ENDED = { isBegun: true, isAborted: true } as const;
 
 /** Whether it has ended but for what follows from that. */
 export const hasEnded = ({ children }: PersistedAgent): boolean => children.nodes.snapshot.isBegun && children.nodes.snapshot.isAborted;

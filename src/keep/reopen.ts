@@ -91,6 +91,7 @@ export function rerunNodes(agent: PersistedAgent, names: readonly string[]): voi
     if (node !== undefined) pool.nodes[name] = idle(node);
   }
   pool.order = { ...pool.order, cells: cells.toJSON(), sent: pool.order.sent.filter(([position]) => !region.has(position)) };
+  if (pool.retried !== undefined) pool.retried = pool.retried.filter((name) => !region.has(index.position(name) as number));
   pool.unpublished = pool.unpublished.filter(([name]) => !region.has(index.position(name) as number));
 }
 

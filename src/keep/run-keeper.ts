@@ -11,6 +11,7 @@ import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, PartsSum, sealEvent, sealGeneration } from "#contract/store/seal";
 import { PartChanges } from "./part-changes.ts";
+import { noteText } from "./state-format.ts";
 
 /** Why a generation was made. */
 export type CommitReason = "started" | "step" | "progress" | "parked" | "ended" | "manual";
@@ -415,6 +416,6 @@ function commitOf(
   const put = new Map([...changes.put].map(([name, text]) => [name, encoded(store.settings.codec, text)] as const));
   for (const [name, content] of put) sum.put(name, content);
   for (const name of changes.removed) sum.remove(name);
-  const info = sealGeneration(taskId, generation, sum, JSON.stringify(note));
+  const info = sealGeneration(taskId, generation, sum, noteText(note));
   return { generation, info, nodes: note.nodes, put, remove: [...changes.removed], events, consumed };
 }

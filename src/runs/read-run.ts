@@ -11,6 +11,7 @@ import { decoded, openGeneration, openInfo } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
 import { standingOf } from "#keep/owner";
 import { requireSound } from "#keep/sound-row";
+import { requireFormat } from "#keep/state-format";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
 import { notFound } from "./run-errors.ts";
@@ -32,7 +33,7 @@ export function textsOf(
   stored: StoredGeneration,
   isAsked: (name: string) => boolean,
 ): Map<string, string> {
-  openGeneration(taskId, stored);
+  requireFormat(taskId, stored.generation, openGeneration(taskId, stored));
   const { codec } = store.settings;
   const asked = [...stored.parts].filter(([name]) => isAsked(name));
   return new Map(asked.map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)]));

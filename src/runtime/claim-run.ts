@@ -11,6 +11,7 @@ import { overGone } from "#keep/owner";
 import { type Parts, readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
+import { requireFormat } from "#keep/state-format";
 import { readStoredView } from "#keep/stored-view";
 import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
@@ -130,7 +131,7 @@ export async function readRun(store: RunStore, run: StoredRun, generation?: numb
 
 function readStored(store: RunStore, taskId: string, stored: StoredGeneration): Omit<ReadParts, "passedOver"> {
   const sum = new PartsSum(taskId, stored.parts);
-  openGeneration(taskId, stored, sum);
+  requireFormat(taskId, stored.generation, openGeneration(taskId, stored, sum));
   const { codec } = store.settings;
   const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
   const { agent, graphs } = readParts(parts);

@@ -6,10 +6,11 @@ import { addedNames, type Graph, indexOf } from "#contract/graph/graph";
 import { Order } from "#contract/run/order";
 import { rebaseGraph, rebaseOrder } from "#contract/run/rebase-order";
 import type { ViewNode } from "#contract/run/run-view";
+import { leftIn } from "#keep/left-graph";
 import { type Migrated, type MigratedFrom, type Migration, migrateRun } from "#keep/migrate";
-import type { PersistedAgent } from "#keep/persisted";
-import type { GraphNodes } from "./graph-nodes.ts";
-import { graphOf } from "./valid-graph.ts";
+import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
+import { type DynamicNodes, GraphNodes } from "./graph-nodes.ts";
+import { byName, graphOf } from "./valid-graph.ts";
 
 export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
   /** One sentence for each difference. */
@@ -19,29 +20,39 @@ export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
 }
 
 /** @param shown the stored graph as it was shown: it knows of what kind modules were */
-interface Stored {
+interface Place {
   /** The nodes that the graph is nested in. */
   path: readonly string[];
-  persisted: PersistedAgent;
   shown: readonly ViewNode[] | undefined;
+  dynamicNodes: DynamicNodes;
+}
+
+interface Stored extends Place {
+  persisted: PersistedAgent;
   from: MigratedFrom;
   migrate: ((run: Migration) => void) | undefined;
 }
 
+const NOTHING_MIGRATED: Migrated = { renamed: new Map(), rerun: new Set(), values: new Map() };
+
+/** The code's own graph: without what the run has added. */
+function ownGraph(nodes: GraphNodes, { children }: PersistedAgent): Graph {
+  const added = addedNames(children.nodes.snapshot.graph);
+  return graphOf([...nodes.all()].filter(({ name }) => !added.has(name)));
+}
+
 /** Changes `persisted`. @throws SnapshotError `snapshot-other-graph` */
-export function fitGraph(nodes: GraphNodes, { path, persisted, shown, from, migrate }: Stored): Fitted {
+export function fitGraph(nodes: GraphNodes, { persisted, from, migrate, ...place }: Stored): Fitted {
   const pool = persisted.children.nodes.snapshot;
-  const own = (): Graph => {
-    const added = addedNames(pool.graph);
-    return graphOf([...nodes.all()].filter(({ name }) => !added.has(name)));
-  };
-  let migrated: Migrated = { renamed: new Map(), rerun: new Set(), values: new Map() };
+  const { path } = place;
+  const own = (): Graph => ownGraph(nodes, persisted);
+  let migrated = NOTHING_MIGRATED;
   let isChanged = false;
-  let fit = fitOf(nodes, persisted, own(), shown, migrated);
+  let fit = fitOf(nodes, persisted, place, migrated);
   if (fit.misfits.length > 0 && migrate !== undefined) {
     isChanged = true;
     migrated = migratedBy(migrate, persisted, from);
-    fit = fitOf(nodes, persisted, own(), shown, migrated);
+    fit = fitOf(nodes, persisted, place, migrated);
     fit.changes.push(...[...migrated.renamed].map(([from, to]) => `node "${from}" is named "${to}" now`));
   }
   if (fit.misfits.length > 0) throw otherGraph(path, fit.misfits);
@@ -57,13 +68,15 @@ export function fitGraph(nodes: GraphNodes, { path, persisted, shown, from, migr
   return { isChanged, changes: fit.changes, ...migrated };
 }
 
-function fitOf(
-  nodes: GraphNodes,
-  persisted: PersistedAgent,
-  current: Graph,
-  shown: readonly ViewNode[] | undefined,
-  { renamed, rerun }: Migrated,
-): GraphFit {
+/** With the graphs that go on within it. */
+function fitOf(nodes: GraphNodes, persisted: PersistedAgent, place: Place, migrated: Migrated): GraphFit {
+  const fit = fitAlone(nodes, persisted, place, migrated);
+  fit.misfits.push(...misfitsWithin(nodes, persisted, place));
+  return fit;
+}
+
+function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { shown }: Place, { renamed, rerun }: Migrated): GraphFit {
+  const current = ownGraph(nodes, persisted);
   const { graph, order, nodes: states } = persisted.children.nodes.snapshot;
   const visited = new Set([...Object.keys(states), ...Order.executingIn(graph, order)].filter((name) => !rerun.has(name)));
   const isComposite = (name: string): boolean => nodes.isComposite(name);
@@ -77,6 +90,34 @@ function fitOf(
   }
   return fit;
 }
+
+/** The graphs that go on within its nodes: those that are under way, and those that nodes were left with which are retried. */
+function* goingOnWithin({ children }: PersistedAgent): Generator<[name: string, graph: PersistedAgent]> {
+  const { nodes, retried = [] } = children.nodes.snapshot;
+  for (const [name, node] of Object.entries(nodes)) {
+    const left = retried.includes(name) ? leftIn(node) : undefined;
+    if (left !== undefined) yield [name, left];
+    for (const { snapshot } of Object.values(node.children)) {
+      const graph = snapshot as PersistedAgent | null;
+      if (graph?.children?.nodes !== undefined) yield [name, graph];
+    }
+  }
+}
+
+/** Before anything of the run goes on: later there would be nobody to tell. @throws SnapshotError `snapshot-unknown-node` */
+function misfitsWithin(around: GraphNodes, persisted: PersistedAgent, { path, shown, dynamicNodes }: Place): string[] {
+  return [...goingOnWithin(persisted)].flatMap(([name, graph]) => {
+    // Of one that is gone it was said.
+    if (!around.isComposite(name)) return [];
+    const inner: Place = { path: [...path, name], shown: shown?.find((each) => each.name === name)?.nodes, dynamicNodes };
+    const nodes = new GraphNodes(inner.path, byName(around.get(name).nodes), () => ({ graph: undefined, mayAdd: () => false }));
+    nodes.restore(graphIn(graph), pendingAdditions(graph), dynamicNodes);
+    const { misfits } = fitAlone(nodes, graph, inner, NOTHING_MIGRATED);
+    return [...misfits.map((misfit) => `in ${shownPath(inner.path)}: ${misfit}`), ...misfitsWithin(nodes, graph, inner)];
+  });
+}
+
+const shownPath = (path: readonly string[]): string => path.map((name) => `"${name}"`).join(" → ");
 
 const kindsOf = (modules: readonly { type: string }[], isComposite: boolean): string =>
   isComposite ? "a graph" : `the kinds ${modules.map(({ type }) => type).join(", ") || "none"}`;
@@ -94,6 +135,6 @@ function migratedBy(migrate: (run: Migration) => void, persisted: PersistedAgent
 
 const otherGraph = (path: readonly string[], misfits: readonly string[]): SnapshotError =>
   new SnapshotError(
-    `The snapshot is of another graph: ${path.length === 0 ? "" : `in ${path.map((name) => `"${name}"`).join(" → ")}: `}${misfits.join("; ")}. What a run has visited must be as it was; mend it by the agent's option \`migrate\`.`,
+    `The snapshot is of another graph: ${path.length === 0 ? "" : `in ${shownPath(path)}: `}${misfits.join("; ")}. What a run has visited must be as it was; mend it by the agent's option \`migrate\`.`,
     { code: "snapshot-other-graph" },
   );

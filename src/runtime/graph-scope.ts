@@ -7,7 +7,6 @@ import type { ViewNode } from "#contract/run/run-view";
 import type { GraphParts } from "#keep/graph-parts";
 import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
 import { fitGraph } from "./fit-graph.ts";
-import { requireLeftFit } from "./fit-left.ts";
 import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
@@ -87,12 +86,12 @@ export class GraphScope {
       path,
       persisted,
       shown,
+      dynamicNodes,
       from: { version: stored?.version ?? "", read },
       migrate: path.length === 0 ? run.services.migrate : undefined,
     });
     for (const [key, value] of values) void (value === undefined ? run.values.delete(key) : run.values.set(key, value));
     nodes.restore(graphIn(persisted), pendingAdditions(persisted), dynamicNodes);
-    requireLeftFit(persisted, { path, nodes, shown, dynamicNodes });
     if (!isChanged) return;
     if (this.#parts !== undefined) {
       this.#parts.rewrite();

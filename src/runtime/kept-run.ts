@@ -61,6 +61,8 @@ export class Kept implements KeptRun {
   readonly #stored: Map<string, Parts>;
   readonly #changed = new Set<GraphParts>();
   readonly #over: GraphParts[] = [];
+  /** Parts that nobody has any more. */
+  readonly #orphans: string[] = [];
   /** The newest message that was taken up. */
   #posted = 0;
   /** How many waited when the run was taken up, until they are looked for. */
@@ -158,6 +160,9 @@ export class Kept implements KeptRun {
   goOn(state: KeeperState, pending: number): void {
     this.#pending = pending;
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+    // Of graphs that newer code begins anew, or has by another name.
+    for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
+    this.#stored.clear();
     // Messages that came while nobody owned it.
     void this.#keeper.look();
   }
@@ -235,6 +240,7 @@ export class Kept implements KeptRun {
 
   writeChanges(changes: PartChanges): void {
     for (const changed of this.#run.counting) changed();
+    for (const name of this.#orphans.splice(0)) changes.remove(name);
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
     for (const graph of this.#changed) graph.write(changes);
     this.#changed.clear();

@@ -82,7 +82,7 @@ describe("a run whose store", () => {
       const copy = new MemoryStore({ keep: 10_000 });
       const rest: Noted[] = [];
       const heir = killedAgent(copy, (note) => rest.push(note));
-      if (store.first === undefined) {
+      if (store.runs.length === 0) {
         await expect(heir.resume(TASK_ID)).rejects.toBeInstanceOf(RunError);
       } else {
         await store.replay(copy, store.commits.length + 1);

@@ -246,4 +246,140 @@ describe("a run whose nested graph has changed", () => {
     });
     expect(await new Runs(store).get("t")).toEqual(overTheWire(later.view()));
   });
+
+  /** `outer` holds `deep`, in which one node has ended and one works. */
+  const nested = (names: { outer: string; done: string }, log: string[], arrived?: { resolve(): void }) => [
+    new Node({
+      name: names.outer,
+      nodes: [
+        new Node({
+          name: "deep",
+          nodes: [
+            nodeOf(names.done, [], ({ idempotencyKey }) => success(log.push(idempotencyKey))),
+            nodeOf("works", [names.done], async ({ signal, idempotencyKey }) => {
+              log.push(idempotencyKey);
+              if (arrived === undefined) return success("works");
+              arrived.resolve();
+              await aborted(signal);
+              signal.throwIfAborted();
+            }),
+          ],
+        }),
+      ],
+    }),
+    nodeOf("last", [names.outer]),
+  ];
+
+  async function parked(store: RunStore, nodes: (arrived: { resolve(): void }) => Node[], options: AgentOptions = {}): Promise<void> {
+    const arrived = entered();
+    const run = new Agent({ store, nodes: nodes(arrived), ...options }).start(taskOf("t"));
+    await arrived.promise;
+    await run.park();
+  }
+
+  it("is refused by its path, and mended by a visit anew of what it is nested in, also when it is put down again", async () => {
+    const store = new MemoryStore();
+    await parked(store, (arrived) => nested({ outer: "outer", done: "done" }, [], arrived));
+    const changed = (log: string[], arrived?: { resolve(): void }) => nested({ outer: "outer", done: "other" }, log, arrived);
+    await expect(new Agent({ store, nodes: changed([]) }).resume("t")).rejects.toMatchObject({
+      code: "snapshot-other-graph",
+      message: expect.stringContaining('in "outer" → "deep": node "done" of the snapshot is not in the agent\'s graph'),
+    });
+    const migrate = (run: Migration) => run.rerun("outer");
+    const made = (log: string[], arrived?: { resolve(): void }) => [
+      new Node({ name: "outer", nodes: [...(changed(log, arrived)[0] as Node).nodes, nodeOf("more")] }),
+      nodeOf("last", ["outer"]),
+    ];
+    const arrived = entered();
+    const run = await new Agent({ store, nodes: made([], arrived), migrate }).resume("t");
+    await arrived.promise;
+    await run.park();
+    const log: string[] = [];
+    const again = await new Agent({ store, nodes: made(log) }).resume("t");
+    expect(await again.outcome).toMatchObject({ status: "COMPLETE", executions: { outer: 2, last: 1 } });
+    expect(log).toEqual(["t/outer.2/deep.1/works.1/works"]);
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(again.view()));
+  });
+
+  it("goes on under another name of what it is nested in, at any depth, and says so wherever it is told", async () => {
+    const store = new MemoryStore();
+    await parked(store, (arrived) => nested({ outer: "outer", done: "done" }, [], arrived));
+    const log: string[] = [];
+    const migrate = (run: Migration) => run.rename("outer", "around");
+    const options = { nodes: nested({ outer: "around", done: "done" }, log), migrate };
+    const run = await new Agent({ store, ...options }).resume("t");
+    const events: AgentEvent[] = [];
+    for await (const event of run.events()) events.push(event);
+    expect(await run.outcome).toMatchObject({ status: "COMPLETE", executions: { around: 1, last: 1 } });
+    // What works goes on under the key that it had.
+    expect(log).toEqual(["t/outer.1/deep.1/works.1/works"]);
+    const paths = new Set(events.map(({ graph }) => graph.join("/")));
+    expect(paths).toEqual(new Set(["", "around", "around/deep"]));
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(run.view()));
+    const stored = await store.load("t");
+    expect([...(stored?.parts.keys() ?? [])].filter((name) => name.startsWith("@outer"))).toEqual([]);
+  });
+
+  it("that failed is retried under another name of what it is nested in", async () => {
+    const store = new MemoryStore();
+    const nodes = (outer: string, log: string[], isBroken: boolean) => [
+      new Node({
+        name: outer,
+        nodeConfig: { retryOnFailure: false },
+        nodes: [
+          new Node({
+            name: "deep",
+            nodeConfig: { retryOnFailure: false },
+            nodes: [
+              nodeOf("done", [], ({ idempotencyKey }) => success(log.push(idempotencyKey))),
+              isBroken ? failing("bad", ["done"]) : nodeOf("bad", ["done"], ({ idempotencyKey }) => success(log.push(idempotencyKey))),
+            ],
+          }),
+        ],
+      }),
+    ];
+    await new Agent({ store, nodes: nodes("outer", [], true) }).runTask(taskOf("t"));
+    const log: string[] = [];
+    const migrate = (run: Migration) => run.rename("outer", "around");
+    const run = await new Agent({ store, nodes: nodes("around", log, false), migrate }).retry("t");
+    const events: AgentEvent[] = [];
+    for await (const event of run.events()) events.push(event);
+    expect(await run.outcome).toMatchObject({ status: "COMPLETE", executions: { around: 1 } });
+    expect(log).toEqual(["t/outer.1/deep.1/bad.1/bad"]);
+    expect(new Set(events.map(({ graph }) => graph.join("/")))).toEqual(new Set(["", "around", "around/deep"]));
+    expect(await new Runs(store).get("t")).toEqual(overTheWire(run.view()));
+  });
+});
+
+describe("a migrate that is wrong", () => {
+  it.each<[what: string, migrate: (run: Migration) => unknown, code: string, says: string]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no idea");
+      },
+      "snapshot-migrate",
+      "no idea",
+    ],
+    ["renames what is not there", (run) => run.rename("nobody", "z"), "snapshot-migrate", 'holds no node "nobody"'],
+    ["renames to a name that is taken", (run) => run.rename("a", "b"), "snapshot-migrate", 'holds a node "b" already'],
+    ["drops what is not there", (run) => run.drop("nobody"), "snapshot-migrate", 'holds no node "nobody"'],
+    ["visits again what is not there", (run) => run.rerun("nobody"), "snapshot-migrate", 'holds no node "nobody"'],
+    ["sets what is no JSON", (run) => run.values.set("bad", () => 1), "snapshot-migrate", 'value "bad"'],
+    ["sets the task", (run) => run.values.set("task", 1), "snapshot-migrate", "task"],
+    ["answers later", async () => {}, "snapshot-migrate", "a promise"],
+    ["renames to what the code does not hold", (run) => run.rename("a", "y"), "snapshot-other-graph", 'node "y" of the snapshot'],
+    ["drops what a visited node depends on", (run) => run.rename("b", "z"), "snapshot-other-graph", 'node "a" of the snapshot'],
+  ])("that %s is refused, and the run stays as it was", async (_what, migrate, code, says) => {
+    const store = new MemoryStore();
+    await parkAtB(store);
+    const before = await new Runs(store).get("t");
+    const nodes = graphOf([{ name: "z" }]).nodes;
+    await expect(codeOf({ store, nodes, migrate: migrate as (run: Migration) => void }).resume("t")).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(says),
+    });
+    expect(await new Runs(store).get("t")).toEqual(before);
+    expect(await (await codeOf({ store, nodes: graphOf(CHAIN).nodes }).resume("t")).outcome).toMatchObject({ status: "COMPLETE" });
+  });
 });

@@ -272,7 +272,7 @@ describe("a retry", () => {
       const log: string[] = [];
       const outcome = await (await new Agent({ store: copy, nodes: broken(log, () => false) }).resume("t")).outcome;
       expect(outcome).toMatchObject({ status: "COMPLETE", executions: { a: 1, b: 1, c: 1, d: 1, e: 1 } });
-      expect(log).toEqual(["t/b.1/b", "t/c.1/c", "t/d.1/d", "t/e.1/e"].slice(-log.length));
+      expect(log).toEqual(["t/b.1/b", "t/c.1/c", "t/d.1/d", "t/e.1/e"].slice(4 - log.length));
       expect(log.length).toBeLessThanOrEqual(Math.max(0, 5 - (generations - ended)));
       crashed++;
     }
