@@ -6,6 +6,7 @@ import { clockSchema, isFunction, nonEmpty, parseOptions, signalSchema } from "#
 import { type Clock, type Services, systemServices } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
+import { requireText } from "#contract/store/run-checks";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
 import { RunStore } from "#contract/store/run-store";
@@ -180,6 +181,7 @@ export class Runs {
 
   /** Its owner, if any, stops. */
   async remove(taskId: string): Promise<void> {
+    requireText(taskId, "The task id");
     if (!(await this.#store.remove(taskId))) throw notFound(taskId);
   }
 

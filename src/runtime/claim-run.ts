@@ -2,6 +2,7 @@
 
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
+import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -46,6 +47,7 @@ interface Wanted {
 export async function claimRun(keeping: Keeping, taskId: string, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
   const { store } = keeping;
   const found = await requireRun(store, taskId);
+  if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
   const over = found.lease !== null && (takeOver === true || isOwnerGone(found)) ? { over: found.lease.token } : {};
   const claimed = await claimedBy(keeping, taskId, { ...over, ended: ended || isOlder });
