@@ -2,6 +2,7 @@
 import { shownMessageOf } from "#contract/base/error-details";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
+import { requireText } from "#contract/store/run-checks";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, sealMessage, sealUnnumberedEvent } from "#contract/store/seal";
 import { overGone } from "#keep/owner";
@@ -24,6 +25,7 @@ export async function sendMessage(
 
 /** Where nobody owns the run it ends in the same step, and tells what an owner would have told. @throws RunError `run-not-found`, `run-ended` */
 export async function cancelRun(store: RunStore, taskId: string, reason: string | undefined): Promise<void> {
+  if (reason !== undefined) requireText(reason, "cancel: the reason");
   const why = reason === undefined || reason === "" ? "The run was cancelled." : `The run was cancelled: ${shownMessageOf(reason)}`;
   const report = { taskId, status: "error", error: why, code: "cancelled" };
   const told = [

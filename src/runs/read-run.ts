@@ -3,6 +3,7 @@ import { messageOf, RunError, SnapshotError } from "#contract/base/errors";
 import { NO_USAGE } from "#contract/chat/usage";
 import { applyEvents } from "#contract/run/apply-event";
 import type { RunView } from "#contract/run/run-view";
+import { requireCount, requireText } from "#contract/store/run-checks";
 import type { StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import { statusOf } from "#contract/store/run-status";
@@ -19,8 +20,9 @@ import { notFound } from "./run-errors.ts";
 /** Of a run that goes on while it is read. */
 const READS = 5;
 
-/** @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
+/** @throws RunError `run-not-found`, SnapshotError `snapshot-damaged`, AsimovError `invalid-options` */
 export async function requireRun(store: RunStore, taskId: string): Promise<StoredRun> {
+  requireText(taskId, "The task id");
   const run = await store.read(taskId);
   if (run === undefined) throw notFound(taskId);
   return requireSound(taskId, run);
@@ -88,6 +90,7 @@ async function withCancel(store: RunStore, run: StoredRun, view: RunView): Promi
 
 /** The picture as it was. @throws RunError `run-not-found`, SnapshotError `snapshot-not-found`, `snapshot-damaged` */
 export async function readViewAt(store: RunStore, taskId: string, generation: number): Promise<RunView> {
+  requireCount(generation, "at: generation", 1);
   const run = await requireRun(store, taskId);
   return viewIn(store, run, await loadGeneration(store, run, generation));
 }

@@ -6,18 +6,18 @@ import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
+import { requireText } from "#contract/store/run-checks";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
-import { isOwned } from "#contract/store/run-status";
 import { RunStore } from "#contract/store/run-store";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
-import { processesGone, standingOf } from "#keep/owner";
+import { processesGone } from "#keep/owner";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
-import { notFound, ownedError } from "./run-errors.ts";
+import { notFound } from "./run-errors.ts";
 import { type FindRuns, takeEvents, takeFind, takePath, takePrune, takeSend, takeWatch } from "./run-queries.ts";
 
 export interface RunsOptions {
@@ -157,10 +157,9 @@ export class Runs {
     return await readValue(this.#store, taskId, takePath(path));
   }
 
-  /** With all that is stored of it. @throws RunError `run-owned` while somebody runs it */
+  /** With all that is stored of it. Its owner, if any, stops with `run-not-found`. @throws RunError `run-not-found` */
   async remove(taskId: string): Promise<void> {
-    const run = await requireRun(this.#store, taskId);
-    if (isOwned(standingOf(run), await this.#store.now())) throw ownedError(run, "Cancel it, and remove it when it has ended");
+    requireText(taskId, "The task id");
     if (!(await this.#store.remove(taskId))) throw notFound(taskId);
   }
 

@@ -2,6 +2,7 @@
 
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
+import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -47,12 +48,13 @@ interface Wanted {
 export async function claimRun(keeping: Keeping, taskId: string, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
   const { store } = keeping;
   const found = await requireRun(store, taskId);
+  if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
   const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
   const claimed = await claimedBy(keeping, taskId, { ...over, ended: ended || isOlder });
   if (!claimed.ok) {
     if (claimed.why === "not-found") throw notFound(taskId);
-    if (claimed.why === "owned") throw ownedError(claimed.run, "Wait for that, or take it over with `takeOver: true`");
+    if (claimed.why === "owned") throw ownedError(claimed.run);
     throw new RunError(
       `Run ${taskId} has ended as ${claimed.run.status}: there is nothing to go on with. To go on from before its end, name a generation.`,
       { code: "run-ended", taskId },

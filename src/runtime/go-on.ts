@@ -3,6 +3,7 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { SnapshotError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
 import type { StoredRun } from "#contract/store/run-record";
+import { misused } from "#contract/store/store-errors";
 import { processesGone } from "#keep/owner";
 import type { PersistedAgent } from "#keep/persisted";
 import type { KeeperState } from "#keep/run-keeper";
@@ -40,6 +41,9 @@ export interface GoOnOptions extends ResumeOptions {
 }
 
 export async function resumeRun(host: AgentHost, from: From, options: GoOnOptions): Promise<AgentRun> {
+  if (typeof from !== "string" && (typeof from !== "object" || from === null)) {
+    throw misused("A snapshot", "a task's id, a folder, or { taskId, generation }", from);
+  }
   const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = host.services;
   const limits = new EffectLimits(clock, { limitMs, graceMs });
   const unfollow = limits.follow(options.signal);

@@ -17,7 +17,7 @@ import { closed } from "#contract/store/store-errors";
 import { type Decide, SteppedStore } from "#store/stepped-store";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
-import { errorCode, type Host, openHost, present, writeFailed } from "./host.ts";
+import { errorCode, type Host, openHost, present, readFailed, writeFailed } from "./host.ts";
 import { generationOf, taskFolderName } from "./names.ts";
 import type { Step } from "./run-log.ts";
 import { TaskFolder } from "./task-folder.ts";
@@ -71,6 +71,8 @@ export class FileStore extends SteppedStore {
   #endWatch: () => void = () => {};
   #place: Place | undefined;
   #isClosed = false;
+  /** It has held a run while this store was open. */
+  #wasThere = false;
   #creations = 0;
 
   constructor(options: FileStoreOptions = {}) {
@@ -174,7 +176,7 @@ export class FileStore extends SteppedStore {
   async #decide<T>(folder: TaskFolder, taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
     const { dir, changes } = this.#open();
     for (;;) {
-      const step = folder.newest();
+      const step = this.#newest(folder);
       const { answer, change } = decide({ run: step?.run, hasMessage: this.#hasMessage(folder, step, messageId) }, this.#time());
       if (change === undefined) return answer;
       try {
@@ -192,6 +194,15 @@ export class FileStore extends SteppedStore {
     }
   }
 
+  /** Where all of the store is away its runs were not removed. @throws SnapshotError `snapshot-read-failed` */
+  #newest(folder: TaskFolder): Step | undefined {
+    const { host, dir } = this.#open();
+    const step = folder.newest();
+    if (step !== undefined) this.#wasThere = true;
+    else if (this.#wasThere && !host.fs.existsSync(dir)) throw readFailed(dir, new Error("the folder was there, and is away"));
+    return step;
+  }
+
   #hasMessage(folder: TaskFolder, step: Step | undefined, messageId: string | undefined): boolean {
     if (step === undefined || messageId === undefined) return false;
     const file = folder.inbox.fileOf(messageId);
@@ -203,7 +214,7 @@ export class FileStore extends SteppedStore {
     this.#requireOpen();
     return await this.#inTurn(taskId, async ({ folder }) => {
       for (;;) {
-        const step = folder.newest();
+        const step = this.#newest(folder);
         if (step === undefined || this.isPast(step.run, this.#time())) return absent;
         try {
           return await use(folder, step);
