@@ -104,6 +104,10 @@ export class RunKeeper {
   #consumed: number[] = [];
   #end: { status: RunEnd } | undefined;
   #isParked = false;
+  /** Whoever parks the run goes on when nothing is written any more. */
+  #stopped: (() => void) | undefined;
+  /** The store holds the end. */
+  #isEnded = false;
   #isOver = false;
   #isTroubled = false;
   /** The newest message that is known of. */
@@ -200,15 +204,21 @@ export class RunKeeper {
     return this.commit("ended");
   }
 
-  /** Stores what stands now, and gives the lease back with it. */
-  park(): Promise<number> {
+  /** Stores what stands now, and gives the lease back with it. @returns false where the run has ended with that commit */
+  async park(): Promise<boolean> {
     this.#isParked = true;
-    return this.commit("parked");
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopped = resolve;
+    });
+    // The commit that ends the run may be under way: then there is none after it.
+    if (!this.#isOver) await Promise.race([this.commit("parked"), stopped]);
+    return !this.#isEnded;
   }
 
   /** Nothing is written any more, and the lease runs out, unless it was given back. */
   stop(): void {
     this.#isOver = true;
+    this.#stopped?.();
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     this.#run.clock.clearTimeout(this.#timer);
@@ -294,7 +304,8 @@ export class RunKeeper {
     this.#state = { lease, sum, generation: commit.generation, lastSeq };
     this.#run.release(lastSeq);
     waiting.resolve(commit.generation);
-    if ((commit.run?.status ?? "open") !== "open" || commit.release !== undefined) {
+    this.#isEnded = (commit.run?.status ?? "open") !== "open";
+    if (this.#isEnded || commit.release !== undefined) {
       this.stop();
       return false;
     }

@@ -190,9 +190,9 @@ export class Kept implements KeptRun {
     }, TELL_WITHIN_MS);
   }
 
-  /** Stores the run as it stands, and lets it go. */
-  async park(): Promise<void> {
-    await this.#keeper?.park();
+  /** Stores the run as it stands, and lets it go. @returns whether it has not ended meanwhile */
+  async park(): Promise<boolean> {
+    return (await this.#keeper?.park()) ?? true;
   }
 
   settling(): Promise<void> | undefined {

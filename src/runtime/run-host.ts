@@ -234,7 +234,7 @@ export class RunHost implements Outbox {
   async park(): Promise<void> {
     if (this.#isFinished) throw runEnded("park");
     await this.keep();
-    await this.kept?.park();
+    if ((await this.kept?.park()) === false) throw runEnded("park");
     this.lose(
       new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
