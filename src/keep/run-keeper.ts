@@ -10,6 +10,7 @@ import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#c
 import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, PartsSum, sealEvent, sealGeneration } from "#contract/store/seal";
+import { onHint } from "./hints.ts";
 import { PartChanges } from "./part-changes.ts";
 import { noteText } from "./state-format.ts";
 
@@ -127,9 +128,7 @@ export class RunKeeper {
     this.#state = state;
     this.#leaseMs = state.lease.owner.leaseMs;
     this.#renewedAt = monotonicOf(run.clock);
-    this.#unsubscribe = store.subscribe((taskId) => {
-      if (taskId === null || taskId === run.taskId) void this.look();
-    });
+    this.#unsubscribe = onHint(store, run.taskId, () => void this.look());
     this.#armRenewal();
   }
 

@@ -1,10 +1,11 @@
 /** Who wants to be told that a run may have changed; told after the step, once for all that it did to a run. */
 
-type Listener = (taskId: string | null) => void;
+type Listener = (taskId: string | null, isCommit: boolean) => void;
 
 export class RunListeners {
   readonly #listeners = new Set<{ tell: Listener }>();
-  #changed = new Set<string | null>();
+  /** With whether it was by commits alone. */
+  #changed = new Map<string | null, boolean>();
   readonly #hold: (listening: boolean) => void;
 
   /** @param hold called when the first comes and when the last goes */
@@ -21,10 +22,10 @@ export class RunListeners {
     };
   }
 
-  tell(taskId: string | null): void {
+  tell(taskId: string | null, isCommit = false): void {
     if (this.#listeners.size === 0) return;
     if (this.#changed.size === 0) queueMicrotask(() => this.#flush());
-    this.#changed.add(taskId);
+    this.#changed.set(taskId, isCommit && this.#changed.get(taskId) !== false);
   }
 
   clear(): void {
@@ -34,7 +35,9 @@ export class RunListeners {
 
   #flush(): void {
     const changed = this.#changed;
-    this.#changed = new Set();
-    for (const taskId of changed) for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener.tell(taskId);
+    this.#changed = new Map();
+    for (const [taskId, isCommit] of changed) {
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener.tell(taskId, isCommit);
+    }
   }
 }

@@ -76,9 +76,10 @@ export abstract class RunStore {
   abstract prune(query: PruneQuery): Promise<number>;
   /**
    * Tells that a run may have changed (null: any), within 250 ms also when another process did it. Returns the end of it; until then a
-   * store that others write to keeps the process alive. It is a hint: it may come too often.
+   * store that others write to keeps the process alive. It is a hint: it may come too often. `isCommit` where nothing but commits of its
+   * owner did it, for stores that know.
    */
-  abstract subscribe(listener: (taskId: string | null) => void): () => void;
+  abstract subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void;
   /** Milliseconds since 1970 by the clock that leases are judged by. */
   abstract now(): Promise<number>;
   /** Ends what is under way, and frees what is held. May be called twice. */

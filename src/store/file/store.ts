@@ -157,7 +157,7 @@ export class FileStore extends SteppedStore {
     return removed;
   }
 
-  subscribe(listener: (taskId: string | null) => void): () => void {
+  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
     this.#requireOpen();
     return this.#listeners.add(listener);
   }
@@ -189,7 +189,7 @@ export class FileStore extends SteppedStore {
         throw writeFailed(taskId, folder.path, error);
       }
       changes.touch();
-      this.#listeners.tell(taskId);
+      this.#listeners.tell(taskId, change.taken !== undefined && change.isNew !== true);
       return answer;
     }
   }

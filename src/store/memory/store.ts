@@ -115,7 +115,7 @@ export class MemoryStore extends SteppedStore {
     return gone.length;
   }
 
-  subscribe(listener: (taskId: string | null) => void): () => void {
+  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
     this.#requireOpen();
     return this.#listeners.add(listener);
   }
@@ -156,7 +156,7 @@ export class MemoryStore extends SteppedStore {
       if (++this.#creations % SWEEP_EACH === 0) this.#sweep(now);
       this.#runs.set(run.taskId, held);
     }
-    this.#listeners.tell(run.taskId);
+    this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 
   #sweep(now: number): void {

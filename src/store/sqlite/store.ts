@@ -147,7 +147,7 @@ export class SqliteStore extends SteppedStore {
     return removed;
   }
 
-  subscribe(listener: (taskId: string | null) => void): () => void {
+  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
     this.#db.requireOpen();
     return this.#listeners.add(listener);
   }
@@ -193,7 +193,7 @@ export class SqliteStore extends SteppedStore {
     if (taken !== undefined) writeGeneration(this.#db, id, run, taken, this.settings);
     if (events !== undefined) addEvents(this.#db, id, events);
     if (message !== undefined) addMessage(this.#db, id, run, message);
-    this.#listeners.tell(run.taskId);
+    this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 
   #delete(id: number, taskId: string): void {
