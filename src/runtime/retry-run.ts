@@ -18,7 +18,7 @@ import { type ClaimedRun, claimRun } from "./claim-run.ts";
 import { codeOf, goOn } from "./go-on.ts";
 
 export interface RetryOptions {
-  /** Those of the failed nodes that are tried again. Default: all. */
+  /** Those of the failed nodes of the run's own graph that are tried again, each with what failed in the graphs within it. Default: all. */
   nodes?: readonly string[];
   /** `same`: their visits go on, under the same keys; `new`: other visits begin. Default `"same"`. */
   keys?: "same" | "new";
