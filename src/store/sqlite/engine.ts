@@ -31,18 +31,24 @@ interface Process {
   getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name];
 }
 
+type Get = NonNullable<Process["getBuiltinModule"]>;
+
 /** @throws AsimovError `store-unavailable` where this is no Node, or one without `node:sqlite` */
-export function openFile(file: string): { database: Database; path: string } {
+export function requireSqlite(): { get: Get; sqlite: NonNullable<Modules["node:sqlite"]> } {
   const { process } = globalThis as { process?: Process };
-  const sqlite = process?.getBuiltinModule?.("node:sqlite");
-  if (process?.getBuiltinModule === undefined || sqlite === undefined) {
-    throw new AsimovError(
-      `SqliteStore needs the module node:sqlite, which Node has from 22.13 on; this is ${process?.version ?? "no Node"}. Use FileStore or MemoryStore here.`,
-      { code: "store-unavailable" },
-    );
-  }
-  const { mkdirSync, openSync, closeSync } = process.getBuiltinModule("fs");
-  const { resolve, dirname } = process.getBuiltinModule("path");
+  const get = process?.getBuiltinModule;
+  const sqlite = get?.("node:sqlite");
+  if (get !== undefined && sqlite !== undefined) return { get, sqlite };
+  throw new AsimovError(
+    `SqliteStore needs the module node:sqlite, which Node has from 22.13 on; this is ${process?.version ?? "no Node"}. Use FileStore or MemoryStore here.`,
+    { code: "store-unavailable" },
+  );
+}
+
+export function openFile(file: string): { database: Database; path: string } {
+  const { get, sqlite } = requireSqlite();
+  const { mkdirSync, openSync, closeSync } = get("fs");
+  const { resolve, dirname } = get("path");
   const path = resolve(file);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Others of the machine have no business in it; the files beside it get the same rights.

@@ -11,6 +11,7 @@ import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store
 import type { StoredRun } from "#contract/store/run-record";
 import { type Change, type Decide, SteppedStore } from "#store/stepped-store";
 import { Connection } from "./connection.ts";
+import { requireSqlite } from "./engine.ts";
 import { findRuns } from "./find.ts";
 import {
   addEvents,
@@ -51,7 +52,7 @@ const SWEEP_LIMIT = 100;
  * A run store in one file, for any number of processes of one machine. What is acknowledged is on the disk; what comes in one turn of the
  * event loop is written together. It never waits in the thread.
  *
- * @throws AsimovError `invalid-options`; at the first use `store-unavailable`, `store-format`, `store-busy`, `store-full`,
+ * @throws AsimovError `invalid-options`, and `store-unavailable` without `node:sqlite`; at the first use `store-unavailable`, `store-format`, `store-busy`, `store-full`,
  *   `store-read-only` or `store-damaged`
  * @example
  * const store = new SqliteStore({ file: "/var/lib/agent/runs.db", retainMs: 30 * 86_400_000 });
@@ -66,6 +67,7 @@ export class SqliteStore extends SteppedStore {
 
   constructor(options: SqliteStoreOptions) {
     const parsed = parseOptions(schema(), options, "SqliteStore options");
+    requireSqlite();
     super(settingsOf(parsed));
     this.#db = new Connection(parsed.file, parsed.busyMs ?? 10_000);
     this.#clock = parsed.clock ?? systemClock;
