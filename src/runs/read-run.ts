@@ -70,13 +70,25 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
   return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
 }
 
+/** A row is never behind what its store gave. */
+function requireReached({ taskId, generation }: StoredRun, given: number): void {
+  if (generation >= given) return;
+  throw new SnapshotError(
+    `The row of run "${taskId}" is damaged: it says that generation ${generation} is the newest, and its store gave ${given}. Put a copy of the store in its place.`,
+    { code: "snapshot-damaged" },
+  );
+}
+
 /** The picture now, of the newest whole generation: those that were passed over are told among its errors. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
 export async function readView(store: RunStore, taskId: string): Promise<RunView> {
   for (let left = READS; ; left--) {
     const run = await requireRun(store, taskId);
     const view = await newestView(store, run);
     // It went on meanwhile.
-    if (view.generation > run.generation && left > 0) continue;
+    if (view.generation > run.generation) {
+      requireReached(await requireRun(store, taskId), view.generation);
+      if (left > 0) continue;
+    }
     return standing(await withCancel(store, run, view), run, await store.now());
   }
 }

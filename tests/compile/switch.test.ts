@@ -70,11 +70,12 @@ describe("a run", () => {
   afterEach(() => void vi.restoreAllMocks());
 
   it("is the same compiled and interpreted", async () => {
+    // A wide step is in one turn, or in more where the machine is slow.
+    vi.spyOn(performance, "now").mockReturnValue(0);
     expect(await watched(true)).toEqual(await watched(false));
   });
 
   it("is the same to an inspector", async () => {
-    // A wide step is in one turn, or in more where the machine is slow.
     vi.spyOn(performance, "now").mockReturnValue(0);
     const looks: unknown[][] = [];
     for (const compile of [true, false]) {

@@ -151,7 +151,7 @@ export const eventsMissing = (taskId: string, last: number, found: number): Snap
 
 /** Generations come newest first. @throws SnapshotError `snapshot-damaged` */
 export function requireFalling(taskId: string, generation: number, before = Number.POSITIVE_INFINITY): void {
-  if (generation < before) return;
+  if (Number.isInteger(generation) && generation < before) return;
   throw damaged("The list of generations", taskId, `expected one before ${before}, found ${generation}`);
 }
 

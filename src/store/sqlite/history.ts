@@ -107,6 +107,13 @@ function unlessDamaged<T>(work: () => T, told: (error: SnapshotError) => void = 
 /** @throws SnapshotError `snapshot-damaged` where none is whole */
 export function loadNewest(db: Connection, id: number, run: StoredRun, keep: number): StoredGeneration {
   const passedOver: string[] = [];
+  const { last } = db.sql("select max(generation) as last from commits where run = ?").get(id) as { last: number | null };
+  if (last !== null && last > run.generation) {
+    throw new SnapshotError(
+      `The row of run "${run.taskId}" is damaged: it says that generation ${run.generation} is the newest, and generation ${last} is there. Put a copy of the database in its place.`,
+      { code: "snapshot-damaged" },
+    );
+  }
   for (let generation = run.generation; generation >= oldestOf(run, keep); generation--) {
     const found = unlessDamaged(
       () => loadGeneration(db, id, run, generation, keep),
