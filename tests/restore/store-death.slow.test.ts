@@ -86,6 +86,7 @@ describe.each(DRIVERS)("a run in a %s store whose process dies", (driver) => {
       lost.actor.stop();
       await Promise.all([copy.close(), store.close()]);
     }
-    expect(repeated).toBeGreaterThan(0);
+    // After a commit is made, what was at work may have ended with it.
+    if (!isDone) expect(repeated).toBeGreaterThan(0);
   });
 });
