@@ -16,7 +16,8 @@ function markOf(kind: string, place: readonly (string | number)[], content: Seal
   const isText = typeof content === "string";
   const head = `${JSON.stringify([kind, isText ? "text" : "bytes", ...place])}\n`;
   if (isText) return digestOf(head + content);
-  if (!(content instanceof Uint8Array)) throw damaged(`The ${kind} of ${place.slice(1).join(", ")}`, String(place[0]), "expected text or bytes");
+  if (!(content instanceof Uint8Array))
+    throw damaged(`The ${kind} of ${place.slice(1).join(", ")}`, String(place[0]), "expected text or bytes");
   const start = encoder.encode(head);
   const whole = new Uint8Array(start.length + content.length);
   whole.set(start);
