@@ -29,6 +29,8 @@ export interface Hearer {
 export class EventHub {
   readonly #taskId: string;
   readonly #clock: Clock;
+  /** The last event of its picture, where the run has gone on elsewhere. */
+  #cutAt: number | undefined;
   readonly #kept: KeptEvents;
   readonly #createdAt: number;
   /** The moment of the newest event. */
@@ -171,9 +173,14 @@ export class EventHub {
     return subscription;
   }
 
+  /** The run is somebody else's from here on: what is not stored is no part of its picture, since its numbers are another's. */
+  cut(): void {
+    this.#cutAt = this.#released;
+  }
+
   /** The picture of the run: the fold of all its events so far, from the first. */
   view(): RunView {
-    this.#draw(this.told);
+    this.#draw(this.#cutAt ?? this.told);
     return (this.#draft ?? this.#unstarted()).finish();
   }
 

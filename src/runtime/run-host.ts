@@ -231,6 +231,7 @@ export class RunHost implements Outbox {
   lose(error: RunError): void {
     if (this.#isFinished) return;
     this.#lost = error;
+    this.events.cut();
     // An actor that is stopped before its start would start all the same: this one never does.
     if (this.#hasBegun) (this.root as AnyActorRef).stop();
   }
