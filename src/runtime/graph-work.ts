@@ -280,7 +280,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#place.nodeChanged(node);
     if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
     const fault = await this.#commit("progress", [node]);
-    if (fault !== undefined) this.run.root?.send({ type: "snapshot.failed", fault });
+    if (fault !== undefined) this.run.reportUnstored(fault);
   }
 
   snapshotOf(node: string): SnapshotControl {

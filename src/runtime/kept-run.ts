@@ -1,11 +1,11 @@
 /** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
 
-import type { AnyActorRef } from "xstate";
 import { shownMessageOf } from "#contract/base/error-details";
 import { type AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Graph } from "#contract/graph/graph";
+import type { Fault } from "#contract/node/result";
 import type { RunView } from "#contract/run/run-view";
 import type { NewRun, StoredMessage } from "#contract/store/run-commit";
 import type { Owner, RunEnd } from "#contract/store/run-record";
@@ -33,7 +33,8 @@ interface Host {
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
-  readonly root: AnyActorRef | undefined;
+  /** Tells that something could not be stored; of a run that has ended nobody is there to be told. */
+  reportUnstored(fault: Fault): void;
   readonly rootGraph: Graph;
   view(): RunView;
   lose(error: AsimovError): void;
@@ -344,6 +345,6 @@ export class Kept implements KeptRun {
 
   #tell(text: string, error: unknown, code = "store-unavailable"): void {
     const fault = { status: "error", error: text, code: asimovErrorOf(error)?.code ?? code } as const;
-    this.#run.root?.send({ type: "snapshot.failed", fault });
+    this.#run.reportUnstored(fault);
   }
 }

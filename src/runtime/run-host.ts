@@ -15,7 +15,7 @@ import type { Graph } from "#contract/graph/graph";
 import type { ConditionEngine } from "#contract/node/condition";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import type { Permits } from "#contract/node/permits";
-import type { Failure } from "#contract/node/result";
+import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
@@ -372,6 +372,10 @@ export class RunHost implements Outbox {
   /** What is written of a run that is stored has room in its store. @throws AsimovError `part-too-large` */
   requireRoom(written: Written): void {
     this.kept?.requireRoom(written);
+  }
+
+  reportUnstored(fault: Fault): void {
+    if (this.root?.getSnapshot().status === "active") this.root.send({ type: "snapshot.failed", fault });
   }
 
   /** Whether no node of it runs before it is stored. */
