@@ -30,6 +30,8 @@ export interface KeptRun {
   readonly clock: Clock;
   /** In time, or with an error that says so. */
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
+  /** What follows at once is in another turn of the event loop; undefined where it is in this one. */
+  nextTurn(): Promise<void> | undefined;
   /** Until then what it would write is in two places; undefined where it is not. */
   settling(): Promise<void> | undefined;
   /** The next generation is about to be written. */
@@ -224,7 +226,10 @@ export class RunKeeper {
   }
 
   async #commitAll(): Promise<void> {
-    // What follows at once from what asked for the commit is in it: the node after the one that has ended, and its wish to be stored.
+    // What follows at once from what asked for the commit is in it: the node after the one that has ended, and its wish to be stored. Where
+    // this turn of the event loop is over for the run, that follows in the next one.
+    const turn = this.#run.nextTurn();
+    if (turn !== undefined) await turn;
     for (let hop = 0; hop < HOPS; hop++) await undefined;
     try {
       let pause = FIRST_PAUSE_MS;

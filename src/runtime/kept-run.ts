@@ -4,6 +4,7 @@ import { shownMessageOf } from "#contract/base/error-details";
 import { type AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
+import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
 import type { RunView } from "#contract/run/run-view";
@@ -24,7 +25,12 @@ import type { ValuesPlace } from "./values-place.ts";
 /** The run, as far as it is kept. */
 interface Host {
   readonly task: Task;
-  readonly services: { readonly name: string; readonly version: string; readonly clock: Clock };
+  readonly services: {
+    readonly name: string;
+    readonly version: string;
+    readonly clock: Clock;
+    readonly turns: Pick<Turns, "isOver" | "next">;
+  };
   readonly events: EventHub;
   readonly place: ValuesPlace;
   readonly isRestored: boolean;
@@ -231,6 +237,11 @@ export class Kept implements KeptRun {
 
   limited<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.#run.limited(what, work);
+  }
+
+  nextTurn(): Promise<void> | undefined {
+    const { turns } = this.#run.services;
+    return turns.isOver() ? new Promise((resolve) => turns.next(resolve)) : undefined;
   }
 
   saving(generation: number, { why, nodes }: GenerationNote): void {
