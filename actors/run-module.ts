@@ -55,9 +55,9 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
       let isOver = false;
       const begin = (permit: Permit): void => {
-        const unsure = host.whenSure();
-        if (unsure !== undefined) {
-          return void unsure.then(() => {
+        const waits = host.whenReady(order.node);
+        if (waits !== undefined) {
+          return void waits.then(() => {
             if (!isOver) begin(permit);
           });
         }

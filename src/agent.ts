@@ -228,7 +228,7 @@ export class Agent {
   #store: RunStore | undefined;
   readonly #own = new OwnRuns();
   readonly #host: AgentHost;
-  #runs: Runs | undefined;
+  #runs: { of: RunStore | undefined; runs: Runs } | undefined;
   readonly #durability: "sync" | "async";
   readonly #leaseMs: number;
   /** The agent as XState logic: input `{ task }`, output `TaskOutcome`; for `setup({ actors })`, `invoke` and `createActor`. */
@@ -347,10 +347,12 @@ export class Agent {
     const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
     if (there !== undefined) return requireSameTask(there, task);
     const isKept = this.#isKept();
-    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept } };
+    const store = this.#store;
+    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
-    if (ifExists === "attach" && isKept) return attachRun(this.#host, launched, this.#keeping().store);
+    const place = isKept ? this.#keeping().store : store;
+    if (ifExists === "attach" && place !== undefined) return attachRun(this.#host, launched, place, given.signal);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(launched.begin);
     return launched.run;
@@ -410,8 +412,11 @@ export class Agent {
   /** The runs of its store, and those of this process. */
   get runs(): Runs {
     const { clock, ids } = this.#services;
-    this.#runs ??= new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids }, this.#own);
-    return this.#runs;
+    // Without a store there is none until a run asks for one.
+    if (this.#runs === undefined || this.#runs.of !== this.#store) {
+      this.#runs = { of: this.#store, runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids }, this.#own) };
+    }
+    return this.#runs.runs;
   }
 
   /** Of the latest run; before the first, of a run that has not started. */

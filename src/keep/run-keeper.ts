@@ -4,7 +4,7 @@
  * What comes in one turn is one commit, and one that fails is tried again with what came since, until it is made or the run has ended.
  */
 
-import { type AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record";
@@ -23,6 +23,9 @@ export interface GenerationNote {
   nodes: readonly string[];
   hint?: string;
 }
+
+/** Why a run is not this process's any more. */
+export type Loss = "fenced" | "not-found" | "closed";
 
 /** The run that is kept, as its keeper sees it. */
 export interface KeptRun {
@@ -43,7 +46,7 @@ export interface KeptRun {
   /** They are stored: whoever listens hears them. */
   release(seq: number): void;
   /** The run is somebody else's, or gone. */
-  lost(why: "fenced" | "not-found"): void;
+  lost(why: Loss): void;
   /** Somebody outside wants it to end. */
   cancel(reason: string): void;
   /** The store does not take what was written; told once until it does again. */
@@ -150,13 +153,7 @@ export class RunKeeper {
     const events = eventsOf(run, store);
     const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [] });
     const created = await createdBy(store, about(first), owner);
-    if (!created.ok) {
-      const { status, agent } = created.run;
-      throw new RunError(
-        `Run ${taskId} is stored already, of agent "${agent}", as ${status}; a task runs once. Go on with it by \`resume\`, or give the task another id.`,
-        { code: "run-exists", taskId },
-      );
-    }
+    if (!created.ok) throw existsError(created.run);
     const lastSeq = events.at(-1)?.seq ?? 0;
     run.release(lastSeq);
     return new RunKeeper(run, store, { lease: created.lease as Lease, generation: 1, sum, lastSeq });
@@ -217,6 +214,14 @@ export class RunKeeper {
     return this.#parking === "done";
   }
 
+  /** The run goes on to its end: the lease is kept, unless it is on its way back already. */
+  keepOn(): void {
+    if (this.#parking !== "asked" || this.#sent?.commit.release !== undefined) return;
+    this.#parking = undefined;
+    if (this.#waiting?.why === "parked") this.#waiting.why = "progress";
+    this.#goOn();
+  }
+
   /** Nothing is written any more, and the lease runs out, unless it was given back. */
   stop(): void {
     this.#isOver = true;
@@ -240,6 +245,7 @@ export class RunKeeper {
         const sent = this.#sent;
         try {
           const result = await this.#run.limited("storing the run", () => this.#store.commit(this.#state.lease, sent.commit));
+          if (!isAnswer(result)) throw unanswered(result);
           this.#sent = undefined;
           if (!this.#taken(result, sent, isRepeat)) return;
           pause = FIRST_PAUSE_MS;
@@ -370,7 +376,7 @@ export class RunKeeper {
     }
   }
 
-  #lose(why: "fenced" | "not-found"): void {
+  #lose(why: Loss): void {
     this.stop();
     this.#run.lost(why);
   }
@@ -390,11 +396,28 @@ export class RunKeeper {
       if (this.#parking === undefined) this.#goOn();
       this.#heard(renewed);
     } catch (error) {
-      if (asimovErrorOf(error)?.code === "store-closed") return this.#lose("not-found");
+      if (asimovErrorOf(error)?.code === "store-closed") return this.#lose("closed");
     }
     if (!this.#isOver) this.#armRenewal();
   }
 }
+
+const isAnswer = (result: CommitResult): boolean => result.ok === true || ["fenced", "not-found", "cancelled"].includes(result.why);
+
+const unanswered = (came: unknown): AsimovError =>
+  new AsimovError(
+    `The store answered a commit with ${JSON.stringify(came)}, expected whether it was made, or why not. Run \`runStoreLaws\` over it.`,
+    {
+      code: "store-unavailable",
+      retryable: true,
+    },
+  );
+
+export const existsError = ({ taskId, agent, status }: StoredRun): RunError =>
+  new RunError(
+    `Run ${taskId} is stored already, of agent "${agent}", ${status === "open" ? "unfinished" : `as ${status}`}; a task runs once. Go on with it by \`resume\`, or give the task another id.`,
+    { code: "run-exists", taskId },
+  );
 
 const eventsOf = (run: KeptRun, store: RunStore): StoredEvent[] =>
   run.takeEvents().map(({ seq, at, body }) => ({ seq, at, body: encoded(store.settings.codec, sealEvent(run.taskId, { seq, at }, body)) }));

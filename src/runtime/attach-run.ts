@@ -39,6 +39,7 @@ function sorted(value: unknown): unknown {
 export class AttachedRun implements AgentRun {
   readonly id: string;
   readonly outcome: Promise<TaskOutcome>;
+  readonly #fresh: AgentRun;
   #run: AgentRun;
   readonly #found: Promise<AgentRun>;
 
@@ -48,6 +49,7 @@ export class AttachedRun implements AgentRun {
    */
   constructor(fresh: AgentRun, found: Promise<AgentRun>) {
     this.id = fresh.id;
+    this.#fresh = fresh;
     this.#run = fresh;
     this.#found = found.then((run) => {
       this.#run = run;
@@ -69,13 +71,25 @@ export class AttachedRun implements AgentRun {
     return this.#run.actor;
   }
 
-  async *events(options?: EventsOptions): AsyncGenerator<AgentEvent, undefined> {
-    try {
-      yield* (await this.#found).events(options);
-    } catch (error) {
-      // Whoever asks for the outcome hears of a run that was refused; its events are none.
+  events(options?: EventsOptions): AsyncIterable<AgentEvent> {
+    // From now on, also where they are read later.
+    const events = this.#found.then((run) =>
+      // One that has begun has told something by the time that it is known to be the task's.
+      run.events(run === this.#fresh ? { from: 1, ...options } : options)[Symbol.asyncIterator](),
+    );
+    // Whoever asks for the outcome hears of a run that was refused; its events are none.
+    const refused = (error: unknown): IteratorResult<AgentEvent, undefined> => {
       if (error instanceof AsimovError && error.code === "invalid-options") throw error;
-    }
+      return { done: true, value: undefined };
+    };
+    events.catch(() => {});
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => events.then((iterator) => iterator.next()).catch(refused),
+        return: () =>
+          events.then(async (iterator) => (await iterator.return?.()) ?? { done: true as const, value: undefined }).catch(refused),
+      }),
+    };
   }
 
   view(): RunView {

@@ -44,6 +44,8 @@ export async function resumeRun(host: AgentHost, from: From, options: GoOnOption
   if (typeof from !== "string" && (typeof from !== "object" || from === null)) {
     throw misused("A snapshot", "a task's id, a folder, or { taskId, generation }", from);
   }
+  const unknown = typeof from === "string" ? undefined : Object.keys(from).find((key) => key !== "taskId" && key !== "generation");
+  if (unknown !== undefined) throw misused("A snapshot", "a task's id, a folder, or { taskId, generation }", `an object with "${unknown}"`);
   const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = host.services;
   const limits = new EffectLimits(clock, { limitMs, graceMs });
   const unfollow = limits.follow(options.signal);

@@ -111,10 +111,10 @@ export class GraphEffects implements RunEffects, NodeChecks {
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
     const { kept } = this.#run;
-    if (kept === undefined || !this.#run.isKeptFromStart) return {};
     try {
       // No node runs before the run is stored, and owned.
-      await this.#run.limited("storing the run", () => kept.open());
+      if (kept === undefined || !this.#run.isKeptFromStart) await this.#run.requireNew();
+      else await this.#run.limited("storing the run", () => kept.open());
       return {};
     } catch (error) {
       if (isRefusal(error)) throw error;
@@ -190,7 +190,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
   }
 
   async close(task: TaskJSON, message: unknown): Promise<{ faults: Fault[] }> {
-    if (this.#isNested) return { faults: [] };
+    if (this.#isNested || this.#run.isReplay) return { faults: [] };
     const mailbox = this.#outputMailbox;
     const run = this.#run;
     const stored = await faultsOf("The ended task was not stored", () => this.#storeTask(task));

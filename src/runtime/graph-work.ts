@@ -81,6 +81,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   readonly #parent: GraphWork | undefined;
   readonly #parentSpan: Span;
   #room: NodeRoom | undefined;
+  /** By node the commit of what has ended in it last, until it is made. */
+  readonly #storing = new Map<string, Promise<void>>();
   // Made when they are needed: most runs have none of these.
   #spans: Map<string, Span> | undefined;
   #generatorsStarted: Set<string> | undefined;
@@ -188,7 +190,17 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   ended(node: string): void {
-    if (this.run.kept !== undefined && this.snapshotOf(node) === SnapshotControl.ALWAYS) void this.run.kept.commit("progress", [node]);
+    if (this.run.kept === undefined || this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
+    const made = this.run.kept.commit("progress", [node]);
+    const settled = (): void => {
+      if (this.#storing.get(node) === made) this.#storing.delete(node);
+    };
+    this.#storing.set(node, made);
+    made.then(settled, settled);
+  }
+
+  whenReady(node: string): Promise<void> | undefined {
+    return this.#storing.get(node) ?? this.whenSure();
   }
 
   nodesAdded(nodes: readonly GraphNode[]): void {

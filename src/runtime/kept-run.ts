@@ -17,7 +17,7 @@ import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
-import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, RunKeeper } from "#keep/run-keeper";
+import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { ValuesPlace } from "./values-place.ts";
@@ -55,6 +55,16 @@ export interface Keeping {
   durability: "sync" | "async";
 }
 
+/** By why: the code, and what is said of the run. */
+const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> = {
+  fenced: ["run-fenced", "is owned by somebody else by now: whatever this process still does is nobody's. It goes on there."],
+  "not-found": ["run-not-found", "is not in its store any more: it was removed while it ran."],
+  closed: [
+    "store-closed",
+    "has lost its store, which was closed while it ran: it goes on from what is stored. Open the store, and resume the run.",
+  ],
+};
+
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
 
@@ -81,6 +91,8 @@ export class Kept implements KeptRun {
   #isWhole: boolean;
   #isStopped = false;
   #opening: Promise<void> | undefined;
+  readonly #opened = Promise.withResolvers<void>();
+  #isPutDown = false;
   #taking: Promise<void> | undefined;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
@@ -159,6 +171,9 @@ export class Kept implements KeptRun {
     this.#opening ??= RunKeeper.create(this, this.#keeping, note, (first) => this.#newRun(first)).then((keeper) => {
       this.#keeper = keeper;
       if (this.#isStopped) keeper.stop();
+      // Before any node of it starts.
+      if (this.#isPutDown) void keeper.park();
+      this.#opened.resolve();
     });
     await this.#opening;
   }
@@ -198,6 +213,12 @@ export class Kept implements KeptRun {
     if (this.#keeping.durability === "sync") await made;
   }
 
+  /** Settles when what stands now is stored. */
+  async stored(): Promise<void> {
+    if (this.#keeper === undefined) await this.#opening;
+    await this.#keeper?.commit("progress");
+  }
+
   /** @returns the generation that holds what stands now */
   async snapshot(nodes: readonly string[], hint: string | undefined): Promise<number> {
     if (this.#keeper !== undefined) return await this.#keeper.commit("manual", nodes, hint);
@@ -226,9 +247,22 @@ export class Kept implements KeptRun {
     }, TELL_WITHIN_MS);
   }
 
+  /** Settles when the run is in its store. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
   /** Stores the run as it stands, and lets it go; false where it has ended instead. */
   async park(): Promise<boolean> {
+    this.#isPutDown = true;
+    if (this.#keeper === undefined) await this.opened;
     return (await this.#keeper?.park()) === true;
+  }
+
+  /** Somebody here wants its end: it is not put down any more, unless that is done already. */
+  keepOn(): void {
+    this.#isPutDown = false;
+    this.#keeper?.keepOn();
   }
 
   settling(): Promise<void> | undefined {
@@ -284,13 +318,10 @@ export class Kept implements KeptRun {
     this.#run.events.release(seq);
   }
 
-  lost(why: "fenced" | "not-found"): void {
+  lost(why: Loss): void {
     const { id } = this.#run.task;
-    const message =
-      why === "fenced"
-        ? `Run ${id} is owned by somebody else by now: whatever this process still does is nobody's. It goes on there.`
-        : `Run ${id} is not in its store any more: it was removed while it ran.`;
-    this.#run.lose(new RunError(message, { code: why === "fenced" ? "run-fenced" : "run-not-found", taskId: id }));
+    const [code, message] = LOSSES[why];
+    this.#run.lose(new RunError(`Run ${id} ${message}`, { code, taskId: id }));
   }
 
   cancel(reason: string): void {

@@ -325,7 +325,8 @@ export class ModuleJob implements ContextVisit, RunningModule {
       const durationMs = elapsedMs(this.#host.clock, this.#startedAt);
       this.#host.tell(new ModuleEnded(this.order, this.#module.name, outcome, durationMs), outcome.endedAt);
     }
-    this.#keeper.ended(outcome);
+    // In this order: what comes next waits until the end is stored.
     this.#host.ended(this.order.node);
+    this.#keeper.ended(outcome);
   }
 }

@@ -23,8 +23,10 @@ import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
 import type { Written } from "#contract/store/run-room";
+import type { RunStore } from "#contract/store/run-store";
 import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
+import { existsError } from "#keep/run-keeper";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EffectLimits } from "./effect-limits.ts";
@@ -67,6 +69,8 @@ export interface KeepingOf {
   how(): Keeping;
   /** Whether it is stored from its start, or has been; else from the first time that somebody asks for it. */
   isKept: boolean;
+  /** Where a task may be stored already; absent where nobody said where runs are stored. */
+  store?: RunStore;
   /** What its store holds of it as it is, by graph. */
   stored?: ReadonlyMap<string, Parts>;
 }
@@ -104,6 +108,7 @@ export class RunHost implements Outbox {
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;
   readonly isRestored: boolean;
+  #isReplay = false;
   #sending: Map<string, (error?: string) => void> | undefined;
   /** The publishes to its own mailboxes that have not settled, nested graphs' too. */
   readonly #publishing = new Set<Promise<void>>();
@@ -112,6 +117,7 @@ export class RunHost implements Outbox {
   #sent = 0;
   #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
+  #isCancelled = false;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
@@ -218,13 +224,22 @@ export class RunHost implements Outbox {
     if (this.#isFinished) return;
     // Of a run around this one: it says so itself.
     const isTold = asimovErrorOf(reason)?.code === "cancelled";
+    this.#keepOn();
     const why = reason === undefined || reason === "" ? "." : `: ${shownMessageOf(reason)}`;
     this.root?.send({ type: "run.cancel", reason: isTold ? shownMessageOf(reason) : `The run was cancelled${why}` });
   }
 
   /** Somebody outside of this process wants it to end. @param reason told already as it shall be */
   cancelBy(reason: string): void {
-    if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason });
+    if (this.#isFinished) return;
+    this.#keepOn();
+    this.root?.send({ type: "run.cancel", reason });
+  }
+
+  /** Whoever wants its end has it, and not a run that was put down. */
+  #keepOn(): void {
+    this.#isCancelled = true;
+    this.kept?.keepOn();
   }
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
@@ -243,7 +258,7 @@ export class RunHost implements Outbox {
   /** Stores the run and lets it go, once for all who ask. */
   async park(): Promise<void> {
     if (this.#lost?.code === "run-parked") return;
-    if (this.#isFinished) throw this.#lost ?? runEnded("park");
+    if (this.#isFinished || this.#isCancelled) throw this.#lost ?? runEnded("park");
     this.#parking ??= this.#park().finally(() => {
       this.#parking = undefined;
     });
@@ -253,7 +268,7 @@ export class RunHost implements Outbox {
   async #park(): Promise<void> {
     const isParked = await this.#whileItLasts("park", async () => {
       await this.keep();
-      return await this.kept?.park();
+      return this.#isCancelled ? false : await this.kept?.park();
     });
     if (isParked !== true) throw runEnded("park");
     this.lose(
@@ -329,7 +344,17 @@ export class RunHost implements Outbox {
   }
 
   /** Sends a message through the agent's outbox; settles when it is in its mailbox. */
-  send(mailbox: string, message: unknown): Promise<void> {
+  async send(mailbox: string, message: unknown): Promise<void> {
+    await this.#publishNow(mailbox, message);
+    // It is there after a crash: in the run's store, unless its values are elsewhere.
+    if (this.place.own === undefined || (this.kept === undefined && this.#keeping?.store === undefined)) return;
+    await this.#whileItLasts("send", async () => {
+      await this.keep();
+      await this.kept?.stored();
+    });
+  }
+
+  #publishNow(mailbox: string, message: unknown): Promise<void> {
     if (this.#isFinished || this.root === undefined) return Promise.reject(runEnded("send"));
     const id = String(this.#sent++);
     return new Promise((resolve, reject) => {
@@ -386,6 +411,25 @@ export class RunHost implements Outbox {
   /** Whether it is stored, or may be. */
   get mayKeep(): boolean {
     return this.#keeping !== undefined;
+  }
+
+  /** A task runs once, also where this run is not stored. @throws RunError `run-exists`, and what the store threw */
+  async requireNew(): Promise<void> {
+    const store = this.#keeping?.store;
+    if (store === undefined || this.isRestored || this.kept !== undefined) return;
+    const there = await this.limited("looking for the run in its store", () => store.read(this.task.id));
+    // What stores this run itself meanwhile finds out by that.
+    if (there !== undefined && this.kept === undefined) throw existsError(there);
+  }
+
+  get isReplay(): boolean {
+    return this.#isReplay;
+  }
+
+  /** It has ended, and is looked at: its outcome is worked out once more, and nobody is told anything. */
+  replay(): void {
+    this.#isReplay = true;
+    this.events.end();
   }
 
   /** From now on the run is stored. @throws RunError `run-exists`, and what the store threw */

@@ -51,8 +51,8 @@ export interface ModuleRunner {
   readonly permits: Permits;
   /** Of those that share the permits, who waits in turns: the run. */
   readonly line: object;
-  /** See `NodesHost`. */
-  whenSure(): Promise<void> | undefined;
+  /** No module of the node starts before this settles: what ended before it is being stored, or see `NodesHost.whenSure`. */
+  whenReady(node: string): Promise<void> | undefined;
   /** @param permit given back while the module waits; released by whoever had the module run, when it has ended */
   startModule(order: ModuleOrder, keeper: ModuleKeeper, permit: Permit): RunningModule;
 }
