@@ -15,7 +15,7 @@ export interface AgentHost {
   readonly own: OwnRuns;
   /** @throws GraphError */
   graph(): Graph;
-  /** How its next run is kept. @throws AsimovError `run-not-stored` */
+  /** How its next run is kept. */
   keeping(): Keeping;
   /** A run that has not begun, from a persisted state. @throws SnapshotError */
   relaunch(persisted: Snapshot<unknown>): Launched;

@@ -27,7 +27,10 @@ export interface ResumeOptions {
 export interface ResumeAllOptions {
   /** Cancels all of them. */
   signal?: AbortSignal;
-  /** Told of each that could not be taken up and stays as it is, such as one of another graph or one that is damaged. */
+  /**
+   * Told of each that could not be taken up and stays as it is, such as one that is damaged. Of runs whose graph does not fit, it is told
+   * of the first of each graph: this agent tries no other of the same graph again.
+   */
   onRefused?: (error: Error, taskId: string) => void;
 }
 

@@ -2,7 +2,7 @@ import { Agent, type AgentEvent, defineModule, MemoryStore, Node, type RunStore,
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { openEvent, sealMessage } from "#contract/store/seal";
-import { deferred, nodeOf, success } from "../run/support.ts";
+import { deferred, moduleOf, nodeOf, success } from "../run/support.ts";
 
 const newTask = (): Task => new Task({ type: "test", objective: "Be kept" });
 
@@ -133,6 +133,37 @@ describe("the owner of a run", () => {
     isAway = false;
     expect((await clock.runUntil(run.outcome)).status).toBe("COMPLETE");
     expect(log).toEqual(["a", "b"]);
+  });
+
+  it.each([
+    ["starts the next module of a node before two thirds of a lease that it could not renew", 1_900, ["first", "second"]],
+    ["starts no next module of a node after two thirds of it", 2_100, ["first"]],
+  ])("%s", async (_law, ms, expected) => {
+    const clock = new SimulatedClock();
+    const store = new MemoryStore({ clock });
+    let isAway = true;
+    const flaky = changed(store, {
+      async renew(lease, leaseMs) {
+        if (isAway) throw new Error("away");
+        return store.renew(lease, leaseMs);
+      },
+    });
+    const gate = deferred();
+    const log: string[] = [];
+    const first = moduleOf("first", async () => {
+      await gate.promise;
+      return success(log.push("first"));
+    });
+    const second = moduleOf("second", () => success(log.push("second")), { dependencies: ["first"] });
+    const nodes = [new Node({ name: "a", modules: [first, second] })];
+    const run = new Agent({ store: flaky, nodes, clock, leaseMs: 3_000 }).start(newTask());
+    await clock.advance(ms);
+    gate.resolve();
+    await clock.advance(50);
+    expect(log).toEqual(expected);
+    isAway = false;
+    expect((await clock.runUntil(run.outcome)).status).toBe("COMPLETE");
+    expect(log).toEqual(["first", "second"]);
   });
 
   it("hears of a cancel from outside, and is stored as cancelled", async () => {

@@ -44,7 +44,7 @@ describe("plan of a run", () => {
     expect(totalIterations).toBe(2);
   });
 
-  it("runs the nodes of a step at once, with a barrier after it", async () => {
+  it("runs nodes that wait for nothing at once, and one after those that it depends on", async () => {
     const bothRun = deferred();
     const log: string[] = [];
     let running = 0;

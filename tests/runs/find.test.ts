@@ -204,6 +204,18 @@ describe("a run of this process that no store holds at first", () => {
   });
 });
 
+describe("runs of this process that no store holds", () => {
+  it("are found newest first, before those of the store", async () => {
+    const store = new MemoryStore();
+    await new Agent({ name: "finder", store, nodes: [nodeOf("a")] }).runTask(taskOf("done"));
+    const own = new Agent({ name: "finder", store, snapshot: "NEVER", nodes: [nodeOf("a", [], ({ signal }) => aborted(signal))] });
+    const live = ["b", "c", "a"].map((id) => own.start(taskOf(id)));
+    expect(await idsOf(own.runs)).toEqual(["a", "c", "b", "done"]);
+    expect(await idsOf(own.runs, { limit: 2 })).toEqual(["a", "c"]);
+    for (const run of live) await run.cancel();
+  });
+});
+
 describe("runs of one moment", () => {
   it("come in the order of their ids, and are paged without loss", async () => {
     const store = new MemoryStore({ clock: new SimulatedClock() });

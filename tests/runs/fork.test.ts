@@ -172,6 +172,27 @@ describe.each(storesOf())("a fork in a %s store", (_, make) => {
   });
 });
 
+describe("a message that was sent to a run, and that no owner has taken up", () => {
+  it("is the run's, and no fork's", async () => {
+    const store = new MemoryStore();
+    const entered = deferred();
+    const node = (stays: boolean): Node =>
+      nodeOf("a", [], async ({ values, signal }) => {
+        entered.resolve();
+        return success(await values.getMessage("news", stays ? { signal } : { timeoutMs: 0 }));
+      });
+    const run = new Agent({ store, nodes: [node(true)] }).start(taskOf());
+    await entered.promise;
+    await run.park();
+    await new Runs(store).send("t", "news", "for the run");
+    const agent = new Agent({ store, nodes: [node(false)] });
+    expect((await (await agent.fork("t", { taskId: "f" })).outcome).results).toEqual({ a: null });
+    expect(await store.read("t")).toMatchObject({ inbox: { count: 1 } });
+    const resumed = await new Agent({ store, nodes: [node(true)] }).resume("t");
+    expect((await resumed.outcome).results).toEqual({ a: "for the run" });
+  });
+});
+
 describe("a fork of a run in the middle of nested graphs", () => {
   it("goes on in them under its own keys, whatever their depth", async () => {
     const store = new MemoryStore();
