@@ -115,7 +115,8 @@ export class Runs {
 
   #historyEntry(taskId: string, { generation, at, info, bytes }: GenerationEntry): RunHistoryEntry {
     const text = openNote(taskId, { generation, info: decoded(this.#store.settings.codec, info, `Generation ${generation}`) });
-    return { generation, at, bytes, ...(JSON.parse(text) as GenerationNote) };
+    const { why, nodes, hint } = JSON.parse(text) as GenerationNote;
+    return { generation, why, nodes, at, bytes, ...(hint === undefined ? {} : { hint }) };
   }
 
   /** As it was then; who owned it is not known any more. @throws SnapshotError `snapshot-not-found`, `snapshot-damaged` */

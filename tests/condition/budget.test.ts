@@ -178,8 +178,9 @@ function collidingKeys(engine: LuaEngine): string[] {
 }
 
 describe("the worst known expressions", () => {
-  it.each(CASES)("%s: under 50 ms, and the engine goes on", async (_, source, scope) => {
-    expect(await processorMs(source, scope)).toBeLessThan(50);
+  // Of a budget that counts wrongly they take seconds; on a quiet machine less than 50 ms.
+  it.each(CASES)("%s: is over soon, and the engine goes on", async (_, source, scope) => {
+    expect(await processorMs(source, scope)).toBeLessThan(500);
     expect(await evaluate("1 + 1 == 2")).toBe(true);
   });
 });
