@@ -9,7 +9,7 @@ export interface Codec {
 }
 
 export interface RunStoreOptions {
-  /** For all that users wrote; ids, statuses, labels and names stay readable. Default: none. */
+  /** For all that users wrote; ids, statuses, labels, names, hints of snapshots and reasons to cancel stay readable. Default: none. */
   codec?: Codec;
   /**
    * The largest part, in bytes as they are stored, after the codec. What a module gives, sets, sends, saves or emits beyond it is refused with
