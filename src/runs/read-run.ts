@@ -6,7 +6,7 @@ import type { RunView } from "#contract/run/run-view";
 import { requireCount, requireText } from "#contract/store/run-checks";
 import type { StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
-import { statusOf } from "#contract/store/run-status";
+import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, openInfo } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
@@ -65,7 +65,7 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
   const { endedAt: _endedAt, owner: _owner, ...rest } = view;
   const run = standingOf(found);
   const { lease } = run;
-  const owner = lease !== null && lease.until > now ? { owner: { id: lease.owner.id, until: lease.until } } : {};
+  const owner = lease !== null && isOwned(run, now) ? { owner: { id: lease.owner.id, until: lease.until } } : {};
   const endedAt = run.status === "open" ? {} : { endedAt: view.endedAt ?? run.endedAt ?? run.updatedAt };
   return { ...rest, status: statusOf(run, now), ...endedAt, ...owner };
 }

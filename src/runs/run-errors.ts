@@ -14,7 +14,7 @@ export const hasEnded = (taskId: string, what: string): RunError =>
     taskId,
   });
 
-/** Who owns a run, and until when, for whoever may not have it. @param advice a sentence without its end: what to do */
+/** Who owns a run, and until when, for whoever may not have it. */
 export const ownedError = ({ taskId, lease }: StoredRun): RunError =>
   new RunError(
     `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over with \`takeOver: true\`.`,

@@ -41,6 +41,7 @@ export class AttachedRun implements AgentRun {
   readonly outcome: Promise<TaskOutcome>;
   readonly #fresh: AgentRun;
   #run: AgentRun;
+  #isFound = false;
   readonly #found: Promise<AgentRun>;
 
   /**
@@ -53,6 +54,7 @@ export class AttachedRun implements AgentRun {
     this.#run = fresh;
     this.#found = found.then((run) => {
       this.#run = run;
+      this.#isFound = true;
       return run;
     });
     this.outcome = this.#found.then(({ outcome }) => outcome);
@@ -72,10 +74,10 @@ export class AttachedRun implements AgentRun {
   }
 
   events(options?: EventsOptions): AsyncIterable<AgentEvent> {
-    // From now on, also where they are read later.
+    // Of one that has begun, what was told until it was known to be the task's is from now on, too.
+    const isEarly = !this.#isFound;
     const events = this.#found.then((run) =>
-      // One that has begun has told something by the time that it is known to be the task's.
-      run.events(run === this.#fresh ? { from: 1, ...options } : options)[Symbol.asyncIterator](),
+      run.events(isEarly && run === this.#fresh ? { from: 1, ...options } : options)[Symbol.asyncIterator](),
     );
     // Whoever asks for the outcome hears of a run that was refused; its events are none.
     const refused = (error: unknown): IteratorResult<AgentEvent, undefined> => {

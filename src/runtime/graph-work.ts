@@ -82,7 +82,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   readonly #parentSpan: Span;
   #room: NodeRoom | undefined;
   /** By node the commit of what has ended in it last, until it is made. */
-  readonly #storing = new Map<string, Promise<void>>();
+  #storing: Map<string, Promise<void>> | undefined;
   // Made when they are needed: most runs have none of these.
   #spans: Map<string, Span> | undefined;
   #generatorsStarted: Set<string> | undefined;
@@ -193,14 +193,15 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (this.run.kept === undefined || this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
     const made = this.run.kept.commit("progress", [node]);
     const settled = (): void => {
-      if (this.#storing.get(node) === made) this.#storing.delete(node);
+      if (this.#storing?.get(node) === made) this.#storing.delete(node);
     };
+    this.#storing ??= new Map();
     this.#storing.set(node, made);
     made.then(settled, settled);
   }
 
   whenReady(node: string): Promise<void> | undefined {
-    return this.#storing.get(node) ?? this.whenSure();
+    return this.#storing?.get(node) ?? this.whenSure();
   }
 
   nodesAdded(nodes: readonly GraphNode[]): void {
@@ -310,6 +311,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   /** @param module absent for the graph nested in the node */
   requireRoomFor(node: string, module: string | undefined, outcome: ModuleOutcome): void {
+    if (this.run.kept === undefined) return;
     this.#room ??= new NodeRoom({
       run: this.run,
       definition: (name) => this.definition(name),
@@ -319,6 +321,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   requireRoomToEmit(node: string, module: string, json: string): void {
+    if (this.run.kept === undefined) return;
     const graph = this.#path;
     const text = (): string =>
       sealEvent(this.task.id, { seq: 0, at: 0 }, JSON.stringify({ type: "module.emitted", node, module, event: JSON.parse(json), graph }));

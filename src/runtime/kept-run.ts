@@ -215,7 +215,7 @@ export class Kept implements KeptRun {
 
   /** Settles when what stands now is stored. */
   async stored(): Promise<void> {
-    if (this.#keeper === undefined) await this.#opening;
+    if (this.#keeper === undefined) await (this.#opening ?? this.opened);
     await this.#keeper?.commit("progress");
   }
 

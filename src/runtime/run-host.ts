@@ -349,8 +349,8 @@ export class RunHost implements Outbox {
     // It is there after a crash: in the run's store, unless its values are elsewhere.
     if (this.place.own === undefined || (this.kept === undefined && this.#keeping?.store === undefined)) return;
     await this.#whileItLasts("send", async () => {
-      await this.keep();
-      await this.kept?.stored();
+      if (this.kept === undefined) await this.keep();
+      else await this.kept.stored();
     });
   }
 

@@ -60,6 +60,17 @@ describe("a message by run.send", () => {
     await heir.cancel();
   });
 
+  it("is stored when the send resolves also where the run is still being stored for the first time", async () => {
+    const store = new MemoryStore();
+    const entered = Promise.withResolvers<void>();
+    const run = new Agent({ store, nodes: busy(entered) }).start(taskOf("t"));
+    await run.send("box", "early");
+    run.actor.stop();
+    const heir = await new Agent({ store, nodes: busy(entered) }).resume("t", { takeOver: true });
+    expect(await heir.values.peekMailbox("box")).toEqual(["early"]);
+    await heir.cancel();
+  });
+
   it("stores a run that was not, where there is a store", async () => {
     const store = new MemoryStore();
     const entered = Promise.withResolvers<void>();
@@ -147,6 +158,7 @@ describe("a task that is stored already", () => {
     const first = await events.next();
     expect(first.value).toMatchObject({ type: "run.started", seq: 1 });
     await events.return?.();
+    expect(await all(run.events())).toEqual([]);
   });
 });
 
