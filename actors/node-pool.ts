@@ -12,25 +12,19 @@ import { requireRestored } from "#contract/base/require-restored";
 import { elapsedMs, monotonicOf } from "#contract/base/services";
 import { SnapshotControl } from "#contract/base/vocabulary";
 import { type Graph, type GraphNode, indexOf } from "#contract/graph/graph";
-import type { Attempt, GraphKeys } from "#contract/node/attempt";
-import type { NodeDefinition } from "#contract/node/definition";
+import type { GraphKeys } from "#contract/node/attempt";
+import { DormantNode, isSettled, type NodeState, type StoredNode } from "#contract/node/dormant-node";
 import type { MailboxMessage } from "#contract/node/report";
 import type { Failure, Fault, NodeReport } from "#contract/node/result";
 import type { EndedNode, HostOf, NodesHost } from "#contract/run/host";
 import { isOverIterations, iterationLimit } from "#contract/run/limit";
 import { Order, type Settlement, type StoredOrder } from "#contract/run/order";
 import { Phase } from "#contract/run/order-cells";
-import { requireOrder } from "#contract/run/order-check";
-
-/** The part of a node machine's context that is read here. */
-export interface NodeState {
-  definition: NodeDefinition;
-  visits: number;
-  modules: Attempt;
-  failure?: Failure;
-}
+import { requireNodes, requireOrder } from "#contract/run/order-check";
 
 type NodeRef = Actor<AnyActorLogic>;
+/** Of a restored run, one that has settled has no actor before it runs again. */
+type PoolNode = NodeRef | DormantNode;
 type Messages = readonly MailboxMessage[];
 
 type PoolEvent =
@@ -65,8 +59,8 @@ interface Unpublished {
 export type PoolSnapshot = Snapshot<never> & {
   input: { keys: GraphKeys };
   order: Order;
-  /** Every node of the graph that was spawned. */
-  nodes: Map<string, NodeRef>;
+  /** Every node of the graph that has run, or was spawned. */
+  nodes: Map<string, PoolNode>;
   /** The moment at which each executing node started. */
   startedAt: Map<string, number>;
   unpublished: Map<string, Unpublished>;
@@ -98,42 +92,47 @@ interface PersistedPool {
   isAborted: boolean;
   granted?: number;
   retried?: readonly string[];
-  nodes: Record<string, unknown>;
+  nodes: Record<string, StoredNode>;
 }
 
 type Logic = EffectLogic<PoolSnapshot["input"], never, PoolEvent, PoolSnapshot>;
 type Scope = Parameters<NonNullable<Logic["start"]>>[1];
 
 /** A settled node's persisted state, by the snapshot that it is of: most nodes do not change between two snapshots of a run. */
-const persisted = new WeakMap<object, unknown>();
+const persisted = new WeakMap<object, StoredNode>();
 
-function persistNode(ref: NodeRef): unknown {
+function persistNode(ref: PoolNode): StoredNode {
+  if (ref instanceof DormantNode) return ref.getPersistedSnapshot();
   const snapshot = ref.getSnapshot() as AnyMachineSnapshot;
   const known = persisted.get(snapshot);
   if (known !== undefined) return known;
-  const whole = ref.getPersistedSnapshot() as unknown as { context: Record<string, unknown> };
+  const whole = ref.getPersistedSnapshot() as unknown as StoredNode & { context: NodeState };
   const { definition: _definition, ...context } = whole.context;
   const state = { ...whole, context };
   if (Object.keys(snapshot.children).length === 0) persisted.set(snapshot, state);
   return state;
 }
 
-const persistNodes = (order: Order, nodes: ReadonlyMap<string, NodeRef>): Pick<PersistedPool, "graph" | "order" | "nodes"> => ({
+const persistNodes = (order: Order, nodes: ReadonlyMap<string, PoolNode>): Pick<PersistedPool, "graph" | "order" | "nodes"> => ({
   graph: order.graph,
   order: order.toJSON(),
   nodes: Object.fromEntries([...nodes].flatMap(([name, ref]) => (isIdle(ref) ? [] : [[name, persistNode(ref)]]))),
 });
 
-const visitsOf = (ref: NodeRef): number => ((ref.getSnapshot() as AnyMachineSnapshot).context as NodeState).visits;
+const stateOf = (node: PoolNode): { value: unknown; context: NodeState } => node.getSnapshot() as AnyMachineSnapshot;
+
+const visitsOf = (node: PoolNode): number => stateOf(node).context.visits;
 
 /** The latest visit of a node that may never have run. */
-function visitOf(nodes: ReadonlyMap<string, NodeRef>, name: string): number {
-  const ref = nodes.get(name);
-  return ref === undefined ? 0 : visitsOf(ref);
+function visitOf(nodes: ReadonlyMap<string, PoolNode>, name: string): number {
+  const node = nodes.get(name);
+  return node === undefined ? 0 : visitsOf(node);
 }
 
-function isIdle(ref: NodeRef): boolean {
-  return (ref.getSnapshot() as AnyMachineSnapshot).value === "WAITING" && visitsOf(ref) === 0;
+const isIdle = (node: PoolNode): boolean => stateOf(node).value === "WAITING" && visitsOf(node) === 0;
+
+function* actorsOf(nodes: ReadonlyMap<string, PoolNode>): Generator<[name: string, ref: NodeRef]> {
+  for (const [name, node] of nodes) if (!(node instanceof DormantNode)) yield [name, node];
 }
 
 /** Each grant counts the limit anew; the default one is not worked out before that. */
@@ -143,22 +142,33 @@ const limitOf = ({ granted, order }: PoolSnapshot, { maxTotalIterations }: Nodes
 /**
  * @param hostOf the instance of a graph that the pool belongs to
  * @param nodeLogic the node machine with its actors; a function, since a nested graph's nodes may nest graphs themselves
- * @param isInspected whether somebody looks on: whoever does sees every node from the start; else each is spawned at its first visit
+ * @param isInspected whether somebody looks on: whoever does sees every node from the start; else each is spawned when it first runs, of a
+ *   restored run too
  */
 export function nodePool(
   hostOf: HostOf<NodesHost>,
   nodeLogic: () => AnyActorLogic,
   isInspected: (self: AnyActorRef) => boolean = () => true,
 ): Logic {
-  const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, snapshot?: { context: object }): NodeRef => {
+  const spawn = (scope: Scope, input: PoolSnapshot["input"], name: string, stored?: StoredNode): NodeRef => {
     const definition = hostOf(scope.self).definition(name);
-    const restored = snapshot === undefined ? {} : { snapshot: { ...snapshot, context: { ...snapshot.context, definition } } };
+    const restored = stored === undefined ? {} : { snapshot: { ...stored, context: { ...stored.context, definition } } };
     return createActor(nodeLogic(), {
       parent: scope.self,
       id: name,
       input: { definition, keys: input.keys },
       ...restored,
     } as never) as NodeRef;
+  };
+
+  /** The node's actor, made of what it did so far where there is none. */
+  const actorOf = ({ nodes, input }: PoolSnapshot, scope: Scope, name: string): NodeRef => {
+    const known = nodes.get(name);
+    if (known !== undefined && !(known instanceof DormantNode)) return known;
+    const ref = spawn(scope, input, name, known?.getPersistedSnapshot());
+    requireRestored([ref]);
+    nodes.set(name, ref);
+    return ref;
   };
 
   /** To the pool itself, from outside of its transitions; it may have ended. */
@@ -207,14 +217,10 @@ export function nodePool(
     else if (snapshot.due.push(wait) === 1) queueMicrotask(() => later(scope, { type: "nodes.cut" }));
   };
 
-  const start = ({ nodes, order, saved, startedAt, input }: PoolSnapshot, scope: Scope, name: string): void => {
+  const start = (snapshot: PoolSnapshot, scope: Scope, name: string): void => {
+    const { order, saved, startedAt } = snapshot;
     const host = hostOf(scope.self);
-    let ref = nodes.get(name);
-    if (ref === undefined) {
-      ref = spawn(scope, input, name);
-      nodes.set(name, ref);
-      ref.start();
-    }
+    const ref = actorOf(snapshot, scope, name).start();
     const iteration = order.start(name);
     // Of a restored run, it was stored before it was restored.
     if (saved.delete(name) && host.snapshotOf(name) === SnapshotControl.ONCE) order.markSaved(name);
@@ -225,12 +231,12 @@ export function nodePool(
   };
 
   const retry = (snapshot: PoolSnapshot, scope: Scope): void => {
-    const { nodes, order, retried } = snapshot;
+    const { order, retried } = snapshot;
     snapshot.retried = [];
     const host = hostOf(scope.self);
     for (const node of retried) {
-      const ref = nodes.get(node) as NodeRef;
-      const { value, context } = ref.getSnapshot() as AnyMachineSnapshot;
+      const ref = actorOf(snapshot, scope, node).start();
+      const { value, context } = stateOf(ref);
       const { visits, attempt, failure } = context as NodeState & { attempt: number };
       if (snapshot.isAborted) {
         // It stays as it was.
@@ -278,11 +284,11 @@ export function nodePool(
     begin(snapshot, scope);
   };
 
-  const tell = ({ nodes, order }: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+  const tell = (snapshot: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+    const { nodes, order } = snapshot;
     const host = hostOf(scope.self);
     if (refused !== undefined) {
-      const ref = nodes.get(node);
-      if (ref !== undefined) relay(scope, ref, { type: "node.refuse", node, ...refused });
+      if (nodes.has(node)) relay(scope, actorOf(snapshot, scope, node).start(), { type: "node.refuse", node, ...refused });
       host.tell({ type: "node.failed", node, visit: visitOf(nodes, node), status: "FAILED", ...refused });
     }
     if (faults.length > 0) relayToParent(scope, { type: "nodes.faulted", faults });
@@ -310,7 +316,7 @@ export function nodePool(
     snapshot.isAborted = true;
     const at = hostOf(scope.self).clock.now();
     for (const name of snapshot.startedAt.keys()) {
-      relay(scope, snapshot.nodes.get(name) as NodeRef, { type: "node.abort", reason, code, at });
+      relay(scope, actorOf(snapshot, scope, name), { type: "node.abort", reason, code, at });
     }
     begin(snapshot, scope);
   };
@@ -340,10 +346,8 @@ export function nodePool(
 
     start(snapshot, scope) {
       const host = hostOf(scope.self);
-      for (const { name } of isInspected(scope.self) ? snapshot.order.graph.nodes : []) {
-        if (!snapshot.nodes.has(name)) snapshot.nodes.set(name, spawn(scope, snapshot.input, name));
-      }
-      for (const [name, ref] of snapshot.nodes) {
+      for (const { name } of isInspected(scope.self) ? snapshot.order.graph.nodes : []) actorOf(snapshot, scope, name);
+      for (const [name, ref] of actorsOf(snapshot.nodes)) {
         // Of a restored run: it goes on with the visit that it was in.
         if (snapshot.startedAt.has(name)) host.nodeResumed(name, visitsOf(ref));
         ref.start();
@@ -397,15 +401,15 @@ export function nodePool(
         }
         case "nodes.release":
           for (const name of event.nodes) {
-            const ref = snapshot.nodes.get(name);
-            if (ref !== undefined) scope.stopChild(ref);
+            const node = snapshot.nodes.get(name);
+            if (node !== undefined && !(node instanceof DormantNode)) scope.stopChild(node);
           }
           break;
         case "nodes.abort":
           abort(snapshot, scope, event);
           break;
         case "xstate.stop":
-          for (const ref of snapshot.nodes.values()) if (ref.getSnapshot().status === "active") scope.stopChild(ref);
+          for (const [, ref] of actorsOf(snapshot.nodes)) if (ref.getSnapshot().status === "active") scope.stopChild(ref);
           return { ...snapshot, status: "stopped" } as PoolSnapshot;
         default: {
           const code = asimovErrorOf(event.error)?.code ?? "actor-failed";
@@ -444,16 +448,21 @@ export function nodePool(
         retried,
       } = stored as unknown as PersistedPool;
       requireOrder(graph, storedOrder);
+      requireNodes(graph, Object.keys(nodes));
       const order = new Order(graph, storedOrder);
       const snapshot = newSnapshot(input, order);
-      const now = monotonicOf(hostOf(scope.self).clock);
-      for (const [name, node] of Object.entries(nodes)) snapshot.nodes.set(name, spawn(scope, input, name, node as { context: object }));
-      requireRestored(snapshot.nodes.values());
+      const host = hostOf(scope.self);
+      const now = monotonicOf(host.clock);
       for (const [name, ended] of unpublished) snapshot.unpublished.set(name, { ...ended });
       for (const name of order.current()) {
         if (order.isExecuting(name) && !snapshot.unpublished.has(name)) snapshot.startedAt.set(name, now);
         // What it was restored from is stored.
         if (order.isReady(name)) snapshot.saved.add(name);
+      }
+      const isWatched = isInspected(scope.self);
+      for (const [name, node] of Object.entries(nodes)) {
+        snapshot.nodes.set(name, new DormantNode(node, () => host.definition(name)));
+        if (isWatched || snapshot.startedAt.has(name) || !isSettled(node)) actorOf(snapshot, scope, name);
       }
       snapshot.isBegun = isBegun;
       snapshot.isAborted = isAborted;

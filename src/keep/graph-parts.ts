@@ -1,5 +1,6 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
 import type { Usage } from "#contract/chat/usage";
+import type { KnownNode } from "#contract/node/dormant-node";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import { nodeStateOf } from "./node-part.ts";
 import type { PartChanges } from "./part-changes.ts";
@@ -14,7 +15,7 @@ interface LiveActor {
 export interface LiveGraph {
   readonly path: readonly string[];
   readonly actor: LiveActor | undefined;
-  pool(): { order: Order; nodes: ReadonlyMap<string, LiveActor> } | undefined;
+  pool(): { order: Order; nodes: ReadonlyMap<string, KnownNode> } | undefined;
 }
 
 const ERROR_LIMIT = 1_000;
@@ -156,10 +157,10 @@ export class GraphParts {
   }
 
   #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
-    const actor = pool.nodes.get(name);
-    if (actor === undefined) return this.#remove(changes, `node/${name}`);
+    const node = pool.nodes.get(name);
+    if (node === undefined) return this.#remove(changes, `node/${name}`);
     const saved = new Map<string, string>();
-    const state = nodeStateOf(name, actor, saved);
+    const state = nodeStateOf(name, node, saved);
     // Where somebody inspects, nodes are there that never ran.
     if (state.context.visits === 0 && state.value === "WAITING") return this.#remove(changes, `node/${name}`);
     this.#writeSaved(changes, name, saved);

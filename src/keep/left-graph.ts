@@ -15,14 +15,12 @@ export function leftOf({ run, actor }: EndingGraph): { left?: object } {
   if (run.kept === undefined || actor === undefined) return {};
   const { context, children, ...agent } = beforeEnd(actor.getPersistedSnapshot() as PersistedAgent);
   const { nodes, task, ...others } = children;
-  // Actors that were let go of are at their end all the same.
-  const ended = Object.entries(nodes.snapshot.nodes).map(([name, node]) => [name, { ...node, status: "active" }] as const);
   const left = {
     ...agent,
     context: { ...context, task: {} },
     children: {
       ...others,
-      nodes: { ...nodes, snapshot: { ...nodes.snapshot, nodes: Object.fromEntries(ended) } },
+      nodes,
       // The run holds it, once.
       task: { ...task, snapshot: { ...task.snapshot, context: {} } },
     },

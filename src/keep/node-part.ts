@@ -2,12 +2,9 @@
 
 import { type ModuleOutcome, withOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import type { KnownNode } from "#contract/node/dormant-node";
 import { type PersistedNode, WITHOUT_GRAPH } from "./persisted.ts";
 import { takeSaved } from "./saved-parts.ts";
-
-interface NodeActor {
-  getPersistedSnapshot(options?: unknown): unknown;
-}
 
 export type NodeState = Omit<PersistedNode, "context"> & {
   value: unknown;
@@ -15,8 +12,8 @@ export type NodeState = Omit<PersistedNode, "context"> & {
 };
 
 /** @param saved what its modules have saved, by part; it is added to */
-export function nodeStateOf(name: string, actor: NodeActor, saved: Map<string, string>): NodeState {
-  const whole = actor.getPersistedSnapshot(WITHOUT_GRAPH) as NodeState;
+export function nodeStateOf(name: string, node: KnownNode, saved: Map<string, string>): NodeState {
+  const whole = node.getPersistedSnapshot(WITHOUT_GRAPH) as NodeState;
   const { definition: _definition, ...context } = whole.context;
   const state = { ...whole, context };
   takeSaved(name, state, saved);
@@ -24,8 +21,8 @@ export function nodeStateOf(name: string, actor: NodeActor, saved: Map<string, s
 }
 
 /** Its text when one more of its modules has ended. */
-export function nodeTextAfter(definition: NodeDefinition, actor: NodeActor, outcome: ModuleOutcome): string {
-  const { children, context, ...state } = nodeStateOf(definition.name, actor, new Map());
+export function nodeTextAfter(definition: NodeDefinition, node: KnownNode, outcome: ModuleOutcome): string {
+  const { children, context, ...state } = nodeStateOf(definition.name, node, new Map());
   const { [`module.${outcome.module}`]: _ended, ...others } = children;
   return JSON.stringify({
     ...state,

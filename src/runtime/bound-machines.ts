@@ -8,7 +8,7 @@ import { runModule } from "#actors/run-module";
 import { sleepUntil } from "#actors/sleep-until";
 import { timeLimit } from "#actors/time-limit";
 import { compileChart, isKnownXState } from "#compile/compile";
-import { isInspected } from "#compile/insides";
+import { isInspected, STOP } from "#compile/insides";
 import { agentMachine } from "#machines/agent";
 import { type NodeMachineInput, nodeMachine } from "#machines/node";
 import { taskMachine } from "#machines/task";
@@ -24,12 +24,16 @@ function watched(node: AnyActorLogic): AnyActorLogic {
       waiting ??= node.getInitialSnapshot(scope, input) as AnyMachineSnapshot;
       return { ...waiting, children: {}, context: { ...waiting.context, ...input } } as AnyMachineSnapshot;
     },
-    /** XState would search the whole context for actors; this one is plain data. */
+    /** XState would search the whole context for actors; this one is plain data. An actor that was let go of can be made again. */
     getPersistedSnapshot(snapshot: AnyMachineSnapshot, options?: unknown): object {
-      return { ...node.getPersistedSnapshot({ ...snapshot, context: {} } as AnyMachineSnapshot, options), context: snapshot.context };
+      const status = snapshot.status === "stopped" ? "active" : snapshot.status;
+      return {
+        ...node.getPersistedSnapshot({ ...snapshot, context: {}, status } as AnyMachineSnapshot, options),
+        context: snapshot.context,
+      };
     },
     transition(snapshot: AnyMachineSnapshot, event: AnyEventObject, scope: AnyActorScope): AnyMachineSnapshot {
-      scopeOf(scope.self).nodeChanged(scope.self.id);
+      if (event.type !== STOP) scopeOf(scope.self).nodeChanged(scope.self.id);
       return node.transition(snapshot, event, scope) as AnyMachineSnapshot;
     },
   });

@@ -1,13 +1,13 @@
 /** The effects of one instance of a graph: opening, checks, snapshots, reading what its nodes gave, closing. */
 
 import type { NodeChecks } from "#actors/check-node";
-import type { NodeState } from "#actors/node-pool";
 import type { RunEffects } from "#actors/run-effects";
 import { shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf, RunError } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
 import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
 import { nodeResultOf } from "#contract/node/attempt";
+import type { KnownNode, NodeState } from "#contract/node/dormant-node";
 import { FlowControlModule } from "#contract/node/flow-control";
 import { givenValue } from "#contract/node/given-value";
 import type { Node } from "#contract/node/node";
@@ -22,7 +22,7 @@ import type { RunHost } from "./run-host.ts";
 
 /** What the pool's snapshot offers. */
 export interface PoolView {
-  nodes: Map<string, { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown }>;
+  nodes: ReadonlyMap<string, KnownNode>;
   order: Order;
   unpublished: Map<string, { report: NodeReport }>;
 }
@@ -145,12 +145,12 @@ export class GraphEffects implements RunEffects, NodeChecks {
 
   /** In declaration order, also where a restored pool holds the visited nodes before the others. */
   *#visited(): Generator<VisitedNode> {
-    const actors = this.#scope.pool()?.nodes;
+    const known = this.#scope.pool()?.nodes;
     const usage = this.#usage();
     for (const name of this.#scope.nodes.names()) {
-      const ref = actors?.get(name);
-      if (ref === undefined) continue;
-      const { context, value } = ref.getSnapshot() as { context: NodeState; value: unknown };
+      const node = known?.get(name);
+      if (node === undefined) continue;
+      const { context, value } = node.getSnapshot() as { context: NodeState; value: unknown };
       const { definition, visits, modules, failure } = context;
       if (visits === 0) continue;
       // One that was skipped since waits, and still holds what its latest visit gave.

@@ -13,6 +13,7 @@ import { pathKey } from "#contract/chat/usage";
 import type { Graph, GraphNode } from "#contract/graph/graph";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import type { KnownNode } from "#contract/node/dormant-node";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
@@ -61,7 +62,7 @@ interface WorkPlace {
   readonly results: NodeResults;
   readonly graph: Graph | undefined;
   nodeChanged(name: string): void;
-  pool(): { nodes: ReadonlyMap<string, { getPersistedSnapshot(options?: unknown): unknown }> } | undefined;
+  pool(): { nodes: ReadonlyMap<string, KnownNode> } | undefined;
 }
 
 /** Of an event, what is not what a module emitted. */
@@ -315,7 +316,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#room ??= new NodeRoom({
       run: this.run,
       definition: (name) => this.definition(name),
-      actorOf: (name) => this.#place.pool()?.nodes.get(name),
+      known: (name) => this.#place.pool()?.nodes.get(name),
     });
     this.#room.require(node, module, outcome);
   }

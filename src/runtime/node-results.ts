@@ -1,20 +1,20 @@
 /** What the nodes of a graph gave, by name, as an object that looks a node up when it is asked for one. */
-import type { NodeState } from "#actors/node-pool";
 import { freeze } from "#contract/base/json";
 import type { Attempt } from "#contract/node/attempt";
+import type { KnownNode, NodeState } from "#contract/node/dormant-node";
 import { givenValue } from "#contract/node/given-value";
 
 export type NodeResults = Readonly<Record<string, unknown>>;
 
-type Nodes = ReadonlyMap<string, { getSnapshot(): unknown }>;
+type Nodes = ReadonlyMap<string, KnownNode>;
 
 /** By the attempt, which is another object as soon as anything of it is. */
 const values = new WeakMap<Attempt, { value: unknown }>();
 
 /** What a node gave that is COMPLETE. */
-function given(ref: { getSnapshot(): unknown } | undefined): { value: unknown } | undefined {
-  if (ref === undefined) return undefined;
-  const { context, value: state } = ref.getSnapshot() as { context: NodeState; value: unknown };
+function given(node: KnownNode | undefined): { value: unknown } | undefined {
+  if (node === undefined) return undefined;
+  const { context, value: state } = node.getSnapshot() as { context: NodeState; value: unknown };
   const { visits, modules, failure, definition } = context;
   // One that was skipped since waits, and still holds what its latest visit gave.
   if (visits === 0 || typeof state !== "string" || failure !== undefined) return undefined;
@@ -27,7 +27,7 @@ function given(ref: { getSnapshot(): unknown } | undefined): { value: unknown } 
 }
 
 /**
- * @param nodes the actors of those that were spawned
+ * @param nodes those that have run, or were spawned
  * @param around of the graph that this one is nested in: found by name, and not listed
  */
 export function nodeResults(nodes: () => Nodes | undefined, around: NodeResults | undefined): NodeResults {
@@ -36,7 +36,7 @@ export function nodeResults(nodes: () => Nodes | undefined, around: NodeResults 
   return new Proxy(Object.create(around ?? null) as object, {
     get: (target, name) => (find(name) ?? { value: Reflect.get(target, name) }).value,
     has: (target, name) => find(name) !== undefined || Reflect.has(target, name),
-    ownKeys: () => [...(nodes() ?? [])].flatMap(([name, ref]) => (given(ref) === undefined ? [] : [name])),
+    ownKeys: () => [...(nodes() ?? [])].flatMap(([name, node]) => (given(node) === undefined ? [] : [name])),
     getOwnPropertyDescriptor(_target, name) {
       const found = find(name);
       return found && { value: found.value, enumerable: true, configurable: true, writable: false };

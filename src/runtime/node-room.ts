@@ -1,6 +1,7 @@
 /** Whether what a module gave has room in its node's part of a stored run; measured only where that may be near its limit. */
 import type { ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import type { KnownNode } from "#contract/node/dormant-node";
 import { nodeTextAfter } from "#keep/node-part";
 import type { Kept } from "./kept-run.ts";
 
@@ -11,7 +12,7 @@ const OUTCOME = 1_000;
 interface Place {
   readonly run: { readonly kept: Kept | undefined; readonly isRestored: boolean };
   definition(name: string): NodeDefinition;
-  actorOf(name: string): { getPersistedSnapshot(options?: unknown): unknown } | undefined;
+  known(name: string): KnownNode | undefined;
 }
 
 export class NodeRoom {
@@ -39,8 +40,8 @@ export class NodeRoom {
       length: most,
       spare: kept.spareBytes,
       text: () => {
-        const actor = this.#place.actorOf(node);
-        const text = actor === undefined ? json : nodeTextAfter(this.#place.definition(node), actor, outcome);
+        const known = this.#place.known(node);
+        const text = known === undefined ? json : nodeTextAfter(this.#place.definition(node), known, outcome);
         this.#most.set(node, text.length);
         return text;
       },
