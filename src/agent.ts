@@ -28,7 +28,7 @@ import { RunStore } from "./contract/store/run-store.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
-import { damaged } from "./keep/read-parts.ts";
+import { damaged } from "./keep/part-texts.ts";
 import type { Runs } from "./runs/runs.ts";
 import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";

@@ -1,10 +1,12 @@
 /** One instance of a graph as parts: what of it has changed since it was last written, at the cost of that. */
 import type { Usage } from "#contract/chat/usage";
+import type { Graph } from "#contract/graph/graph";
 import type { KnownNode } from "#contract/node/dormant-node";
 import { HISTORY_LIMIT, type Order } from "#contract/run/order";
 import { nodeStateOf } from "./node-part.ts";
 import type { PartChanges } from "./part-changes.ts";
 import { prefixOf } from "./part-names.ts";
+import type { PartTexts } from "./part-texts.ts";
 import { beforeEnd, type PersistedAgent, WITHOUT_NODES } from "./persisted.ts";
 
 interface LiveActor {
@@ -19,6 +21,12 @@ export interface LiveGraph {
 }
 
 const ERROR_LIMIT = 1_000;
+
+/** Of numbered parts: the number of the next. */
+const countOf = (parts: PartTexts, kind: string): number => (parts.numbers(kind).at(-1) ?? -1) + 1;
+
+/** The part that a graph is, without what the run has added since. */
+export const graphText = ({ nodes }: Graph): string => JSON.stringify({ nodes });
 
 /** Of the parts of a run's own graph, those that are not values or its picture. */
 const OURS = /^(?:(?:agent|task|graph|order)$|(?:cells|added|past|error|usage|node|saved)\/)/;
@@ -35,19 +43,22 @@ export class GraphParts {
   #nodes: Set<string> | undefined;
   #usage = new Set<string>();
   #reported = 0;
+  /** Additions to the graph that are stored. */
+  #added = 0;
   /** What was stored before all of it is written anew. */
   #stale: readonly string[] = [];
 
-  /** @param stored by name, without the prefix, what a store holds of it; the rest of the graph is as it was read */
-  constructor(graph: LiveGraph, stored?: ReadonlyMap<string, string>) {
+  /** @param stored what a store holds of it; the rest of the graph is as it was read */
+  constructor(graph: LiveGraph, stored?: PartTexts) {
     this.#graph = graph;
     this.#prefix = prefixOf(graph.path);
-    this.#names = new Set(stored?.keys());
-    this.#saved = new Map([...(stored ?? [])].filter(([name]) => name.startsWith("saved/")));
+    this.#names = new Set(stored?.all.keys());
+    this.#saved = new Map(stored?.names("saved/").map((rest) => [`saved/${rest}`, stored.all.get(`saved/${rest}`) as string]));
     if (stored === undefined) return;
     this.#isAgentChanged = false;
     this.#nodes = new Set();
-    for (const name of this.#names) if (name.startsWith("error/")) this.#reported = Math.max(this.#reported, Number(name.slice(6)) + 1);
+    this.#reported = countOf(stored, "error/");
+    this.#added = countOf(stored, "added/");
   }
 
   /** It is not as it is stored: all of it is written anew, and what is no more is removed. */
@@ -63,9 +74,7 @@ export class GraphParts {
   /** It was restored from what is stored: changes are what follows. */
   adopt(order: Order): void {
     if (this.#nodes === undefined) return;
-    let additions = 0;
-    for (const name of this.#names) if (name.startsWith("added/")) additions = Math.max(additions, Number(name.slice(6)) + 1);
-    order.isStored(additions);
+    order.isStored(this.#added);
   }
 
   agentChanged(): void {
@@ -87,7 +96,7 @@ export class GraphParts {
     if (pool === undefined) return;
     if (this.#isAgentChanged) this.#writeAgent(changes);
     const isWhole = this.#nodes === undefined;
-    if (isWhole) this.#put(changes, "graph", JSON.stringify({ nodes: pool.order.graph.nodes }));
+    if (isWhole) this.#put(changes, "graph", graphText(pool.order.graph));
     this.#writeOrder(changes, pool.order, isWhole);
     for (const name of this.#nodes ?? pool.nodes.keys()) this.#writeNode(changes, name, pool);
     this.#nodes = new Set();

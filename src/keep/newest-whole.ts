@@ -16,7 +16,7 @@ const LOOK_AT = 20;
 export async function readNewestWhole<T>(
   store: RunStore,
   { taskId, generation: newest }: Pick<StoredRun, "taskId" | "generation">,
-  read: (stored: StoredGeneration) => T,
+  read: (stored: StoredGeneration) => Promise<T>,
 ): Promise<{ found: T; passedOver: readonly string[] }> {
   const first = await store.load(taskId);
   if (first === undefined) throw new SnapshotError(`Run ${taskId} holds no generation.`, { code: "snapshot-not-found" });
@@ -29,7 +29,7 @@ export async function readNewestWhole<T>(
   let fault: unknown;
   for await (const stored of from(store, taskId, first)) {
     try {
-      return { found: read(stored), passedOver };
+      return { found: await read(stored), passedOver };
     } catch (error) {
       if (!isDamage(error)) throw error;
       fault ??= error;

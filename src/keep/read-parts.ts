@@ -1,32 +1,31 @@
 /** Parts of a stored run to its persisted state. */
 import * as z from "zod/mini";
-import { messageOf, SnapshotError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
-import { parseOptions } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
+import { threadTurns } from "#contract/base/turns";
 import { extendGraph } from "#contract/graph/extend";
 import type { Graph } from "#contract/graph/graph";
 import type { ErrorReport } from "#contract/node/result";
 import { NOTHING_ENDED } from "#contract/run/end";
 import type { Addition, StoredOrder } from "#contract/run/order";
 import { requireOrder } from "#contract/run/order-check";
+import { graphText } from "./graph-parts.ts";
+import { READ_AT_ONCE } from "./open-texts.ts";
 import { prefixOf, splitName } from "./part-names.ts";
+import { checkedShape, damaged, type Parts, PartTexts, schemaShape } from "./part-texts.ts";
 import { isApart, type PersistedAgent, type PersistedNode } from "./persisted.ts";
 import { giveSaved } from "./saved-parts.ts";
-
-export type Parts = ReadonlyMap<string, string>;
 
 /** A run as it was stored. */
 export interface StoredState {
   agent: PersistedAgent;
-  task: TaskJSON;
   /** What a store holds of each graph, by the prefix of its parts; without that prefix. */
-  graphs: ReadonlyMap<string, Parts>;
+  graphs: ReadonlyMap<string, PartTexts>;
+  /** Those of the run's own graph, with its picture. */
+  parts: PartTexts;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-
-// What there is as much of as of nodes is checked by hand: schemas would take a third of a restore.
 const isNode = (value: unknown): boolean =>
   isRecord(value) && isRecord(value.children) && isRecord(value.context) && isRecord(value.context.modules);
 const isIntegers = (value: unknown): boolean => Array.isArray(value) && value.every(Number.isSafeInteger);
@@ -37,119 +36,110 @@ const isGraphNode = (value: unknown): boolean =>
   value.dependencies.every((name) => typeof name === "string");
 const isGraph = (value: unknown): boolean => isRecord(value) && Array.isArray(value.nodes) && value.nodes.every(isGraphNode);
 
-/** Of a graph, and of its picture. */
-export const graphShape = () => z.custom(isGraph, "expected `nodes`, each with its name and dependencies");
-
-const record = z.record(z.string(), z.unknown());
+const record = lazily(() => z.record(z.string(), z.unknown()));
 const count = () => z.int().check(z.gte(0));
-const child = lazily(() => z.looseObject({ snapshot: record }));
-const SHAPES = lazily(() => ({
-  agent: z.looseObject({
+
+const AGENT = schemaShape(() =>
+  z.looseObject({
     context: z.looseObject({ reported: count() }),
     children: z.looseObject({
-      nodes: child(),
+      nodes: z.looseObject({ snapshot: record() }),
       task: z.looseObject({ snapshot: z.looseObject({ context: z.looseObject({ status: z.string() }) }) }),
     }),
   }),
-  graph: graphShape(),
-  order: z.looseObject({ sent: z.array(z.tuple([count(), record])), plan: count(), totalIterations: count() }),
-  cells: z.custom(isIntegers, "expected whole numbers"),
-  added: z.looseObject({ creator: z.string(), nodes: z.array(record) }),
-  past: z.looseObject({ size: count(), before: z.array(z.int()) }),
-  node: z.custom(isNode, "expected the state of a node, with `children` and `context.modules`"),
-  record,
-}));
+);
+const ORDER = schemaShape(() => z.looseObject({ sent: z.array(z.tuple([count(), record()])), plan: count(), totalIterations: count() }));
+const ADDED = schemaShape(() => z.looseObject({ creator: z.string(), nodes: z.array(record()) }));
+const PAST = schemaShape(() => z.looseObject({ size: count(), before: z.array(z.int()) }));
+const RECORD = checkedShape(isRecord, "an object");
+const NODE = checkedShape(isNode, "the state of a node, with `children` and `context.modules`");
+const CELLS = checkedShape(isIntegers, "whole numbers");
+/** Of a graph, and of its picture. */
+export const GRAPH = checkedShape(isGraph, "`nodes`, each with its name and dependencies");
+const ANYTHING = (): void => {};
 
-/** @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read */
-export function readParts(parts: Parts): StoredState {
-  const graphs = new Map<string, Map<string, string>>();
+/**
+ * @param known gives a graph that the run's own may be: where it is, all that is known of it holds
+ * @throws SnapshotError `snapshot-damaged` when a part is missing or cannot be read
+ */
+export async function readParts(parts: Parts, known?: () => Graph): Promise<StoredState> {
+  const graphs = byGraph(parts);
+  const own = graphs.get("") ?? new PartTexts(new Map());
+  const agent = await new GraphReader(graphs, own.read<TaskJSON>("task", RECORD), known).read([]);
+  return { agent, graphs, parts: own };
+}
+
+function byGraph(parts: Parts): Map<string, PartTexts> {
+  const texts = new Map<string, Map<string, string>>();
   for (const [name, text] of parts) {
     const [prefix, rest] = splitName(name);
-    const graph = graphs.get(prefix) ?? new Map<string, string>();
-    graphs.set(prefix, graph);
-    graph.set(rest, text);
+    const known = texts.get(prefix);
+    if (known === undefined) texts.set(prefix, new Map([[rest, text]]));
+    else known.set(rest, text);
   }
-  const task = partOf<TaskJSON>(graphs.get("") ?? new Map(), "task", SHAPES().record);
-  const agent = new GraphReader(graphs, task).read([]);
-  return { agent, task: agent.context.task, graphs };
+  return new Map(Array.from(texts, ([prefix, all]) => [prefix, new PartTexts(all)]));
 }
 
 class GraphReader {
-  readonly #graphs: ReadonlyMap<string, Parts>;
+  readonly #graphs: ReadonlyMap<string, PartTexts>;
   readonly #task: TaskJSON;
+  readonly #known: (() => Graph) | undefined;
 
-  constructor(graphs: ReadonlyMap<string, Parts>, task: TaskJSON) {
+  constructor(graphs: ReadonlyMap<string, PartTexts>, task: TaskJSON, known: (() => Graph) | undefined) {
     this.#graphs = graphs;
     this.#task = task;
+    this.#known = known;
   }
 
-  read(path: readonly string[]): PersistedAgent {
+  async read(path: readonly string[]): Promise<PersistedAgent> {
     const parts = this.#graphs.get(prefixOf(path));
     if (parts === undefined) throw damaged(`it holds nothing of the graph of "${path.join("/")}"`);
-    const agent = partOf<PersistedAgent>(parts, "agent", SHAPES().agent);
+    const agent = parts.read<PersistedAgent>("agent", AGENT);
     const taskState = agent.children.task.snapshot as unknown as { context: { task: TaskJSON; status?: TaskJSON["status"] } };
     const task = { ...this.#task, status: taskState.context.status ?? this.#task.status };
     taskState.context = { task };
-    const graph = readGraph(parts);
+    const graph = readGraph(parts, path.length === 0 ? this.#known?.() : undefined);
     const order = readOrder(parts);
     requireOrder(graph, order);
-    const nodes = Object.fromEntries(
-      namesOf(parts, "node/").map((name): [string, PersistedNode] => [name, this.#readNode(parts, path, name)]),
-    );
+    const nodes = await this.#readNodes(parts, path);
     const errors = readErrors(parts);
-    const usage = Object.fromEntries(namesOf(parts, "usage/").map((key) => [key, partOf(parts, `usage/${key}`, SHAPES().record)]));
+    const usage = Object.fromEntries(parts.names("usage/").map((key) => [key, parts.read(`usage/${key}`, RECORD)]));
     Object.assign(agent.context, { task, errors, usage, ended: NOTHING_ENDED });
     Object.assign(agent.children.nodes.snapshot, { graph, order, nodes });
     return agent;
   }
 
-  #readNode(parts: Parts, path: readonly string[], name: string): PersistedNode {
-    const state = partOf<PersistedNode>(parts, `node/${name}`, SHAPES().node);
-    giveSaved(name, state, (saved) => JSON.stringify(partOf<unknown>(parts, saved, z.unknown())));
-    for (const nested of Object.values(state.children)) if (isApart(nested.snapshot)) nested.snapshot = this.read([...path, name]);
-    return state;
+  async #readNodes(parts: PartTexts, path: readonly string[]): Promise<Record<string, PersistedNode>> {
+    const nodes: [name: string, node: PersistedNode][] = [];
+    for (const name of parts.names("node/")) {
+      const state = parts.read<PersistedNode>(`node/${name}`, NODE);
+      const children = Object.values(state.children);
+      // Most have settled.
+      if (children.length > 0) giveSaved(name, state, (saved) => JSON.stringify(parts.read(saved, ANYTHING)));
+      for (const nested of children) if (isApart(nested.snapshot)) nested.snapshot = await this.read([...path, name]);
+      if (nodes.push([name, state]) % READ_AT_ONCE === 0) await threadTurns.pause();
+    }
+    return Object.fromEntries(nodes);
   }
 }
 
-export const readErrors = (parts: Parts): ErrorReport[] =>
-  numbersOf(parts, "error/").map((number) => partOf<ErrorReport>(parts, `error/${number}`, SHAPES().record));
+export const readErrors = (parts: PartTexts): ErrorReport[] =>
+  parts.numbers("error/").map((number) => parts.read<ErrorReport>(`error/${number}`, RECORD));
 
-export function readGraph(parts: Parts): Graph {
-  let graph = partOf<Graph>(parts, "graph", SHAPES().graph);
-  for (const number of numbersOf(parts, "added/")) {
-    const { creator, nodes } = partOf<Addition>(parts, `added/${number}`, SHAPES().added);
+/** @param known gives a graph that it may be */
+export function readGraph(parts: PartTexts, known?: Graph): Graph {
+  const isKnown = known !== undefined && parts.all.get("graph") === graphText(known);
+  let graph = isKnown ? known : parts.read<Graph>("graph", GRAPH);
+  for (const number of parts.numbers("added/")) {
+    const { creator, nodes } = parts.read<Addition>(`added/${number}`, ADDED);
     graph = extendGraph(graph, creator, nodes);
   }
   return graph;
 }
 
-export function readOrder(parts: Parts): StoredOrder {
-  const head = partOf<Pick<StoredOrder, "sent" | "plan" | "totalIterations">>(parts, "order", SHAPES().order);
-  const cells = numbersOf(parts, "cells/").flatMap((chunk) => partOf<number[]>(parts, `cells/${chunk}`, SHAPES().cells));
-  const past = numbersOf(parts, "past/").map((number) => partOf<StoredOrder["past"][number]>(parts, `past/${number}`, SHAPES().past));
+export function readOrder(parts: PartTexts): StoredOrder {
+  const head = parts.read<Pick<StoredOrder, "sent" | "plan" | "totalIterations">>("order", ORDER);
+  const cells = parts.numbers("cells/").flatMap((chunk) => parts.read<number[]>(`cells/${chunk}`, CELLS));
+  const past = parts.numbers("past/").map((number) => parts.read<StoredOrder["past"][number]>(`past/${number}`, PAST));
   return { ...head, cells, past };
 }
-
-const namesOf = (parts: Parts, kind: string): string[] =>
-  [...parts.keys()].flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
-
-const numbersOf = (parts: Parts, kind: string): number[] =>
-  namesOf(parts, kind)
-    .map(Number)
-    .sort((a, b) => a - b);
-
-/** The schemas check alone: what they would copy is a whole run. */
-export function partOf<T>(parts: Parts, name: string, shape: z.ZodMiniType): T {
-  const text = parts.get(name);
-  if (text === undefined) throw damaged(`it holds no part "${name}"`);
-  try {
-    const value: T = JSON.parse(text);
-    parseOptions(shape, value, "Its shape");
-    return value;
-  } catch (error) {
-    throw damaged(`part "${name}" cannot be read: ${messageOf(error)}`, error);
-  }
-}
-
-export const damaged = (what: string, cause?: unknown): SnapshotError =>
-  new SnapshotError(`The snapshot is damaged: ${what}.`, { code: "snapshot-damaged", cause });

@@ -8,11 +8,12 @@ import type { StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
-import { decoded, openGeneration, openInfo } from "#contract/store/seal";
+import { decoded, openInfo } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
+import { openTexts } from "#keep/open-texts";
 import { standingOf } from "#keep/owner";
+import { PartTexts } from "#keep/part-texts";
 import { requireSound } from "#keep/sound-row";
-import { requireFormat } from "#keep/state-format";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
 import { notFound } from "./run-errors.ts";
@@ -28,24 +29,11 @@ export async function requireRun(store: RunStore, taskId: string): Promise<Store
   return requireSound(taskId, run);
 }
 
-/** The texts of a generation's parts that are asked for. @throws SnapshotError `snapshot-damaged`, `snapshot-codec` */
-export function textsOf(
-  store: RunStore,
-  taskId: string,
-  stored: StoredGeneration,
-  isAsked: (name: string) => boolean,
-): Map<string, string> {
-  requireFormat(taskId, stored.generation, openGeneration(taskId, stored));
-  const { codec } = store.settings;
-  const asked = [...stored.parts].filter(([name]) => isAsked(name));
-  return new Map(asked.map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)]));
-}
-
-const viewIn = (store: RunStore, run: StoredRun, stored: StoredGeneration): RunView => {
-  const parts = textsOf(store, run.taskId, stored, isShown);
-  const view = parts.has("view") ? readStoredView(parts) : viewOfRow(store, run);
+async function viewIn(store: RunStore, run: StoredRun, stored: StoredGeneration): Promise<RunView> {
+  const { texts } = await openTexts(store, run.taskId, stored, isShown);
+  const view = texts.has("view") ? await readStoredView(new PartTexts(texts)) : viewOfRow(store, run);
   return { ...view, generation: stored.generation };
-};
+}
 
 const damageOf = ({ taskId }: StoredRun, error: string): RunView["errors"][number] => ({
   taskId,
@@ -56,7 +44,7 @@ const damageOf = ({ taskId }: StoredRun, error: string): RunView["errors"][numbe
 
 /** With a sentence among its errors for each newer generation that is damaged. */
 async function newestView(store: RunStore, run: StoredRun): Promise<RunView> {
-  const { found, passedOver } = await readNewestWhole(store, run, (stored) => viewIn(store, run, stored));
+  const { found, passedOver } = await readNewestWhole<RunView>(store, run, (stored) => viewIn(store, run, stored));
   return passedOver.length === 0 ? found : { ...found, errors: [...found.errors, ...passedOver.map((error) => damageOf(run, error))] };
 }
 
@@ -104,7 +92,7 @@ async function withCancel(store: RunStore, run: StoredRun, view: RunView): Promi
 export async function readViewAt(store: RunStore, taskId: string, generation: number): Promise<RunView> {
   requireCount(generation, "at: generation", 1);
   const run = await requireRun(store, taskId);
-  return viewIn(store, run, await loadGeneration(store, run, generation));
+  return await viewIn(store, run, await loadGeneration(store, run, generation));
 }
 
 /** One of many: what cannot be read of it is said in its place; undefined where it is gone by now. */

@@ -8,9 +8,10 @@ import type { NodeResult } from "#contract/node/result";
 import type { ViewNode } from "#contract/run/run-view";
 import type { StoredGeneration } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
+import { openTexts } from "#keep/open-texts";
 import { prefixOf } from "#keep/part-names";
 import { partOfKey } from "#values/value-parts";
-import { requireRun, textsOf } from "./read-run.ts";
+import { requireRun } from "./read-run.ts";
 
 /** What the module gives that a nested graph is. */
 interface GraphResult {
@@ -56,14 +57,14 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
   const stored = await loadNewest(store, taskId);
   if ("values" in place) {
     const name = partOfKey(place.values);
-    const text = textsOf(store, taskId, stored, (part) => part === name).get(name);
+    const text = (await openTexts(store, taskId, stored, (part) => part === name)).texts.get(name);
     if (text === undefined) return undefined;
     const { value, expiresAt } = JSON.parse(text) as { value: unknown; expiresAt?: number };
     return expiresAt !== undefined && expiresAt <= (await store.now()) ? undefined : within(value, place.rest);
   }
   const { nodes, rest } = place;
   const parts = nodes.map((name, depth) => `${prefixOf(nodes.slice(0, depth))}node/${name}`);
-  const texts = textsOf(store, taskId, stored, (part) => parts.includes(part) || part === "view-graph");
+  const { texts } = await openTexts(store, taskId, stored, (part) => parts.includes(part) || part === "view-graph");
   const node = nodeAt(texts.get("view-graph"), nodes);
   if (node === undefined) {
     throw new AsimovError(`The graph of run ${taskId} holds no node "${nodes.join("/")}".`, { code: "unknown-node" });

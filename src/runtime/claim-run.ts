@@ -2,17 +2,19 @@
 
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
+import type { Graph } from "#contract/graph/graph";
 import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
+import { PartsSum } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
+import { openTexts } from "#keep/open-texts";
 import { overGone } from "#keep/owner";
-import { type Parts, readParts } from "#keep/read-parts";
+import type { PartTexts } from "#keep/part-texts";
+import { readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
-import { requireFormat } from "#keep/state-format";
 import { readStoredView } from "#keep/stored-view";
 import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
@@ -21,7 +23,7 @@ import type { Keeping } from "./kept-run.ts";
 
 export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
-  graphs: ReadonlyMap<string, Parts> | undefined;
+  graphs: ReadonlyMap<string, PartTexts> | undefined;
   state: KeeperState;
   /** The row as it was found. */
   run: StoredRun;
@@ -42,10 +44,16 @@ interface Wanted {
   generation?: number | undefined;
   /** Whether an ended run is taken, too. */
   ended?: boolean;
+  /** That of the agent. */
+  graph: () => Graph;
 }
 
 /** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec` */
-export async function claimRun(keeping: Keeping, taskId: string, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
+export async function claimRun(
+  keeping: Keeping,
+  taskId: string,
+  { takeOver, generation, ended = false, graph }: Wanted,
+): Promise<ClaimedRun> {
   const { store } = keeping;
   const found = await requireRun(store, taskId);
   if (generation !== undefined) requireCount(generation, "generation", 1);
@@ -63,7 +71,7 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
   const { lease, run } = claimed;
   try {
     requireSound(taskId, run);
-    const read = await readRun(store, run, generation);
+    const read = await readRun(store, run, { generation, graph });
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
     const seen = seqOf(persisted);
@@ -121,25 +129,27 @@ function numbered(persisted: Snapshot<unknown>, { lastSeq }: StoredRun): Snapsho
   return Object.assign(persisted, { view: { ...view, seq: lastSeq } });
 }
 
-type ReadParts = ReadGeneration & { sum: PartsSum; graphs: ReadonlyMap<string, Parts> };
+type Read = Omit<ReadGeneration, "passedOver"> & { sum: PartsSum; graphs: ReadonlyMap<string, PartTexts> };
 
-/** @param generation default the newest that is whole */
-export async function readRun(store: RunStore, run: StoredRun, generation?: number): Promise<ReadParts> {
+/** @param generation default the newest that is whole @param graph see `readParts` */
+export async function readRun(
+  store: RunStore,
+  run: StoredRun,
+  { generation, graph }: Pick<Wanted, "generation" | "graph">,
+): Promise<Read & Pick<ReadGeneration, "passedOver">> {
   const { taskId } = run;
-  if (generation !== undefined) return { ...readStored(store, taskId, await loadGeneration(store, run, generation)), passedOver: [] };
-  const { found, passedOver } = await readNewestWhole(store, run, (stored) => readStored(store, taskId, stored));
+  const read = (stored: StoredGeneration) => readStored(store, taskId, stored, graph);
+  if (generation !== undefined) return { ...(await read(await loadGeneration(store, run, generation))), passedOver: [] };
+  const { found, passedOver } = await readNewestWhole<Read>(store, run, read);
   return { ...found, passedOver };
 }
 
-function readStored(store: RunStore, taskId: string, stored: StoredGeneration): Omit<ReadParts, "passedOver"> {
-  const sum = new PartsSum(taskId, stored.parts);
-  requireFormat(taskId, stored.generation, openGeneration(taskId, stored, sum));
-  const { codec } = store.settings;
-  const parts = new Map([...stored.parts].map(([name, sealed]) => [name, decoded(codec, sealed, `Part "${name}"`)] as const));
-  const { agent, graphs } = readParts(parts);
-  const values = [...parts].filter(([name]) => isValuePart(name));
+async function readStored(store: RunStore, taskId: string, stored: StoredGeneration, known: () => Graph): Promise<Read> {
+  const { texts, sum } = await openTexts(store, taskId, stored);
+  const { agent, graphs, parts } = await readParts(texts, known);
+  const values = [...texts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
-  agent.view = readStoredView(parts, agent.children.nodes.snapshot);
+  agent.view = await readStoredView(parts, agent.children.nodes.snapshot);
   const persisted = agent as unknown as Snapshot<unknown>;
   return { persisted, generation: stored.generation, graphs, sum };
 }

@@ -9,7 +9,7 @@ import type { ViewNode } from "#contract/run/run-view";
 import { leftIn } from "#keep/left-graph";
 import { type Migrated, type MigratedFrom, type Migration, migrateRun } from "#keep/migrate";
 import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
-import { type DynamicNodes, GraphNodes } from "./graph-nodes.ts";
+import { type DynamicNodes, GraphNodes, type Kinds } from "./graph-nodes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
 export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
@@ -23,6 +23,8 @@ export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
 interface Place {
   /** The nodes that the graph is nested in. */
   path: readonly string[];
+  /** The code's graph, where it is known as one. */
+  graph?: Graph | undefined;
   shown: readonly ViewNode[] | undefined;
   dynamicNodes: DynamicNodes;
 }
@@ -36,16 +38,16 @@ interface Stored extends Place {
 const NOTHING_MIGRATED: Migrated = { renamed: new Map(), rerun: new Set(), values: new Map() };
 
 /** The code's own graph: without what the run has added. */
-function ownGraph(nodes: GraphNodes, { children }: PersistedAgent): Graph {
+function ownGraph(nodes: GraphNodes, { children }: PersistedAgent, graph: Graph | undefined): Graph {
   const added = addedNames(children.nodes.snapshot.graph);
+  if (graph !== undefined && added.size === 0) return graph;
   return graphOf([...nodes.all()].filter(({ name }) => !added.has(name)));
 }
 
 /** Changes `persisted`. @throws SnapshotError `snapshot-other-graph` */
 export function fitGraph(nodes: GraphNodes, { persisted, from, migrate, ...place }: Stored): Fitted {
   const pool = persisted.children.nodes.snapshot;
-  const { path } = place;
-  const own = (): Graph => ownGraph(nodes, persisted);
+  const { path, graph } = place;
   let migrated = NOTHING_MIGRATED;
   let isChanged = false;
   let fit = fitOf(nodes, persisted, place, migrated);
@@ -60,7 +62,7 @@ export function fitGraph(nodes: GraphNodes, { persisted, from, migrate, ...place
   if (!isChanged) return { isChanged, changes: [], ...migrated };
   const stored = pool.graph;
   try {
-    pool.graph = rebaseGraph(stored, own());
+    pool.graph = rebaseGraph(stored, ownGraph(nodes, persisted, graph));
   } catch (error) {
     throw otherGraph(path, [messageOf(error)]);
   }
@@ -75,8 +77,8 @@ function fitOf(nodes: GraphNodes, persisted: PersistedAgent, place: Place, migra
   return fit;
 }
 
-function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { shown }: Place, { renamed, rerun }: Migrated): GraphFit {
-  const current = ownGraph(nodes, persisted);
+function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { graph: own, shown }: Place, { renamed, rerun }: Migrated): GraphFit {
+  const current = ownGraph(nodes, persisted, own);
   const { graph, order, nodes: states } = persisted.children.nodes.snapshot;
   const visited = new Set([...Object.keys(states), ...Order.executingIn(graph, order)].filter((name) => !rerun.has(name)));
   const isComposite = (name: string): boolean => nodes.isComposite(name);
@@ -85,8 +87,9 @@ function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { shown }: Place
   for (const { name, modules, nodes: inner } of shown ?? []) {
     const now = renamed.get(name) ?? name;
     if (!visited.has(now) || !index.has(now)) continue;
-    const [was, is] = [kindsOf(modules, inner !== undefined), kindsOf(nodes.modulesOf(now), nodes.isComposite(now))];
-    if (was !== is) fit.misfits.push(`node "${now}" was of ${was} and is of ${is} now`);
+    const was = { modules, isComposite: inner !== undefined };
+    const is = nodes.kindsOf(now);
+    if (!isSameKind(was, is)) fit.misfits.push(`node "${now}" was of ${kindsOf(was)} and is of ${kindsOf(is)} now`);
   }
   return fit;
 }
@@ -94,8 +97,9 @@ function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { shown }: Place
 /** The graphs that go on within its nodes: those that are under way, and those that nodes were left with which are retried. */
 function* goingOnWithin({ children }: PersistedAgent): Generator<[name: string, graph: PersistedAgent]> {
   const { nodes, retried = [] } = children.nodes.snapshot;
+  const again = new Set(retried);
   for (const [name, node] of Object.entries(nodes)) {
-    const left = retried.includes(name) ? leftIn(node) : undefined;
+    const left = again.has(name) ? leftIn(node) : undefined;
     if (left !== undefined) yield [name, left];
     for (const { snapshot } of Object.values(node.children)) {
       const graph = snapshot as PersistedAgent | null;
@@ -119,7 +123,12 @@ function misfitsWithin(around: GraphNodes, persisted: PersistedAgent, { path, sh
 
 const shownPath = (path: readonly string[]): string => path.map((name) => `"${name}"`).join(" → ");
 
-const kindsOf = (modules: readonly { type: string }[], isComposite: boolean): string =>
+const isSameKind = (was: Kinds, is: Kinds): boolean =>
+  was.isComposite === is.isComposite &&
+  (was.isComposite ||
+    (was.modules.length === is.modules.length && was.modules.every(({ type }, index) => type === is.modules[index]?.type)));
+
+const kindsOf = ({ modules, isComposite }: Kinds): string =>
   isComposite ? "a graph" : `the kinds ${modules.map(({ type }) => type).join(", ") || "none"}`;
 
 function migratedBy(migrate: (run: Migration) => void, persisted: PersistedAgent, from: MigratedFrom): Migrated {

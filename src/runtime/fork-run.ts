@@ -36,7 +36,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { store } = keeping;
   const given = firstValues(options.values) ?? {};
   const row = await requireRun(store, taskId);
-  const read = await readRun(store, row, options.generation);
+  const read = await readRun(store, row, { generation: options.generation, graph: () => host.graph() });
   const original = read.persisted as unknown as PersistedAgent;
   const { id: _id, status: _status, result: _result, error: _error, ...asked } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };

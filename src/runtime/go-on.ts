@@ -57,7 +57,7 @@ export async function resumeRun(host: AgentHost, from: From, options: GoOnOption
     const owned = await limits.run("loading the run", async () => {
       const { taskId, generation } =
         typeof from === "string" ? ((await keeping.store.locate(from)) ?? { taskId: from, generation: undefined }) : from;
-      return await claimRun(keeping, taskId, { takeOver: options.takeOver, generation });
+      return await claimRun(keeping, taskId, { takeOver: options.takeOver, generation, graph: () => host.graph() });
     });
     return await goOn(host, keeping, { ...owned, state: { ...owned.state, ...codeOf(host, owned.run) } }, options, limits);
   } finally {

@@ -29,6 +29,12 @@ export function dynamicNodesOf(given: readonly Node[] | DynamicNodes): DynamicNo
   return (name) => known.get(name);
 }
 
+/** Of what a node is made. */
+export interface Kinds {
+  modules: readonly { type: string }[];
+  isComposite: boolean;
+}
+
 /** How far the graph is, as its agent and pool stand. */
 export interface GraphView {
   graph: Graph | undefined;
@@ -137,9 +143,9 @@ export class GraphNodes {
     return (this.#find(name)?.nodes.length ?? 0) > 0;
   }
 
-  /** Of what kinds its modules are. */
-  modulesOf(name: string): readonly { type: string }[] {
-    return this.#find(name)?.modules ?? [];
+  kindsOf(name: string): Kinds {
+    const { modules = [], nodes = [] } = this.#find(name) ?? {};
+    return { modules, isComposite: nodes.length > 0 };
   }
 
   /**

@@ -74,16 +74,18 @@ export class GraphScope {
   /**
    * A stored state becomes one of this graph, as far as it fits; it is changed. What differs is told.
    *
-   * @param read what a key of the run's own values held
+   * @param code the graph of the code's nodes, where it is known as one, and what a key of the run's own values held
    * @throws SnapshotError `snapshot-other-graph`, `snapshot-unknown-node`
    */
-  fit(persisted: PersistedAgent, read: (key: string) => unknown = () => undefined): void {
+  fit(persisted: PersistedAgent, code: { graph?: Graph; read?: (key: string) => unknown } = {}): void {
     const { run, path, nodes } = this;
+    const { graph, read = () => undefined } = code;
     const stored = run.events.restoredFrom;
     const shown = shownAt(stored?.graph.nodes, path);
     const { dynamicNodes } = run.services;
     const { changes, renamed, values, isChanged } = fitGraph(nodes, {
       path,
+      graph,
       persisted,
       shown,
       dynamicNodes,

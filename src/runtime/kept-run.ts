@@ -16,7 +16,7 @@ import { decoded, encoded, openMessage, requireBetween, sealInfo } from "#contra
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
-import type { Parts } from "#keep/read-parts";
+import type { PartTexts } from "#keep/part-texts";
 import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
@@ -75,7 +75,7 @@ export class Kept implements KeptRun {
   readonly #keeping: Keeping;
   #keeper: RunKeeper | undefined;
   /** What a store holds of each graph, until that graph takes it. */
-  readonly #stored: Map<string, Parts>;
+  readonly #stored: Map<string, PartTexts>;
   readonly #changed = new Set<GraphParts>();
   readonly #over: GraphParts[] = [];
   /** Parts that nobody has any more. */
@@ -95,7 +95,7 @@ export class Kept implements KeptRun {
   #isPutDown = false;
   #taking: Promise<void> | undefined;
 
-  constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
+  constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, PartTexts>) {
     this.#run = run;
     this.#keeping = keeping;
     this.#stored = new Map(stored);
@@ -183,7 +183,7 @@ export class Kept implements KeptRun {
     this.#pending = pending;
     this.#keeper = new RunKeeper(this, this.#keeping.store, state);
     // Of graphs that newer code begins anew, or has by another name.
-    for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
+    for (const [prefix, parts] of this.#stored) for (const name of parts.all.keys()) this.#orphans.push(prefix + name);
     this.#stored.clear();
     // Messages that came while nobody owned it.
     void this.#keeper.look();

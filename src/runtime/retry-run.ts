@@ -30,7 +30,7 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
   const keeping = host.keeping();
   const { store } = keeping;
   requireFailed(await requireRun(store, taskId));
-  const claimed = await claimRun(keeping, taskId, { ended: true });
+  const claimed = await claimRun(keeping, taskId, { ended: true, graph: () => host.graph() });
   try {
     requireFailed(claimed.run);
     const persisted = await mended(host, store, claimed, { nodes, keys });

@@ -25,7 +25,7 @@ import type { RunEnd } from "#contract/store/run-record";
 import type { Written } from "#contract/store/run-room";
 import type { RunStore } from "#contract/store/run-store";
 import type { Migration } from "#keep/migrate";
-import type { Parts } from "#keep/read-parts";
+import type { PartTexts } from "#keep/part-texts";
 import { existsError } from "#keep/run-keeper";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
@@ -72,7 +72,7 @@ export interface KeepingOf {
   /** Where a task may be stored already; absent where nobody said where runs are stored. */
   store?: RunStore;
   /** What its store holds of it as it is, by graph. */
-  stored?: ReadonlyMap<string, Parts>;
+  stored?: ReadonlyMap<string, PartTexts>;
 }
 
 /** A graph of the run, as far as it is kept. */

@@ -132,7 +132,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         const scope = scopeOf(self, run);
         try {
           requireSamePlace(source.services, placed);
-          scope.fit(machine as PersistedAgent, (key) => storedValue(stored?.[partOfKey(key)]));
+          scope.fit(machine as PersistedAgent, { graph: source.graph(), read: (key) => storedValue(stored?.[partOfKey(key)]) });
         } catch (error) {
           run.finish(shownMessageOf(error), errorDetailsOf(error));
           throw error;

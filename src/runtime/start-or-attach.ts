@@ -71,7 +71,7 @@ async function findRun(
     discard();
     requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
     if (row.status === "open") return await resumeRun(host, task.id, signal === undefined ? {} : { signal });
-    const { persisted } = await readRun(store, row);
+    const { persisted } = await readRun(store, row, { graph: () => host.graph() });
     if (!hasEnded(persisted as unknown as PersistedAgent)) {
       throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
         code: "run-ended",

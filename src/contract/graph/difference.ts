@@ -23,6 +23,7 @@ export function graphFit(
   visited: ReadonlySet<string>,
   isComposite: (name: string) => boolean = () => false,
 ): GraphFit {
+  if (stored === current) return { misfits: [], changes: [] };
   const added = addedNames(stored);
   const own = (node: GraphNode): string[] => node.dependencies.filter((name) => !added.has(name));
   const now = indexOf(current);

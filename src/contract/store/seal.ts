@@ -11,35 +11,40 @@ const MODULUS = 1n << 128n;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The hash of a thing at its place; nothing else has the same text before it. */
-function markOf(kind: string, place: readonly (string | number)[], content: Sealed): string {
-  const isText = typeof content === "string";
-  const head = `${JSON.stringify([kind, isText ? "text" : "bytes", ...place])}\n`;
-  if (isText) return digestOf(head + content);
-  if (!(content instanceof Uint8Array))
-    throw damaged(`The ${kind} of ${place.slice(1).join(", ")}`, String(place[0]), "expected text or bytes");
-  const start = encoder.encode(head);
+type Place = readonly [taskId: string, ...rest: (string | number)[]];
+
+/** Nothing else has the same text before what is hashed. */
+const headOf = (kind: string, as: "text" | "bytes", place: Place): string => `${JSON.stringify([kind, as, ...place])}\n`;
+
+/** The hash of a thing at its place. @param head gives what stands before it */
+function markOf(content: Sealed, head: (as: "text" | "bytes") => string): string {
+  if (typeof content === "string") return digestOf(head("text") + content);
+  const start = encoder.encode(head("bytes"));
   const whole = new Uint8Array(start.length + content.length);
   whole.set(start);
   whole.set(content, start.length);
   return digestOf(whole);
 }
 
-const partMark = (taskId: string, name: string, content: Sealed): bigint => BigInt(`0x${markOf("part", [taskId, name], content)}`);
-
 /** The sum over a run's parts, kept up to date by what each commit changes. */
 export class PartsSum {
   readonly #taskId: string;
   readonly #marks = new Map<string, bigint>();
+  /** By kind of content, what stands before a part's name in its head. */
+  readonly #heads: Readonly<Record<"text" | "bytes", string>>;
   #sum = 0n;
 
   constructor(taskId: string, parts: Iterable<readonly [name: string, content: Sealed]> = []) {
     this.#taskId = taskId;
+    const before = (as: "text" | "bytes"): string => headOf("part", as, [taskId, ""]).slice(0, -'""]\n'.length);
+    this.#heads = { text: before("text"), bytes: before("bytes") };
     for (const [name, content] of parts) this.put(name, content);
   }
 
   put(name: string, content: Sealed): void {
-    const mark = partMark(this.#taskId, name, content);
+    if (typeof content !== "string" && !(content instanceof Uint8Array))
+      throw damaged(`The part of ${name}`, this.#taskId, "expected text or bytes");
+    const mark = BigInt(`0x${markOf(content, (as) => `${this.#heads[as]}${JSON.stringify(name)}]\n`)}`);
     this.#sum += mark - (this.#marks.get(name) ?? 0n);
     this.#marks.set(name, mark);
   }
@@ -70,15 +75,17 @@ function damaged(what: string, taskId: string, how: string): SnapshotError {
 /** Between the mark and what it is of. */
 const MARK = /^([0-9a-f]{32}) /;
 
-const marked = (kind: string, place: readonly (string | number)[], body: string): string => `${markOf(kind, place, body)} ${body}`;
+const markOfText = (kind: string, place: Place, body: string): string => markOf(body, (as) => headOf(kind, as, place));
 
-function unmarked(kind: string, what: string, place: readonly [taskId: string, ...rest: (string | number)[]], text: Sealed): string {
+const marked = (kind: string, place: Place, body: string): string => `${markOfText(kind, place, body)} ${body}`;
+
+function unmarked(kind: string, what: string, place: Place, text: Sealed): string {
   const [taskId] = place;
   if (typeof text !== "string") throw damaged(what, taskId, "expected a text, found bytes");
   const expected = MARK.exec(text)?.[1];
   if (expected === undefined) throw damaged(what, taskId, "expected a checksum before it, found none");
   const body = text.slice(33);
-  const found = markOf(kind, place, body);
+  const found = markOfText(kind, place, body);
   if (found !== expected) throw damaged(what, taskId, `expected the checksum ${expected}, found ${found}`);
   return body;
 }

@@ -27,6 +27,12 @@ interface Overlay {
   gone: Set<string>;
 }
 
+/** A generation with all that its folders hold. */
+interface Whole {
+  info: Sealed;
+  parts: Map<string, Sealed>;
+}
+
 export class Chain {
   readonly #disk: Disk;
   readonly #folder: string;
@@ -76,9 +82,14 @@ export class Chain {
     }
   }
 
-  /** What changed since the base, which is 0 for everything. */
-  async overlay(generation: number, base: number, folders: ReadonlyMap<number, readonly string[]>): Promise<Overlay> {
-    const found = [...this.walk(generation, base, folders)];
+  /** @throws SnapshotError `snapshot-damaged` */
+  async read(generation: number, folders: ReadonlyMap<number, readonly string[]>): Promise<Whole> {
+    const found = [...this.walk(generation, 0, folders)];
+    const { parts } = await this.#overlay(found);
+    return { info: (found[0] as Found).info, parts };
+  }
+
+  async #overlay(found: readonly Found[]): Promise<Overlay> {
     const contents = await Promise.all(found.map((each) => readParts(this.#disk, each)));
     const parts = new Map<string, Sealed>();
     const gone = new Set<string>();
@@ -103,7 +114,7 @@ export class Chain {
     if (base === generation - 1) return plain;
     let before: Overlay;
     try {
-      before = await this.overlay(generation - 1, base, this.folders());
+      before = await this.#overlay([...this.walk(generation - 1, base, this.folders())]);
     } catch {
       // What is damaged is told to whoever loads it; it must not keep a run from going on.
       return plain;

@@ -64,12 +64,8 @@ export function readManifest(disk: Disk, folder: string, taskId: string, generat
 }
 
 /** The parts that stand in a generation's own files. @throws SnapshotError `snapshot-damaged` */
-export async function readParts(disk: Disk, { folder, files }: Found): Promise<Map<string, Sealed>> {
-  const parts = new Map<string, Sealed>();
-  for (const texts of await Promise.all(files.map((file) => readTexts(disk, folder, file)))) {
-    for (const [name, content] of texts) parts.set(name, content);
-  }
-  return parts;
+export async function readParts(disk: Disk, { folder, files }: Found): Promise<[name: string, content: Sealed][]> {
+  return (await Promise.all(files.map((file) => readTexts(disk, folder, file)))).flat();
 }
 
 async function readTexts({ host }: Disk, folder: string, file: ManifestFile): Promise<[string, Sealed][]> {

@@ -148,8 +148,7 @@ export class TaskFolder {
     const folders = this.#chain.folders();
     for (let generation = wanted ?? newest; generation >= oldest; generation--) {
       try {
-        const { parts } = await this.#chain.overlay(generation, 0, folders);
-        return { generation, info: this.#chain.find(generation, folders).info, parts, passedOver };
+        return { generation, ...(await this.#chain.read(generation, folders)), passedOver };
       } catch (error) {
         if (wanted !== undefined || (error as { code?: unknown }).code !== "snapshot-damaged") throw error;
         passedOver.push(`Generation ${generation}: ${messageOf(error)}`);

@@ -69,13 +69,14 @@ function unpacked(packed: Sealed): Changes {
   const end = isText ? packed.indexOf("\n") : packed.indexOf(10);
   const head = JSON.parse(isText ? packed.slice(0, end) : decoder.decode(packed.subarray(0, end))) as Head;
   let at = end + 1;
-  const next = ([length, isBytes]: Extent): Sealed => {
+  const next = (length: number, isBytes?: 1): Sealed => {
     const start = at;
     at += length;
     if (isText) return packed.slice(start, at);
     return isBytes === 1 ? packed.slice(start, at) : decoder.decode(packed.subarray(start, at));
   };
-  const put = new Map(head.put.map(([name, ...extent]) => [name, next(extent)]));
-  const events = head.events.map(([seq, moment, ...extent]) => ({ seq, at: moment, body: next(extent) }));
+  const put = new Map<string, Sealed>();
+  for (const [name, length, isBytes] of head.put) put.set(name, next(length, isBytes));
+  const events = head.events.map(([seq, moment, length, isBytes]) => ({ seq, at: moment, body: next(length, isBytes) }));
   return { put, remove: head.remove, whole: head.whole === true, events };
 }
