@@ -461,7 +461,7 @@ export function nodePool(
       }
       const isWatched = isInspected(scope.self);
       for (const [name, node] of Object.entries(nodes)) {
-        snapshot.nodes.set(name, new DormantNode(node, () => host.definition(name)));
+        snapshot.nodes.set(name, new DormantNode(name, node, host));
         if (isWatched || snapshot.startedAt.has(name) || !isSettled(node)) actorOf(snapshot, scope, name);
       }
       snapshot.isBegun = isBegun;

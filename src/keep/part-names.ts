@@ -6,8 +6,10 @@
  */
 export const prefixOf = (path: readonly string[]): string => (path.length === 0 ? "" : `@${path.map(encodeURIComponent).join("/")}:`);
 
+export const isOfNested = (name: string): boolean => name.startsWith("@");
+
 /** Of a part's name: the prefix of its graph, and the rest. */
 export function splitName(name: string): [prefix: string, rest: string] {
-  const end = name.startsWith("@") ? name.indexOf(":") + 1 : 0;
+  const end = isOfNested(name) ? name.indexOf(":") + 1 : 0;
   return [name.slice(0, end), name.slice(end)];
 }

@@ -32,10 +32,6 @@ export class PartTexts {
     this.all = all;
   }
 
-  has(name: string): boolean {
-    return this.all.has(name);
-  }
-
   names(kind: string): readonly string[] {
     this.#names ??= namesByKind(this.all.keys());
     return this.#names.get(kind) ?? [];
@@ -50,8 +46,15 @@ export class PartTexts {
 
   /** @throws SnapshotError `snapshot-damaged` */
   read<T>(name: string, shape: Shape): T {
+    const value = this.find<T>(name, shape);
+    if (value === undefined) throw damaged(`it holds no part "${name}"`);
+    return value;
+  }
+
+  /** Undefined where there is none. @throws SnapshotError `snapshot-damaged` */
+  find<T>(name: string, shape: Shape): T | undefined {
     const text = this.all.get(name);
-    if (text === undefined) throw damaged(`it holds no part "${name}"`);
+    if (text === undefined) return undefined;
     try {
       const value: T = JSON.parse(text);
       shape(value);

@@ -11,7 +11,7 @@ import type { Addition, StoredOrder } from "#contract/run/order";
 import { requireOrder } from "#contract/run/order-check";
 import { graphText } from "./graph-parts.ts";
 import { READ_AT_ONCE } from "./open-texts.ts";
-import { prefixOf, splitName } from "./part-names.ts";
+import { isOfNested, prefixOf, splitName } from "./part-names.ts";
 import { checkedShape, damaged, type Parts, PartTexts, schemaShape } from "./part-texts.ts";
 import { isApart, type PersistedAgent, type PersistedNode } from "./persisted.ts";
 import { giveSaved } from "./saved-parts.ts";
@@ -70,6 +70,7 @@ export async function readParts(parts: Parts, known?: () => Graph): Promise<Stor
 }
 
 function byGraph(parts: Parts): Map<string, PartTexts> {
+  if (!hasNested(parts)) return new Map([["", new PartTexts(parts)]]);
   const texts = new Map<string, Map<string, string>>();
   for (const [name, text] of parts) {
     const [prefix, rest] = splitName(name);
@@ -78,6 +79,11 @@ function byGraph(parts: Parts): Map<string, PartTexts> {
     else known.set(rest, text);
   }
   return new Map(Array.from(texts, ([prefix, all]) => [prefix, new PartTexts(all)]));
+}
+
+function hasNested(parts: Parts): boolean {
+  for (const name of parts.keys()) if (isOfNested(name)) return true;
+  return false;
 }
 
 class GraphReader {
@@ -114,7 +120,6 @@ class GraphReader {
     for (const name of parts.names("node/")) {
       const state = parts.read<PersistedNode>(`node/${name}`, NODE);
       const children = Object.values(state.children);
-      // Most have settled.
       if (children.length > 0) giveSaved(name, state, (saved) => JSON.stringify(parts.read(saved, ANYTHING)));
       for (const nested of children) if (isApart(nested.snapshot)) nested.snapshot = await this.read([...path, name]);
       if (nodes.push([name, state]) % READ_AT_ONCE === 0) await threadTurns.pause();

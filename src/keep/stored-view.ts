@@ -60,7 +60,7 @@ async function readNodes(parts: PartTexts, graph: RunView["graph"], startedAt: n
   const untouched = untouchedNode(startedAt);
   const nodes: [name: string, node: NodeView][] = [];
   for (const { name } of graph.nodes) {
-    nodes.push([name, parts.has(NODE + name) ? parts.read<NodeView>(NODE + name, NODE_SHAPE) : untouched]);
+    nodes.push([name, parts.find<NodeView>(NODE + name, NODE_SHAPE) ?? untouched]);
     if (nodes.length % READ_AT_ONCE === 0) await threadTurns.pause();
   }
   return Object.fromEntries(nodes);

@@ -8,7 +8,7 @@ import { rebaseGraph, rebaseOrder } from "#contract/run/rebase-order";
 import type { ViewNode } from "#contract/run/run-view";
 import { leftIn } from "#keep/left-graph";
 import { type Migrated, type MigratedFrom, type Migration, migrateRun } from "#keep/migrate";
-import { graphIn, type PersistedAgent, pendingAdditions } from "#keep/persisted";
+import { graphIn, type PersistedAgent, type PersistedNode, pendingAdditions } from "#keep/persisted";
 import { type DynamicNodes, GraphNodes, type Kinds } from "./graph-nodes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
@@ -80,7 +80,8 @@ function fitOf(nodes: GraphNodes, persisted: PersistedAgent, place: Place, migra
 function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { graph: own, shown }: Place, { renamed, rerun }: Migrated): GraphFit {
   const current = ownGraph(nodes, persisted, own);
   const { graph, order, nodes: states } = persisted.children.nodes.snapshot;
-  const visited = new Set([...Object.keys(states), ...Order.executingIn(graph, order)].filter((name) => !rerun.has(name)));
+  const executing = new Set(Order.executingIn(graph, order));
+  const visited = { has: (name: string) => !rerun.has(name) && (Object.hasOwn(states, name) || executing.has(name)) };
   const isComposite = (name: string): boolean => nodes.isComposite(name);
   const fit = graphFit(graph, current, visited, isComposite);
   const index = indexOf(current);
@@ -98,7 +99,8 @@ function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { graph: own, sh
 function* goingOnWithin({ children }: PersistedAgent): Generator<[name: string, graph: PersistedAgent]> {
   const { nodes, retried = [] } = children.nodes.snapshot;
   const again = new Set(retried);
-  for (const [name, node] of Object.entries(nodes)) {
+  for (const name of Object.keys(nodes)) {
+    const node = nodes[name] as PersistedNode;
     const left = again.has(name) ? leftIn(node) : undefined;
     if (left !== undefined) yield [name, left];
     for (const { snapshot } of Object.values(node.children)) {

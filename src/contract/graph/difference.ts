@@ -20,7 +20,7 @@ export interface GraphFit {
 export function graphFit(
   stored: Graph,
   current: Graph,
-  visited: ReadonlySet<string>,
+  visited: Pick<ReadonlySet<string>, "has">,
   isComposite: (name: string) => boolean = () => false,
 ): GraphFit {
   if (stored === current) return { misfits: [], changes: [] };

@@ -32,18 +32,20 @@ export const isSettled = ({ status, value, children }: StoredNode): boolean =>
   status === "active" && SETTLED.has(value) && Object.keys(children).length === 0;
 
 export class DormantNode implements KnownNode {
+  readonly #name: string;
   readonly #stored: StoredNode;
-  readonly #definition: () => NodeDefinition;
+  readonly #code: { definition(name: string): NodeDefinition };
   #snapshot: { value: unknown; context: NodeState } | undefined;
 
-  constructor(stored: StoredNode, definition: () => NodeDefinition) {
+  constructor(name: string, stored: StoredNode, code: { definition(name: string): NodeDefinition }) {
+    this.#name = name;
     this.#stored = stored;
-    this.#definition = definition;
+    this.#code = code;
   }
 
   getSnapshot(): { value: unknown; context: NodeState } {
     const { value, context } = this.#stored;
-    this.#snapshot ??= { value, context: { ...context, definition: this.#definition() } };
+    this.#snapshot ??= { value, context: { ...context, definition: this.#code.definition(this.#name) } };
     return this.#snapshot;
   }
 
