@@ -34,6 +34,8 @@ const SWEEP_EACH = 100;
  */
 export class MemoryStore extends SteppedStore {
   readonly #runs = new Map<string, HeldRun>();
+  /** Those whose end is still to be told; some of them may have been told, or be gone. */
+  readonly #untold = new Map<string, HeldRun>();
   readonly #listeners = new RunListeners();
   readonly #clock: Clock;
   #isClosed = false;
@@ -83,7 +85,8 @@ export class MemoryStore extends SteppedStore {
     const now = this.#time();
     requireCount(query.limit, "limit", 1);
     const found: StoredRun[] = [];
-    for (const { row } of this.#runs.values()) if (!this.isPast(row, now) && isFound(row, query, now)) found.push(row);
+    for (const { row } of query.untold === true ? this.#stillUntold() : this.#runs.values())
+      if (!this.isPast(row, now) && isFound(row, query, now)) found.push(row);
     return found.sort(compareRuns).slice(0, query.limit).map(copyRun);
   }
 
@@ -127,7 +130,14 @@ export class MemoryStore extends SteppedStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#runs.clear();
+    this.#untold.clear();
     this.#listeners.clear();
+  }
+
+  #stillUntold(): Iterable<HeldRun> {
+    for (const [taskId, held] of this.#untold)
+      if (!held.row.untold || this.#runs.get(taskId) !== held) this.#untold.delete(taskId);
+    return this.#untold.values();
   }
 
   #requireOpen(): void {
@@ -152,6 +162,7 @@ export class MemoryStore extends SteppedStore {
     if (events !== undefined) held.addEvents(events, this.settings);
     if (message !== undefined) held.receive(run, message);
     held.row = run;
+    if (run.untold) this.#untold.set(run.taskId, held);
     if (held !== there) {
       if (++this.#creations % SWEEP_EACH === 0) this.#sweep(now);
       this.#runs.set(run.taskId, held);
