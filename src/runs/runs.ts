@@ -12,7 +12,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import { RunStore } from "#contract/store/run-store";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
 import { processesGone } from "#keep/owner";
-import type { GenerationNote } from "#keep/run-keeper";
+import type { GenerationNote } from "#keep/kept";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";

@@ -2,9 +2,9 @@
 import type { Snapshot } from "xstate";
 import type { Graph } from "#contract/graph/graph";
 import type { launch } from "./agent-run.ts";
-import type { Keeping } from "./kept-run.ts";
+import type { Keeping } from "./keeping.ts";
 import type { OwnRuns } from "./own-runs.ts";
-import type { AgentServices } from "./run-host.ts";
+import type { AgentServices } from "./agent-services.ts";
 
 export type Launched = ReturnType<typeof launch>;
 

@@ -17,7 +17,7 @@ import { readStoredView } from "#keep/stored-view";
 import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
-import type { Keeping } from "./kept-run.ts";
+import type { Keeping } from "./keeping.ts";
 
 export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */

@@ -12,8 +12,8 @@ import type { AgentRun } from "./agent-run.ts";
 import { type ClaimedRun, claimRun } from "./claim-run.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { graphHashOf } from "./graph-hash.ts";
-import type { Keeping, Kept } from "./kept-run.ts";
-import type { KeepingOf } from "./run-host.ts";
+import type { Keeping, KeepingOf } from "./keeping.ts";
+import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
 import { firstValues, requireSameSpace } from "./values-place.ts";
 

@@ -1,25 +1,30 @@
 /** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
 
-import { shownMessageOf } from "#contract/base/error-details";
-import { type AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
+import { type AsimovError, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
 import type { RunView } from "#contract/run/run-view";
-import type { NewRun, StoredMessage } from "#contract/store/run-commit";
-import type { Owner, RunEnd } from "#contract/store/run-record";
+import type { NewRun } from "#contract/store/run-commit";
+import type { RunStoreSettings } from "#contract/store/run-options";
+import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
-import type { RunStore } from "#contract/store/run-store";
-import { decoded, encoded, openMessage, requireBetween, sealInfo } from "#contract/store/seal";
+import { encoded, sealInfo } from "#contract/store/seal";
+import { storeFirst } from "#keep/first-commit";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
-import type { PartChanges } from "#keep/part-changes";
+import type { CommitReason, GenerationNote, KeptRun, Loss } from "#keep/kept";
+import { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
+import type { Patience } from "#keep/patience";
 import type { Parts } from "#keep/read-parts";
-import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
+import { type KeeperState, RunKeeper } from "#keep/run-keeper";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
+import type { Keeping } from "./keeping.ts";
+import { RunInbox } from "./run-inbox.ts";
+import { storeFault } from "./store-fault.ts";
 import type { ValuesPlace } from "./values-place.ts";
 
 /** The run, as far as it is kept. */
@@ -39,20 +44,12 @@ interface Host {
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
-  /** Tells that something could not be stored; of a run that has ended nobody is there to be told. */
+  /** Tells that something could not be stored, or read. */
   reportUnstored(fault: Fault): void;
   readonly rootGraph: Graph;
   view(): RunView;
   lose(error: AsimovError): void;
   cancelBy(reason: string): void;
-}
-
-/** How a run is kept. */
-export interface Keeping {
-  store: RunStore;
-  owner: Owner;
-  /** Whether what depends on a commit waits for it. */
-  durability: "sync" | "async";
 }
 
 /** By why: the code, and what is said of the run. */
@@ -80,20 +77,18 @@ export class Kept implements KeptRun {
   readonly #over: GraphParts[] = [];
   /** Parts that nobody has any more. */
   readonly #orphans: string[] = [];
-  /** The newest message that was taken up. */
-  #posted = 0;
-  /** How many waited when the run was taken up, until they are looked for. */
-  #pending = 0;
-  /** It was told that messages cannot be read. */
-  #isDeaf = false;
+  #inbox: RunInbox | undefined;
   #telling: unknown;
   /** The run was restored from what it does not go on from in its store: all of it is written. */
   #isWhole: boolean;
   #isStopped = false;
+  /** Asked for, and made or on its way. */
+  #end: { status: RunEnd; untold: boolean } | undefined;
+  /** All that is still to be written, as it was when the run ended before that could be. */
+  #last: PartChanges | undefined;
   #opening: Promise<void> | undefined;
   readonly #opened = Promise.withResolvers<void>();
   #isPutDown = false;
-  #taking: Promise<void> | undefined;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
     this.#run = run;
@@ -150,48 +145,75 @@ export class Kept implements KeptRun {
     return this.#keeper?.whenSure();
   }
 
+  get settings(): RunStoreSettings {
+    return this.#keeping.store.settings;
+  }
+
   /** @throws AsimovError `part-too-large` */
   requireRoom(written: Written): void {
-    const { codec, maxPartBytes } = this.#keeping.store.settings;
-    requireRoom({ taskId: this.taskId, codec, maxPartBytes }, written);
+    requireRoom({ taskId: this.taskId, ...this.settings }, written);
   }
 
   /** In a node's part, for how the node ends. */
   get spareBytes(): number {
-    return Math.min(MOST_SPARE_BYTES, Math.floor(this.#keeping.store.settings.maxPartBytes / 8));
+    return Math.min(MOST_SPARE_BYTES, Math.floor(this.settings.maxPartBytes / 8));
   }
 
   refused(error: AsimovError): void {
     this.#run.lose(error);
   }
 
-  /** Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw */
-  async open(note: GenerationNote = { why: "started", nodes: [] }): Promise<void> {
+  /**
+   * Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw
+   *
+   * @param patience for a store that is away; absent where whoever asks hears of that at once
+   */
+  async open(note: GenerationNote = { why: "started", nodes: [] }, patience?: Patience): Promise<void> {
     if (this.#keeper !== undefined) return;
-    this.#opening ??= RunKeeper.create(this, this.#keeping, note, (first) => this.#newRun(first)).then((keeper) => {
-      this.#keeper = keeper;
-      if (this.#isStopped) keeper.stop();
-      // Before any node of it starts.
-      if (this.#isPutDown) void keeper.park();
-      this.#opened.resolve();
-    });
+    this.#opening ??= this.#open(note, patience);
     await this.#opening;
+  }
+
+  async #open(note: GenerationNote, patience: Patience | undefined): Promise<void> {
+    const { store, owner } = this.#keeping;
+    const about = (first: NewRun["first"]): NewRun => this.#newRun(first);
+    const late = (state: KeeperState): void => this.#openedLate(state);
+    const keeper = this.#keep(await storeFirst(this, { store, owner, note, about, patience, late }));
+    if (this.#isStopped) keeper.stop();
+    // Before any node of it starts.
+    if (this.#isPutDown) void keeper.park();
+    this.#opened.resolve();
+  }
+
+  /** It was given up, and is stored and owned after all: it is what became of it meanwhile. */
+  #openedLate(state: KeeperState): void {
+    if (this.#keeper !== undefined) return;
+    const keeper = this.#keep(state);
+    // Of what nobody knew to be stored, the end was told.
+    if (this.#end !== undefined) void keeper.end(this.#end.status, false);
+    else if (this.#isStopped) keeper.stop();
+  }
+
+  #keep(state: KeeperState, pending = 0): RunKeeper {
+    const { store } = this.#keeping;
+    this.#inbox = new RunInbox(this, store, pending);
+    this.#keeper = new RunKeeper(this, store, state);
+    return this.#keeper;
   }
 
   /** Goes on with a run that is owned, in whose inbox so many messages wait. */
   goOn(state: KeeperState, pending: number): void {
-    this.#pending = pending;
-    this.#keeper = new RunKeeper(this, this.#keeping.store, state);
+    const keeper = this.#keep(state, pending);
     // Of graphs that newer code begins anew, or has by another name.
     for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
     this.#stored.clear();
     // Messages that came while nobody owned it.
-    void this.#keeper.look();
+    void keeper.look();
   }
 
   #newRun(first: NewRun["first"]): NewRun {
     const { task, services } = this.#run;
-    const { codec } = this.#keeping.store.settings;
+    const { codec } = this.settings;
     const { objective, params } = task;
     return {
       taskId: task.id,
@@ -226,17 +248,33 @@ export class Kept implements KeptRun {
     return this.generation;
   }
 
-  /** The run has ended: whoever waits goes on when that is stored. */
-  async end(status: RunEnd): Promise<void> {
+  /** The run has ended: whoever waits goes on when that is stored. @param untold whether somebody is to be told of it */
+  async end(status: RunEnd, untold: boolean): Promise<void> {
+    this.#end = { status, untold };
     // What kept it from being stored was told.
     if (this.#keeper === undefined) await this.#opening?.catch(() => {});
-    await this.#keeper?.end(status);
+    await this.#keeper?.end(status, untold);
   }
 
+  /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
+  freeze(): void {
+    const changes = new PartChanges();
+    this.writeChanges(changes);
+    this.#last = changes;
+  }
+
+  /** The message of its end was told. */
+  async endTold(number: number): Promise<void> {
+    if (this.#end === undefined || this.#keeper === undefined) return;
+    // Where the store does not hear of it, it is told once more.
+    await this.limited("noting that the end was told", () => this.#keeping.store.endTold(this.taskId, number)).catch(() => {});
+  }
+
+  /** Nothing is written any more, but for an end that is on its way. */
   stop(): void {
     this.#isStopped = true;
     this.clock.clearTimeout(this.#telling);
-    this.#keeper?.stop();
+    if (this.#end === undefined) this.#keeper?.stop();
   }
 
   /** Whoever listens hears what is told soon, also where nothing else asks for a commit. */
@@ -256,13 +294,13 @@ export class Kept implements KeptRun {
   async park(): Promise<boolean> {
     this.#isPutDown = true;
     if (this.#keeper === undefined) await this.opened;
-    return (await this.#keeper?.park()) === true;
+    return this.#isPutDown && (await this.#keeper?.park()) === true;
   }
 
-  /** Somebody here wants its end: it is not put down any more, unless that is done already. */
-  keepOn(): void {
+  /** It is not put down any more, unless that is on its way: whether it goes on. */
+  keepOn(): boolean {
     this.#isPutDown = false;
-    this.#keeper?.keepOn();
+    return this.#keeper?.keepOn() ?? true;
   }
 
   settling(): Promise<void> | undefined {
@@ -285,6 +323,11 @@ export class Kept implements KeptRun {
   }
 
   writeChanges(changes: PartChanges): void {
+    if (this.#last !== undefined) {
+      changes.after(this.#last);
+      this.#last = new PartChanges();
+      return;
+    }
     for (const changed of this.#run.counting) changed();
     for (const name of this.#orphans.splice(0)) changes.remove(name);
     for (const graph of this.#over.splice(0)) graph.removeAll(changes);
@@ -329,64 +372,23 @@ export class Kept implements KeptRun {
   }
 
   troubled(error: unknown): void {
-    this.#tell(`The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`, error, "snapshot-write-failed");
+    this.#run.reportUnstored(storeFault("The run could not be stored, and is tried again until it is", error, "snapshot-write-failed"));
   }
 
   posted(last: number): void {
-    if (last <= this.#posted) return;
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined;
-    });
+    this.#inbox?.posted(last);
   }
 
-  /** Messages from outside are in the run's mailboxes, and out of the store's inbox with the commit that says so. */
-  async #take(): Promise<void> {
-    const { store } = this.#keeping;
-    try {
-      const messages = await store.inbox(this.taskId, this.#posted);
-      this.#requirePending(messages);
-      // Read behind them: it counts them all.
-      const last = (await store.read(this.taskId))?.inbox.last ?? 0;
-      for (const message of messages) await this.#receive(message, last);
-      this.#isDeaf = false;
-    } catch (error) {
-      // Looked for again when the store is heard of the next time, and told once until then.
-      if (!this.#isDeaf) this.#tell(`Messages to the run could not be read: ${shownMessageOf(error)}`, error);
-      this.#isDeaf = true;
-    }
-  }
-
-  /** None of those that waited when the run was taken up is missing. */
-  #requirePending(messages: readonly StoredMessage[]): void {
-    const pending = this.#pending;
-    this.#pending = 0;
-    if (messages.length >= pending) return;
-    const error = `Run ${this.taskId} has lost messages: expected ${pending} in its inbox, found ${messages.length}. Send them again.`;
-    this.#tell(error, new SnapshotError(error, { code: "snapshot-damaged" }));
-  }
-
-  /** One that is damaged stays where it is, and those behind it are taken. */
-  async #receive({ n, id, mailbox, body }: StoredMessage, last: number): Promise<void> {
-    let message: unknown;
-    try {
-      requireBetween(this.taskId, n, { above: this.#posted, last });
-      const text = decoded(this.#keeping.store.settings.codec, body, `Message "${id}"`);
-      message = JSON.parse(openMessage(this.taskId, { id, mailbox, body: text }));
-    } catch (error) {
-      this.#posted = Math.max(this.#posted, n || 0);
-      return this.#tell(`A message to the run could not be taken: ${shownMessageOf(error)}`, error);
-    }
-    const values = this.#run.place.open();
-    await values.cache.publishToMailbox(mailbox, message);
-    // With no turn between them: a commit holds both, or neither.
-    values.settle();
+  received(n: number): void {
     this.#keeper?.consumed(n);
-    this.#posted = n;
     void this.#keeper?.commit("progress");
   }
 
-  #tell(text: string, error: unknown, code = "store-unavailable"): void {
-    const fault = { status: "error", error: text, code: asimovErrorOf(error)?.code ?? code } as const;
-    this.#run.reportUnstored(fault);
+  get place(): ValuesPlace {
+    return this.#run.place;
+  }
+
+  unread(what: string, error: unknown): void {
+    this.#run.reportUnstored(storeFault(what, error));
   }
 }
