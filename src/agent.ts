@@ -24,7 +24,8 @@ import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
-import { RunStore } from "./contract/store/run-store.ts";
+import type { RunStore } from "./contract/store/run-store.ts";
+import { storeSchema } from "./contract/store/run-store-shape.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
@@ -34,10 +35,11 @@ import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
-import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
+import { type ResumeOptions, resumeRun } from "./runtime/go-on.ts";
 import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
 import type { Keeping } from "./runtime/keeping.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
+import { type ResumeAllOptions, resumeAllRuns } from "./runtime/resume-all.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
 import type { AgentServices } from "./runtime/agent-services.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
@@ -161,7 +163,7 @@ const agentSchema = lazily(() =>
     outputMailbox: z.optional(mailbox),
     errorMailbox: z.optional(mailbox),
     autoSnapshot: z.optional(z.boolean()),
-    store: z.optional(z.custom<RunStore>((value) => value instanceof RunStore, { message: "expected a RunStore" })),
+    store: z.optional(storeSchema()),
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
     leaseMs: z.optional(z.int().check(z.gte(100))),
@@ -351,8 +353,7 @@ export class Agent {
     const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
-    const place = isKept ? this.#keeping().store : store;
-    if (ifExists === "attach" && place !== undefined) return attachRun(this.#host, launched, place, given.signal);
+    if (ifExists === "attach" && (isKept || store !== undefined)) return attachRun(this.#host, launched, given.signal);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(launched.begin);
     return launched.run;
@@ -411,10 +412,10 @@ export class Agent {
 
   /** The runs of its store, and those of this process. */
   get runs(): Runs {
-    const { clock, ids } = this.#services;
+    const { clock, ids, effectTimeoutMs } = this.#services;
     // Without a store there is none until a run asks for one.
     if (this.#runs === undefined || this.#runs.of !== this.#store) {
-      this.#runs = { of: this.#store, runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids }, this.#own) };
+      this.#runs = { of: this.#store, runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids, effectTimeoutMs }, this.#own) };
     }
     return this.#runs.runs;
   }

@@ -14,7 +14,6 @@ import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { requireFormat } from "#keep/state-format";
 import { readStoredView } from "#keep/stored-view";
-import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./keeping.ts";
@@ -36,7 +35,7 @@ interface ReadGeneration {
   passedOver: readonly string[];
 }
 
-interface Wanted {
+export interface Wanted {
   takeOver?: boolean | undefined;
   /** Default the newest whole one. */
   generation?: number | undefined;
@@ -44,10 +43,17 @@ interface Wanted {
   ended?: boolean;
 }
 
-/** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec` */
-export async function claimRun(keeping: Keeping, taskId: string, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
+/**
+ * @param found the row, as it was read
+ * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec`
+ */
+export async function claimRun(
+  keeping: Keeping,
+  found: StoredRun,
+  { takeOver, generation, ended = false }: Wanted,
+): Promise<ClaimedRun> {
   const { store } = keeping;
-  const found = await requireRun(store, taskId);
+  const { taskId } = found;
   if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
   const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
@@ -85,7 +91,7 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
       },
     };
   } catch (error) {
-    await store.renew(lease, 0);
+    await store.renew(lease, 0).catch(() => {});
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** What one run has of its own: values, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
+import { EffectLimits } from "#contract/base/effect-limits";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
@@ -22,10 +23,10 @@ import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
 import { existsError } from "#keep/first-commit";
 import { Patience, untilAnswered } from "#keep/patience";
+import { inOurs } from "#runs/run-errors";
 import type { AgentServices } from "./agent-services.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
-import { EffectLimits } from "./effect-limits.ts";
 import { EndOrders } from "./end-orders.ts";
 import { EventHub } from "./event-hub.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
@@ -393,7 +394,7 @@ export class RunHost implements Outbox {
       this.kept = undefined;
       for (const graph of this.graphs) graph.keep(undefined);
       this.events.unhold();
-      throw error;
+      throw inOurs("store", error, this.taskId);
     }
   }
 
