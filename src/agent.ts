@@ -34,6 +34,7 @@ import type { Runs } from "./runs/runs.ts";
 import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
+import type { AgentServices } from "./runtime/agent-services.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
 import { type ResumeOptions, resumeRun } from "./runtime/go-on.ts";
 import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
@@ -41,7 +42,6 @@ import type { Keeping } from "./runtime/keeping.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
 import { type ResumeAllOptions, resumeAllRuns } from "./runtime/resume-all.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
-import type { AgentServices } from "./runtime/agent-services.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
@@ -415,7 +415,10 @@ export class Agent {
     const { clock, ids, effectTimeoutMs } = this.#services;
     // Without a store there is none until a run asks for one.
     if (this.#runs === undefined || this.#runs.of !== this.#store) {
-      this.#runs = { of: this.#store, runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids, effectTimeoutMs }, this.#own) };
+      this.#runs = {
+        of: this.#store,
+        runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids, effectTimeoutMs }, this.#own),
+      };
     }
     return this.#runs.runs;
   }

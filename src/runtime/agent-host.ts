@@ -4,9 +4,9 @@ import { EffectLimits } from "#contract/base/effect-limits";
 import type { Graph } from "#contract/graph/graph";
 import { AnsweredStore } from "#runs/answered-store";
 import type { launch } from "./agent-run.ts";
+import type { AgentServices } from "./agent-services.ts";
 import type { Keeping } from "./keeping.ts";
 import type { OwnRuns } from "./own-runs.ts";
-import type { AgentServices } from "./agent-services.ts";
 
 export type Launched = ReturnType<typeof launch>;
 

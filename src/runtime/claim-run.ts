@@ -47,11 +47,7 @@ export interface Wanted {
  * @param found the row, as it was read
  * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec`
  */
-export async function claimRun(
-  keeping: Keeping,
-  found: StoredRun,
-  { takeOver, generation, ended = false }: Wanted,
-): Promise<ClaimedRun> {
+export async function claimRun(keeping: Keeping, found: StoredRun, { takeOver, generation, ended = false }: Wanted): Promise<ClaimedRun> {
   const { store } = keeping;
   const { taskId } = found;
   if (generation !== undefined) requireCount(generation, "generation", 1);

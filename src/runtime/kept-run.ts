@@ -65,6 +65,12 @@ const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> =
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
 
+interface StoredText {
+  seq: number;
+  at: number;
+  body: string;
+}
+
 const MOST_SPARE_BYTES = 16 * 1024;
 
 export class Kept implements KeptRun {
@@ -78,14 +84,16 @@ export class Kept implements KeptRun {
   /** Parts that nobody has any more. */
   readonly #orphans: string[] = [];
   #inbox: RunInbox | undefined;
+  /** What was told before it was to be stored is in its first commit. */
+  #hasTold = false;
   #telling: unknown;
   /** The run was restored from what it does not go on from in its store: all of it is written. */
   #isWhole: boolean;
   #isStopped = false;
   /** Asked for, and made or on its way. */
   #end: { status: RunEnd; untold: boolean } | undefined;
-  /** All that is still to be written, as it was when the run ended before that could be. */
-  #last: PartChanges | undefined;
+  /** All that is still to be written and told, as it was when the run ended before that could be. */
+  #last: { changes: PartChanges; events: StoredText[] } | undefined;
   #opening: Promise<void> | undefined;
   readonly #opened = Promise.withResolvers<void>();
   #isPutDown = false;
@@ -203,6 +211,7 @@ export class Kept implements KeptRun {
 
   /** Goes on with a run that is owned, in whose inbox so many messages wait. */
   goOn(state: KeeperState, pending: number): void {
+    this.#hasTold = true;
     const keeper = this.#keep(state, pending);
     // Of graphs that newer code begins anew, or has by another name.
     for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
@@ -253,14 +262,15 @@ export class Kept implements KeptRun {
     this.#end = { status, untold };
     // What kept it from being stored was told.
     if (this.#keeper === undefined) await this.#opening?.catch(() => {});
-    await this.#keeper?.end(status, untold);
+    if (this.#keeper === undefined) this.freeze();
+    else await this.#keeper.end(status, untold);
   }
 
   /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
   freeze(): void {
     const changes = new PartChanges();
     this.writeChanges(changes);
-    this.#last = changes;
+    this.#last = { changes, events: this.takeEvents() };
   }
 
   /** The message of its end was told. */
@@ -324,8 +334,8 @@ export class Kept implements KeptRun {
 
   writeChanges(changes: PartChanges): void {
     if (this.#last !== undefined) {
-      changes.after(this.#last);
-      this.#last = new PartChanges();
+      changes.after(this.#last.changes);
+      this.#last.changes = new PartChanges();
       return;
     }
     for (const changed of this.#run.counting) changed();
@@ -348,9 +358,11 @@ export class Kept implements KeptRun {
     this.#isWhole = false;
   }
 
-  takeEvents(): { seq: number; at: number; body: string }[] {
+  takeEvents(): StoredText[] {
+    if (this.#last !== undefined) return this.#last.events.splice(0);
     const events = this.#run.events.takeHeld();
-    if (this.#keeper === undefined) events.unshift(...this.#run.events.takeEarlier());
+    if (!this.#hasTold) events.unshift(...this.#run.events.takeEarlier());
+    this.#hasTold = true;
     return events.map((event) => {
       const { seq, at, taskId: _taskId, ...body } = event;
       return { seq, at, body: JSON.stringify(body) };

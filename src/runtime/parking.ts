@@ -1,5 +1,5 @@
 /** A run that is put down, once for all who ask, and what is said of it where its store does not answer. */
-import { RunError } from "#contract/base/errors";
+import { asimovErrorOf, RunError } from "#contract/base/errors";
 
 interface Run {
   readonly taskId: string;
@@ -33,7 +33,8 @@ export class Parking {
     try {
       await this.#run.limited("parking the run", () => this.#done);
     } catch (error) {
-      throw this.#isOver ? error : this.#unanswered(error);
+      // Where it was to be stored first, and that took too long, the same is true.
+      throw this.#isOver && asimovErrorOf(error)?.code !== "effect-timeout" ? error : this.#unanswered(error);
     }
   }
 

@@ -268,8 +268,10 @@ export class RunHost implements Outbox {
     return this.#limits.run(what, work);
   }
 
-  /** The run's actor was told to cancel. */
+  /** The run's actor was told to cancel, by whomever. */
   hasten(): void {
+    this.#isCancelled = true;
+    this.keepOn();
     this.#limits.hasten();
     this.#patience?.end();
   }

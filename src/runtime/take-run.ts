@@ -2,8 +2,8 @@
 import { RunError } from "#contract/base/errors";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { storedEndMessage } from "#keep/stored-end";
 import type { PersistedAgent } from "#keep/persisted";
+import { storedEndMessage } from "#keep/stored-end";
 import type { AgentHost } from "./agent-host.ts";
 import { type ClaimedRun, claimRun, readRun, type Wanted } from "./claim-run.ts";
 import type { Keeping } from "./keeping.ts";

@@ -135,8 +135,7 @@ export class MemoryStore extends SteppedStore {
   }
 
   #stillUntold(): Iterable<HeldRun> {
-    for (const [taskId, held] of this.#untold)
-      if (!held.row.untold || this.#runs.get(taskId) !== held) this.#untold.delete(taskId);
+    for (const [taskId, held] of this.#untold) if (!held.row.untold || this.#runs.get(taskId) !== held) this.#untold.delete(taskId);
     return this.#untold.values();
   }
 
