@@ -176,12 +176,8 @@ export class RunHost implements Outbox {
     this.#askEnd({ reason });
   }
 
-  /** Whoever wants its end has it, and not a run that was put down. */
   #askEnd(order: { reason: string; code?: string }): void {
-    if (this.#isFinished) return;
-    this.#isCancelled = true;
-    this.keepOn();
-    this.root?.send({ type: "run.cancel", ...order });
+    if (!this.#isFinished) this.root?.send({ type: "run.cancel", ...order });
   }
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
@@ -268,7 +264,7 @@ export class RunHost implements Outbox {
     return this.#limits.run(what, work);
   }
 
-  /** The run's actor was told to cancel, by whomever. */
+  /** Its actor was told to end, by whomever: whoever wants that has it, and not a run that was put down. */
   hasten(): void {
     this.#isCancelled = true;
     this.keepOn();
