@@ -325,7 +325,11 @@ describe("a run that is put down", () => {
       for (let call = 0; call < 2; call++) await client.generate([{ role: "USER", content: "Hello" }], { signal });
       return success();
     });
-    const run = new Agent({ store, clock, nodes: [node], budget: { maxCalls: 1 } }).start(taskOf(), { deadlineMs: 20_000 });
+    const finish = deferred();
+    const slow = nodeOf("slow", [], () => finish.promise);
+    const nodes = [node, slow];
+    const agent = new Agent({ store, clock, nodes, budget: { maxCalls: 1 }, abortGraceMs: 60_000 });
+    const run = agent.start(taskOf(), { deadlineMs: 20_000 });
     await clock.runUntil(entered.promise);
     const gate = deferred();
     store.commits = () => gate.promise;
@@ -341,6 +345,10 @@ describe("a run that is put down", () => {
     await clock.advance(10);
     store.commits = () => {};
     gate.resolve();
+    await clock.advance(100);
+    // It is not given back while it ends.
+    expect((await store.read("t"))?.lease).not.toBeNull();
+    finish.resolve();
     await expect(clock.runUntil(parked)).rejects.toMatchObject({ code: "run-ended" });
     const code = { deadline: "run-deadline", budget: "budget-exceeded", actor: "cancelled" }[who];
     expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "FAILED", errors: expect.arrayContaining([expect.objectContaining({ code })]) });
