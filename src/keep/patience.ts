@@ -48,7 +48,7 @@ export class Patience {
 const FOR_GOOD: ReadonlySet<unknown> = new Set(["effect-timeout", "store-read-only", "EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR"]);
 
 /** Whether the same may succeed when it is asked again later, with nobody's help. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   const known = asimovErrorOf(error);
   if (known?.retryable !== true) return false;
   return !FOR_GOOD.has(known.code) && !FOR_GOOD.has((known.cause as { code?: unknown } | null | undefined)?.code);

@@ -262,7 +262,9 @@ describe("mailboxes of a run", () => {
   it("say the end without failed chains where there are none", async () => {
     const agent = new Agent({ ...inCache, nodes: [nodeOf("a", [], () => success({ n: 1 }))] });
     const { task } = await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ id: `${task.id}/end/1`, taskId: task.id, status: "COMPLETE", result: { n: 1 } }]);
+    expect(await agent.cache.peekMailbox("agent_output")).toEqual([
+      { id: `${task.id}/end/1`, taskId: task.id, status: "COMPLETE", result: { n: 1 } },
+    ]);
   });
 
   it("are those of the options, and none for null", async () => {

@@ -85,7 +85,11 @@ describe("a store that is away when a run starts", () => {
       new AsimovError("too large", { code: "part-too-large" }),
       new AsimovError("not ours", { code: "store-unavailable" }),
       new AsimovError("read only", { code: "store-read-only", retryable: true }),
-      new AsimovError("no rights", { code: "snapshot-write-failed", retryable: true, cause: Object.assign(new Error(), { code: "EACCES" }) }),
+      new AsimovError("no rights", {
+        code: "snapshot-write-failed",
+        retryable: true,
+        cause: Object.assign(new Error(), { code: "EACCES" }),
+      }),
     ]) {
       const clock = new SimulatedClock();
       const store = new AwayStore({ clock });
@@ -351,7 +355,10 @@ describe("a run that is put down", () => {
     finish.resolve();
     await expect(clock.runUntil(parked)).rejects.toMatchObject({ code: "run-ended" });
     const code = { deadline: "run-deadline", budget: "budget-exceeded", actor: "cancelled" }[who];
-    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "FAILED", errors: expect.arrayContaining([expect.objectContaining({ code })]) });
+    expect(await clock.runUntil(run.outcome)).toMatchObject({
+      status: "FAILED",
+      errors: expect.arrayContaining([expect.objectContaining({ code })]),
+    });
     expect(await store.read("t")).toMatchObject({ status: who === "actor" ? "CANCELLED" : "FAILED", lease: null });
   });
 });

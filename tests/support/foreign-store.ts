@@ -177,7 +177,9 @@ export class ForeignStore extends RunStore {
   async find({ agent, statuses, untold, limit }: FindQuery): Promise<StoredRun[]> {
     const rows = [...this.texts.keys()].map((taskId) => (this.#read(taskId) as Written).row);
     const isFound = (row: StoredRun): boolean =>
-      (agent ?? row.agent) === row.agent && (untold ?? row.untold) === row.untold && statuses?.includes(statusOf(row, Date.now())) !== false;
+      (agent ?? row.agent) === row.agent &&
+      (untold ?? row.untold) === row.untold &&
+      statuses?.includes(statusOf(row, Date.now())) !== false;
     return rows.filter(isFound).slice(0, limit);
   }
 
@@ -215,8 +217,7 @@ function add(run: Written, commit: Commit): void {
   run.generations.push({ generation, at: now, info, bytes: 0, parts });
   run.events.push(...events);
   for (const message of run.inbox) if (consumed.includes(message.n)) message.taken = true;
-  if (commit.run?.status !== undefined)
-    Object.assign(row, { untold: false, ends: row.ends + (commit.run.status === "open" ? 0 : 1) });
+  if (commit.run?.status !== undefined) Object.assign(row, { untold: false, ends: row.ends + (commit.run.status === "open" ? 0 : 1) });
   Object.assign(row, commit.run, { generation, updatedAt: now, lastSeq: events.at(-1)?.seq ?? row.lastSeq });
   row.inbox.count -= consumed.length;
   if (row.status !== "open") Object.assign(row, { endedAt: now, dueAt: null, cancel: null });

@@ -1,19 +1,22 @@
 /** Whether something that is given as a run store is one, and what it lacks. */
 import * as z from "zod/mini";
 import { isFunction } from "#contract/base/options";
+import type { RunStoreSettings } from "./run-options.ts";
 import { RunStore } from "./run-store.ts";
 
-const METHODS = [
-  ...["create", "claim", "renew", "commit", "read", "load", "locate", "generations", "inbox", "post", "endTold"],
-  ...["find", "events", "remove", "prune", "subscribe", "now", "close"],
-] as const;
+type Setting = Exclude<keyof RunStoreSettings, "codec">;
 
-const SETTINGS = ["maxPartBytes", "keepEvents", "keep", "retainMs"] as const;
+/** The compiler holds both to be whole. */
+const METHODS: Record<Exclude<keyof RunStore, "settings">, true> = {
+  ...{ create: true, claim: true, renew: true, commit: true, read: true, load: true, locate: true, generations: true, inbox: true },
+  ...{ post: true, endTold: true, find: true, events: true, remove: true, prune: true, subscribe: true, now: true, close: true },
+};
+const SETTINGS: Record<Setting, true> = { maxPartBytes: true, keepEvents: true, keep: true, retainMs: true };
 
 const nameOf = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
-  const { constructor } = value as { constructor?: { name?: unknown } };
-  return typeof constructor?.name === "string" ? constructor.name : "an object";
+  const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === "string" ? name : "an object";
 };
 
 function lackOf(value: unknown): string[] {
@@ -21,8 +24,12 @@ function lackOf(value: unknown): string[] {
   const store = value as Record<string, unknown>;
   const settings = (store.settings ?? {}) as Record<string, unknown>;
   return [
-    ...METHODS.filter((name) => !isFunction(store[name])).map((name) => `the function ${name}`),
-    ...SETTINGS.filter((name) => typeof settings[name] !== "number").map((name) => `settings.${name}`),
+    ...Object.keys(METHODS)
+      .filter((name) => !isFunction(store[name]))
+      .map((name) => `the function ${name}`),
+    ...Object.keys(SETTINGS)
+      .filter((name) => typeof settings[name] !== "number")
+      .map((name) => `settings.${name}`),
   ];
 }
 
