@@ -13,22 +13,21 @@ import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
 import { encoded, sealInfo } from "#contract/store/seal";
 import { storeFirst } from "#keep/first-commit";
-import { GraphParts, type LiveGraph } from "#keep/graph-parts";
+import type { GraphParts, LiveGraph } from "#keep/graph-parts";
 import type { CommitReason, GenerationNote, KeptRun, Loss } from "#keep/kept";
-import { PartChanges } from "#keep/part-changes";
-import { prefixOf } from "#keep/part-names";
+import type { PartChanges } from "#keep/part-changes";
 import type { Patience } from "#keep/patience";
 import type { Parts } from "#keep/read-parts";
 import { type KeeperState, RunKeeper } from "#keep/run-keeper";
-import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping } from "./keeping.ts";
+import { type ChangingRun, RunChanges } from "./run-changes.ts";
 import { RunInbox } from "./run-inbox.ts";
 import { storeFault } from "./store-fault.ts";
 import type { ValuesPlace } from "./values-place.ts";
 
 /** The run, as far as it is kept. */
-interface Host {
+interface Host extends ChangingRun {
   readonly task: Task;
   readonly services: {
     readonly name: string;
@@ -36,18 +35,12 @@ interface Host {
     readonly clock: Clock;
     readonly turns: Pick<Turns, "isOver" | "next">;
   };
-  readonly events: EventHub;
-  readonly place: ValuesPlace;
-  readonly isRestored: boolean;
-  /** Of each time limit that counts: says that its node has changed. */
-  readonly counting: ReadonlySet<() => void>;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** Tells that something could not be stored, or read. */
   reportUnstored(fault: Fault): void;
   readonly rootGraph: Graph;
-  view(): RunView;
   lose(error: AsimovError): void;
   cancelBy(reason: string): void;
 }
@@ -65,35 +58,18 @@ const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> =
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
 
-interface StoredText {
-  seq: number;
-  at: number;
-  body: string;
-}
-
 const MOST_SPARE_BYTES = 16 * 1024;
 
 export class Kept implements KeptRun {
   readonly #run: Host;
   readonly #keeping: Keeping;
   #keeper: RunKeeper | undefined;
-  /** What a store holds of each graph, until that graph takes it. */
-  readonly #stored: Map<string, Parts>;
-  readonly #changed = new Set<GraphParts>();
-  readonly #over: GraphParts[] = [];
-  /** Parts that nobody has any more. */
-  readonly #orphans: string[] = [];
+  readonly #changes: RunChanges;
   #inbox: RunInbox | undefined;
-  /** What was told before it was to be stored is in its first commit. */
-  #hasTold = false;
   #telling: unknown;
-  /** The run was restored from what it does not go on from in its store: all of it is written. */
-  #isWhole: boolean;
   #isStopped = false;
   /** Asked for, and made or on its way. */
   #end: { status: RunEnd; untold: boolean } | undefined;
-  /** All that is still to be written and told, as it was when the run ended before that could be. */
-  #last: { changes: PartChanges; events: StoredText[] } | undefined;
   #opening: Promise<void> | undefined;
   readonly #opened = Promise.withResolvers<void>();
   #isPutDown = false;
@@ -101,8 +77,7 @@ export class Kept implements KeptRun {
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, Parts>) {
     this.#run = run;
     this.#keeping = keeping;
-    this.#stored = new Map(stored);
-    this.#isWhole = run.isRestored && stored === undefined;
+    this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
   }
 
@@ -132,21 +107,15 @@ export class Kept implements KeptRun {
 
   /** Of a graph that begins, or is restored. */
   partsOf(graph: LiveGraph): GraphParts {
-    const prefix = prefixOf(graph.path);
-    const stored = this.#stored.get(prefix);
-    this.#stored.delete(prefix);
-    const parts = new GraphParts(graph, stored);
-    if (stored === undefined) this.#changed.add(parts);
-    return parts;
+    return this.#changes.partsOf(graph);
   }
 
   changed(graph: GraphParts): void {
-    this.#changed.add(graph);
+    this.#changes.changed(graph);
   }
 
   over(graph: GraphParts): void {
-    this.#changed.delete(graph);
-    this.#over.push(graph);
+    this.#changes.over(graph);
   }
 
   whenSure(): Promise<void> | undefined {
@@ -197,8 +166,7 @@ export class Kept implements KeptRun {
   #openedLate(state: KeeperState): void {
     if (this.#keeper !== undefined) return;
     const keeper = this.#keep(state);
-    // Of what nobody knew to be stored, the end was told.
-    if (this.#end !== undefined) void keeper.end(this.#end.status, false);
+    if (this.#end !== undefined) void keeper.end(this.#end.status, this.#end.untold);
     else if (this.#isStopped) keeper.stop();
   }
 
@@ -211,11 +179,8 @@ export class Kept implements KeptRun {
 
   /** Goes on with a run that is owned, in whose inbox so many messages wait. */
   goOn(state: KeeperState, pending: number): void {
-    this.#hasTold = true;
     const keeper = this.#keep(state, pending);
-    // Of graphs that newer code begins anew, or has by another name.
-    for (const [prefix, parts] of this.#stored) for (const name of parts.keys()) this.#orphans.push(prefix + name);
-    this.#stored.clear();
+    this.#changes.restored();
     // Messages that came while nobody owned it.
     void keeper.look();
   }
@@ -268,14 +233,13 @@ export class Kept implements KeptRun {
 
   /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
   freeze(): void {
-    const changes = new PartChanges();
-    this.writeChanges(changes);
-    this.#last = { changes, events: this.takeEvents() };
+    this.#changes.freeze();
   }
 
   /** The message of its end was told. */
   async endTold(number: number): Promise<void> {
-    if (this.#end === undefined || this.#keeper === undefined) return;
+    if (this.#end !== undefined) this.#end.untold = false;
+    if (this.#keeper === undefined) return;
     // Where the store does not hear of it, it is told once more.
     await this.limited("noting that the end was told", () => this.#keeping.store.endTold(this.taskId, number)).catch(() => {});
   }
@@ -333,40 +297,11 @@ export class Kept implements KeptRun {
   }
 
   writeChanges(changes: PartChanges): void {
-    if (this.#last !== undefined) {
-      changes.after(this.#last.changes);
-      this.#last.changes = new PartChanges();
-      return;
-    }
-    for (const changed of this.#run.counting) changed();
-    for (const name of this.#orphans.splice(0)) changes.remove(name);
-    for (const graph of this.#over.splice(0)) graph.removeAll(changes);
-    for (const graph of this.#changed) graph.write(changes);
-    this.#changed.clear();
-    const values = this.#run.place.own?.changes();
-    for (const [name, text] of values?.changed ?? []) changes.write(name, text);
-    for (const name of values?.removed ?? []) changes.remove(name);
-    const { head, graph, nodes } = this.#run.events.takeChanges();
-    changes.write("view", JSON.stringify(head));
-    if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
-    for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
-    if (!this.#isWhole) return;
-    for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
-    const view = this.#run.view();
-    changes.write("view-graph", JSON.stringify(view.graph));
-    for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));
-    this.#isWhole = false;
+    this.#changes.write(changes);
   }
 
-  takeEvents(): StoredText[] {
-    if (this.#last !== undefined) return this.#last.events.splice(0);
-    const events = this.#run.events.takeHeld();
-    if (!this.#hasTold) events.unshift(...this.#run.events.takeEarlier());
-    this.#hasTold = true;
-    return events.map((event) => {
-      const { seq, at, taskId: _taskId, ...body } = event;
-      return { seq, at, body: JSON.stringify(body) };
-    });
+  takeEvents(): ReturnType<KeptRun["takeEvents"]> {
+    return this.#changes.takeEvents();
   }
 
   release(seq: number): void {
