@@ -93,7 +93,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     throw initial.error;
   }
   const { run } = scope;
-  run.launched();
+  run.startScope.launched();
   const { promise: ended, resolve, reject } = Promise.withResolvers<TaskOutcome>();
   const complete = (): void => {
     const snapshot = actor.getSnapshot();
@@ -106,7 +106,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     try {
       return await ended;
     } finally {
-      await run.released;
+      await run.startScope.released;
     }
   })();
   // Whoever listens to events alone must not lose the process to an unhandled rejection.

@@ -8,7 +8,7 @@ import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, SpanFailure } from "#contract/base/telemetry";
 import { afterThisTurn } from "#contract/base/turns";
 import type { TaskStatus } from "#contract/base/vocabulary";
-import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
+import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
 import type { OutputMailbox } from "#contract/node/output-mailbox";
@@ -36,6 +36,7 @@ import { Lifetime } from "./lifetime.ts";
 import type { NodeResults } from "./node-results.ts";
 import { Parking } from "./parking.ts";
 import { RunMail } from "./run-mail.ts";
+import { StartScope } from "./start-scope.ts";
 import { storeFault } from "./store-fault.ts";
 import { type PlacedValues, ValuesPlace } from "./values-place.ts";
 
@@ -77,15 +78,10 @@ export class RunHost implements Outbox {
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
-  /** The module that the run is started in, of this agent or of another. */
-  #within: CallScope | undefined;
+  readonly startScope = new StartScope();
   #parking: Parking | undefined;
   #hasBegun = false;
   #lifetime: Lifetime | undefined;
-  #launchedIn: { scope: CallScope | undefined } | undefined;
-  #tellFinished: (() => void) | undefined;
-  /** Settles when whoever started the run may go on: the module that did has its permit again. */
-  released: Promise<void> = Promise.resolve();
 
   constructor(
     services: AgentServices,
@@ -121,7 +117,7 @@ export class RunHost implements Outbox {
 
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
-    if (signal !== undefined && this.#endOrders().listen(signal)) this.#within ??= currentScope(signal);
+    if (signal !== undefined && this.#endOrders().listen(signal)) this.startScope.heard(signal);
   }
 
   /** The run fails at that moment, unless it has ended. */
@@ -134,27 +130,13 @@ export class RunHost implements Outbox {
     return this.#orders;
   }
 
-  /** Remembers the module that starts it, if one does: its actor may begin in a later turn of the event loop, which is somebody else's. */
-  launched(): void {
-    this.#launchedIn = { scope: currentScope() };
-  }
-
-  /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
+  /** Its actor starts. */
   begin(): void {
     if (!this.#isFinished) this.#orders?.arm();
     this.events.restoredFrom = undefined;
     this.#hasBegun = true;
     this.#lifetime?.begin();
-    const within = this.#within ?? (this.#launchedIn === undefined ? currentScope() : this.#launchedIn.scope);
-    if (within === undefined) return;
-    // What ends the module that has started it ends it too.
-    this.listen(within.signal);
-    this.released = within.wait(
-      () =>
-        new Promise((resolve) => {
-          this.#tellFinished = resolve;
-        }),
-    );
+    this.listen(this.startScope.begin());
   }
 
   /** Its deadline has come. */
@@ -467,7 +449,7 @@ export class RunHost implements Outbox {
     this.place.own?.end(this);
     this.span.end(error, details);
     this.events.end();
-    this.#tellFinished?.();
+    this.startScope.end();
     const lifetime = this.#lifetime;
     if (lifetime === undefined) return;
     // What was stored with the end settles by itself.
