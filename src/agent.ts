@@ -98,8 +98,8 @@ export interface AgentOptions {
   /** Milliseconds that an aborted module gets to end by itself, before it is left behind. Default 1,000. */
   abortGraceMs?: number;
   /**
-   * Milliseconds for one read or write of the cache or the store that a run itself does, at least 1; the run goes on without it, and says so.
-   * A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
+   * Milliseconds for one read or write of the cache or the store that a run itself does, or one of its verbs, at least 1; the run goes on
+   * without it, and says so. A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
    */
   effectTimeoutMs?: number;
   /** Time for all runs, such as `SimulatedClock` of `asimov-agents/testing`. Default the system's. */
@@ -368,7 +368,7 @@ export class Agent {
    * Goes on with a stored run, also with one that has ended, where an older generation is named. What came after that stays in the run's history.
    *
    * @param snapshot a generation, or, for the newest whole one, a task's id; of a `FileStore` the folder of either, too
-   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
    * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
@@ -376,17 +376,18 @@ export class Agent {
   }
 
   /**
-   * Goes on with a stored run, from its newest whole generation.
+   * Goes on with a stored run, from its newest whole generation. Of one that has ended, the message of its end is told first where nobody
+   * has told it yet, as after a cancel while nobody owned it.
    *
-   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError as `startFromSnapshot`
    */
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, { taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
   }
 
   /**
-   * After a restart: goes on with every stored run of this agent's name that is READY, newest first, each when the one before was taken from
-   * the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
+   * After a restart: tells the ends of this agent's runs that nobody has told, then goes on with every stored run of its name that is READY,
+   * newest first, each when the one before was taken from the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
    */
   async *resumeAll(options: ResumeAllOptions = {}): AsyncGenerator<AgentRun, undefined> {
     const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
@@ -396,7 +397,7 @@ export class Agent {
 
   /**
    * A stored run that is FAILED, PARTIAL or CANCELLED goes on: failed nodes are tried again, modules that succeeded are kept, what was blocked
-   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`; AsimovError `unknown-node`
+   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`, `run-other-agent`; AsimovError `unknown-node`
    */
   async retry(taskId: string, options: RetryOptions = {}): Promise<AgentRun> {
     return await retryRun(this.#host, taskId, parseOptions(retrySchema(), options, "retry") as RetryOptions);

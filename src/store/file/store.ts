@@ -58,7 +58,7 @@ interface Task {
  * `agent.json`, `cache.json` and `task.json`, and a `manifest.json`. Folders have mode 0700, files 0600. There is no lock: of two who
  * step at once, one sees that the other was faster, and decides again.
  *
- * @throws AsimovError `invalid-options`; SnapshotError `snapshot-write-failed`, `snapshot-read-failed`, `snapshot-damaged` or
+ * @throws AsimovError `invalid-options`, `store-unavailable` where its path is a file; SnapshotError `snapshot-write-failed`, `snapshot-read-failed`, `snapshot-damaged` or
  *   `snapshot-format`, naming the file
  * @example
  * const store = new FileStore({ dir: "/var/lib/agent", keep: 20 });
