@@ -36,7 +36,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
   const values = firstValues(options.values) ?? {};
-  const read = await limits.run("loading the run", async () => readRun(store, await requireRun(store, taskId), options.generation));
+  const read = await limits.run(`loading run ${taskId}`, async () => readRun(store, await requireRun(store, taskId), options.generation));
   const original = read.persisted as unknown as PersistedAgent;
   const { id: _id, status: _status, result: _result, error: _error, ...given } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };

@@ -49,7 +49,7 @@ export async function resumeRun(host: AgentHost, from: From, options: GoOnOption
   const { limits, keeping, asked } = askedBy(host);
   const unfollow = limits.follow(options.signal);
   try {
-    const owned = await limits.run("loading the run", async () => {
+    const owned = await limits.run(`loading run ${typeof from === "string" ? from : from?.taskId}`, async () => {
       const { taskId, generation } = await placeOf(from, asked.store);
       return await takeRun(host, asked, await requireRun(asked.store, taskId), { takeOver: options.takeOver, generation });
     });

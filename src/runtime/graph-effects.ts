@@ -192,7 +192,10 @@ export class GraphEffects implements RunEffects, NodeChecks {
     const ending = this.#endInStore(task);
     const unstored = ending === undefined ? undefined : await this.#unstored(ending);
     if (unstored === undefined) return { faults: [...faults, ...(await this.#tellEnd(message))] };
-    void ending?.then(() => this.#tellEnd(message));
+    ending?.then(
+      () => this.#tellEnd(message),
+      () => {},
+    );
     return { faults: [...faults, unstored] };
   }
 

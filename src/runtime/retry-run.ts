@@ -30,7 +30,7 @@ export interface RetryOptions {
 export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = "same", signal }: RetryOptions): Promise<AgentRun> {
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
-  const claimed = await limits.run("loading the run", async () => {
+  const claimed = await limits.run(`loading run ${taskId}`, async () => {
     const found = await requireRun(store, taskId);
     requireFailed(found);
     return await takeRun(host, asked, found, { ended: true });

@@ -155,6 +155,26 @@ describe.each(STORES)("an end in a %s store", (_, make) => {
     expect(await told(cache)).toMatchObject([{ id: "t/end/1", status: "PARTIAL", result: { b: "b", d: "d" }, failedChains: [["x"]] }]);
   });
 
+  it("that was stored by a process that died before it told it is told by the next, as it would have", async () => {
+    const store = open();
+    const commit = store.commit.bind(store);
+    const stored = deferred();
+    store.commit = async (lease, change) => {
+      const result = await commit(lease, change);
+      if (change.run?.status === undefined) return result;
+      stored.resolve();
+      return await new Promise(() => {});
+    };
+    const died = agentOf(store).start(taskOf("t"));
+    await stored.promise;
+    died.actor.stop();
+    const [cache, expected] = [new MemoryCache(), new MemoryCache()];
+    await all(agentOf(store, { cache }).resumeAll({ onRefused: () => expect.fail() }));
+    await agentOf(new MemoryStore(), { cache: expected }).runTask(taskOf("t"));
+    expect(await told(cache)).toEqual(await told(expected));
+    expect(await told(cache)).toHaveLength(1);
+  });
+
   it("goes with its run, when that is removed before it was told", async () => {
     const store = open();
     for (const id of ["removed", "pruned"]) await cancelled(store, id);
