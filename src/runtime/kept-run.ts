@@ -68,6 +68,7 @@ export class Kept implements KeptRun {
   #inbox: RunInbox | undefined;
   #telling: unknown;
   #isStopped = false;
+  #isForgotten = false;
   /** Asked for, and made or on its way. */
   #end: { status: RunEnd; untold: boolean } | undefined;
   #opening: Promise<void> | undefined;
@@ -164,10 +165,16 @@ export class Kept implements KeptRun {
 
   /** It was given up, and is stored and owned after all: it is what became of it meanwhile. */
   #openedLate(state: KeeperState): void {
-    if (this.#keeper !== undefined) return;
-    const keeper = this.#keep(state);
-    if (this.#end !== undefined) void keeper.end(this.#end.status, this.#end.untold);
-    else if (this.#isStopped) keeper.stop();
+    const { store } = this.#keeping;
+    if (this.#isForgotten) store.remove(this.taskId).catch(() => {});
+    else if (this.#end !== undefined) void this.#keep(state).end(this.#end.status, this.#end.untold);
+    else if (this.#isStopped) store.renew(state.lease, 0).catch(() => {});
+    else this.#keep(state);
+  }
+
+  /** It could not be opened, and the run goes on without it: what comes to its store after all is nobody's. */
+  forget(): void {
+    this.#isForgotten = true;
   }
 
   #keep(state: KeeperState, pending = 0): RunKeeper {

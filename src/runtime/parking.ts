@@ -6,6 +6,8 @@ interface Run {
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** Its lease is kept, unless it is on its way back: whether it is kept. */
   keepOn(): boolean;
+  readonly isEnding: boolean;
+  refusal(what: string): Error;
 }
 
 export class Parking {
@@ -38,8 +40,8 @@ export class Parking {
     }
   }
 
-  #unanswered(cause: unknown): RunError {
-    const { taskId } = this.#run;
+  #unanswered(cause: unknown): Error {
+    const { taskId, isEnding } = this.#run;
     if (!this.#run.keepOn()) {
       return new RunError(
         `Run ${taskId} is not parked yet: its store has not answered whether it took it. Nothing more of it starts here; when the store answers it is parked, and \`outcome\` rejects with \`run-parked\`.`,
@@ -47,6 +49,7 @@ export class Parking {
       );
     }
     this.#isOver = true;
+    if (isEnding) return this.#run.refusal("park");
     return new RunError(`Run ${taskId} was not parked: its store has not answered. The run goes on; park it when the store is there.`, {
       code: "run-not-parked",
       taskId,

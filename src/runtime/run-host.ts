@@ -208,6 +208,11 @@ export class RunHost implements Outbox {
     return this.#lifetime.during(what, work);
   }
 
+  /** Its end was asked for, though it may not be there yet. */
+  get isEnding(): boolean {
+    return this.#isCancelled;
+  }
+
   /** Why it does nothing more for whoever asks for that. */
   refusal(what: string): Error {
     return this.#lost ?? runEnded(what);
@@ -371,6 +376,7 @@ export class RunHost implements Outbox {
     try {
       await open(kept);
     } catch (error) {
+      kept.forget();
       this.kept = undefined;
       for (const graph of this.graphs) graph.keep(undefined);
       this.events.unhold();

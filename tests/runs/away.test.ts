@@ -314,6 +314,28 @@ describe("a run that is parked while its store is away", () => {
     go();
     expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
   });
+
+  it("is nobody's in its store, where it comes there after that was given up", async () => {
+    const clock = new SimulatedClock();
+    const store = new AwayStore({ clock });
+    const gate = deferred();
+    store.creates = () => gate.promise;
+    const { nodes, entered, go } = two();
+    const run = new Agent({ store, clock, snapshot: "NEVER", nodes, effectTimeoutMs: 3_000 }).start(taskOf());
+    await clock.runUntil(entered);
+    await expect(clock.runUntil(run.snapshot())).rejects.toMatchObject({ code: "effect-timeout" });
+    await clock.advance(10);
+    gate.resolve();
+    store.creates = () => {};
+    await clock.advance(10);
+    expect(await store.read("t")).toBeUndefined();
+    // It can be stored all the same.
+    await run.snapshot();
+    go();
+    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
+    expect(await store.read("t")).toMatchObject({ status: "COMPLETE", lease: null });
+    expect(clock.pending).toBe(0);
+  });
 });
 
 describe("a run that is put down", () => {
@@ -329,11 +351,9 @@ describe("a run that is put down", () => {
       for (let call = 0; call < 2; call++) await client.generate([{ role: "USER", content: "Hello" }], { signal });
       return success();
     });
-    const finish = deferred();
-    const slow = nodeOf("slow", [], () => finish.promise);
-    const nodes = [node, slow];
-    const agent = new Agent({ store, clock, nodes, budget: { maxCalls: 1 }, abortGraceMs: 60_000 });
-    const run = agent.start(taskOf(), { deadlineMs: 20_000 });
+    // It is left behind when the time of grace is over.
+    const nodes = [node, nodeOf("slow", [], () => new Promise(() => {}))];
+    const run = new Agent({ store, clock, nodes, budget: { maxCalls: 1 } }).start(taskOf(), { deadlineMs: 20_000 });
     await clock.runUntil(entered.promise);
     const gate = deferred();
     store.commits = () => gate.promise;
@@ -352,7 +372,6 @@ describe("a run that is put down", () => {
     await clock.advance(100);
     // It is not given back while it ends.
     expect((await store.read("t"))?.lease).not.toBeNull();
-    finish.resolve();
     await expect(clock.runUntil(parked)).rejects.toMatchObject({ code: "run-ended" });
     const code = { deadline: "run-deadline", budget: "budget-exceeded", actor: "cancelled" }[who];
     expect(await clock.runUntil(run.outcome)).toMatchObject({
