@@ -315,6 +315,21 @@ describe("a run that is parked while its store is away", () => {
     expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
   });
 
+  it("is told that the run ends, where somebody wants that meanwhile", async () => {
+    const { clock, store, run, gate } = await running();
+    store.commits = () => gate.promise;
+    void run.snapshot().catch(() => {});
+    await clock.advance(10);
+    const parked = run.park().catch((refusal: unknown) => refusal);
+    const outcome = run.cancel("enough");
+    expect(await clock.runUntil(parked)).toMatchObject({ code: "run-ended" });
+    expect(await clock.runUntil(outcome)).toMatchObject({ status: "FAILED" });
+    store.commits = () => {};
+    gate.resolve();
+    await clock.advance(5_000);
+    expect(await store.read("t")).toMatchObject({ status: "CANCELLED" });
+  });
+
   it("is nobody's in its store, where it comes there after that was given up", async () => {
     const clock = new SimulatedClock();
     const store = new AwayStore({ clock });
