@@ -321,6 +321,7 @@ describe("a run that is parked while its store is away", () => {
     void run.snapshot().catch(() => {});
     await clock.advance(10);
     const parked = run.park().catch((refusal: unknown) => refusal);
+    await clock.advance(10);
     const outcome = run.cancel("enough");
     expect(await clock.runUntil(parked)).toMatchObject({ code: "run-ended" });
     expect(await clock.runUntil(outcome)).toMatchObject({ status: "FAILED" });
