@@ -24,7 +24,8 @@ import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
-import { RunStore } from "./contract/store/run-store.ts";
+import type { RunStore } from "./contract/store/run-store.ts";
+import { storeSchema } from "./contract/store/run-store-shape.ts";
 import { safeInspector } from "./inspect/safe-inspector.ts";
 import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
@@ -33,13 +34,14 @@ import type { Runs } from "./runs/runs.ts";
 import type { AgentHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
+import type { AgentServices } from "./runtime/agent-services.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
-import { type ResumeAllOptions, type ResumeOptions, resumeAllRuns, resumeRun } from "./runtime/go-on.ts";
+import { type ResumeOptions, resumeRun } from "./runtime/go-on.ts";
 import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
-import type { Keeping } from "./runtime/kept-run.ts";
+import type { Keeping } from "./runtime/keeping.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
+import { type ResumeAllOptions, resumeAllRuns } from "./runtime/resume-all.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
-import type { AgentServices } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
@@ -96,8 +98,8 @@ export interface AgentOptions {
   /** Milliseconds that an aborted module gets to end by itself, before it is left behind. Default 1,000. */
   abortGraceMs?: number;
   /**
-   * Milliseconds for one read or write of the cache or the store that a run itself does, at least 1; the run goes on without it, and says so.
-   * A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
+   * Milliseconds for one read or write of the cache or the store that a run itself does, or one of its verbs, at least 1; the run goes on
+   * without it, and says so. A run that is cancelled waits no longer than `abortGraceMs`. Default 30,000.
    */
   effectTimeoutMs?: number;
   /** Time for all runs, such as `SimulatedClock` of `asimov-agents/testing`. Default the system's. */
@@ -161,7 +163,7 @@ const agentSchema = lazily(() =>
     outputMailbox: z.optional(mailbox),
     errorMailbox: z.optional(mailbox),
     autoSnapshot: z.optional(z.boolean()),
-    store: z.optional(z.custom<RunStore>((value) => value instanceof RunStore, { message: "expected a RunStore" })),
+    store: z.optional(storeSchema()),
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
     leaseMs: z.optional(z.int().check(z.gte(100))),
@@ -351,8 +353,7 @@ export class Agent {
     const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
-    const place = isKept ? this.#keeping().store : store;
-    if (ifExists === "attach" && place !== undefined) return attachRun(this.#host, launched, place, given.signal);
+    if (ifExists === "attach" && (isKept || store !== undefined)) return attachRun(this.#host, launched, given.signal);
     // Not yet, so that whoever subscribes to the run's events at once misses nothing.
     this.#services.turns.soon(launched.begin);
     return launched.run;
@@ -367,7 +368,7 @@ export class Agent {
    * Goes on with a stored run, also with one that has ended, where an older generation is named. What came after that stays in the run's history.
    *
    * @param snapshot a generation, or, for the newest whole one, a task's id; of a `FileStore` the folder of either, too
-   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
    * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
@@ -375,17 +376,18 @@ export class Agent {
   }
 
   /**
-   * Goes on with a stored run, from its newest whole generation.
+   * Goes on with a stored run, from its newest whole generation. Of one that has ended, the message of its end is told first where nobody
+   * has told it yet, as after a cancel while nobody owned it.
    *
-   * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
+   * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError as `startFromSnapshot`
    */
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, { taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
   }
 
   /**
-   * After a restart: goes on with every stored run of this agent's name that is READY, newest first, each when the one before was taken from
-   * the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
+   * After a restart: tells the ends of this agent's runs that nobody has told, then goes on with every stored run of its name that is READY,
+   * newest first, each when the one before was taken from the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
    */
   async *resumeAll(options: ResumeAllOptions = {}): AsyncGenerator<AgentRun, undefined> {
     const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
@@ -395,7 +397,7 @@ export class Agent {
 
   /**
    * A stored run that is FAILED, PARTIAL or CANCELLED goes on: failed nodes are tried again, modules that succeeded are kept, what was blocked
-   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`; AsimovError `unknown-node`
+   * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`, `run-other-agent`; AsimovError `unknown-node`
    */
   async retry(taskId: string, options: RetryOptions = {}): Promise<AgentRun> {
     return await retryRun(this.#host, taskId, parseOptions(retrySchema(), options, "retry") as RetryOptions);
@@ -411,10 +413,13 @@ export class Agent {
 
   /** The runs of its store, and those of this process. */
   get runs(): Runs {
-    const { clock, ids } = this.#services;
+    const { clock, ids, effectTimeoutMs } = this.#services;
     // Without a store there is none until a run asks for one.
     if (this.#runs === undefined || this.#runs.of !== this.#store) {
-      this.#runs = { of: this.#store, runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids }, this.#own) };
+      this.#runs = {
+        of: this.#store,
+        runs: new AgentRuns(this.#store ?? new MemoryStore({ clock }), { clock, ids, effectTimeoutMs }, this.#own),
+      };
     }
     return this.#runs.runs;
   }

@@ -4,58 +4,17 @@
  * What comes in one turn is one commit, and one that fails is tried again with what came since, until it is made or the run has ended.
  */
 
-import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
-import { type Clock, monotonicOf } from "#contract/base/services";
-import type { Commit, CommitResult, CreateResult, NewRun, StoredEvent } from "#contract/store/run-commit";
-import type { Lease, Owner, RunEnd, StoredRun } from "#contract/store/run-record";
+import { AsimovError, asimovErrorOf } from "#contract/base/errors";
+import type { Commit, CommitResult, RenewResult, StoredEvent } from "#contract/store/run-commit";
+import type { Lease, RunEnd, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { encoded, PartsSum, sealEvent, sealGeneration } from "#contract/store/seal";
+import type { PartsSum } from "#contract/store/seal";
+import { commitOf, eventsOf } from "./commit-of.ts";
 import { onHint } from "./hints.ts";
+import type { CommitReason, KeptRun, Loss } from "./kept.ts";
+import { LeaseRenewal } from "./lease-renewal.ts";
 import { PartChanges } from "./part-changes.ts";
-import { noteText } from "./state-format.ts";
-
-/** Why a generation was made. */
-export type CommitReason = "started" | "step" | "progress" | "parked" | "ended" | "manual";
-
-/** What the runtime says of a generation, beside its parts. */
-export interface GenerationNote {
-  why: CommitReason;
-  nodes: readonly string[];
-  hint?: string;
-}
-
-/** Why a run is not this process's any more. */
-export type Loss = "fenced" | "not-found" | "closed";
-
-/** The run that is kept, as its keeper sees it. */
-export interface KeptRun {
-  readonly taskId: string;
-  readonly clock: Clock;
-  /** In time, or with an error that says so. */
-  limited<T>(what: string, work: () => Promise<T>): Promise<T>;
-  /** What follows at once is in another turn of the event loop; undefined where it is in this one. */
-  nextTurn(): Promise<void> | undefined;
-  /** Until then what it would write is in two places; undefined where it is not. */
-  settling(): Promise<void> | undefined;
-  /** The next generation is about to be written. */
-  saving(generation: number, note: GenerationNote): void;
-  /** Adds what has changed since this was last asked, at a moment when no actor is in the middle of an event. */
-  writeChanges(changes: PartChanges): void;
-  /** What was told since this was last asked, as JSON. */
-  takeEvents(): { seq: number; at: number; body: string }[];
-  /** They are stored: whoever listens hears them. */
-  release(seq: number): void;
-  /** The run is somebody else's, or gone. */
-  lost(why: Loss): void;
-  /** Somebody outside wants it to end. */
-  cancel(reason: string): void;
-  /** The store does not take what was written; told once until it does again. */
-  troubled(error: unknown): void;
-  /** The store will never take it: the run goes on from what is stored, elsewhere or later. */
-  refused(error: AsimovError): void;
-  /** Messages may have come. */
-  posted(last: number): void;
-}
+import { Patience } from "./patience.ts";
 
 /** What a keeper goes on from. */
 export interface KeeperState {
@@ -88,10 +47,6 @@ interface Sent {
   waiting: Waiting;
 }
 
-/** Milliseconds between two tries of a commit that a store did not take, from the first to the longest. */
-const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 2_000;
-
 /** The weightier reason of two names a commit that both asked for. */
 const WEIGHT: readonly CommitReason[] = ["progress", "step", "manual", "started", "parked", "ended"];
 
@@ -103,7 +58,6 @@ const MOST_REFUSALS = 6;
 export class RunKeeper {
   readonly #run: KeptRun;
   readonly #store: RunStore;
-  readonly #leaseMs: number;
   #state: KeeperState;
   #waiting: Waiting | undefined;
   #committing: Promise<void> | undefined;
@@ -113,17 +67,19 @@ export class RunKeeper {
   #sent: Sent | undefined;
   #events: StoredEvent[] = [];
   #consumed: number[] = [];
-  #end: { status: RunEnd } | undefined;
+  #end: { status: RunEnd; untold: boolean } | undefined;
   /** Whether it is to be given back, and has been. */
   #parking: "asked" | "done" | undefined;
+  /** Of that: whether it was. */
+  #parked: Promise<boolean> | undefined;
   #isOver = false;
   /** The last commit is made: nothing more will be. */
   #isClosed = false;
   #isTroubled = false;
   /** The newest message that is known of. */
   #seen = 0;
-  #renewedAt: number;
-  #timer: unknown;
+  readonly #renewal: LeaseRenewal;
+  readonly #patience: Patience;
   #unsubscribe: (() => void) | undefined;
   readonly #resumed = new Set<() => void>();
 
@@ -131,32 +87,13 @@ export class RunKeeper {
     this.#run = run;
     this.#store = store;
     this.#state = state;
-    this.#leaseMs = state.lease.owner.leaseMs;
-    this.#renewedAt = monotonicOf(run.clock);
+    this.#patience = new Patience(run.clock);
+    const { leaseMs } = state.lease.owner;
+    const renew = (): Promise<RenewResult> => store.renew(this.lease, leaseMs);
+    const answered = (renewed: RenewResult): void => this.#renewed(renewed);
+    const closed = (): void => this.#lose("closed");
+    this.#renewal = new LeaseRenewal({ clock: run.clock, leaseMs, renew, answered, closed });
     this.#unsubscribe = onHint(store, run.taskId, () => void this.look());
-    this.#armRenewal();
-  }
-
-  /** Stores a run for the first time, and owns it. @throws RunError `run-exists` */
-  static async create(
-    run: KeptRun,
-    { store, owner }: { store: RunStore; owner: Owner },
-    note: GenerationNote,
-    about: (first: Commit) => NewRun,
-  ): Promise<RunKeeper> {
-    const { taskId } = run;
-    for (let settling = run.settling(); settling !== undefined; settling = run.settling()) await settling;
-    run.saving(1, note);
-    const sum = new PartsSum(taskId);
-    const changes = new PartChanges();
-    run.writeChanges(changes);
-    const events = eventsOf(run, store);
-    const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [] });
-    const created = await createdBy(store, about(first), owner);
-    if (!created.ok) throw existsError(created.run);
-    const lastSeq = events.at(-1)?.seq ?? 0;
-    run.release(lastSeq);
-    return new RunKeeper(run, store, { lease: created.lease as Lease, generation: 1, sum, lastSeq });
   }
 
   /** The fencing token. */
@@ -179,7 +116,7 @@ export class RunKeeper {
 
   /** Where the lease could not be renewed in time, or is being given back, nothing more starts before it is sure: there is this to wait for. */
   whenSure(): Promise<void> | undefined {
-    if (this.#parking === undefined && monotonicOf(this.#run.clock) - this.#renewedAt < (this.#leaseMs * 2) / 3) return undefined;
+    if (this.#parking === undefined && this.#renewal.isSure) return undefined;
     return new Promise((resolve) => this.#resumed.add(resolve));
   }
 
@@ -201,24 +138,34 @@ export class RunKeeper {
     this.#consumed.push(n);
   }
 
-  /** The last commit: with it the run has ended, and the lease is given back. */
-  end(status: RunEnd): Promise<number> {
-    this.#end = { status };
+  /**
+   * The last commit: with it the run has ended, and the lease is given back.
+   * @param untold whether somebody is to be told of it, by whoever is there to do so
+   */
+  end(status: RunEnd, untold: boolean): Promise<number> {
+    this.#end = { status, untold };
     return this.commit("ended");
   }
 
-  /** Stores what stands now, and gives the lease back with it; false where the run was told to end, or has ended, before. */
-  async park(): Promise<boolean> {
+  /** Stores what stands now, and gives the lease back with it, once for all who ask; false where the run goes on, or has ended, instead. */
+  park(): Promise<boolean> {
     this.#parking ??= "asked";
-    await this.commit("parked");
-    return this.#parking === "done";
+    this.#parked ??= this.commit("parked").then(() => this.#parking === "done");
+    return this.#parked;
   }
 
-  /** The run goes on to its end: the lease is kept, unless it is on its way back already. */
-  keepOn(): void {
-    if (this.#parking !== "asked" || this.#sent?.commit.release !== undefined) return;
-    this.#parking = undefined;
+  /** The lease is kept, unless it is on its way back already: whether it is kept. */
+  keepOn(): boolean {
+    if (this.#parking === undefined) return true;
+    if (this.#parking === "done" || this.#sent?.commit.release !== undefined) return false;
     if (this.#waiting?.why === "parked") this.#waiting.why = "progress";
+    this.#keepLease();
+    return true;
+  }
+
+  #keepLease(): void {
+    this.#parking = undefined;
+    this.#parked = undefined;
     this.#goOn();
   }
 
@@ -227,7 +174,8 @@ export class RunKeeper {
     this.#isOver = true;
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
-    this.#run.clock.clearTimeout(this.#timer);
+    this.#renewal.stop();
+    this.#patience.end();
   }
 
   async #commitAll(): Promise<void> {
@@ -237,7 +185,6 @@ export class RunKeeper {
     if (turn !== undefined) await turn;
     for (let hop = 0; hop < HOPS; hop++) await undefined;
     try {
-      let pause = FIRST_PAUSE_MS;
       let refusals = 0;
       while ((this.#sent !== undefined || this.#waiting !== undefined) && !this.#isOver) {
         const isRepeat = this.#sent !== undefined;
@@ -248,18 +195,18 @@ export class RunKeeper {
           if (!isAnswer(result)) throw unanswered(result);
           this.#sent = undefined;
           if (!this.#taken(result, sent, isRepeat)) return;
-          pause = FIRST_PAUSE_MS;
+          this.#patience.renew();
           refusals = 0;
         } catch (error) {
           const refusal = asimovErrorOf(error);
+          if (refusal?.code === "store-closed") return this.#lose("closed");
           if (refusal !== undefined && REFUSED.has(refusal.code)) {
             this.#takeBack(sent);
             if (++refusals === MOST_REFUSALS) return await this.#giveUp(refusal);
           }
           if (!this.#isTroubled) this.#run.troubled(error);
           this.#isTroubled = true;
-          await new Promise<void>((resolve) => this.#run.clock.setTimeout(resolve, pause));
-          pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+          await this.#patience.pause();
         }
       }
     } finally {
@@ -288,7 +235,7 @@ export class RunKeeper {
     if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
     const dueAt = this.#run.clock.now();
     if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
-    if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
+    if (this.#end !== undefined) commit.run = { ...code, ...this.#end };
     else if (this.#parking !== undefined) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
     return { commit, changes, waiting };
   }
@@ -339,10 +286,9 @@ export class RunKeeper {
 
   /** It was to be given back, and somebody had asked for its end: it ends here. */
   #goOnToEnd(sent: Sent, { cancel, inbox }: StoredRun): true {
-    this.#parking = undefined;
     sent.waiting.why = "progress";
     this.#takeBack(sent);
-    this.#goOn();
+    this.#keepLease();
     this.#heard({ cancel, posted: inbox.last });
     return true;
   }
@@ -381,24 +327,11 @@ export class RunKeeper {
     this.#run.lost(why);
   }
 
-  #armRenewal(): void {
-    this.#timer = this.#run.clock.setTimeout(() => void this.#renew(), this.#leaseMs / 3);
-  }
-
-  async #renew(): Promise<void> {
-    const asked = monotonicOf(this.#run.clock);
-    try {
-      const renewed = await this.#store.renew(this.#state.lease, this.#leaseMs);
-      if (this.#isOver) return;
-      if (!renewed.ok) return this.#lose("fenced");
-      this.#renewedAt = asked;
-      this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
-      if (this.#parking === undefined) this.#goOn();
-      this.#heard(renewed);
-    } catch (error) {
-      if (asimovErrorOf(error)?.code === "store-closed") return this.#lose("closed");
-    }
-    if (!this.#isOver) this.#armRenewal();
+  #renewed(renewed: RenewResult): void {
+    if (!renewed.ok) return this.#lose("fenced");
+    this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
+    if (this.#parking === undefined) this.#goOn();
+    this.#heard(renewed);
   }
 }
 
@@ -412,37 +345,3 @@ const unanswered = (came: unknown): AsimovError =>
       retryable: true,
     },
   );
-
-export const existsError = ({ taskId, agent, status }: StoredRun): RunError =>
-  new RunError(
-    `Run ${taskId} is stored already, of agent "${agent}", ${status === "open" ? "unfinished" : `as ${status}`}; a task runs once. Go on with it by \`resume\`, or give the task another id.`,
-    { code: "run-exists", taskId },
-  );
-
-const eventsOf = (run: KeptRun, store: RunStore): StoredEvent[] =>
-  run.takeEvents().map(({ seq, at, body }) => ({ seq, at, body: encoded(store.settings.codec, sealEvent(run.taskId, { seq, at }, body)) }));
-
-/** Where the answer was lost, the store is asked whether the run is there and owned. */
-async function createdBy(store: RunStore, run: NewRun, owner: Owner): Promise<CreateResult> {
-  try {
-    return await store.create(run, owner);
-  } catch (error) {
-    const lease = (await store.read(run.taskId))?.lease;
-    if (lease?.owner.id !== owner.id) throw error;
-    return { ok: true, lease };
-  }
-}
-
-/** @param given.sum brought up to date by the changes */
-function commitOf(
-  { taskId }: KeptRun,
-  store: RunStore,
-  given: Pick<Commit, "generation" | "events" | "consumed"> & { sum: PartsSum; changes: PartChanges; note: GenerationNote },
-): Commit {
-  const { generation, sum, changes, note, events, consumed } = given;
-  const put = new Map([...changes.put].map(([name, text]) => [name, encoded(store.settings.codec, text)] as const));
-  for (const [name, content] of put) sum.put(name, content);
-  for (const name of changes.removed) sum.remove(name);
-  const info = sealGeneration(taskId, generation, sum, noteText(note));
-  return { generation, info, nodes: note.nodes, put, remove: [...changes.removed], events, consumed };
-}

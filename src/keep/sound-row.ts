@@ -20,6 +20,8 @@ const schema = lazily(() =>
     createdAt: z.number(),
     updatedAt: z.number(),
     endedAt: moment(),
+    ends: count(),
+    untold: z.boolean(),
     dueAt: moment(),
     generation: z.int().check(z.gte(1)),
     lastSeq: count(),

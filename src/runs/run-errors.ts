@@ -1,5 +1,6 @@
 /** What is said of a run that is not as somebody thought. */
-import { RunError } from "#contract/base/errors";
+import { shownMessageOf } from "#contract/base/error-details";
+import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import type { StoredRun } from "#contract/store/run-record";
 
 export const notFound = (taskId: string): RunError =>
@@ -20,3 +21,12 @@ export const ownedError = ({ taskId, lease }: StoredRun): RunError =>
     `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over with \`takeOver: true\`.`,
     { code: "run-owned", taskId, retryable: true },
   );
+
+/** What a store throws that is not of ours says neither what it is nor of which run. */
+export function inOurs(what: string, error: unknown, taskId?: string): AsimovError {
+  const known = asimovErrorOf(error);
+  if (known !== undefined) return known;
+  const message = `The store could not ${what}: ${shownMessageOf(error)}`;
+  const options = { code: "store-failed", cause: error };
+  return taskId === undefined ? new AsimovError(message, options) : new RunError(message, { ...options, taskId });
+}

@@ -1,6 +1,7 @@
 /** The runs of a store, for whoever has none of their agents' code: to find, to look at, to tell something, to end. */
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
+import { EffectLimits } from "#contract/base/effect-limits";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
@@ -9,10 +10,12 @@ import type { RunView } from "#contract/run/run-view";
 import { requireText } from "#contract/store/run-checks";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
-import { RunStore } from "#contract/store/run-store";
+import type { RunStore } from "#contract/store/run-store";
+import { storeSchema } from "#contract/store/run-store-shape";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
+import type { GenerationNote } from "#keep/kept";
 import { processesGone } from "#keep/owner";
-import type { GenerationNote } from "#keep/run-keeper";
+import { AnsweredStore } from "./answered-store.ts";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
@@ -21,6 +24,8 @@ import { notFound } from "./run-errors.ts";
 import { type FindRuns, takeEvents, takeFind, takePath, takePrune, takeSend, takeWatch } from "./run-queries.ts";
 
 export interface RunsOptions {
+  /** Milliseconds for one answer of the store about one run, at least 1; later it is refused with `effect-timeout`. Default 30,000. */
+  effectTimeoutMs?: number;
   /** For what is waited for. Default the system's. */
   clock?: Clock;
   /** Makes ids of messages, each unlike any other. Default UUIDs. */
@@ -42,8 +47,9 @@ export interface RunHistoryEntry {
 
 const PAGE = 50;
 const SCHEMAS = lazily(() => ({
-  store: z.custom<RunStore>((value) => value instanceof RunStore, { message: "expected a RunStore" }),
+  store: storeSchema(),
   runs: z.strictObject({
+    effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
     clock: z.optional(clockSchema),
     ids: z.optional(z.custom<() => string>(isFunction, { message: "expected a function" })),
   }),
@@ -63,9 +69,14 @@ export class Runs {
 
   /** @throws AsimovError `invalid-options` */
   constructor(store: RunStore, options: RunsOptions = {}) {
-    this.#store = parseOptions(SCHEMAS().store, store, "Runs");
-    const { clock = systemServices.clock, ids = systemServices.ids } = parseOptions(SCHEMAS().runs, options, "Runs") as RunsOptions;
+    const given = parseOptions(SCHEMAS().store, store, "Runs");
+    const {
+      clock = systemServices.clock,
+      ids = systemServices.ids,
+      effectTimeoutMs: limitMs = 30_000,
+    } = parseOptions(SCHEMAS().runs, options, "Runs") as RunsOptions;
     this.#services = { clock, ids };
+    this.#store = new AnsweredStore(given, new EffectLimits(clock, { limitMs, graceMs: limitMs }));
   }
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */

@@ -1,10 +1,12 @@
 /** What an agent lends to its verbs: those that go on with what a store holds. */
 import type { Snapshot } from "xstate";
+import { EffectLimits } from "#contract/base/effect-limits";
 import type { Graph } from "#contract/graph/graph";
+import { AnsweredStore } from "#runs/answered-store";
 import type { launch } from "./agent-run.ts";
-import type { Keeping } from "./kept-run.ts";
+import type { AgentServices } from "./agent-services.ts";
+import type { Keeping } from "./keeping.ts";
 import type { OwnRuns } from "./own-runs.ts";
-import type { AgentServices } from "./run-host.ts";
 
 export type Launched = ReturnType<typeof launch>;
 
@@ -19,4 +21,20 @@ export interface AgentHost {
   keeping(): Keeping;
   /** A run that has not begun, from a persisted state. @throws SnapshotError */
   relaunch(persisted: Snapshot<unknown>): Launched;
+}
+
+/** How a verb asks for a run that is stored: each answer comes in time, or is an error of ours. */
+export interface Asking {
+  limits: EffectLimits;
+  /** As whoever goes on with the run writes it. */
+  keeping: Keeping;
+  /** As the verb reads and claims it. */
+  asked: Keeping;
+}
+
+export function askedBy(host: AgentHost): Asking {
+  const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = host.services;
+  const limits = new EffectLimits(clock, { limitMs, graceMs });
+  const keeping = host.keeping();
+  return { limits, keeping, asked: { ...keeping, store: new AnsweredStore(keeping.store, limits) } };
 }

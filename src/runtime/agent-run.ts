@@ -39,7 +39,10 @@ export interface AgentRun {
   /** Stable over restores. */
   readonly id: string;
   readonly task: Task;
-  /** The run's own values and mailboxes: there as long as somebody holds the run. What is set here is settled at once. */
+  /**
+   * The run's own values and mailboxes: there to be read as long as somebody holds the run. What is set here is settled at once; a run that
+   * has ended, or was put down, takes nothing more (`run-ended`, `run-parked`), where its values are its own.
+   */
   readonly values: Cache;
   /** The agent's actor, to inspect and to send events to. */
   readonly actor: Actor<AgentLogic>;
@@ -54,14 +57,18 @@ export interface AgentRun {
   view(): RunView;
   /**
    * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.
-   * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`
+   * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`, `part-too-large`
    */
   send(mailbox: string, message: unknown): Promise<void>;
-  /** Aborts what runs, waits for it, and ends the run as FAILED. */
+  /**
+   * Aborts what runs, waits for it, and ends the run as FAILED. Where its store does not take the end in time, the outcome says so by the
+   * error `end-unstored`, and this process goes on until it does.
+   */
   cancel(reason?: string): Promise<TaskOutcome>;
   /**
    * Stores the run, aborts what works, which repeats under the same keys when the run is resumed, and gives its lease back. The
-   * outcome rejects with `run-parked`. @throws AsimovError `run-ended`, and what the store threw
+   * outcome rejects with `run-parked`. Where the store does not answer within `effectTimeoutMs`, the run goes on (`run-not-parked`), or
+   * stands still until the store has answered (`run-parking`). @throws RunError those two; AsimovError `run-ended`, and what the store threw
    */
   park(): Promise<void>;
   /**
@@ -93,7 +100,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     throw initial.error;
   }
   const { run } = scope;
-  run.launched();
+  run.startScope.launched();
   const { promise: ended, resolve, reject } = Promise.withResolvers<TaskOutcome>();
   const complete = (): void => {
     const snapshot = actor.getSnapshot();
@@ -106,7 +113,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     try {
       return await ended;
     } finally {
-      await run.released;
+      await run.startScope.released;
     }
   })();
   // Whoever listens to events alone must not lose the process to an unhandled rejection.

@@ -16,10 +16,9 @@ import { readParts } from "#keep/read-parts";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { readStoredView } from "#keep/stored-view";
-import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
-import type { Keeping } from "./kept-run.ts";
+import type { Keeping } from "./keeping.ts";
 
 export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
@@ -38,7 +37,7 @@ interface ReadGeneration {
   passedOver: readonly string[];
 }
 
-interface Wanted {
+export interface Wanted {
   takeOver?: boolean | undefined;
   /** Default the newest whole one. */
   generation?: number | undefined;
@@ -48,14 +47,17 @@ interface Wanted {
   graph: () => Graph;
 }
 
-/** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec` */
+/**
+ * @param found the row, as it was read
+ * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec`
+ */
 export async function claimRun(
   keeping: Keeping,
-  taskId: string,
+  found: StoredRun,
   { takeOver, generation, ended = false, graph }: Wanted,
 ): Promise<ClaimedRun> {
   const { store } = keeping;
-  const found = await requireRun(store, taskId);
+  const { taskId } = found;
   if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
   const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
@@ -93,7 +95,7 @@ export async function claimRun(
       },
     };
   } catch (error) {
-    await store.renew(lease, 0);
+    await store.renew(lease, 0).catch(() => {});
     throw error;
   }
 }

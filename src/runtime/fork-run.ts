@@ -7,7 +7,8 @@ import type { PersistedAgent } from "#keep/persisted";
 import { forkedView, rekey } from "#keep/rekey";
 import { reopen, rerunNodes } from "#keep/reopen";
 import { requireRun } from "#runs/read-run";
-import type { AgentHost } from "./agent-host.ts";
+import { inOurs } from "#runs/run-errors";
+import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { readRun } from "./claim-run.ts";
 import { beginLater } from "./go-on.ts";
@@ -32,16 +33,15 @@ export interface ForkOptions {
 
 export async function forkRun(host: AgentHost, taskId: string, options: ForkOptions): Promise<AgentRun> {
   const { services } = host;
-  const keeping = host.keeping();
-  const { store } = keeping;
-  const given = firstValues(options.values) ?? {};
-  const row = await requireRun(store, taskId);
-  const read = await readRun(store, row, { generation: options.generation, graph: () => host.graph() });
+  const { limits, keeping, asked } = askedBy(host);
+  const { store } = asked;
+  const values = firstValues(options.values) ?? {};
+  const read = await limits.run(`loading run ${taskId}`, async () => readRun(store, await requireRun(store, taskId), { generation: options.generation, graph: () => host.graph() }));
   const original = read.persisted as unknown as PersistedAgent;
-  const { id: _id, status: _status, result: _result, error: _error, ...asked } = original.context.task;
+  const { id: _id, status: _status, result: _result, error: _error, ...given } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };
   // Checked as any other.
-  const task = new Task({ ...asked, ...params, id: options.taskId ?? services.ids() }).toJSON();
+  const task = new Task({ ...given, ...params, id: options.taskId ?? services.ids() }).toJSON();
   const agent = reopen(rekey(original, task));
   agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
   delete agent.context.deadline;
@@ -50,12 +50,12 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const launched = host.relaunch(Object.assign(agent, { [KEEPING]: { how: () => keeping, isKept: true } }) as never);
   const { run } = launched.scope;
   try {
-    await run.values.setMany({ ...given, task: { ...task, status: "EXECUTING" } });
+    await run.values.setMany({ ...values, task: { ...task, status: "EXECUTING" } });
     await (run.kept as Kept).open();
   } catch (error) {
     run.finish("the fork was refused");
     host.own.drop(launched.run);
-    throw error;
+    throw inOurs("store", error, task.id);
   }
   return beginLater(launched, { generation: read.generation }, options.signal);
 }

@@ -1,20 +1,22 @@
 /** A stored run goes on in this process: claimed, made of what was stored, and begun when its caller had the time to listen. */
+import type { EffectLimits } from "#contract/base/effect-limits";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
-import { SnapshotError } from "#contract/base/errors";
+import type { AsimovError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
 import type { StoredRun } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
 import { misused } from "#contract/store/store-errors";
-import { processesGone } from "#keep/owner";
 import type { PersistedAgent } from "#keep/persisted";
 import type { KeeperState } from "#keep/run-keeper";
-import type { AgentHost, Launched } from "./agent-host.ts";
+import { requireRun } from "#runs/read-run";
+import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { type ClaimedRun, claimRun } from "./claim-run.ts";
-import { EffectLimits } from "./effect-limits.ts";
+import type { ClaimedRun } from "./claim-run.ts";
 import { graphHashOf } from "./graph-hash.ts";
-import type { Keeping, Kept } from "./kept-run.ts";
-import type { KeepingOf } from "./run-host.ts";
+import type { Keeping, KeepingOf } from "./keeping.ts";
+import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
+import { takeRun } from "./take-run.ts";
 import { firstValues, requireSameSpace } from "./values-place.ts";
 
 export interface ResumeOptions {
@@ -22,16 +24,6 @@ export interface ResumeOptions {
   signal?: AbortSignal;
   /** Takes the run from an owner that lives, which then stops with `run-fenced`. Default false. */
   takeOver?: boolean;
-}
-
-export interface ResumeAllOptions {
-  /** Cancels all of them. */
-  signal?: AbortSignal;
-  /**
-   * Told of each that could not be taken up and stays as it is, such as one that is damaged. Of runs whose graph does not fit, it is told
-   * of the first of each graph: this agent tries no other of the same graph again.
-   */
-  onRefused?: (error: Error, taskId: string) => void;
 }
 
 /** Where a run goes on from: a run, by default in its newest whole generation, or a place that its store knows, such as a directory. */
@@ -43,21 +35,23 @@ export interface GoOnOptions extends ResumeOptions {
   values?: Record<string, unknown>;
 }
 
+const misnamed = (found: unknown): AsimovError => misused("A snapshot", "a task's id, a folder, or { taskId, generation }", found);
+
+async function placeOf(from: From, store: RunStore): Promise<Exclude<From, string>> {
+  if (typeof from === "string") return (await store.locate(from)) ?? { taskId: from };
+  if (typeof from !== "object" || from === null) throw misnamed(from);
+  const unknown = Object.keys(from).find((key) => key !== "taskId" && key !== "generation");
+  if (unknown !== undefined) throw misnamed(`an object with "${unknown}"`);
+  return from;
+}
+
 export async function resumeRun(host: AgentHost, from: From, options: GoOnOptions): Promise<AgentRun> {
-  if (typeof from !== "string" && (typeof from !== "object" || from === null)) {
-    throw misused("A snapshot", "a task's id, a folder, or { taskId, generation }", from);
-  }
-  const unknown = typeof from === "string" ? undefined : Object.keys(from).find((key) => key !== "taskId" && key !== "generation");
-  if (unknown !== undefined) throw misused("A snapshot", "a task's id, a folder, or { taskId, generation }", `an object with "${unknown}"`);
-  const { clock, effectTimeoutMs: limitMs, abortGraceMs: graceMs } = host.services;
-  const limits = new EffectLimits(clock, { limitMs, graceMs });
+  const { limits, keeping, asked } = askedBy(host);
   const unfollow = limits.follow(options.signal);
   try {
-    const keeping = host.keeping();
-    const owned = await limits.run("loading the run", async () => {
-      const { taskId, generation } =
-        typeof from === "string" ? ((await keeping.store.locate(from)) ?? { taskId: from, generation: undefined }) : from;
-      return await claimRun(keeping, taskId, { takeOver: options.takeOver, generation, graph: () => host.graph() });
+    const owned = await limits.run(`loading run ${typeof from === "string" ? from : from?.taskId}`, async () => {
+      const { taskId, generation } = await placeOf(from, asked.store);
+      return await takeRun(host, asked, await requireRun(asked.store, taskId), { takeOver: options.takeOver, generation });
     });
     return await goOn(host, keeping, { ...owned, state: { ...owned.state, ...codeOf(host, owned.run) } }, options, limits);
   } finally {
@@ -82,7 +76,7 @@ export async function goOn(
   try {
     requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
     const first = firstValues(values);
-    const kept: KeepingOf = { how: () => keeping, isKept: true, ...(graphs === undefined ? {} : { stored: graphs }) };
+    const kept: KeepingOf = { how: () => keeping, isKept: true, ends: stored.ends, ...(graphs === undefined ? {} : { stored: graphs }) };
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
     (scope.run.kept as Kept).goOn(state, stored.inbox.count);
@@ -95,7 +89,7 @@ export async function goOn(
     }
     return beginLater(launched, { generation, passedOver }, signal);
   } catch (error) {
-    await keeping.store.renew(state.lease, 0);
+    await keeping.store.renew(state.lease, 0).catch(() => {});
     throw error;
   }
 }
@@ -112,32 +106,4 @@ export function beginLater(
     begin();
   });
   return run;
-}
-
-const PAGE = 50;
-
-/** Graphs of runs that did not fit the agent's own. */
-const unfit = new WeakMap<object, Set<string>>();
-
-/** Each that is READY, newest first. */
-export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
-  const { store } = host.keeping();
-  const refused = unfit.get(host) ?? new Set<string>();
-  unfit.set(host, refused);
-  const query = { agent: host.services.name, statuses: ["READY"] as const, limit: PAGE };
-  let after: StoredRun | undefined;
-  do {
-    const page = await store.find({ ...query, isGone: processesGone(), ...(after === undefined ? {} : { after }) });
-    for (const row of page) {
-      const pair = `${row.graphHash} ${graphHashOf(host.graph())}`;
-      if (refused.has(pair)) continue;
-      try {
-        yield await resumeRun(host, row.taskId, signal === undefined ? {} : { signal });
-      } catch (error) {
-        if (error instanceof SnapshotError && error.code === "snapshot-other-graph") refused.add(pair);
-        onRefused?.(error as Error, row.taskId);
-      }
-    }
-    after = page.length < PAGE ? undefined : page.at(-1);
-  } while (after !== undefined);
 }

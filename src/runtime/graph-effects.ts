@@ -110,11 +110,8 @@ export class GraphEffects implements RunEffects, NodeChecks {
       if (isRefusal(error)) throw error;
       return { failure: failureOf("The run's first values could not be set", error, "cache-failed") };
     }
-    const { kept } = this.#run;
     try {
-      // No node runs before the run is stored, and owned.
-      if (kept === undefined || !this.#run.isKeptFromStart) await this.#run.requireNew();
-      else await this.#run.limited("storing the run", () => kept.open());
+      await this.#run.open();
       return {};
     } catch (error) {
       if (isRefusal(error)) throw error;
@@ -191,19 +188,46 @@ export class GraphEffects implements RunEffects, NodeChecks {
 
   async close(task: TaskJSON, message: unknown): Promise<{ faults: Fault[] }> {
     if (this.#isNested || this.#run.isReplay) return { faults: [] };
-    const mailbox = this.#outputMailbox;
-    const run = this.#run;
-    const stored = await faultsOf("The ended task was not stored", () => this.#storeTask(task));
-    const { kept } = run;
-    if (kept !== undefined) {
-      const end = run.tellEnd(task.status);
-      stored.push(...(await faultsOf("The end was not stored", () => run.limited("storing the end", () => kept.end(end)))));
-    }
-    if (mailbox === null) return { faults: stored };
-    const published = await faultsOf("The end was not published", () =>
-      run.limited(`publishing the end to shared mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, message)),
+    const faults = await faultsOf("The ended task was not stored", () => this.#storeTask(task));
+    const ending = this.#endInStore(task);
+    const unstored = ending === undefined ? undefined : await this.#unstored(ending);
+    if (unstored === undefined) return { faults: [...faults, ...(await this.#tellEnd(message))] };
+    ending?.then(
+      () => this.#tellEnd(message),
+      () => {},
     );
-    return { faults: [...stored, ...published] };
+    return { faults: [...faults, unstored] };
+  }
+
+  /** Settles when the end is stored; undefined where it is not to be. */
+  #endInStore({ status }: TaskJSON): Promise<void> | undefined {
+    const { kept } = this.#run;
+    return kept?.end(this.#run.tellEnd(status), this.#outputMailbox !== null);
+  }
+
+  /** Nobody hears of an end before its store does: where that takes long, it is tried on while this process lives. */
+  async #unstored(ending: Promise<void>): Promise<Fault | undefined> {
+    try {
+      await this.#run.limited("storing the end", () => ending);
+      return undefined;
+    } catch (error) {
+      this.#run.kept?.freeze();
+      const told = `The end is not stored yet; this process owns the run, and tries on until it is: ${shownMessageOf(error)}`;
+      return { status: "error", error: told, code: "end-unstored" };
+    }
+  }
+
+  /** The message of the end, at least once: until the store knows that it was told, whoever hosts the agent next tells it. */
+  async #tellEnd(message: unknown): Promise<Fault[]> {
+    const mailbox = this.#outputMailbox;
+    if (mailbox === null) return [];
+    const run = this.#run;
+    const numbered = { id: run.endId, ...(message as object) };
+    const faults = await faultsOf("The end was not published", () =>
+      run.limited(`publishing the end to shared mailbox "${mailbox}"`, () => run.cache.publishToMailbox(mailbox, numbered)),
+    );
+    if (faults.length === 0) await run.endTold();
+    return faults;
   }
 }
 

@@ -35,7 +35,7 @@ import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
 import { sealEvent } from "#contract/store/seal";
-import type { CommitReason } from "#keep/run-keeper";
+import type { CommitReason } from "#keep/kept";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";

@@ -1,29 +1,33 @@
 /** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
 
-import { shownMessageOf } from "#contract/base/error-details";
-import { type AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
+import { type AsimovError, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
 import type { RunView } from "#contract/run/run-view";
-import type { NewRun, StoredMessage } from "#contract/store/run-commit";
-import type { Owner, RunEnd } from "#contract/store/run-record";
+import type { NewRun } from "#contract/store/run-commit";
+import type { RunStoreSettings } from "#contract/store/run-options";
+import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
-import type { RunStore } from "#contract/store/run-store";
-import { decoded, encoded, openMessage, requireBetween, sealInfo } from "#contract/store/seal";
-import { GraphParts, type LiveGraph } from "#keep/graph-parts";
+import { encoded, sealInfo } from "#contract/store/seal";
+import { storeFirst } from "#keep/first-commit";
+import type { GraphParts, LiveGraph } from "#keep/graph-parts";
+import type { CommitReason, GenerationNote, KeptRun, Loss } from "#keep/kept";
 import type { PartChanges } from "#keep/part-changes";
-import { prefixOf } from "#keep/part-names";
 import type { PartTexts } from "#keep/part-texts";
-import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
-import type { EventHub } from "./event-hub.ts";
+import type { Patience } from "#keep/patience";
+import { type KeeperState, RunKeeper } from "#keep/run-keeper";
 import { graphHashOf } from "./graph-hash.ts";
+import type { Keeping } from "./keeping.ts";
+import { type ChangingRun, RunChanges } from "./run-changes.ts";
+import { RunInbox } from "./run-inbox.ts";
+import { storeFault } from "./store-fault.ts";
 import type { ValuesPlace } from "./values-place.ts";
 
 /** The run, as far as it is kept. */
-interface Host {
+interface Host extends ChangingRun {
   readonly task: Task;
   readonly services: {
     readonly name: string;
@@ -31,28 +35,14 @@ interface Host {
     readonly clock: Clock;
     readonly turns: Pick<Turns, "isOver" | "next">;
   };
-  readonly events: EventHub;
-  readonly place: ValuesPlace;
-  readonly isRestored: boolean;
-  /** Of each time limit that counts: says that its node has changed. */
-  readonly counting: ReadonlySet<() => void>;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
-  /** Tells that something could not be stored; of a run that has ended nobody is there to be told. */
+  /** Tells that something could not be stored, or read. */
   reportUnstored(fault: Fault): void;
   readonly rootGraph: Graph;
-  view(): RunView;
   lose(error: AsimovError): void;
   cancelBy(reason: string): void;
-}
-
-/** How a run is kept. */
-export interface Keeping {
-  store: RunStore;
-  owner: Owner;
-  /** Whether what depends on a commit waits for it. */
-  durability: "sync" | "async";
 }
 
 /** By why: the code, and what is said of the run. */
@@ -74,32 +64,21 @@ export class Kept implements KeptRun {
   readonly #run: Host;
   readonly #keeping: Keeping;
   #keeper: RunKeeper | undefined;
-  /** What a store holds of each graph, until that graph takes it. */
-  readonly #stored: Map<string, PartTexts>;
-  readonly #changed = new Set<GraphParts>();
-  readonly #over: GraphParts[] = [];
-  /** Parts that nobody has any more. */
-  readonly #orphans: string[] = [];
-  /** The newest message that was taken up. */
-  #posted = 0;
-  /** How many waited when the run was taken up, until they are looked for. */
-  #pending = 0;
-  /** It was told that messages cannot be read. */
-  #isDeaf = false;
+  readonly #changes: RunChanges;
+  #inbox: RunInbox | undefined;
   #telling: unknown;
-  /** The run was restored from what it does not go on from in its store: all of it is written. */
-  #isWhole: boolean;
   #isStopped = false;
+  #isForgotten = false;
+  /** Asked for, and made or on its way. */
+  #end: { status: RunEnd; untold: boolean } | undefined;
   #opening: Promise<void> | undefined;
   readonly #opened = Promise.withResolvers<void>();
   #isPutDown = false;
-  #taking: Promise<void> | undefined;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, PartTexts>) {
     this.#run = run;
     this.#keeping = keeping;
-    this.#stored = new Map(stored);
-    this.#isWhole = run.isRestored && stored === undefined;
+    this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
   }
 
@@ -129,69 +108,93 @@ export class Kept implements KeptRun {
 
   /** Of a graph that begins, or is restored. */
   partsOf(graph: LiveGraph): GraphParts {
-    const prefix = prefixOf(graph.path);
-    const stored = this.#stored.get(prefix);
-    this.#stored.delete(prefix);
-    const parts = new GraphParts(graph, stored);
-    if (stored === undefined) this.#changed.add(parts);
-    return parts;
+    return this.#changes.partsOf(graph);
   }
 
   changed(graph: GraphParts): void {
-    this.#changed.add(graph);
+    this.#changes.changed(graph);
   }
 
   over(graph: GraphParts): void {
-    this.#changed.delete(graph);
-    this.#over.push(graph);
+    this.#changes.over(graph);
   }
 
   whenSure(): Promise<void> | undefined {
     return this.#keeper?.whenSure();
   }
 
+  get settings(): RunStoreSettings {
+    return this.#keeping.store.settings;
+  }
+
   /** @throws AsimovError `part-too-large` */
   requireRoom(written: Written): void {
-    const { codec, maxPartBytes } = this.#keeping.store.settings;
-    requireRoom({ taskId: this.taskId, codec, maxPartBytes }, written);
+    requireRoom({ taskId: this.taskId, ...this.settings }, written);
   }
 
   /** In a node's part, for how the node ends. */
   get spareBytes(): number {
-    return Math.min(MOST_SPARE_BYTES, Math.floor(this.#keeping.store.settings.maxPartBytes / 8));
+    return Math.min(MOST_SPARE_BYTES, Math.floor(this.settings.maxPartBytes / 8));
   }
 
   refused(error: AsimovError): void {
     this.#run.lose(error);
   }
 
-  /** Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw */
-  async open(note: GenerationNote = { why: "started", nodes: [] }): Promise<void> {
+  /**
+   * Stores the run for the first time, and owns it; once for all who ask. @throws RunError `run-exists`, and what the store threw
+   *
+   * @param patience for a store that is away; absent where whoever asks hears of that at once
+   */
+  async open(note: GenerationNote = { why: "started", nodes: [] }, patience?: Patience): Promise<void> {
     if (this.#keeper !== undefined) return;
-    this.#opening ??= RunKeeper.create(this, this.#keeping, note, (first) => this.#newRun(first)).then((keeper) => {
-      this.#keeper = keeper;
-      if (this.#isStopped) keeper.stop();
-      // Before any node of it starts.
-      if (this.#isPutDown) void keeper.park();
-      this.#opened.resolve();
-    });
+    this.#opening ??= this.#open(note, patience);
     await this.#opening;
+  }
+
+  async #open(note: GenerationNote, patience: Patience | undefined): Promise<void> {
+    const { store, owner } = this.#keeping;
+    const about = (first: NewRun["first"]): NewRun => this.#newRun(first);
+    const late = (state: KeeperState): void => this.#openedLate(state);
+    const keeper = this.#keep(await storeFirst(this, { store, owner, note, about, patience, late }));
+    if (this.#isStopped) keeper.stop();
+    // Before any node of it starts.
+    if (this.#isPutDown) void keeper.park();
+    this.#opened.resolve();
+  }
+
+  /** It was given up, and is stored and owned after all: it is what became of it meanwhile. */
+  #openedLate(state: KeeperState): void {
+    const { store } = this.#keeping;
+    if (this.#isForgotten) store.remove(this.taskId).catch(() => {});
+    else if (this.#end !== undefined) void this.#keep(state).end(this.#end.status, this.#end.untold);
+    else if (this.#isStopped) store.renew(state.lease, 0).catch(() => {});
+    else this.#keep(state);
+  }
+
+  /** It could not be opened, and the run goes on without it: what comes to its store after all is nobody's. */
+  forget(): void {
+    this.#isForgotten = true;
+  }
+
+  #keep(state: KeeperState, pending = 0): RunKeeper {
+    const { store } = this.#keeping;
+    this.#inbox = new RunInbox(this, store, pending);
+    this.#keeper = new RunKeeper(this, store, state);
+    return this.#keeper;
   }
 
   /** Goes on with a run that is owned, in whose inbox so many messages wait. */
   goOn(state: KeeperState, pending: number): void {
-    this.#pending = pending;
-    this.#keeper = new RunKeeper(this, this.#keeping.store, state);
-    // Of graphs that newer code begins anew, or has by another name.
-    for (const [prefix, parts] of this.#stored) for (const name of parts.all.keys()) this.#orphans.push(prefix + name);
-    this.#stored.clear();
+    const keeper = this.#keep(state, pending);
+    this.#changes.restored();
     // Messages that came while nobody owned it.
-    void this.#keeper.look();
+    void keeper.look();
   }
 
   #newRun(first: NewRun["first"]): NewRun {
     const { task, services } = this.#run;
-    const { codec } = this.#keeping.store.settings;
+    const { codec } = this.settings;
     const { objective, params } = task;
     return {
       taskId: task.id,
@@ -226,17 +229,33 @@ export class Kept implements KeptRun {
     return this.generation;
   }
 
-  /** The run has ended: whoever waits goes on when that is stored. */
-  async end(status: RunEnd): Promise<void> {
+  /** The run has ended: whoever waits goes on when that is stored. @param untold whether somebody is to be told of it */
+  async end(status: RunEnd, untold: boolean): Promise<void> {
+    this.#end = { status, untold };
     // What kept it from being stored was told.
     if (this.#keeper === undefined) await this.#opening?.catch(() => {});
-    await this.#keeper?.end(status);
+    if (this.#keeper === undefined) this.freeze();
+    else await this.#keeper.end(status, untold);
   }
 
+  /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
+  freeze(): void {
+    this.#changes.freeze();
+  }
+
+  /** The message of its end was told. */
+  async endTold(number: number): Promise<void> {
+    if (this.#end !== undefined) this.#end.untold = false;
+    if (this.#keeper === undefined) return;
+    // Where the store does not hear of it, it is told once more.
+    await this.limited("noting that the end was told", () => this.#keeping.store.endTold(this.taskId, number)).catch(() => {});
+  }
+
+  /** Nothing is written any more, but for an end that is on its way. */
   stop(): void {
     this.#isStopped = true;
     this.clock.clearTimeout(this.#telling);
-    this.#keeper?.stop();
+    if (this.#end === undefined) this.#keeper?.stop();
   }
 
   /** Whoever listens hears what is told soon, also where nothing else asks for a commit. */
@@ -256,13 +275,13 @@ export class Kept implements KeptRun {
   async park(): Promise<boolean> {
     this.#isPutDown = true;
     if (this.#keeper === undefined) await this.opened;
-    return (await this.#keeper?.park()) === true;
+    return this.#isPutDown && (await this.#keeper?.park()) === true;
   }
 
-  /** Somebody here wants its end: it is not put down any more, unless that is done already. */
-  keepOn(): void {
+  /** It is not put down any more, unless that is on its way: whether it goes on. */
+  keepOn(): boolean {
     this.#isPutDown = false;
-    this.#keeper?.keepOn();
+    return this.#keeper?.keepOn() ?? true;
   }
 
   settling(): Promise<void> | undefined {
@@ -285,33 +304,11 @@ export class Kept implements KeptRun {
   }
 
   writeChanges(changes: PartChanges): void {
-    for (const changed of this.#run.counting) changed();
-    for (const name of this.#orphans.splice(0)) changes.remove(name);
-    for (const graph of this.#over.splice(0)) graph.removeAll(changes);
-    for (const graph of this.#changed) graph.write(changes);
-    this.#changed.clear();
-    const values = this.#run.place.own?.changes();
-    for (const [name, text] of values?.changed ?? []) changes.write(name, text);
-    for (const name of values?.removed ?? []) changes.remove(name);
-    const { head, graph, nodes } = this.#run.events.takeChanges();
-    changes.write("view", JSON.stringify(head));
-    if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
-    for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
-    if (!this.#isWhole) return;
-    for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
-    const view = this.#run.view();
-    changes.write("view-graph", JSON.stringify(view.graph));
-    for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));
-    this.#isWhole = false;
+    this.#changes.write(changes);
   }
 
-  takeEvents(): { seq: number; at: number; body: string }[] {
-    const events = this.#run.events.takeHeld();
-    if (this.#keeper === undefined) events.unshift(...this.#run.events.takeEarlier());
-    return events.map((event) => {
-      const { seq, at, taskId: _taskId, ...body } = event;
-      return { seq, at, body: JSON.stringify(body) };
-    });
+  takeEvents(): ReturnType<KeptRun["takeEvents"]> {
+    return this.#changes.takeEvents();
   }
 
   release(seq: number): void {
@@ -329,64 +326,23 @@ export class Kept implements KeptRun {
   }
 
   troubled(error: unknown): void {
-    this.#tell(`The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`, error, "snapshot-write-failed");
+    this.#run.reportUnstored(storeFault("The run could not be stored, and is tried again until it is", error, "snapshot-write-failed"));
   }
 
   posted(last: number): void {
-    if (last <= this.#posted) return;
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined;
-    });
+    this.#inbox?.posted(last);
   }
 
-  /** Messages from outside are in the run's mailboxes, and out of the store's inbox with the commit that says so. */
-  async #take(): Promise<void> {
-    const { store } = this.#keeping;
-    try {
-      const messages = await store.inbox(this.taskId, this.#posted);
-      this.#requirePending(messages);
-      // Read behind them: it counts them all.
-      const last = (await store.read(this.taskId))?.inbox.last ?? 0;
-      for (const message of messages) await this.#receive(message, last);
-      this.#isDeaf = false;
-    } catch (error) {
-      // Looked for again when the store is heard of the next time, and told once until then.
-      if (!this.#isDeaf) this.#tell(`Messages to the run could not be read: ${shownMessageOf(error)}`, error);
-      this.#isDeaf = true;
-    }
-  }
-
-  /** None of those that waited when the run was taken up is missing. */
-  #requirePending(messages: readonly StoredMessage[]): void {
-    const pending = this.#pending;
-    this.#pending = 0;
-    if (messages.length >= pending) return;
-    const error = `Run ${this.taskId} has lost messages: expected ${pending} in its inbox, found ${messages.length}. Send them again.`;
-    this.#tell(error, new SnapshotError(error, { code: "snapshot-damaged" }));
-  }
-
-  /** One that is damaged stays where it is, and those behind it are taken. */
-  async #receive({ n, id, mailbox, body }: StoredMessage, last: number): Promise<void> {
-    let message: unknown;
-    try {
-      requireBetween(this.taskId, n, { above: this.#posted, last });
-      const text = decoded(this.#keeping.store.settings.codec, body, `Message "${id}"`);
-      message = JSON.parse(openMessage(this.taskId, { id, mailbox, body: text }));
-    } catch (error) {
-      this.#posted = Math.max(this.#posted, n || 0);
-      return this.#tell(`A message to the run could not be taken: ${shownMessageOf(error)}`, error);
-    }
-    const values = this.#run.place.open();
-    await values.cache.publishToMailbox(mailbox, message);
-    // With no turn between them: a commit holds both, or neither.
-    values.settle();
+  received(n: number): void {
     this.#keeper?.consumed(n);
-    this.#posted = n;
     void this.#keeper?.commit("progress");
   }
 
-  #tell(text: string, error: unknown, code = "store-unavailable"): void {
-    const fault = { status: "error", error: text, code: asimovErrorOf(error)?.code ?? code } as const;
-    this.#run.reportUnstored(fault);
+  get place(): ValuesPlace {
+    return this.#run.place;
+  }
+
+  unread(what: string, error: unknown): void {
+    this.#run.reportUnstored(storeFault(what, error));
   }
 }

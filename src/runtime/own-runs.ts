@@ -1,31 +1,36 @@
 /** The runs of one agent that this process holds, by task: from their start to their end. */
 import type { AgentRun } from "./agent-run.ts";
 
-/** Whether a store holds the run, too; it may come to that later. */
-export interface Keeping {
+/** A run that a store may hold, too; it may come to that later. */
+interface MaybeStored {
   readonly kept: { readonly fence: number } | undefined;
 }
 
 export class OwnRun {
   readonly run: AgentRun;
   /** The ids of messages that it was sent. */
-  readonly sent = new Set<string>();
-  readonly #keeping: Keeping;
+  #sent: Set<string> | undefined;
+  readonly #host: MaybeStored;
   /** From its start, though that may not be done yet. */
   readonly #isKept: boolean;
 
-  constructor(run: AgentRun, keeping: Keeping) {
+  constructor(run: AgentRun, host: MaybeStored) {
     this.run = run;
-    this.#keeping = keeping;
-    this.#isKept = keeping.kept !== undefined;
+    this.#host = host;
+    this.#isKept = host.kept !== undefined;
+  }
+
+  get sent(): Set<string> {
+    this.#sent ??= new Set();
+    return this.#sent;
   }
 
   get isStored(): boolean {
-    return this.#isKept || (this.#keeping.kept?.fence ?? 0) > 0;
+    return this.#isKept || (this.#host.kept?.fence ?? 0) > 0;
   }
 
   as(run: AgentRun): OwnRun {
-    return new OwnRun(run, this.#keeping);
+    return new OwnRun(run, this.#host);
   }
 }
 
@@ -42,8 +47,8 @@ export class OwnRuns {
   }
 
   /** One of a task that runs already will be refused, and is not the one that is known. */
-  add(run: AgentRun, keeping: Keeping): void {
-    if (!this.#runs.has(run.id)) this.#hold(new OwnRun(run, keeping));
+  add(run: AgentRun, host: MaybeStored): void {
+    if (!this.#runs.has(run.id)) this.#hold(new OwnRun(run, host));
   }
 
   /** The same run, as it is handed out. */

@@ -12,10 +12,11 @@ import { failedNodes, reopen, retryNodes } from "#keep/reopen";
 import { readEvents } from "#runs/read-events";
 import { requireRun } from "#runs/read-run";
 import { partOfKey } from "#values/value-parts";
-import type { AgentHost } from "./agent-host.ts";
+import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { type ClaimedRun, claimRun } from "./claim-run.ts";
+import type { ClaimedRun } from "./claim-run.ts";
 import { codeOf, goOn } from "./go-on.ts";
+import { takeRun } from "./take-run.ts";
 
 export interface RetryOptions {
   /** Those of the failed nodes of the run's own graph that are tried again, each with what failed in the graphs within it. Default: all. */
@@ -27,10 +28,13 @@ export interface RetryOptions {
 }
 
 export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = "same", signal }: RetryOptions): Promise<AgentRun> {
-  const keeping = host.keeping();
-  const { store } = keeping;
-  requireFailed(await requireRun(store, taskId));
-  const claimed = await claimRun(keeping, taskId, { ended: true, graph: () => host.graph() });
+  const { limits, keeping, asked } = askedBy(host);
+  const { store } = asked;
+  const claimed = await limits.run(`loading run ${taskId}`, async () => {
+    const found = await requireRun(store, taskId);
+    requireFailed(found);
+    return await takeRun(host, asked, found, { ended: true });
+  });
   try {
     requireFailed(claimed.run);
     const persisted = await mended(host, store, claimed, { nodes, keys });
@@ -38,7 +42,7 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
     const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true, ...codeOf(host, claimed.run) };
     return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, signal === undefined ? {} : { signal });
   } catch (error) {
-    await store.renew(claimed.state.lease, 0);
+    await store.renew(claimed.state.lease, 0).catch(() => {});
     throw error;
   }
 }

@@ -1,91 +1,48 @@
 /** What one run has of its own: values, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
+import { EffectLimits } from "#contract/base/effect-limits";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
-import { setLongTimeout } from "#contract/base/long-timer";
-import type { Services } from "#contract/base/services";
 import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
-import type { Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
-import { afterThisTurn, type Turns } from "#contract/base/turns";
-import type { SnapshotControl, TaskStatus } from "#contract/base/vocabulary";
-import { type CallEstimate, type CallScope, currentScope, type SettleCall } from "#contract/chat/call-scope";
+import type { Span, SpanFailure } from "#contract/base/telemetry";
+import { afterThisTurn } from "#contract/base/turns";
+import type { TaskStatus } from "#contract/base/vocabulary";
+import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
-import type { ConditionEngine } from "#contract/node/condition";
-import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
-import type { Permits } from "#contract/node/permits";
+import type { OutputMailbox } from "#contract/node/output-mailbox";
 import type { Failure, Fault } from "#contract/node/result";
-import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
+import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
+import { endId } from "#contract/run/end";
 import type { Order } from "#contract/run/order";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
-import type { Written } from "#contract/store/run-room";
-import type { RunStore } from "#contract/store/run-store";
-import type { Migration } from "#keep/migrate";
-import type { PartTexts } from "#keep/part-texts";
-import { existsError } from "#keep/run-keeper";
+import { requireRoom, type Written } from "#contract/store/run-room";
+import { existsError } from "#keep/first-commit";
+import { Patience, untilAnswered } from "#keep/patience";
+import { inOurs } from "#runs/run-errors";
+import type { AgentServices } from "./agent-services.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
-import { EffectLimits } from "./effect-limits.ts";
+import { EndOrders } from "./end-orders.ts";
 import { EventHub } from "./event-hub.ts";
-import type { DynamicNodes } from "./graph-nodes.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
-import { type Keeping, Kept } from "./kept-run.ts";
+import type { KeepingOf } from "./keeping.ts";
+import { Kept } from "./kept-run.ts";
+import { Lifetime } from "./lifetime.ts";
 import type { NodeResults } from "./node-results.ts";
-import { type PlacedValues, type PlaceSettings, ValuesPlace } from "./values-place.ts";
-
-/** What an agent gives to all its runs. */
-export interface AgentServices extends Services, PlaceSettings {
-  readonly name: string;
-  readonly version: string;
-  readonly turns: Turns;
-  /** Whether charts run compiled. */
-  readonly compile: boolean;
-  /** Milliseconds for one read or write of the cache or the store that the run itself does. */
-  readonly effectTimeoutMs: number;
-  readonly permits: Permits;
-  readonly conditions: ConditionEngine;
-  readonly telemetry: Telemetry;
-  readonly abortGraceMs: number;
-  /** Absent for the default. */
-  readonly maxTotalIterations?: number;
-  readonly autoSnapshot: boolean;
-  /** What nodes do that say nothing. */
-  readonly snapshot: SnapshotControl;
-  readonly outputMailbox: string | null;
-  readonly errorMailbox: string | null;
-  readonly dynamicNodes: DynamicNodes;
-  /** Mends a stored run that does not fit the agent's graph. */
-  readonly migrate?: (run: Migration) => void;
-  /** Of each run. */
-  readonly budget: Budget;
-}
-
-/** How a run is kept that an agent starts itself. */
-export interface KeepingOf {
-  how(): Keeping;
-  /** Whether it is stored from its start, or has been; else from the first time that somebody asks for it. */
-  isKept: boolean;
-  /** Where a task may be stored already; absent where nobody said where runs are stored. */
-  store?: RunStore;
-  /** What its store holds of it as it is, by graph. */
-  stored?: ReadonlyMap<string, PartTexts>;
-}
+import { Parking } from "./parking.ts";
+import { RunMail } from "./run-mail.ts";
+import { StartScope } from "./start-scope.ts";
+import { storeFault } from "./store-fault.ts";
+import { type PlacedValues, ValuesPlace } from "./values-place.ts";
 
 /** A graph of the run, as far as it is kept. */
 interface KeptGraph {
   keep(kept: Kept | undefined): void;
-}
-
-/** Where a graph's end and its errors go: as the agent says that runs it, at its start and at every restore. */
-export function mailboxesOf(
-  { errorMailbox, outputMailbox }: AgentServices,
-  isNested: boolean,
-): { outputMailbox: string | null; errorMailbox: string | null } {
-  return { outputMailbox: isNested ? null : outputMailbox, errorMailbox };
 }
 
 export class RunHost implements Outbox {
@@ -109,31 +66,22 @@ export class RunHost implements Outbox {
   root: AnyActorRef | undefined;
   readonly isRestored: boolean;
   #isReplay = false;
-  #sending: Map<string, (error?: string) => void> | undefined;
-  /** The publishes to its own mailboxes that have not settled, nested graphs' too. */
-  readonly #publishing = new Set<Promise<void>>();
+  readonly #mail = new RunMail(this);
   readonly #ledger: CallLedger;
   readonly #limits: EffectLimits;
-  #sent = 0;
-  #heard: Map<AbortSignal, () => void> | undefined;
+  #orders: EndOrders | undefined;
+  /** For a store that is away as the run begins. */
+  #patience: Patience | undefined;
   #isFinished = false;
+  /** Its end was asked for. */
   #isCancelled = false;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
-  /** The module that the run is started in, of this agent or of another. */
-  #within: CallScope | undefined;
-  #parking: Promise<void> | undefined;
-  /** Of work for whoever holds the run, that its end ends too. */
-  readonly #over = new Set<() => void>();
+  readonly startScope = new StartScope();
+  #parking: Parking | undefined;
   #hasBegun = false;
-  #begun: PromiseWithResolvers<void> | undefined;
-  #launchedIn: { scope: CallScope | undefined } | undefined;
-  #tellFinished: (() => void) | undefined;
-  #deadline: number | undefined;
-  #disarmDeadline: (() => void) | undefined;
-  /** Settles when whoever started the run may go on: the module that did has its permit again. */
-  released: Promise<void> = Promise.resolve();
+  #lifetime: Lifetime | undefined;
 
   constructor(
     services: AgentServices,
@@ -154,9 +102,7 @@ export class RunHost implements Outbox {
     this.kept = run.keeping?.isKept === true ? new Kept(this, run.keeping.how(), run.keeping.stored) : undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
-    this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => {
-      if (!this.#isFinished) this.root?.send({ type: "run.cancel", reason, code });
-    });
+    this.#ledger = new CallLedger(services.budget, run.restored?.spent ?? NOTHING_SPENT, (reason, code) => this.#askEnd({ reason, code }));
     this.place = new ValuesPlace(services, run.values, (written) => this.requireRoom(written));
     this.span = services.telemetry.startSpan(
       `run ${run.task.type}`,
@@ -165,81 +111,55 @@ export class RunHost implements Outbox {
     );
   }
 
+  get taskId(): string {
+    return this.task.id;
+  }
+
   /** Cancels the run when the signal does. */
   listen(signal: AbortSignal | undefined): void {
-    if (signal === undefined || this.#heard?.has(signal)) return;
-    this.#within ??= currentScope(signal);
-    const cancel = (): void => this.cancel(signal.reason);
-    this.#heard ??= new Map();
-    this.#heard.set(signal, cancel);
-    if (signal.aborted) return cancel();
-    signal.addEventListener("abort", cancel, { once: true });
+    if (signal !== undefined && this.#endOrders().listen(signal)) this.startScope.heard(signal);
   }
 
   /** The run fails at that moment, unless it has ended. */
   endBy(deadline: number | undefined): void {
-    this.#deadline = deadline;
+    if (deadline !== undefined) this.#endOrders().endBy(deadline);
   }
 
-  /** Remembers the module that starts it, if one does: its actor may begin in a later turn of the event loop, which is somebody else's. */
-  launched(): void {
-    this.#launchedIn = { scope: currentScope() };
+  #endOrders(): EndOrders {
+    this.#orders ??= new EndOrders(this, this.services.clock);
+    return this.#orders;
   }
 
-  /** From the start of its actor, and not before: one that is refused is nothing to wait for. */
+  /** Its actor starts. */
   begin(): void {
-    this.#armDeadline();
+    if (!this.#isFinished) this.#orders?.arm();
     this.events.restoredFrom = undefined;
     this.#hasBegun = true;
-    this.#begun?.resolve();
-    const within = this.#within ?? (this.#launchedIn === undefined ? currentScope() : this.#launchedIn.scope);
-    if (within === undefined) return;
-    // What ends the module that has started it ends it too.
-    this.listen(within.signal);
-    this.released = within.wait(
-      () =>
-        new Promise((resolve) => {
-          this.#tellFinished = resolve;
-        }),
-    );
+    this.#lifetime?.begin();
+    this.listen(this.startScope.begin());
   }
 
-  #armDeadline(): void {
-    const deadline = this.#deadline;
-    if (deadline === undefined || this.#isFinished) return;
-    const { clock } = this.services;
-    const fail = (): void => {
-      if (this.#isFinished) return;
-      const reason = `The run was not at its end by ${new Date(deadline).toISOString()}, its deadline (deadlineMs).`;
-      this.root?.send({ type: "run.cancel", reason, code: "run-deadline" });
-    };
-    const left = deadline - clock.now();
-    if (left > 0) this.#disarmDeadline = setLongTimeout(left, fail, clock);
-    // Not yet: its actor is about to start.
-    else queueMicrotask(fail);
+  /** Its deadline has come. */
+  expire(deadline: number): void {
+    const reason = `The run was not at its end by ${new Date(deadline).toISOString()}, its deadline (deadlineMs).`;
+    this.#askEnd({ reason, code: "run-deadline" });
   }
 
   /** @param reason told masked and cut in size, as any error is */
   cancel(reason: unknown): void {
-    if (this.#isFinished) return;
     // Of a run around this one: it says so itself.
     const isTold = asimovErrorOf(reason)?.code === "cancelled";
-    this.#keepOn();
     const why = reason === undefined || reason === "" ? "." : `: ${shownMessageOf(reason)}`;
-    this.root?.send({ type: "run.cancel", reason: isTold ? shownMessageOf(reason) : `The run was cancelled${why}` });
+    this.#askEnd({ reason: isTold ? shownMessageOf(reason) : `The run was cancelled${why}` });
   }
 
   /** Somebody outside of this process wants it to end. @param reason told already as it shall be */
   cancelBy(reason: string): void {
-    if (this.#isFinished) return;
-    this.#keepOn();
-    this.root?.send({ type: "run.cancel", reason });
+    this.#askEnd({ reason });
   }
 
-  /** Whoever wants its end has it, and not a run that was put down. */
-  #keepOn(): void {
-    this.#isCancelled = true;
-    this.kept?.keepOn();
+  #askEnd(order: { reason: string; code?: string }): void {
+    if (!this.#isFinished) this.root?.send({ type: "run.cancel", ...order });
   }
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
@@ -255,49 +175,47 @@ export class RunHost implements Outbox {
     return this.#lost;
   }
 
-  /** Stores the run and lets it go, once for all who ask. */
+  /** Stores the run and lets it go, once for all who ask. @throws RunError `run-not-parked`, `run-parking`; AsimovError `run-ended` */
   async park(): Promise<void> {
     if (this.#lost?.code === "run-parked") return;
-    if (this.#isFinished || this.#isCancelled) throw this.#lost ?? runEnded("park");
-    this.#parking ??= this.#park().finally(() => {
-      this.#parking = undefined;
-    });
-    await this.#parking;
+    if (this.#isFinished || this.#isCancelled) throw this.refusal("park");
+    if (this.#parking?.isOver !== false) this.#parking = new Parking(this, (isWanted) => this.#putDown(isWanted));
+    await this.#parking.wait();
   }
 
-  async #park(): Promise<void> {
+  async #putDown(isWanted: () => boolean): Promise<void> {
     const isParked = await this.#whileItLasts("park", async () => {
       await this.keep();
-      return this.#isCancelled ? false : await this.kept?.park();
+      return !this.#isCancelled && isWanted() ? await this.kept?.park() : false;
     });
     if (isParked !== true) throw runEnded("park");
     this.lose(
-      new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
+      new RunError(`Run ${this.taskId} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
-        taskId: this.task.id,
+        taskId: this.taskId,
       }),
     );
   }
 
-  /** Rejects where the run is over before the work is. */
-  async #whileItLasts<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const { promise: over, reject } = Promise.withResolvers<never>();
-    const giveUp = (): void => reject(this.#lost ?? runEnded(what));
-    this.#over.add(giveUp);
-    try {
-      return await Promise.race([this.#onceBegun(work), over]);
-    } finally {
-      this.#over.delete(giveUp);
-    }
+  /** It is not put down any more, unless that is on its way: whether it goes on. */
+  keepOn(): boolean {
+    return this.kept?.keepOn() ?? true;
   }
 
-  /** One that goes on says so first. */
-  async #onceBegun<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#hasBegun) {
-      this.#begun ??= Promise.withResolvers();
-      await this.#begun.promise;
-    }
-    return await work();
+  /** Rejects where the run is over before the work is. */
+  #whileItLasts<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.#lifetime ??= new Lifetime(this, this.#hasBegun);
+    return this.#lifetime.during(what, work);
+  }
+
+  /** Its end was asked for, though it may not be there yet. */
+  get isEnding(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** Why it does nothing more for whoever asks for that. */
+  refusal(what: string): Error {
+    return this.#lost ?? runEnded(what);
   }
 
   /** The end is told with the commit that stores it, before its actor ends. @returns how the run is stored as ended */
@@ -305,6 +223,7 @@ export class RunHost implements Outbox {
     const { failure } = (this.root as AnyActorRef).getSnapshot().context as { failure?: Failure };
     this.events.tell({ type: "run.ended", status, ...(failure === undefined ? {} : { code: failure.code }) }, []);
     this.#hasToldEnd = true;
+    this.place.own?.end(this);
     return failure?.code === "cancelled" ? "CANCELLED" : (status as RunEnd);
   }
 
@@ -312,14 +231,32 @@ export class RunHost implements Outbox {
     return this.#hasToldEnd;
   }
 
+  /** How often it has ended by then. */
+  get #ends(): number {
+    return (this.#keeping?.ends ?? 0) + 1;
+  }
+
+  /** Of the message of its end. */
+  get endId(): string {
+    return endId(this.task.id, this.#ends);
+  }
+
+  /** The message of its end was told. */
+  async endTold(): Promise<void> {
+    await this.kept?.endTold(this.#ends);
+  }
+
   /** See `EffectLimits`. */
   limited<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.#limits.run(what, work);
   }
 
-  /** The run's actor was told to cancel. */
+  /** Its actor was told to end, by whomever: whoever wants that has it, and not a run that was put down. */
   hasten(): void {
+    this.#isCancelled = true;
+    this.keepOn();
     this.#limits.hasten();
+    this.#patience?.end();
   }
 
   /** The agent's. */
@@ -343,9 +280,11 @@ export class RunHost implements Outbox {
     return condition.evaluate(scope);
   }
 
-  /** Sends a message through the agent's outbox; settles when it is in its mailbox. */
+  /** Sends a message through the agent's outbox; settles when it is in its mailbox. @throws AsimovError `part-too-large` */
   async send(mailbox: string, message: unknown): Promise<void> {
-    await this.#publishNow(mailbox, message);
+    if (this.#isFinished || this.root === undefined) throw runEnded("send");
+    this.#requireRoomFor(mailbox, message);
+    await this.#mail.send((id) => this.root?.send({ type: "message.publish", mailbox, message, id }));
     // It is there after a crash: in the run's store, unless its values are elsewhere.
     if (this.place.own === undefined || (this.kept === undefined && this.#keeping?.store === undefined)) return;
     await this.#whileItLasts("send", async () => {
@@ -354,44 +293,25 @@ export class RunHost implements Outbox {
     });
   }
 
-  #publishNow(mailbox: string, message: unknown): Promise<void> {
-    if (this.#isFinished || this.root === undefined) return Promise.reject(runEnded("send"));
-    const id = String(this.#sent++);
-    return new Promise((resolve, reject) => {
-      this.#sending ??= new Map();
-      this.#sending.set(id, (error) =>
-        error === undefined ? resolve() : reject(new AsimovError(error, { code: "publish-failed", retryable: true })),
-      );
-      this.root?.send({ type: "message.publish", mailbox, message, id });
-    });
+  /** It is to be stored, also where the run is not yet. */
+  #requireRoomFor(mailbox: string, message: unknown): void {
+    const settings = this.kept?.settings ?? this.#keeping?.store?.settings;
+    if (this.place.own === undefined || settings === undefined) return;
+    const text = JSON.stringify(message);
+    const what = (): string => `A message to mailbox "${mailbox}"`;
+    requireRoom({ taskId: this.task.id, ...settings }, { what, length: text.length, text: () => text });
   }
 
   publish(mailbox: OutputMailbox, message: unknown, settle: (error?: string) => void): void {
-    const publishing = this.#deliver(mailbox, message)
-      .then(settle)
-      .finally(() => this.#publishing.delete(publishing));
-    // Elsewhere a message is at least once in its mailbox, and what takes its time holds up no commit.
-    if (typeof mailbox === "string" && this.place.own !== undefined) this.#publishing.add(publishing);
-  }
-
-  settling(): Promise<void> | undefined {
-    return this.#publishing.size === 0 ? undefined : Promise.all(this.#publishing).then(() => {});
-  }
-
-  async #deliver(mailbox: OutputMailbox, message: unknown): Promise<string | undefined> {
-    try {
-      await this.limited(`publishing to ${shownMailbox(mailbox)}`, () =>
-        typeof mailbox === "string" ? this.values.publishToMailbox(mailbox, message) : this.cache.publishToMailbox(mailbox.shared, message),
-      );
-      return undefined;
-    } catch (error) {
-      return shownMessageOf(error);
-    }
+    this.#mail.publish(mailbox, message, settle);
   }
 
   acknowledge(id: string, error?: string): void {
-    this.#sending?.get(id)?.(error);
-    this.#sending?.delete(id);
+    this.#mail.acknowledge(id, error);
+  }
+
+  settling(): Promise<void> | undefined {
+    return this.#mail.settling();
   }
 
   /** What is written of a run that is stored has room in its store. @throws AsimovError `part-too-large` */
@@ -399,6 +319,7 @@ export class RunHost implements Outbox {
     this.kept?.requireRoom(written);
   }
 
+  /** Of a run that has ended nobody is there to be told. */
   reportUnstored(fault: Fault): void {
     if (this.root?.getSnapshot().status === "active") this.root.send({ type: "snapshot.failed", fault });
   }
@@ -413,11 +334,25 @@ export class RunHost implements Outbox {
     return this.#keeping !== undefined;
   }
 
-  /** A task runs once, also where this run is not stored. @throws RunError `run-exists`, and what the store threw */
-  async requireNew(): Promise<void> {
+  /**
+   * A task runs once: it is stored from here on, or is not stored by anybody. A store that is away is waited for.
+   *
+   * @throws RunError `run-exists`, and what the store threw
+   */
+  async open(): Promise<void> {
+    const patience = new Patience(this.services.clock);
+    this.#patience = patience;
+    // It may be over by now.
+    if (this.#isCancelled || this.#isFinished) patience.end();
+    // No node runs before the run is stored, and owned.
+    if (this.kept !== undefined && this.isKeptFromStart) return await this.kept.open(undefined, patience);
     const store = this.#keeping?.store;
     if (store === undefined || this.isRestored || this.kept !== undefined) return;
-    const there = await this.limited("looking for the run in its store", () => store.read(this.task.id));
+    const troubled = (error: unknown): void =>
+      this.reportUnstored(storeFault("The run's store could not be asked, and is asked until it answers", error));
+    const there = await untilAnswered(patience, troubled, () =>
+      this.limited("looking for the run in its store", () => store.read(this.task.id)),
+    );
     // What stores this run itself meanwhile finds out by that.
     if (there !== undefined && this.kept === undefined) throw existsError(there);
   }
@@ -441,17 +376,18 @@ export class RunHost implements Outbox {
     try {
       await open(kept);
     } catch (error) {
+      kept.forget();
       this.kept = undefined;
       for (const graph of this.graphs) graph.keep(undefined);
       this.events.unhold();
-      throw error;
+      throw inOurs("store", error, this.taskId);
     }
   }
 
   /** Stores the run as it stands. */
   async snapshot(hint: string | undefined): Promise<SnapshotRef> {
     await Promise.resolve();
-    if (this.root === undefined || this.#isFinished) throw this.#lost ?? runEnded("snapshot");
+    if (this.root === undefined || this.#isFinished) throw this.refusal("snapshot");
     const nodes = this.currentNodes;
     return await this.#whileItLasts("snapshot", () => this.#storedNow(nodes, hint));
   }
@@ -513,20 +449,18 @@ export class RunHost implements Outbox {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.kept?.stop();
-    this.#disarmDeadline?.();
-    for (const [signal, cancel] of this.#heard ?? []) signal.removeEventListener("abort", cancel);
-    for (const settle of this.#sending?.values() ?? []) settle("the run ended before the message was published");
-    this.#sending = undefined;
+    this.#patience?.end();
+    this.#orders?.end();
+    this.#mail.end();
+    this.place.own?.end(this);
     this.span.end(error, details);
     this.events.end();
-    this.#tellFinished?.();
-    if (this.#over.size === 0) return;
-    const giveUp = (): void => {
-      for (const each of this.#over) each();
-    };
+    this.startScope.end();
+    const lifetime = this.#lifetime;
+    if (lifetime === undefined) return;
     // What was stored with the end settles by itself.
-    if (this.#lost === undefined) afterThisTurn(giveUp);
-    else giveUp();
+    if (this.#lost === undefined) afterThisTurn(() => lifetime.end());
+    else lifetime.end();
   }
 }
 

@@ -14,9 +14,11 @@ import type { TaskOutcome } from "#contract/run/outcome";
 import type { PersistedAgent } from "#keep/persisted";
 import { partOfKey } from "#values/value-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
+import { type AgentServices, mailboxesOf } from "./agent-services.ts";
 import { boundAgent } from "./bound-machines.ts";
 import { GraphScope } from "./graph-scope.ts";
-import { type AgentServices, type KeepingOf, mailboxesOf, RunHost } from "./run-host.ts";
+import type { KeepingOf } from "./keeping.ts";
+import { RunHost } from "./run-host.ts";
 import { firstValues, requireSamePlace } from "./values-place.ts";
 
 /** What an agent's logic starts with. */

@@ -7,8 +7,8 @@ import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } 
 import { leftOf } from "#keep/left-graph";
 import type { PersistedAgent } from "#keep/persisted";
 import { boundAgentLogic } from "./agent-logic.ts";
+import { mailboxesOf } from "./agent-services.ts";
 import { GraphScope } from "./graph-scope.ts";
-import { mailboxesOf } from "./run-host.ts";
 import { scopeOf } from "./scopes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 

@@ -13,7 +13,7 @@ import type * as port from "#contract/store/run-commit";
 import { copyLease, copyRun } from "#contract/store/run-copy";
 import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
 import { isOwned, isPast } from "#contract/store/run-status";
-import { askedOf, cancelledRun, claimedRun, committedRun, createdRun, postedRun, renewedRun } from "#contract/store/run-steps";
+import { askedOf, cancelledRun, claimedRun, committedRun, createdRun, postedRun, renewedRun, toldRun } from "#contract/store/run-steps";
 import { RunStore } from "#contract/store/run-store";
 
 /** What is to be written, all of it or nothing. */
@@ -107,6 +107,14 @@ export abstract class SteppedStore extends RunStore {
       const step = cancelledRun(run, order, now);
       const events = step.ended ? order.end.events.map((body, index) => ({ seq: run.lastSeq + 1 + index, at: now, body })) : [];
       return { answer: "stored", change: { run: step.run, events } };
+    });
+  }
+
+  async endTold(taskId: string, end: number): Promise<boolean> {
+    requireCount(end, "The number of an end", 1);
+    return await this.#step<boolean>(taskId, undefined, ({ run }) => {
+      const told = run === undefined ? undefined : toldRun(run, end);
+      return told === undefined ? { answer: false } : { answer: true, change: { run: told } };
     });
   }
 

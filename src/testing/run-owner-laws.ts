@@ -19,7 +19,17 @@ export function ownerLaws(): RunLaws {
       const { first: __, dueAt: ___, ...given } = newRun("a", { labels: { team: "x" } });
       requireEqual(
         rest,
-        { ...given, status: "open", generation: 1, lastSeq: 0, token: 1, cancel: null, inbox: { count: 0, last: 0 } },
+        {
+          ...given,
+          status: "open",
+          ends: 0,
+          untold: false,
+          generation: 1,
+          lastSeq: 0,
+          token: 1,
+          cancel: null,
+          inbox: { count: 0, last: 0 },
+        },
         "it",
       );
       requireEqual(statusOf(run, await store.now()), "RUNNING", "its status");

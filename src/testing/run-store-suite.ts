@@ -3,6 +3,7 @@ import type { RunStoreOptions } from "#contract/store/run-options";
 import type { RunStore } from "#contract/store/run-store";
 import type { Law } from "./law.ts";
 import { commitLaws } from "./run-commit-laws.ts";
+import { endLaws } from "./run-end-laws.ts";
 import { findLaws } from "./run-find-laws.ts";
 import { inboxLaws } from "./run-inbox-laws.ts";
 import { ownerLaws } from "./run-owner-laws.ts";
@@ -23,7 +24,7 @@ export interface RunStoreSuiteOptions {
  * for (const { name, run } of laws) it(name, run);
  */
 export function runStoreLaws({ make, reopen }: RunStoreSuiteOptions): Law[] {
-  const laws = { ...ownerLaws(), ...commitLaws(), ...inboxLaws(), ...findLaws() };
+  const laws = { ...ownerLaws(), ...commitLaws(), ...inboxLaws(), ...findLaws(), ...endLaws() };
   return Object.entries(laws).map(([name, law]) => ({
     name,
     run: async () => {

@@ -11,6 +11,13 @@ import { entryText } from "./value-parts.ts";
 /** Refuses what has no room in the run's store. @throws AsimovError `part-too-large` */
 export type ValueRoom = (written: Written) => void;
 
+/** What may not be written. */
+export interface WriteLimits {
+  readonly requireRoom: ValueRoom;
+  /** @throws what is said of a run that takes nothing more from outside */
+  requireOpen(): void;
+}
+
 /** Of a value that expires, whenever that is. */
 const LATEST = 9_999_999_999_999;
 const ENTRY_LENGTH = entryText({ json: "", expiresAt: LATEST }).length;
@@ -28,18 +35,18 @@ export class RunDriver implements CacheDriver {
   readonly #live: MemoryDriver;
   readonly #ledger: Ledger;
   readonly #journal: Journal | undefined;
-  readonly #room: ValueRoom;
+  readonly #limits: WriteLimits;
 
   /** @param journal of the attempt that works by it; absent where what is done is settled at once */
-  constructor(live: MemoryDriver, ledger: Ledger, journal: Journal | undefined, room: ValueRoom) {
+  constructor(live: MemoryDriver, ledger: Ledger, journal: Journal | undefined, limits: WriteLimits) {
     this.#live = live;
     this.#ledger = ledger;
     this.#journal = journal;
-    this.#room = room;
+    this.#limits = limits;
   }
 
   space(affixes: Affixes | undefined): Space {
-    return new RunSpace(this.#live.space(affixes), (key) => nameIn(affixes, key), this.#ledger, this.#journal, this.#room);
+    return new RunSpace(this.#live.space(affixes), (key) => nameIn(affixes, key), this.#ledger, this.#journal, this.#limits);
   }
 
   close(): void {
@@ -52,14 +59,14 @@ class RunSpace implements Space {
   readonly #nameOf: (key: string) => string;
   readonly #ledger: Ledger;
   readonly #journal: Journal | undefined;
-  readonly #room: ValueRoom;
+  readonly #limits: WriteLimits;
 
-  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: Journal | undefined, room: ValueRoom) {
+  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: Journal | undefined, limits: WriteLimits) {
     this.#live = live;
     this.#nameOf = nameOf;
     this.#ledger = ledger;
     this.#journal = journal;
-    this.#room = room;
+    this.#limits = limits;
   }
 
   names(kind: "value" | "mailbox"): string[] {
@@ -74,7 +81,13 @@ class RunSpace implements Space {
     return this.#live.peek(mailbox);
   }
 
+  /** An attempt is refused by its gate. */
+  #requireOpen(): void {
+    if (this.#journal === undefined) this.#limits.requireOpen();
+  }
+
   write(changes: readonly Change[]): number {
+    this.#requireOpen();
     for (const change of changes) if ("json" in change) this.#requireRoom(change.key, change.json);
     let removed = 0;
     for (const change of changes) {
@@ -87,6 +100,7 @@ class RunSpace implements Space {
   }
 
   edit(key: string, edit: Edit): string {
+    this.#requireOpen();
     const before = this.#live.entry(key);
     const apply: Edit["apply"] = (current) => {
       const json = edit.apply(current);
@@ -100,14 +114,15 @@ class RunSpace implements Space {
   }
 
   push(mailbox: string, text: string): void {
-    this.#room({ what: () => `A message to mailbox "${mailbox}"`, length: text.length, text: () => text });
+    this.#requireOpen();
+    this.#limits.requireRoom({ what: () => `A message to mailbox "${mailbox}"`, length: text.length, text: () => text });
     // First, since a receiver that waits takes it in the same turn.
     this.#ledger.published(this.#journal, this.#nameOf(mailbox), text);
     this.#live.push(mailbox, text);
   }
 
   #requireRoom(key: string, json: string): void {
-    this.#room({
+    this.#limits.requireRoom({
       what: () => `The value of key "${this.#nameOf(key)}"`,
       length: json.length + ENTRY_LENGTH,
       text: () => entryText({ json, expiresAt: LATEST }),

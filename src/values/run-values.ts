@@ -10,10 +10,11 @@ import { StoredCache } from "#cache/stored-cache";
 import type { Clock } from "#contract/base/services";
 import type { OpenValues } from "#contract/run/host";
 import type { Cache } from "#contract/store/cache";
+import type { Written } from "#contract/store/run-room";
 import { Journal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { isThere } from "./mailbox-log.ts";
-import { locate, RunDriver, type ValueRoom } from "./run-driver.ts";
+import { locate, RunDriver, type ValueRoom, type WriteLimits } from "./run-driver.ts";
 import { entryText, messagePart, readValueParts, type ValueChanges, valuePart } from "./value-parts.ts";
 
 class ValuesView extends StoredCache<ValuesView> {
@@ -24,12 +25,14 @@ class ValuesView extends StoredCache<ValuesView> {
 
 const BARE: Affixes = { prefix: "", suffix: "" };
 
-export class RunValues {
+export class RunValues implements WriteLimits {
   readonly #live: MemoryDriver;
   readonly #ledger: Ledger;
   readonly #store: SharedStore;
   /** What is set before there is one has room, or the run is refused when it is stored. */
   room: ValueRoom | undefined;
+  /** The run, from when on it takes nothing more from outside. */
+  #ended: { refusal(what: string): Error } | undefined;
   /** For what is done from outside of any attempt: it is settled at once. */
   readonly cache: Cache;
 
@@ -40,17 +43,28 @@ export class RunValues {
       const { space, key } = locate(this.#live, name);
       return space.entry(key);
     });
-    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined, this.#requireRoom));
+    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined, this));
     this.cache = new ValuesView(BARE, this.#store);
     this.#restore(parts);
   }
 
-  readonly #requireRoom: ValueRoom = (written) => this.room?.(written);
+  requireRoom(written: Written): void {
+    this.room?.(written);
+  }
+
+  requireOpen(): void {
+    if (this.#ended !== undefined) throw this.#ended.refusal("values");
+  }
+
+  /** What was set from outside from now on would be in no store; all is there to be read. */
+  end(run: { refusal(what: string): Error }): void {
+    this.#ended = run;
+  }
 
   /** What is done by it is seen at once, and settled when the attempt says so. */
   open(): OpenValues {
     const journal = new Journal();
-    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal, this.#requireRoom));
+    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal, this));
     return { cache: new ValuesView(BARE, store), settle: () => this.#ledger.settle(journal) };
   }
 

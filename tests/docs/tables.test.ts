@@ -73,7 +73,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   Agent: ["src/agent.ts", "AgentOptions"],
   "Start and runTask": ["src/agent.ts", "RunOptions"],
   Resume: ["src/runtime/go-on.ts", "ResumeOptions"],
-  ResumeAll: ["src/runtime/go-on.ts", "ResumeAllOptions"],
+  ResumeAll: ["src/runtime/resume-all.ts", "ResumeAllOptions"],
   Retry: ["src/runtime/retry-run.ts", "RetryOptions"],
   Fork: ["src/runtime/fork-run.ts", "ForkOptions"],
   Events: ["src/runtime/agent-run.ts", "EventsOptions"],

@@ -138,7 +138,7 @@ describe("a state of another format, in whatever store", () => {
       );
       await store.create({ ...run.first, first: { ...first, info } });
       const error = { code: "snapshot-format", message: expect.stringContaining(`expected format 2, found ${format ?? "none"}`) };
-      await expect(new Agent({ store }).resume(taskId)).rejects.toMatchObject(error);
+      await expect(new Agent({ name: "stories", store }).resume(taskId)).rejects.toMatchObject(error);
       await expect(new Runs(store).get(taskId)).rejects.toMatchObject(error);
     }
   });

@@ -255,14 +255,16 @@ describe("mailboxes of a run", () => {
       ends: [],
     });
     expect(await agent.cache.peekMailbox("agent_output")).toEqual([
-      { taskId: task.id, status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
+      { id: `${task.id}/end/1`, taskId: task.id, status, result: { looks: expect.anything() }, failedChains: [["bad"]] },
     ]);
   });
 
   it("say the end without failed chains where there are none", async () => {
     const agent = new Agent({ ...inCache, nodes: [nodeOf("a", [], () => success({ n: 1 }))] });
     const { task } = await agent.runTask(newTask());
-    expect(await agent.cache.peekMailbox("agent_output")).toEqual([{ taskId: task.id, status: "COMPLETE", result: { n: 1 } }]);
+    expect(await agent.cache.peekMailbox("agent_output")).toEqual([
+      { id: `${task.id}/end/1`, taskId: task.id, status: "COMPLETE", result: { n: 1 } },
+    ]);
   });
 
   it("are those of the options, and none for null", async () => {

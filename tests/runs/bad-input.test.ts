@@ -1,5 +1,17 @@
 /** What is no option, no task and no run is refused by a class and a code, in words that name what was expected and what came. */
-import { Agent, AsimovError, FileStore, MemoryStore, RunError, type RunStore, Runs, SnapshotError, Task } from "asimov-agents";
+import {
+  Agent,
+  AsimovError,
+  FileStore,
+  MemoryCache,
+  MemoryStore,
+  RunError,
+  type RunStore,
+  type RunStoreSettings,
+  Runs,
+  SnapshotError,
+  Task,
+} from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
 import { beforeAll, describe, expect, it } from "vitest";
 import { aborted, failing, nodeOf } from "../run/support.ts";
@@ -45,6 +57,15 @@ describe.each(STORES)("%s", (name, make) => {
   });
 });
 
+/** As it may be where no compiler looks. */
+class HalfStore extends MemoryStore {
+  override commit = undefined as never;
+  override endTold = undefined as never;
+}
+class BareStore extends MemoryStore {
+  override settings = { keep: 5 } as RunStoreSettings;
+}
+
 const node = nodeOf("a");
 const task = (id?: string): Task => new Task({ type: "test", objective: "Be refused", ...(id === undefined ? {} : { id }) });
 
@@ -69,7 +90,33 @@ describe("the verbs of an agent and of runs", () => {
 
   const invalid: [what: string, work: () => unknown, words: RegExp][] = [
     ["new Agent, an unknown option", () => new Agent({ node: [] } as never), /Agent: .*node/],
-    ["new Agent, a store that is none", () => new Agent({ store: {} } as never), /store: expected a RunStore/],
+    [
+      "new Agent, a store that is none",
+      () => new Agent({ store: {} } as never),
+      /store: expected a RunStore.*got Object, which lacks .*create/,
+    ],
+    ["new Agent, a path as a store", () => new Agent({ store: "runs.db" } as never), /store: expected a RunStore.*got string\.$/],
+    ["new Agent, null as a store", () => new Agent({ store: null } as never), /store: expected a RunStore.*got null\.$/],
+    [
+      "new Agent, a cache as a store",
+      () => new Agent({ store: new MemoryCache() } as never),
+      /expected a RunStore.*got MemoryCache, which lacks/,
+    ],
+    [
+      "new Agent, another's object",
+      () => new Agent({ store: { ...store } } as never),
+      /expected a RunStore, which is of a class that extends it/,
+    ],
+    [
+      "new Agent, half a store",
+      () => new Agent({ store: new HalfStore() }),
+      /got HalfStore, which lacks the function commit, the function endTold\.$/,
+    ],
+    [
+      "new Agent, a store without settings",
+      () => new Agent({ store: new BareStore() }),
+      /lacks .*settings\.maxPartBytes, settings\.keepEvents, settings\.retainMs\.$/,
+    ],
     ["new Agent, another snapshot", () => new Agent({ snapshot: "SOMETIMES" } as never), /snapshot: .*"ALWAYS"/],
     ["new Agent, another durability", () => new Agent({ durability: "fast" } as never), /durability: .*"sync"\|"async"/],
     ["new Agent, a short lease", () => new Agent({ leaseMs: 1 }), /leaseMs: .*>=100/],
@@ -88,6 +135,8 @@ describe("the verbs of an agent and of runs", () => {
     ["fork, values that are no object", () => agent.fork("ended", { values: [] } as never), /values/],
     ["fork, an unknown option", () => agent.fork("ended", { from: 1 } as never), /fork: .*from/],
     ["new Runs, no store", () => new Runs("runs.db" as never), /Runs: .*expected a RunStore/],
+    ["new Runs, half a store", () => new Runs(new HalfStore()), /Runs: .*HalfStore, which lacks the function commit/],
+    ["new Runs, no time to answer", () => new Runs(store, { effectTimeoutMs: 0 }), /Runs: effectTimeoutMs: .*>=1/],
     ["new Runs, an unknown option", () => new Runs(store, { queue: 1 } as never), /Runs: .*queue/],
     ["find, another status", () => all(runs.find({ status: "DONE" } as never)), /status: .*/],
     ["find, a date of text", () => all(runs.find({ updatedBefore: "now" } as never)), /updatedBefore: expected a Date/],
@@ -125,6 +174,48 @@ describe("the verbs of an agent and of runs", () => {
 
   const other: [what: string, work: () => unknown, kind: typeof AsimovError, code: string, words: RegExp][] = [
     ["resume of nobody", () => agent.resume("nobody"), RunError as never, "run-not-found", /no run nobody/],
+    [
+      "resume by an agent of another name",
+      () => new Agent({ name: "other", store, nodes: [node] }).resume("open"),
+      RunError as never,
+      "run-other-agent",
+      /of agent "strict", and this agent is "other"/,
+    ],
+    [
+      "resume by an agent without a name",
+      () => new Agent({ store, nodes: [node] }).resume("open"),
+      RunError as never,
+      "run-other-agent",
+      /of agent "strict", and this agent is "agent", the name of those that were given none/,
+    ],
+    [
+      "a snapshot of another agent",
+      () => new Agent({ name: "other", store, nodes: [node] }).startFromSnapshot({ taskId: "ended", generation: 1 }),
+      RunError as never,
+      "run-other-agent",
+      /"strict".*"other"/,
+    ],
+    [
+      "retry by an agent of another name",
+      () => new Agent({ name: "other", store, nodes: [node] }).retry("failed"),
+      RunError as never,
+      "run-other-agent",
+      /"strict".*"other"/,
+    ],
+    [
+      "attach by an agent of another name, to what goes on",
+      () => new Agent({ name: "other", store, nodes: [node] }).runTask(task("open"), { ifExists: "attach" }),
+      RunError as never,
+      "run-other-agent",
+      /"strict".*"other"/,
+    ],
+    [
+      "attach by an agent of another name, to what has ended",
+      () => new Agent({ name: "other", store, nodes: [node] }).runTask(task("ended"), { ifExists: "attach" }),
+      RunError as never,
+      "run-other-agent",
+      /"strict".*"other"/,
+    ],
     ["retry of nobody", () => agent.retry("nobody"), RunError as never, "run-not-found", /nobody/],
     ["fork of nobody", () => agent.fork("nobody"), RunError as never, "run-not-found", /nobody/],
     ["resume of what has ended", () => agent.resume("ended"), RunError as never, "run-ended", /ended has ended as COMPLETE/],

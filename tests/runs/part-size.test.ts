@@ -12,7 +12,7 @@ import {
   Task,
 } from "asimov-agents";
 import { afterEach, describe, expect, it } from "vitest";
-import { failure, moduleOf, nodeOf, success } from "../run/support.ts";
+import { aborted, failure, moduleOf, nodeOf, success } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
 import { storesOf } from "./stores.ts";
 
@@ -115,6 +115,48 @@ describe.each(storesOf())("a run of a %s store with small parts", (_, make) => {
       }),
     ];
     expect(await new Agent({ store, nodes }).runTask(taskOf())).toMatchObject({ status: "COMPLETE", results: { a: "went on" } });
+  });
+
+  it.each(["ALWAYS", "NEVER"] as const)(
+    "refuses a message by run.send that has no room, by name, and the run goes on (snapshot %s)",
+    async (snapshot) => {
+      const store = open();
+      const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+      const nodes = [
+        nodeOf("a", [], async ({ values, signal }) => {
+          begin();
+          return success((await values.getMessage<string>("letters", { signal }))?.length);
+        }),
+      ];
+      const run = new Agent({ store, snapshot, nodes }).start(taskOf());
+      await begun;
+      const refused = {
+        code: "part-too-large",
+        message: expect.stringMatching(/^A message to mailbox "letters" of run "t" has 16002 bytes;/),
+      };
+      await expect(run.send("letters", large(MOST))).rejects.toMatchObject(refused);
+      await run.send("letters", large(MOST - 2));
+      expect(await run.outcome).toMatchObject({ status: "COMPLETE", results: { a: MOST - 2 }, errors: [] });
+    },
+  );
+
+  it("refuses a message by runs.send that has no room, and names its mailbox", async () => {
+    const store = open();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const nodes = [
+      nodeOf("a", [], async ({ signal }) => {
+        begin();
+        await aborted(signal);
+      }),
+    ];
+    const run = new Agent({ store, nodes }).start(taskOf());
+    await begun;
+    const message = expect.stringMatching(/^Message "m1" to mailbox "letters" of run "t" has \d+ bytes;/);
+    await expect(new Runs(store).send("t", "letters", large(MOST), { id: "m1" })).rejects.toMatchObject({
+      code: "part-too-large",
+      message,
+    });
+    await run.cancel();
   });
 
   it("takes what is just below the limit", async () => {

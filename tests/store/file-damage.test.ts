@@ -147,14 +147,21 @@ describe("file store, damaged", () => {
     await expect(new FileStore({ dir }).read("a")).rejects.toMatchObject({ code: "snapshot-format", message });
   });
 
-  it("says so where it cannot write, and leaves nothing", async () => {
+  it.each(["", "within"])("says at once that its path is a file and no folder (%s), and leaves it", async (within) => {
     const file = join(dir, "note");
     writeFileSync(file, "mine");
-    await expect(new FileStore({ dir: file }).create(newRun("a"))).rejects.toMatchObject({
-      code: "snapshot-write-failed",
-      retryable: true,
-      message: expect.stringContaining(file),
-    });
+    const path = join(file, within);
+    const over = new FileStore({ dir: path });
+    for (const call of [
+      over.read("a"),
+      over.load("a"),
+      over.claim("a", owner()),
+      over.find({ limit: 1 }),
+      over.prune({}),
+      over.create(newRun("a")),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: "store-unavailable", message: expect.stringContaining(`${path} is a file`) });
+    }
     expect(readFileSync(file, "utf8")).toBe("mine");
   });
 

@@ -142,6 +142,44 @@ describe.each(PLACES)("a run in %s", (_, make) => {
     await store.close();
   });
 
+  it("starts when it is back, and says so", async () => {
+    const { store, hold, code } = make();
+    // A folder that was never there is made.
+    await new Agent({ store, nodes: [nodeOf("a")] }).runTask(new Task({ type: "test", objective: "Be there" }));
+    const free = await hold();
+    const log: string[] = [];
+    const run = new Agent({ store, nodes: [nodeOf("a", [], () => success(log.push("a")))] }).start(task());
+    while (run.view().errors.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(run.view().errors).toMatchObject([
+      { code: expect.stringMatching(code), error: expect.stringContaining("tried again until it is") },
+    ]);
+    expect(log).toEqual([]);
+    await free();
+    expect(await run.outcome).toMatchObject({ status: "COMPLETE", errors: [{}] });
+    expect(await store.read("held")).toMatchObject({ status: "COMPLETE", lease: null });
+    await store.close();
+  });
+
+  it("ends in its store when it is back, where it was cancelled while it was held", async () => {
+    const { store, hold } = make();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const stuck = nodeOf("a", [], async ({ signal }) => {
+      begin();
+      await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    const agent = new Agent({ name: "held", store, nodes: [stuck], abortGraceMs: 50, outputMailbox: "ends" });
+    const run = agent.start(task());
+    await begun;
+    const free = await hold();
+    const { status, errors } = await run.cancel();
+    expect([status, errors.at(-1)?.code]).toEqual(["FAILED", "end-unstored"]);
+    expect(await agent.cache.peekMailbox("ends")).toEqual([]);
+    await free();
+    expect(await agent.cache.getMessage("ends")).toMatchObject({ id: "held/end/1", status: "FAILED" });
+    expect(await store.read("held")).toMatchObject({ status: "CANCELLED", lease: null });
+    await store.close();
+  });
+
   it("is not taken up while it is held, says why, and is when it is back", async () => {
     const { store, hold, code } = make();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();

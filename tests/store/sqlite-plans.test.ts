@@ -19,6 +19,8 @@ const QUERIES: Record<string, Partial<FindQuery>> = {
   "of an agent and a type": { agent: "a", type: "b", statuses: ["COMPLETE"] },
   "with labels": { labels: { team: "x", tier: "1" }, statuses: ["COMPLETE"] },
   "that changed before": { updatedBefore: 5 },
+  "of an agent whose end is untold": { agent: "a", untold: true },
+  "of an agent whose end is untold, on a later page": { agent: "a", untold: true, after: { createdAt: 5, taskId: "x" } },
 };
 
 describe("what SQLite does to find runs", () => {
@@ -67,6 +69,7 @@ describe("what SQLite does to find runs", () => {
       expect(plan).not.toMatch(/TEMP B-TREE|SCAN runs(?! USING)/);
       expect(plan).toMatch(/runs USING (?:COVERING )?INDEX runs_by_/);
       // Of a status, the walk begins and ends with it.
+      if (query.untold === true) expect(plan).toContain("INDEX runs_by_untold (agent=?");
       if (query.statuses !== undefined && !plan.includes("runs_by_owner")) expect(plan).toContain("INDEX runs_by_status (status=?");
     }
   });

@@ -64,6 +64,8 @@ export class ForeignStore extends RunStore {
         createdAt: now,
         updatedAt: now,
         endedAt: null,
+        ends: 0,
+        untold: false,
         generation: 0,
         token: lease === null ? 0 : 1,
         lease,
@@ -152,6 +154,8 @@ export class ForeignStore extends RunStore {
       Object.assign(row, {
         status: "CANCELLED",
         endedAt: now,
+        ends: row.ends + 1,
+        untold: true,
         dueAt: null,
         lease: null,
         cancel: null,
@@ -162,10 +166,20 @@ export class ForeignStore extends RunStore {
     return "stored";
   }
 
-  async find({ agent, statuses, limit }: FindQuery): Promise<StoredRun[]> {
+  async endTold(taskId: string, end: number): Promise<boolean> {
+    const run = this.#read(taskId);
+    if (run?.row.untold !== true || run.row.ends !== end) return false;
+    run.row.untold = false;
+    this.#write(run);
+    return true;
+  }
+
+  async find({ agent, statuses, untold, limit }: FindQuery): Promise<StoredRun[]> {
     const rows = [...this.texts.keys()].map((taskId) => (this.#read(taskId) as Written).row);
     const isFound = (row: StoredRun): boolean =>
-      (agent ?? row.agent) === row.agent && statuses?.includes(statusOf(row, Date.now())) !== false;
+      (agent ?? row.agent) === row.agent &&
+      (untold ?? row.untold) === row.untold &&
+      statuses?.includes(statusOf(row, Date.now())) !== false;
     return rows.filter(isFound).slice(0, limit);
   }
 
@@ -203,6 +217,7 @@ function add(run: Written, commit: Commit): void {
   run.generations.push({ generation, at: now, info, bytes: 0, parts });
   run.events.push(...events);
   for (const message of run.inbox) if (consumed.includes(message.n)) message.taken = true;
+  if (commit.run?.status !== undefined) Object.assign(row, { untold: false, ends: row.ends + (commit.run.status === "open" ? 0 : 1) });
   Object.assign(row, commit.run, { generation, updatedAt: now, lastSeq: events.at(-1)?.seq ?? row.lastSeq });
   row.inbox.count -= consumed.length;
   if (row.status !== "open") Object.assign(row, { endedAt: now, dueAt: null, cancel: null });

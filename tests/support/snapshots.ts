@@ -2,7 +2,7 @@
 
 import { MemoryStore, type RunStore, type SnapshotRef } from "asimov-agents";
 import { decoded, openGeneration, PartsSum, sealGeneration } from "#contract/store/seal";
-import type { GenerationNote } from "#keep/run-keeper";
+import type { GenerationNote } from "#keep/kept";
 
 export interface Loaded extends GenerationNote {
   generation: number;

@@ -87,8 +87,8 @@ export class SnapshotError extends AsimovError {}
 brand(SnapshotError, "SnapshotError");
 
 /**
- * A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-not-found`, `run-ended`,
- * `run-not-ended`, `run-parked`.
+ * A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-other-agent`,
+ * `run-not-found`, `run-ended`, `run-not-ended`, `run-parked`, `run-not-parked`, `run-parking`; or whose store failed: `store-failed`.
  */
 export class RunError extends AsimovError {
   readonly taskId: string;

@@ -99,8 +99,11 @@ export function outcomeOfRun(run: EndedRun): TaskOutcomeJSON {
   };
 }
 
-/** The message of the end, for the output mailbox. */
-export function endMessage(run: EndedRun): unknown {
+/** Of the end of that number: 1, and one more for each time that the run went on from its end. */
+export const endId = (taskId: string, number: number): string => `${taskId}/end/${number}`;
+
+/** The message of the end, for the output mailbox; whoever publishes it gives it its id. */
+export function endMessage(run: EndedRun): object {
   const { status, result = null } = endOfRun(run);
   const chains = run.ended.failedChains;
   return { taskId: run.task.id, status, result, ...(chains.length === 0 ? {} : { failedChains: chains }) };

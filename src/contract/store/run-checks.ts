@@ -112,7 +112,13 @@ export function requireOwner(owner: Owner): void {
 export function takeMessage(taskId: string, given: MessageOrder, settings: RunStoreSettings): MessageOrder {
   requireText(given.id, "The id of a message");
   requireText(given.mailbox, "The name of a mailbox");
-  return { ...given, body: new Taker(taskId, settings).take(given.body, () => `Message ${JSON.stringify(given.id)}`) };
+  return {
+    ...given,
+    body: new Taker(taskId, settings).take(
+      given.body,
+      () => `Message ${JSON.stringify(given.id)} to mailbox ${JSON.stringify(given.mailbox)}`,
+    ),
+  };
 }
 
 export function takeCancel(taskId: string, given: CancelOrder, settings: RunStoreSettings): CancelOrder {

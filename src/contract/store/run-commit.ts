@@ -30,6 +30,8 @@ export interface Commit {
   run?: {
     /** An end gives the lease back, too. */
     status?: "open" | RunEnd;
+    /** Of an end: somebody is to be told of it, until the store is told that it was. Default false. */
+    untold?: boolean;
     dueAt?: number | null;
     info?: Sealed;
     graphHash?: string;
@@ -142,6 +144,8 @@ export interface FindQuery {
   /** All of them must be the run's. */
   labels?: Readonly<Record<string, string>>;
   updatedBefore?: number;
+  /** Those whose end is still to be told; found without a look at any other. */
+  untold?: true;
   /** Where the page before ended. */
   after?: { createdAt: number; taskId: string };
   limit: number;

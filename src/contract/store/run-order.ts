@@ -22,13 +22,14 @@ type Place = Pick<StoredRun, "createdAt" | "taskId">;
 export const compareRuns = (a: Place, b: Place): number => b.createdAt - a.createdAt || compareTexts(b.taskId, a.taskId);
 
 export function isFound(run: StoredRun, query: FindQuery, now: number): boolean {
-  const { agent, type, statuses, labels, updatedBefore, after, isGone = () => false } = query;
+  const { agent, type, statuses, labels, updatedBefore, untold, after, isGone = () => false } = query;
   return (
     (agent === undefined || run.agent === agent) &&
     (type === undefined || run.type === type) &&
     (statuses === undefined || statuses.includes(statusOf(withoutGone(run, isGone), now))) &&
     (labels === undefined || Object.entries(labels).every(([key, value]) => Object.hasOwn(run.labels, key) && run.labels[key] === value)) &&
     (updatedBefore === undefined || run.updatedAt < updatedBefore) &&
+    (untold === undefined || run.untold) &&
     (after === undefined || compareRuns(after, run) < 0)
   );
 }

@@ -58,6 +58,10 @@ export interface StoredRun {
   createdAt: number;
   updatedAt: number;
   endedAt: number | null;
+  /** How often it has ended: once more after each time that it went on from its end. */
+  ends: number;
+  /** Whether the message of its newest end is still to be told, by the next process that hosts its agent. */
+  untold: boolean;
   /** When it can go on without an answer or a message; null: never. */
   dueAt: number | null;
   generation: number;

@@ -31,6 +31,8 @@ export function createdRun(given: NewRun, owner: Owner | undefined, now: number)
     createdAt: now,
     updatedAt: now,
     endedAt: null,
+    ends: 0,
+    untold: false,
     dueAt: owner === undefined ? dueAt : now,
     generation: 0,
     // What was told before a run was stored is in no store.
@@ -83,6 +85,8 @@ function written(run: StoredRun, commit: Commit, now: number): StoredRun {
     version,
     updatedAt: now,
     endedAt: ended ? (endsNow ? now : run.endedAt) : null,
+    ends: endsNow ? run.ends + 1 : run.ends,
+    untold: endsNow ? commit.run?.untold === true : ended && run.untold,
     generation: commit.generation,
     lastSeq: commit.events.at(-1)?.seq ?? run.lastSeq,
     lease: endsNow || commit.release !== undefined ? null : run.lease,
@@ -124,6 +128,8 @@ export function cancelledRun(run: StoredRun, request: CancelOrder, now: number):
     status: "CANCELLED",
     updatedAt: now,
     endedAt: now,
+    ends: run.ends + 1,
+    untold: true,
     dueAt: null,
     lease: null,
     cancel: null,
@@ -131,3 +137,7 @@ export function cancelledRun(run: StoredRun, request: CancelOrder, now: number):
   };
   return { ended: true, run: ended };
 }
+
+/** Undefined where there is nothing to tell of that end. */
+export const toldRun = (run: StoredRun, end: number): StoredRun | undefined =>
+  run.untold && run.ends === end ? { ...run, untold: false } : undefined;

@@ -63,9 +63,11 @@ export abstract class RunStore {
   abstract inbox(taskId: string, after: number): Promise<StoredMessage[]>;
   /**
    * A message with an id that this run was sent before is a duplicate, taken or not. A cancel ends a run that nobody owns in the same
-   * step, and one whose lease it goes over; for an owner it is a request.
+   * step, and one whose lease it goes over, so that its end is untold; for an owner it is a request.
    */
   abstract post(taskId: string, request: PostRequest): Promise<PostResult>;
+  /** The message of the run's end of that number was told; false where that end is not the newest, or was told before. */
+  abstract endTold(taskId: string, end: number): Promise<boolean>;
   /** Newest first, by creation, then by task id in the order of its UTF-8 bytes, highest first. */
   abstract find(query: FindQuery): Promise<StoredRun[]>;
   /** Kept events from the number `from` on, oldest first. */

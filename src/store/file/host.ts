@@ -16,7 +16,7 @@ interface FileSystem {
   readFileSync(path: string): Uint8Array;
   appendFileSync(path: string, text: string, options: { mode: number }): void;
   truncateSync(path: string): void;
-  statSync(path: string): { size: number; mtimeMs: number };
+  statSync(path: string): { size: number; mtimeMs: number; isDirectory(): boolean };
   promises: {
     readFile(path: string): Promise<Uint8Array>;
     rm(path: string, options: { recursive: boolean; force: boolean }): Promise<void>;
@@ -78,6 +78,22 @@ export function present<T>(path: string, read: () => T): T | undefined {
     if (ABSENT.has(errorCode(error) ?? "")) return undefined;
     throw readFailed(path, error);
   }
+}
+
+/** Where nothing was found in it: that it is no folder is another thing than that it is empty, or not there yet. @throws AsimovError `store-unavailable` */
+export function requireNoFile({ fs }: Host, dir: string): void {
+  const isFile = (): boolean => {
+    try {
+      return !fs.statSync(dir).isDirectory();
+    } catch (error) {
+      // Something above it is a file.
+      return errorCode(error) === "ENOTDIR";
+    }
+  };
+  if (isFile())
+    throw new AsimovError(`${dir} is a file, or within one: FileStore needs a folder. Give it another \`dir\`, or move the file away.`, {
+      code: "store-unavailable",
+    });
 }
 
 export function readFailed(path: string, error: unknown): SnapshotError {

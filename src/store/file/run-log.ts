@@ -23,6 +23,8 @@ export interface Step {
   /** The newest generation's folder may still bear its temporary name. */
   folder: { temporary: string; name: string } | null;
   inbox: readonly Pending[];
+  /** The step that left the run with an end that is still to be told; see `UntoldMarks`. */
+  untoldBy?: number;
   /** Those of this step. */
   events: readonly StoredEvent[];
 }
@@ -57,6 +59,11 @@ export class RunLog {
   static in(disk: Disk, taskFolder: string, isOwn: (taskId: string) => boolean): RunLog | undefined {
     const name = present(taskFolder, () => disk.host.fs.readdirSync(taskFolder))?.find((each) => LOG.test(each));
     return name === undefined ? undefined : new RunLog(disk, disk.host.path.join(taskFolder, name), isOwn);
+  }
+
+  /** Unlike that of any other run. */
+  get name(): string {
+    return this.#disk.host.path.basename(this.folder);
   }
 
   /** Undefined when the run was removed. @param known what was read before: given back when it is the newest still */

@@ -17,10 +17,11 @@ import { closed } from "#contract/store/store-errors";
 import { type Decide, SteppedStore } from "#store/stepped-store";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
-import { errorCode, type Host, openHost, present, readFailed, writeFailed } from "./host.ts";
+import { errorCode, type Host, openHost, present, readFailed, requireNoFile, writeFailed } from "./host.ts";
 import { generationOf, taskFolderName } from "./names.ts";
 import type { Step } from "./run-log.ts";
 import { TaskFolder } from "./task-folder.ts";
+import { UntoldMarks } from "./untold.ts";
 
 export interface FileStoreOptions extends RunStoreOptions {
   /** The folder of all tasks; made when it is not there. Default `$ASIMOV_SNAPSHOT`, else `asimov_snapshot` in the system's temporary folder. */
@@ -57,7 +58,7 @@ interface Task {
  * `agent.json`, `cache.json` and `task.json`, and a `manifest.json`. Folders have mode 0700, files 0600. There is no lock: of two who
  * step at once, one sees that the other was faster, and decides again.
  *
- * @throws AsimovError `invalid-options`; SnapshotError `snapshot-write-failed`, `snapshot-read-failed`, `snapshot-damaged` or
+ * @throws AsimovError `invalid-options`, `store-unavailable` where its path is a file; SnapshotError `snapshot-write-failed`, `snapshot-read-failed`, `snapshot-damaged` or
  *   `snapshot-format`, naming the file
  * @example
  * const store = new FileStore({ dir: "/var/lib/agent", keep: 20 });
@@ -134,7 +135,7 @@ export class FileStore extends SteppedStore {
   async find(query: port.FindQuery): Promise<StoredRun[]> {
     requireCount(query.limit, "limit", 1);
     const now = this.#time();
-    const runs = await this.#all(now);
+    const runs = query.untold === true ? await this.#untold(now) : await this.#all(now);
     return runs
       .filter((run) => isFound(run, query, now))
       .sort(compareRuns)
@@ -198,8 +199,10 @@ export class FileStore extends SteppedStore {
   #newest(folder: TaskFolder): Step | undefined {
     const { host, dir } = this.#open();
     const step = folder.newest();
-    if (step !== undefined) this.#wasThere = true;
-    else if (this.#wasThere && !host.fs.existsSync(dir)) throw readFailed(dir, new Error("the folder was there, and is away"));
+    if (step === undefined) {
+      requireNoFile(host, dir);
+      if (this.#wasThere && !host.fs.existsSync(dir)) throw readFailed(dir, new Error("the folder was there, and is away"));
+    } else this.#wasThere = true;
     return step;
   }
 
@@ -244,29 +247,55 @@ export class FileStore extends SteppedStore {
 
   /** Every run that can be read; one that cannot is told of where it is asked for. */
   async #all(now: number): Promise<StoredRun[]> {
-    const { host, dir, disk } = this.#open();
     const runs: StoredRun[] = [];
-    for (const name of present(dir, () => host.fs.readdirSync(dir)) ?? []) {
+    for (const name of this.#names()) {
       await this.#turns.pause();
-      if (name.startsWith(".")) continue;
-      const isOwn = (taskId: string): boolean => this.#folderName(host, taskId) === name;
-      try {
-        const run = new TaskFolder(disk, host.path.join(dir, name), "", isOwn).newest()?.run;
-        if (run !== undefined && !this.isPast(run, now)) runs.push(run);
-      } catch (error) {
-        if (!["snapshot-damaged", "snapshot-format", "snapshot-read-failed"].includes(errorCode(error) ?? "")) throw error;
-      }
+      const run = this.#readable(name, (folder) => folder.newest()?.run);
+      if (run !== undefined && !this.isPast(run, now)) runs.push(run);
     }
     return runs;
   }
 
+  /** Of those, the ones whose end is still to be told. */
+  async #untold(now: number): Promise<StoredRun[]> {
+    const { dir, disk } = this.#open();
+    const runs: StoredRun[] = [];
+    for (const mark of new UntoldMarks(disk, dir).all()) {
+      await this.#turns.pause();
+      const run = this.#readable(mark.task, (folder) => folder.untold(mark));
+      if (run !== undefined && !this.isPast(run, now)) runs.push(run);
+    }
+    return runs;
+  }
+
+  /** The names of the tasks' folders. @throws AsimovError `store-unavailable` */
+  #names(): string[] {
+    const { host, dir } = this.#open();
+    const names = present(dir, () => host.fs.readdirSync(dir));
+    if (names === undefined) requireNoFile(host, dir);
+    return names?.filter((name) => !name.startsWith(".")) ?? [];
+  }
+
+  #folderOf(name: string): TaskFolder {
+    const { host, dir, disk } = this.#open();
+    return new TaskFolder(disk, host.path.join(dir, name), "", (taskId) => this.#folderName(host, taskId) === name);
+  }
+
+  #readable<T>(name: string, read: (folder: TaskFolder) => T): T | undefined {
+    try {
+      return read(this.#folderOf(name));
+    } catch (error) {
+      if (!["snapshot-damaged", "snapshot-format", "snapshot-read-failed"].includes(errorCode(error) ?? "")) throw error;
+      return undefined;
+    }
+  }
+
   async #sweep(now: number): Promise<void> {
     if (this.settings.retainMs === Number.POSITIVE_INFINITY) return;
-    const { host, dir, disk } = this.#open();
-    for (const name of present(dir, () => host.fs.readdirSync(dir)) ?? []) {
+    const { dir } = this.#open();
+    for (const name of this.#names()) {
       await this.#turns.pause();
-      if (name.startsWith(".")) continue;
-      const folder = new TaskFolder(disk, host.path.join(dir, name), "", (taskId) => this.#folderName(host, taskId) === name);
+      const folder = this.#folderOf(name);
       try {
         const run = folder.newest()?.run;
         if (run !== undefined && this.isPast(run, now)) await folder.remove(dir);

@@ -3,6 +3,7 @@ import { messageOf, SnapshotError } from "#contract/base/errors";
 import { systemServices } from "#contract/base/services";
 import type { GenerationEntry, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
+import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
 import type { Change } from "#store/stepped-store";
 import { Chain } from "./chain.ts";
@@ -13,6 +14,7 @@ import { INBOX, Inbox } from "./inbox.ts";
 import { writeGeneration } from "./manifest.ts";
 import { generationFolderName, TEMPORARY } from "./names.ts";
 import { logName, type Pending, RunLog, type Step, stepText } from "./run-log.ts";
+import { type UntoldMark, UntoldMarks } from "./untold.ts";
 
 const TIDY_EACH = 16;
 /** What a dead writer left goes when it is this old. */
@@ -23,6 +25,7 @@ export class TaskFolder {
   readonly inbox: Inbox;
   readonly #disk: Disk;
   readonly #chain: Chain;
+  readonly #untold: UntoldMarks;
   readonly #isOwn: (taskId: string) => boolean;
   #log: RunLog | undefined;
   #known: Step | undefined;
@@ -32,6 +35,7 @@ export class TaskFolder {
     this.path = path;
     this.inbox = new Inbox(disk, path);
     this.#chain = new Chain(disk, path, taskId);
+    this.#untold = new UntoldMarks(disk, disk.host.path.dirname(path));
     this.#isOwn = isOwn;
   }
 
@@ -47,6 +51,18 @@ export class TaskFolder {
       // The run that this was the log of was removed.
       this.#log = undefined;
     }
+  }
+
+  /** The run whose end a mark says is still to be told; undefined, and without the mark, where that is over. */
+  untold(mark: UntoldMark): StoredRun | undefined {
+    const step = this.newest();
+    if (step !== undefined && this.#log?.name === mark.log) {
+      if (step.untoldBy === mark.step) return step.run;
+      // It may be about to be made.
+      if (step.number < mark.step) return undefined;
+    }
+    this.#untold.forget(mark);
+    return undefined;
   }
 
   /** Snapshots of another format are not nothing. @throws SnapshotError `snapshot-format` */
@@ -100,7 +116,9 @@ export class TaskFolder {
     this.settle(before);
     const { run, taken, message, events = taken?.commit.events ?? [] } = change;
     const consumed = this.#consumed(before, taken?.commit.consumed ?? []);
-    const next: Step = { ...before, number: before.number + 1, run, folder: null, events };
+    const { untoldBy, ...same } = before;
+    const next: Step = { ...same, number: before.number + 1, run, folder: null, events };
+    if (run.untold) next.untoldBy = before.run.untold && untoldBy !== undefined ? untoldBy : next.number;
     next.inbox = before.inbox.filter((pending) => !consumed.includes(pending));
     let made = false;
     try {
@@ -111,6 +129,7 @@ export class TaskFolder {
       }
       if (message !== undefined)
         next.inbox = [...next.inbox, { n: run.inbox.last, file: await this.inbox.put(message), at: run.updatedAt }];
+      if (next.untoldBy === next.number) await this.#untold.put({ log: log.name, step: next.number }, this.#name);
       made = await log.append(next);
     } finally {
       if (!made && next.folder !== null && log.read(next.number)?.folder?.temporary !== next.folder.temporary) {
@@ -119,6 +138,7 @@ export class TaskFolder {
     }
     if (!made) return false;
     this.#known = next;
+    if (untoldBy !== undefined && next.untoldBy !== untoldBy) this.#untold.forget({ log: log.name, step: untoldBy });
     await this.#tidy(log, next, consumed, taken !== undefined, settings).catch(() => undefined);
     return true;
   }
@@ -184,6 +204,10 @@ export class TaskFolder {
     return inbox.filter(({ n }) => n > after).flatMap((pending) => this.inbox.read(pending) ?? []);
   }
 
+  get #name(): string {
+    return this.#disk.host.path.basename(this.path);
+  }
+
   /** Takes the run away, if it is still the one that was seen. */
   async remove(dir: string): Promise<boolean> {
     const log = this.#log;
@@ -200,6 +224,8 @@ export class TaskFolder {
       fs.renameSync(away, this.path);
       return false;
     }
+    const by = this.#known?.untoldBy;
+    if (by !== undefined) this.#untold.forget({ log: log.name, step: by });
     this.#log = undefined;
     await this.#disk.syncFolder(dir);
     await this.#disk.forgetFolder(away);

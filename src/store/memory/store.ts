@@ -34,6 +34,8 @@ const SWEEP_EACH = 100;
  */
 export class MemoryStore extends SteppedStore {
   readonly #runs = new Map<string, HeldRun>();
+  /** Of those, the ones whose end is still to be told. */
+  readonly #untold = new Map<string, HeldRun>();
   readonly #listeners = new RunListeners();
   readonly #clock: Clock;
   #isClosed = false;
@@ -83,7 +85,8 @@ export class MemoryStore extends SteppedStore {
     const now = this.#time();
     requireCount(query.limit, "limit", 1);
     const found: StoredRun[] = [];
-    for (const { row } of this.#runs.values()) if (!this.isPast(row, now) && isFound(row, query, now)) found.push(row);
+    for (const { row } of (query.untold === true ? this.#untold : this.#runs).values())
+      if (!this.isPast(row, now) && isFound(row, query, now)) found.push(row);
     return found.sort(compareRuns).slice(0, query.limit).map(copyRun);
   }
 
@@ -97,7 +100,7 @@ export class MemoryStore extends SteppedStore {
   async remove(taskId: string): Promise<boolean> {
     const held = this.#held(taskId, this.#time());
     if (held === undefined) return false;
-    this.#runs.delete(taskId);
+    this.#drop(taskId);
     this.#listeners.tell(taskId);
     return true;
   }
@@ -109,7 +112,7 @@ export class MemoryStore extends SteppedStore {
     ended.sort((a, b) => b.endedAt - a.endedAt || compareRuns(a.row, b.row));
     const gone = ended.slice(keep).filter(({ row, endedAt }) => endedAt < endedBefore && !isOwned(row, now));
     for (const { row } of gone) {
-      this.#runs.delete(row.taskId);
+      this.#drop(row.taskId);
       this.#listeners.tell(row.taskId);
     }
     return gone.length;
@@ -127,7 +130,13 @@ export class MemoryStore extends SteppedStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#runs.clear();
+    this.#untold.clear();
     this.#listeners.clear();
+  }
+
+  #drop(taskId: string): void {
+    this.#runs.delete(taskId);
+    this.#untold.delete(taskId);
   }
 
   #requireOpen(): void {
@@ -142,7 +151,7 @@ export class MemoryStore extends SteppedStore {
   #held(taskId: string, now: number): HeldRun | undefined {
     const held = this.#runs.get(taskId);
     if (held === undefined || !this.isPast(held.row, now)) return held;
-    this.#runs.delete(taskId);
+    this.#drop(taskId);
     return undefined;
   }
 
@@ -152,6 +161,8 @@ export class MemoryStore extends SteppedStore {
     if (events !== undefined) held.addEvents(events, this.settings);
     if (message !== undefined) held.receive(run, message);
     held.row = run;
+    if (run.untold) this.#untold.set(run.taskId, held);
+    else this.#untold.delete(run.taskId);
     if (held !== there) {
       if (++this.#creations % SWEEP_EACH === 0) this.#sweep(now);
       this.#runs.set(run.taskId, held);
@@ -161,7 +172,7 @@ export class MemoryStore extends SteppedStore {
 
   #sweep(now: number): void {
     if (this.settings.retainMs === Number.POSITIVE_INFINITY) return;
-    for (const [taskId, { row }] of this.#runs) if (this.isPast(row, now)) this.#runs.delete(taskId);
+    for (const [taskId, { row }] of this.#runs) if (this.isPast(row, now)) this.#drop(taskId);
   }
 }
 

@@ -46,13 +46,15 @@ function ofStatus(status: RunStatus, now: number, gone: readonly string[]): Cond
   }
 }
 
-function conditionsOf({ agent, type, labels = {}, updatedBefore, after }: FindQuery): Condition[] {
+function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, after }: FindQuery): Condition[] {
   const conditions: Condition[] = [];
   const add = (sql: string, ...values: Value[]) => conditions.push({ sql, values });
   if (after !== undefined) {
     add("(created_at < ? or (created_at = ? and task_id < ?))", after.createdAt, after.createdAt, after.taskId);
     add("created_at <= ?", after.createdAt);
   }
+  // As the index says it.
+  if (untold !== undefined) add("untold = 1");
   if (agent !== undefined) add("agent = ?", agent);
   if (type !== undefined) add("type = ?", type);
   if (updatedBefore !== undefined) add("updated_at < ?", updatedBefore);

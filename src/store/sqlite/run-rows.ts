@@ -25,6 +25,8 @@ interface RunRow {
   cancel: string | null;
   inbox_count: number;
   inbox_last: number;
+  ends: number;
+  untold: number;
   info: Sealed;
 }
 
@@ -64,6 +66,8 @@ export function runOf(found: unknown): Numbered {
       createdAt: row.created_at,
       updatedAt: row.updated_at,
       endedAt: row.ended_at,
+      ends: row.ends,
+      untold: row.untold === 1,
       dueAt: row.due_at,
       generation: row.generation,
       lastSeq: row.last_seq,
@@ -86,7 +90,7 @@ export function insertRun(db: Connection, run: StoredRun): number {
   const { lastInsertRowid } = db
     .sql(
       `insert into runs (task_id, agent, version, type, labels, graph_hash, status, created_at, updated_at, ended_at, due_at, generation,
-        last_seq, token, lease_until, owner, cancel, inbox_count, inbox_last) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        last_seq, token, lease_until, owner, cancel, inbox_count, inbox_last, ends, untold) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       run.taskId,
@@ -108,6 +112,8 @@ export function insertRun(db: Connection, run: StoredRun): number {
       jsonOrNull(run.cancel),
       run.inbox.count,
       run.inbox.last,
+      run.ends,
+      Number(run.untold),
     );
   const id = Number(lastInsertRowid);
   db.sql("insert into infos (run, info) values (?, ?)").run(id, run.info);
@@ -134,12 +140,15 @@ export function updateRun(db: Connection, { id, run: before }: Numbered, run: St
     run.status !== before.status ||
     run.dueAt !== before.dueAt ||
     run.endedAt !== before.endedAt ||
+    run.untold !== before.untold ||
     run.inbox.last !== before.inbox.last
   ) {
-    db.sql("update runs set status = ?, due_at = ?, ended_at = ?, inbox_last = ? where id = ?").run(
+    db.sql("update runs set status = ?, due_at = ?, ended_at = ?, ends = ?, untold = ?, inbox_last = ? where id = ?").run(
       run.status,
       run.dueAt,
       run.endedAt,
+      run.ends,
+      Number(run.untold),
       run.inbox.last,
       id,
     );

@@ -16,12 +16,14 @@ create table runs (
   id integer primary key, task_id text not null unique, agent text not null, version text not null, type text not null,
   labels text not null, graph_hash text not null, status text not null, created_at integer not null, updated_at integer not null,
   ended_at integer, due_at integer, generation integer not null, last_seq integer not null, token integer not null,
-  lease_until integer, owner text, cancel text, inbox_count integer not null, inbox_last integer not null
+  lease_until integer, owner text, cancel text, inbox_count integer not null, inbox_last integer not null,
+  ends integer not null, untold integer not null
 ) strict;
 create index runs_by_status on runs (status, created_at desc, task_id desc, lease_until, due_at, agent, type);
 create index runs_by_age on runs (created_at desc, task_id desc);
 create index runs_by_owner on runs (json_extract(owner, '$.process')) where owner is not null;
 create index runs_by_end on runs (ended_at) where ended_at is not null;
+create index runs_by_untold on runs (agent, created_at desc, task_id desc) where untold = 1;
 create table infos (run integer primary key, info any not null) strict;
 create table labels (key text not null, value text not null, run integer not null, primary key (key, value, run)) strict, without rowid;
 create index labels_of_run on labels (run);

@@ -1,7 +1,7 @@
-/** Time limits of a run's own effects, so that a store or cache that never answers ends no run's promise in silence. */
-import { AsimovError } from "#contract/base/errors";
-import { setLongTimeout } from "#contract/base/long-timer";
-import type { Clock } from "#contract/base/services";
+/** Time limits of what is asked of a store or a cache, so that one that never answers ends no promise in silence. */
+import { AsimovError } from "./errors.ts";
+import { setLongTimeout } from "./long-timer.ts";
+import type { Clock } from "./services.ts";
 
 export class EffectLimits {
   readonly #clock: Clock;

@@ -1,0 +1,109 @@
+/**
+ * A run store as callers meet it: each answer about one run comes in time, or is an error of ours that names the run. What a store looks for
+ * among all its runs takes as long as it takes.
+ */
+import type { EffectLimits } from "#contract/base/effect-limits";
+import type * as port from "#contract/store/run-commit";
+import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
+import { RunStore } from "#contract/store/run-store";
+import { inOurs } from "./run-errors.ts";
+
+export class AnsweredStore extends RunStore {
+  readonly #store: RunStore;
+  readonly #limits: EffectLimits;
+
+  constructor(store: RunStore, limits: EffectLimits) {
+    super(store.settings);
+    this.#store = store;
+    this.#limits = limits;
+  }
+
+  create(run: port.NewRun, owner?: Owner): Promise<port.CreateResult> {
+    return this.#of(run.taskId, "create", (store) => store.create(run, owner));
+  }
+
+  claim(taskId: string, owner: Owner, options?: port.ClaimOptions): Promise<port.ClaimResult> {
+    return this.#of(taskId, "claim", (store) => store.claim(taskId, owner, options));
+  }
+
+  renew(lease: Lease, leaseMs: number): Promise<port.RenewResult> {
+    return this.#of(lease.taskId, "renew", (store) => store.renew(lease, leaseMs));
+  }
+
+  commit(lease: Lease, commit: port.Commit): Promise<port.CommitResult> {
+    return this.#of(lease.taskId, "commit", (store) => store.commit(lease, commit));
+  }
+
+  read(taskId: string): Promise<StoredRun | undefined> {
+    return this.#of(taskId, "read", (store) => store.read(taskId));
+  }
+
+  load(taskId: string, generation?: number): Promise<port.StoredGeneration | undefined> {
+    return this.#of(taskId, "load", (store) => store.load(taskId, generation));
+  }
+
+  override locate(place: string): ReturnType<RunStore["locate"]> {
+    return this.#limits.run(`locating ${place}`, () => this.#ask(`locate ${place}`, (store) => store.locate(place)));
+  }
+
+  generations(taskId: string, query: { before?: number; limit: number }): Promise<port.GenerationEntry[]> {
+    return this.#of(taskId, "list the generations of", (store) => store.generations(taskId, query));
+  }
+
+  inbox(taskId: string, after: number): Promise<port.StoredMessage[]> {
+    return this.#of(taskId, "read the inbox of", (store) => store.inbox(taskId, after));
+  }
+
+  post(taskId: string, request: port.PostRequest): Promise<port.PostResult> {
+    return this.#of(taskId, request.kind === "cancel" ? "cancel" : "take a message to", (store) => store.post(taskId, request));
+  }
+
+  endTold(taskId: string, end: number): Promise<boolean> {
+    return this.#of(taskId, "note that somebody was told of the end of", (store) => store.endTold(taskId, end));
+  }
+
+  find(query: port.FindQuery): Promise<StoredRun[]> {
+    return this.#ask("find runs", (store) => store.find(query));
+  }
+
+  events(taskId: string, query: { from: number; limit: number }): Promise<port.StoredEvent[]> {
+    return this.#of(taskId, "read the events of", (store) => store.events(taskId, query));
+  }
+
+  remove(taskId: string): Promise<boolean> {
+    return this.#of(taskId, "remove", (store) => store.remove(taskId));
+  }
+
+  prune(query: port.PruneQuery): Promise<number> {
+    return this.#ask("prune runs", (store) => store.prune(query));
+  }
+
+  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
+    try {
+      return this.#store.subscribe(listener);
+    } catch (error) {
+      throw inOurs("tell of its changes", error);
+    }
+  }
+
+  now(): Promise<number> {
+    return this.#limits.run("asking for the store's time", () => this.#ask("tell its time", (store) => store.now()));
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #of<T>(taskId: string, what: string, ask: (store: RunStore) => Promise<T>): Promise<T> {
+    const whole = `${what} run ${taskId}`;
+    return this.#limits.run(`the request to ${whole}`, () => this.#ask(whole, ask, taskId));
+  }
+
+  async #ask<T>(what: string, ask: (store: RunStore) => Promise<T>, taskId?: string): Promise<T> {
+    try {
+      return await ask(this.#store);
+    } catch (error) {
+      throw inOurs(what, error, taskId);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** How a run is kept: by whom, where, and from when on. */
+import type { Owner } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
+import type { PartTexts } from "#keep/part-texts";
+
+export interface Keeping {
+  store: RunStore;
+  owner: Owner;
+  /** Whether what depends on a commit waits for it. */
+  durability: "sync" | "async";
+}
+
+/** How a run is kept that an agent starts itself. */
+export interface KeepingOf {
+  how(): Keeping;
+  /** Whether it is stored from its start, or has been; else from the first time that somebody asks for it. */
+  isKept: boolean;
+  /** Where a task may be stored already; absent where nobody said where runs are stored. */
+  store?: RunStore;
+  /** What its store holds of it as it is, by graph. */
+  stored?: ReadonlyMap<string, PartTexts>;
+  /** How often the run has ended before. Default 0. */
+  ends?: number;
+}

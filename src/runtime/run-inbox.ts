@@ -1,0 +1,85 @@
+/** Messages from outside: each is in the run's mailbox, and out of its store's inbox with the commit that says so. */
+import { SnapshotError } from "#contract/base/errors";
+import type { StoredMessage } from "#contract/store/run-commit";
+import type { RunStore } from "#contract/store/run-store";
+import { decoded, openMessage, requireBetween } from "#contract/store/seal";
+import type { ValuesPlace } from "./values-place.ts";
+
+interface Receiver {
+  readonly taskId: string;
+  readonly place: ValuesPlace;
+  /** The message is in the run's values. */
+  received(n: number): void;
+  unread(what: string, error: unknown): void;
+}
+
+export class RunInbox {
+  readonly #run: Receiver;
+  readonly #store: RunStore;
+  /** The newest message that was taken up. */
+  #posted = 0;
+  /** How many waited when the run was taken up, until they are looked for. */
+  #pending: number;
+  /** It was told that messages cannot be read. */
+  #isDeaf = false;
+  #taking: Promise<void> | undefined;
+
+  constructor(run: Receiver, store: RunStore, pending: number) {
+    this.#run = run;
+    this.#store = store;
+    this.#pending = pending;
+  }
+
+  /** Messages may have come. */
+  posted(last: number): void {
+    if (last <= this.#posted) return;
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined;
+    });
+  }
+
+  async #take(): Promise<void> {
+    const { taskId } = this.#run;
+    try {
+      const messages = await this.#store.inbox(taskId, this.#posted);
+      this.#requirePending(messages);
+      // Read behind them: it counts them all.
+      const last = (await this.#store.read(taskId))?.inbox.last ?? 0;
+      for (const message of messages) await this.#receive(message, last);
+      this.#isDeaf = false;
+    } catch (error) {
+      // Looked for again when the store is heard of the next time, and told once until then.
+      if (!this.#isDeaf) this.#run.unread("Messages to the run could not be read", error);
+      this.#isDeaf = true;
+    }
+  }
+
+  /** None of those that waited when the run was taken up is missing. */
+  #requirePending(messages: readonly StoredMessage[]): void {
+    const pending = this.#pending;
+    this.#pending = 0;
+    if (messages.length >= pending) return;
+    const how = `expected ${pending} in its inbox, found ${messages.length}. Send them again.`;
+    this.#run.unread(`Run ${this.#run.taskId} has lost messages`, new SnapshotError(how, { code: "snapshot-damaged" }));
+  }
+
+  /** One that is damaged stays where it is, and those behind it are taken. */
+  async #receive({ n, id, mailbox, body }: StoredMessage, last: number): Promise<void> {
+    const { taskId, place } = this.#run;
+    let message: unknown;
+    try {
+      requireBetween(taskId, n, { above: this.#posted, last });
+      const text = decoded(this.#store.settings.codec, body, `Message "${id}"`);
+      message = JSON.parse(openMessage(taskId, { id, mailbox, body: text }));
+    } catch (error) {
+      this.#posted = Math.max(this.#posted, n || 0);
+      return this.#run.unread("A message to the run could not be taken", error);
+    }
+    const values = place.open();
+    await values.cache.publishToMailbox(mailbox, message);
+    // With no turn between them: a commit holds both, or neither.
+    values.settle();
+    this.#posted = n;
+    this.#run.received(n);
+  }
+}
