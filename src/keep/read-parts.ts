@@ -12,7 +12,6 @@ import type { Addition, StoredOrder } from "#contract/run/order";
 import { requireOrder } from "#contract/run/order-check";
 import { prefixOf, splitName } from "./part-names.ts";
 import { isApart, type PersistedAgent, type PersistedNode } from "./persisted.ts";
-import { giveSaved } from "./saved-parts.ts";
 
 export type Parts = ReadonlyMap<string, string>;
 
@@ -105,7 +104,6 @@ class GraphReader {
 
   #readNode(parts: Parts, path: readonly string[], name: string): PersistedNode {
     const state = partOf<PersistedNode>(parts, `node/${name}`, SHAPES().node);
-    giveSaved(name, state, (saved) => JSON.stringify(partOf<unknown>(parts, saved, z.unknown())));
     for (const nested of Object.values(state.children)) if (isApart(nested.snapshot)) nested.snapshot = this.read([...path, name]);
     return state;
   }

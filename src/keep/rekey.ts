@@ -5,7 +5,7 @@ import type { RunView } from "#contract/run/run-view";
 import type { PersistedAgent } from "./persisted.ts";
 
 /** What users wrote stands as it is. */
-const USERS = new Set(["params", "message", "checkpoint", "result", "json", "task", "view", "values"]);
+const USERS = new Set(["params", "message", "result", "json", "task", "view", "values", "replay"]);
 
 const isKeys = (value: unknown): value is GraphKeys =>
   typeof value === "object" &&

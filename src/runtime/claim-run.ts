@@ -14,6 +14,7 @@ import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { requireFormat } from "#keep/state-format";
 import { readStoredView } from "#keep/stored-view";
+import { isReplayPart } from "#replay/replay-log";
 import { requireRun } from "#runs/read-run";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
@@ -139,6 +140,7 @@ function readStored(store: RunStore, taskId: string, stored: StoredGeneration): 
   const { agent, graphs } = readParts(parts);
   const values = [...parts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
+  agent.replay = Object.fromEntries([...parts].filter(([name]) => isReplayPart(name)));
   agent.view = readStoredView(parts, agent.children.nodes.snapshot);
   const persisted = agent as unknown as Snapshot<unknown>;
   return { persisted, generation: stored.generation, graphs, sum };

@@ -59,7 +59,7 @@ const codeOf = (failure: Failure | undefined): { code?: string } => (failure ===
 export const startedOf = (scope: GraphScope): Body<"run.started"> => new RunStarted(scope, scope.pool()?.order.graph ?? scope.work.graph);
 
 /** @param isRestored it has begun before */
-export function voiceOf(scope: GraphScope, isRestored: boolean): (told: AgentMachineTold) => void {
+export function voiceOf(scope: GraphScope, isRestored: boolean): (told: Exclude<AgentMachineTold, { type: "run.waiting" }>) => void {
   const { path, run } = scope;
   let hasBegun = isRestored;
   const tell = (body: RunEventBody): void => run.events.tell(body, path);

@@ -30,11 +30,13 @@ import type {
   RunningModule,
 } from "#contract/run/host";
 import { iterationLimitOf } from "#contract/run/limit";
+import type { Waiting } from "#contract/run/run-view";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
 import { sealEvent } from "#contract/store/seal";
 import type { CommitReason } from "#keep/run-keeper";
+import type { ReplayLog } from "#replay/replay-log";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -87,6 +89,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   #spans: Map<string, Span> | undefined;
   #generatorsStarted: Set<string> | undefined;
   #limits: Map<string, Limit> | undefined;
+  /** By node what its modules wait for. */
+  #waiting: Map<string, readonly Waiting[]> | undefined;
   /** The last, since siblings are told of it at once. */
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
@@ -154,8 +158,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return { node, module: defineModule({ name, process }) };
   }
 
-  openValues(): OpenValues {
-    return this.run.place.open();
+  openValues(stepOf?: () => object | undefined): OpenValues {
+    return this.run.place.open(stepOf);
+  }
+
+  get replay(): ReplayLog {
+    return this.run.replayLog;
   }
 
   evaluate(condition: string): Promise<boolean> {
@@ -185,6 +193,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   nodeStarted(node: string, visit: number, iteration: number, at: number): void {
+    if (this.#path.length === 0) this.run.replayLog.forget(node);
     this.tell({ type: "node.started", node, visit, attempt: 1, iteration }, at);
     this.nodeResumed(node, visit);
   }
@@ -219,6 +228,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.run.services.telemetry.countNode(status, durationMs);
     this.#spans?.get(node)?.end(failure?.error, failure);
     this.#spans?.delete(node);
+    // What failed may be tried again in the same visit.
+    if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);
     this.ended(node);
     const visit = left?.visits ?? 0;
     if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
@@ -289,11 +300,25 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async saveProgress(node: string): Promise<void> {
-    // Its machine hears nothing of what one of its modules has saved.
-    this.#place.nodeChanged(node);
-    if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
+    if (this.snapshotOf(node) === SnapshotControl.ALWAYS) await this.storeProgress(node);
+  }
+
+  async storeProgress(node: string): Promise<void> {
+    if (!this.run.mayKeep) return;
     const fault = await this.#commit("progress", [node]);
     if (fault !== undefined) this.run.reportUnstored(fault);
+  }
+
+  waiting(node: string, waiting: Waiting, isOpen: boolean): void {
+    const { waits } = this.run;
+    const open = this.#waiting?.get(node) ?? [];
+    const now = isOpen ? [...open, waiting] : open.filter((each) => each !== waiting);
+    this.#waiting ??= new Map();
+    if (now.length === 0) this.#waiting.delete(node);
+    else this.#waiting.set(node, now);
+    if (isOpen) waits.add(waiting);
+    else waits.delete(waiting);
+    this.tell({ type: "node.waiting", node, waiting: now });
   }
 
   snapshotOf(node: string): SnapshotControl {

@@ -18,6 +18,7 @@ import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
 import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
+import type { ReplayLog } from "#replay/replay-log";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { ValuesPlace } from "./values-place.ts";
@@ -33,6 +34,7 @@ interface Host {
   };
   readonly events: EventHub;
   readonly place: ValuesPlace;
+  readonly replayLog: ReplayLog;
   readonly isRestored: boolean;
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting: ReadonlySet<() => void>;
@@ -293,12 +295,16 @@ export class Kept implements KeptRun {
     const values = this.#run.place.own?.changes();
     for (const [name, text] of values?.changed ?? []) changes.write(name, text);
     for (const name of values?.removed ?? []) changes.remove(name);
+    const kept = this.#run.replayLog.changes();
+    for (const [name, text] of kept.changed) changes.write(name, text);
+    for (const name of kept.removed) changes.remove(name);
     const { head, graph, nodes } = this.#run.events.takeChanges();
     changes.write("view", JSON.stringify(head));
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
     if (!this.#isWhole) return;
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
+    for (const [name, text] of this.#run.replayLog.parts()) changes.write(name, text);
     const view = this.#run.view();
     changes.write("view-graph", JSON.stringify(view.graph));
     for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));

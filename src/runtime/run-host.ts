@@ -18,7 +18,7 @@ import type { Permits } from "#contract/node/permits";
 import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
-import type { RunView } from "#contract/run/run-view";
+import type { RunView, Waiting } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
@@ -27,6 +27,7 @@ import type { RunStore } from "#contract/store/run-store";
 import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
 import { existsError } from "#keep/run-keeper";
+import { ReplayLog } from "#replay/replay-log";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EffectLimits } from "./effect-limits.ts";
@@ -101,6 +102,10 @@ export class RunHost implements Outbox {
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting = new Set<() => void>();
   readonly #keeping: KeepingOf | undefined;
+  /** What its modules have had, over all attempts. */
+  readonly replayLog: ReplayLog;
+  /** What its modules wait for. */
+  readonly waits = new Set<Waiting>();
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** Told of the node that has spent something, by `pathKey`. */
@@ -141,7 +146,7 @@ export class RunHost implements Outbox {
       runId: string;
       task: Task;
       values: PlacedValues;
-      restored?: { spent: Spending; view: RunView | undefined };
+      restored?: { spent: Spending; view: RunView | undefined; replay: Readonly<Record<string, string>> | undefined };
       keeping?: KeepingOf | undefined;
     },
   ) {
@@ -151,6 +156,7 @@ export class RunHost implements Outbox {
     this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
     this.isRestored = run.restored !== undefined;
     this.#keeping = run.keeping;
+    this.replayLog = new ReplayLog(Object.entries(run.restored?.replay ?? {}));
     this.kept = run.keeping?.isKept === true ? new Kept(this, run.keeping.how(), run.keeping.stored) : undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
@@ -241,6 +247,9 @@ export class RunHost implements Outbox {
     this.#isCancelled = true;
     this.kept?.keepOn();
   }
+
+  /** All that is unfinished waits for something outside, or something works again. */
+  waiting(_waits: boolean): void {}
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
   lose(error: RunError): void {

@@ -117,7 +117,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         };
       },
       restore(self, persisted) {
-        const { values: stored, view, ...machine } = persisted;
+        const { values: stored, view, replay, ...machine } = persisted;
         const { runId, cachePrefix, spent, deadline } = machine.context as unknown as RestoredContext;
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
         const placed = { cachePrefix, stored };
@@ -125,7 +125,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           runId,
           task: Task.fromJSON(task),
           values: placed,
-          restored: { spent, view },
+          restored: { spent, view, replay },
           keeping: (persisted as Kept)[KEEPING],
         });
         run.endBy(deadline);
@@ -139,7 +139,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         }
         return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
-      persist: ({ run }) => ({ view: run.view(), ...run.place.persisted() }),
+      persist: ({ run }) => ({ view: run.view(), ...run.place.persisted(), replay: Object.fromEntries(run.replayLog.parts()) }),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
         if (event.type !== "run.cancel") return event;
@@ -160,6 +160,9 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         run.begin();
       },
       onTask: (scope, task) => scope.run.followTask(task),
+      onWaiting({ run }, waits) {
+        run.waiting(waits);
+      },
       onEnd({ run }, error, details) {
         leaveTask(run);
         run.finish(error, details);

@@ -40,18 +40,39 @@ export class RunValues {
       const { space, key } = locate(this.#live, name);
       return space.entry(key);
     });
-    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined, this.#requireRoom));
+    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, () => undefined, this.#requireRoom));
     this.cache = new ValuesView(BARE, this.#store);
     this.#restore(parts);
   }
 
   readonly #requireRoom: ValueRoom = (written) => this.room?.(written);
 
-  /** What is done by it is seen at once, and settled when the attempt says so. */
-  open(): OpenValues {
-    const journal = new Journal();
-    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal, this.#requireRoom));
-    return { cache: new ValuesView(BARE, store), settle: () => this.#ledger.settle(journal) };
+  /**
+   * What is done by it is seen at once, and settled when the attempt says so.
+   *
+   * @param stepOf the step of the attempt that something is done by now: it is settled with that
+   */
+  open(stepOf: () => object | undefined = () => undefined): OpenValues {
+    const own = new Journal();
+    let steps: Map<object, Journal> | undefined;
+    const journalOf = (): Journal => {
+      const step = stepOf();
+      if (step === undefined) return own;
+      steps ??= new Map();
+      const journal = steps.get(step) ?? new Journal();
+      steps.set(step, journal);
+      return journal;
+    };
+    const settle = (step?: object): void => {
+      if (step === undefined) this.#ledger.settle(own);
+      for (const [each, journal] of steps ?? []) {
+        if (step !== undefined && each !== step) continue;
+        this.#ledger.settle(journal);
+        steps?.delete(each);
+      }
+    };
+    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journalOf, this.#requireRoom));
+    return { cache: new ValuesView(BARE, store), settle };
   }
 
   /** What was settled since this was last asked for. */

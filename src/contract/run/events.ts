@@ -6,7 +6,7 @@ import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
 import type { SnapshotRef } from "#contract/store/run-commit";
-import type { ViewNode } from "./run-view.ts";
+import type { ViewNode, Waiting } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
 type Told<T> = T & { graph: readonly string[] };
@@ -51,6 +51,10 @@ export type RunEventBody =
   | ({ type: "node.failed"; node: string; visit: number; durationMs?: number; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
   /** The attempt failed, and another follows; `until` is the moment to which it waits, where it waits. */
   | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
+  /** What its modules wait for now; nothing where they go on. */
+  | { type: "node.waiting"; node: string; waiting: readonly Waiting[] }
+  /** A module has succeeded without asking for something that was kept for it: its code is another one now. `number` counts those of that name, from 1. */
+  | { type: "replay.unused"; node: string; module: string; kind: "answer" | "step" | "sleep" | "message"; name: string; number: number }
   | ({ type: "module.started" } & ModuleRun)
   | ({
       type: "module.ended";
@@ -89,5 +93,9 @@ export type AgentEvent = Numbered & Told<RunEventBody | EventsDropped>;
 
 /** What the agent's chart tells; whoever hears it knows the rest. */
 export type AgentMachineTold = Told<
-  Extract<RunEventBody, { type: "error.reported" }> | { type: "run.started"; runId: string } | { type: "run.ended"; status: TaskStatus }
+  | Extract<RunEventBody, { type: "error.reported" }>
+  | { type: "run.started"; runId: string }
+  /** For whoever has the graph run: whether all that is unfinished of it waits. No viewer is told, who sees it by the nodes. */
+  | { type: "run.waiting"; waits: boolean }
+  | { type: "run.ended"; status: TaskStatus }
 >;

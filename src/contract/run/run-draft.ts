@@ -183,6 +183,9 @@ export class RunDraft {
         node.waiting = event.until === undefined ? undefined : [{ for: "moment", until: event.until }];
         break;
       }
+      case "node.waiting":
+        graph.node(event.node).waiting = event.waiting.length === 0 ? undefined : event.waiting;
+        break;
       case "module.started":
         if (event.attempt > 1) graph.node(event.node).waiting = undefined;
         break;

@@ -1,0 +1,188 @@
+/**
+ * What a module does once and has kept: steps, sleeps, messages. A module that runs again finds each by kind, name and occurrence: the n-th of that
+ * name in this visit, over all its attempts.
+ */
+import { AsimovError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import { setLongTimeout } from "#contract/base/long-timer";
+import type { ModuleOrder } from "#contract/node/attempt";
+import type { ReceiveWaitOptions, StepContext } from "#contract/node/module";
+import type { ModuleHost } from "#contract/run/host";
+import type { Waiting } from "#contract/run/run-view";
+import type { ReceivePermit } from "#contract/store/cache";
+import { entryName, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+
+/** The attempt that asks. */
+interface Attempt {
+  readonly order: ModuleOrder;
+  readonly module: string;
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  /** Rejects when the attempt is given up, or has ended. */
+  await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
+  /** What the step does with the run's values is settled with it. */
+  within<T>(step: StepToken, work: () => Promise<T>): Promise<T>;
+  settle(step: StepToken): void;
+}
+
+/** What stands for a step that is under way. */
+export interface StepToken {
+  readonly idempotencyKey: string;
+}
+
+interface Slept {
+  until: number;
+}
+
+interface Received {
+  until?: number;
+  /** Absent while it waits; null where none came in time. */
+  message?: { value: unknown } | null;
+}
+
+/** One thing that is kept, or will be. */
+class Slot {
+  readonly entry: string;
+  readonly #host: ModuleHost;
+  readonly #place: ReplayPlace;
+
+  constructor(host: ModuleHost, place: ReplayPlace, entry: string) {
+    this.#host = host;
+    this.#place = place;
+    this.entry = entry;
+  }
+
+  read<T>(): T | undefined {
+    const text = this.#host.replay.read(this.#place, this.entry);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  /** @throws AsimovError `part-too-large` */
+  write(what: string, text: string): void {
+    this.#host.requireRoom({ what: () => what, length: text.length, text: () => text });
+    this.#host.replay.write(this.#place, this.entry, text);
+  }
+}
+
+export class ModuleWaits {
+  readonly #host: ModuleHost;
+  readonly #attempt: Attempt;
+  readonly #place: ReplayPlace;
+  /** How many of each kind and name were asked for. */
+  readonly #counts = new Map<string, number>();
+  readonly #open = new Set<string>();
+  readonly #asked = new Set<string>();
+
+  constructor(host: ModuleHost, attempt: Attempt) {
+    this.#host = host;
+    this.#attempt = attempt;
+    this.#place = attempt.idempotencyKey.slice(host.task.id.length + 1);
+  }
+
+  async step<T>(name: string, work: (step: StepContext) => T | Promise<T>): Promise<T> {
+    return await this.#use("step", name, async (slot, number) => {
+      const kept = slot.read<{ result?: T }>();
+      if (kept !== undefined) return kept.result as T;
+      const { idempotencyKey, signal, order, module } = this.#attempt;
+      const token: StepToken = { idempotencyKey: `${idempotencyKey}/${encodeURIComponent(name)}.${number}` };
+      const result = await this.#attempt.within(token, async () => work({ idempotencyKey: token.idempotencyKey, signal }));
+      const what = `result of step "${name}" of module "${module}"`;
+      const text = result === undefined ? "{}" : `{"result":${toJsonText(result, what)}}`;
+      slot.write(`The ${what} of node "${order.node}"`, text);
+      // With no turn between them: a commit holds both, or neither.
+      this.#attempt.settle(token);
+      await this.#host.storeProgress(order.node);
+      return (JSON.parse(text) as { result: T }).result;
+    });
+  }
+
+  async sleepUntil(moment: number, name: string): Promise<void> {
+    await this.#use("sleep", name, async (slot) => {
+      const { clock } = this.#host;
+      let kept = slot.read<Slept>();
+      if (kept === undefined) {
+        kept = { until: moment };
+        slot.write(`A sleep of module "${this.#attempt.module}"`, JSON.stringify(kept));
+      }
+      const { until } = kept;
+      if (until <= clock.now()) return;
+      await this.#attempt.await({ for: "moment", until }, (signal) => this.#moment(until, signal));
+    });
+  }
+
+  async receive<T>(mailbox: string, { timeoutMs }: ReceiveWaitOptions): Promise<T | null> {
+    return await this.#use("message", mailbox, async (slot) => {
+      const { node } = this.#attempt.order;
+      const kept = slot.read<Received>();
+      if (kept?.message !== undefined) return kept.message === null ? null : (kept.message.value as T);
+      const until = kept === undefined ? this.#momentIn(timeoutMs) : kept.until;
+      const open = this.#host.openValues();
+      const keep = (message: T | null): T | null => {
+        slot.write(`A message of mailbox "${mailbox}"`, JSON.stringify({ message: message === null ? null : { value: message } }));
+        // With no turn between them: the message is in its mailbox, or here.
+        open.settle();
+        return message;
+      };
+      const there = await open.cache.getMessage<T>(mailbox, { timeoutMs: 0 });
+      if (there !== null || timeoutMs === 0) keep(there);
+      else {
+        if (kept === undefined) slot.write(`A wait for mailbox "${mailbox}"`, JSON.stringify(until === undefined ? {} : { until }));
+        const waiting: Waiting = { for: "message", mailbox, ...(until === undefined ? {} : { until }) };
+        await this.#attempt.await(waiting, async (signal, permit) => {
+          const left = until === undefined ? {} : { timeoutMs: Math.max(0, until - this.#host.clock.now()) };
+          return keep(await open.cache.getMessage<T>(mailbox, { ...left, signal, permit }));
+        });
+      }
+      await this.#host.storeProgress(node);
+      const { message } = slot.read() as { message: { value: T } | null };
+      return message === null ? null : message.value;
+    });
+  }
+
+  /** What was kept for this module, and was not asked for by the attempt that has succeeded. */
+  *unused(): Generator<{ kind: ReplayKind; name: string; number: number }> {
+    for (const [entry] of this.#host.replay.within(this.#place)) {
+      if (this.#asked.has(entry)) continue;
+      const [kind, name = "", number] = entry.split("/");
+      if (kind !== "chain") yield { kind: kind as ReplayKind, name: decodeURIComponent(name), number: Number(number) };
+    }
+  }
+
+  /** One of a kind and name at a time. What failed has not been: the next is in its place. */
+  async #use<T>(kind: ReplayKind, name: string, work: (slot: Slot, number: number) => Promise<T>): Promise<T> {
+    const key = entryName(kind, name, 0);
+    if (this.#open.has(key)) {
+      throw new AsimovError(
+        `${NAMES[kind]}: another call with the name "${name}" is open in module "${this.#attempt.module}"; give calls that run side by side names of their own.`,
+        { code: "name-in-use" },
+      );
+    }
+    const number = (this.#counts.get(key) ?? 0) + 1;
+    const slot = new Slot(this.#host, this.#place, entryName(kind, name, number));
+    this.#open.add(key);
+    this.#counts.set(key, number);
+    this.#asked.add(slot.entry);
+    try {
+      return await work(slot, number);
+    } catch (error) {
+      this.#counts.set(key, number - 1);
+      throw error;
+    } finally {
+      this.#open.delete(key);
+    }
+  }
+
+  #momentIn(ms: number | undefined): number | undefined {
+    return ms === undefined ? undefined : this.#host.clock.now() + ms;
+  }
+
+  #moment(until: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#host;
+    return new Promise((resolve) => {
+      const cancel = setLongTimeout(Math.max(0, until - clock.now()), resolve, clock);
+      signal.addEventListener("abort", cancel, { once: true });
+    });
+  }
+}
+
+const NAMES: Readonly<Record<ReplayKind, string>> = { answer: "ask", step: "step", sleep: "sleep", message: "receive", chain: "chain" };
