@@ -306,7 +306,11 @@ export const agentMachine = setup({
           entry: { type: "tellWaiting", params: { waits: true } },
           exit: { type: "tellWaiting", params: { waits: false } },
           on: {
-            "nodes.waiting": [{ guard: { type: "waits", params: ({ event }) => event } }, { target: "executing" }],
+            // Of a restored run, it waits still.
+            "nodes.waiting": [
+              { guard: { type: "waits", params: ({ event }) => event }, actions: { type: "tellWaiting", params: { waits: true } } },
+              { target: "executing" },
+            ],
             "run.cancel": {
               target: "stopping",
               actions: { type: "recordFailure", params: ({ event }) => cancellation(event) },

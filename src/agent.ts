@@ -22,6 +22,7 @@ import type { NodeResult } from "./contract/node/result.ts";
 import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
+import type { ParkedRun } from "./contract/run/parked.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import { RunStore } from "./contract/store/run-store.ts";
@@ -39,7 +40,7 @@ import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
 import type { Keeping } from "./runtime/kept-run.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
-import type { AgentServices } from "./runtime/run-host.ts";
+import type { AgentServices, WhenWaiting } from "./runtime/run-host.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
 import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
@@ -133,7 +134,15 @@ export interface RunOptions {
    * task differs (`run-differs`); the other options are those that it began with. Default `"refuse"`: `run-exists`.
    */
   ifExists?: "refuse" | "attach";
+  /**
+   * What becomes of the run when all that is unfinished of it waits for an answer, a message or a moment: it stays in memory, or is stored and let go of
+   * (`park`), so that its outcome is a `ParkedRun`. Default `"hold"`.
+   */
+  whenWaiting?: WhenWaiting;
 }
+
+/** Of a run that stays in memory while it waits. */
+type Holding<Options> = Options & { whenWaiting?: "hold" };
 
 const mailbox = z.nullable(nonEmpty);
 const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
@@ -178,7 +187,10 @@ const agentSchema = lazily(() =>
   }),
 );
 
-const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
+const whenWaiting = () => z.optional(z.enum(["hold", "park"]));
+const resumeSchema = lazily(() =>
+  z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()), whenWaiting: whenWaiting() }),
+);
 const retrySchema = lazily(() =>
   z.strictObject({ nodes: z.optional(z.array(z.string())), keys: z.optional(z.enum(["same", "new"])), signal: z.optional(signalSchema) }),
 );
@@ -204,6 +216,7 @@ const runSchema = lazily(() =>
     values: z.optional(z.unknown()),
     deadlineMs: z.optional(z.int().check(z.gte(1))),
     ifExists: z.optional(z.enum(["refuse", "attach"])),
+    whenWaiting: z.optional(z.enum(["hold", "park"])),
   }),
 );
 
@@ -326,12 +339,20 @@ export class Agent {
   }
 
   /** Runs a task to its end. Rejects for misuse alone; see `start`. */
-  async runTask(task: Task<unknown>, options?: RunOptions): Promise<TaskOutcome> {
-    return this.start(task, options).outcome;
+  runTask(task: Task<unknown>, options?: Holding<RunOptions>): Promise<TaskOutcome>;
+  runTask(task: Task<unknown>, options: RunOptions): Promise<TaskOutcome | ParkedRun>;
+  async runTask(task: Task<unknown>, options?: RunOptions): Promise<TaskOutcome | ParkedRun> {
+    return this.#start(task, options).outcome;
   }
 
   /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
-  start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
+  start(task: Task<unknown>, options?: Holding<RunOptions>): AgentRun;
+  start(task: Task<unknown>, options: RunOptions): AgentRun<TaskOutcome | ParkedRun>;
+  start(task: Task<unknown>, options?: RunOptions): AgentRun {
+    return this.#start(task, options);
+  }
+
+  #start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
     const given = parseOptions(runSchema(), options, "start") as RunOptions;
     if (!(task instanceof Task)) {
       throw new AsimovError(
@@ -343,12 +364,12 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
-    const { ifExists, ...more } = given;
+    const { ifExists, whenWaiting, ...more } = given;
     const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
     if (there !== undefined) return requireSameTask(there, task);
     const isKept = this.#isKept();
     const store = this.#store;
-    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, ...(store === undefined ? {} : { store }) } };
+    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, whenWaiting, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
     const place = isKept ? this.#keeping().store : store;
@@ -359,7 +380,9 @@ export class Agent {
   }
 
   /** Goes on with a stored run to its end; see `startFromSnapshot`. */
-  async runFromSnapshot(snapshot: string | SnapshotRef, options?: RunOptions): Promise<TaskOutcome> {
+  runFromSnapshot(snapshot: string | SnapshotRef, options?: Holding<RunOptions>): Promise<TaskOutcome>;
+  runFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions): Promise<TaskOutcome | ParkedRun>;
+  async runFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<TaskOutcome | ParkedRun> {
     return (await this.startFromSnapshot(snapshot, options)).outcome;
   }
 
@@ -370,6 +393,8 @@ export class Agent {
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
    * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
+  startFromSnapshot(snapshot: string | SnapshotRef, options?: Holding<RunOptions>): Promise<AgentRun>;
+  startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, snapshot, parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions);
   }
@@ -379,6 +404,8 @@ export class Agent {
    *
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError as `startFromSnapshot`
    */
+  resume(taskId: string, options?: Holding<ResumeOptions>): Promise<AgentRun>;
+  resume(taskId: string, options: ResumeOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, { taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
   }

@@ -74,6 +74,7 @@ export type { ErrorReport, NodeResult } from "./contract/node/result.ts";
 export type { Budget } from "./contract/run/budget.ts";
 export type { AgentEvent } from "./contract/run/events.ts";
 export type { TaskOutcome } from "./contract/run/outcome.ts";
+export type { ParkedRun } from "./contract/run/parked.ts";
 export type { NodeView, RunView, ViewNode, Waiting } from "./contract/run/run-view.ts";
 export {
   Cache,

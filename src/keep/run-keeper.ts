@@ -55,6 +55,8 @@ export interface KeptRun {
   refused(error: AsimovError): void;
   /** Messages may have come. */
   posted(last: number): void;
+  /** When it can go on once nobody owns it, without an answer or a message; null for never. */
+  readonly dueAt: number | null;
 }
 
 /** What a keeper goes on from. */
@@ -286,7 +288,7 @@ export class RunKeeper {
     const events = [...this.#events.splice(0), ...eventsOf(this.#run, this.#store)];
     const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed: this.#consumed.splice(0) });
     if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
-    const dueAt = this.#run.clock.now();
+    const { dueAt } = this.#run;
     if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
     if (this.#end !== undefined) commit.run = { ...code, status: this.#end.status };
     else if (this.#parking !== undefined) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });

@@ -13,7 +13,7 @@ import { type ClaimedRun, claimRun } from "./claim-run.ts";
 import { EffectLimits } from "./effect-limits.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping, Kept } from "./kept-run.ts";
-import type { KeepingOf } from "./run-host.ts";
+import type { KeepingOf, WhenWaiting } from "./run-host.ts";
 import { KEEPING } from "./run-logic.ts";
 import { firstValues, requireSameSpace } from "./values-place.ts";
 
@@ -22,6 +22,8 @@ export interface ResumeOptions {
   signal?: AbortSignal;
   /** Takes the run from an owner that lives, which then stops with `run-fenced`. Default false. */
   takeOver?: boolean;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
 }
 
 export interface ResumeAllOptions {
@@ -76,13 +78,13 @@ export async function goOn(
   host: AgentHost,
   keeping: Keeping,
   { persisted, state, graphs, generation, passedOver, run: stored }: ClaimedRun,
-  { signal, cachePrefix, values }: GoOnOptions,
+  { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
   try {
     requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
     const first = firstValues(values);
-    const kept: KeepingOf = { how: () => keeping, isKept: true, ...(graphs === undefined ? {} : { stored: graphs }) };
+    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, ...(graphs === undefined ? {} : { stored: graphs }) };
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
     (scope.run.kept as Kept).goOn(state, stored.inbox.count);

@@ -309,6 +309,12 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (fault !== undefined) this.run.reportUnstored(fault);
   }
 
+  sleeping(until: number): () => void {
+    const waiting: Waiting = { for: "moment", until };
+    this.run.waits.add(waiting);
+    return () => this.run.waits.delete(waiting);
+  }
+
   waiting(node: string, waiting: Waiting, isOpen: boolean): void {
     const { waits } = this.run;
     const open = this.#waiting?.get(node) ?? [];

@@ -36,6 +36,7 @@ interface Host {
   readonly place: ValuesPlace;
   readonly replayLog: ReplayLog;
   readonly isRestored: boolean;
+  readonly dueAt: number | null;
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting: ReadonlySet<() => void>;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
@@ -111,6 +112,10 @@ export class Kept implements KeptRun {
 
   get clock(): Clock {
     return this.#run.services.clock;
+  }
+
+  get dueAt(): number | null {
+    return this.#run.dueAt;
   }
 
   /** 0 before the run is owned. */
@@ -281,7 +286,7 @@ export class Kept implements KeptRun {
   }
 
   saving(generation: number, { why, nodes }: GenerationNote): void {
-    if (why === "parked") this.#run.events.tell({ type: "run.parked" }, []);
+    if (why === "parked") this.#run.events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
     if (why !== "step" && why !== "manual") return;
     this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
   }

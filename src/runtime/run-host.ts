@@ -18,6 +18,7 @@ import type { Permits } from "#contract/node/permits";
 import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
+import type { ParkedRun } from "#contract/run/parked";
 import type { RunView, Waiting } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
@@ -72,9 +73,14 @@ export interface KeepingOf {
   isKept: boolean;
   /** Where a task may be stored already; absent where nobody said where runs are stored. */
   store?: RunStore;
+  /** Whether it is put down when all that is unfinished waits for something outside. Default `"hold"`. */
+  whenWaiting?: WhenWaiting | undefined;
   /** What its store holds of it as it is, by graph. */
   stored?: ReadonlyMap<string, Parts>;
 }
+
+/** What becomes of a run all of which waits: it stays in memory, or is stored and let go. */
+export type WhenWaiting = "hold" | "park";
 
 /** A graph of the run, as far as it is kept. */
 interface KeptGraph {
@@ -123,6 +129,9 @@ export class RunHost implements Outbox {
   #heard: Map<AbortSignal, () => void> | undefined;
   #isFinished = false;
   #isCancelled = false;
+  #isWaiting = false;
+  /** Of one that was put down: when it is due. */
+  #parkedUntil: number | null = null;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
@@ -249,7 +258,34 @@ export class RunHost implements Outbox {
   }
 
   /** All that is unfinished waits for something outside, or something works again. */
-  waiting(_waits: boolean): void {}
+  waiting(waits: boolean): void {
+    this.#isWaiting = waits;
+    if (!waits || !this.#parksWhenWaiting) return;
+    queueMicrotask(() => {
+      // Whoever ended it meanwhile, or wants its end, has it.
+      if (this.#isWaiting) void this.park().catch(() => {});
+    });
+  }
+
+  get #parksWhenWaiting(): boolean {
+    return this.#keeping?.whenWaiting === "park";
+  }
+
+  /** What its outcome is where it was put down, and may be. */
+  get parked(): ParkedRun | undefined {
+    if (!this.#parksWhenWaiting || this.#lost?.code !== "run-parked") return undefined;
+    const { taskId, questions } = this.view();
+    return { status: "PARKED", taskId, questions, ...(this.#parkedUntil === null ? {} : { dueAt: this.#parkedUntil }) };
+  }
+
+  /** When it can go on without an answer or a message, once nobody owns it: now, unless all of it waits; null for never. */
+  get dueAt(): number | null {
+    const { clock } = this.services;
+    if (!this.#isWaiting) return clock.now();
+    const moments = [...this.waits].flatMap(({ until }) => until ?? []);
+    if (this.#deadline !== undefined) moments.push(this.#deadline);
+    return moments.length === 0 ? null : Math.min(...moments);
+  }
 
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
   lose(error: RunError): void {
@@ -280,6 +316,7 @@ export class RunHost implements Outbox {
       return this.#isCancelled ? false : await this.kept?.park();
     });
     if (isParked !== true) throw runEnded("park");
+    this.#parkedUntil = this.dueAt;
     this.lose(
       new RunError(`Run ${this.task.id} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",

@@ -78,8 +78,11 @@ export type RunEventBody =
   /** A call of a model has ended, well or not. */
   | { type: "usage.recorded"; node: string; usage: Usage }
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
-  /** It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. */
-  | { type: "run.parked" }
+  /**
+   * It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. `dueAt` is when it can go on without
+   * an answer or a message, in milliseconds since 1970; null for never.
+   */
+  | { type: "run.parked"; dueAt: number | null }
   /** `code` says why a run failed as a whole, such as `cancelled`. */
   | { type: "run.ended"; status: TaskStatus; code?: string };
 

@@ -129,7 +129,7 @@ export class RunDraft {
         break;
       }
       case "run.parked":
-        this.#head = { ...this.#head, status: "READY" };
+        this.#head = { ...this.#head, status: event.dueAt !== null && event.dueAt <= at ? "READY" : "PARKED" };
         break;
       case "run.ended":
         this.#head = { ...this.#head, status: endOf(event), endedAt: at };

@@ -1,0 +1,11 @@
+/** What a run gives that was put down: all of it waits, or somebody asked for that. */
+
+/** Told apart from an outcome by its `status`. It goes on by `agent.resume`, or with a worker. */
+export interface ParkedRun {
+  status: "PARKED";
+  taskId: string;
+  /** Those that are open. */
+  questions: readonly unknown[];
+  /** When it can go on without an answer or a message, in milliseconds since 1970; absent for never. */
+  dueAt?: number;
+}
