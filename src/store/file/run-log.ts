@@ -23,6 +23,8 @@ export interface Step {
   /** The newest generation's folder may still bear its temporary name. */
   folder: { temporary: string; name: string } | null;
   inbox: readonly Pending[];
+  /** The files of those that are open. */
+  questions: readonly string[];
   /** Those of this step. */
   events: readonly StoredEvent[];
 }

@@ -3,6 +3,7 @@ import { messageOf, SnapshotError } from "#contract/base/errors";
 import { systemServices } from "#contract/base/services";
 import type { GenerationEntry, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
+import type { StoredQuestion } from "#contract/store/stored-question";
 import { unmatched } from "#contract/store/store-errors";
 import type { Change } from "#store/stepped-store";
 import { Chain } from "./chain.ts";
@@ -12,6 +13,7 @@ import { errorCode } from "./host.ts";
 import { INBOX, Inbox } from "./inbox.ts";
 import { writeGeneration } from "./manifest.ts";
 import { generationFolderName, TEMPORARY } from "./names.ts";
+import { Questions } from "./questions.ts";
 import { logName, type Pending, RunLog, type Step, stepText } from "./run-log.ts";
 
 const TIDY_EACH = 16;
@@ -21,6 +23,7 @@ const ABANDONED_MS = 3_600_000;
 export class TaskFolder {
   readonly path: string;
   readonly inbox: Inbox;
+  readonly questions: Questions;
   readonly #disk: Disk;
   readonly #chain: Chain;
   readonly #isOwn: (taskId: string) => boolean;
@@ -31,6 +34,7 @@ export class TaskFolder {
     this.#disk = disk;
     this.path = path;
     this.inbox = new Inbox(disk, path);
+    this.questions = new Questions(disk, path);
     this.#chain = new Chain(disk, path, taskId);
     this.#isOwn = isOwn;
   }
@@ -74,8 +78,10 @@ export class TaskFolder {
       fs.mkdirSync(temporary, { mode: 0o700 });
       for (const folder of [log, path.join(temporary, INBOX)]) fs.mkdirSync(folder, { mode: 0o700 });
       const { chain, name } = await this.#write(temporary, { run, taken }, undefined);
+      const { questions: asked } = taken.commit;
+      const questions = asked === undefined ? [] : await new Questions(this.#disk, temporary).write([], asked, run.updatedAt);
       fs.renameSync(path.join(temporary, name.temporary), path.join(temporary, name.name));
-      const step: Step = { number: 1, run, chain, folder: null, inbox: [], events: taken.commit.events };
+      const step: Step = { number: 1, run, chain, folder: null, inbox: [], questions, events: taken.commit.events };
       await this.#disk.writeFile(path.join(log, "1.json"), stepText(this.#disk, step));
       await this.#disk.syncFolder(log);
       await this.#disk.syncFolder(temporary);
@@ -108,6 +114,8 @@ export class TaskFolder {
         await this.inbox.mark(consumed);
         const { chain, name } = await this.#write(this.path, { run, taken }, before);
         Object.assign(next, { chain, folder: name });
+        const { questions } = taken.commit;
+        if (questions !== undefined) next.questions = await this.questions.write(before.questions, questions, run.updatedAt);
       }
       if (message !== undefined)
         next.inbox = [...next.inbox, { n: run.inbox.last, file: await this.inbox.put(message), at: run.updatedAt }];
@@ -179,6 +187,12 @@ export class TaskFolder {
 
   events(): StoredEvent[] {
     return this.#log === undefined ? [] : new EventLog(this.#disk, this.#log).read();
+  }
+
+  /** Those that are open, or the one of that id. */
+  asked({ run, questions }: Step, id: string | undefined): StoredQuestion[] {
+    const files = id === undefined ? questions : [this.questions.fileOf(id)];
+    return files.flatMap((file) => this.questions.read(file, questions.includes(file), run) ?? []);
   }
 
   messages({ inbox }: Step, after: number): StoredMessage[] {

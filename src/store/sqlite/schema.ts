@@ -38,10 +38,15 @@ create table messages (
   run integer not null, n integer not null, id text not null, mailbox text not null, body any, at integer not null,
   primary key (run, n), unique (run, id)
 ) strict, without rowid;
+create table questions (
+  id text primary key, run integer not null, asked_at integer not null, deadline integer, addressee text, body any not null, closed text
+) strict, without rowid;
+create index questions_of_run on questions (run);
+create index questions_open on questions (asked_at, id, run) where closed is null;
 `;
 
 /** Tables that hold what belongs to a run, by its number. */
-export const OF_A_RUN = ["infos", "labels", "commits", "parts", "events", "messages"] as const;
+export const OF_A_RUN = ["infos", "labels", "commits", "parts", "events", "messages", "questions"] as const;
 
 const pragma = (database: Database, name: string): unknown => Object.values((database.prepare(`pragma ${name}`).get() ?? {}) as Row)[0];
 
