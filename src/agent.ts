@@ -23,6 +23,7 @@ import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
 import type { ParkedRun } from "./contract/run/parked.ts";
+import type { Question } from "./contract/run/question.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import { RunStore } from "./contract/store/run-store.ts";
@@ -69,6 +70,11 @@ export interface AgentOptions {
    * values. What does not fit afterwards is refused with `snapshot-other-graph`.
    */
   migrate?: (run: Migration) => void;
+  /**
+   * Told of each question that a run in this process asks, once it is stored, and of each that somebody else is asked from now on; at least once. What it throws
+   * is dropped.
+   */
+  onQuestion?: (question: Question) => void;
   /** Modules that run at a time, over all runs of this agent; at least 1, `Infinity` for no limit. Default 5. */
   maxConcurrentTasks?: number;
   /**
@@ -165,6 +171,7 @@ const agentSchema = lazily(() =>
       ),
     ),
     migrate: z.optional(callback()),
+    onQuestion: z.optional(callback()),
     maxConcurrentTasks: z.optional(limit),
     maxTotalIterations: z.optional(limit),
     outputMailbox: z.optional(mailbox),
@@ -283,6 +290,7 @@ export class Agent {
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: dynamicNodesOf(parsed.dynamicNodes ?? []),
+      ...(parsed.onQuestion === undefined ? {} : { onQuestion: parsed.onQuestion as (question: Question) => void }),
       ...(parsed.migrate === undefined ? {} : { migrate: parsed.migrate as (run: Migration) => void }),
     };
     this.#host = {

@@ -43,6 +43,8 @@ export interface KeptRun {
   writeChanges(changes: PartChanges): void;
   /** What was told since this was last asked, as JSON. */
   takeEvents(): { seq: number; at: number; body: string }[];
+  /** Those that were asked or closed since this was last asked. */
+  takeQuestions(): Commit["questions"];
   /** They are stored: whoever listens hears them. */
   release(seq: number): void;
   /** The run is somebody else's, or gone. */
@@ -115,6 +117,7 @@ export class RunKeeper {
   #sent: Sent | undefined;
   #events: StoredEvent[] = [];
   #consumed: number[] = [];
+  #questions: Commit["questions"];
   #end: { status: RunEnd } | undefined;
   /** Whether it is to be given back, and has been. */
   #parking: "asked" | "done" | undefined;
@@ -153,7 +156,7 @@ export class RunKeeper {
     const changes = new PartChanges();
     run.writeChanges(changes);
     const events = eventsOf(run, store);
-    const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [] });
+    const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [], questions: run.takeQuestions() });
     const created = await createdBy(store, about(first), owner);
     if (!created.ok) throw existsError(created.run);
     const lastSeq = events.at(-1)?.seq ?? 0;
@@ -286,7 +289,10 @@ export class RunKeeper {
     changes.after(this.#unsent);
     this.#unsent = new PartChanges();
     const events = [...this.#events.splice(0), ...eventsOf(this.#run, this.#store)];
-    const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed: this.#consumed.splice(0) });
+    const consumed = this.#consumed.splice(0);
+    const questions = bothOf(this.#questions, this.#run.takeQuestions());
+    this.#questions = undefined;
+    const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed, questions });
     if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
     const { dueAt } = this.#run;
     if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
@@ -307,6 +313,7 @@ export class RunKeeper {
     this.#unsent = changes;
     this.#events.unshift(...commit.events);
     this.#consumed.unshift(...commit.consumed);
+    this.#questions = bothOf(commit.questions, this.#questions);
     const later = this.#waiting;
     this.#waiting = waiting;
     if (later === undefined) return;
@@ -435,16 +442,23 @@ async function createdBy(store: RunStore, run: NewRun, owner: Owner): Promise<Cr
   }
 }
 
+/** What was asked and closed before, and since. */
+function bothOf(before: Commit["questions"], since: Commit["questions"]): Commit["questions"] {
+  if (before === undefined || since === undefined) return before ?? since;
+  return { put: [...before.put, ...since.put], close: [...before.close, ...since.close] };
+}
+
 /** @param given.sum brought up to date by the changes */
 function commitOf(
   { taskId }: KeptRun,
   store: RunStore,
-  given: Pick<Commit, "generation" | "events" | "consumed"> & { sum: PartsSum; changes: PartChanges; note: GenerationNote },
+  given: Pick<Commit, "generation" | "events" | "consumed"> & { questions: Commit["questions"] } & { sum: PartsSum; changes: PartChanges; note: GenerationNote },
 ): Commit {
-  const { generation, sum, changes, note, events, consumed } = given;
+  const { generation, sum, changes, note, events, consumed, questions } = given;
   const put = new Map([...changes.put].map(([name, text]) => [name, encoded(store.settings.codec, text)] as const));
   for (const [name, content] of put) sum.put(name, content);
   for (const name of changes.removed) sum.remove(name);
   const info = sealGeneration(taskId, generation, sum, noteText(note));
-  return { generation, info, nodes: note.nodes, put, remove: [...changes.removed], events, consumed };
+  const asked = questions === undefined ? {} : { questions };
+  return { generation, info, nodes: note.nodes, put, remove: [...changes.removed], events, consumed, ...asked };
 }

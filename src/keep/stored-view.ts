@@ -7,6 +7,7 @@ import { Order } from "#contract/run/order";
 import { chainsOf, toExecutionState } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
+import { openQuestions } from "#replay/replay-log";
 import { graphShape, type Parts, partOf, readErrors, readGraph, readOrder } from "./read-parts.ts";
 
 const NODE = "view/";
@@ -31,7 +32,7 @@ function isNodeView(value: unknown): boolean {
 }
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
-export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/)/.test(name);
+export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/|kept\/[^:]*:answer\/)/.test(name);
 
 /**
  * @param run its graph and order, where they were read already
@@ -47,7 +48,8 @@ export function readStoredView(parts: Parts, run = { graph: readGraph(parts), or
   for (const { name } of graph.nodes) if (parts.has(NODE + name)) nodes[name] = partOf<NodeView>(parts, NODE + name, shapes.node);
   const order = new Order(run.graph, run.order);
   const plan = toExecutionState(order).currentPlan.map(({ nodes: names }) => names);
-  return { ...head, graph, nodes, plan, failedChains: chainsOf(order.graph, failedRoots(order, nodes)), errors: readErrors(parts) };
+  const failedChains = chainsOf(order.graph, failedRoots(order, nodes));
+  return { ...head, graph, nodes, plan, failedChains, questions: openQuestions(parts), errors: readErrors(parts) };
 }
 
 /** The order hears how a visit ended when its messages are there; the picture tells it at once. */

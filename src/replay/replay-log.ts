@@ -3,6 +3,7 @@
  * again. Kept with the run, a part for each, as long as the visit of the node of the run's own graph that it is in.
  */
 import { SnapshotError } from "#contract/base/errors";
+import type { Answer, Question } from "#contract/run/question";
 
 /** What a module may have had; `wait` is one that it has not had yet. */
 export type ReplayKind = "answer" | "step" | "sleep" | "message" | "chain";
@@ -17,6 +18,8 @@ export interface ReplayChanges {
 }
 
 const KEPT = "kept/";
+const ANSWER = "answer/";
+const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
 
 export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
 
@@ -28,46 +31,64 @@ const partOf = (place: ReplayPlace, entry: string): string => `${KEPT}${place}:$
 /** The node of the run's own graph that a place is in, as places write it. */
 const outermost = (place: ReplayPlace): string => place.slice(0, place.indexOf("/")).replace(/\.\d+$/, "");
 
+/** What is kept of a question: as it is asked, and once it has one, its answer. */
+export interface KeptQuestion {
+  question: Question;
+  onDeadline?: "fail" | { answer: unknown };
+  /** Who is asked next, and when, in milliseconds since 1970. */
+  escalate?: readonly { at: number; to: string }[];
+  answer?: Answer;
+}
+
+/** What is kept in one visit of a node of the run's own graph, by place and entry. */
+type Visit = Map<ReplayPlace, Map<string, string>>;
+
 export class ReplayLog {
-  /** Texts by part, by the node of the run's own graph that they are in. */
-  readonly #nodes = new Map<string, Map<string, string>>();
+  /** By the name of the node, as places write it. */
+  readonly #nodes = new Map<string, Visit>();
   /** Since changes were last taken; `undefined` for what is no more. */
   #changed = new Map<string, string | undefined>();
 
   /** @param parts of a run that is restored, its other parts too. @throws SnapshotError `snapshot-damaged` */
   constructor(parts: Iterable<readonly [part: string, text: string]> = []) {
-    for (const [part, text] of parts) if (isReplayPart(part)) this.#restore(part, text);
+    for (const [part, text] of parts) if (isReplayPart(part)) this.#put(...placeOf(part), text);
+  }
+
+  /** Of how many nodes something is kept. */
+  get size(): number {
+    return this.#nodes.size;
   }
 
   /** The text of an entry, if there is one. */
   read(place: ReplayPlace, entry: string): string | undefined {
-    return this.#nodes.get(outermost(place))?.get(partOf(place, entry));
+    return this.#nodes.get(outermost(place))?.get(place)?.get(entry);
   }
 
   write(place: ReplayPlace, entry: string, text: string): void {
-    const part = partOf(place, entry);
-    const node = outermost(place);
-    const texts = this.#nodes.get(node) ?? new Map<string, string>();
-    this.#nodes.set(node, texts.set(part, text));
-    this.#changed.set(part, text);
+    this.#put(place, entry, text);
+    this.#changed.set(partOf(place, entry), text);
   }
 
   remove(place: ReplayPlace, entry: string): void {
-    const part = partOf(place, entry);
-    if (this.#nodes.get(outermost(place))?.delete(part) === true) this.#changed.set(part, undefined);
+    const entries = this.#nodes.get(outermost(place))?.get(place);
+    if (entries?.delete(entry) === true) this.#changed.set(partOf(place, entry), undefined);
   }
 
   /** The entries of one module in one visit. */
-  *within(place: ReplayPlace): Generator<[entry: string, text: string]> {
-    const prefix = partOf(place, "");
-    for (const [part, text] of this.#nodes.get(outermost(place)) ?? []) if (part.startsWith(prefix)) yield [part.slice(prefix.length), text];
+  within(place: ReplayPlace): Iterable<[entry: string, text: string]> {
+    return this.#nodes.get(outermost(place))?.get(place) ?? [];
+  }
+
+  /** All that were ever asked, and are kept. */
+  *questions(): Generator<[place: ReplayPlace, entry: string, text: string]> {
+    for (const [place, entry, text] of this.#entries()) if (entry.startsWith(ANSWER)) yield [place, entry, text];
   }
 
   /** Nothing of that node is asked for again, nor of the graphs within it: what was kept for its visit is no more. */
   forget(node: string): void {
     if (this.#nodes.size === 0) return;
     const name = encodeURIComponent(node);
-    for (const part of this.#nodes.get(name)?.keys() ?? []) this.#changed.set(part, undefined);
+    for (const [place, entries] of this.#nodes.get(name) ?? []) for (const entry of entries.keys()) this.#changed.set(partOf(place, entry), undefined);
     this.#nodes.delete(name);
   }
 
@@ -84,13 +105,37 @@ export class ReplayLog {
 
   /** All of it. */
   *parts(): Generator<[part: string, text: string]> {
-    for (const texts of this.#nodes.values()) yield* texts;
+    for (const [place, entry, text] of this.#entries()) yield [partOf(place, entry), text];
   }
 
-  #restore(part: string, text: string): void {
-    const [, place = "", node = ""] = /^kept\/((.+?)\.\d+\/[^:]*):[a-z]+\/[^/]*\/\d+$/.exec(part) ?? [];
-    if (place === "") throw new SnapshotError(`The snapshot is damaged: part "${part}" names nothing that was kept.`, { code: "snapshot-damaged" });
-    const texts = this.#nodes.get(node) ?? new Map<string, string>();
-    this.#nodes.set(node, texts.set(part, text));
+  *#entries(): Generator<[place: ReplayPlace, entry: string, text: string]> {
+    for (const visit of this.#nodes.values()) {
+      for (const [place, entries] of visit) for (const [entry, text] of entries) yield [place, entry, text];
+    }
   }
+
+  #put(place: ReplayPlace, entry: string, text: string): void {
+    const node = outermost(place);
+    const visit: Visit = this.#nodes.get(node) ?? new Map();
+    const entries = visit.get(place) ?? new Map<string, string>();
+    this.#nodes.set(node, visit.set(place, entries.set(entry, text)));
+  }
+}
+
+/** @throws SnapshotError `snapshot-damaged` */
+function placeOf(part: string): [place: ReplayPlace, entry: string] {
+  const [, place, entry] = PART.exec(part) ?? [];
+  if (place !== undefined && entry !== undefined) return [place, entry];
+  throw new SnapshotError(`The snapshot is damaged: part "${part}" names nothing that was kept.`, { code: "snapshot-damaged" });
+}
+
+/** Those among a run's parts that are open, oldest first. */
+export function openQuestions(parts: Iterable<readonly [part: string, text: string]>): Question[] {
+  const open: Question[] = [];
+  for (const [part, text] of parts) {
+    if (!isReplayPart(part) || !placeOf(part)[1].startsWith(ANSWER)) continue;
+    const { question, answer } = JSON.parse(text) as KeptQuestion;
+    if (answer === undefined) open.push(question);
+  }
+  return open.sort((a, b) => a.askedAt - b.askedAt || (a.id < b.id ? -1 : 1));
 }

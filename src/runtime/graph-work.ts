@@ -11,7 +11,7 @@ import { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import { pathKey } from "#contract/chat/usage";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import { keysWithin, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
@@ -37,6 +37,7 @@ import type { Written } from "#contract/store/run-room";
 import { sealEvent } from "#contract/store/seal";
 import type { CommitReason } from "#keep/run-keeper";
 import type { ReplayLog } from "#replay/replay-log";
+import type { Asking } from "./asking.ts";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -162,6 +163,26 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return this.run.place.open(stepOf);
   }
 
+  get asking(): Asking {
+    return this.run.asking;
+  }
+
+  get hasKept(): boolean {
+    return this.run.replayLog.size > 0;
+  }
+
+  get ids(): () => string {
+    return this.run.services.ids;
+  }
+
+  get agentName(): string {
+    return this.run.services.name;
+  }
+
+  get path(): readonly string[] {
+    return this.#path;
+  }
+
   get replay(): ReplayLog {
     return this.run.replayLog;
   }
@@ -228,6 +249,10 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.run.services.telemetry.countNode(status, durationMs);
     this.#spans?.get(node)?.end(failure?.error, failure);
     this.#spans?.delete(node);
+    if (left !== undefined && this.run.hasQuestions) {
+      const place = keysWithin({ keys: left.keys, node, visit: left.visits, attempt: 1 }).visit;
+      this.run.asking.closeWithin(place.slice(this.run.runId.length + 1), "superseded");
+    }
     // What failed may be tried again in the same visit.
     if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);
     this.ended(node);

@@ -8,17 +8,20 @@ import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
 import type { RunView } from "#contract/run/run-view";
-import type { NewRun, StoredMessage } from "#contract/store/run-commit";
+import { ANSWERS, type Answer, answerMessageId, type Question, questionOfAnswer } from "#contract/run/question";
+import type { Commit, NewRun, StoredMessage } from "#contract/store/run-commit";
 import type { Owner, RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
 import type { RunStore } from "#contract/store/run-store";
-import { decoded, encoded, openMessage, requireBetween, sealInfo } from "#contract/store/seal";
+import { decoded, encoded, openMessage, requireBetween, sealInfo, sealMessage, sealQuestion } from "#contract/store/seal";
+import type { NewQuestion } from "#contract/store/stored-question";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import type { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { Parts } from "#keep/read-parts";
 import { type CommitReason, type GenerationNote, type KeeperState, type KeptRun, type Loss, RunKeeper } from "#keep/run-keeper";
 import type { ReplayLog } from "#replay/replay-log";
+import type { Asking } from "./asking.ts";
 import type { EventHub } from "./event-hub.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { ValuesPlace } from "./values-place.ts";
@@ -35,6 +38,9 @@ interface Host {
   readonly events: EventHub;
   readonly place: ValuesPlace;
   readonly replayLog: ReplayLog;
+  readonly hasQuestions: boolean;
+  readonly asking: Asking;
+  answered(id: string, answer: Answer): void;
   readonly isRestored: boolean;
   readonly dueAt: number | null;
   /** Of each time limit that counts: says that its node has changed. */
@@ -70,6 +76,10 @@ const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> =
 
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
+
+/** Milliseconds between two tries to tell a store that a deadline is over: its clock may be behind, or it may be away. */
+const FIRST_TRY_MS = 10;
+const LONGEST_TRY_MS = 2_000;
 
 const MOST_SPARE_BYTES = 16 * 1024;
 
@@ -316,6 +326,33 @@ export class Kept implements KeptRun {
     this.#isWhole = false;
   }
 
+  takeQuestions(): Commit["questions"] {
+    const changes = this.#run.hasQuestions ? this.#run.asking.takeChanges() : undefined;
+    if (changes === undefined) return undefined;
+    const { codec } = this.#keeping.store.settings;
+    const put = changes.put.map((question): NewQuestion => {
+      const { id, askedAt, deadline = null, to = null } = question;
+      return { id, askedAt, deadline, to, body: encoded(codec, sealQuestion(this.taskId, id, JSON.stringify(question))) };
+    });
+    return { put, close: changes.close };
+  }
+
+  /** No answer comes any more, unless one was there before: the store says which. */
+  async expire({ id, deadline = 0, taskId }: Question): Promise<void> {
+    const { store } = this.#keeping;
+    const message = { id: answerMessageId(id), mailbox: ANSWERS };
+    const body = encoded(store.settings.codec, sealMessage(taskId, message, JSON.stringify({ why: "deadline" })));
+    const order = { kind: "message", ...message, body, from: deadline, closes: { id, why: "deadline" } } as const;
+    for (let pause = FIRST_TRY_MS; !this.#isStopped; pause = Math.min(2 * pause, LONGEST_TRY_MS)) {
+      try {
+        if ((await store.post(taskId, order)) !== "early") return await this.#keeper?.look();
+      } catch (error) {
+        if (asimovErrorOf(error)?.code === "store-closed") return;
+      }
+      await new Promise<void>((resolve) => this.clock.setTimeout(resolve, pause));
+    }
+  }
+
   takeEvents(): { seq: number; at: number; body: string }[] {
     const events = this.#run.events.takeHeld();
     if (this.#keeper === undefined) events.unshift(...this.#run.events.takeEarlier());
@@ -387,10 +424,13 @@ export class Kept implements KeptRun {
       this.#posted = Math.max(this.#posted, n || 0);
       return this.#tell(`A message to the run could not be taken: ${shownMessageOf(error)}`, error);
     }
-    const values = this.#run.place.open();
-    await values.cache.publishToMailbox(mailbox, message);
-    // With no turn between them: a commit holds both, or neither.
-    values.settle();
+    if (mailbox === ANSWERS) this.#run.answered(questionOfAnswer(id), message as Answer);
+    else {
+      const values = this.#run.place.open();
+      await values.cache.publishToMailbox(mailbox, message);
+      // With no turn between them: a commit holds both, or neither.
+      values.settle();
+    }
     this.#keeper?.consumed(n);
     this.#posted = n;
     void this.#keeper?.commit("progress");

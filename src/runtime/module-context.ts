@@ -20,9 +20,10 @@ import type { ModuleHost, OpenValues } from "#contract/run/host";
 import type { Waiting } from "#contract/run/run-view";
 import { ModuleEmitted } from "#contract/run/unread-event";
 import type { Cache, ReceivePermit } from "#contract/store/cache";
-import { entryName, type ReplayKind } from "#replay/replay-log";
+import { entryName } from "#replay/replay-log";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
+import { takeAsk } from "#contract/node/take-ask";
 import { ModuleWaits, type StepToken } from "./module-waits.ts";
 import { momentOf } from "./moments.ts";
 import { StepScope } from "./step-scope.ts";
@@ -148,6 +149,10 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
       this.gate.through(`receiving from mailbox "${mailbox}"`, () => this.#waiting().receive(requireName(mailbox, "mailbox"), options));
   }
 
+  get ask(): ModuleContext["ask"] {
+    return (name, question) => this.gate.through(`question "${name}"`, () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
+  }
+
   #waiting(): ModuleWaits {
     this.#waits ??= new ModuleWaits(this.#host, {
       order: this.#visit.order,
@@ -168,9 +173,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return scope instanceof StepScope && scope.within(this) ? scope.step : undefined;
   }
 
-  /** What was kept for the module that it did not ask for, though it has succeeded. */
-  get unused(): Iterable<{ kind: ReplayKind; name: string; number: number }> {
-    return this.#waiting().unused();
+  /** It has succeeded: what was kept for it, and it did not ask for, is told, and nobody answers it any more. */
+  succeeded(): void {
+    if (this.#host.hasKept) this.#waiting().succeeded();
   }
 
   /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */

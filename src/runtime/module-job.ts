@@ -33,7 +33,7 @@ const leftBehind = (module: string): AsimovError =>
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 /** Another attempt would give the same. */
-const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large"]);
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large", "question-deadline"]);
 
 function isGenerator(value: unknown): value is AsyncGenerator {
   return (
@@ -360,6 +360,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.#countdown?.pause();
     this.#clearGrace();
     this.#context?.end();
+    if (outcome.status === "success") this.#context?.succeeded();
     if (this.#awaited !== undefined) this.#giveUpWaits(leftBehind(this.#module.name));
     if (!this.#isResting) this.#host.working(this.order.node, -1);
     const { status, error, details, code } = outcome;

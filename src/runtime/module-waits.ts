@@ -1,16 +1,21 @@
 /**
- * What a module does once and has kept: steps, sleeps, messages. A module that runs again finds each by kind, name and occurrence: the n-th of that
+ * What a module does once and has kept: answers, steps, sleeps, messages. A module that runs again finds each by kind, name and occurrence: the n-th of that
  * name in this visit, over all its attempts.
  */
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, QuestionError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
+import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
 import type { ModuleOrder } from "#contract/node/attempt";
-import type { ReceiveWaitOptions, StepContext } from "#contract/node/module";
+import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
 import type { ModuleHost } from "#contract/run/host";
+import type { Question } from "#contract/run/question";
 import type { Waiting } from "#contract/run/run-view";
 import type { ReceivePermit } from "#contract/store/cache";
-import { entryName, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+import { digestOf } from "#contract/store/digest";
+import { questionId } from "#contract/store/stored-question";
+import { entryName, type KeptQuestion, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+import { momentOf } from "./moments.ts";
 
 /** The attempt that asks. */
 interface Attempt {
@@ -139,12 +144,92 @@ export class ModuleWaits {
     });
   }
 
-  /** What was kept for this module, and was not asked for by the attempt that has succeeded. */
-  *unused(): Generator<{ kind: ReplayKind; name: string; number: number }> {
-    for (const [entry] of this.#host.replay.within(this.#place)) {
+  async ask<S extends Schema>(name: string, options: Ask<S>): Promise<Answered<S>> {
+    return await this.#use("answer", name, async (slot) => {
+      const { node } = this.#attempt.order;
+      const schema = compileSchema(options.answer, `Question "${name}": answer`);
+      let kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
+      for (;;) {
+        const { question, answer, onDeadline } = kept;
+        if (answer === undefined) {
+          const { id, deadline } = question;
+          const waiting: Waiting = { for: "answer", question: id, ...(deadline === undefined ? {} : { until: deadline }) };
+          void this.#host.storeProgress(node).then(() => this.#host.asking.announce(id));
+          await this.#attempt.await(waiting, (signal) => this.#host.asking.wait(id, signal));
+          kept = slot.read() as KeptQuestion;
+          continue;
+        }
+        if (answer.why === "deadline" && (onDeadline === undefined || onDeadline === "fail")) throw tooLate(question);
+        const value = answer.why === "deadline" ? (onDeadline as { answer: unknown }).answer : answer.value;
+        const checked = await schema.check(value);
+        const by = answer.why === "deadline" || answer.by === undefined ? {} : { by: answer.by };
+        if ("value" in checked) return { answer: checked.value as Answered<S>["answer"], shown: question.shown, ...by };
+        kept = this.#reopen(slot, kept, checked.faults);
+      }
+    });
+  }
+
+  async #put<S extends Schema>(slot: Slot, name: string, options: Ask<S>, schema: CompiledSchema): Promise<KeptQuestion> {
+    const { show, to, deadlineMs, onDeadline, escalate = [] } = options;
+    if (typeof onDeadline === "object") {
+      const checked = await schema.check(onDeadline.answer);
+      if ("faults" in checked) throw invalid(name, `onDeadline: an answer that fits (${checked.faults})`);
+    }
+    const given: unknown = typeof show === "function" ? await show() : (show ?? null);
+    const text = toJsonText(given ?? null, `what question "${name}" shows`);
+    const { order } = this.#attempt;
+    const { clock, task } = this.#host;
+    const askedAt = clock.now();
+    const question: Question = {
+      id: questionId(task.id, this.#host.ids()),
+      taskId: task.id,
+      agent: this.#host.agentName,
+      node: order.node,
+      path: this.#host.path,
+      name,
+      shown: JSON.parse(text),
+      schema: schema.json,
+      shownHash: digestOf(text),
+      askedAt,
+      ...(deadlineMs === undefined ? {} : { deadline: momentOf("deadlineMs", deadlineMs, clock).getTime() }),
+      ...(to === undefined ? {} : { to }),
+      kind: "question",
+    };
+    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
+    const kept: KeptQuestion = {
+      question,
+      ...(onDeadline === undefined ? {} : { onDeadline }),
+      ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),
+    };
+    this.#ask(slot, kept);
+    return kept;
+  }
+
+  /** Asked anew, as it was, for what is wrong with its answer. */
+  #reopen(slot: Slot, { answer: _answer, ...kept }: KeptQuestion, problem: string): KeptQuestion {
+    const { question } = kept;
+    const { clock, task } = this.#host;
+    const again = { ...kept, question: { ...question, id: questionId(task.id, this.#host.ids()), askedAt: clock.now(), problem } };
+    this.#ask(slot, again, question.id);
+    return again;
+  }
+
+  #ask(slot: Slot, kept: KeptQuestion, instead?: string): void {
+    const text = JSON.stringify(kept);
+    this.#host.requireRoom({ what: () => `Question "${kept.question.name}"`, length: text.length, text: () => text });
+    this.#host.asking.ask(this.#place, slot.entry, kept, instead);
+  }
+
+  /** What was kept for this module, and was not asked for by the attempt that has succeeded, is told; what it asked and left open is closed. */
+  succeeded(): void {
+    const { replay, asking } = this.#host;
+    const { order, module } = this.#attempt;
+    asking.closeWithin(this.#place, "superseded");
+    for (const [entry] of replay.within(this.#place)) {
       if (this.#asked.has(entry)) continue;
-      const [kind, name = "", number] = entry.split("/");
-      if (kind !== "chain") yield { kind: kind as ReplayKind, name: decodeURIComponent(name), number: Number(number) };
+      const [kind, name = "", number] = entry.split("/") as [Exclude<ReplayKind, "chain"> | "chain", string, string];
+      if (kind === "chain") continue;
+      this.#host.tell({ type: "replay.unused", node: order.node, module, kind, name: decodeURIComponent(name), number: Number(number) });
     }
   }
 
@@ -184,5 +269,14 @@ export class ModuleWaits {
     });
   }
 }
+
+const invalid = (name: string, expected: string): AsimovError =>
+  new AsimovError(`Question "${name}": expected ${expected}.`, { code: "invalid-options" });
+
+const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
+  new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline.`, {
+    code: "question-deadline",
+    questionId: id,
+  });
 
 const NAMES: Readonly<Record<ReplayKind, string>> = { answer: "ask", step: "step", sleep: "sleep", message: "receive", chain: "chain" };

@@ -19,6 +19,7 @@ import type { Failure, Fault } from "#contract/node/result";
 import { type Budget, NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import type { Order } from "#contract/run/order";
 import type { ParkedRun } from "#contract/run/parked";
+import type { Answer, Question } from "#contract/run/question";
 import type { RunView, Waiting } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
@@ -29,6 +30,7 @@ import type { Migration } from "#keep/migrate";
 import type { Parts } from "#keep/read-parts";
 import { existsError } from "#keep/run-keeper";
 import { ReplayLog } from "#replay/replay-log";
+import { Asking } from "./asking.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EffectLimits } from "./effect-limits.ts";
@@ -62,6 +64,8 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly dynamicNodes: DynamicNodes;
   /** Mends a stored run that does not fit the agent's graph. */
   readonly migrate?: (run: Migration) => void;
+  /** Told of each question that is open, and of each that somebody else is asked. */
+  readonly onQuestion?: (question: Question) => void;
   /** Of each run. */
   readonly budget: Budget;
 }
@@ -110,6 +114,7 @@ export class RunHost implements Outbox {
   readonly #keeping: KeepingOf | undefined;
   /** What its modules have had, over all attempts. */
   readonly replayLog: ReplayLog;
+  #asking: Asking | undefined;
   /** What its modules wait for. */
   readonly waits = new Set<Waiting>();
   readonly inputMailboxes = new InputMailboxes();
@@ -278,11 +283,48 @@ export class RunHost implements Outbox {
     return { status: "PARKED", taskId, questions, ...(this.#parkedUntil === null ? {} : { dueAt: this.#parkedUntil }) };
   }
 
+  /** Made with the first question; of a restored run, when somebody asks for them. */
+  get asking(): Asking {
+    this.#asking ??= new Asking({
+      clock: this.services.clock,
+      log: this.replayLog,
+      tell: (event) => this.events.tell(event, []),
+      onQuestion: (question) => this.#announce(question),
+      expire: (question) => this.#expire(question),
+      changed: (node) => void this.kept?.commit("progress", [node]),
+    });
+    return this.#asking;
+  }
+
+  #announce(question: Question): void {
+    try {
+      this.services.onQuestion?.(question);
+    } catch {
+      // Whoever is told must not end what asks.
+    }
+  }
+
+  get hasQuestions(): boolean {
+    return this.#asking !== undefined || this.replayLog.size > 0;
+  }
+
+  /** Of an answer and its deadline one wins: where the run is stored, whoever comes to its store first. */
+  #expire(question: Question): void {
+    if (this.kept === undefined) this.answered(question.id, { why: "deadline" });
+    else void this.kept.expire(question);
+  }
+
+  /** A question has its answer, or will have none; one that nobody asks any more is passed over. */
+  answered(id: string, answer: Answer): void {
+    if (!this.#isFinished) this.asking.settle(id, answer);
+  }
+
   /** When it can go on without an answer or a message, once nobody owns it: now, unless all of it waits; null for never. */
   get dueAt(): number | null {
     const { clock } = this.services;
     if (!this.#isWaiting) return clock.now();
     const moments = [...this.waits].flatMap(({ until }) => until ?? []);
+    if (this.#asking !== undefined) moments.push(...this.#asking.moments());
     if (this.#deadline !== undefined) moments.push(this.#deadline);
     return moments.length === 0 ? null : Math.min(...moments);
   }
@@ -559,6 +601,7 @@ export class RunHost implements Outbox {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.kept?.stop();
+    this.#asking?.stop();
     this.#disarmDeadline?.();
     for (const [signal, cancel] of this.#heard ?? []) signal.removeEventListener("abort", cancel);
     for (const settle of this.#sending?.values() ?? []) settle("the run ended before the message was published");

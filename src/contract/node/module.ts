@@ -8,6 +8,7 @@ import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
+import type { Checked, Schema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
 import { type OutputMailbox, outputMailboxSchema } from "./output-mailbox.ts";
 
@@ -60,6 +61,29 @@ export interface ReceiveWaitOptions {
   timeoutMs?: number;
 }
 
+export interface Ask<S extends Schema = Schema> {
+  /** What is to be decided on, JSON, or a function that gives it, called once. Default null. */
+  show?: unknown;
+  /** What an answer must be: zod, any Standard Schema that tells JSON Schema, or JSON Schema. */
+  answer: S;
+  /** Whom it is asked: for those who list questions, and for escalations. */
+  to?: string;
+  /** Milliseconds from when it is asked to when no answer is taken any more. Default: never. */
+  deadlineMs?: number;
+  /** What happens then: the call fails finally with `question-deadline`, or this answer is given. Default `"fail"`. */
+  onDeadline?: "fail" | { answer: unknown };
+  /** Who is asked in place of whoever was before, so many milliseconds after it was asked. */
+  escalate?: readonly { afterMs: number; to: string }[];
+}
+
+export interface Answered<S extends Schema = Schema> {
+  answer: Checked<S>;
+  /** What was shown to whoever answered: what to act on. */
+  shown: unknown;
+  /** Whoever answered, as they say; absent where they did not, or where a deadline gave the answer. */
+  by?: string;
+}
+
 export interface ModuleContext {
   /**
    * The run's own values and mailboxes: no other run sees them. What an attempt does here is seen by the run at once, and stored with its end,
@@ -104,6 +128,11 @@ export interface ModuleContext {
    * the same one. @throws AsimovError `name-in-use`
    */
   receive<T>(mailbox: string, options?: ReceiveWaitOptions): Promise<T | null>;
+  /**
+   * Asks somebody, who may answer from any process, by `Runs.answer`; waited for as `sleep` waits. A module that runs again is given the answer that it had, and
+   * what was shown for it. @throws QuestionError `question-deadline`; AsimovError `name-in-use`, `invalid-schema`, `not-json`, `part-too-large`
+   */
+  ask<S extends Schema>(name: string, question: Ask<S>): Promise<Answered<S>>;
   /** Tells whoever reads `run.events()`, who gets a copy. @throws AsimovError `not-json` */
   emit(event: EmittedEvent): void;
   /** Evaluates a Lua condition over values, results and the task, as a node's `condition` is. @throws ConditionError */

@@ -6,6 +6,8 @@ import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
 import type { SnapshotRef } from "#contract/store/run-commit";
+import type { QuestionEnd } from "#contract/store/stored-question";
+import type { Question } from "./question.ts";
 import type { ViewNode, Waiting } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
@@ -55,6 +57,12 @@ export type RunEventBody =
   | { type: "node.waiting"; node: string; waiting: readonly Waiting[] }
   /** A module has succeeded without asking for something that was kept for it: its code is another one now. `number` counts those of that name, from 1. */
   | { type: "replay.unused"; node: string; module: string; kind: "answer" | "step" | "sleep" | "message"; name: string; number: number }
+  | { type: "question.opened"; question: Question }
+  /** The answer did not fit: it is asked anew, and the question before is closed. */
+  | { type: "question.reopened"; question: Question; instead: string }
+  /** Somebody else is asked from now on. */
+  | { type: "question.escalated"; id: string; to: string }
+  | { type: "question.closed"; id: string; why: QuestionEnd; by?: string }
   | ({ type: "module.started" } & ModuleRun)
   | ({
       type: "module.ended";

@@ -8,7 +8,7 @@ import type { Turns } from "#contract/base/turns";
 import type { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import type { GraphKeys, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
@@ -16,7 +16,9 @@ import type { Permit, Permits } from "#contract/node/permits";
 import type { Fault, NodeReport } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
+import type { QuestionEnd } from "#contract/store/stored-question";
 import type { RunEventBody } from "./events.ts";
+import type { Question } from "./question.ts";
 import type { Waiting } from "./run-view.ts";
 import type { LeftBehind } from "./unread-event.ts";
 
@@ -78,10 +80,25 @@ export interface Replay {
   within(place: string): Iterable<[entry: string, text: string]>;
 }
 
+/** The questions of the run; see `Asking`. */
+export interface Questions {
+  ask(place: string, entry: string, kept: { question: Question }, instead?: string): void;
+  wait(id: string, signal: AbortSignal): Promise<unknown>;
+  announce(id: string): void;
+  closeWithin(at: string, why: QuestionEnd): void;
+}
+
 /** What running a module needs. */
 export interface ModuleHost {
   readonly clock: Clock;
   readonly replay: Replay;
+  readonly asking: Questions;
+  /** Whether anything is kept of what modules have had. */
+  readonly hasKept: boolean;
+  readonly ids: () => string;
+  readonly agentName: string;
+  /** The nodes whose nested graph it is; empty for the run's own. */
+  readonly path: readonly string[];
   /** What the composites around the graph say to each module in it. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   /** The agent's. */
@@ -133,6 +150,7 @@ export interface ModuleHost {
 
 /** Where a node stands when a visit has ended. */
 export interface EndedNode extends LeftBehind {
+  keys: GraphKeys;
   visits: number;
   /** The moment of what happened last in it, in milliseconds since 1970; what verifies its outputs is later. */
   now: number;

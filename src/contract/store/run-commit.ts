@@ -108,8 +108,8 @@ export interface MessageOrder {
   until?: number;
   /** It comes too early before this moment. */
   from?: number;
-  /** It is too late for a run whose cancel was asked for. Default false. */
-  unlessCancelled?: boolean;
+  /** It is the end of this question, which is closed in the same step; it is too late for a run whose cancel was asked for. */
+  closes?: { id: string; why: "answered" | "deadline"; by?: string };
 }
 
 export interface CancelOrder {

@@ -107,8 +107,8 @@ function fault(run: StoredRun, what: string): never {
 }
 
 /** Why a message comes too late or too early, if it does. */
-export function untimely(run: StoredRun, { until, from, unlessCancelled }: MessageOrder, now: number): "late" | "early" | "cancelled" | undefined {
-  if (unlessCancelled === true && run.cancel !== null) return "cancelled";
+export function untimely(run: StoredRun, { until, from, closes }: MessageOrder, now: number): "late" | "early" | "cancelled" | undefined {
+  if (closes !== undefined && run.cancel !== null) return "cancelled";
   if (until !== undefined && now >= until) return "late";
   return from !== undefined && now < from ? "early" : undefined;
 }

@@ -117,6 +117,8 @@ export class TaskFolder {
         const { questions } = taken.commit;
         if (questions !== undefined) next.questions = await this.questions.write(before.questions, questions, run.updatedAt);
       }
+      if (message?.closes !== undefined)
+        next.questions = await this.questions.write(next.questions, { put: [], close: [message.closes] }, run.updatedAt);
       if (message !== undefined)
         next.inbox = [...next.inbox, { n: run.inbox.last, file: await this.inbox.put(message), at: run.updatedAt }];
       made = await log.append(next);

@@ -63,7 +63,8 @@ export class HeldRun {
   receive(row: StoredRun, message: MessageOrder): void {
     this.messageIds ??= new Set();
     this.messageIds.add(message.id);
-    const { id, mailbox, body } = message;
+    const { id, mailbox, body, closes } = message;
+    if (closes !== undefined) this.#ask(row, { put: [], close: [closes] });
     this.inbox.set(row.inbox.last, { n: row.inbox.last, id, mailbox, body, at: row.updatedAt });
   }
 }

@@ -208,6 +208,7 @@ export class SqliteStore extends SteppedStore {
     if (found?.run.status === "open" && run.status !== "open") closeQuestions(this.#db, id, run);
     if (events !== undefined) addEvents(this.#db, id, events);
     if (message !== undefined) addMessage(this.#db, id, run, message);
+    if (message?.closes !== undefined) writeQuestions(this.#db, id, run.updatedAt, { put: [], close: [message.closes] });
     this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 
