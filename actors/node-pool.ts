@@ -207,6 +207,14 @@ export function nodePool(
     else tellWaiting(snapshot, scope);
   };
 
+  /** What waits, and is visited once more in any case, waits no longer. */
+  const withdraw = ({ nodes, order, waiting }: PoolSnapshot, scope: Scope): void => {
+    for (const name of waiting) {
+      if (!order.isSentBack(name)) continue;
+      relay(scope, nodes.get(name) as NodeRef, { type: "node.withdraw", at: hostOf(scope.self).clock.now() });
+    }
+  };
+
   /** The agent knows whether anything is left but what waits for something outside. */
   const tellWaiting = (snapshot: PoolSnapshot, scope: Scope): void => {
     const { waiting, held, order, isPaused, isWaiting } = snapshot;
@@ -302,7 +310,8 @@ export function nodePool(
     begin(snapshot, scope);
   };
 
-  const tell = ({ nodes, order }: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+  const tell = (snapshot: PoolSnapshot, scope: Scope, node: string, { refused, faults, added, jump, passed }: Settlement): void => {
+    const { nodes, order } = snapshot;
     const host = hostOf(scope.self);
     if (refused !== undefined) {
       const ref = nodes.get(node);
@@ -314,7 +323,10 @@ export function nodePool(
       const index = indexOf(order.graph);
       host.nodesAdded(added.map((name) => index.node(name) as GraphNode));
     }
-    if (jump !== undefined) host.tell({ type: "jump.taken", ...jump });
+    if (jump !== undefined) {
+      host.tell({ type: "jump.taken", ...jump });
+      withdraw(snapshot, scope);
+    }
     for (const { node, phase } of passed) {
       host.tell(phase === Phase.BLOCKED ? { type: "node.blocked", node } : { type: "node.skipped", node, visit: visitOf(nodes, node) });
     }
@@ -404,6 +416,7 @@ export function nodePool(
         case "node.waiting":
           if (event.waits) snapshot.waiting.add(event.node);
           else snapshot.waiting.delete(event.node);
+          withdraw(snapshot, scope);
           tellWaiting(snapshot, scope);
           break;
         case "nodes.cut":

@@ -73,6 +73,8 @@ export type NodeMachineEvent =
   | { type: "node.execute"; at: number }
   /** The failed visit goes on with another attempt, under the same keys. */
   | { type: "node.retry"; at: number }
+  /** A jump has sent the node back while it waits: the visit comes to nothing, and another one follows. */
+  | { type: "node.withdraw"; at: number }
   /** Ends the visit as FAILED once all its modules have ended. */
   | { type: "node.abort"; reason: string; code: string; at: number }
   /** From a module, or the graph nested in the node: from now on it waits, or works again. */
@@ -89,11 +91,15 @@ export type NodeMachineReport =
   /** Nothing in it works, and it goes on by itself only at a moment, an answer or a message; or something does again. */
   | { type: "node.waiting"; node: string; waits: boolean };
 
+/** Of a visit that came to nothing. */
+const WITHDRAWN = "superseded";
+
 type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 
 function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
   if (event.type === "node.abort") return outside(event.reason, event.code, event.at, false);
+  if (event.type === "node.withdraw") return outside("A jump has sent the node back while it waited", WITHDRAWN, event.at, false);
   const error = "error" in event ? event.error : event.type;
   const { code, retryable } = asimovErrorOf(error) ?? { code: "actor-failed", retryable: true };
   return { ...outside(shownMessageOf(error), code, context.now, retryable), details: errorDetailsOf(error) };
@@ -201,6 +207,7 @@ const machine = setup({
     hasActiveModules: (parts) => after(parts).active > 0,
     hasAttemptsLeft: (parts) => hasAttemptsLeft(parts),
     hasAttemptsAndBackoff: (parts) => parts.context.definition.backoff.initialMs > 0 && hasAttemptsLeft(parts),
+    isWithdrawn: (parts) => failureOf(attemptAfter(parts), parts.context.definition).code === WITHDRAWN,
     isPartial: (parts) => isPartial(parts.context.definition, attemptAfter(parts)),
   },
   actions: {
@@ -329,6 +336,11 @@ const machine = setup({
       report: { node: context.definition.name, status: "SKIPPED" },
       messages: [],
     })),
+    tellWithdrawn: sendTo(parentOf, ({ context }) => ({
+      type: "node.settled",
+      report: { node: context.definition.name, status: "SKIPPED", withdrawn: true },
+      messages: [],
+    })),
     tellSettled: sendTo(parentOf, ({ context }, { status }: { status: "COMPLETE" | "FAILED" | "PARTIAL" }) => ({
       type: "node.settled",
       report: reportOf(context, status),
@@ -371,6 +383,7 @@ const waysOut = <T extends string>(drop: readonly T[]) =>
 
 const whenRunning = waysOut(["dropModule", "dropTimeLimit"]);
 const whenStopping = waysOut(["dropModule"]);
+const withdrawn = { guard: "isWithdrawn", target: "#node.WAITING", actions: ["recordOutcome", "dropModule", "recordFailure", "tellWithdrawn"] } as const;
 
 /** What ends an attempt whose modules have not ended. */
 const fromOutside = {
@@ -455,6 +468,7 @@ export const nodeMachine = machine.createMachine({
           exit: { type: "tellWaiting", params: { waits: false } },
           on: {
             ...fromOutside,
+            "node.withdraw": { target: "stopping", actions: "recordOutcome" },
             "module.waiting": [
               { guard: "isParallel", target: "parallel", actions: "recordWaiting" },
               { guard: "isNested", target: "nested", actions: "recordWaiting" },
@@ -467,6 +481,7 @@ export const nodeMachine = machine.createMachine({
           on: {
             "xstate.done.actor.*": [
               { guard: "hasActiveModules", actions: ["recordOutcome", "dropModule"] },
+              withdrawn,
               ...whenStopping.success,
               ...whenStopping.failure,
             ],
@@ -491,7 +506,10 @@ export const nodeMachine = machine.createMachine({
             input: ({ context }) => ({ deadline: deadlineOf(context) }),
             onDone: { target: "starting", actions: ["recordWakeUp", "beginAttempt"] },
           },
-          on: { "node.abort": failed },
+          on: {
+            "node.abort": failed,
+            "node.withdraw": { target: "#node.WAITING", actions: ["recordOutcome", "recordFailure", "tellWithdrawn"] },
+          },
         },
       },
     },

@@ -129,13 +129,15 @@ function placeOf(part: string): [place: ReplayPlace, entry: string] {
   throw new SnapshotError(`The snapshot is damaged: part "${part}" names nothing that was kept.`, { code: "snapshot-damaged" });
 }
 
+/** Whether a part is a question that nobody has answered. */
+export const isOpenQuestion = (part: string, text: string): boolean =>
+  isReplayPart(part) && placeOf(part)[1].startsWith(ANSWER) && (JSON.parse(text) as KeptQuestion).answer === undefined;
+
 /** Those among a run's parts that are open, oldest first. */
 export function openQuestions(parts: Iterable<readonly [part: string, text: string]>): Question[] {
   const open: Question[] = [];
   for (const [part, text] of parts) {
-    if (!isReplayPart(part) || !placeOf(part)[1].startsWith(ANSWER)) continue;
-    const { question, answer } = JSON.parse(text) as KeptQuestion;
-    if (answer === undefined) open.push(question);
+    if (isOpenQuestion(part, text)) open.push((JSON.parse(text) as KeptQuestion).question);
   }
   return open.sort((a, b) => a.askedAt - b.askedAt || (a.id < b.id ? -1 : 1));
 }

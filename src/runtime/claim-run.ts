@@ -2,6 +2,7 @@
 
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
+import type { RunView } from "#contract/run/run-view";
 import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
@@ -9,7 +10,9 @@ import type { RunStore } from "#contract/store/run-store";
 import { decoded, openGeneration, PartsSum } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
 import { overGone } from "#keep/owner";
+import type { PersistedAgent } from "#keep/persisted";
 import { type Parts, readParts } from "#keep/read-parts";
+import { withoutOpenQuestions } from "#keep/rekey";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { requireFormat } from "#keep/state-format";
@@ -24,6 +27,8 @@ export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
   graphs: ReadonlyMap<string, Parts> | undefined;
   state: KeeperState;
+  /** Questions that are open in its store, and that nobody asks any more. */
+  stale: readonly string[];
   /** The row as it was found. */
   run: StoredRun;
   /** The newest event that it knows of. */
@@ -68,6 +73,7 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
     const seen = seqOf(persisted);
+    const stale = isWhole ? await forgetQuestions(store, persisted) : [];
     requireAll(run, { generation: read.generation, seen });
     return {
       seen,
@@ -75,6 +81,7 @@ export async function claimRun(keeping: Keeping, taskId: string, { takeOver, gen
       generation: read.generation,
       passedOver,
       graphs: isWhole ? undefined : graphs,
+      stale,
       run,
       state: {
         lease,
@@ -113,6 +120,17 @@ async function claimedBy({ store, owner }: Keeping, taskId: string, options: Cla
     return { ok: true, lease: run.lease, run };
   }
 }
+
+/** What is asked there is asked anew. @returns those that its store holds */
+async function forgetQuestions(store: RunStore, persisted: Snapshot<unknown>): Promise<string[]> {
+  const agent = persisted as unknown as PersistedAgent & { view: RunView };
+  const { taskId } = agent.view;
+  agent.replay = withoutOpenQuestions(agent.replay);
+  agent.view = { ...agent.view, questions: [] };
+  return (await store.questions({ taskId, limit: MOST_QUESTIONS })).map(({ id }) => id);
+}
+
+const MOST_QUESTIONS = 1_000_000;
 
 const seqOf = (persisted: Snapshot<unknown>): number => (persisted as unknown as { view: { seq: number } }).view.seq;
 

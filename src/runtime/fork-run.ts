@@ -4,7 +4,7 @@ import { Task } from "#contract/base/task";
 import { indexOf } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
 import type { PersistedAgent } from "#keep/persisted";
-import { forkedView, rekey } from "#keep/rekey";
+import { forkedView, rekey, withoutOpenQuestions } from "#keep/rekey";
 import { reopen, rerunNodes } from "#keep/reopen";
 import { requireRun } from "#runs/read-run";
 import type { AgentHost } from "./agent-host.ts";
@@ -44,6 +44,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const task = new Task({ ...asked, ...params, id: options.taskId ?? services.ids() }).toJSON();
   const agent = reopen(rekey(original, task));
   agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
+  agent.replay = withoutOpenQuestions(original.replay);
   delete agent.context.deadline;
   delete agent.context.deadlineMs;
   rerun(agent, options.rerun ?? []);

@@ -77,7 +77,7 @@ export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick
 export async function goOn(
   host: AgentHost,
   keeping: Keeping,
-  { persisted, state, graphs, generation, passedOver, run: stored }: ClaimedRun,
+  { persisted, state, graphs, generation, passedOver, stale, run: stored }: ClaimedRun,
   { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
@@ -87,6 +87,7 @@ export async function goOn(
     const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, ...(graphs === undefined ? {} : { stored: graphs }) };
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
+    if (stale.length > 0) scope.run.asking.closeStored(stale);
     (scope.run.kept as Kept).goOn(state, stored.inbox.count);
     try {
       if (first !== undefined)

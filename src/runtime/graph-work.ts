@@ -245,7 +245,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#spans.set(name, this.run.services.telemetry.startSpan(`node ${name}`, attributes, this.#parentSpan));
   }
 
-  nodeEnded({ node, status, failure }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
+  nodeEnded({ node, status, failure, withdrawn }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
     this.run.services.telemetry.countNode(status, durationMs);
     this.#spans?.get(node)?.end(failure?.error, failure);
     this.#spans?.delete(node);
@@ -257,7 +257,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);
     this.ended(node);
     const visit = left?.visits ?? 0;
-    if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
+    if (withdrawn === true) this.tell({ type: "node.withdrawn", node, visit });
+    else if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
     else if (status === "COMPLETE") this.#tellCompleted(node, durationMs, left as EndedNode);
     else this.tell({ type: "node.failed", node, visit, durationMs, status, ...withoutFinality(failure ?? UNTOLD) });
   }

@@ -48,6 +48,8 @@ export type RunEventBody =
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }
   /** `visit` is the latest that ran: a skip is none. */
   | { type: "node.skipped"; node: string; visit: number }
+  /** It waited for something, and a jump has sent it back: this visit came to nothing, and another one follows. */
+  | { type: "node.withdrawn"; node: string; visit: number }
   /** It will not run, since it is in a failed chain. */
   | { type: "node.blocked"; node: string }
   | ({ type: "node.failed"; node: string; visit: number; durationMs?: number; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)

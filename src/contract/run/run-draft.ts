@@ -183,6 +183,13 @@ export class RunDraft {
         if (!isAgain) plan?.settle(node);
         break;
       }
+      case "node.withdrawn": {
+        const node = graph.node(event.node);
+        node.settle(TaskStatus.WAITING, at);
+        node.isAgain = false;
+        node.visit = event.visit;
+        break;
+      }
       case "node.skipped":
       case "node.blocked": {
         const node = graph.node(event.node);
