@@ -383,7 +383,11 @@ const waysOut = <T extends string>(drop: readonly T[]) =>
 
 const whenRunning = waysOut(["dropModule", "dropTimeLimit"]);
 const whenStopping = waysOut(["dropModule"]);
-const withdrawn = { guard: "isWithdrawn", target: "#node.WAITING", actions: ["recordOutcome", "dropModule", "recordFailure", "tellWithdrawn"] } as const;
+const withdrawn = {
+  guard: "isWithdrawn",
+  target: "#node.WAITING",
+  actions: ["recordOutcome", "dropModule", "recordFailure", "tellWithdrawn"],
+} as const;
 
 /** What ends an attempt whose modules have not ended. */
 const fromOutside = {
@@ -395,10 +399,7 @@ const fromOutside = {
 const whileRunning = <T extends string>(goOn: readonly T[]) =>
   ({
     ...fromOutside,
-    "module.waiting": [
-      { guard: "allWait", target: "#node.EXECUTING.waiting", actions: "recordWaiting" },
-      { actions: "recordWaiting" },
-    ],
+    "module.waiting": [{ guard: "allWait", target: "#node.EXECUTING.waiting", actions: "recordWaiting" }, { actions: "recordWaiting" }],
     "xstate.done.actor.*": [
       ...whenRunning.success,
       { guard: "isLeftWaiting", target: "#node.EXECUTING.waiting", actions: ["recordOutcome", "dropModule"] },

@@ -53,5 +53,17 @@ export function forkedView(view: RunView, { id, objective }: TaskJSON, generatio
   const { endedAt: _endedAt, owner: _owner, ...same } = view;
   const errors = view.errors.map((report) => ({ ...report, taskId: id }));
   const forkedFrom = { taskId: view.taskId, generation };
-  return { ...same, taskId: id, objective, status: "RUNNING", generation: 0, seq: 0, startedAt: now, updatedAt: now, questions: [], errors, forkedFrom };
+  return {
+    ...same,
+    taskId: id,
+    objective,
+    status: "RUNNING",
+    generation: 0,
+    seq: 0,
+    startedAt: now,
+    updatedAt: now,
+    questions: [],
+    errors,
+    forkedFrom,
+  };
 }

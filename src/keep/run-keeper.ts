@@ -452,7 +452,11 @@ function bothOf(before: Commit["questions"], since: Commit["questions"]): Commit
 function commitOf(
   { taskId }: KeptRun,
   store: RunStore,
-  given: Pick<Commit, "generation" | "events" | "consumed"> & { questions: Commit["questions"] } & { sum: PartsSum; changes: PartChanges; note: GenerationNote },
+  given: Pick<Commit, "generation" | "events" | "consumed"> & { questions: Commit["questions"] } & {
+    sum: PartsSum;
+    changes: PartChanges;
+    note: GenerationNote;
+  },
 ): Commit {
   const { generation, sum, changes, note, events, consumed, questions } = given;
   const put = new Map([...changes.put].map(([name, text]) => [name, encoded(store.settings.codec, text)] as const));

@@ -32,7 +32,8 @@ function isNodeView(value: unknown): boolean {
 }
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
-export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/|kept\/[^:]*:answer\/)/.test(name);
+export const isShown = (name: string): boolean =>
+  /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/|kept\/[^:]*:answer\/)/.test(name);
 
 /**
  * @param run its graph and order, where they were read already

@@ -51,7 +51,11 @@ export class ReplayLog {
 
   /** @param parts of a run that is restored, its other parts too. @throws SnapshotError `snapshot-damaged` */
   constructor(parts: Iterable<readonly [part: string, text: string]> = []) {
-    for (const [part, text] of parts) if (isReplayPart(part)) this.#put(...placeOf(part), text);
+    for (const [part, text] of parts) {
+      if (!isReplayPart(part)) continue;
+      requireJson(part, text);
+      this.#put(...placeOf(part), text);
+    }
   }
 
   /** Of how many nodes something is kept. */
@@ -88,7 +92,8 @@ export class ReplayLog {
   forget(node: string): void {
     if (this.#nodes.size === 0) return;
     const name = encodeURIComponent(node);
-    for (const [place, entries] of this.#nodes.get(name) ?? []) for (const entry of entries.keys()) this.#changed.set(partOf(place, entry), undefined);
+    for (const [place, entries] of this.#nodes.get(name) ?? [])
+      for (const entry of entries.keys()) this.#changed.set(partOf(place, entry), undefined);
     this.#nodes.delete(name);
   }
 
@@ -119,6 +124,14 @@ export class ReplayLog {
     const visit: Visit = this.#nodes.get(node) ?? new Map();
     const entries = visit.get(place) ?? new Map<string, string>();
     this.#nodes.set(node, visit.set(place, entries.set(entry, text)));
+  }
+}
+
+function requireJson(part: string, text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw new SnapshotError(`The snapshot is damaged: part "${part}" is no JSON.`, { code: "snapshot-damaged", cause });
   }
 }
 

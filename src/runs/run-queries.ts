@@ -60,7 +60,8 @@ const SCHEMAS = lazily(() => ({
 }));
 
 export const takeFind = (query: FindRuns): FindRuns => parseOptions(SCHEMAS().find, query, "find") as FindRuns;
-export const takeQuestions = (query: FindQuestions): FindQuestions => parseOptions(SCHEMAS().questions, query, "questions") as FindQuestions;
+export const takeQuestions = (query: FindQuestions): FindQuestions =>
+  parseOptions(SCHEMAS().questions, query, "questions") as FindQuestions;
 export const takeAnswer = (options: object): AnswerOptions => parseOptions(SCHEMAS().answer, options, "answer") as AnswerOptions;
 export const takeWatch = (options: object) => parseOptions(SCHEMAS().watch, options, "watch");
 export const takeEvents = (options: object) => parseOptions(SCHEMAS().events, options, "events");

@@ -16,10 +16,10 @@ import { processesGone } from "#keep/owner";
 import type { GenerationNote } from "#keep/run-keeper";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
+import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
 import { notFound } from "./run-errors.ts";
-import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
 import {
   type FindQuestions,
   type FindRuns,

@@ -16,6 +16,7 @@ import {
 import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
+import { takeAsk } from "#contract/node/take-ask";
 import type { ModuleHost, OpenValues } from "#contract/run/host";
 import type { Waiting } from "#contract/run/run-view";
 import { ModuleEmitted } from "#contract/run/unread-event";
@@ -23,7 +24,6 @@ import type { Cache, ReceivePermit } from "#contract/store/cache";
 import { entryName } from "#replay/replay-log";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
-import { takeAsk } from "#contract/node/take-ask";
 import { ModuleWaits, type StepToken } from "./module-waits.ts";
 import { momentOf } from "./moments.ts";
 import { StepScope } from "./step-scope.ts";
@@ -141,7 +141,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
 
   get sleepUntil(): ModuleContext["sleepUntil"] {
     return (moment, { name = "sleep" } = {}) =>
-      this.gate.through("sleeping", () => this.#waiting().sleepUntil(momentOf("sleepUntil", moment, this.#host.clock).getTime(), requireName(name, "sleep")));
+      this.gate.through("sleeping", () =>
+        this.#waiting().sleepUntil(momentOf("sleepUntil", moment, this.#host.clock).getTime(), requireName(name, "sleep")),
+      );
   }
 
   get receive(): ModuleContext["receive"] {
@@ -150,7 +152,8 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   get ask(): ModuleContext["ask"] {
-    return (name, question) => this.gate.through(`question "${name}"`, () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
+    return (name, question) =>
+      this.gate.through(`question "${name}"`, () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
   }
 
   #waiting(): ModuleWaits {
@@ -159,6 +162,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
       module: this.#module.name,
       idempotencyKey: this.idempotencyKey,
       signal: this.signal,
+      over: this.gate.signal,
       await: (waiting, work) => this.#visit.await(waiting, work),
       within: (step, work) => runInScope(new StepScope(this, step), work),
       settle: (step) => this.#open?.settle(step),

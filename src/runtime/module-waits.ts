@@ -23,6 +23,8 @@ interface Attempt {
   readonly module: string;
   readonly idempotencyKey: string;
   readonly signal: AbortSignal;
+  /** Aborted when it has ended. */
+  readonly over: AbortSignal;
   /** Rejects when the attempt is given up, or has ended. */
   await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
   /** What the step does with the run's values is settled with it. */
@@ -90,7 +92,8 @@ export class ModuleWaits {
       if (kept !== undefined) return kept.result as T;
       const { idempotencyKey, signal, order, module } = this.#attempt;
       const token: StepToken = { idempotencyKey: `${idempotencyKey}/${encodeURIComponent(name)}.${number}` };
-      const result = await this.#attempt.within(token, async () => work({ idempotencyKey: token.idempotencyKey, signal }));
+      const doing = this.#attempt.within(token, async () => work({ idempotencyKey: token.idempotencyKey, signal }));
+      const result = await unlessAborted(doing, this.#attempt.over);
       const what = `result of step "${name}" of module "${module}"`;
       const text = result === undefined ? "{}" : `{"result":${toJsonText(result, what)}}`;
       slot.write(`The ${what} of node "${order.node}"`, text);
@@ -278,5 +281,15 @@ const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
     code: "question-deadline",
     questionId: id,
   });
+
+/** What is left behind by an attempt that has ended settles all the same. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return leave();
+    signal.addEventListener("abort", leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
 
 const NAMES: Readonly<Record<ReplayKind, string>> = { answer: "ask", step: "step", sleep: "sleep", message: "receive", chain: "chain" };

@@ -9,6 +9,7 @@ const LAST = 8.64e15;
 export function momentOf(what: string, given: Date | number, clock: Pick<Clock, "now">): Date {
   const moment = given instanceof Date ? given.getTime() : typeof given === "number" && given >= 0 ? clock.now() + given : Number.NaN;
   if (Number.isFinite(moment) && moment <= LAST) return new Date(moment);
-  const expected = given instanceof Date || typeof given === "object" ? "a valid Date" : "milliseconds, 0 or more, that end before the year 275760";
+  const expected =
+    given instanceof Date || typeof given === "object" ? "a valid Date" : "milliseconds, 0 or more, that end before the year 275760";
   throw new AsimovError(`${what}: expected ${expected}; got ${String(given)}.`, { code: "invalid-options" });
 }

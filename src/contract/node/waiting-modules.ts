@@ -50,7 +50,9 @@ class QuestionModule<S extends Schema> extends AgentModule {
 const schema = lazily(() =>
   z.strictObject({
     ...askShape(),
-    decide: z.optional(z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" })),
+    decide: z.optional(
+      z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" }),
+    ),
   }),
 );
 
@@ -90,7 +92,8 @@ class SleepModule extends AgentModule {
  * @example
  * const pause = sleepFor({ name: "a day", ms: 86_400_000 });
  */
-export const sleepFor = ({ ms, ...init }: AgentModuleInit & { ms: number }): AgentModule => new SleepModule(init, (context) => context.sleep(ms));
+export const sleepFor = ({ ms, ...init }: AgentModuleInit & { ms: number }): AgentModule =>
+  new SleepModule(init, (context) => context.sleep(ms));
 
 /**
  * A module that waits until a moment; one that has passed is not waited for.
@@ -98,8 +101,5 @@ export const sleepFor = ({ ms, ...init }: AgentModuleInit & { ms: number }): Age
  * @example
  * const launch = sleepUntil({ name: "launch", at: new Date("2030-01-01T09:00:00Z") });
  */
-export const sleepUntil = ({
-  at,
-  ...init
-}: AgentModuleInit & { at: Date | ((context: AskContext) => Date) }): AgentModule =>
+export const sleepUntil = ({ at, ...init }: AgentModuleInit & { at: Date | ((context: AskContext) => Date) }): AgentModule =>
   new SleepModule(init, (context) => context.sleepUntil(typeof at === "function" ? at(context) : at));

@@ -95,7 +95,10 @@ export class RunDraft {
         this.#ask(event.question);
         break;
       case "question.escalated":
-        this.#head = { ...this.#head, questions: this.#head.questions.map((each) => (each.id === event.id ? { ...each, to: event.to } : each)) };
+        this.#head = {
+          ...this.#head,
+          questions: this.#head.questions.map((each) => (each.id === event.id ? { ...each, to: event.to } : each)),
+        };
         break;
       case "question.closed":
         this.#close(event.id);
@@ -254,7 +257,8 @@ export class RunDraft {
 
   #close(id: string): void {
     const { questions } = this.#head;
-    if (questions.some((question) => question.id === id)) this.#head = { ...this.#head, questions: questions.filter((each) => each.id !== id) };
+    if (questions.some((question) => question.id === id))
+      this.#head = { ...this.#head, questions: questions.filter((each) => each.id !== id) };
   }
 
   #keepError(report: ErrorReport): void {

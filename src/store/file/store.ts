@@ -136,7 +136,8 @@ export class FileStore extends SteppedStore {
     requireCount(query.limit, "limit", 1);
     const { id, taskId } = query;
     const task = taskId ?? (id === undefined ? undefined : taskOfQuestion(id));
-    const tasks = task === undefined ? (await this.#all(this.#time(), ({ questions }) => questions.length > 0)).map((run) => run.taskId) : [task];
+    const tasks =
+      task === undefined ? (await this.#all(this.#time(), ({ questions }) => questions.length > 0)).map((run) => run.taskId) : [task];
     const found: StoredQuestion[] = [];
     for (const each of tasks) found.push(...(await this.#with<StoredQuestion[]>(each, [], (folder, step) => folder.asked(step, id))));
     return found

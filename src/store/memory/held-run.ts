@@ -3,8 +3,8 @@ import type { Taken } from "#contract/store/run-checks";
 import type { Commit, GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
-import type { NewQuestion, StoredQuestion } from "#contract/store/stored-question";
 import { unmatched } from "#contract/store/store-errors";
+import type { NewQuestion, StoredQuestion } from "#contract/store/stored-question";
 import { PartVersions } from "./part-versions.ts";
 
 export class HeldRun {

@@ -54,7 +54,10 @@ export function listQuestions(db: Connection, query: QuestionQuery, isThere: (ru
   });
 }
 
-function questionOf({ question: id, asked_at: askedAt, deadline, addressee: to, body, closed }: QuestionRow, run: StoredRun): StoredQuestion {
+function questionOf(
+  { question: id, asked_at: askedAt, deadline, addressee: to, body, closed }: QuestionRow,
+  run: StoredRun,
+): StoredQuestion {
   return standing({ id, askedAt, deadline, to, body, closed: closed === null ? null : closedOf(id, closed) }, run);
 }
 

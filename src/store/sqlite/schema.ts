@@ -3,7 +3,7 @@ import type { Database, Row } from "./engine.ts";
 import { wrongFormat } from "./failures.ts";
 
 /** It changes when an older reader would misread. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** "ASIM": tells a database of ours from any other. */
 const APPLICATION = 0x41_53_49_4d;
 
