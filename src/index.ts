@@ -139,6 +139,7 @@ export type { ForkOptions } from "./runtime/fork-run.ts";
 export type { ResumeAllOptions, ResumeOptions } from "./runtime/go-on.ts";
 export type { DynamicNodes } from "./runtime/graph-nodes.ts";
 export type { RetryOptions } from "./runtime/retry-run.ts";
+export type { WhenWaiting } from "./runtime/run-host.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";
 export { FileStore, type FileStoreOptions } from "./store/file/store.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./store/memory/store.ts";

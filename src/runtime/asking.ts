@@ -14,7 +14,7 @@ interface Host {
   /** Told of each question that is open, when it is stored, and of each that somebody else is asked. */
   onQuestion(question: Question): void;
   /** The moment has come after which no answer is taken: unless there is one, it is settled so. */
-  expire(question: Question): void;
+  expire(question: Question): Promise<void>;
   /** Something is to be stored. */
   changed(node: string): void;
 }
@@ -60,15 +60,21 @@ export class Asking {
   /** Settles with its answer; never where it is closed otherwise, or the signal ends the wait. */
   wait(id: string, signal: AbortSignal): Promise<Answer> {
     const open = this.#open.get(id) as Open;
-    this.#arm(open);
     return new Promise((resolve) => {
       open.waiter = resolve;
+      this.#arm(open);
       const leave = (): void => {
         open.waiter = undefined;
         open.disarm();
       };
       signal.addEventListener("abort", leave, { once: true });
     });
+  }
+
+  /** What was due while nobody held the run: somebody else is asked, or its deadline has come. Settles when that is done. */
+  async catchUp(id: string): Promise<void> {
+    const open = this.#open.get(id);
+    if (open !== undefined) await this.#due(open);
   }
 
   /** It is stored that it is asked. */
@@ -137,10 +143,10 @@ export class Asking {
     const { clock } = this.#host;
     const next = nextOf(open.kept);
     if (next === undefined) return;
-    open.disarm = setLongTimeout(Math.max(0, next - clock.now()), () => this.#due(open), clock);
+    open.disarm = setLongTimeout(Math.max(0, next - clock.now()), () => void this.#due(open), clock);
   }
 
-  #due(open: Open): void {
+  async #due(open: Open): Promise<void> {
     const now = this.#host.clock.now();
     const { question, escalate = [] } = open.kept;
     const due = escalate.filter(({ at }) => at <= now);
@@ -154,8 +160,8 @@ export class Asking {
       this.#host.changed(question.node);
       this.#host.onQuestion(asked);
     }
-    if (question.deadline !== undefined && question.deadline <= now) this.#host.expire(open.kept.question);
-    else this.#arm(open);
+    if (question.deadline !== undefined && question.deadline <= now) await this.#host.expire(open.kept.question);
+    else if (open.waiter !== undefined) this.#arm(open);
   }
 }
 

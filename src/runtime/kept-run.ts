@@ -337,7 +337,7 @@ export class Kept implements KeptRun {
     return { put, close: changes.close };
   }
 
-  /** No answer comes any more, unless one was there before: the store says which. */
+  /** No answer comes any more, unless one was there before: the store says which, and it is taken. */
   async expire({ id, deadline = 0, taskId }: Question): Promise<void> {
     const { store } = this.#keeping;
     const message = { id: answerMessageId(id), mailbox: ANSWERS };
@@ -345,7 +345,7 @@ export class Kept implements KeptRun {
     const order = { kind: "message", ...message, body, from: deadline, closes: { id, why: "deadline" } } as const;
     for (let pause = FIRST_TRY_MS; !this.#isStopped; pause = Math.min(2 * pause, LONGEST_TRY_MS)) {
       try {
-        if ((await store.post(taskId, order)) !== "early") return await this.#keeper?.look();
+        if ((await store.post(taskId, order)) !== "early") return await this.caughtUp();
       } catch (error) {
         if (asimovErrorOf(error)?.code === "store-closed") return;
       }
@@ -378,6 +378,12 @@ export class Kept implements KeptRun {
 
   troubled(error: unknown): void {
     this.#tell(`The run could not be stored, and is tried again until it is: ${shownMessageOf(error)}`, error, "snapshot-write-failed");
+  }
+
+  /** What others had asked for is known here, and the messages that had come are taken. */
+  async caughtUp(): Promise<void> {
+    await this.#keeper?.look();
+    await this.#taking;
   }
 
   posted(last: number): void {

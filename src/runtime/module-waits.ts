@@ -132,7 +132,8 @@ export class ModuleWaits {
         return message;
       };
       const there = await open.cache.getMessage<T>(mailbox, { timeoutMs: 0 });
-      if (there !== null || timeoutMs === 0) keep(there);
+      const isOver = until !== undefined && until <= this.#host.clock.now();
+      if (there !== null || isOver) keep(there);
       else {
         if (kept === undefined) slot.write(`A wait for mailbox "${mailbox}"`, JSON.stringify(until === undefined ? {} : { until }));
         const waiting: Waiting = { for: "message", mailbox, ...(until === undefined ? {} : { until }) };
@@ -157,6 +158,9 @@ export class ModuleWaits {
         if (answer === undefined) {
           const { id, deadline } = question;
           const waiting: Waiting = { for: "answer", question: id, ...(deadline === undefined ? {} : { until: deadline }) };
+          await this.#host.asking.catchUp(id);
+          kept = slot.read() as KeptQuestion;
+          if (kept.answer !== undefined) continue;
           void this.#host.storeProgress(node).then(() => this.#host.asking.announce(id));
           await this.#attempt.await(waiting, (signal) => this.#host.asking.wait(id, signal));
           kept = slot.read() as KeptQuestion;

@@ -266,10 +266,13 @@ export class RunHost implements Outbox {
   waiting(waits: boolean): void {
     this.#isWaiting = waits;
     if (!waits || !this.#parksWhenWaiting) return;
-    queueMicrotask(() => {
-      // Whoever ended it meanwhile, or wants its end, has it.
-      if (this.#isWaiting) void this.park().catch(() => {});
-    });
+    void this.#parkIfWaiting().catch(() => {});
+  }
+
+  /** Unless what it waits for is there already; whoever ended it meanwhile, or wants its end, has it. */
+  async #parkIfWaiting(): Promise<void> {
+    await this.kept?.caughtUp();
+    if (this.#isWaiting) await this.park();
   }
 
   get #parksWhenWaiting(): boolean {
@@ -309,9 +312,9 @@ export class RunHost implements Outbox {
   }
 
   /** Of an answer and its deadline one wins: where the run is stored, whoever comes to its store first. */
-  #expire(question: Question): void {
+  async #expire(question: Question): Promise<void> {
     if (this.kept === undefined) this.answered(question.id, { why: "deadline" });
-    else void this.kept.expire(question);
+    else await this.kept.expire(question);
   }
 
   /** A question has its answer, or will have none; one that nobody asks any more is passed over. */

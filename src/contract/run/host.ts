@@ -84,6 +84,7 @@ export interface Replay {
 export interface Questions {
   ask(place: string, entry: string, kept: { question: Question }, instead?: string): void;
   wait(id: string, signal: AbortSignal): Promise<unknown>;
+  catchUp(id: string): Promise<void>;
   announce(id: string): void;
   closeWithin(at: string, why: QuestionEnd): void;
 }

@@ -6,7 +6,7 @@ import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./
 import type { Disk } from "./disk.ts";
 import { present } from "./host.ts";
 
-export const QUESTIONS = "questions";
+const QUESTIONS = "questions";
 
 type QuestionJson = Omit<NewQuestion, "body"> & { body: SealedJson };
 
