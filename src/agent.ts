@@ -211,7 +211,7 @@ const forkSchema = lazily(() =>
     signal: z.optional(signalSchema),
   }),
 );
-const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), onRefused: z.optional(callback()) }));
+const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), whenWaiting: whenWaiting(), onRefused: z.optional(callback()) }));
 
 const asksToBeStored = ({ snapshot, nodes }: Node): boolean =>
   (snapshot ?? SnapshotControl.NEVER) !== SnapshotControl.NEVER || nodes.some(asksToBeStored);
@@ -422,6 +422,8 @@ export class Agent {
    * After a restart: goes on with every stored run of this agent's name that is READY, newest first, each when the one before was taken from
    * the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
    */
+  resumeAll(options?: Holding<ResumeAllOptions>): AsyncGenerator<AgentRun, undefined>;
+  resumeAll(options: ResumeAllOptions): AsyncGenerator<AgentRun<TaskOutcome | ParkedRun>, undefined>;
   async *resumeAll(options: ResumeAllOptions = {}): AsyncGenerator<AgentRun, undefined> {
     const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
     requireNamed(this.#host, "resumeAll");

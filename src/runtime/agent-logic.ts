@@ -5,7 +5,7 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { requireRestored } from "#contract/base/require-restored";
 import type { SpanFailure } from "#contract/base/telemetry";
 import type { ErrorReport } from "#contract/node/result";
-import type { AgentMachineTold } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/agent-told";
 import type { Order } from "#contract/run/order";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { APART, type PersistedAgent, WITHOUT_GRAPH, WITHOUT_NODES } from "#keep/persisted";

@@ -29,6 +29,8 @@ export interface ResumeOptions {
 export interface ResumeAllOptions {
   /** Cancels all of them. */
   signal?: AbortSignal;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
   /**
    * Told of each that could not be taken up and stays as it is, such as one that is damaged. Of runs whose graph does not fit, it is told
    * of the first of each graph: this agent tries no other of the same graph again.
@@ -123,7 +125,7 @@ const PAGE = 50;
 const unfit = new WeakMap<object, Set<string>>();
 
 /** Each that is READY, newest first. */
-export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
+export async function* resumeAllRuns(host: AgentHost, { onRefused, ...options }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
   const { store } = host.keeping();
   const refused = unfit.get(host) ?? new Set<string>();
   unfit.set(host, refused);
@@ -135,7 +137,7 @@ export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: Res
       const pair = `${row.graphHash} ${graphHashOf(host.graph())}`;
       if (refused.has(pair)) continue;
       try {
-        yield await resumeRun(host, row.taskId, signal === undefined ? {} : { signal });
+        yield await resumeRun(host, row.taskId, options);
       } catch (error) {
         if (error instanceof SnapshotError && error.code === "snapshot-other-graph") refused.add(pair);
         onRefused?.(error as Error, row.taskId);

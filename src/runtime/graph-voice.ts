@@ -2,7 +2,8 @@
 
 import type { Graph } from "#contract/graph/graph";
 import type { Failure } from "#contract/node/result";
-import type { AgentMachineTold, RunEventBody } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/agent-told";
+import type { RunEventBody } from "#contract/run/events";
 import type { ViewNode } from "#contract/run/run-view";
 import { UnreadEvent } from "#contract/run/unread-event";
 import type { GraphScope } from "./graph-scope.ts";

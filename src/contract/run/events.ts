@@ -11,7 +11,7 @@ import type { Question } from "./question.ts";
 import type { ViewNode, Waiting } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
-type Told<T> = T & { graph: readonly string[] };
+export type Told<T> = T & { graph: readonly string[] };
 
 interface Numbered {
   /** 1, 2, 3 … of its run, the same for every subscriber; what is told while nobody listens counts too. */
@@ -103,12 +103,3 @@ export interface EventsDropped {
 }
 
 export type AgentEvent = Numbered & Told<RunEventBody | EventsDropped>;
-
-/** What the agent's chart tells; whoever hears it knows the rest. */
-export type AgentMachineTold = Told<
-  | Extract<RunEventBody, { type: "error.reported" }>
-  | { type: "run.started"; runId: string }
-  /** For whoever has the graph run: whether all that is unfinished of it waits. No viewer is told, who sees it by the nodes. */
-  | { type: "run.waiting"; waits: boolean }
-  | { type: "run.ended"; status: TaskStatus }
->;
