@@ -16,9 +16,9 @@ import { addUsage, type Usage } from "#contract/chat/usage";
 import type { GraphKeys } from "#contract/node/attempt";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import { type ErrorReport, type Failure, type Fault, faultOf, type NodeReport, withoutFinality } from "#contract/node/result";
+import type { AgentMachineTold } from "#contract/run/agent-told";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { type EndedGraph, endMessage, endOfRun, endStatusOf, NOTHING_ENDED, outcomeOfRun } from "#contract/run/end";
-import type { AgentMachineTold } from "#contract/run/agent-told";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { taskMachine } from "./task.ts";
 

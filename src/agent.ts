@@ -211,7 +211,9 @@ const forkSchema = lazily(() =>
     signal: z.optional(signalSchema),
   }),
 );
-const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), whenWaiting: whenWaiting(), onRefused: z.optional(callback()) }));
+const resumeAllSchema = lazily(() =>
+  z.strictObject({ signal: z.optional(signalSchema), whenWaiting: whenWaiting(), onRefused: z.optional(callback()) }),
+);
 
 const asksToBeStored = ({ snapshot, nodes }: Node): boolean =>
   (snapshot ?? SnapshotControl.NEVER) !== SnapshotControl.NEVER || nodes.some(asksToBeStored);
