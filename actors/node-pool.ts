@@ -38,6 +38,8 @@ type PoolEvent =
   /** A message of the node's is in its mailbox, or will not be. */
   | { type: "node.published"; node: string }
   | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
+  /** Nothing in the node works until something outside happens; or something does again. */
+  | { type: "node.waiting"; node: string; waits: boolean }
   /** To the pool itself: what waited for it may start. */
   | { type: "nodes.cut" }
   | { type: "nodes.saved"; nodes: readonly Held[]; fault?: Fault }
@@ -64,6 +66,10 @@ export type PoolSnapshot = Snapshot<never> & {
   /** The moment at which each executing node started. */
   startedAt: Map<string, number>;
   unpublished: Map<string, Unpublished>;
+  /** Of those that execute, the ones that wait for something outside. */
+  waiting: Set<string>;
+  /** What the agent was told last: whether all that is unfinished waits; of a restored run nothing yet. */
+  isWaiting: boolean | undefined;
   /** The ready nodes that wait for a snapshot, or for generators to close. */
   held: Map<string, number>;
   /** Of those, the ones that the next snapshot is taken for. */
@@ -135,6 +141,13 @@ function* actorsOf(nodes: ReadonlyMap<string, PoolNode>): Generator<[name: strin
   for (const [name, node] of nodes) if (!(node instanceof DormantNode)) yield [name, node];
 }
 
+/** Whether nothing of it works, as it was stored. */
+function isWaiting(node: PoolNode | undefined): boolean {
+  const { value } = (node?.getSnapshot() ?? {}) as { value?: unknown };
+  const within = (value as { EXECUTING?: unknown } | undefined)?.EXECUTING;
+  return within === "waiting" || within === "backingOff";
+}
+
 /** Each grant counts the limit anew; the default one is not worked out before that. */
 const limitOf = ({ granted, order }: PoolSnapshot, { maxTotalIterations }: NodesHost): number | null =>
   granted === 0 ? maxTotalIterations : iterationLimit(order.graph, maxTotalIterations) * (1 + granted);
@@ -201,6 +214,24 @@ export function nodePool(
       admit(snapshot, scope, name);
     }
     if (order.running === 0 && (snapshot.isAborted || held.size === 0)) relayToParent(scope, { type: "nodes.ended" });
+    else tellWaiting(snapshot, scope);
+  };
+
+  /** What waits, and is visited once more in any case, waits no longer. */
+  const withdraw = ({ nodes, order, waiting }: PoolSnapshot, scope: Scope): void => {
+    for (const name of waiting) {
+      if (!order.isSentBack(name)) continue;
+      relay(scope, nodes.get(name) as NodeRef, { type: "node.withdraw", at: hostOf(scope.self).clock.now() });
+    }
+  };
+
+  /** The agent knows whether anything is left but what waits for something outside. */
+  const tellWaiting = (snapshot: PoolSnapshot, scope: Scope): void => {
+    const { waiting, held, order, isPaused, isWaiting } = snapshot;
+    const waits = waiting.size > 0 && waiting.size === order.running && held.size === 0 && !isPaused;
+    if (waits === isWaiting) return;
+    snapshot.isWaiting = waits;
+    relayToParent(scope, { type: "nodes.waiting", waits });
   };
 
   /** A ready node starts, or waits: for generators to close, then for a snapshot. */
@@ -262,6 +293,7 @@ export function nodePool(
     const startedAt = snapshot.startedAt.get(node);
     if (startedAt === undefined) return;
     snapshot.startedAt.delete(node);
+    snapshot.waiting.delete(node);
     const ended = snapshot.nodes.get(node)?.getSnapshot() as AnyMachineSnapshot | undefined;
     host.nodeEnded(report, elapsedMs(host.clock, startedAt), ended?.context as EndedNode | undefined);
     if (status === "FAILED" || status === "PARTIAL") relayToParent(scope, { type: "node.failed", report });
@@ -296,7 +328,10 @@ export function nodePool(
       const index = indexOf(order.graph);
       host.nodesAdded(added.map((name) => index.node(name) as GraphNode));
     }
-    if (jump !== undefined) host.tell({ type: "jump.taken", ...jump });
+    if (jump !== undefined) {
+      host.tell({ type: "jump.taken", ...jump });
+      withdraw(snapshot, scope);
+    }
     for (const { node, phase } of passed) {
       host.tell(phase === Phase.BLOCKED ? { type: "node.blocked", node } : { type: "node.skipped", node, visit: visitOf(nodes, node) });
     }
@@ -330,6 +365,8 @@ export function nodePool(
     nodes: new Map(),
     startedAt: new Map(),
     unpublished: new Map(),
+    waiting: new Set(),
+    isWaiting: false,
     held: new Map(),
     due: [],
     waits: 0,
@@ -378,6 +415,12 @@ export function nodePool(
           break;
         case "node.retrying":
           hostOf(scope.self).tell(event);
+          break;
+        case "node.waiting":
+          if (event.waits) snapshot.waiting.add(event.node);
+          else snapshot.waiting.delete(event.node);
+          withdraw(snapshot, scope);
+          tellWaiting(snapshot, scope);
           break;
         case "nodes.cut":
           save(snapshot, scope);
@@ -456,6 +499,7 @@ export function nodePool(
       for (const [name, ended] of unpublished) snapshot.unpublished.set(name, { ...ended });
       for (const name of order.current()) {
         if (order.isExecuting(name) && !snapshot.unpublished.has(name)) snapshot.startedAt.set(name, now);
+        if (isWaiting(snapshot.nodes.get(name))) snapshot.waiting.add(name);
         // What it was restored from is stored.
         if (order.isReady(name)) snapshot.saved.add(name);
       }
@@ -464,6 +508,7 @@ export function nodePool(
         snapshot.nodes.set(name, new DormantNode(name, node, host));
         if (isWatched || snapshot.startedAt.has(name) || !isSettled(node)) actorOf(snapshot, scope, name);
       }
+      snapshot.isWaiting = undefined;
       snapshot.isBegun = isBegun;
       snapshot.isAborted = isAborted;
       snapshot.granted = granted ?? 0;

@@ -1,9 +1,8 @@
 /** Runs one module under the agent's limit of concurrent modules; the seam where another host may run it in another process. */
 import type { Snapshot } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import { relay } from "#contract/base/relay";
+import { relay, relayToParent } from "#contract/base/relay";
 import type { ModuleCommand, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
-import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { Permit } from "#contract/node/permits";
 import type { HostOf, ModuleKeeper, ModuleRunner, RunningModule } from "#contract/run/host";
 
@@ -11,8 +10,8 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   input: ModuleOrder | undefined;
   /** Kept, so that a restored run does not start what was being aborted. */
   aborted?: { reason: string; code: string };
-  /** What the module saved, handed to it again on restore; one map over the run of the module, so that a save costs what it saves. */
-  checkpoint?: Map<CheckpointPart, string>;
+  /** It waits for something outside, as it has told. */
+  waits?: boolean;
   live: Live;
 };
 
@@ -29,7 +28,7 @@ class Live {
 type RunModuleEvent =
   | ModuleCommand
   | { type: "module.ended"; outcome: ModuleOutcome }
-  | { type: "module.saved"; part: CheckpointPart; text: string }
+  | { type: "module.waiting"; waits: boolean }
   | { type: "xstate.stop" };
 
 /**
@@ -43,13 +42,16 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
     getInitialSnapshot: (_scope, input) => ({ status: "active", input, output: undefined, error: undefined, live: new Live() }),
 
     start(snapshot, scope) {
-      const { input: order, aborted, checkpoint, live } = snapshot;
+      const { input: order, aborted, live } = snapshot;
       if (snapshot.status !== "active" || order === undefined) return;
       const end = (outcome: ModuleOutcome): void => {
         if (!live.isStopped) relay(scope, scope.self, { type: "module.ended", outcome });
       };
       const endAborted = (reason: string, code: string): void => {
         end({ module: order.module, status: "aborted", error: reason, code, retryable: true, endedAt: host.clock.now() });
+      };
+      const tellWaiting = (waits: boolean): void => {
+        if (!live.isStopped) relay(scope, scope.self, { type: "module.waiting", waits });
       };
       const host = hostOf(scope.self);
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
@@ -62,15 +64,14 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
           });
         }
         const keeper: ModuleKeeper = {
-          checkpoint,
-          saved(part, text) {
-            if (!live.isStopped) relay(scope, scope.self, { type: "module.saved", part, text });
-          },
+          waits: tellWaiting,
           ended(outcome) {
             permit.release();
             end(outcome);
           },
         };
+        // A restored one runs again from its top.
+        if (scope.self.getSnapshot().waits === true) tellWaiting(false);
         live.job = host.startModule(order, keeper, permit);
       };
       const permit = host.permits.acquire(host.line, begin);
@@ -83,12 +84,14 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       };
     },
 
-    transition(snapshot, event) {
+    transition(snapshot, event, scope) {
       switch (event.type) {
         case "module.ended":
+          if (snapshot.waits === true) tellParent(scope, snapshot.input, false);
           return { ...snapshot, status: "done", input: undefined, output: event.outcome, error: undefined } as RunModuleSnapshot;
-        case "module.saved":
-          return { ...snapshot, checkpoint: (snapshot.checkpoint ?? new Map()).set(event.part, event.text) };
+        case "module.waiting":
+          tellParent(scope, snapshot.input, event.waits);
+          return { ...snapshot, waits: event.waits };
         case "module.abort":
           snapshot.live.job?.abort(event.reason, event.code);
           return { ...snapshot, aborted: { reason: event.reason, code: event.code } };
@@ -101,16 +104,13 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       }
     },
 
-    getPersistedSnapshot: ({ live: _live, checkpoint, ...snapshot }) =>
-      ({
-        ...snapshot,
-        ...(checkpoint === undefined ? {} : { checkpoint: Object.fromEntries(checkpoint) }),
-      }) as unknown as Snapshot<unknown>,
+    getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
 
-    restoreSnapshot(stored) {
-      const { checkpoint, ...snapshot } = stored as RunModuleSnapshot;
-      const saved = checkpoint === undefined ? {} : { checkpoint: new Map(Object.entries(checkpoint)) as Map<CheckpointPart, string> };
-      return { ...snapshot, ...saved, live: new Live() };
-    },
+    restoreSnapshot: (stored) => ({ ...(stored as RunModuleSnapshot), live: new Live() }),
   };
+}
+
+/** The node that it is a module of. */
+function tellParent(scope: Parameters<typeof relayToParent>[0], order: ModuleOrder | undefined, waits: boolean): void {
+  if (order !== undefined) relayToParent(scope, { type: "module.waiting", module: order.module, waits });
 }

@@ -2,8 +2,9 @@
  * One run of one task over a graph: it opens, has the nodes executed, and settles; it routes every message, keeps and tells what went wrong.
  *
  *     opening ─▶ executing ─▶ closing ─▶ COMPLETE | FAILED | PARTIAL
- *                    │           ▲
- *                    └─▶ stopping┘   run.cancel, or a limit of the whole run
+ *                 ▲ │  │          ▲
+ *                 │ ▼  └▶ stopping┘   run.cancel, or a limit of the whole run
+ *               waiting               nothing works, and nothing will before something outside happens
  *
  * Its children: `task` (its status), `nodes` (the nodes' supervisor), `outbox` (messages on their way to a mailbox).
  */
@@ -15,9 +16,9 @@ import { addUsage, type Usage } from "#contract/chat/usage";
 import type { GraphKeys } from "#contract/node/attempt";
 import { type OutputMailbox, shownMailbox } from "#contract/node/output-mailbox";
 import { type ErrorReport, type Failure, type Fault, faultOf, type NodeReport, withoutFinality } from "#contract/node/result";
+import type { AgentMachineTold } from "#contract/run/agent-told";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { type EndedGraph, endMessage, endOfRun, endStatusOf, NOTHING_ENDED, outcomeOfRun } from "#contract/run/end";
-import type { AgentMachineTold } from "#contract/run/events";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { taskMachine } from "./task.ts";
 
@@ -71,6 +72,8 @@ export type AgentMachineEvent =
   | { type: "nodes.ended" }
   /** A node would begin an iteration more than the run may have. */
   | { type: "nodes.exhausted"; limit: number }
+  /** All that is unfinished waits for something outside; or something works again. */
+  | { type: "nodes.waiting"; waits: boolean }
   | { type: "nodes.faulted"; faults: Fault[] }
   | { type: "node.failed"; report: NodeReport }
   | PublishEvent
@@ -174,6 +177,7 @@ export const agentMachine = setup({
     /** A report that it cannot take would be another message for it, without end. */
     isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) =>
       typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
+    waits: (_, { waits }: { waits: boolean }) => waits,
     isPublished: ({ context }) => context.unpublished === 0,
     isComplete: ({ context }) => endStatusOf(context) === TaskStatus.COMPLETE,
     isPartial: ({ context }) => endStatusOf(context) === TaskStatus.PARTIAL,
@@ -182,6 +186,7 @@ export const agentMachine = setup({
     startTask: sendTo("task", { type: "task.start" }),
     endTask: sendTo("task", ({ context }) => ({ type: "task.end", end: endOfRun(context) })),
     tellStarted: emit(({ context }) => ({ type: "run.started", runId: context.runId, graph: context.path })),
+    tellWaiting: emit(({ context }, { waits }: { waits: boolean }) => ({ type: "run.waiting", waits, graph: context.path })),
     tellEnded: emit(({ context }) => ({ type: "run.ended", status: endStatusOf(context), graph: context.path })),
     beginNodes: sendTo("nodes", { type: "nodes.begin" }),
     /** Keeps, tells and publishes reports. */
@@ -279,18 +284,33 @@ export const agentMachine = setup({
                 target: "#agent.closing",
                 actions: ["startTask", { type: "recordFailure", params: ({ event }) => event.output.failure as Failure }],
               },
-              { target: "executing", actions: ["startTask", "tellStarted"] },
+              { target: "executing", actions: ["startTask", "tellStarted", "beginNodes"] },
             ],
           },
         },
         executing: {
-          entry: "beginNodes",
           on: {
             "nodes.ended": "#agent.closing",
+            "nodes.waiting": { guard: { type: "waits", params: ({ event }) => event }, target: "waiting" },
             "nodes.exhausted": {
               target: "stopping",
               actions: { type: "recordFailure", params: ({ context, event }) => exhaustion(context, event) },
             },
+            "run.cancel": {
+              target: "stopping",
+              actions: { type: "recordFailure", params: ({ event }) => cancellation(event) },
+            },
+          },
+        },
+        waiting: {
+          entry: { type: "tellWaiting", params: { waits: true } },
+          exit: { type: "tellWaiting", params: { waits: false } },
+          on: {
+            // Of a restored run, it waits still.
+            "nodes.waiting": [
+              { guard: { type: "waits", params: ({ event }) => event }, actions: { type: "tellWaiting", params: { waits: true } } },
+              { target: "executing" },
+            ],
             "run.cancel": {
               target: "stopping",
               actions: { type: "recordFailure", params: ({ event }) => cancellation(event) },

@@ -3,10 +3,13 @@
  *
  *     WAITING ─ node.execute ─▶ EXECUTING ──▶ COMPLETE | FAILED | PARTIAL ─ node.execute, node.retry ─▶ EXECUTING …
  *        ▲                        │  checking ─▶ starting ─▶ ordered | parallel | nested ─▶ verifying
- *        └────── skipped ─────────┘                 ▲                   │
+ *        └────── skipped ─────────┘                 ▲            ▲ │    │
+ *                                                   │            │ ▼    │
+ *                                                   │          waiting  │
  *                                                   └── backingOff ◀────┴──▶ stopping
  *
  * An attempt ends only when each of its modules has ended: `stopping` aborts those that still run, and waits for them.
+ * In `waiting` each of its modules that has not ended waits for something outside: nothing works, and no time limit counts.
  */
 import {
   type AnyActorRef,
@@ -57,6 +60,8 @@ export interface NodeMachineContext extends NodeMachineInput {
   now: number;
   /** The modules of this attempt. */
   modules: Attempt;
+  /** Of those that run, the ones that wait; absent while none does. */
+  waiting?: readonly number[] | undefined;
   /** Why the visit failed; set on the way to FAILED and PARTIAL. */
   failure?: Failure | undefined;
   /** Of a node that was retried: its attempts of this visit and its visits before, which its limits do not count. */
@@ -68,8 +73,12 @@ export type NodeMachineEvent =
   | { type: "node.execute"; at: number }
   /** The failed visit goes on with another attempt, under the same keys. */
   | { type: "node.retry"; at: number }
+  /** A jump has sent the node back while it waits: the visit comes to nothing, and another one follows. */
+  | { type: "node.withdraw"; at: number }
   /** Ends the visit as FAILED once all its modules have ended. */
   | { type: "node.abort"; reason: string; code: string; at: number }
+  /** From a module, or the graph nested in the node: from now on it waits, or works again. */
+  | { type: "module.waiting"; module: number; waits: boolean }
   /** The agent refuses the jump that the completed node asked for. */
   | { type: "node.refuse"; error: string; code: string }
   | DoneActorEvent<ModuleOutcome, string>
@@ -78,13 +87,19 @@ export type NodeMachineEvent =
 /** What a node tells its parent. */
 export type NodeMachineReport =
   | { type: "node.settled"; report: NodeReport; messages: MailboxMessage[] }
-  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number };
+  | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
+  /** Nothing in it works, and it goes on by itself only at a moment, an answer or a message; or something does again. */
+  | { type: "node.waiting"; node: string; waits: boolean };
+
+/** Of a visit that came to nothing. */
+const WITHDRAWN = "superseded";
 
 type Parts = { context: NodeMachineContext; event: NodeMachineEvent };
 
 function outcomeOf({ context, event }: Parts): ModuleOutcome {
   if ("output" in event) return event.output;
   if (event.type === "node.abort") return outside(event.reason, event.code, event.at, false);
+  if (event.type === "node.withdraw") return outside("A jump has sent the node back while it waited", WITHDRAWN, event.at, false);
   const error = "error" in event ? event.error : event.type;
   const { code, retryable } = asimovErrorOf(error) ?? { code: "actor-failed", retryable: true };
   return { ...outside(shownMessageOf(error), code, context.now, retryable), details: errorDetailsOf(error) };
@@ -104,6 +119,19 @@ function isSuccess(parts: Parts): boolean {
   const { verdict, active } = after(parts);
   return verdict === "success" && active === 0;
 }
+
+/** Those that wait when this event has been heard. */
+function waitingAfter({ context, event }: Parts): readonly number[] {
+  const { waiting = [] } = context;
+  if (event.type === "module.waiting") {
+    const others = waiting.filter((module) => module !== event.module);
+    return event.waits ? [...others, event.module] : others;
+  }
+  return "output" in event ? waiting.filter((module) => module !== event.output.module) : waiting;
+}
+
+/** Where an event of a module leaves the others: whether all that run wait. */
+const allWait = (parts: Parts): boolean => waitingAfter(parts).length === parts.context.modules.active.length;
 
 const TIME_LIMIT = "timeLimit";
 const childOf = (module: number): string => `module.${module}`;
@@ -168,9 +196,18 @@ const machine = setup({
     isDoneButVerify: isSuccess,
     isUndecided: (parts) => after(parts).verdict === "undecided",
     isUnfiltered: (parts) => parts.context.definition.filters && isSuccess(parts),
+    allWait,
+    /** One of several in parallel has ended, and all others wait. */
+    isLeftWaiting: (parts) => {
+      const { context } = parts;
+      if (context.waiting === undefined || after(parts).verdict !== "undecided") return false;
+      const { active, ready } = attemptAfter(parts);
+      return ready.length === 0 && active.length > 0 && waitingAfter(parts).length === active.length;
+    },
     hasActiveModules: (parts) => after(parts).active > 0,
     hasAttemptsLeft: (parts) => hasAttemptsLeft(parts),
     hasAttemptsAndBackoff: (parts) => parts.context.definition.backoff.initialMs > 0 && hasAttemptsLeft(parts),
+    isWithdrawn: (parts) => failureOf(attemptAfter(parts), parts.context.definition).code === WITHDRAWN,
     isPartial: (parts) => isPartial(parts.context.definition, attemptAfter(parts)),
   },
   actions: {
@@ -208,7 +245,13 @@ const machine = setup({
     })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);
-      return { modules: withOutcome(parts.context.definition, parts.context.modules, outcome), now: outcome.endedAt };
+      const modules = withOutcome(parts.context.definition, parts.context.modules, outcome);
+      const left = parts.context.waiting === undefined ? undefined : waitingAfter(parts);
+      return { modules, now: outcome.endedAt, ...(left === undefined ? {} : { waiting: left.length === 0 ? undefined : left }) };
+    }),
+    recordWaiting: assign((parts) => {
+      const waiting = waitingAfter(parts);
+      return { waiting: waiting.length === 0 ? undefined : waiting };
     }),
     markNext: assign(({ context: { definition, modules } }) => ({ modules: withNext(definition, modules) })),
     /** An ended child would stay among the children, and in every snapshot. */
@@ -283,9 +326,19 @@ const machine = setup({
         ...(waits ? { until: deadlineOf(context) } : {}),
       };
     }),
+    tellWaiting: sendTo(parentOf, ({ context }, { waits }: { waits: boolean }) => ({
+      type: "node.waiting",
+      node: context.definition.name,
+      waits,
+    })),
     tellSkipped: sendTo(parentOf, ({ context }) => ({
       type: "node.settled",
       report: { node: context.definition.name, status: "SKIPPED" },
+      messages: [],
+    })),
+    tellWithdrawn: sendTo(parentOf, ({ context }) => ({
+      type: "node.settled",
+      report: { node: context.definition.name, status: "SKIPPED", withdrawn: true },
       messages: [],
     })),
     tellSettled: sendTo(parentOf, ({ context }, { status }: { status: "COMPLETE" | "FAILED" | "PARTIAL" }) => ({
@@ -298,7 +351,7 @@ const machine = setup({
 
 const execute = {
   "node.execute": [
-    { guard: "isPlain", target: "#node.EXECUTING.ordered", actions: "beginVisit" },
+    { guard: "isPlain", target: "#node.EXECUTING.ordered", actions: ["beginVisit", "startNext"] },
     { guard: "hasChecks", target: "#node.EXECUTING.checking", actions: "beginCheck" },
     // Entered again also by a node that is FAILED already: it has to tell so.
     { guard: "isOverVisits", target: "#node.FAILED", reenter: true, actions: "recordOverVisits" },
@@ -313,31 +366,47 @@ const retry = {
   ],
 } as const;
 
-/** The ways out of an attempt that has succeeded, once its modules have all ended. */
-const afterSuccess = [
-  { guard: "isDone", target: "#node.COMPLETE", actions: ["recordOutcome", "dropModule"] },
-  { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: ["recordOutcome", "dropModule"] },
-] as const;
+/** The ways out of an attempt whose modules have all ended: where it has succeeded, and where it has failed. */
+const waysOut = <T extends string>(drop: readonly T[]) =>
+  ({
+    success: [
+      { guard: "isDone", target: "#node.COMPLETE", actions: ["recordOutcome", ...drop] },
+      { guard: "isDoneButVerify", target: "#node.EXECUTING.verifying", actions: ["recordOutcome", ...drop] },
+    ],
+    failure: [
+      { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: ["recordOutcome", ...drop] },
+      { guard: "hasAttemptsLeft", target: "#node.EXECUTING.starting", actions: ["recordOutcome", ...drop, "tellRetry", "beginAttempt"] },
+      { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", ...drop, "recordFailure"] },
+      { target: "#node.FAILED", actions: ["recordOutcome", ...drop, "recordFailure"] },
+    ],
+  }) as const;
 
-/** The ways out of an attempt that has failed, once its modules have all ended. */
-const afterFailure = [
-  { guard: "hasAttemptsAndBackoff", target: "#node.EXECUTING.backingOff", actions: ["recordOutcome", "dropModule"] },
-  { guard: "hasAttemptsLeft", target: "#node.EXECUTING.starting", actions: ["recordOutcome", "dropModule", "tellRetry", "beginAttempt"] },
-  { guard: "isPartial", target: "#node.PARTIAL", actions: ["recordOutcome", "dropModule", "recordFailure"] },
-  { target: "#node.FAILED", actions: ["recordOutcome", "dropModule", "recordFailure"] },
-] as const;
+const whenRunning = waysOut(["dropModule", "dropTimeLimit"]);
+const whenStopping = waysOut(["dropModule"]);
+const withdrawn = {
+  guard: "isWithdrawn",
+  target: "#node.WAITING",
+  actions: ["recordOutcome", "dropModule", "recordFailure", "tellWithdrawn"],
+} as const;
+
+/** What ends an attempt whose modules have not ended. */
+const fromOutside = {
+  "xstate.done.actor.timeLimit": { target: "#node.EXECUTING.stopping", actions: ["recordWakeUp", "recordTimeout"] },
+  "node.abort": { target: "#node.EXECUTING.stopping", actions: "recordOutcome" },
+} as const;
 
 /** What may happen while modules run; `goOn` starts those that come next. */
 const whileRunning = <T extends string>(goOn: readonly T[]) =>
   ({
+    ...fromOutside,
+    "module.waiting": [{ guard: "allWait", target: "#node.EXECUTING.waiting", actions: "recordWaiting" }, { actions: "recordWaiting" }],
     "xstate.done.actor.*": [
-      ...afterSuccess,
+      ...whenRunning.success,
+      { guard: "isLeftWaiting", target: "#node.EXECUTING.waiting", actions: ["recordOutcome", "dropModule"] },
       { guard: "isUndecided", actions: ["recordOutcome", "dropModule", ...goOn] },
       { guard: "hasActiveModules", target: "#node.EXECUTING.stopping", actions: ["recordOutcome", "dropModule"] },
-      ...afterFailure,
+      ...whenRunning.failure,
     ],
-    "xstate.done.actor.timeLimit": { target: "#node.EXECUTING.stopping", actions: ["recordWakeUp", "recordTimeout"] },
-    "node.abort": { target: "#node.EXECUTING.stopping", actions: "recordOutcome" },
   }) as const;
 
 const failedCheck = { target: "#node.FAILED", actions: ["failCheck", "recordOutcome", "recordFailure"] } as const;
@@ -376,35 +445,49 @@ export const nodeMachine = machine.createMachine({
           always: [
             { guard: "isEmpty", target: "verifying" },
             { guard: "isGiven", target: "nested.filtering", actions: "startFilter" },
-            { guard: "isNested", target: "nested" },
-            { guard: "isParallel", target: "parallel" },
-            { target: "ordered" },
+            { guard: "isNested", target: "nested", actions: "startGraph" },
+            { guard: "isParallel", target: "parallel", actions: "startAll" },
+            { target: "ordered", actions: "startNext" },
           ],
         },
-        ordered: { entry: "startNext", exit: "dropTimeLimit", on: whileRunning(["markNext", "startNext"]) },
-        parallel: { entry: "startAll", exit: "dropTimeLimit", on: whileRunning(["startReady"]) },
+        ordered: { on: whileRunning(["markNext", "startNext"]) },
+        parallel: { on: whileRunning(["startReady"]) },
         /** The graph, then what its middlewares make of its result: a run of a module that is given that result. */
         nested: {
           initial: "graph",
-          exit: "dropTimeLimit",
           on: whileRunning([]),
           states: {
             graph: {
-              entry: "startGraph",
               on: { "xstate.done.actor.module.0": { guard: "isUnfiltered", target: "filtering", actions: ["dropModule", "startFilter"] } },
             },
             filtering: {},
           },
         },
+        /** Back where it was as soon as one works again; each says so before it ends. */
+        waiting: {
+          entry: { type: "tellWaiting", params: { waits: true } },
+          exit: { type: "tellWaiting", params: { waits: false } },
+          on: {
+            ...fromOutside,
+            "node.withdraw": { target: "stopping", actions: "recordOutcome" },
+            "module.waiting": [
+              { guard: "isParallel", target: "parallel", actions: "recordWaiting" },
+              { guard: "isNested", target: "nested", actions: "recordWaiting" },
+              { target: "ordered", actions: "recordWaiting" },
+            ],
+          },
+        },
         stopping: {
-          entry: "abortModules",
+          entry: ["dropTimeLimit", "abortModules"],
           on: {
             "xstate.done.actor.*": [
               { guard: "hasActiveModules", actions: ["recordOutcome", "dropModule"] },
-              ...afterSuccess,
-              ...afterFailure,
+              withdrawn,
+              ...whenStopping.success,
+              ...whenStopping.failure,
             ],
             "node.abort": { actions: "recordOutcome" },
+            "module.waiting": { actions: "recordWaiting" },
           },
         },
         verifying: {
@@ -417,13 +500,17 @@ export const nodeMachine = machine.createMachine({
           on: { "node.abort": failed },
         },
         backingOff: {
-          entry: "tellRetry",
+          entry: ["tellRetry", { type: "tellWaiting", params: { waits: true } }],
+          exit: { type: "tellWaiting", params: { waits: false } },
           invoke: {
             src: "sleepUntil",
             input: ({ context }) => ({ deadline: deadlineOf(context) }),
             onDone: { target: "starting", actions: ["recordWakeUp", "beginAttempt"] },
           },
-          on: { "node.abort": failed },
+          on: {
+            "node.abort": failed,
+            "node.withdraw": { target: "#node.WAITING", actions: ["recordOutcome", "recordFailure", "tellWithdrawn"] },
+          },
         },
       },
     },

@@ -22,6 +22,8 @@ import type { NodeResult } from "./contract/node/result.ts";
 import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
+import type { ParkedRun } from "./contract/run/parked.ts";
+import type { Question } from "./contract/run/question.ts";
 import { Cache } from "./contract/store/cache.ts";
 import type { SnapshotRef } from "./contract/store/run-commit.ts";
 import type { RunStore } from "./contract/store/run-store.ts";
@@ -38,7 +40,7 @@ import type { AgentServices } from "./runtime/agent-services.ts";
 import { type ForkOptions, forkRun } from "./runtime/fork-run.ts";
 import { type ResumeOptions, resumeRun } from "./runtime/go-on.ts";
 import { type DynamicNodes, dynamicNodesOf } from "./runtime/graph-nodes.ts";
-import type { Keeping } from "./runtime/keeping.ts";
+import type { Keeping, WhenWaiting } from "./runtime/keeping.ts";
 import { OwnRuns } from "./runtime/own-runs.ts";
 import { type ResumeAllOptions, resumeAllRuns } from "./runtime/resume-all.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
@@ -70,6 +72,11 @@ export interface AgentOptions {
    * values. What does not fit afterwards is refused with `snapshot-other-graph`.
    */
   migrate?: (run: Migration) => void;
+  /**
+   * Told of each question that a run in this process asks, once it is stored, and of each that somebody else is asked from now on; at least once. What it throws
+   * is dropped.
+   */
+  onQuestion?: (question: Question) => void;
   /** Modules that run at a time, over all runs of this agent; at least 1, `Infinity` for no limit. Default 5. */
   maxConcurrentTasks?: number;
   /**
@@ -135,7 +142,15 @@ export interface RunOptions {
    * task differs (`run-differs`); the other options are those that it began with. Default `"refuse"`: `run-exists`.
    */
   ifExists?: "refuse" | "attach";
+  /**
+   * What becomes of the run when all that is unfinished of it waits for an answer, a message or a moment: it stays in memory, or is stored and let go of
+   * (`park`), so that its outcome is a `ParkedRun`. Default `"hold"`.
+   */
+  whenWaiting?: WhenWaiting;
 }
+
+/** Of a run that stays in memory while it waits. */
+type Holding<Options> = Options & { whenWaiting?: "hold" };
 
 const mailbox = z.nullable(nonEmpty);
 const limit = z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)], {
@@ -158,6 +173,7 @@ const agentSchema = lazily(() =>
       ),
     ),
     migrate: z.optional(callback()),
+    onQuestion: z.optional(callback()),
     maxConcurrentTasks: z.optional(limit),
     maxTotalIterations: z.optional(limit),
     outputMailbox: z.optional(mailbox),
@@ -180,7 +196,10 @@ const agentSchema = lazily(() =>
   }),
 );
 
-const resumeSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()) }));
+const whenWaiting = () => z.optional(z.enum(["hold", "park"]));
+const resumeSchema = lazily(() =>
+  z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()), whenWaiting: whenWaiting() }),
+);
 const retrySchema = lazily(() =>
   z.strictObject({ nodes: z.optional(z.array(z.string())), keys: z.optional(z.enum(["same", "new"])), signal: z.optional(signalSchema) }),
 );
@@ -194,7 +213,9 @@ const forkSchema = lazily(() =>
     signal: z.optional(signalSchema),
   }),
 );
-const resumeAllSchema = lazily(() => z.strictObject({ signal: z.optional(signalSchema), onRefused: z.optional(callback()) }));
+const resumeAllSchema = lazily(() =>
+  z.strictObject({ signal: z.optional(signalSchema), whenWaiting: whenWaiting(), onRefused: z.optional(callback()) }),
+);
 
 const asksToBeStored = ({ snapshot, nodes }: Node): boolean =>
   (snapshot ?? SnapshotControl.NEVER) !== SnapshotControl.NEVER || nodes.some(asksToBeStored);
@@ -206,6 +227,7 @@ const runSchema = lazily(() =>
     values: z.optional(z.unknown()),
     deadlineMs: z.optional(z.int().check(z.gte(1))),
     ifExists: z.optional(z.enum(["refuse", "attach"])),
+    whenWaiting: z.optional(z.enum(["hold", "park"])),
   }),
 );
 
@@ -272,6 +294,7 @@ export class Agent {
       errorMailbox: parsed.errorMailbox ?? null,
       budget: (parsed.budget ?? {}) as Budget,
       dynamicNodes: dynamicNodesOf(parsed.dynamicNodes ?? []),
+      ...(parsed.onQuestion === undefined ? {} : { onQuestion: parsed.onQuestion as (question: Question) => void }),
       ...(parsed.migrate === undefined ? {} : { migrate: parsed.migrate as (run: Migration) => void }),
     };
     this.#host = {
@@ -328,12 +351,20 @@ export class Agent {
   }
 
   /** Runs a task to its end. Rejects for misuse alone; see `start`. */
-  async runTask(task: Task<unknown>, options?: RunOptions): Promise<TaskOutcome> {
-    return this.start(task, options).outcome;
+  runTask(task: Task<unknown>, options?: Holding<RunOptions>): Promise<TaskOutcome>;
+  runTask(task: Task<unknown>, options: RunOptions): Promise<TaskOutcome | ParkedRun>;
+  async runTask(task: Task<unknown>, options?: RunOptions): Promise<TaskOutcome | ParkedRun> {
+    return this.#start(task, options).outcome;
   }
 
   /** @throws GraphError for a graph that cannot run, AsimovError `invalid-options`, `task-not-waiting` */
-  start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
+  start(task: Task<unknown>, options?: Holding<RunOptions>): AgentRun;
+  start(task: Task<unknown>, options: RunOptions): AgentRun<TaskOutcome | ParkedRun>;
+  start(task: Task<unknown>, options?: RunOptions): AgentRun {
+    return this.#start(task, options);
+  }
+
+  #start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
     const given = parseOptions(runSchema(), options, "start") as RunOptions;
     if (!(task instanceof Task)) {
       throw new AsimovError(
@@ -345,12 +376,12 @@ export class Agent {
     }
     // From here on, so that planning a large graph counts.
     this.#services.turns.isOver();
-    const { ifExists, ...more } = given;
+    const { ifExists, whenWaiting, ...more } = given;
     const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
     if (there !== undefined) return requireSameTask(there, task);
     const isKept = this.#isKept();
     const store = this.#store;
-    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, ...(store === undefined ? {} : { store }) } };
+    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, whenWaiting, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
     if (ifExists === "attach" && (isKept || store !== undefined)) return attachRun(this.#host, launched, given.signal);
@@ -360,7 +391,9 @@ export class Agent {
   }
 
   /** Goes on with a stored run to its end; see `startFromSnapshot`. */
-  async runFromSnapshot(snapshot: string | SnapshotRef, options?: RunOptions): Promise<TaskOutcome> {
+  runFromSnapshot(snapshot: string | SnapshotRef, options?: Holding<RunOptions>): Promise<TaskOutcome>;
+  runFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions): Promise<TaskOutcome | ParkedRun>;
+  async runFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<TaskOutcome | ParkedRun> {
     return (await this.startFromSnapshot(snapshot, options)).outcome;
   }
 
@@ -371,6 +404,8 @@ export class Agent {
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-format`,
    * `snapshot-other-graph`, `snapshot-unknown-node`, `snapshot-other-values`
    */
+  startFromSnapshot(snapshot: string | SnapshotRef, options?: Holding<RunOptions>): Promise<AgentRun>;
+  startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async startFromSnapshot(snapshot: string | SnapshotRef, options: RunOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, snapshot, parseOptions(runSchema(), options, "startFromSnapshot") as RunOptions);
   }
@@ -381,6 +416,8 @@ export class Agent {
    *
    * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-other-agent`; SnapshotError as `startFromSnapshot`
    */
+  resume(taskId: string, options?: Holding<ResumeOptions>): Promise<AgentRun>;
+  resume(taskId: string, options: ResumeOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async resume(taskId: string, options: ResumeOptions = {}): Promise<AgentRun> {
     return await resumeRun(this.#host, { taskId }, parseOptions(resumeSchema(), options, "resume") as ResumeOptions);
   }
@@ -389,6 +426,8 @@ export class Agent {
    * After a restart: tells the ends of this agent's runs that nobody has told, then goes on with every stored run of its name that is READY,
    * newest first, each when the one before was taken from the iteration. Runs of a graph that did not fit are not tried again by this agent. @throws AsimovError `agent-unnamed`
    */
+  resumeAll(options?: Holding<ResumeAllOptions>): AsyncGenerator<AgentRun, undefined>;
+  resumeAll(options: ResumeAllOptions): AsyncGenerator<AgentRun<TaskOutcome | ParkedRun>, undefined>;
   async *resumeAll(options: ResumeAllOptions = {}): AsyncGenerator<AgentRun, undefined> {
     const given = parseOptions(resumeAllSchema(), options, "resumeAll") as ResumeAllOptions;
     requireNamed(this.#host, "resumeAll");

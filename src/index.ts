@@ -13,6 +13,7 @@ export {
   ConditionError,
   GraphError,
   NonRetryableError,
+  QuestionError,
   RunError,
   SnapshotError,
 } from "./contract/base/errors.ts";
@@ -58,6 +59,8 @@ export { type FlowControlConfig, FlowControlModule, type FlowDecision } from "./
 export {
   AgentModule,
   type AgentModuleInit,
+  type Answered,
+  type Ask,
   defineModule,
   type EmittedEvent,
   Middleware,
@@ -66,14 +69,20 @@ export {
   type ModuleContext,
   type ModuleProcess,
   type ModuleResult,
+  type ReceiveWaitOptions,
+  type SleepOptions,
+  type StepContext,
 } from "./contract/node/module.ts";
 export type { Backoff, NodeConfig, NodeInit } from "./contract/node/node.ts";
 export { Node } from "./contract/node/node.ts";
 export type { OutputMailbox } from "./contract/node/output-mailbox.ts";
 export type { ErrorReport, NodeResult } from "./contract/node/result.ts";
+export { type AskContext, defineQuestion, type QuestionInit, sleepFor, sleepUntil } from "./contract/node/waiting-modules.ts";
 export type { Budget } from "./contract/run/budget.ts";
 export type { AgentEvent } from "./contract/run/events.ts";
 export type { TaskOutcome } from "./contract/run/outcome.ts";
+export type { ParkedRun } from "./contract/run/parked.ts";
+export type { Question } from "./contract/run/question.ts";
 export type { NodeView, RunView, ViewNode, Waiting } from "./contract/run/run-view.ts";
 export {
   Cache,
@@ -107,6 +116,7 @@ export type { Codec, RunStoreOptions, RunStoreSettings } from "./contract/store/
 export type { CancelRequest, Lease, Owner, OwnerProcess, RunEnd, RunStatus, Sealed, StoredRun } from "./contract/store/run-record.ts";
 export { statusOf } from "./contract/store/run-status.ts";
 export { RunStore } from "./contract/store/run-store.ts";
+export type { NewQuestion, QuestionClosed, QuestionEnd, QuestionQuery, StoredQuestion } from "./contract/store/stored-question.ts";
 export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
 export type { RetryPolicy } from "./inference/faults/retry.ts";
 export type { ModelPrice, PriceTable, TokenPrice } from "./inference/prices/model-price.ts";
@@ -121,12 +131,14 @@ export {
 } from "./inference/votes/agent-directed-flow-control.ts";
 export type { Ballot, BallotPaper, Tally, VoteExample } from "./inference/votes/ballot.ts";
 export type { Migration } from "./keep/migrate.ts";
-export type { FindRuns } from "./runs/run-queries.ts";
+export type { AnswerOptions } from "./runs/questions.ts";
+export type { FindQuestions, FindRuns } from "./runs/run-queries.ts";
 export { type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";
 export type { ForkOptions } from "./runtime/fork-run.ts";
 export type { ResumeOptions } from "./runtime/go-on.ts";
 export type { DynamicNodes } from "./runtime/graph-nodes.ts";
+export type { WhenWaiting } from "./runtime/keeping.ts";
 export type { ResumeAllOptions } from "./runtime/resume-all.ts";
 export type { RetryOptions } from "./runtime/retry-run.ts";
 export type { AgentLogic, AgentLogicEvent, AgentLogicInput } from "./runtime/run-logic.ts";

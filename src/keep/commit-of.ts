@@ -13,12 +13,25 @@ export const eventsOf = (run: KeptRun, { settings }: RunStore): StoredEvent[] =>
 export function commitOf(
   { taskId }: KeptRun,
   { settings }: RunStore,
-  given: Pick<Commit, "generation" | "events" | "consumed"> & { sum: PartsSum; changes: PartChanges; note: GenerationNote },
+  given: Pick<Commit, "generation" | "events" | "consumed"> & { questions: Commit["questions"] } & {
+    sum: PartsSum;
+    changes: PartChanges;
+    note: GenerationNote;
+  },
 ): Commit {
-  const { generation, sum, changes, note, events, consumed } = given;
+  const { generation, sum, changes, note, events, consumed, questions } = given;
   const put = new Map([...changes.put].map(([name, text]) => [name, encoded(settings.codec, text)] as const));
   for (const [name, content] of put) sum.put(name, content);
   for (const name of changes.removed) sum.remove(name);
   const info = sealGeneration(taskId, generation, sum, noteText(note));
-  return { generation, info, nodes: note.nodes, put, remove: [...changes.removed], events, consumed };
+  return {
+    generation,
+    info,
+    nodes: note.nodes,
+    put,
+    remove: [...changes.removed],
+    events,
+    consumed,
+    ...(questions === undefined ? {} : { questions }),
+  };
 }

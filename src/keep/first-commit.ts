@@ -36,7 +36,8 @@ export async function storeFirst(run: KeptRun, { store, owner, note, about, pati
   run.writeChanges(changes);
   const events = eventsOf(run, store);
   const lastSeq = events.at(-1)?.seq ?? 0;
-  const creation = new Creation(store, about(commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [] })), owner);
+  const first = commitOf(run, store, { generation: 1, sum, changes, note, events, consumed: [], questions: run.takeQuestions() });
+  const creation = new Creation(store, about(first), owner);
   const stateOf = (lease: Lease): KeeperState => ({ lease, generation: 1, sum, lastSeq });
   const ask = (): Promise<CreateResult> => run.limited("storing the run", () => creation.ask());
   try {

@@ -29,15 +29,13 @@ const countOf = (parts: PartTexts, kind: string): number => (parts.numbers(kind)
 export const graphText = ({ nodes }: Graph): string => JSON.stringify({ nodes });
 
 /** Of the parts of a run's own graph, those that are not values or its picture. */
-const OURS = /^(?:(?:agent|task|graph|order)$|(?:cells|added|past|error|usage|node|saved)\/)/;
+const OURS = /^(?:(?:agent|task|graph|order)$|(?:cells|added|past|error|usage|node)\/)/;
 
 export class GraphParts {
   readonly #graph: LiveGraph;
   readonly #prefix: string;
   /** The names of what is stored, without the prefix. */
   readonly #names: Set<string>;
-  /** What modules have saved, as it was last written. */
-  readonly #saved: Map<string, string>;
   #isAgentChanged = true;
   /** All of them, at first. */
   #nodes: Set<string> | undefined;
@@ -53,7 +51,6 @@ export class GraphParts {
     this.#graph = graph;
     this.#prefix = prefixOf(graph.path);
     this.#names = new Set(stored?.all.keys());
-    this.#saved = new Map(stored?.names("saved/").map((rest) => [`saved/${rest}`, stored.all.get(`saved/${rest}`) as string]));
     if (stored === undefined) return;
     this.#isAgentChanged = false;
     this.#nodes = new Set();
@@ -65,7 +62,6 @@ export class GraphParts {
   rewrite(): void {
     this.#stale = [...this.#names].filter((name) => OURS.test(name));
     this.#names.clear();
-    this.#saved.clear();
     this.#nodes = undefined;
     this.#isAgentChanged = true;
     this.#reported = 0;
@@ -168,27 +164,9 @@ export class GraphParts {
   #writeNode(changes: PartChanges, name: string, pool: NonNullable<ReturnType<LiveGraph["pool"]>>): void {
     const node = pool.nodes.get(name);
     if (node === undefined) return this.#remove(changes, `node/${name}`);
-    const saved = new Map<string, string>();
-    const state = nodeStateOf(name, node, saved);
+    const state = nodeStateOf(node);
     // Where somebody inspects, nodes are there that never ran.
     if (state.context.visits === 0 && state.value === "WAITING") return this.#remove(changes, `node/${name}`);
-    this.#writeSaved(changes, name, saved);
     this.#put(changes, `node/${name}`, JSON.stringify(state));
-  }
-
-  /** A text that is the one that was written is not written again. */
-  #writeSaved(changes: PartChanges, node: string, saved: ReadonlyMap<string, string>): void {
-    const place = `saved/${encodeURIComponent(node)}/`;
-    for (const [name, text] of saved) {
-      if (this.#saved.get(name) === text) continue;
-      this.#saved.set(name, text);
-      this.#put(changes, name, text);
-    }
-    if (this.#saved.size === saved.size) return;
-    for (const name of [...this.#saved.keys()]) {
-      if (!name.startsWith(place) || saved.has(name)) continue;
-      this.#saved.delete(name);
-      this.#remove(changes, name);
-    }
   }
 }

@@ -1,6 +1,7 @@
 /** A run that is kept, as whoever writes it sees it, and what is said of what is written. */
 import type { AsimovError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
+import type { Commit } from "#contract/store/run-commit";
 import type { PartChanges } from "./part-changes.ts";
 
 /** Why a generation was made. */
@@ -31,6 +32,8 @@ export interface KeptRun {
   writeChanges(changes: PartChanges): void;
   /** What was told since this was last asked, as JSON. */
   takeEvents(): { seq: number; at: number; body: string }[];
+  /** Those that were asked or closed since this was last asked. */
+  takeQuestions(): Commit["questions"];
   /** They are stored: whoever listens hears them. */
   release(seq: number): void;
   /** The run is somebody else's, or gone. */
@@ -43,4 +46,6 @@ export interface KeptRun {
   refused(error: AsimovError): void;
   /** Messages may have come. */
   posted(last: number): void;
+  /** When it can go on once nobody owns it, without an answer or a message; null for never. */
+  readonly dueAt: number | null;
 }

@@ -1,7 +1,7 @@
 /** How the parts of a stored run are named: by what they hold, behind the path of nodes whose nested graph they are of. */
 
 /**
- * `agent`, `task`, `graph`, `order`; `cells/CHUNK`, `added/NUMBER`, `past/NUMBER`, `error/NUMBER`, `usage/KEY`, `node/NAME`, `saved/…`.
+ * `agent`, `task`, `graph`, `order`; `cells/CHUNK`, `added/NUMBER`, `past/NUMBER`, `error/NUMBER`, `usage/KEY`, `node/NAME`; and, for the whole run, `kept/PLACE:ENTRY` and those of its values and its picture.
  * Those of a nested graph begin with its path: `@outer/inner:node/NAME`, with names as `encodeURIComponent` writes them.
  */
 export const prefixOf = (path: readonly string[]): string => (path.length === 0 ? "" : `@${path.map(encodeURIComponent).join("/")}:`);

@@ -24,6 +24,8 @@ export interface PersistedAgent {
   children: { nodes: { snapshot: PersistedNodes }; task: { snapshot: PersistedTask }; [id: string]: { snapshot: unknown } };
   /** Of a whole run that keeps its values itself: what is settled of them, by part. */
   values?: Record<string, string>;
+  /** Of a whole run: what its modules have had, by part. */
+  replay?: Record<string, string>;
   /** Of a whole run. */
   view?: RunView;
 }

@@ -14,7 +14,6 @@ import { READ_AT_ONCE } from "./open-texts.ts";
 import { isOfNested, prefixOf, splitName } from "./part-names.ts";
 import { checkedShape, damaged, type Parts, PartTexts, schemaShape } from "./part-texts.ts";
 import { isApart, type PersistedAgent, type PersistedNode } from "./persisted.ts";
-import { giveSaved } from "./saved-parts.ts";
 
 /** A run as it was stored. */
 export interface StoredState {
@@ -56,7 +55,6 @@ const NODE = checkedShape(isNode, "the state of a node, with `children` and `con
 const CELLS = checkedShape(isIntegers, "whole numbers");
 /** Of a graph, and of its picture. */
 export const GRAPH = checkedShape(isGraph, "`nodes`, each with its name and dependencies");
-const ANYTHING = (): void => {};
 
 /**
  * @param known gives a graph that the run's own may be: where it is, all that is known of it holds
@@ -120,7 +118,6 @@ class GraphReader {
     for (const name of parts.names("node/")) {
       const state = parts.read<PersistedNode>(`node/${name}`, NODE);
       const children = Object.values(state.children);
-      if (children.length > 0) giveSaved(name, state, (saved) => JSON.stringify(parts.read(saved, ANYTHING)));
       for (const nested of children) if (isApart(nested.snapshot)) nested.snapshot = await this.read([...path, name]);
       if (nodes.push([name, state]) % READ_AT_ONCE === 0) await threadTurns.pause();
     }

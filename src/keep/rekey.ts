@@ -2,10 +2,11 @@
 import type { TaskJSON } from "#contract/base/task";
 import type { GraphKeys } from "#contract/node/attempt";
 import type { RunView } from "#contract/run/run-view";
+import { isOpenQuestion } from "#replay/replay-log";
 import type { PersistedAgent } from "./persisted.ts";
 
 /** What users wrote stands as it is. */
-const USERS = new Set(["params", "message", "checkpoint", "result", "json", "task", "view", "values"]);
+const USERS = new Set(["params", "message", "result", "json", "task", "view", "values", "replay"]);
 
 const isKeys = (value: unknown): value is GraphKeys =>
   typeof value === "object" &&
@@ -29,6 +30,11 @@ export function rekey(agent: PersistedAgent, task: TaskJSON): PersistedAgent {
   return rekeyed;
 }
 
+/** What was asked and has no answer is asked anew, under another id: that of the first may be answered already, by another run or in another generation. */
+export function withoutOpenQuestions(replay: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(replay ?? {}).filter(([part, text]) => !isOpenQuestion(part, text)));
+}
+
 /** Graphs nested in nodes know the task, too, each where it stands itself. */
 function giveTask(agent: PersistedAgent, task: TaskJSON): void {
   const { status } = agent.children.task.snapshot.context.task;
@@ -47,5 +53,17 @@ export function forkedView(view: RunView, { id, objective }: TaskJSON, generatio
   const { endedAt: _endedAt, owner: _owner, ...same } = view;
   const errors = view.errors.map((report) => ({ ...report, taskId: id }));
   const forkedFrom = { taskId: view.taskId, generation };
-  return { ...same, taskId: id, objective, status: "RUNNING", generation: 0, seq: 0, startedAt: now, updatedAt: now, errors, forkedFrom };
+  return {
+    ...same,
+    taskId: id,
+    objective,
+    status: "RUNNING",
+    generation: 0,
+    seq: 0,
+    startedAt: now,
+    updatedAt: now,
+    questions: [],
+    errors,
+    forkedFrom,
+  };
 }

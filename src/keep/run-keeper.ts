@@ -67,6 +67,7 @@ export class RunKeeper {
   #sent: Sent | undefined;
   #events: StoredEvent[] = [];
   #consumed: number[] = [];
+  #questions: Commit["questions"];
   #end: { status: RunEnd; untold: boolean } | undefined;
   /** Whether it is to be given back, and has been. */
   #parking: "asked" | "done" | undefined;
@@ -231,9 +232,12 @@ export class RunKeeper {
     changes.after(this.#unsent);
     this.#unsent = new PartChanges();
     const events = [...this.#events.splice(0), ...eventsOf(this.#run, this.#store)];
-    const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed: this.#consumed.splice(0) });
+    const consumed = this.#consumed.splice(0);
+    const questions = bothOf(this.#questions, this.#run.takeQuestions());
+    this.#questions = undefined;
+    const commit = commitOf(this.#run, this.#store, { generation, sum, changes, note, events, consumed, questions });
     if (isWhole === true) Object.assign(commit, { whole: true, remove: [] });
-    const dueAt = this.#run.clock.now();
+    const { dueAt } = this.#run;
     if (code !== undefined || reopens === true) commit.run = { ...code, ...(reopens === true ? { status: "open", dueAt } : {}) };
     if (this.#end !== undefined) commit.run = { ...code, ...this.#end };
     else if (this.#parking !== undefined) Object.assign(commit, { run: { ...commit.run, dueAt }, release: { seen: this.#seen } });
@@ -252,6 +256,7 @@ export class RunKeeper {
     this.#unsent = changes;
     this.#events.unshift(...commit.events);
     this.#consumed.unshift(...commit.consumed);
+    this.#questions = bothOf(commit.questions, this.#questions);
     const later = this.#waiting;
     this.#waiting = waiting;
     if (later === undefined) return;
@@ -345,3 +350,9 @@ const unanswered = (came: unknown): AsimovError =>
       retryable: true,
     },
   );
+
+/** What was asked and closed before, and since. */
+function bothOf(before: Commit["questions"], since: Commit["questions"]): Commit["questions"] {
+  if (before === undefined || since === undefined) return before ?? since;
+  return { put: [...before.put, ...since.put], close: [...before.close, ...since.close] };
+}

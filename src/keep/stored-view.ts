@@ -9,6 +9,7 @@ import { Flag, OrderCells } from "#contract/run/order-cells";
 import { chainsOf, presentPlan } from "#contract/run/order-view";
 import type { ViewChanges } from "#contract/run/run-draft";
 import type { NodeView, RunView } from "#contract/run/run-view";
+import { openQuestions } from "#replay/replay-log";
 import { READ_AT_ONCE } from "./open-texts.ts";
 import { checkedShape, type PartTexts, schemaShape } from "./part-texts.ts";
 import { GRAPH, readErrors, readGraph, readOrder } from "./read-parts.ts";
@@ -39,7 +40,8 @@ function isNodeView(value: unknown): boolean {
 }
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
-export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/)/.test(name);
+export const isShown = (name: string): boolean =>
+  /^(?:view(?:-graph)?$|view\/|graph$|order$|cells\/|added\/|past\/|error\/|kept\/[^:]*:answer\/)/.test(name);
 
 /**
  * @param run its graph and order, where they were read already
@@ -52,7 +54,8 @@ export async function readStoredView(parts: PartTexts, run?: { graph: Graph; ord
   const nodes = await readNodes(parts, graph, head.startedAt);
   const cells = OrderCells.of(order.cells);
   const failedChains = chainsOf(ordered, failedRoots(ordered, cells, nodes));
-  return { ...head, graph, nodes, plan: presentPlan(ordered, cells, order.plan), failedChains, errors: readErrors(parts) };
+  const plan = presentPlan(ordered, cells, order.plan);
+  return { ...head, graph, nodes, plan, failedChains, questions: openQuestions(parts.all), errors: readErrors(parts) };
 }
 
 /** Of a node that was in the graph once, the part may still be there. */

@@ -6,6 +6,7 @@ import type { EffectLimits } from "#contract/base/effect-limits";
 import type * as port from "#contract/store/run-commit";
 import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
 import { RunStore } from "#contract/store/run-store";
+import { type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contract/store/stored-question";
 import { inOurs } from "./run-errors.ts";
 
 export class AnsweredStore extends RunStore {
@@ -60,6 +61,12 @@ export class AnsweredStore extends RunStore {
 
   endTold(taskId: string, end: number): Promise<boolean> {
     return this.#of(taskId, "note that somebody was told of the end of", (store) => store.endTold(taskId, end));
+  }
+
+  questions(query: QuestionQuery): Promise<StoredQuestion[]> {
+    const ask = (store: RunStore): Promise<StoredQuestion[]> => store.questions(query);
+    const { taskId = query.id === undefined ? undefined : taskOfQuestion(query.id) } = query;
+    return taskId === undefined ? this.#ask("list questions", ask) : this.#of(taskId, "list the questions of", ask);
   }
 
   find(query: port.FindQuery): Promise<StoredRun[]> {

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import type { RunStatus } from "#contract/store/run-record";
+import type { AnswerOptions } from "./questions.ts";
 
 export interface FindRuns {
   /** The agent's name. */
@@ -19,6 +20,18 @@ export interface FindRuns {
   limit?: number;
 }
 
+export interface FindQuestions {
+  taskId?: string;
+  /** The name of the run's agent. */
+  agent?: string;
+  /** Whom they are asked. */
+  to?: string;
+  /** Their deadline is before that. */
+  dueBefore?: Date;
+  /** Default: all. */
+  limit?: number;
+}
+
 const status = z.enum(["READY", "RUNNING", "PARKED", "COMPLETE", "FAILED", "PARTIAL", "CANCELLED"]);
 const date = z.custom<Date>((value) => value instanceof Date && !Number.isNaN(value.getTime()), { message: "expected a Date" });
 const SCHEMAS = lazily(() => ({
@@ -31,6 +44,14 @@ const SCHEMAS = lazily(() => ({
     after: z.optional(nonEmpty),
     limit: z.optional(z.int().check(z.gte(1))),
   }),
+  questions: z.strictObject({
+    taskId: z.optional(nonEmpty),
+    agent: z.optional(nonEmpty),
+    to: z.optional(nonEmpty),
+    dueBefore: z.optional(date),
+    limit: z.optional(z.int().check(z.gte(1))),
+  }),
+  answer: z.strictObject({ by: z.optional(nonEmpty), shownHash: z.optional(nonEmpty) }),
   watch: z.strictObject({ signal: z.optional(signalSchema) }),
   events: z.strictObject({ from: z.optional(z.int().check(z.gte(1))), signal: z.optional(signalSchema) }),
   send: z.strictObject({ id: z.optional(nonEmpty) }),
@@ -39,6 +60,9 @@ const SCHEMAS = lazily(() => ({
 }));
 
 export const takeFind = (query: FindRuns): FindRuns => parseOptions(SCHEMAS().find, query, "find") as FindRuns;
+export const takeQuestions = (query: FindQuestions): FindQuestions =>
+  parseOptions(SCHEMAS().questions, query, "questions") as FindQuestions;
+export const takeAnswer = (options: object): AnswerOptions => parseOptions(SCHEMAS().answer, options, "answer") as AnswerOptions;
 export const takeWatch = (options: object) => parseOptions(SCHEMAS().watch, options, "watch");
 export const takeEvents = (options: object) => parseOptions(SCHEMAS().events, options, "events");
 export const takeSend = (options: object) => parseOptions(SCHEMAS().send, options, "send");

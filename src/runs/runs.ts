@@ -6,6 +6,7 @@ import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
+import type { Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
 import { requireText } from "#contract/store/run-checks";
 import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
@@ -18,10 +19,22 @@ import { processesGone } from "#keep/owner";
 import { AnsweredStore } from "./answered-store.ts";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
+import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
 import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
 import { notFound } from "./run-errors.ts";
-import { type FindRuns, takeEvents, takeFind, takePath, takePrune, takeSend, takeWatch } from "./run-queries.ts";
+import {
+  type FindQuestions,
+  type FindRuns,
+  takeAnswer,
+  takeEvents,
+  takeFind,
+  takePath,
+  takePrune,
+  takeQuestions,
+  takeSend,
+  takeWatch,
+} from "./run-queries.ts";
 
 export interface RunsOptions {
   /** Milliseconds for one answer of the store about one run, at least 1; later it is refused with `effect-timeout`. Default 30,000. */
@@ -139,6 +152,20 @@ export class Runs {
   async *watch(taskId: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<RunView, undefined> {
     const { signal } = takeWatch(options);
     yield* followView({ store: this.#store, clock: this.#services.clock, taskId, signal });
+  }
+
+  /** Those that are open, oldest first; of an owner that is gone, too. @throws SnapshotError `snapshot-damaged` */
+  async *questions(query: FindQuestions = {}): AsyncGenerator<Question, undefined> {
+    const { dueBefore, limit = Number.POSITIVE_INFINITY, ...asked } = takeQuestions(query);
+    yield* listQuestions(this.#store, { ...asked, limit, ...(dueBefore === undefined ? {} : { dueBefore: dueBefore.getTime() }) });
+  }
+
+  /**
+   * The one answer of a question, stored when this settles: of several, of its deadline and of a cancel the first that is stored counts.
+   * @throws QuestionError `question-not-found`, `question-closed`, `question-changed`, `answer-invalid`; AsimovError `not-json`
+   */
+  async answer(questionId: string, value: unknown, options: AnswerOptions = {}): Promise<void> {
+    await answerQuestion(this.#store, questionId, value, takeAnswer(options));
   }
 
   /** A message for one of the run's mailboxes, stored when this settles. One with an id that the run was sent before is dropped. @throws RunError `run-ended` */

@@ -5,7 +5,7 @@ import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { requireRestored } from "#contract/base/require-restored";
 import type { SpanFailure } from "#contract/base/telemetry";
 import type { ErrorReport } from "#contract/node/result";
-import type { AgentMachineTold } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/agent-told";
 import type { Order } from "#contract/run/order";
 import type { TaskOutcomeJSON } from "#contract/run/outcome";
 import { APART, type PersistedAgent, WITHOUT_GRAPH, WITHOUT_NODES } from "#keep/persisted";
@@ -38,6 +38,8 @@ export interface Binding<TOutput> {
   /** The actor is active no more. */
   onEnd?(scope: GraphScope, error: string | undefined, details?: SpanFailure): void;
   onTask?(scope: GraphScope, task: TaskOutcomeJSON["task"]): void;
+  /** All that is unfinished of the graph waits for something outside, or something works again. */
+  onWaiting(scope: GraphScope, waits: boolean): void;
   /** Something went wrong, as the agent keeps it. */
   onReport?(scope: GraphScope, report: ErrorReport): void;
 }
@@ -77,6 +79,7 @@ export function boundAgentLogic<TOutput>(binding: Binding<TOutput>, agent: () =>
     }
     const tell = voiceOf(scope, isRestored);
     const speak = (event: AgentMachineTold): void => {
+      if (event.type === "run.waiting") return binding.onWaiting(scope, event.waits);
       if (event.type === "error.reported") binding.onReport?.(scope, event.report);
       tell(event);
     };

@@ -1,7 +1,7 @@
 /** One run as whoever started it sees it: events, messages, cancelling and snapshots; its outcome always settles. */
 import { type Actor, createActor, type InspectionEvent, type Snapshot } from "xstate";
 import * as z from "zod/mini";
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, type RunError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
@@ -9,6 +9,7 @@ import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
+import type { ParkedRun } from "#contract/run/parked";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
@@ -35,7 +36,8 @@ const eventsSchema = lazily(() =>
   }),
 );
 
-export interface AgentRun {
+/** @typeParam Outcome `TaskOutcome`, or `TaskOutcome | ParkedRun` with `whenWaiting: "park"` */
+export interface AgentRun<Outcome extends TaskOutcome | ParkedRun = TaskOutcome> {
   /** Stable over restores. */
   readonly id: string;
   readonly task: Task;
@@ -47,7 +49,7 @@ export interface AgentRun {
   /** The agent's actor, to inspect and to send events to. */
   readonly actor: Actor<AgentLogic>;
   /** Rejects only for misuse, such as a condition with a syntax error; what fails inside the run is in the outcome. */
-  readonly outcome: Promise<TaskOutcome>;
+  readonly outcome: Promise<Outcome>;
   /**
    * Events from now on, or from a number on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
    * place. @throws AsimovError `invalid-options`
@@ -64,11 +66,11 @@ export interface AgentRun {
    * Aborts what runs, waits for it, and ends the run as FAILED. Where its store does not take the end in time, the outcome says so by the
    * error `end-unstored`, and this process goes on until it does.
    */
-  cancel(reason?: string): Promise<TaskOutcome>;
+  cancel(reason?: string): Promise<Outcome>;
   /**
    * Stores the run, aborts what works, which repeats under the same keys when the run is resumed, and gives its lease back. The
-   * outcome rejects with `run-parked`. Where the store does not answer within `effectTimeoutMs`, the run goes on (`run-not-parked`), or
-   * stands still until the store has answered (`run-parking`). @throws RunError those two; AsimovError `run-ended`, and what the store threw
+   * outcome rejects with `run-parked`, or with `whenWaiting: "park"` is a `ParkedRun`. Where the store does not answer within `effectTimeoutMs`, the run goes on
+   * (`run-not-parked`), or stands still until the store has answered (`run-parking`). @throws RunError those two; AsimovError `run-ended`, and what the store threw
    */
   park(): Promise<void>;
   /**
@@ -101,17 +103,22 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   }
   const { run } = scope;
   run.startScope.launched();
-  const { promise: ended, resolve, reject } = Promise.withResolvers<TaskOutcome>();
+  const { promise: ended, resolve, reject } = Promise.withResolvers<TaskOutcome | ParkedRun>();
+  const giveUp = (lost: RunError): void => {
+    if (run.parked === undefined) reject(lost);
+    else resolve(run.parked);
+  };
   const complete = (): void => {
     const snapshot = actor.getSnapshot();
     if (snapshot.status === "done") resolve(snapshot.output);
-    else if (run.lost !== undefined) reject(run.lost);
+    else if (run.lost !== undefined) giveUp(run.lost);
     else reject(new AsimovError("The run's actor was stopped before the run ended; to end a run, cancel it.", { code: "run-stopped" }));
   };
   actor.subscribe({ error: reject, complete });
+  // Which of both may come, whoever started it knows.
   const outcome = (async () => {
     try {
-      return await ended;
+      return (await ended) as TaskOutcome;
     } finally {
       await run.startScope.released;
     }
@@ -136,7 +143,7 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
     // An actor that is stopped before its start tells nobody.
     else {
       run.finish(run.lost.message);
-      reject(run.lost);
+      giveUp(run.lost);
     }
   };
   return {

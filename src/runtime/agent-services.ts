@@ -6,6 +6,7 @@ import type { SnapshotControl } from "#contract/base/vocabulary";
 import type { ConditionEngine } from "#contract/node/condition";
 import type { Permits } from "#contract/node/permits";
 import type { Budget } from "#contract/run/budget";
+import type { Question } from "#contract/run/question";
 import type { Migration } from "#keep/migrate";
 import type { DynamicNodes } from "./graph-nodes.ts";
 import type { PlaceSettings } from "./values-place.ts";
@@ -32,6 +33,8 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly dynamicNodes: DynamicNodes;
   /** Mends a stored run that does not fit the agent's graph. */
   readonly migrate?: (run: Migration) => void;
+  /** Told of each question that is open, and of each that somebody else is asked. */
+  readonly onQuestion?: (question: Question) => void;
   /** Of each run. */
   readonly budget: Budget;
 }

@@ -45,7 +45,7 @@ function bind(prepare: <TMachine extends AnyStateMachine>(machine: TMachine) => 
     runSubgraph: subgraphLogic(() => agent),
     checkNode: checkNode(effectsOf),
     verifyOutputs: verifyOutputs(effectsOf),
-    sleepUntil: sleepUntil((self) => workOf(self).clock),
+    sleepUntil: sleepUntil(workOf),
     timeLimit: timeLimit(workOf),
   });
   const node = watched(prepare(boundNode));

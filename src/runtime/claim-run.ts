@@ -3,6 +3,7 @@
 import type { Snapshot } from "xstate";
 import { RunError, SnapshotError } from "#contract/base/errors";
 import type { Graph } from "#contract/graph/graph";
+import type { RunView } from "#contract/run/run-view";
 import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
@@ -12,10 +13,13 @@ import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
 import { openTexts } from "#keep/open-texts";
 import { overGone } from "#keep/owner";
 import type { PartTexts } from "#keep/part-texts";
+import type { PersistedAgent } from "#keep/persisted";
 import { readParts } from "#keep/read-parts";
+import { withoutOpenQuestions } from "#keep/rekey";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { readStoredView } from "#keep/stored-view";
+import { isReplayPart } from "#replay/replay-log";
 import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./keeping.ts";
@@ -24,6 +28,8 @@ export interface ClaimedRun extends ReadGeneration {
   /** Where the run does not go on from what its store holds as the newest, nothing of it is stored as it is. */
   graphs: ReadonlyMap<string, PartTexts> | undefined;
   state: KeeperState;
+  /** Questions that are open in its store, and that nobody asks any more. */
+  stale: readonly string[];
   /** The row as it was found. */
   run: StoredRun;
   /** The newest event that it knows of. */
@@ -77,6 +83,7 @@ export async function claimRun(
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
     const seen = seqOf(persisted);
+    const stale = isWhole ? await forgetQuestions(store, persisted) : [];
     requireAll(run, { generation: read.generation, seen });
     return {
       seen,
@@ -84,6 +91,7 @@ export async function claimRun(
       generation: read.generation,
       passedOver,
       graphs: isWhole ? undefined : graphs,
+      stale,
       run,
       state: {
         lease,
@@ -123,6 +131,17 @@ async function claimedBy({ store, owner }: Keeping, taskId: string, options: Cla
   }
 }
 
+/** What is asked there is asked anew. @returns those that its store holds */
+async function forgetQuestions(store: RunStore, persisted: Snapshot<unknown>): Promise<string[]> {
+  const agent = persisted as unknown as PersistedAgent & { view: RunView };
+  const { taskId } = agent.view;
+  agent.replay = withoutOpenQuestions(agent.replay);
+  agent.view = { ...agent.view, questions: [] };
+  return (await store.questions({ taskId, limit: MOST_QUESTIONS })).map(({ id }) => id);
+}
+
+const MOST_QUESTIONS = 1_000_000;
+
 const seqOf = (persisted: Snapshot<unknown>): number => (persisted as unknown as { view: { seq: number } }).view.seq;
 
 /** What is told from now on follows all that ever was, also where the run goes on from before that. */
@@ -151,6 +170,7 @@ async function readStored(store: RunStore, taskId: string, stored: StoredGenerat
   const { agent, graphs, parts } = await readParts(texts, known);
   const values = [...texts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
+  agent.replay = Object.fromEntries([...texts].filter(([name]) => isReplayPart(name)));
   agent.view = await readStoredView(parts, agent.children.nodes.snapshot);
   const persisted = agent as unknown as Snapshot<unknown>;
   return { persisted, generation: stored.generation, graphs, sum };

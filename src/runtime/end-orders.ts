@@ -32,6 +32,10 @@ export class EndOrders {
     return true;
   }
 
+  get deadline(): number | undefined {
+    return this.#deadline;
+  }
+
   endBy(deadline: number): void {
     this.#deadline = deadline;
   }

@@ -4,7 +4,7 @@ import { Task } from "#contract/base/task";
 import { indexOf } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
 import type { PersistedAgent } from "#keep/persisted";
-import { forkedView, rekey } from "#keep/rekey";
+import { forkedView, rekey, withoutOpenQuestions } from "#keep/rekey";
 import { reopen, rerunNodes } from "#keep/reopen";
 import { requireRun } from "#runs/read-run";
 import { inOurs } from "#runs/run-errors";
@@ -36,7 +36,9 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
   const values = firstValues(options.values) ?? {};
-  const read = await limits.run(`loading run ${taskId}`, async () => readRun(store, await requireRun(store, taskId), { generation: options.generation, graph: () => host.graph() }));
+  const read = await limits.run(`loading run ${taskId}`, async () =>
+    readRun(store, await requireRun(store, taskId), { generation: options.generation, graph: () => host.graph() }),
+  );
   const original = read.persisted as unknown as PersistedAgent;
   const { id: _id, status: _status, result: _result, error: _error, ...given } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };
@@ -44,6 +46,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const task = new Task({ ...given, ...params, id: options.taskId ?? services.ids() }).toJSON();
   const agent = reopen(rekey(original, task));
   agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
+  agent.replay = withoutOpenQuestions(original.replay);
   delete agent.context.deadline;
   delete agent.context.deadlineMs;
   rerun(agent, options.rerun ?? []);

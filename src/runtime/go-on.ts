@@ -13,7 +13,7 @@ import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import type { ClaimedRun } from "./claim-run.ts";
 import { graphHashOf } from "./graph-hash.ts";
-import type { Keeping, KeepingOf } from "./keeping.ts";
+import type { Keeping, KeepingOf, WhenWaiting } from "./keeping.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
 import { takeRun } from "./take-run.ts";
@@ -24,6 +24,8 @@ export interface ResumeOptions {
   signal?: AbortSignal;
   /** Takes the run from an owner that lives, which then stops with `run-fenced`. Default false. */
   takeOver?: boolean;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
 }
 
 /** Where a run goes on from: a run, by default in its newest whole generation, or a place that its store knows, such as a directory. */
@@ -69,16 +71,23 @@ export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick
 export async function goOn(
   host: AgentHost,
   keeping: Keeping,
-  { persisted, state, graphs, generation, passedOver, run: stored }: ClaimedRun,
-  { signal, cachePrefix, values }: GoOnOptions,
+  { persisted, state, graphs, generation, passedOver, stale, run: stored }: ClaimedRun,
+  { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
   try {
     requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
     const first = firstValues(values);
-    const kept: KeepingOf = { how: () => keeping, isKept: true, ends: stored.ends, ...(graphs === undefined ? {} : { stored: graphs }) };
+    const kept: KeepingOf = {
+      how: () => keeping,
+      isKept: true,
+      whenWaiting,
+      ends: stored.ends,
+      ...(graphs === undefined ? {} : { stored: graphs }),
+    };
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
+    if (stale.length > 0) scope.run.asking.closeStored(stale);
     (scope.run.kept as Kept).goOn(state, stored.inbox.count);
     try {
       if (first !== undefined)

@@ -2,7 +2,8 @@
 
 import type { Graph } from "#contract/graph/graph";
 import type { Failure } from "#contract/node/result";
-import type { AgentMachineTold, RunEventBody } from "#contract/run/events";
+import type { AgentMachineTold } from "#contract/run/agent-told";
+import type { RunEventBody } from "#contract/run/events";
 import type { ViewNode } from "#contract/run/run-view";
 import { UnreadEvent } from "#contract/run/unread-event";
 import type { GraphScope } from "./graph-scope.ts";
@@ -59,7 +60,7 @@ const codeOf = (failure: Failure | undefined): { code?: string } => (failure ===
 export const startedOf = (scope: GraphScope): Body<"run.started"> => new RunStarted(scope, scope.pool()?.order.graph ?? scope.work.graph);
 
 /** @param isRestored it has begun before */
-export function voiceOf(scope: GraphScope, isRestored: boolean): (told: AgentMachineTold) => void {
+export function voiceOf(scope: GraphScope, isRestored: boolean): (told: Exclude<AgentMachineTold, { type: "run.waiting" }>) => void {
   const { path, run } = scope;
   let hasBegun = isRestored;
   const tell = (body: RunEventBody): void => run.events.tell(body, path);

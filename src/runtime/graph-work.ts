@@ -11,7 +11,7 @@ import { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import { pathKey } from "#contract/chat/usage";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
+import { keysWithin, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { KnownNode } from "#contract/node/dormant-node";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
@@ -31,11 +31,14 @@ import type {
   RunningModule,
 } from "#contract/run/host";
 import { iterationLimitOf } from "#contract/run/limit";
+import type { Waiting } from "#contract/run/run-view";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
 import { sealEvent } from "#contract/store/seal";
 import type { CommitReason } from "#keep/kept";
+import type { ReplayLog } from "#replay/replay-log";
+import type { Asking } from "./asking.ts";
 import type { GraphNodes } from "./graph-nodes.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -88,6 +91,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   #spans: Map<string, Span> | undefined;
   #generatorsStarted: Set<string> | undefined;
   #limits: Map<string, Limit> | undefined;
+  /** By node what its modules wait for. */
+  #waiting: Map<string, readonly Waiting[]> | undefined;
   /** The last, since siblings are told of it at once. */
   #thrown: { node: string; visit: number; attempt: number; error: unknown } | undefined;
 
@@ -155,8 +160,32 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return { node, module: defineModule({ name, process }) };
   }
 
-  openValues(): OpenValues {
-    return this.run.place.open();
+  openValues(stepOf?: () => object | undefined): OpenValues {
+    return this.run.place.open(stepOf);
+  }
+
+  get asking(): Asking {
+    return this.run.asking;
+  }
+
+  get hasKept(): boolean {
+    return this.run.replayLog.size > 0;
+  }
+
+  get ids(): () => string {
+    return this.run.services.ids;
+  }
+
+  get agentName(): string {
+    return this.run.services.name;
+  }
+
+  get path(): readonly string[] {
+    return this.#path;
+  }
+
+  get replay(): ReplayLog {
+    return this.run.replayLog;
   }
 
   evaluate(condition: string): Promise<boolean> {
@@ -186,6 +215,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   nodeStarted(node: string, visit: number, iteration: number, at: number): void {
+    if (this.#path.length === 0) this.run.replayLog.forget(node);
     this.tell({ type: "node.started", node, visit, attempt: 1, iteration }, at);
     this.nodeResumed(node, visit);
   }
@@ -216,13 +246,20 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#spans.set(name, this.run.services.telemetry.startSpan(`node ${name}`, attributes, this.#parentSpan));
   }
 
-  nodeEnded({ node, status, failure }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
+  nodeEnded({ node, status, failure, withdrawn }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
     this.run.services.telemetry.countNode(status, durationMs);
     this.#spans?.get(node)?.end(failure?.error, failure);
     this.#spans?.delete(node);
+    if (left !== undefined && this.run.hasQuestions) {
+      const place = keysWithin({ keys: left.keys, node, visit: left.visits, attempt: 1 }).visit;
+      this.run.asking.closeWithin(place.slice(this.run.runId.length + 1), "superseded");
+    }
+    // What failed may be tried again in the same visit.
+    if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);
     this.ended(node);
     const visit = left?.visits ?? 0;
-    if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
+    if (withdrawn === true) this.tell({ type: "node.withdrawn", node, visit });
+    else if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
     else if (status === "COMPLETE") this.#tellCompleted(node, durationMs, left as EndedNode);
     else this.tell({ type: "node.failed", node, visit, durationMs, status, ...withoutFinality(failure ?? UNTOLD) });
   }
@@ -290,11 +327,31 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   async saveProgress(node: string): Promise<void> {
-    // Its machine hears nothing of what one of its modules has saved.
-    this.#place.nodeChanged(node);
-    if (this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
+    if (this.snapshotOf(node) === SnapshotControl.ALWAYS) await this.storeProgress(node);
+  }
+
+  async storeProgress(node: string): Promise<void> {
+    if (!this.run.mayKeep) return;
     const fault = await this.#commit("progress", [node]);
     if (fault !== undefined) this.run.reportUnstored(fault);
+  }
+
+  sleeping(until: number): () => void {
+    const waiting: Waiting = { for: "moment", until };
+    this.run.waits.add(waiting);
+    return () => this.run.waits.delete(waiting);
+  }
+
+  waiting(node: string, waiting: Waiting, isOpen: boolean): void {
+    const { waits } = this.run;
+    const open = this.#waiting?.get(node) ?? [];
+    const now = isOpen ? [...open, waiting] : open.filter((each) => each !== waiting);
+    this.#waiting ??= new Map();
+    if (now.length === 0) this.#waiting.delete(node);
+    else this.#waiting.set(node, now);
+    if (isOpen) waits.add(waiting);
+    else waits.delete(waiting);
+    this.tell({ type: "node.waiting", node, waiting: now });
   }
 
   snapshotOf(node: string): SnapshotControl {

@@ -10,6 +10,9 @@ export interface Keeping {
   durability: "sync" | "async";
 }
 
+/** What becomes of a run all of which waits: it stays in memory, or is stored and let go. */
+export type WhenWaiting = "hold" | "park";
+
 /** How a run is kept that an agent starts itself. */
 export interface KeepingOf {
   how(): Keeping;
@@ -19,6 +22,8 @@ export interface KeepingOf {
   store?: RunStore;
   /** What its store holds of it as it is, by graph. */
   stored?: ReadonlyMap<string, PartTexts>;
+  /** Whether it is put down when all that is unfinished waits for something outside. Default `"hold"`. */
+  whenWaiting?: WhenWaiting | undefined;
   /** How often the run has ended before. Default 0. */
   ends?: number;
 }

@@ -1,17 +1,19 @@
 /** A run that is stored, as its keeper sees it: what has changed of its graphs, values and picture, and what others ask of it. */
 
-import { type AsimovError, RunError } from "#contract/base/errors";
+import { type AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
+import { ANSWERS, type Answer, answerMessageId, type Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
-import type { NewRun } from "#contract/store/run-commit";
+import type { Commit, NewRun } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
-import { encoded, sealInfo } from "#contract/store/seal";
+import { encoded, sealInfo, sealMessage, sealQuestion } from "#contract/store/seal";
+import type { NewQuestion } from "#contract/store/stored-question";
 import { storeFirst } from "#keep/first-commit";
 import type { GraphParts, LiveGraph } from "#keep/graph-parts";
 import type { CommitReason, GenerationNote, KeptRun, Loss } from "#keep/kept";
@@ -19,6 +21,7 @@ import type { PartChanges } from "#keep/part-changes";
 import type { PartTexts } from "#keep/part-texts";
 import type { Patience } from "#keep/patience";
 import { type KeeperState, RunKeeper } from "#keep/run-keeper";
+import type { Asking } from "./asking.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping } from "./keeping.ts";
 import { type ChangingRun, RunChanges } from "./run-changes.ts";
@@ -35,6 +38,10 @@ interface Host extends ChangingRun {
     readonly clock: Clock;
     readonly turns: Pick<Turns, "isOver" | "next">;
   };
+  readonly hasQuestions: boolean;
+  readonly asking: Asking;
+  answered(id: string, answer: Answer): void;
+  readonly dueAt: number | null;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
@@ -57,6 +64,10 @@ const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> =
 
 /** Milliseconds until what a run tells is stored, and heard. */
 const TELL_WITHIN_MS = 100;
+
+/** Milliseconds between two tries to tell a store that a deadline is over: its clock may be behind, or it may be away. */
+const FIRST_TRY_MS = 10;
+const LONGEST_TRY_MS = 2_000;
 
 const MOST_SPARE_BYTES = 16 * 1024;
 
@@ -88,6 +99,10 @@ export class Kept implements KeptRun {
 
   get clock(): Clock {
     return this.#run.services.clock;
+  }
+
+  get dueAt(): number | null {
+    return this.#run.dueAt;
   }
 
   /** 0 before the run is owned. */
@@ -298,7 +313,7 @@ export class Kept implements KeptRun {
   }
 
   saving(generation: number, { why, nodes }: GenerationNote): void {
-    if (why === "parked") this.#run.events.tell({ type: "run.parked" }, []);
+    if (why === "parked") this.#run.events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
     if (why !== "step" && why !== "manual") return;
     this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
   }
@@ -309,6 +324,33 @@ export class Kept implements KeptRun {
 
   takeEvents(): ReturnType<KeptRun["takeEvents"]> {
     return this.#changes.takeEvents();
+  }
+
+  takeQuestions(): Commit["questions"] {
+    const changes = this.#run.hasQuestions ? this.#run.asking.takeChanges() : undefined;
+    if (changes === undefined) return undefined;
+    const { codec } = this.#keeping.store.settings;
+    const put = changes.put.map((question): NewQuestion => {
+      const { id, askedAt, deadline = null, to = null } = question;
+      return { id, askedAt, deadline, to, body: encoded(codec, sealQuestion(this.taskId, id, JSON.stringify(question))) };
+    });
+    return { put, close: changes.close };
+  }
+
+  /** No answer comes any more, unless one was there before: the store says which, and it is taken. */
+  async expire({ id, deadline = 0, taskId }: Question): Promise<void> {
+    const { store } = this.#keeping;
+    const message = { id: answerMessageId(id), mailbox: ANSWERS };
+    const body = encoded(store.settings.codec, sealMessage(taskId, message, JSON.stringify({ why: "deadline" })));
+    const order = { kind: "message", ...message, body, from: deadline, closes: { id, why: "deadline" } } as const;
+    for (let pause = FIRST_TRY_MS; !this.#isStopped; pause = Math.min(2 * pause, LONGEST_TRY_MS)) {
+      try {
+        if ((await store.post(taskId, order)) !== "early") return await this.caughtUp();
+      } catch (error) {
+        if (asimovErrorOf(error)?.code === "store-closed") return;
+      }
+      await new Promise<void>((resolve) => this.clock.setTimeout(resolve, pause));
+    }
   }
 
   release(seq: number): void {
@@ -329,8 +371,18 @@ export class Kept implements KeptRun {
     this.#run.reportUnstored(storeFault("The run could not be stored, and is tried again until it is", error, "snapshot-write-failed"));
   }
 
+  /** What others had asked for is known here, and the messages that had come are taken. */
+  async caughtUp(): Promise<void> {
+    await this.#keeper?.look();
+    await this.#inbox?.idle;
+  }
+
   posted(last: number): void {
     this.#inbox?.posted(last);
+  }
+
+  answered(question: string, answer: Answer): void {
+    this.#run.answered(question, answer);
   }
 
   received(n: number): void {

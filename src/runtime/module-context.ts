@@ -1,27 +1,40 @@
 /** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
 
 import { toJsonText } from "#contract/base/json";
+import { requireName } from "#contract/base/names";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
-import { bindScope, type CallEstimate, type CallScope, type Checkpoint, type SettleCall } from "#contract/chat/call-scope";
+import {
+  bindScope,
+  type CallEstimate,
+  type CallScope,
+  type Checkpoint,
+  currentScope,
+  runInScope,
+  type SettleCall,
+} from "#contract/chat/call-scope";
 import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
-import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
+import { takeAsk } from "#contract/node/take-ask";
 import type { ModuleHost, OpenValues } from "#contract/run/host";
+import type { Waiting } from "#contract/run/run-view";
 import { ModuleEmitted } from "#contract/run/unread-event";
 import type { Cache, ReceivePermit } from "#contract/store/cache";
+import { entryName } from "#replay/replay-log";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
+import { ModuleWaits, type StepToken } from "./module-waits.ts";
+import { momentOf } from "./moments.ts";
+import { StepScope } from "./step-scope.ts";
 
 /** What differs from one visit to the next. */
 export interface ContextVisit {
   readonly order: ModuleOrder;
   readonly within: Span;
-  /** JSON text of what was saved last. */
-  saved(part: CheckpointPart): string | undefined;
-  save(part: CheckpointPart, text: string): Promise<void>;
   wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T>;
+  /** Waits for something outside, which is told. */
+  await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
@@ -40,6 +53,8 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   /** Made when somebody asks: most modules keep nothing. */
   #open: OpenValues | undefined;
   #values: Cache | undefined;
+  /** Of this visit; made when it waits for something. */
+  #waits: ModuleWaits | undefined;
 
   constructor(host: ModuleHost, node: Node, module: AgentModule) {
     this.#host = host;
@@ -57,6 +72,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
     this.#controller = undefined;
     this.#reason = undefined;
+    this.#waits = undefined;
     if (this.#visits > 1) this.gate.reopen();
     return this;
   }
@@ -74,7 +90,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   get values(): Cache {
-    this.#open ??= this.#host.openValues();
+    this.#open ??= this.#host.openValues(() => this.#step());
     this.#values ??= new AttemptCache(this.#open.cache, this);
     return this.#values;
   }
@@ -115,26 +131,80 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return (condition) => unheard(this.#host.evaluate(condition));
   }
 
-  get checkpoint(): Checkpoint {
-    return this.#checkpointOf("own");
+  get step(): ModuleContext["step"] {
+    return (name, work) => this.gate.through(`step "${name}"`, () => this.#waiting().step(requireName(name, "step"), work));
+  }
+
+  get sleep(): ModuleContext["sleep"] {
+    return (ms, options) => this.sleepUntil(momentOf("sleep", ms, this.#host.clock), options);
+  }
+
+  get sleepUntil(): ModuleContext["sleepUntil"] {
+    return (moment, { name = "sleep" } = {}) =>
+      this.gate.through("sleeping", () =>
+        this.#waiting().sleepUntil(momentOf("sleepUntil", moment, this.#host.clock).getTime(), requireName(name, "sleep")),
+      );
+  }
+
+  get receive(): ModuleContext["receive"] {
+    return (mailbox, options = {}) =>
+      this.gate.through(`receiving from mailbox "${mailbox}"`, () => this.#waiting().receive(requireName(mailbox, "mailbox"), options));
+  }
+
+  get ask(): ModuleContext["ask"] {
+    return (name, question) =>
+      this.gate.through(`question "${name}"`, () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
+  }
+
+  #waiting(): ModuleWaits {
+    this.#waits ??= new ModuleWaits(this.#host, {
+      order: this.#visit.order,
+      module: this.#module.name,
+      idempotencyKey: this.idempotencyKey,
+      signal: this.signal,
+      over: this.gate.signal,
+      await: (waiting, work) => this.#visit.await(waiting, work),
+      within: (step, work) => runInScope(new StepScope(this, step), work),
+      settle: (step) => this.#open?.settle(step),
+    });
+    return this.#waits;
+  }
+
+  /** The step that something is done by now. */
+  #step(): StepToken | undefined {
+    if (this.#waits === undefined) return undefined;
+    const scope = currentScope();
+    return scope instanceof StepScope && scope.within(this) ? scope.step : undefined;
+  }
+
+  /** It has succeeded: what was kept for it, and it did not ask for, is told, and nobody answers it any more. */
+  succeeded(): void {
+    if (this.#host.hasKept) this.#waiting().succeeded();
   }
 
   /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */
   get chains(): CallScope["chains"] {
-    return this.#visits === 1 ? (key) => this.#checkpointOf(`chain/${key}`) : undefined;
+    return this.#visits === 1 ? (key) => this.#chain(key) : undefined;
   }
 
-  #checkpointOf(part: CheckpointPart): Checkpoint {
-    const visit = this.#visit;
+  #chain(key: string): Checkpoint {
+    const { replay, task } = this.#host;
+    const { order } = this.#visit;
+    const place = this.idempotencyKey.slice(task.id.length + 1);
+    const entry = entryName("chain", key, 1);
+    const save = async (state: unknown): Promise<void> => {
+      const text = toJsonText(state, `chain of module "${this.#module.name}"`);
+      const what = (): string => `The chain "${key}" of module "${this.#module.name}" of node "${order.node}"`;
+      this.#host.requireRoom({ what, length: text.length, text: () => text });
+      replay.write(place, entry, text);
+      await this.#host.saveProgress(order.node);
+    };
     return {
       async load() {
-        const text = visit.saved(part);
+        const text = replay.read(place, entry);
         return text === undefined ? undefined : JSON.parse(text);
       },
-      save: (state) =>
-        this.gate.through("saving a checkpoint", async () =>
-          visit.save(part, toJsonText(state, `checkpoint of module "${this.#module.name}"`)),
-        ),
+      save: (state) => this.gate.through("saving a chain", () => save(state)),
     };
   }
 

@@ -8,7 +8,6 @@ import { elapsedMs, monotonicOf } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import { runInScope } from "#contract/chat/call-scope";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
-import type { CheckpointPart } from "#contract/node/checkpoint-parts";
 import { closeGenerator } from "#contract/node/close-generator";
 import {
   type AgentModule,
@@ -21,14 +20,20 @@ import {
 import type { Node } from "#contract/node/node";
 import type { Permit } from "#contract/node/permits";
 import type { ModuleHost, ModuleKeeper, RunningModule } from "#contract/run/host";
+import type { Waiting } from "#contract/run/run-view";
 import { ModuleEnded, ModuleStarted } from "#contract/run/unread-event";
 import type { ReceivePermit } from "#contract/store/cache";
 import { Context, type ContextVisit } from "./module-context.ts";
 
+const leftBehind = (module: string): AsimovError =>
+  new AsimovError(`Module "${module}" has ended, and waits for nothing any more: await what it asks for before it gives its result.`, {
+    code: "attempt-ended",
+  });
+
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
 /** Another attempt would give the same. */
-const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large"]);
+const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large", "question-deadline"]);
 
 function isGenerator(value: unknown): value is AsyncGenerator {
   return (
@@ -44,7 +49,6 @@ export class ModuleJob implements ContextVisit, RunningModule {
   readonly #node: Node;
   readonly #module: AgentModule;
   readonly #timeoutMs: number;
-  #checkpoint: Map<CheckpointPart, string> | undefined;
   #context: Context | undefined;
   #span: Span | undefined;
   #startedAt = 0;
@@ -62,7 +66,6 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.order = order;
     this.#keeper = keeper;
     this.#permit = permit;
-    this.#checkpoint = keeper.checkpoint && new Map(keeper.checkpoint);
     const { node, module } = host.resolve(order);
     this.#node = node;
     this.#module = module;
@@ -101,20 +104,6 @@ export class ModuleJob implements ContextVisit, RunningModule {
     return this.#span ?? this.#host.spanOf(this.order.node);
   }
 
-  saved(part: CheckpointPart): string | undefined {
-    return this.#checkpoint?.get(part);
-  }
-
-  /** @throws AsimovError `part-too-large` */
-  save(part: CheckpointPart, text: string): Promise<void> {
-    const what = (): string => `What module "${this.#module.name}" of node "${this.#node.name}" saved`;
-    this.#host.requireRoom({ what, length: text.length, text: () => text });
-    this.#checkpoint ??= new Map();
-    this.#checkpoint.set(part, text);
-    this.#keeper.saved(part, text);
-    return this.#host.saveProgress(this.order.node);
-  }
-
   /** While the work waits, others may work, and no time limit counts. Settles when the module may go on. */
   async wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T> {
     let resuming: Promise<void> | undefined;
@@ -136,6 +125,58 @@ export class ModuleJob implements ContextVisit, RunningModule {
     } finally {
       await resume();
     }
+  }
+
+  /** Of what it waits for outside: how each is given up. */
+  #awaited: Set<(error: Error) => void> | undefined;
+
+  async await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T> {
+    const { node } = this.order;
+    if (this.#stop !== undefined) throw this.#stop.error;
+    this.#awaited ??= new Set();
+    const controller = new AbortController();
+    const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+    const end = (error: Error): void => {
+      controller.abort(error);
+      giveUp(error);
+    };
+    const awaited = this.#awaited;
+    const open = (): void => {
+      if (awaited.has(end)) return;
+      awaited.add(end);
+      this.#host.waiting(node, waiting, true);
+      if (awaited.size === 1) this.#keeper.waits(true);
+    };
+    const close = (): void => {
+      if (!awaited.delete(end)) return;
+      this.#host.waiting(node, waiting, false);
+      if (awaited.size === 0 && !this.#isEnded) this.#keeper.waits(false);
+    };
+    open();
+    // With what is told of it: whoever hears of the wait finds it stored.
+    const stored = this.#host.storeProgress(node);
+    return await this.wait(async (permit) => {
+      const pause = (): void => {
+        open();
+        permit.pause();
+      };
+      // One that may go on does not wait any more, though it may have to queue for its permit.
+      const resume = (): Promise<unknown> => {
+        close();
+        return permit.resume();
+      };
+      try {
+        const had = await Promise.race([work(controller.signal, { pause, resume }), given]);
+        await stored;
+        return had;
+      } finally {
+        close();
+      }
+    });
+  }
+
+  #giveUpWaits(error: Error): void {
+    for (const end of this.#awaited ?? []) end(error);
   }
 
   #rest(): void {
@@ -177,6 +218,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     // One that rests need not queue up to hear that it was stopped.
     if (this.#isResting) this.#permit.release();
     this.#context?.abort(error);
+    this.#giveUpWaits(error);
   }
 
   #startSpan(): Span {
@@ -318,6 +360,8 @@ export class ModuleJob implements ContextVisit, RunningModule {
     this.#countdown?.pause();
     this.#clearGrace();
     this.#context?.end();
+    if (outcome.status === "success") this.#context?.succeeded();
+    if (this.#awaited !== undefined) this.#giveUpWaits(leftBehind(this.#module.name));
     if (!this.#isResting) this.#host.working(this.order.node, -1);
     const { status, error, details, code } = outcome;
     this.#span?.end(status === "success" ? undefined : error, { ...details, ...(code === undefined ? {} : { code }) });

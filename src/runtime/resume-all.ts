@@ -8,11 +8,14 @@ import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { resumeRun } from "./go-on.ts";
 import { graphHashOf } from "./graph-hash.ts";
+import type { WhenWaiting } from "./keeping.ts";
 import { tellStoredEnd } from "./take-run.ts";
 
 export interface ResumeAllOptions {
   /** Cancels all of them. */
   signal?: AbortSignal;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
   /**
    * Told of each that could not be taken up and stays as it is, such as one that is damaged. Of runs whose graph does not fit, it is told
    * of the first of each graph: this agent tries no other of the same graph again.
@@ -36,7 +39,7 @@ async function* pages(store: RunStore, query: Omit<FindQuery, "limit" | "after">
 }
 
 /** Each that is READY, newest first, after the ends that are still to be told. */
-export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
+export async function* resumeAllRuns(host: AgentHost, { onRefused, ...options }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
   const { limits, asked } = askedBy(host);
   const { store } = asked;
   const agent = host.services.name;
@@ -53,7 +56,7 @@ export async function* resumeAllRuns(host: AgentHost, { signal, onRefused }: Res
     const pair = `${row.graphHash} ${graphHashOf(host.graph())}`;
     if (refused.has(pair)) continue;
     try {
-      yield await resumeRun(host, row.taskId, signal === undefined ? {} : { signal });
+      yield await resumeRun(host, row.taskId, options);
     } catch (error) {
       if (error instanceof SnapshotError && error.code === "snapshot-other-graph") refused.add(pair);
       onRefused?.(error as Error, row.taskId);

@@ -8,6 +8,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { PartsSum } from "#contract/store/seal";
 import type { PersistedAgent } from "#keep/persisted";
+import { withoutOpenQuestions } from "#keep/rekey";
 import { failedNodes, reopen, retryNodes } from "#keep/reopen";
 import { readEvents } from "#runs/read-events";
 import { requireRun } from "#runs/read-run";
@@ -80,6 +81,8 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
     );
   }
   agent.context.task = task;
+  agent.replay = withoutOpenQuestions(agent.replay);
+  agent.view = { ...(agent.view as RunView), questions: [] };
   retryNodes(agent, { limitsOf: stored, names: nodes ?? failed, keys });
   if (failure?.code === "budget-exceeded") agent.context.spent = NOTHING_SPENT;
   const { deadline, deadlineMs } = agent.context;

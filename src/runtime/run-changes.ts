@@ -4,12 +4,14 @@ import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
 import type { PartTexts } from "#keep/part-texts";
+import type { ReplayLog } from "#replay/replay-log";
 import type { EventHub } from "./event-hub.ts";
 import type { ValuesPlace } from "./values-place.ts";
 
 export interface ChangingRun {
   readonly events: EventHub;
   readonly place: ValuesPlace;
+  readonly replayLog: ReplayLog;
   readonly isRestored: boolean;
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting: ReadonlySet<() => void>;
@@ -92,6 +94,9 @@ export class RunChanges {
     const values = place.own?.changes();
     for (const [name, text] of values?.changed ?? []) changes.write(name, text);
     for (const name of values?.removed ?? []) changes.remove(name);
+    const kept = this.#run.replayLog.changes();
+    for (const [name, text] of kept.changed) changes.write(name, text);
+    for (const name of kept.removed) changes.remove(name);
     const { head, graph, nodes } = events.takeChanges();
     changes.write("view", JSON.stringify(head));
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
@@ -102,6 +107,7 @@ export class RunChanges {
 
   #writeRest(changes: PartChanges): void {
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
+    for (const [name, text] of this.#run.replayLog.parts()) changes.write(name, text);
     const view = this.#run.view();
     changes.write("view-graph", JSON.stringify(view.graph));
     for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));

@@ -16,15 +16,19 @@ import type { Failure, Fault } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { endId } from "#contract/run/end";
 import type { Order } from "#contract/run/order";
-import type { RunView } from "#contract/run/run-view";
+import type { ParkedRun } from "#contract/run/parked";
+import type { Answer, Question } from "#contract/run/question";
+import type { RunView, Waiting } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
 import { existsError } from "#keep/first-commit";
 import { Patience, untilAnswered } from "#keep/patience";
+import { ReplayLog } from "#replay/replay-log";
 import { inOurs } from "#runs/run-errors";
 import type { AgentServices } from "./agent-services.ts";
+import { Asking } from "./asking.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EndOrders } from "./end-orders.ts";
@@ -58,6 +62,11 @@ export class RunHost implements Outbox {
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting = new Set<() => void>();
   readonly #keeping: KeepingOf | undefined;
+  /** What its modules have had, over all attempts. */
+  readonly replayLog: ReplayLog;
+  #asking: Asking | undefined;
+  /** What its modules wait for. */
+  readonly waits = new Set<Waiting>();
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** Told of the node that has spent something, by `pathKey`. */
@@ -75,6 +84,9 @@ export class RunHost implements Outbox {
   #isFinished = false;
   /** Its end was asked for. */
   #isCancelled = false;
+  #isWaiting = false;
+  /** Of one that was put down: when it is due. */
+  #parkedUntil: number | null = null;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
@@ -89,7 +101,7 @@ export class RunHost implements Outbox {
       runId: string;
       task: Task;
       values: PlacedValues;
-      restored?: { spent: Spending; view: RunView | undefined };
+      restored?: { spent: Spending; view: RunView | undefined; replay: Readonly<Record<string, string>> | undefined };
       keeping?: KeepingOf | undefined;
     },
   ) {
@@ -99,6 +111,7 @@ export class RunHost implements Outbox {
     this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
     this.isRestored = run.restored !== undefined;
     this.#keeping = run.keeping;
+    this.replayLog = new ReplayLog(Object.entries(run.restored?.replay ?? {}));
     this.kept = run.keeping?.isKept === true ? new Kept(this, run.keeping.how(), run.keeping.stored) : undefined;
     const { clock, effectTimeoutMs, abortGraceMs } = services;
     this.#limits = new EffectLimits(clock, { limitMs: effectTimeoutMs, graceMs: abortGraceMs });
@@ -162,6 +175,77 @@ export class RunHost implements Outbox {
     if (!this.#isFinished) this.root?.send({ type: "run.cancel", ...order });
   }
 
+  /** All that is unfinished waits for something outside, or something works again. */
+  waiting(waits: boolean): void {
+    this.#isWaiting = waits;
+    if (!waits || !this.#parksWhenWaiting) return;
+    void this.#parkIfWaiting().catch(() => {});
+  }
+
+  /** Unless what it waits for is there already; whoever ended it meanwhile, or wants its end, has it. */
+  async #parkIfWaiting(): Promise<void> {
+    await this.kept?.caughtUp();
+    if (this.#isWaiting) await this.park();
+  }
+
+  get #parksWhenWaiting(): boolean {
+    return this.#keeping?.whenWaiting === "park";
+  }
+
+  /** What its outcome is where it was put down, and may be. */
+  get parked(): ParkedRun | undefined {
+    if (!this.#parksWhenWaiting || this.#lost?.code !== "run-parked") return undefined;
+    const { taskId, questions } = this.view();
+    return { status: "PARKED", taskId, questions, ...(this.#parkedUntil === null ? {} : { dueAt: this.#parkedUntil }) };
+  }
+
+  /** Made with the first question; of a restored run, when somebody asks for them. */
+  get asking(): Asking {
+    this.#asking ??= new Asking({
+      clock: this.services.clock,
+      log: this.replayLog,
+      tell: (event) => this.events.tell(event, []),
+      onQuestion: (question) => this.#announce(question),
+      expire: (question) => this.#expire(question),
+      changed: (node) => void this.kept?.commit("progress", [node]),
+    });
+    return this.#asking;
+  }
+
+  #announce(question: Question): void {
+    try {
+      this.services.onQuestion?.(question);
+    } catch {
+      // Whoever is told must not end what asks.
+    }
+  }
+
+  get hasQuestions(): boolean {
+    return this.#asking !== undefined || this.replayLog.size > 0;
+  }
+
+  /** Of an answer and its deadline one wins: where the run is stored, whoever comes to its store first. */
+  async #expire(question: Question): Promise<void> {
+    if (this.kept === undefined) this.answered(question.id, { why: "deadline" });
+    else await this.kept.expire(question);
+  }
+
+  /** A question has its answer, or will have none; one that nobody asks any more is passed over. */
+  answered(id: string, answer: Answer): void {
+    if (!this.#isFinished) this.asking.settle(id, answer);
+  }
+
+  /** When it can go on without an answer or a message, once nobody owns it: now, unless all of it waits; null for never. */
+  get dueAt(): number | null {
+    const { clock } = this.services;
+    if (!this.#isWaiting) return clock.now();
+    const moments = [...this.waits].flatMap(({ until }) => until ?? []);
+    if (this.#asking !== undefined) moments.push(...this.#asking.moments());
+    const deadline = this.#orders?.deadline;
+    if (deadline !== undefined) moments.push(deadline);
+    return moments.length === 0 ? null : Math.min(...moments);
+  }
+
   /** The run goes on elsewhere, or nowhere: it stops at once, and publishes nothing. */
   lose(error: RunError): void {
     if (this.#isFinished) return;
@@ -189,6 +273,7 @@ export class RunHost implements Outbox {
       return !this.#isCancelled && isWanted() ? await this.kept?.park() : false;
     });
     if (isParked !== true) throw runEnded("park");
+    this.#parkedUntil = this.dueAt;
     this.lose(
       new RunError(`Run ${this.taskId} was parked: it is stored, and nobody owns it. Go on with it by \`resume\`.`, {
         code: "run-parked",
@@ -450,6 +535,7 @@ export class RunHost implements Outbox {
     this.#isFinished = true;
     this.kept?.stop();
     this.#patience?.end();
+    this.#asking?.stop();
     this.#orders?.end();
     this.#mail.end();
     this.place.own?.end(this);

@@ -1,5 +1,6 @@
 /** Messages from outside: each is in the run's mailbox, and out of its store's inbox with the commit that says so. */
 import { SnapshotError } from "#contract/base/errors";
+import { ANSWERS, type Answer, questionOfAnswer } from "#contract/run/question";
 import type { StoredMessage } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
 import { decoded, openMessage, requireBetween } from "#contract/store/seal";
@@ -8,6 +9,8 @@ import type { ValuesPlace } from "./values-place.ts";
 interface Receiver {
   readonly taskId: string;
   readonly place: ValuesPlace;
+  /** A question has its answer, or will have none. */
+  answered(question: string, answer: Answer): void;
   /** The message is in the run's values. */
   received(n: number): void;
   unread(what: string, error: unknown): void;
@@ -36,6 +39,11 @@ export class RunInbox {
     this.#taking ??= this.#take().finally(() => {
       this.#taking = undefined;
     });
+  }
+
+  /** Settles when what had come is taken. */
+  get idle(): Promise<void> {
+    return this.#taking ?? Promise.resolve();
   }
 
   async #take(): Promise<void> {
@@ -75,10 +83,13 @@ export class RunInbox {
       this.#posted = Math.max(this.#posted, n || 0);
       return this.#run.unread("A message to the run could not be taken", error);
     }
-    const values = place.open();
-    await values.cache.publishToMailbox(mailbox, message);
-    // With no turn between them: a commit holds both, or neither.
-    values.settle();
+    if (mailbox === ANSWERS) this.#run.answered(questionOfAnswer(id), message as Answer);
+    else {
+      const values = place.open();
+      await values.cache.publishToMailbox(mailbox, message);
+      // With no turn between them: a commit holds both, or neither.
+      values.settle();
+    }
     this.#posted = n;
     this.#run.received(n);
   }

@@ -4,6 +4,7 @@ import { inCommon } from "#contract/base/brand";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { AsimovError } from "#contract/base/errors";
+import { copyJson } from "#contract/base/json";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import type { Graph } from "#contract/graph/graph";
@@ -11,6 +12,7 @@ import type { Node } from "#contract/node/node";
 import type { Spending } from "#contract/run/budget";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
+import type { Answer } from "#contract/run/question";
 import type { PersistedAgent } from "#keep/persisted";
 import { partOfKey } from "#values/value-parts";
 import { boundAgentLogic } from "./agent-logic.ts";
@@ -49,12 +51,29 @@ export const KEEPING = Symbol("asimov.keeping");
 
 type Kept = { [KEEPING]?: KeepingOf };
 
-/** What a run's actor is told: how a machine that embeds an agent cancels it. */
-export interface AgentLogicEvent {
-  type: "run.cancel";
-  /** The run's error. Default `"The run was cancelled."` */
-  reason?: string;
+interface QuestionAnswer {
+  type: "question.answer";
+  /** The question's. */
+  id: string;
+  value: unknown;
+  /** Whoever answers, as they say. */
+  by?: string;
 }
+
+/** What a run's actor is told: how a machine that embeds an agent cancels it, or answers what it asks. */
+export type AgentLogicEvent =
+  | {
+      type: "run.cancel";
+      /** The run's error. Default `"The run was cancelled."` */
+      reason?: string;
+    }
+  | QuestionAnswer;
+
+const answerOf = ({ value, by }: QuestionAnswer): Answer => ({
+  why: "answered",
+  value: copyJson(value, "answer"),
+  ...(by === undefined ? {} : { by }),
+});
 
 /** An agent as logic for `createActor`, `invoke` and `setup({ actors })`. Cancelled by `{ type: "run.cancel", reason }`; it emits all events of its run. */
 export type AgentLogic = EffectLogic<AgentLogicInput, TaskOutcome, AgentLogicEvent, Snapshot<TaskOutcome>, AgentEvent>;
@@ -119,7 +138,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         };
       },
       restore(self, persisted) {
-        const { values: stored, view, ...machine } = persisted;
+        const { values: stored, view, replay, ...machine } = persisted;
         const { runId, cachePrefix, spent, deadline } = machine.context as unknown as RestoredContext;
         const { task } = persisted.children.task.snapshot.context as { task: TaskJSON };
         const placed = { cachePrefix, stored };
@@ -127,7 +146,7 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
           runId,
           task: Task.fromJSON(task),
           values: placed,
-          restored: { spent, view },
+          restored: { spent, view, replay },
           keeping: (persisted as Kept)[KEEPING],
         });
         run.endBy(deadline);
@@ -141,9 +160,11 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         }
         return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
-      persist: ({ run }) => ({ view: run.view(), ...run.place.persisted() }),
+      persist: ({ run }) => ({ view: run.view(), ...run.place.persisted(), replay: Object.fromEntries(run.replayLog.parts()) }),
       outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
       eventOf(event, { run }) {
+        // Of whoever embeds the run: it is in no store, where others would answer.
+        if (event.type === "question.answer") run.answered(event.id, answerOf(event as unknown as QuestionAnswer));
         if (event.type !== "run.cancel") return event;
         run.hasten();
         // Of whoever embeds the run: told masked and cut, as any error is.
@@ -162,6 +183,9 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         run.begin();
       },
       onTask: (scope, task) => scope.run.followTask(task),
+      onWaiting({ run }, waits) {
+        run.waiting(waits);
+      },
       onEnd({ run }, error, details) {
         leaveTask(run);
         run.finish(error, details);

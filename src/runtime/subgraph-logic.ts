@@ -88,6 +88,9 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
           ...leftOf(scope),
         });
       },
+      onWaiting({ actor }, waits) {
+        (actor as AnyActorRef)._parent?.send({ type: "module.waiting", module: 0, waits });
+      },
       onReport: (scope, report) => scope.run.root?.send({ type: "nested.reported", report }),
     },
     agent,

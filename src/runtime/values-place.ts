@@ -60,8 +60,8 @@ export class ValuesPlace {
   }
 
   /** For one attempt of a module. In a cache, what is done is done. */
-  open(): OpenValues {
-    return this.own?.open() ?? { cache: this.cache, settle() {} };
+  open(stepOf?: () => object | undefined): OpenValues {
+    return this.own?.open(stepOf) ?? { cache: this.cache, settle() {} };
   }
 }
 

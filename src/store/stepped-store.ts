@@ -13,7 +13,17 @@ import type * as port from "#contract/store/run-commit";
 import { copyLease, copyRun } from "#contract/store/run-copy";
 import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
 import { isOwned, isPast } from "#contract/store/run-status";
-import { askedOf, cancelledRun, claimedRun, committedRun, createdRun, postedRun, renewedRun, toldRun } from "#contract/store/run-steps";
+import {
+  askedOf,
+  cancelledRun,
+  claimedRun,
+  committedRun,
+  createdRun,
+  postedRun,
+  renewedRun,
+  toldRun,
+  untimely,
+} from "#contract/store/run-steps";
 import { RunStore } from "#contract/store/run-store";
 
 /** What is to be written, all of it or nothing. */
@@ -95,6 +105,8 @@ export abstract class SteppedStore extends RunStore {
       if (run === undefined) return { answer: "not-found" };
       if (hasMessage) return { answer: "duplicate" };
       if (run.status !== "open") return { answer: "ended" };
+      const refused = untimely(run, message, now);
+      if (refused !== undefined) return { answer: refused };
       return { answer: "stored", change: { run: postedRun(run, now), message } };
     });
   }

@@ -17,6 +17,7 @@ export interface WriteLimits {
   /** @throws what is said of a run that takes nothing more from outside */
   requireOpen(): void;
 }
+type JournalOf = () => Journal | undefined;
 
 /** Of a value that expires, whenever that is. */
 const LATEST = 9_999_999_999_999;
@@ -34,11 +35,11 @@ export function locate(driver: MemoryDriver, name: string): { space: MemorySpace
 export class RunDriver implements CacheDriver {
   readonly #live: MemoryDriver;
   readonly #ledger: Ledger;
-  readonly #journal: Journal | undefined;
+  readonly #journal: JournalOf;
   readonly #limits: WriteLimits;
 
-  /** @param journal of the attempt that works by it; absent where what is done is settled at once */
-  constructor(live: MemoryDriver, ledger: Ledger, journal: Journal | undefined, limits: WriteLimits) {
+  /** @param journal of the attempt, or the step, that works by it; absent where what is done is settled at once */
+  constructor(live: MemoryDriver, ledger: Ledger, journal: JournalOf, limits: WriteLimits) {
     this.#live = live;
     this.#ledger = ledger;
     this.#journal = journal;
@@ -58,10 +59,10 @@ class RunSpace implements Space {
   readonly #live: MemorySpace;
   readonly #nameOf: (key: string) => string;
   readonly #ledger: Ledger;
-  readonly #journal: Journal | undefined;
+  readonly #journal: JournalOf;
   readonly #limits: WriteLimits;
 
-  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: Journal | undefined, limits: WriteLimits) {
+  constructor(live: MemorySpace, nameOf: (key: string) => string, ledger: Ledger, journal: JournalOf, limits: WriteLimits) {
     this.#live = live;
     this.#nameOf = nameOf;
     this.#ledger = ledger;
@@ -83,7 +84,7 @@ class RunSpace implements Space {
 
   /** An attempt is refused by its gate. */
   #requireOpen(): void {
-    if (this.#journal === undefined) this.#limits.requireOpen();
+    if (this.#journal() === undefined) this.#limits.requireOpen();
   }
 
   write(changes: readonly Change[]): number {
@@ -94,7 +95,7 @@ class RunSpace implements Space {
       const key = "removed" in change ? change.removed : change.key;
       const before = this.#live.entry(key);
       removed += this.#live.write([change]);
-      this.#ledger.wrote(this.#journal, this.#nameOf(key), before, this.#live.entry(key));
+      this.#ledger.wrote(this.#journal(), this.#nameOf(key), before, this.#live.entry(key));
     }
     return removed;
   }
@@ -108,8 +109,8 @@ class RunSpace implements Space {
       return json;
     };
     const json = this.#live.edit(key, { ...edit, apply });
-    if (edit.adds === undefined) this.#ledger.wrote(this.#journal, this.#nameOf(key), before, this.#live.entry(key));
-    else this.#ledger.added(this.#journal, this.#nameOf(key), before, edit.adds);
+    if (edit.adds === undefined) this.#ledger.wrote(this.#journal(), this.#nameOf(key), before, this.#live.entry(key));
+    else this.#ledger.added(this.#journal(), this.#nameOf(key), before, edit.adds);
     return json;
   }
 
@@ -117,7 +118,7 @@ class RunSpace implements Space {
     this.#requireOpen();
     this.#limits.requireRoom({ what: () => `A message to mailbox "${mailbox}"`, length: text.length, text: () => text });
     // First, since a receiver that waits takes it in the same turn.
-    this.#ledger.published(this.#journal, this.#nameOf(mailbox), text);
+    this.#ledger.published(this.#journal(), this.#nameOf(mailbox), text);
     this.#live.push(mailbox, text);
   }
 
@@ -130,9 +131,10 @@ class RunSpace implements Space {
   }
 
   take<T>(mailbox: string, parse: (text: string) => T, options: ReceiveOptions): T | null | Promise<T | null> {
+    const journal = this.#journal();
     const taking = (text: string): T => {
       const message = parse(text);
-      this.#ledger.took(this.#journal, this.#nameOf(mailbox));
+      this.#ledger.took(journal, this.#nameOf(mailbox));
       return message;
     };
     return this.#live.take(mailbox, taking, options);

@@ -43,7 +43,7 @@ export class RunValues implements WriteLimits {
       const { space, key } = locate(this.#live, name);
       return space.entry(key);
     });
-    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, undefined, this));
+    this.#store = new SharedStore(new RunDriver(this.#live, this.#ledger, () => undefined, this));
     this.cache = new ValuesView(BARE, this.#store);
     this.#restore(parts);
   }
@@ -61,11 +61,32 @@ export class RunValues implements WriteLimits {
     this.#ended = run;
   }
 
-  /** What is done by it is seen at once, and settled when the attempt says so. */
-  open(): OpenValues {
-    const journal = new Journal();
-    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journal, this));
-    return { cache: new ValuesView(BARE, store), settle: () => this.#ledger.settle(journal) };
+  /**
+   * What is done by it is seen at once, and settled when the attempt says so.
+   *
+   * @param stepOf the step of the attempt that something is done by now: it is settled with that
+   */
+  open(stepOf: () => object | undefined = () => undefined): OpenValues {
+    const own = new Journal();
+    let steps: Map<object, Journal> | undefined;
+    const journalOf = (): Journal => {
+      const step = stepOf();
+      if (step === undefined) return own;
+      steps ??= new Map();
+      const journal = steps.get(step) ?? new Journal();
+      steps.set(step, journal);
+      return journal;
+    };
+    const settle = (step?: object): void => {
+      if (step === undefined) this.#ledger.settle(own);
+      for (const [each, journal] of steps ?? []) {
+        if (step !== undefined && each !== step) continue;
+        this.#ledger.settle(journal);
+        steps?.delete(each);
+      }
+    };
+    const store = this.#store.by(new RunDriver(this.#live, this.#ledger, journalOf, this));
+    return { cache: new ValuesView(BARE, store), settle };
   }
 
   /** What was settled since this was last asked for. */

@@ -47,6 +47,8 @@ describe("the process of an owner", () => {
     const pid = Number(String(line));
     const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     const child = { ...here, pid, startedAt: Number(stat()[19]) };
+    // The shell itself would ask.
+    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "cat\n") await new Promise((resolve) => setImmediate(resolve));
     process.kill(pid, "SIGKILL");
     while (stat()[0] !== "Z") await new Promise((resolve) => setImmediate(resolve));
     expect([child.startedAt > 0, isProcessGone(child)]).toEqual([true, true]);

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
-import { Agent } from "asimov-agents";
+import { Agent, type AgentRun } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { newPlace } from "../store/place.ts";
 import { DRIVERS, type Driver, openStore } from "../store/story.ts";
@@ -54,7 +54,7 @@ describe.each(DRIVERS)("the owner of a run in a %s store that is stopped past it
     await stoppedOutside(driver, folder, owner);
     const told: string[] = [];
     const heir = new Agent({ store, nodes: ownedNodes((line) => told.push(line), false), outputMailbox: "ends", leaseMs: LEASE_MS });
-    let run: Awaited<ReturnType<Agent["resume"]>> | undefined;
+    let run: AgentRun | undefined;
     while (run === undefined) {
       run = await heir.resume(TASK).catch((error: { code: string }) => {
         // The lease of a process that is there, though it does nothing, has to run out.

@@ -38,6 +38,9 @@ function eventsOf(snapshot: AnyMachineSnapshot): ModelEvent[] {
   const hasRoom = errors.length < 2;
   const events: ModelEvent[] = [{ type: "run.cancel", reason: "cancelled" }];
   if (isExecuting) events.push({ type: "nodes.ended" }, { type: "nodes.exhausted", limit: 3 });
+  const isWaiting = snapshot.matches({ running: "waiting" });
+  if (snapshot.matches({ running: "executing" })) events.push({ type: "nodes.waiting", waits: true });
+  if (isWaiting) events.push({ type: "nodes.waiting", waits: true }, { type: "nodes.waiting", waits: false });
   if (isExecuting && hasRoom) {
     events.push({ type: "node.failed", report: { node: "a", status: "FAILED", failure: broken } });
     events.push({ type: "nodes.faulted", faults: [{ status: "error", node: "a", ...broken }] });
@@ -70,6 +73,7 @@ describe("agent machine", () => {
       "running.executing",
       "running.opening",
       "running.stopping",
+      "running.waiting",
     ]);
     expect(steps).toBeGreaterThan(1_000);
     for (const { status, value, output, context } of rests.values()) {

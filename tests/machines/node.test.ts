@@ -1,5 +1,5 @@
 import { TaskStatus } from "asimov-agents";
-import { type NodeMachineInput, nodeMachine } from "asimov-agents/machines";
+import { type NodeMachineContext, type NodeMachineInput, nodeMachine } from "asimov-agents/machines";
 import { describe, expect, it } from "vitest";
 import { type AnyMachineSnapshot, createActor, fromPromise, type StateValue, transition } from "xstate";
 import { getShortestPaths } from "xstate/graph";
@@ -68,15 +68,32 @@ const outcomes = [
   outcome({ status: "aborted", error: "aborted" }),
 ];
 
+/** Modules that run say that they wait, those that wait that they go on. */
+function waitsOf(snapshot: AnyMachineSnapshot): ModelEvent[] {
+  const { modules, waiting = [] } = snapshot.context as NodeMachineContext;
+  const isOpen =
+    ["ordered", "parallel", "waiting"].some((state) => snapshot.matches({ EXECUTING: state })) ||
+    snapshot.matches({ EXECUTING: { nested: "graph" } });
+  return isOpen ? modules.active.map((module) => ({ type: "module.waiting", module, waits: !waiting.includes(module) })) : [];
+}
+
+/** One that waits says that it goes on before it ends. */
+const mayEnd = (snapshot: AnyMachineSnapshot, { type }: ModelEvent): boolean => {
+  const { waiting = [] } = snapshot.context as NodeMachineContext;
+  return snapshot.matches({ EXECUTING: "stopping" }) || !waiting.some((module) => type.endsWith(`.module.${module}`));
+};
+
 const eventsOf = (snapshot: AnyMachineSnapshot): ModelEvent[] => [
   { type: "node.execute", at: 1 },
   { type: "node.abort", reason: "cancelled", at: 3 },
+  { type: "node.withdraw", at: 3 },
   { type: "node.refuse", error: "refused", code: "target-failed" },
+  ...waitsOf(snapshot),
   ...endsOf(
     snapshot,
     { runModule: outcomes, runSubgraph: outcomes, checkNode: [true, false], verifyOutputs: [undefined], sleepUntil: [6], timeLimit: [6] },
     { checkNode: [{ message: "no" }], verifyOutputs: [{ message: "missing" }] },
-  ),
+  ).filter((event) => mayEnd(snapshot, event)),
 ];
 /** Aborted again and again, a node would note each: one is enough to walk by. */
 const bounded = (snapshot: AnyMachineSnapshot): ModelEvent[] => {
@@ -115,6 +132,7 @@ describe("node machine", () => {
       "EXECUTING.starting",
       "EXECUTING.stopping",
       "EXECUTING.verifying",
+      "EXECUTING.waiting",
       "FAILED",
       "PARTIAL",
       "WAITING",

@@ -78,7 +78,7 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
     [2, "run"],
     [0, "cache"],
   ] as const)("writes, publishes, receives and saves nothing more (within %i graphs, values in the %s)", async (depth, valuesIn) => {
-    const use = async ({ values: own, checkpoint }: ModuleContext, values: Cache): Promise<void> => {
+    const use = async ({ values: own, step, sleep, receive, ask }: ModuleContext, values: Cache): Promise<void> => {
       await values.set("kept", 1);
       await values.publishToMailbox("box", "kept");
       const before = await values.getAll();
@@ -95,7 +95,10 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
         () => own.withPrefix("p").set("late", 1),
         () => own.withSuffix("s").set("late", 1),
         () => own.close(),
-        () => checkpoint.save({ late: true }),
+        () => step("late", () => 1),
+        () => sleep(1),
+        () => receive("box"),
+        () => ask("late", { answer: {} }),
       ];
       for (const write of writes) await expect(write(), String(write)).rejects.toMatchObject(refused);
       expect(await values.getAll()).toEqual(before);
@@ -130,11 +133,14 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
 
   it("ends no process by what nobody waits for", async () => {
     const unhandled = await unhandledDuring(() =>
-      lateContext(end, 0, async ({ values: own, emit, checkpoint }) => {
+      lateContext(end, 0, async ({ values: own, emit, step, sleep, receive, ask }) => {
         void own.set("late", 1);
         void own.update("late", () => 1);
         void own.getMessage("box");
-        void checkpoint.save(1);
+        void step("late", () => 1);
+        void sleep(1);
+        void receive("box");
+        void ask("late", { answer: {} });
         emit({ type: "late" });
       }),
     );
@@ -144,7 +150,7 @@ describe.each(Object.entries(ENDS))("an attempt %s", (_, end) => {
 
 describe("what a module has begun and does not wait for", () => {
   /** Everything of a context that gives a promise. */
-  const begun = ({ values, checkpoint, evaluate }: ModuleContext): Promise<unknown>[] => [
+  const begun = ({ values, step, sleep, receive, ask, evaluate }: ModuleContext): Promise<unknown>[] => [
     ...[values, values.withPrefix("p"), values.withSuffix("s")].flatMap((view) => [
       view.get("never"),
       view.getMany(["never"]),
@@ -162,8 +168,12 @@ describe("what a module has begun and does not wait for", () => {
       view.getMessage("box"),
       view.getMessage("box", { timeoutMs: 60_000 }),
     ]),
-    checkpoint.save(1n),
-    checkpoint.load(),
+    step("never", () => new Promise(() => {})),
+    step("refused", () => 1n),
+    sleep(60_000),
+    receive("never"),
+    receive("never"),
+    ask("never", { answer: {} }),
     evaluate("("),
   ];
 
@@ -349,25 +359,25 @@ describe("a snapshot of progress", () => {
       "saves",
       [],
       async (context) => {
-        await context.checkpoint.save({ at: 1 });
+        await context.step("in time", () => ({ at: 1 }));
         kept.resolve(context);
         return success();
       },
       { snapshot: "ALWAYS" },
     );
     const last = nodeOf("last", ["saves"], async () => {
-      const { checkpoint } = await kept.promise;
-      return success(await checkpoint.save({ at: 2 }).catch((error) => error.code));
+      const { step } = await kept.promise;
+      return success(await step("late", () => ({ at: 2 })).catch((error: { code: string }) => error.code));
     });
     const { nodes: results } = await new Agent({ store, snapshot: "NEVER", nodes: [node, last] }).runTask(task);
     expect(results.last?.results[0]?.result).toBe("attempt-ended");
     const saved = await Promise.all(
       (await generationsOf(store, task.id)).map(async (ref) =>
-        [...(await loadedFrom(store, ref)).parts].filter(([name]) => name.startsWith("saved/")),
+        [...(await loadedFrom(store, ref)).parts].filter(([name]) => name.startsWith("kept/")),
       ),
     );
-    expect(saved.flat().map(([, text]) => text)).toContain('{"at":1}');
-    expect(saved.flat().map(([, text]) => text)).not.toContain('{"at":2}');
+    expect(saved.flat().map(([, text]) => text)).toContain('{"result":{"at":1}}');
+    expect(saved.flat().map(([, text]) => text)).not.toContain('{"result":{"at":2}}');
   });
 });
 

@@ -29,10 +29,13 @@ function agentOf(store: RunStore): { agent: Agent; entered: Promise<void> } {
     emit({ type: "said", text: emitted });
     return success();
   });
-  const second = nodeOf("b", ["a"], async ({ checkpoint, values, signal }) => {
-    const before = await checkpoint.load();
-    if (before !== undefined) return success([before, await values.getMessage("news", { signal })]);
-    await checkpoint.save(saved);
+  const second = nodeOf("b", ["a"], async ({ step, values, signal }) => {
+    let isFirst = false;
+    const before = await step("save", () => {
+      isFirst = true;
+      return saved;
+    });
+    if (!isFirst) return success([before, await values.getMessage("news", { signal })]);
     entered.resolve();
     await aborted(signal);
     signal.throwIfAborted();

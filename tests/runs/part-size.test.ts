@@ -73,7 +73,7 @@ describe.each(storesOf())("a run of a %s store with small parts", (_, make) => {
     ["sets for a while", /^The value of key "big"/, ({ values }, text) => values.set("big", text, { ttlMs: 1_000 })],
     ["makes of a value", /^The value of key "big"/, ({ values }, text) => values.update("big", () => text)],
     ["sends", /^A message to mailbox "letters"/, ({ values }, text) => values.publishToMailbox("letters", text)],
-    ["saves", /^What module "a" of node "a" saved/, ({ checkpoint }, text) => checkpoint.save(text)],
+    ["does in a step", /^The result of step "big" of module "a" of node "a"/, ({ step }, text) => step("big", () => text)],
     ["emits", /^What module "a" of node "a" emitted/, ({ emit }, text) => emit({ type: "big", text })],
   ];
 

@@ -47,7 +47,7 @@ describe("SQLite store", () => {
     const database = new DatabaseSync(file);
     database.exec("pragma user_version = 7");
     database.close();
-    const error = { code: "store-format", message: expect.stringMatching(/expected schema version 1, found version 7/) };
+    const error = { code: "store-format", message: expect.stringMatching(/expected schema version 2, found version 7/) };
     await expect(new SqliteStore({ file }).read("a")).rejects.toMatchObject(error);
     await expect(new SqliteStore({ file }).create(newRun("b"))).rejects.toMatchObject(error);
   });

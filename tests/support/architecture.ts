@@ -64,7 +64,8 @@ const ROOMS: readonly Room[] = [
   driver("cache", ["ioredis"]),
   { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
   driver("store", []),
-  { files: /^src\/keep\//, ours: CONTRACT, packages: ["zod"] },
+  { files: /^src\/replay\//, ours: CONTRACT, packages: [] },
+  { files: /^src\/keep\//, ours: /^src\/(?:contract|replay)\//, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
   { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|values)\//, packages: ["zod"] },
   driver("condition", []),

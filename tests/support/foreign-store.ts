@@ -7,15 +7,19 @@ import {
   type FindQuery,
   type GenerationEntry,
   type Lease,
+  type NewQuestion,
   type NewRun,
   type Owner,
   type PostRequest,
   type PostResult,
+  type QuestionClosed,
+  type QuestionQuery,
   type RenewResult,
   RunStore,
   type StoredEvent,
   type StoredGeneration,
   type StoredMessage,
+  type StoredQuestion,
   type StoredRun,
   statusOf,
 } from "asimov-agents";
@@ -25,6 +29,7 @@ interface Written {
   generations: (GenerationEntry & { parts: Record<string, string> })[];
   events: StoredEvent[];
   inbox: (StoredMessage & { taken?: true })[];
+  questions: (NewQuestion & Pick<StoredQuestion, "closed">)[];
 }
 
 const SETTINGS = { codec: undefined, maxPartBytes: 1_000_000, keep: 1_000_000, keepEvents: 1_000_000, retainMs: Number.POSITIVE_INFINITY };
@@ -74,7 +79,7 @@ export class ForeignStore extends RunStore {
       lastSeq: (first.events[0]?.seq ?? 1) - 1,
       inbox: { count: 0, last: 0 },
     };
-    const run: Written = { row, generations: [], events: [], inbox: [] };
+    const run: Written = { row, generations: [], events: [], inbox: [], questions: [] };
     add(run, first);
     this.#write(run);
     return lease === null ? { ok: true } : { ok: true, lease };
@@ -143,7 +148,11 @@ export class ForeignStore extends RunStore {
     if (row.status !== "open") return "ended";
     const now = Date.now();
     if (request.kind === "message") {
-      const { id, mailbox, body } = request;
+      const { id, mailbox, body, until, from, closes } = request;
+      if (closes !== undefined && row.cancel !== null) return "cancelled";
+      if (until !== undefined && now >= until) return "late";
+      if (from !== undefined && now < from) return "early";
+      if (closes !== undefined) close(run, [closes], now);
       row.inbox = { count: row.inbox.count + 1, last: row.inbox.last + 1 };
       run.inbox.push({ n: row.inbox.last, id, mailbox, body, at: now });
     } else if (row.lease !== null && row.lease.until > now) {
@@ -164,6 +173,24 @@ export class ForeignStore extends RunStore {
     }
     this.#write(run);
     return "stored";
+  }
+
+  async questions({ id, taskId, agent, to, dueBefore, after, limit }: QuestionQuery): Promise<StoredQuestion[]> {
+    const all = [...this.texts.keys()].flatMap((each) => {
+      const { row, questions } = this.#read(each) as Written;
+      return questions.map(
+        (question): StoredQuestion => ({ ...question, taskId: each, agent: row.agent, closed: question.closed ?? byEnd(row) }),
+      );
+    });
+    const isFound = (each: StoredQuestion): boolean =>
+      (id === undefined ? each.closed === null : each.id === id) &&
+      (taskId ?? each.taskId) === each.taskId &&
+      (agent ?? each.agent) === each.agent &&
+      (to ?? each.to) === each.to &&
+      (dueBefore === undefined || (each.deadline ?? dueBefore) < dueBefore) &&
+      (after === undefined || after.askedAt < each.askedAt || (after.askedAt === each.askedAt && after.id < each.id));
+    const found = all.filter(isFound).sort((a, b) => a.askedAt - b.askedAt || (a.id < b.id ? -1 : 1));
+    return found.slice(0, limit);
   }
 
   async endTold(taskId: string, end: number): Promise<boolean> {
@@ -206,10 +233,19 @@ export class ForeignStore extends RunStore {
   async close(): Promise<void> {}
 }
 
+type Closing = Omit<QuestionClosed, "at"> & { id: string };
+
+function close(run: Written, closing: readonly Closing[], at: number): void {
+  for (const { id, ...closed } of closing) for (const each of run.questions) if (each.id === id) each.closed ??= { ...closed, at };
+}
+
+const byEnd = ({ status, endedAt }: StoredRun): QuestionClosed | null =>
+  status === "open" ? null : { why: status === "CANCELLED" ? "cancelled" : "ended", at: endedAt ?? 0 };
+
 /** Whatever a commit changes. */
 function add(run: Written, commit: Commit): void {
   const { row } = run;
-  const { generation, info, put, remove, whole, events, consumed, release } = commit;
+  const { generation, info, put, remove, whole, events, consumed, release, questions } = commit;
   const now = Date.now();
   const parts = { ...(whole === true ? {} : run.generations.at(-1)?.parts) };
   for (const name of remove) delete parts[name];
@@ -220,6 +256,10 @@ function add(run: Written, commit: Commit): void {
   if (commit.run?.status !== undefined) Object.assign(row, { untold: false, ends: row.ends + (commit.run.status === "open" ? 0 : 1) });
   Object.assign(row, commit.run, { generation, updatedAt: now, lastSeq: events.at(-1)?.seq ?? row.lastSeq });
   row.inbox.count -= consumed.length;
+  for (const question of questions?.put ?? []) {
+    run.questions = [...run.questions.filter(({ id }) => id !== question.id), { ...question, closed: null }];
+  }
+  close(run, questions?.close ?? [], now);
   if (row.status !== "open") Object.assign(row, { endedAt: now, dueAt: null, cancel: null });
   if (row.status !== "open" || release !== undefined) row.lease = null;
 }

@@ -101,6 +101,21 @@ export class RunError extends AsimovError {
 
 brand(RunError, "RunError");
 
+/**
+ * An answer that was not taken, or a question that got none: `answer-invalid`, `question-closed`, `question-changed`, `question-not-found`,
+ * `question-deadline`.
+ */
+export class QuestionError extends AsimovError {
+  readonly questionId: string;
+
+  constructor(message: string, options: AsimovErrorOptions & { questionId: string }) {
+    super(message, options);
+    this.questionId = options.questionId;
+  }
+}
+
+brand(QuestionError, "QuestionError");
+
 const classOf = (object: { constructor?: { name?: unknown } }): unknown => object.constructor?.name;
 
 /**

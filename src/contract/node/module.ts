@@ -8,7 +8,7 @@ import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
-import type { Checkpoint } from "#contract/chat/call-scope";
+import type { Checked, Schema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
 import { type OutputMailbox, outputMailboxSchema } from "./output-mailbox.ts";
 
@@ -43,6 +43,47 @@ export interface EmittedEvent {
   [key: string]: unknown;
 }
 
+/** What a step is given. */
+export interface StepContext {
+  /** The step's own, the same whenever it is tried again: hand it to services that take one. */
+  readonly idempotencyKey: string;
+  /** Aborted when the module is. */
+  readonly signal: AbortSignal;
+}
+
+export interface SleepOptions {
+  /** Tells sleeps apart that run side by side. Default `"sleep"`. */
+  name?: string;
+}
+
+export interface ReceiveWaitOptions {
+  /** Milliseconds from the first time that it is called. 0 takes only what is there; absent waits without end. */
+  timeoutMs?: number;
+}
+
+export interface Ask<S extends Schema = Schema> {
+  /** What is to be decided on, JSON, or a function that gives it, called once. Default null. */
+  show?: unknown;
+  /** What an answer must be: zod, any Standard Schema that tells JSON Schema, or JSON Schema. */
+  answer: S;
+  /** Whom it is asked: for those who list questions, and for escalations. */
+  to?: string;
+  /** Milliseconds from when it is asked to when no answer is taken any more. Default: never. */
+  deadlineMs?: number;
+  /** What happens then: the call fails finally with `question-deadline`, or this answer is given. Default `"fail"`. */
+  onDeadline?: "fail" | { answer: unknown };
+  /** Who is asked in place of whoever was before, so many milliseconds after it was asked. */
+  escalate?: readonly { afterMs: number; to: string }[];
+}
+
+export interface Answered<S extends Schema = Schema> {
+  answer: Checked<S>;
+  /** What was shown to whoever answered: what to act on. */
+  shown: unknown;
+  /** Whoever answered, as they say; absent where they did not, or where a deadline gave the answer. */
+  by?: string;
+}
+
 export interface ModuleContext {
   /**
    * The run's own values and mailboxes: no other run sees them. What an attempt does here is seen by the run at once, and stored with its end,
@@ -72,8 +113,26 @@ export interface ModuleContext {
   readonly attemptKey: string;
   /** The module's config; `context` holds the node's, overlaid by the module's own. */
   readonly config: ModuleConfig;
-  /** What a module has reached, kept in its own persisted state, so that after a restore the same attempt goes on from there. */
-  readonly checkpoint: Checkpoint;
+  /**
+   * Does something once: its result, JSON, is kept and stored before it is given, and a module that runs again, after a restart or as another
+   * attempt, is given it without the work being done again. Found by name, the n-th of a name being another; what threw is not kept.
+   * From the first step on the run is stored. @throws AsimovError `name-in-use`, `not-json`, `part-too-large`
+   */
+  step<T>(name: string, work: (step: StepContext) => T | Promise<T>): Promise<T>;
+  /** Waits so many milliseconds from the first time that it is called, over restarts, without a permit, a time limit or a timer that must live. @throws AsimovError `name-in-use` */
+  sleep(ms: number, options?: SleepOptions): Promise<void>;
+  /** Waits until a moment, as `sleep` does. @throws AsimovError `name-in-use` */
+  sleepUntil(moment: Date, options?: SleepOptions): Promise<void>;
+  /**
+   * The oldest message of a mailbox of the run, waited for as `sleep` waits; null when none came in time. It is kept with the visit: a module that runs again is given
+   * the same one. @throws AsimovError `name-in-use`
+   */
+  receive<T>(mailbox: string, options?: ReceiveWaitOptions): Promise<T | null>;
+  /**
+   * Asks somebody, who may answer from any process, by `Runs.answer`; waited for as `sleep` waits. A module that runs again is given the answer that it had, and
+   * what was shown for it. @throws QuestionError `question-deadline`; AsimovError `name-in-use`, `invalid-schema`, `not-json`, `part-too-large`
+   */
+  ask<S extends Schema>(name: string, question: Ask<S>): Promise<Answered<S>>;
   /** Tells whoever reads `run.events()`, who gets a copy. @throws AsimovError `not-json` */
   emit(event: EmittedEvent): void;
   /** Evaluates a Lua condition over values, results and the task, as a node's `condition` is. @throws ConditionError */

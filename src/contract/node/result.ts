@@ -40,6 +40,8 @@ export interface ErrorReport extends Fault {
 export interface NodeReport {
   node: string;
   status: "COMPLETE" | "FAILED" | "PARTIAL" | "SKIPPED";
+  /** Of SKIPPED: it had begun, and waited for something when a jump sent it back. */
+  withdrawn?: true;
   /** Of FAILED and PARTIAL. */
   failure?: Failure;
   /** The jump that its last deciding module asked for. */

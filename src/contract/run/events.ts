@@ -6,10 +6,12 @@ import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
 import type { SnapshotRef } from "#contract/store/run-commit";
-import type { ViewNode } from "./run-view.ts";
+import type { QuestionEnd } from "#contract/store/stored-question";
+import type { Question } from "./question.ts";
+import type { ViewNode, Waiting } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
-type Told<T> = T & { graph: readonly string[] };
+export type Told<T> = T & { graph: readonly string[] };
 
 interface Numbered {
   /** 1, 2, 3 … of its run, the same for every subscriber; what is told while nobody listens counts too. */
@@ -46,11 +48,23 @@ export type RunEventBody =
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }
   /** `visit` is the latest that ran: a skip is none. */
   | { type: "node.skipped"; node: string; visit: number }
+  /** It waited for something, and a jump has sent it back: this visit came to nothing, and another one follows. */
+  | { type: "node.withdrawn"; node: string; visit: number }
   /** It will not run, since it is in a failed chain. */
   | { type: "node.blocked"; node: string }
   | ({ type: "node.failed"; node: string; visit: number; durationMs?: number; status: "FAILED" | "PARTIAL" } & Omit<Failure, "final">)
   /** The attempt failed, and another follows; `until` is the moment to which it waits, where it waits. */
   | { type: "node.retrying"; node: string; attempt: number; error: string; until?: number }
+  /** What its modules wait for now; nothing where they go on. */
+  | { type: "node.waiting"; node: string; waiting: readonly Waiting[] }
+  /** A module has succeeded without asking for something that was kept for it: its code is another one now. `number` counts those of that name, from 1. */
+  | { type: "replay.unused"; node: string; module: string; kind: "answer" | "step" | "sleep" | "message"; name: string; number: number }
+  | { type: "question.opened"; question: Question }
+  /** The answer did not fit: it is asked anew, and the question before is closed. */
+  | { type: "question.reopened"; question: Question; instead: string }
+  /** Somebody else is asked from now on. */
+  | { type: "question.escalated"; id: string; to: string }
+  | { type: "question.closed"; id: string; why: QuestionEnd; by?: string }
   | ({ type: "module.started" } & ModuleRun)
   | ({
       type: "module.ended";
@@ -74,8 +88,11 @@ export type RunEventBody =
   /** A call of a model has ended, well or not. */
   | { type: "usage.recorded"; node: string; usage: Usage }
   | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
-  /** It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. */
-  | { type: "run.parked" }
+  /**
+   * It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. `dueAt` is when it can go on without
+   * an answer or a message, in milliseconds since 1970; null for never.
+   */
+  | { type: "run.parked"; dueAt: number | null }
   /** `code` says why a run failed as a whole, such as `cancelled`. */
   | { type: "run.ended"; status: TaskStatus; code?: string };
 
@@ -86,8 +103,3 @@ export interface EventsDropped {
 }
 
 export type AgentEvent = Numbered & Told<RunEventBody | EventsDropped>;
-
-/** What the agent's chart tells; whoever hears it knows the rest. */
-export type AgentMachineTold = Told<
-  Extract<RunEventBody, { type: "error.reported" }> | { type: "run.started"; runId: string } | { type: "run.ended"; status: TaskStatus }
->;

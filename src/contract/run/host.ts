@@ -8,8 +8,7 @@ import type { Turns } from "#contract/base/turns";
 import type { SnapshotControl } from "#contract/base/vocabulary";
 import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Graph, GraphNode } from "#contract/graph/graph";
-import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
-import type { CheckpointPart, CheckpointParts } from "#contract/node/checkpoint-parts";
+import type { GraphKeys, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
@@ -17,7 +16,10 @@ import type { Permit, Permits } from "#contract/node/permits";
 import type { Fault, NodeReport } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
+import type { QuestionEnd } from "#contract/store/stored-question";
 import type { RunEventBody } from "./events.ts";
+import type { Question } from "./question.ts";
+import type { Waiting } from "./run-view.ts";
 import type { LeftBehind } from "./unread-event.ts";
 
 /** A generator that gives one yield a visit, and the context that it was started with. */
@@ -31,11 +33,10 @@ export interface RunningGenerator {
 /** Finds the host of the graph that an actor belongs to; one set of machines serves every run. */
 export type HostOf<T> = (self: AnyActorRef) => T;
 
-/** Whoever has a module run: what is told of it, and what it had saved before a restore. */
+/** Whoever has a module run. */
 export interface ModuleKeeper {
-  readonly checkpoint: CheckpointParts | undefined;
-  /** @param text JSON */
-  saved(part: CheckpointPart, text: string): void;
+  /** From now on the module waits for something outside, or works again; before its end it is told that it works. */
+  waits(waits: boolean): void;
   /** Told once, whatever the module does. */
   ended(outcome: ModuleOutcome): void;
 }
@@ -67,13 +68,38 @@ export interface LimitHost {
 /** An attempt's way to the run's own values. */
 export interface OpenValues {
   readonly cache: Cache;
-  /** The attempt has ended: what it did is stored from now on. It may begin anew. */
-  settle(): void;
+  /** The attempt has ended, or a step of it: what it did is stored from now on. It may begin anew. */
+  settle(step?: object): void;
+}
+
+/** What modules have had, by the place of each; see `ReplayLog`. */
+export interface Replay {
+  read(place: string, entry: string): string | undefined;
+  write(place: string, entry: string, text: string): void;
+  remove(place: string, entry: string): void;
+  within(place: string): Iterable<[entry: string, text: string]>;
+}
+
+/** The questions of the run; see `Asking`. */
+export interface Questions {
+  ask(place: string, entry: string, kept: { question: Question }, instead?: string): void;
+  wait(id: string, signal: AbortSignal): Promise<unknown>;
+  catchUp(id: string): Promise<void>;
+  announce(id: string): void;
+  closeWithin(at: string, why: QuestionEnd): void;
 }
 
 /** What running a module needs. */
 export interface ModuleHost {
   readonly clock: Clock;
+  readonly replay: Replay;
+  readonly asking: Questions;
+  /** Whether anything is kept of what modules have had. */
+  readonly hasKept: boolean;
+  readonly ids: () => string;
+  readonly agentName: string;
+  /** The nodes whose nested graph it is; empty for the run's own. */
+  readonly path: readonly string[];
   /** What the composites around the graph say to each module in it. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   /** The agent's. */
@@ -86,8 +112,8 @@ export interface ModuleHost {
   /** Generators by module; they live as long as the run, or until a jump cleans up. */
   readonly generators: Map<string, RunningGenerator>;
   resolve(order: ModuleOrder): { node: Node; module: AgentModule };
-  /** For one attempt of a module. */
-  openValues(): OpenValues;
+  /** For one attempt of a module. @param stepOf the step of it that something is done by now */
+  openValues(stepOf?: () => object | undefined): OpenValues;
   evaluate(condition: string): Promise<boolean>;
   /** Makes nodes known that a module's result adds. @throws GraphError */
   define(nodes: readonly NodeLike[], order: ModuleOrder): GraphNode[];
@@ -117,10 +143,15 @@ export interface ModuleHost {
   ended(node: string): void;
   /** Stores the run where the node has ALWAYS its snapshots; what keeps it from that is reported, never thrown. */
   saveProgress(node: string): Promise<void>;
+  /** As `saveProgress`; one that is not stored yet is from now on, where it may be. */
+  storeProgress(node: string): Promise<void>;
+  /** A module of the node waits for that from now on, or no longer: whoever looks is told. */
+  waiting(node: string, waiting: Waiting, isOpen: boolean): void;
 }
 
 /** Where a node stands when a visit has ended. */
 export interface EndedNode extends LeftBehind {
+  keys: GraphKeys;
   visits: number;
   /** The moment of what happened last in it, in milliseconds since 1970; what verifies its outputs is later. */
   now: number;

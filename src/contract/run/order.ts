@@ -148,6 +148,12 @@ export class Order {
     return position !== undefined && this.#cells.executing(position) > 0;
   }
 
+  /** Whether it executes, and a jump has sent it back meanwhile: it is visited once more. */
+  isSentBack(node: string): boolean {
+    const position = indexOf(this.#graph).position(node);
+    return position !== undefined && this.#cells.executing(position) > 0 && this.#cells.phase(position) !== Phase.STARTED;
+  }
+
   isReady(node: string): boolean {
     const position = indexOf(this.#graph).position(node);
     return position !== undefined && this.#cells.phase(position) === Phase.READY;

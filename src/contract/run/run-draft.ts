@@ -7,6 +7,7 @@ import type { RunStatus } from "#contract/store/run-record";
 import type { EventsDropped, RunEventBody } from "./events.ts";
 import { GraphDraft } from "./graph-draft.ts";
 import { PlanDraft } from "./plan-draft.ts";
+import type { Question } from "./question.ts";
 import type { NodeView, RunView, ViewNode } from "./run-view.ts";
 import { shownText } from "./shown-value.ts";
 
@@ -16,9 +17,9 @@ type Started = Extract<Body, { type: "run.started" }>;
 /** What is no list, graph or number of an event. */
 type Head = Omit<RunView, "seq" | "updatedAt" | "graph" | "nodes" | "plan" | "failedChains" | "errors">;
 
-/** What has changed of a view, to be written; its plan, failed chains and errors are known elsewhere. */
+/** What has changed of a view, to be written; its plan, failed chains, errors and questions are known elsewhere. */
 export interface ViewChanges {
-  head: Omit<RunView, "graph" | "nodes" | "plan" | "failedChains" | "errors">;
+  head: Omit<RunView, "graph" | "nodes" | "plan" | "failedChains" | "errors" | "questions">;
   /** Absent where it has not. */
   graph?: RunView["graph"];
   nodes: Iterable<readonly [name: string, node: NodeView]>;
@@ -86,6 +87,22 @@ export class RunDraft {
       case "usage.recorded":
         this.#spend([...path, event.node], event.usage);
         break;
+      case "question.opened":
+        this.#ask(event.question);
+        break;
+      case "question.reopened":
+        this.#close(event.instead);
+        this.#ask(event.question);
+        break;
+      case "question.escalated":
+        this.#head = {
+          ...this.#head,
+          questions: this.#head.questions.map((each) => (each.id === event.id ? { ...each, to: event.to } : each)),
+        };
+        break;
+      case "question.closed":
+        this.#close(event.id);
+        break;
       case "snapshot.saved":
         this.#head = { ...this.#head, generation: event.ref.generation };
         break;
@@ -97,7 +114,8 @@ export class RunDraft {
     const { list } = this.#root;
     const isSame = this.#written === list;
     this.#written = list;
-    return { head: { ...this.#head, seq: this.#seq, updatedAt: this.#updatedAt }, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
+    const { questions: _questions, ...head } = this.#head;
+    return { head: { ...head, seq: this.#seq, updatedAt: this.#updatedAt }, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
   }
 
   /** It is stored as it is: changes are what follows. */
@@ -129,10 +147,10 @@ export class RunDraft {
         break;
       }
       case "run.parked":
-        this.#head = { ...this.#head, status: "READY" };
+        this.#head = { ...this.#head, status: event.dueAt !== null && event.dueAt <= at ? "READY" : "PARKED" };
         break;
       case "run.ended":
-        this.#head = { ...this.#head, status: endOf(event), endedAt: at };
+        this.#head = { ...this.#head, status: endOf(event), endedAt: at, questions: [] };
         break;
     }
   }
@@ -168,6 +186,13 @@ export class RunDraft {
         if (!isAgain) plan?.settle(node);
         break;
       }
+      case "node.withdrawn": {
+        const node = graph.node(event.node);
+        node.settle(TaskStatus.WAITING, at);
+        node.isAgain = false;
+        node.visit = event.visit;
+        break;
+      }
       case "node.skipped":
       case "node.blocked": {
         const node = graph.node(event.node);
@@ -183,6 +208,9 @@ export class RunDraft {
         node.waiting = event.until === undefined ? undefined : [{ for: "moment", until: event.until }];
         break;
       }
+      case "node.waiting":
+        graph.node(event.node).waiting = event.waiting.length === 0 ? undefined : event.waiting;
+        break;
       case "module.started":
         if (event.attempt > 1) graph.node(event.node).waiting = undefined;
         break;
@@ -220,6 +248,17 @@ export class RunDraft {
       graph?.node(name).spend(usage);
       graph = graph?.nested(name);
     }
+  }
+
+  #ask(question: Question): void {
+    this.#close(question.id);
+    this.#head = { ...this.#head, questions: [...this.#head.questions, question] };
+  }
+
+  #close(id: string): void {
+    const { questions } = this.#head;
+    if (questions.some((question) => question.id === id))
+      this.#head = { ...this.#head, questions: questions.filter((each) => each.id !== id) };
   }
 
   #keepError(report: ErrorReport): void {

@@ -4,6 +4,7 @@ import type { ModuleType, TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { ErrorReport } from "#contract/node/result";
 import type { RunStatus } from "#contract/store/run-record";
+import type { Question } from "./question.ts";
 
 /** A node of the graph, as far as a viewer draws it. */
 export interface ViewNode {
@@ -87,7 +88,7 @@ export interface RunView {
   /** Each failed node with all that depends on it, in declaration order. */
   readonly failedChains: readonly (readonly string[])[];
   /** Those that are open. */
-  readonly questions: readonly unknown[];
+  readonly questions: readonly Question[];
   /** The newest 1,000, nested graphs' too. */
   readonly errors: readonly ErrorReport[];
   readonly usage: Usage;

@@ -83,11 +83,25 @@ export function takeCommit(taskId: string, given: Commit, settings: RunStoreSett
     events: given.events.map(({ seq, at, body }) => ({ seq, at, body: taker.take(body, () => `Event ${seq}`) })),
     consumed: [...given.consumed],
   };
+  if (given.questions !== undefined) commit.questions = takeQuestions(taker, given.questions);
   if (run !== undefined) {
     if (run.dueAt !== undefined) requireMoment(run.dueAt, "dueAt");
     commit.run = run.info === undefined ? { ...run } : { ...run, info: taker.take(run.info, () => "The info") };
   }
   return { commit, bytes: taker.bytes };
+}
+
+function takeQuestions(taker: Taker, { put, close }: NonNullable<Commit["questions"]>): NonNullable<Commit["questions"]> {
+  return {
+    put: put.map(({ id, askedAt, deadline, to, body }) => {
+      requireText(id, "The id of a question");
+      if (to !== null) requireText(to, "Whom a question is asked");
+      requireMoment(deadline, "The deadline of a question");
+      requireMoment(askedAt, "`askedAt`");
+      return { id, askedAt, deadline, to, body: taker.take(body, () => `Question ${JSON.stringify(id)}`) };
+    }),
+    close: close.map(({ id, why, by }) => ({ id, why, ...(by === undefined ? {} : { by }) })),
+  };
 }
 
 export function takeNewRun(given: NewRun, settings: RunStoreSettings): { run: NewRun; bytes: number } {

@@ -1,6 +1,7 @@
 /** What is written to a run and what is read of it, as plain data. */
 import type { CancelRequest, Lease, RunEnd, RunStatus, Sealed, StoredRun } from "./run-record.ts";
 import type { IsGone } from "./run-status.ts";
+import type { NewQuestion, QuestionEnd } from "./stored-question.ts";
 
 /** One event of a run; numbers count from 1 without gaps. */
 export interface StoredEvent {
@@ -41,6 +42,8 @@ export interface Commit {
   events: readonly StoredEvent[];
   /** The numbers of the messages that the run has taken. */
   consumed: readonly number[];
+  /** Those that are asked from now on, or of somebody else, and those that are closed. Default none. */
+  questions?: { put: readonly NewQuestion[]; close: readonly { id: string; why: QuestionEnd; by?: string }[] };
   /**
    * Gives the lease back. `seen` is the number of the newest message that the owner knows of: where a newer one was posted meanwhile the
    * run is due at once. A run whose cancel was asked for is not given back, it is ended.
@@ -103,6 +106,12 @@ export interface MessageOrder {
   id: string;
   mailbox: string;
   body: Sealed;
+  /** It comes too late at this moment, or after; in milliseconds since 1970. */
+  until?: number;
+  /** It comes too early before this moment. */
+  from?: number;
+  /** It is the end of this question, which is closed in the same step; it is too late for a run whose cancel was asked for. */
+  closes?: { id: string; why: "answered" | "deadline"; by?: string };
 }
 
 export interface CancelOrder {
@@ -116,7 +125,7 @@ export interface CancelOrder {
 
 export type PostRequest = MessageOrder | CancelOrder;
 
-export type PostResult = "stored" | "duplicate" | "not-found" | "ended";
+export type PostResult = "stored" | "duplicate" | "not-found" | "ended" | "late" | "early" | "cancelled";
 
 /** A generation, whole. */
 export interface StoredGeneration {

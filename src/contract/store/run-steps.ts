@@ -1,6 +1,6 @@
 /** What each step makes of a run's row: pure, for every driver that can read a row, decide, and write it in one atomic step. */
 import { AsimovError } from "#contract/base/errors";
-import type { Asked, CancelOrder, ClaimOptions, Commit, NewRun } from "./run-commit.ts";
+import type { Asked, CancelOrder, ClaimOptions, Commit, MessageOrder, NewRun } from "./run-commit.ts";
 import type { Lease, Owner, StoredRun } from "./run-record.ts";
 import { isOwned } from "./run-status.ts";
 
@@ -108,6 +108,13 @@ function fault(run: StoredRun, what: string): never {
   throw new AsimovError(`A commit to run "${run.taskId}" does not follow what is stored: ${what}. Read the run before it is written.`, {
     code: "commit-invalid",
   });
+}
+
+/** Why a message comes too late or too early, if it does. */
+export function untimely(run: StoredRun, { until, from, closes }: MessageOrder, now: number): "late" | "early" | "cancelled" | undefined {
+  if (closes !== undefined && run.cancel !== null) return "cancelled";
+  if (until !== undefined && now >= until) return "late";
+  return from !== undefined && now < from ? "early" : undefined;
 }
 
 /** A message more: whoever owns the run sees it; a run that nobody owns is due. */

@@ -9,7 +9,18 @@ type Setting = Exclude<keyof RunStoreSettings, "codec">;
 /** The compiler holds both to be whole. */
 const METHODS: Record<Exclude<keyof RunStore, "settings">, true> = {
   ...{ create: true, claim: true, renew: true, commit: true, read: true, load: true, locate: true, generations: true, inbox: true },
-  ...{ post: true, endTold: true, find: true, events: true, remove: true, prune: true, subscribe: true, now: true, close: true },
+  ...{
+    post: true,
+    endTold: true,
+    questions: true,
+    find: true,
+    events: true,
+    remove: true,
+    prune: true,
+    subscribe: true,
+    now: true,
+    close: true,
+  },
 };
 const SETTINGS: Record<Setting, true> = { maxPartBytes: true, keepEvents: true, keep: true, retainMs: true };
 

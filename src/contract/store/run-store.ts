@@ -20,6 +20,7 @@ import type {
 } from "./run-commit.ts";
 import type { RunStoreSettings } from "./run-options.ts";
 import type { Lease, Owner, StoredRun } from "./run-record.ts";
+import type { QuestionQuery, StoredQuestion } from "./stored-question.ts";
 
 /**
  * Keeps runs: a row each, its generations as named parts, its events and its inbox. What is `Sealed` comes back as it was given.
@@ -63,11 +64,13 @@ export abstract class RunStore {
   abstract inbox(taskId: string, after: number): Promise<StoredMessage[]>;
   /**
    * A message with an id that this run was sent before is a duplicate, taken or not. A cancel ends a run that nobody owns in the same
-   * step, and one whose lease it goes over, so that its end is untold; for an owner it is a request.
+   * step, and one whose lease it goes over, so that its end is untold; for an owner it is a request. What comes too late or too early is not stored.
    */
   abstract post(taskId: string, request: PostRequest): Promise<PostResult>;
   /** The message of the run's end of that number was told; false where that end is not the newest, or was told before. */
   abstract endTold(taskId: string, end: number): Promise<boolean>;
+  /** Oldest first. */
+  abstract questions(query: QuestionQuery): Promise<StoredQuestion[]>;
   /** Newest first, by creation, then by task id in the order of its UTF-8 bytes, highest first. */
   abstract find(query: FindQuery): Promise<StoredRun[]>;
   /** Kept events from the number `from` on, oldest first. */

@@ -142,6 +142,11 @@ export const sealMessage = (taskId: string, { id, mailbox }: { id: string; mailb
 export const openMessage = (taskId: string, { id, mailbox, body }: { id: string; mailbox: string; body: Sealed }): string =>
   unmarked("message", `Message ${JSON.stringify(id)}`, [taskId, id, mailbox], body);
 
+/** A question's place is its id. */
+export const sealQuestion = (taskId: string, id: string, body: string): string => marked("question", [taskId, id], body);
+export const openQuestion = (taskId: string, { id, body }: { id: string; body: Sealed }): string =>
+  unmarked("question", `Question ${JSON.stringify(id)}`, [taskId, id], body);
+
 /** Numbers that a store gave out without gaps are all there. @throws SnapshotError `snapshot-damaged`, naming the first that is missing */
 export function requireUnbroken(taskId: string, what: string, from: number, numbers: readonly number[]): void {
   for (const [index, number] of numbers.entries()) {

@@ -62,6 +62,21 @@ export class Disk {
     return true;
   }
 
+  /** Makes a file whole, in the place of whatever was there. */
+  async replace(name: string, text: string): Promise<void> {
+    const { fs, path } = this.host;
+    const folder = path.dirname(name);
+    const temporary = this.temporary(folder);
+    try {
+      await this.writeFile(temporary, text);
+      fs.renameSync(temporary, name);
+    } catch (error) {
+      this.forget(temporary);
+      throw error;
+    }
+    await this.syncFolder(folder);
+  }
+
   /** Makes the disk hold the names in a folder. */
   async syncFolder(folder: string): Promise<void> {
     const { fs, syncsFolders } = this.host;

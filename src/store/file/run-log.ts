@@ -25,6 +25,8 @@ export interface Step {
   inbox: readonly Pending[];
   /** The step that left the run with an end that is still to be told; see `UntoldMarks`. */
   untoldBy?: number;
+  /** The files of those that are open. */
+  questions: readonly string[];
   /** Those of this step. */
   events: readonly StoredEvent[];
 }

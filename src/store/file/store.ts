@@ -14,6 +14,7 @@ import { compareRuns, isFound } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
+import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contract/store/stored-question";
 import { type Decide, SteppedStore } from "#store/stepped-store";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
@@ -132,6 +133,20 @@ export class FileStore extends SteppedStore {
     });
   }
 
+  async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
+    requireCount(query.limit, "limit", 1);
+    const { id, taskId } = query;
+    const task = taskId ?? (id === undefined ? undefined : taskOfQuestion(id));
+    const tasks =
+      task === undefined ? (await this.#all(this.#time(), ({ questions }) => questions.length > 0)).map((run) => run.taskId) : [task];
+    const found: StoredQuestion[] = [];
+    for (const each of tasks) found.push(...(await this.#with<StoredQuestion[]>(each, [], (folder, step) => folder.asked(step, id))));
+    return found
+      .filter((question) => isAskedFor(question, query))
+      .sort(compareQuestions)
+      .slice(0, query.limit);
+  }
+
   async find(query: port.FindQuery): Promise<StoredRun[]> {
     requireCount(query.limit, "limit", 1);
     const now = this.#time();
@@ -246,12 +261,12 @@ export class FileStore extends SteppedStore {
   }
 
   /** Every run that can be read; one that cannot is told of where it is asked for. */
-  async #all(now: number): Promise<StoredRun[]> {
+  async #all(now: number, wants: (step: Step) => boolean = () => true): Promise<StoredRun[]> {
     const runs: StoredRun[] = [];
     for (const name of this.#names()) {
       await this.#turns.pause();
-      const run = this.#readable(name, (folder) => folder.newest()?.run);
-      if (run !== undefined && !this.isPast(run, now)) runs.push(run);
+      const step = this.#readable(name, (folder) => folder.newest());
+      if (step !== undefined && !this.isPast(step.run, now) && wants(step)) runs.push(step.run);
     }
     return runs;
   }

@@ -5,6 +5,7 @@ import type { GenerationEntry, StoredEvent, StoredGeneration, StoredMessage } fr
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
+import type { StoredQuestion } from "#contract/store/stored-question";
 import type { Change } from "#store/stepped-store";
 import { Chain } from "./chain.ts";
 import type { Disk } from "./disk.ts";
@@ -13,6 +14,7 @@ import { errorCode } from "./host.ts";
 import { INBOX, Inbox } from "./inbox.ts";
 import { writeGeneration } from "./manifest.ts";
 import { generationFolderName, TEMPORARY } from "./names.ts";
+import { Questions } from "./questions.ts";
 import { logName, type Pending, RunLog, type Step, stepText } from "./run-log.ts";
 import { type UntoldMark, UntoldMarks } from "./untold.ts";
 
@@ -23,6 +25,7 @@ const ABANDONED_MS = 3_600_000;
 export class TaskFolder {
   readonly path: string;
   readonly inbox: Inbox;
+  readonly questions: Questions;
   readonly #disk: Disk;
   readonly #chain: Chain;
   readonly #untold: UntoldMarks;
@@ -34,6 +37,7 @@ export class TaskFolder {
     this.#disk = disk;
     this.path = path;
     this.inbox = new Inbox(disk, path);
+    this.questions = new Questions(disk, path);
     this.#chain = new Chain(disk, path, taskId);
     this.#untold = new UntoldMarks(disk, disk.host.path.dirname(path));
     this.#isOwn = isOwn;
@@ -90,8 +94,10 @@ export class TaskFolder {
       fs.mkdirSync(temporary, { mode: 0o700 });
       for (const folder of [log, path.join(temporary, INBOX)]) fs.mkdirSync(folder, { mode: 0o700 });
       const { chain, name } = await this.#write(temporary, { run, taken }, undefined);
+      const { questions: asked } = taken.commit;
+      const questions = asked === undefined ? [] : await new Questions(this.#disk, temporary).write([], asked, run.updatedAt);
       fs.renameSync(path.join(temporary, name.temporary), path.join(temporary, name.name));
-      const step: Step = { number: 1, run, chain, folder: null, inbox: [], events: taken.commit.events };
+      const step: Step = { number: 1, run, chain, folder: null, inbox: [], questions, events: taken.commit.events };
       await this.#disk.writeFile(path.join(log, "1.json"), stepText(this.#disk, step));
       await this.#disk.syncFolder(log);
       await this.#disk.syncFolder(temporary);
@@ -126,7 +132,11 @@ export class TaskFolder {
         await this.inbox.mark(consumed);
         const { chain, name } = await this.#write(this.path, { run, taken }, before);
         Object.assign(next, { chain, folder: name });
+        const { questions } = taken.commit;
+        if (questions !== undefined) next.questions = await this.questions.write(before.questions, questions, run.updatedAt);
       }
+      if (message?.closes !== undefined)
+        next.questions = await this.questions.write(next.questions, { put: [], close: [message.closes] }, run.updatedAt);
       if (message !== undefined)
         next.inbox = [...next.inbox, { n: run.inbox.last, file: await this.inbox.put(message), at: run.updatedAt }];
       if (next.untoldBy === next.number) await this.#untold.put({ log: log.name, step: next.number }, this.#name);
@@ -198,6 +208,12 @@ export class TaskFolder {
 
   events(): StoredEvent[] {
     return this.#log === undefined ? [] : new EventLog(this.#disk, this.#log).read();
+  }
+
+  /** Those that are open, or the one of that id. */
+  asked({ run, questions }: Step, id: string | undefined): StoredQuestion[] {
+    const files = id === undefined ? questions : [this.questions.fileOf(id)];
+    return files.flatMap((file) => this.questions.read(file, questions.includes(file), run) ?? []);
   }
 
   messages({ inbox }: Step, after: number): StoredMessage[] {

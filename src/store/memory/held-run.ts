@@ -1,9 +1,10 @@
 /** One run in memory: its row, its generations, its events and its inbox. */
 import type { Taken } from "#contract/store/run-checks";
-import type { GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
+import type { Commit, GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
+import type { NewQuestion, StoredQuestion } from "#contract/store/stored-question";
 import { PartVersions } from "./part-versions.ts";
 
 export class HeldRun {
@@ -12,6 +13,8 @@ export class HeldRun {
   readonly parts = new PartVersions();
   readonly events: StoredEvent[] = [];
   readonly inbox = new Map<number, StoredMessage>();
+  /** Made with the first. */
+  questions: Map<string, NewQuestion & Pick<StoredQuestion, "closed">> | undefined;
   /** Of every message that ever came; made with the first. */
   messageIds: Set<string> | undefined;
 
@@ -38,7 +41,18 @@ export class HeldRun {
     if (this.generations.length > settings.keep) this.generations.shift();
     this.parts.dropBefore(this.generations[0]?.generation ?? 0);
     for (const n of consumed) this.inbox.delete(n);
+    if (commit.questions !== undefined) this.#ask(row, commit.questions);
     this.addEvents(events, settings);
+  }
+
+  #ask({ updatedAt: at }: StoredRun, { put, close }: NonNullable<Commit["questions"]>): void {
+    const questions = this.questions ?? new Map();
+    this.questions = questions;
+    for (const question of put) questions.set(question.id, { ...question, closed: null });
+    for (const { id, ...closed } of close) {
+      const question = questions.get(id);
+      if (question?.closed === null) questions.set(id, { ...question, closed: { ...closed, at } });
+    }
   }
 
   addEvents(events: readonly StoredEvent[], { keepEvents }: RunStoreSettings): void {
@@ -49,7 +63,8 @@ export class HeldRun {
   receive(row: StoredRun, message: MessageOrder): void {
     this.messageIds ??= new Set();
     this.messageIds.add(message.id);
-    const { id, mailbox, body } = message;
+    const { id, mailbox, body, closes } = message;
+    if (closes !== undefined) this.#ask(row, { put: [], close: [closes] });
     this.inbox.set(row.inbox.last, { n: row.inbox.last, id, mailbox, body, at: row.updatedAt });
   }
 }

@@ -13,6 +13,7 @@ import { compareRuns, isFound } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
+import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion, standing } from "#contract/store/stored-question";
 import { type Change, type Decide, SteppedStore } from "#store/stepped-store";
 import { HeldRun } from "./held-run.ts";
 
@@ -79,6 +80,22 @@ export class MemoryStore extends SteppedStore {
   async inbox(taskId: string, after: number): Promise<port.StoredMessage[]> {
     const messages = [...(this.#held(taskId, this.#time())?.inbox.values() ?? [])];
     return messages.filter(({ n }) => n > after).map((message) => ({ ...message, body: copySealed(message.body) }));
+  }
+
+  async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
+    const now = this.#time();
+    requireCount(query.limit, "limit", 1);
+    const runs = query.taskId === undefined ? this.#runs.values() : [this.#runs.get(query.taskId)];
+    const found: StoredQuestion[] = [];
+    for (const held of runs) {
+      if (held?.questions === undefined || this.isPast(held.row, now)) continue;
+      for (const question of held.questions.values()) {
+        const stands = standing(question, held.row);
+        if (isAskedFor(stands, query)) found.push(stands);
+      }
+    }
+    const page = found.sort(compareQuestions).slice(0, query.limit);
+    return page.map((question) => ({ ...question, body: copySealed(question.body), closed: question.closed && { ...question.closed } }));
   }
 
   async find(query: port.FindQuery): Promise<StoredRun[]> {

@@ -36,6 +36,10 @@ export interface Numbered {
   run: StoredRun;
 }
 
+/** @param from where runs are joined with what else is asked for */
+export const SELECT_WITH = (columns: string, from: string): string =>
+  `select runs.*, infos.info, ${columns} from ${from} join infos on infos.run = runs.id`;
+
 export const SELECT = "select runs.*, infos.info from runs join infos on infos.run = runs.id";
 
 function parsed<T>(row: RunRow, column: "labels" | "owner" | "cancel"): T {

@@ -3,7 +3,7 @@ import type { Database, Row } from "./engine.ts";
 import { wrongFormat } from "./failures.ts";
 
 /** It changes when an older reader would misread. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** "ASIM": tells a database of ours from any other. */
 const APPLICATION = 0x41_53_49_4d;
 
@@ -40,10 +40,15 @@ create table messages (
   run integer not null, n integer not null, id text not null, mailbox text not null, body any, at integer not null,
   primary key (run, n), unique (run, id)
 ) strict, without rowid;
+create table questions (
+  id text primary key, run integer not null, asked_at integer not null, deadline integer, addressee text, body any not null, closed text
+) strict, without rowid;
+create index questions_of_run on questions (run);
+create index questions_open on questions (asked_at, id, run) where closed is null;
 `;
 
 /** Tables that hold what belongs to a run, by its number. */
-export const OF_A_RUN = ["infos", "labels", "commits", "parts", "events", "messages"] as const;
+export const OF_A_RUN = ["infos", "labels", "commits", "parts", "events", "messages", "questions"] as const;
 
 const pragma = (database: Database, name: string): unknown => Object.values((database.prepare(`pragma ${name}`).get() ?? {}) as Row)[0];
 

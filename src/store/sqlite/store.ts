@@ -9,6 +9,7 @@ import type * as port from "#contract/store/run-commit";
 import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
+import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { type Change, type Decide, SteppedStore } from "#store/stepped-store";
 import { Connection } from "./connection.ts";
 import { requireSqlite } from "./engine.ts";
@@ -24,6 +25,7 @@ import {
   loadNewest,
   writeGeneration,
 } from "./history.ts";
+import { closeQuestions, listQuestions, writeQuestions } from "./questions.ts";
 import { deleteRun, findRun, insertRun, type Numbered, updateRun } from "./run-rows.ts";
 
 export interface SqliteStoreOptions extends RunStoreOptions {
@@ -110,6 +112,15 @@ export class SqliteStore extends SteppedStore {
     return await this.#list(taskId, limit, ({ id, run }) => listEvents(this.#db, id, run, from, limit, this.settings.keepEvents));
   }
 
+  async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
+    this.#db.requireOpen();
+    requireCount(query.limit, "limit", 1);
+    return await this.#db.read(() => {
+      const now = this.#time();
+      return listQuestions(this.#db, query, (run) => !this.isPast(run, now));
+    });
+  }
+
   async find(query: port.FindQuery): Promise<StoredRun[]> {
     this.#db.requireOpen();
     requireCount(query.limit, "limit", 1);
@@ -193,8 +204,11 @@ export class SqliteStore extends SteppedStore {
       updateRun(this.#db, found, run);
     }
     if (taken !== undefined) writeGeneration(this.#db, id, run, taken, this.settings);
+    if (taken?.commit.questions !== undefined) writeQuestions(this.#db, id, run.updatedAt, taken.commit.questions);
+    if (found?.run.status === "open" && run.status !== "open") closeQuestions(this.#db, id, run);
     if (events !== undefined) addEvents(this.#db, id, events);
     if (message !== undefined) addMessage(this.#db, id, run, message);
+    if (message?.closes !== undefined) writeQuestions(this.#db, id, run.updatedAt, { put: [], close: [message.closes] });
     this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 

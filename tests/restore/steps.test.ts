@@ -1,4 +1,4 @@
-/** What a module saved is there after a restore: the same attempt goes on from it, and what had ended is kept. */
+/** What a module did in steps, and its chains, is there after a restore and in every attempt: nothing of it is done again. */
 import {
   Agent,
   type AgentEvent,
@@ -18,27 +18,25 @@ import { collect, gate, newTask, TASK_ID } from "./fixture.ts";
 const moduleOf = (name: string, work: (context: ModuleContext) => unknown) =>
   defineModule({ name, process: async (context) => ({ status: "success", result: (await work(context)) ?? null }) });
 
-/** Saves three steps; the first process stops after the second. */
+/** Does three steps; the first process stops after the second. */
 function stepping(log: unknown[], stop: { reached(): void; held: Promise<void> } | undefined) {
-  return moduleOf("steps", async ({ checkpoint, idempotencyKey }) => {
-    let { done } = ((await checkpoint.load()) ?? { done: 0 }) as { done: number };
-    log.push([done, idempotencyKey]);
-    while (done < 3) {
-      done += 1;
-      await checkpoint.save({ done });
-      if (done === 2 && stop !== undefined) {
+  return moduleOf("steps", async ({ step, idempotencyKey }) => {
+    log.push(["module", idempotencyKey]);
+    for (const number of [1, 2, 3]) {
+      await step("count", ({ idempotencyKey: key }) => void log.push([number, key]));
+      if (number === 2 && stop !== undefined) {
         stop.reached();
         await stop.held;
         throw new Error("the process is gone");
       }
     }
-    return done;
+    return "done";
   });
 }
 
-describe("a checkpoint", () => {
+describe("a step", () => {
   for (const where of ["the run's graph", "a nested graph"]) {
-    it(`lets the same attempt go on in ${where}, and keeps siblings that have ended`, async () => {
+    it(`is not done again after a restore, in ${where}, and keeps siblings that have ended`, async () => {
       const store = new MemoryStore({ keep: 10_000 });
       const log: unknown[] = [];
       const ended: string[] = [];
@@ -68,14 +66,19 @@ describe("a checkpoint", () => {
       const outcome = await new Agent({ nodes: [graph()], store, snapshot: "NEVER" }).runFromSnapshot(ref);
       expect(outcome.status).toBe("COMPLETE");
       expect(ended).toEqual(["sibling"]);
+      const [[, key]] = log as [[string, string]];
+      expect(key).toMatch(/work\.1\/steps$/);
       expect(log).toEqual([
-        [0, expect.stringMatching(/work\.1\/steps$/)],
-        [2, (log[0] as unknown[])[1]],
+        ["module", key],
+        [1, `${key}/count.1`],
+        [2, `${key}/count.2`],
+        ["module", key],
+        [3, `${key}/count.3`],
       ]);
     });
   }
 
-  it("is part of a snapshot that the caller asks for, also where the node wants none", async () => {
+  it("has its run stored from then on, though no node asks for that", async () => {
     const store = new MemoryStore({ keep: 10_000 });
     const log: unknown[] = [];
     const reached = gate();
@@ -84,48 +87,109 @@ describe("a checkpoint", () => {
       new Node({ name: "work", modules: [stepping(log, stop)], nodeConfig: { retryOnFailure: false } }),
     ];
     const run = new Agent({ nodes: nodes({ reached: reached.open, held: held.opened }), store, snapshot: "NEVER" }).start(newTask());
-    await reached.opened;
     expect(await snapshotsOf(store, TASK_ID)).toEqual([]);
-    const ref = await run.snapshot();
+    await reached.opened;
+    const ref = await lastOf(store, TASK_ID);
     held.open();
     await run.outcome;
     expect((await new Agent({ nodes: nodes(), store, snapshot: "NEVER" }).runFromSnapshot(ref)).status).toBe("COMPLETE");
-    expect(log.map((entry) => (entry as unknown[])[0])).toEqual([0, 2]);
+    expect(log.map((entry) => (entry as unknown[])[0])).toEqual(["module", 1, 2, "module", 3]);
   });
 
-  it("starts empty at the next attempt", async () => {
-    const seen: unknown[] = [];
-    const module = moduleOf("tries", async ({ checkpoint, node }) => {
-      seen.push(await checkpoint.load());
-      await checkpoint.save(node.attempt);
-      seen.push(await checkpoint.load());
+  it("is not done again by the next attempt, nor by one after a step that failed", async () => {
+    const log: string[] = [];
+    let tries = 0;
+    const module = moduleOf("tries", async ({ step, node }) => {
+      const first = await step("pay", () => void log.push("pay"));
+      const flaky = await step("flaky", () => {
+        log.push("flaky");
+        if (++tries === 1) throw new Error("not yet");
+        return tries;
+      }).catch(() => undefined);
       if (node.attempt === 1) throw new Error("again");
+      return [first ?? null, flaky];
     });
-    await new Agent({ nodes: [new Node({ name: "tries", modules: [module] })] }).runTask(newTask());
-    expect(seen).toEqual([undefined, 1, undefined, 2]);
+    const { results } = await new Agent({ nodes: [new Node({ name: "tries", modules: [module] })], store: new MemoryStore() }).runTask(
+      newTask(),
+    );
+    expect(results).toEqual({ tries: [null, 2] });
+    expect(log).toEqual(["pay", "flaky", "flaky"]);
   });
 
-  it("refuses what is no JSON, and keeps what was saved before", async () => {
-    const seen: unknown[] = [];
-    const module = moduleOf("saves", async ({ checkpoint }) => {
-      await checkpoint.save({ kept: true });
-      await checkpoint.save({ lost: () => 1 }).catch((error: unknown) => seen.push(error));
-      seen.push(await checkpoint.load());
+  it("of which nothing is left is done again in another visit", async () => {
+    const log: unknown[] = [];
+    const module = moduleOf("counts", ({ step, node }) => step("once", () => void log.push(node.visit)));
+    const again = new FlowControlModule({
+      name: "again",
+      flowConfig: { decisions: [{ nextNode: "counts", condition: "visits == nil" }] },
     });
-    await new Agent({ nodes: [new Node({ name: "saves", modules: [module] })] }).runTask(newTask());
+    const mark = moduleOf("mark", async ({ values, node }) => {
+      if (node.visit > 1) await values.set("visits", node.visit);
+    });
+    const nodes = [
+      new Node({ name: "counts", modules: [module] }),
+      new Node({ name: "mark", modules: [mark], dependencies: ["counts"] }),
+      new Node({ name: "again", modules: [again], dependencies: ["mark"] }),
+    ];
+    await new Agent({ nodes, store: new MemoryStore() }).runTask(newTask());
+    expect(log).toEqual([1, 2]);
+  });
+
+  it("refuses what is no JSON, and is not kept then", async () => {
+    const seen: unknown[] = [];
+    const module = moduleOf("saves", async ({ step }) => {
+      await step("lost", () => ({ lost: () => 1 })).catch((error: unknown) => seen.push(error));
+      seen.push(await step("lost", () => "kept"));
+    });
+    await new Agent({ nodes: [new Node({ name: "saves", modules: [module] })], store: new MemoryStore() }).runTask(newTask());
     expect(seen).toMatchObject([
-      { code: "not-json", message: expect.stringContaining('checkpoint of module "saves".lost') },
-      { kept: true },
+      { code: "not-json", message: expect.stringContaining('result of step "lost" of module "saves".lost') },
+      "kept",
     ]);
   });
 
-  it("is stored once for saves that come together", async () => {
+  it("stores what it did with the run's values, and nothing of what its module does beside it", async () => {
+    const store = new MemoryStore();
+    const reached = gate();
+    const module = moduleOf("pays", async ({ step, values, signal }) => {
+      const before = await values.getMany(["in step", "beside"]);
+      await values.increment("beside");
+      await step("pay", () => values.increment("in step"));
+      if (Object.keys(before).length > 0) return [before, await values.getMany(["in step", "beside"])];
+      reached.open();
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      return null;
+    });
+    const agent = () => new Agent({ nodes: [new Node({ name: "pays", modules: [module] })], store });
+    const run = agent().start(newTask());
+    await reached.opened;
+    await run.park();
+    const { results } = await (await agent().resume(TASK_ID)).outcome;
+    expect(results).toEqual({ pays: [{ "in step": 1 }, { "in step": 1, beside: 1 }] });
+  });
+
+  it("may not have the name of another that is open", async () => {
+    const module = moduleOf("side by side", async ({ step }) => {
+      const held = gate();
+      const first = step("one", () => held.opened.then(() => 1));
+      const second = await step("one", () => 2).catch((error: { code: string }) => error.code);
+      const other = await step("two", () => 2);
+      held.open();
+      return [await first, second, other, await step("one", () => 3)];
+    });
+    const { results } = await new Agent({ nodes: [new Node({ name: "n", modules: [module] })], store: new MemoryStore() }).runTask(
+      newTask(),
+    );
+    expect(results).toEqual({ n: [1, "name-in-use", 2, 3] });
+  });
+
+  it("is stored once with others that end together", async () => {
     const store = new MemoryStore({ keep: 10_000 });
     const commit = vi.spyOn(store, "commit");
-    const modules = Array.from({ length: 5 }, (_, index) => moduleOf(`m${index}`, ({ checkpoint }) => checkpoint.save(index)));
+    const modules = Array.from({ length: 5 }, (_, index) => moduleOf(`m${index}`, ({ step }) => step("save", () => index)));
     const node = new Node({ name: "wide", snapshot: "ALWAYS", modules, nodeConfig: { parallel: true } });
     await new Agent({ store, snapshot: "NEVER", nodes: [node] }).runTask(newTask());
-    const saved = commit.mock.calls.map(([, { put }]) => [...put.keys()].filter((name) => name.startsWith("saved/")).length);
+    const saved = commit.mock.calls.map(([, { put }]) => [...put.keys()].filter((name) => name.startsWith("kept/")).length);
     expect(saved.filter((count) => count > 0)).toEqual([5]);
   });
 
@@ -134,15 +198,15 @@ describe("a checkpoint", () => {
     const commit = store.commit.bind(store);
     let refusals = 0;
     vi.spyOn(store, "commit").mockImplementation(async (lease, next) => {
-      const isSaved = [...next.put.keys()].some((name) => name.startsWith("saved/"));
+      const isSaved = [...next.put.keys()].some((name) => name.startsWith("kept/"));
       if (isSaved && refusals < 2) {
         refusals++;
         throw new Error("disk full");
       }
       return await commit(lease, next);
     });
-    const module = moduleOf("saves", async ({ checkpoint }) => {
-      await checkpoint.save(1);
+    const module = moduleOf("saves", async ({ step }) => {
+      await step("save", () => 1);
       return refusals;
     });
     const node = new Node({ name: "work", snapshot: "ALWAYS", modules: [module] });
@@ -155,51 +219,46 @@ describe("a checkpoint", () => {
   });
 });
 
-describe("a module's checkpoint beside its chains", () => {
+describe("a module's steps beside its chains", () => {
   const ask = (content: string) => [{ role: ChatRole.USER, content }];
   const look = defineTool({ name: "look", description: "Looks", input: { type: "object" }, run: () => "seen" });
 
-  /** Saves before, between and after two chains; told to, it stays there for ever. */
+  /** A step before and between two chains; told to, it stays there for ever. */
   function graphOf(client: ScriptedInferenceClient, seen: unknown[], stop?: { at: number; reached(): void }) {
-    const module = moduleOf("mixed", async ({ checkpoint, signal }) => {
+    const module = moduleOf("mixed", async ({ step, signal }) => {
       const pauseAt = async (place: number) => {
         if (stop?.at !== place) return;
         stop.reached();
         await new Promise(() => {});
       };
-      seen.push(await checkpoint.load());
-      await checkpoint.save({ chains: { own: 1 }, step: "before" });
+      await step("before", () => void seen.push("before"));
       const first = await client.toolChain(ask("one"), [look], { signal });
       await pauseAt(1);
-      seen.push(await checkpoint.load());
-      await checkpoint.save({ chains: {}, step: "between" });
+      await step("between", () => void seen.push("between"));
       await pauseAt(2);
       const second = await client.toolChain(ask("two"), [look], { signal });
       await pauseAt(3);
-      seen.push(await checkpoint.load());
       return [first.text, second.text];
     });
     return [new Node({ name: "work", modules: [module], snapshot: "ALWAYS" })];
   }
-  const before = { chains: { own: 1 }, step: "before" };
-  const between = { chains: {}, step: "between" };
   const script = [{ toolCalls: [{ name: "look" }] }, "first", { toolCalls: [{ name: "look" }] }, "second"];
 
-  it("keeps the module's value and the chains' states apart, whoever saved last", async () => {
+  it("keeps both apart", async () => {
     const seen: unknown[] = [];
     const { nodes: results } = await new Agent({
       nodes: graphOf(new ScriptedInferenceClient(script), seen),
       store: new MemoryStore(),
     }).runTask(newTask());
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
-    expect(seen).toEqual([undefined, before, between]);
+    expect(seen).toEqual(["before", "between"]);
   });
 
   it.each([
-    { at: 1, loaded: before, asks: 2 },
-    { at: 2, loaded: between, asks: 2 },
-    { at: 3, loaded: between, asks: 0 },
-  ])("hands both on to a restored run, stopped at place $at", async ({ at, loaded, asks }) => {
+    { at: 1, done: ["between"], asks: 2 },
+    { at: 2, done: [], asks: 2 },
+    { at: 3, done: [], asks: 0 },
+  ])("hands both on to a restored run, stopped at place $at", async ({ at, done, asks }) => {
     const store = new MemoryStore({ keep: 10_000 });
     const reached = gate();
     const first = new ScriptedInferenceClient(script.slice(0, 4 - asks));
@@ -214,7 +273,7 @@ describe("a module's checkpoint beside its chains", () => {
     const { status, nodes: results } = await new Agent({ nodes: graphOf(rest, seen), store, snapshot: "NEVER" }).runFromSnapshot(ref);
     expect(status).toBe("COMPLETE");
     expect(results.work?.results[0]?.result).toEqual(["first", "second"]);
-    expect(seen[0]).toEqual(loaded);
+    expect(seen).toEqual(done);
     rest.assertDone();
   });
 

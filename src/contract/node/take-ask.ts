@@ -1,0 +1,25 @@
+/** What a module asks, checked. */
+import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
+import { nonEmpty, parseOptions } from "#contract/base/options";
+import type { Schema } from "#contract/chat/schema";
+import type { Ask } from "./module.ts";
+
+const ms = (least: number) => z.number().check(z.gte(least));
+
+export const askShape = lazily(() => ({
+  show: z.optional(z.unknown()),
+  answer: z.custom<Schema>((value) => (typeof value === "object" && value !== null) || typeof value === "function", {
+    message: "expected zod, a Standard Schema or JSON Schema",
+  }),
+  to: z.optional(nonEmpty),
+  deadlineMs: z.optional(ms(1)),
+  onDeadline: z.optional(z.union([z.literal("fail"), z.strictObject({ answer: z.unknown() })])),
+  escalate: z.optional(z.array(z.strictObject({ afterMs: ms(0), to: nonEmpty }))),
+}));
+
+const schema = lazily(() => z.strictObject(askShape()));
+
+/** @throws AsimovError `invalid-options` */
+export const takeAsk = <S extends Schema>(name: string, question: Ask<S>): Ask<S> =>
+  parseOptions(schema(), question, `Question "${name}"`) as Ask<Schema> as Ask<S>;

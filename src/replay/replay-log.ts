@@ -1,0 +1,156 @@
+/**
+ * What modules have had from outside, or done once: a module that runs again, after a restart or as another attempt, finds it and does not ask
+ * again. Kept with the run, a part for each, as long as the visit of the node of the run's own graph that it is in.
+ */
+import { SnapshotError } from "#contract/base/errors";
+import type { Answer, Question } from "#contract/run/question";
+
+/** What a module may have had; `wait` is one that it has not had yet. */
+export type ReplayKind = "answer" | "step" | "sleep" | "message" | "chain";
+
+/** Where in a run a module is: the path of nodes with their visits, and its name, as in its idempotency key. */
+export type ReplayPlace = string;
+
+/** What a commit writes: texts by part, and the parts that are no more. */
+export interface ReplayChanges {
+  changed: ReadonlyMap<string, string>;
+  removed: readonly string[];
+}
+
+const KEPT = "kept/";
+const ANSWER = "answer/";
+const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
+
+export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
+
+/** @param number which one of that kind and name, from 1 */
+export const entryName = (kind: ReplayKind, name: string, number: number): string => `${kind}/${encodeURIComponent(name)}/${number}`;
+
+const partOf = (place: ReplayPlace, entry: string): string => `${KEPT}${place}:${entry}`;
+
+/** The node of the run's own graph that a place is in, as places write it. */
+const outermost = (place: ReplayPlace): string => place.slice(0, place.indexOf("/")).replace(/\.\d+$/, "");
+
+/** What is kept of a question: as it is asked, and once it has one, its answer. */
+export interface KeptQuestion {
+  question: Question;
+  onDeadline?: "fail" | { answer: unknown };
+  /** Who is asked next, and when, in milliseconds since 1970. */
+  escalate?: readonly { at: number; to: string }[];
+  answer?: Answer;
+}
+
+/** What is kept in one visit of a node of the run's own graph, by place and entry. */
+type Visit = Map<ReplayPlace, Map<string, string>>;
+
+export class ReplayLog {
+  /** By the name of the node, as places write it. */
+  readonly #nodes = new Map<string, Visit>();
+  /** Since changes were last taken; `undefined` for what is no more. */
+  #changed = new Map<string, string | undefined>();
+
+  /** @param parts of a run that is restored, its other parts too. @throws SnapshotError `snapshot-damaged` */
+  constructor(parts: Iterable<readonly [part: string, text: string]> = []) {
+    for (const [part, text] of parts) {
+      if (!isReplayPart(part)) continue;
+      requireJson(part, text);
+      this.#put(...placeOf(part), text);
+    }
+  }
+
+  /** Of how many nodes something is kept. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** The text of an entry, if there is one. */
+  read(place: ReplayPlace, entry: string): string | undefined {
+    return this.#nodes.get(outermost(place))?.get(place)?.get(entry);
+  }
+
+  write(place: ReplayPlace, entry: string, text: string): void {
+    this.#put(place, entry, text);
+    this.#changed.set(partOf(place, entry), text);
+  }
+
+  remove(place: ReplayPlace, entry: string): void {
+    const entries = this.#nodes.get(outermost(place))?.get(place);
+    if (entries?.delete(entry) === true) this.#changed.set(partOf(place, entry), undefined);
+  }
+
+  /** The entries of one module in one visit. */
+  within(place: ReplayPlace): Iterable<[entry: string, text: string]> {
+    return this.#nodes.get(outermost(place))?.get(place) ?? [];
+  }
+
+  /** All that were ever asked, and are kept. */
+  *questions(): Generator<[place: ReplayPlace, entry: string, text: string]> {
+    for (const [place, entry, text] of this.#entries()) if (entry.startsWith(ANSWER)) yield [place, entry, text];
+  }
+
+  /** Nothing of that node is asked for again, nor of the graphs within it: what was kept for its visit is no more. */
+  forget(node: string): void {
+    if (this.#nodes.size === 0) return;
+    const name = encodeURIComponent(node);
+    for (const [place, entries] of this.#nodes.get(name) ?? [])
+      for (const entry of entries.keys()) this.#changed.set(partOf(place, entry), undefined);
+    this.#nodes.delete(name);
+  }
+
+  changes(): ReplayChanges {
+    const changed = new Map<string, string>();
+    const removed: string[] = [];
+    for (const [part, text] of this.#changed) {
+      if (text === undefined) removed.push(part);
+      else changed.set(part, text);
+    }
+    this.#changed = new Map();
+    return { changed, removed };
+  }
+
+  /** All of it. */
+  *parts(): Generator<[part: string, text: string]> {
+    for (const [place, entry, text] of this.#entries()) yield [partOf(place, entry), text];
+  }
+
+  *#entries(): Generator<[place: ReplayPlace, entry: string, text: string]> {
+    for (const visit of this.#nodes.values()) {
+      for (const [place, entries] of visit) for (const [entry, text] of entries) yield [place, entry, text];
+    }
+  }
+
+  #put(place: ReplayPlace, entry: string, text: string): void {
+    const node = outermost(place);
+    const visit: Visit = this.#nodes.get(node) ?? new Map();
+    const entries = visit.get(place) ?? new Map<string, string>();
+    this.#nodes.set(node, visit.set(place, entries.set(entry, text)));
+  }
+}
+
+function requireJson(part: string, text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw new SnapshotError(`The snapshot is damaged: part "${part}" is no JSON.`, { code: "snapshot-damaged", cause });
+  }
+}
+
+/** @throws SnapshotError `snapshot-damaged` */
+function placeOf(part: string): [place: ReplayPlace, entry: string] {
+  const [, place, entry] = PART.exec(part) ?? [];
+  if (place !== undefined && entry !== undefined) return [place, entry];
+  throw new SnapshotError(`The snapshot is damaged: part "${part}" names nothing that was kept.`, { code: "snapshot-damaged" });
+}
+
+/** Whether a part is a question that nobody has answered. */
+export const isOpenQuestion = (part: string, text: string): boolean =>
+  isReplayPart(part) && placeOf(part)[1].startsWith(ANSWER) && (JSON.parse(text) as KeptQuestion).answer === undefined;
+
+/** Those among a run's parts that are open, oldest first. */
+export function openQuestions(parts: Iterable<readonly [part: string, text: string]>): Question[] {
+  const open: Question[] = [];
+  for (const [part, text] of parts) {
+    if (isOpenQuestion(part, text)) open.push((JSON.parse(text) as KeptQuestion).question);
+  }
+  return open.sort((a, b) => a.askedAt - b.askedAt || (a.id < b.id ? -1 : 1));
+}

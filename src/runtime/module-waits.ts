@@ -1,0 +1,299 @@
+/**
+ * What a module does once and has kept: answers, steps, sleeps, messages. A module that runs again finds each by kind, name and occurrence: the n-th of that
+ * name in this visit, over all its attempts.
+ */
+import { AsimovError, QuestionError } from "#contract/base/errors";
+import { toJsonText } from "#contract/base/json";
+import { setLongTimeout } from "#contract/base/long-timer";
+import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
+import type { ModuleOrder } from "#contract/node/attempt";
+import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
+import type { ModuleHost } from "#contract/run/host";
+import type { Question } from "#contract/run/question";
+import type { Waiting } from "#contract/run/run-view";
+import type { ReceivePermit } from "#contract/store/cache";
+import { digestOf } from "#contract/store/digest";
+import { questionId } from "#contract/store/stored-question";
+import { entryName, type KeptQuestion, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+import { momentOf } from "./moments.ts";
+
+/** The attempt that asks. */
+interface Attempt {
+  readonly order: ModuleOrder;
+  readonly module: string;
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  /** Aborted when it has ended. */
+  readonly over: AbortSignal;
+  /** Rejects when the attempt is given up, or has ended. */
+  await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
+  /** What the step does with the run's values is settled with it. */
+  within<T>(step: StepToken, work: () => Promise<T>): Promise<T>;
+  settle(step: StepToken): void;
+}
+
+/** What stands for a step that is under way. */
+export interface StepToken {
+  readonly idempotencyKey: string;
+}
+
+interface Slept {
+  until: number;
+}
+
+interface Received {
+  until?: number;
+  /** Absent while it waits; null where none came in time. */
+  message?: { value: unknown } | null;
+}
+
+/** One thing that is kept, or will be. */
+class Slot {
+  readonly entry: string;
+  readonly #host: ModuleHost;
+  readonly #place: ReplayPlace;
+
+  constructor(host: ModuleHost, place: ReplayPlace, entry: string) {
+    this.#host = host;
+    this.#place = place;
+    this.entry = entry;
+  }
+
+  read<T>(): T | undefined {
+    const text = this.#host.replay.read(this.#place, this.entry);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  /** @throws AsimovError `part-too-large` */
+  write(what: string, text: string): void {
+    this.#host.requireRoom({ what: () => what, length: text.length, text: () => text });
+    this.#host.replay.write(this.#place, this.entry, text);
+  }
+}
+
+export class ModuleWaits {
+  readonly #host: ModuleHost;
+  readonly #attempt: Attempt;
+  readonly #place: ReplayPlace;
+  /** How many of each kind and name were asked for. */
+  readonly #counts = new Map<string, number>();
+  readonly #open = new Set<string>();
+  readonly #asked = new Set<string>();
+
+  constructor(host: ModuleHost, attempt: Attempt) {
+    this.#host = host;
+    this.#attempt = attempt;
+    this.#place = attempt.idempotencyKey.slice(host.task.id.length + 1);
+  }
+
+  async step<T>(name: string, work: (step: StepContext) => T | Promise<T>): Promise<T> {
+    return await this.#use("step", name, async (slot, number) => {
+      const kept = slot.read<{ result?: T }>();
+      if (kept !== undefined) return kept.result as T;
+      const { idempotencyKey, signal, order, module } = this.#attempt;
+      const token: StepToken = { idempotencyKey: `${idempotencyKey}/${encodeURIComponent(name)}.${number}` };
+      const doing = this.#attempt.within(token, async () => work({ idempotencyKey: token.idempotencyKey, signal }));
+      const result = await unlessAborted(doing, this.#attempt.over);
+      const what = `result of step "${name}" of module "${module}"`;
+      const text = result === undefined ? "{}" : `{"result":${toJsonText(result, what)}}`;
+      slot.write(`The ${what} of node "${order.node}"`, text);
+      // With no turn between them: a commit holds both, or neither.
+      this.#attempt.settle(token);
+      await this.#host.storeProgress(order.node);
+      return (JSON.parse(text) as { result: T }).result;
+    });
+  }
+
+  async sleepUntil(moment: number, name: string): Promise<void> {
+    await this.#use("sleep", name, async (slot) => {
+      const { clock } = this.#host;
+      let kept = slot.read<Slept>();
+      if (kept === undefined) {
+        kept = { until: moment };
+        slot.write(`A sleep of module "${this.#attempt.module}"`, JSON.stringify(kept));
+      }
+      const { until } = kept;
+      if (until <= clock.now()) return;
+      await this.#attempt.await({ for: "moment", until }, (signal) => this.#moment(until, signal));
+    });
+  }
+
+  async receive<T>(mailbox: string, { timeoutMs }: ReceiveWaitOptions): Promise<T | null> {
+    return await this.#use("message", mailbox, async (slot) => {
+      const { node } = this.#attempt.order;
+      const kept = slot.read<Received>();
+      if (kept?.message !== undefined) return kept.message === null ? null : (kept.message.value as T);
+      const until = kept === undefined ? this.#momentIn(timeoutMs) : kept.until;
+      const open = this.#host.openValues();
+      const keep = (message: T | null): T | null => {
+        slot.write(`A message of mailbox "${mailbox}"`, JSON.stringify({ message: message === null ? null : { value: message } }));
+        // With no turn between them: the message is in its mailbox, or here.
+        open.settle();
+        return message;
+      };
+      const there = await open.cache.getMessage<T>(mailbox, { timeoutMs: 0 });
+      const isOver = until !== undefined && until <= this.#host.clock.now();
+      if (there !== null || isOver) keep(there);
+      else {
+        if (kept === undefined) slot.write(`A wait for mailbox "${mailbox}"`, JSON.stringify(until === undefined ? {} : { until }));
+        const waiting: Waiting = { for: "message", mailbox, ...(until === undefined ? {} : { until }) };
+        await this.#attempt.await(waiting, async (signal, permit) => {
+          const left = until === undefined ? {} : { timeoutMs: Math.max(0, until - this.#host.clock.now()) };
+          return keep(await open.cache.getMessage<T>(mailbox, { ...left, signal, permit }));
+        });
+      }
+      await this.#host.storeProgress(node);
+      const { message } = slot.read() as { message: { value: T } | null };
+      return message === null ? null : message.value;
+    });
+  }
+
+  async ask<S extends Schema>(name: string, options: Ask<S>): Promise<Answered<S>> {
+    return await this.#use("answer", name, async (slot) => {
+      const { node } = this.#attempt.order;
+      const schema = compileSchema(options.answer, `Question "${name}": answer`);
+      let kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
+      for (;;) {
+        const { question, answer, onDeadline } = kept;
+        if (answer === undefined) {
+          const { id, deadline } = question;
+          const waiting: Waiting = { for: "answer", question: id, ...(deadline === undefined ? {} : { until: deadline }) };
+          await this.#host.asking.catchUp(id);
+          kept = slot.read() as KeptQuestion;
+          if (kept.answer !== undefined) continue;
+          void this.#host.storeProgress(node).then(() => this.#host.asking.announce(id));
+          await this.#attempt.await(waiting, (signal) => this.#host.asking.wait(id, signal));
+          kept = slot.read() as KeptQuestion;
+          continue;
+        }
+        if (answer.why === "deadline" && (onDeadline === undefined || onDeadline === "fail")) throw tooLate(question);
+        const value = answer.why === "deadline" ? (onDeadline as { answer: unknown }).answer : answer.value;
+        const checked = await schema.check(value);
+        const by = answer.why === "deadline" || answer.by === undefined ? {} : { by: answer.by };
+        if ("value" in checked) return { answer: checked.value as Answered<S>["answer"], shown: question.shown, ...by };
+        kept = this.#reopen(slot, kept, checked.faults);
+      }
+    });
+  }
+
+  async #put<S extends Schema>(slot: Slot, name: string, options: Ask<S>, schema: CompiledSchema): Promise<KeptQuestion> {
+    const { show, to, deadlineMs, onDeadline, escalate = [] } = options;
+    if (typeof onDeadline === "object") {
+      const checked = await schema.check(onDeadline.answer);
+      if ("faults" in checked) throw invalid(name, `onDeadline: an answer that fits (${checked.faults})`);
+    }
+    const given: unknown = typeof show === "function" ? await show() : (show ?? null);
+    const text = toJsonText(given ?? null, `what question "${name}" shows`);
+    const { order } = this.#attempt;
+    const { clock, task } = this.#host;
+    const askedAt = clock.now();
+    const question: Question = {
+      id: questionId(task.id, this.#host.ids()),
+      taskId: task.id,
+      agent: this.#host.agentName,
+      node: order.node,
+      path: this.#host.path,
+      name,
+      shown: JSON.parse(text),
+      schema: schema.json,
+      shownHash: digestOf(text),
+      askedAt,
+      ...(deadlineMs === undefined ? {} : { deadline: momentOf("deadlineMs", deadlineMs, clock).getTime() }),
+      ...(to === undefined ? {} : { to }),
+      kind: "question",
+    };
+    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
+    const kept: KeptQuestion = {
+      question,
+      ...(onDeadline === undefined ? {} : { onDeadline }),
+      ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),
+    };
+    this.#ask(slot, kept);
+    return kept;
+  }
+
+  /** Asked anew, as it was, for what is wrong with its answer. */
+  #reopen(slot: Slot, { answer: _answer, ...kept }: KeptQuestion, problem: string): KeptQuestion {
+    const { question } = kept;
+    const { clock, task } = this.#host;
+    const again = { ...kept, question: { ...question, id: questionId(task.id, this.#host.ids()), askedAt: clock.now(), problem } };
+    this.#ask(slot, again, question.id);
+    return again;
+  }
+
+  #ask(slot: Slot, kept: KeptQuestion, instead?: string): void {
+    const text = JSON.stringify(kept);
+    this.#host.requireRoom({ what: () => `Question "${kept.question.name}"`, length: text.length, text: () => text });
+    this.#host.asking.ask(this.#place, slot.entry, kept, instead);
+  }
+
+  /** What was kept for this module, and was not asked for by the attempt that has succeeded, is told; what it asked and left open is closed. */
+  succeeded(): void {
+    const { replay, asking } = this.#host;
+    const { order, module } = this.#attempt;
+    asking.closeWithin(this.#place, "superseded");
+    for (const [entry] of replay.within(this.#place)) {
+      if (this.#asked.has(entry)) continue;
+      const [kind, name = "", number] = entry.split("/") as [Exclude<ReplayKind, "chain"> | "chain", string, string];
+      if (kind === "chain") continue;
+      this.#host.tell({ type: "replay.unused", node: order.node, module, kind, name: decodeURIComponent(name), number: Number(number) });
+    }
+  }
+
+  /** One of a kind and name at a time. What failed has not been: the next is in its place. */
+  async #use<T>(kind: ReplayKind, name: string, work: (slot: Slot, number: number) => Promise<T>): Promise<T> {
+    const key = entryName(kind, name, 0);
+    if (this.#open.has(key)) {
+      throw new AsimovError(
+        `${NAMES[kind]}: another call with the name "${name}" is open in module "${this.#attempt.module}"; give calls that run side by side names of their own.`,
+        { code: "name-in-use" },
+      );
+    }
+    const number = (this.#counts.get(key) ?? 0) + 1;
+    const slot = new Slot(this.#host, this.#place, entryName(kind, name, number));
+    this.#open.add(key);
+    this.#counts.set(key, number);
+    this.#asked.add(slot.entry);
+    try {
+      return await work(slot, number);
+    } catch (error) {
+      this.#counts.set(key, number - 1);
+      throw error;
+    } finally {
+      this.#open.delete(key);
+    }
+  }
+
+  #momentIn(ms: number | undefined): number | undefined {
+    return ms === undefined ? undefined : this.#host.clock.now() + ms;
+  }
+
+  #moment(until: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#host;
+    return new Promise((resolve) => {
+      const cancel = setLongTimeout(Math.max(0, until - clock.now()), resolve, clock);
+      signal.addEventListener("abort", cancel, { once: true });
+    });
+  }
+}
+
+const invalid = (name: string, expected: string): AsimovError =>
+  new AsimovError(`Question "${name}": expected ${expected}.`, { code: "invalid-options" });
+
+const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
+  new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline.`, {
+    code: "question-deadline",
+    questionId: id,
+  });
+
+/** What is left behind by an attempt that has ended settles all the same. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return leave();
+    signal.addEventListener("abort", leave, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
+}
+
+const NAMES: Readonly<Record<ReplayKind, string>> = { answer: "ask", step: "step", sleep: "sleep", message: "receive", chain: "chain" };

@@ -1,0 +1,70 @@
+/** Questions in their table: those that are open are found along an index, whatever else is stored. */
+import type { Commit } from "#contract/store/run-commit";
+import type { Sealed, StoredRun } from "#contract/store/run-record";
+import { type QuestionClosed, type QuestionQuery, type StoredQuestion, standing } from "#contract/store/stored-question";
+import type { Connection } from "./connection.ts";
+import { damagedRow } from "./failures.ts";
+import { runOf, SELECT_WITH } from "./run-rows.ts";
+
+interface QuestionRow {
+  question: string;
+  asked_at: number;
+  deadline: number | null;
+  addressee: string | null;
+  body: Sealed;
+  closed: string | null;
+}
+
+export function writeQuestions(db: Connection, run: number, at: number, { put, close }: NonNullable<Commit["questions"]>): void {
+  const insert = db.sql(
+    `insert into questions (id, run, asked_at, deadline, addressee, body) values (?, ?, ?, ?, ?, ?)
+     on conflict (id) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body, closed = null`,
+  );
+  for (const { id, askedAt, deadline, to, body } of put) insert.run(id, run, askedAt, deadline, to, body);
+  const end = db.sql("update questions set closed = ? where id = ? and run = ? and closed is null");
+  for (const { id, ...closed } of close) end.run(JSON.stringify({ ...closed, at }), id, run);
+}
+
+/** With the end of their run all are closed. */
+export function closeQuestions(db: Connection, id: number, run: StoredRun): void {
+  const why = run.status === "CANCELLED" ? "cancelled" : "ended";
+  db.sql("update questions set closed = ? where run = ? and closed is null").run(JSON.stringify({ why, at: run.endedAt }), id);
+}
+
+/** @param isThere whether the run is kept still */
+export function listQuestions(db: Connection, query: QuestionQuery, isThere: (run: StoredRun) => boolean): StoredQuestion[] {
+  const conditions: [sql: string, value: string | number][] = [];
+  if (query.id !== undefined) conditions.push(["questions.id = ?", query.id]);
+  if (query.taskId !== undefined) conditions.push(["runs.task_id = ?", query.taskId]);
+  if (query.agent !== undefined) conditions.push(["runs.agent = ?", query.agent]);
+  if (query.to !== undefined) conditions.push(["addressee = ?", query.to]);
+  if (query.dueBefore !== undefined) conditions.push(["deadline < ?", query.dueBefore]);
+  const fixed = [...conditions.map(([sql]) => sql), ...(query.id === undefined ? ["closed is null", "runs.status = 'open'"] : [])];
+  const after = query.after === undefined ? [] : ["(asked_at, questions.id) > (?, ?)"];
+  const place = query.after === undefined ? [] : [query.after.askedAt, query.after.id];
+  const columns = "questions.id as question, asked_at, deadline, addressee, body, closed";
+  const rows = db
+    .sql(
+      `${SELECT_WITH(columns, "questions join runs on runs.id = questions.run")} where ${[...fixed, ...after].join(" and ")} order by asked_at, questions.id limit ?`,
+    )
+    .all(...conditions.map(([, value]) => value), ...place, query.limit);
+  return rows.flatMap((row) => {
+    const { run } = runOf(row);
+    return isThere(run) ? [questionOf(row as unknown as QuestionRow, run)] : [];
+  });
+}
+
+function questionOf(
+  { question: id, asked_at: askedAt, deadline, addressee: to, body, closed }: QuestionRow,
+  run: StoredRun,
+): StoredQuestion {
+  return standing({ id, askedAt, deadline, to, body, closed: closed === null ? null : closedOf(id, closed) }, run);
+}
+
+function closedOf(id: string, text: string): QuestionClosed {
+  try {
+    return JSON.parse(text) as QuestionClosed;
+  } catch (error) {
+    throw damagedRow("questions", `closed of question "${id}"`, error);
+  }
+}

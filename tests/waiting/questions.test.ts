@@ -1,0 +1,243 @@
+/** Questions are asked once, listed from anywhere, and answered by exactly one answer, on every driver. */
+import { Agent, type AgentEvent, defineModule, defineQuestion, Node, type Question, type RunStore, Runs, Task } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { all, driversOf } from "../runs/stores.ts";
+
+const HOUR = 3_600_000;
+const taskOf = (id = "t") => new Task({ id, type: "test", objective: "Ask" });
+const draft = () =>
+  new Node({ name: "draft", modules: [defineModule({ name: "draft", process: () => ({ status: "success", result: "text" }) })] });
+
+interface Asked {
+  store: RunStore;
+  clock: SimulatedClock;
+  shows?: string[];
+  onQuestion?: (question: Question) => void;
+  question?: Partial<Parameters<typeof defineQuestion>[0]>;
+}
+
+function approving({ store, clock, shows = [], onQuestion = () => {}, question = {} }: Asked): Agent {
+  const approve = defineQuestion({
+    name: "approve",
+    show: ({ results }) => {
+      shows.push("shown");
+      return { draft: results.draft };
+    },
+    answer: z.object({ ok: z.boolean() }),
+    to: "lead",
+    ...question,
+  });
+  return new Agent({
+    name: "approving",
+    store,
+    clock,
+    onQuestion,
+    nodes: [draft(), new Node({ name: "approve", modules: [approve], dependencies: ["draft"] })],
+  });
+}
+
+const only = async (runs: Runs, query = {}): Promise<Question> => {
+  const open = await all(runs.questions(query));
+  expect(open).toHaveLength(1);
+  return open[0] as Question;
+};
+
+describe.each(driversOf())("a question in a parked run (%s)", (_, make) => {
+  const setUp = () => {
+    const clock = new SimulatedClock();
+    const store = make({ clock });
+    return { clock, store, runs: new Runs(store, { clock }) };
+  };
+
+  it("is listed, shown, answered once, and taken up by whoever goes on", async () => {
+    const { clock, store, runs } = setUp();
+    const shows: string[] = [];
+    const told: Question[] = [];
+    const agent = () => approving({ store, clock, shows, onQuestion: (question) => told.push(question) });
+    const parked = await agent().runTask(taskOf(), { whenWaiting: "park" });
+    const question = await only(runs);
+    expect(question).toMatchObject({
+      taskId: "t",
+      agent: "approving",
+      node: "approve",
+      path: [],
+      name: "approve",
+      shown: { draft: "text" },
+      to: "lead",
+      kind: "question",
+      askedAt: clock.now(),
+      schema: { type: "object", required: ["ok"] },
+    });
+    expect(question.id).toMatch(/^[0-9a-f]{32}\.t$/);
+    expect(parked).toEqual({ status: "PARKED", taskId: "t", questions: [question] });
+    expect(told).toEqual([question]);
+    const view = await runs.get("t");
+    expect([view.status, view.questions, view.nodes.approve?.waiting]).toEqual([
+      "PARKED",
+      [question],
+      [{ for: "answer", question: question.id }],
+    ]);
+    expect([await all(runs.questions({ to: "head" })), await all(runs.questions({ agent: "approving", taskId: "t", limit: 1 }))]).toEqual([
+      [],
+      [question],
+    ]);
+
+    await expect(runs.answer(question.id, { ok: 1 })).rejects.toMatchObject({
+      code: "answer-invalid",
+      message: expect.stringContaining("ok"),
+    });
+    await expect(runs.answer(question.id, { ok: true }, { shownHash: "other" })).rejects.toMatchObject({ code: "question-changed" });
+    await expect(runs.answer("nothing.t", { ok: true })).rejects.toMatchObject({ code: "question-not-found", questionId: "nothing.t" });
+    await runs.answer(question.id, { ok: true }, { by: "ada", shownHash: question.shownHash });
+    const again = runs.answer(question.id, { ok: false });
+    await expect(again).rejects.toMatchObject({ code: "question-closed", message: expect.stringContaining("answered by ada") });
+    expect([await all(runs.questions()), (await runs.get("t")).status]).toEqual([[], "READY"]);
+
+    const outcome = await (await agent().resume("t", { whenWaiting: "park" })).outcome;
+    expect(outcome).toMatchObject({ status: "COMPLETE", results: { draft: "text", approve: { ok: true } } });
+    expect([shows, told]).toEqual([["shown"], [question]]);
+    await expect(runs.answer(question.id, { ok: false })).rejects.toMatchObject({ code: "question-closed" });
+    await store.close();
+  });
+
+  it("has a deadline by the store's clock, after which its own answer counts", async () => {
+    const { clock, store, runs } = setUp();
+    const agent = () => approving({ store, clock, question: { deadlineMs: HOUR, onDeadline: { answer: { ok: false } } } });
+    const parked = await agent().runTask(taskOf(), { whenWaiting: "park" });
+    expect(parked).toMatchObject({ status: "PARKED", dueAt: clock.now() + HOUR });
+    const { id } = await only(runs, { dueBefore: new Date(clock.now() + HOUR + 1) });
+    expect(await all(runs.questions({ dueBefore: new Date(clock.now() + HOUR) }))).toEqual([]);
+    await clock.advance(HOUR);
+    await expect(runs.answer(id, { ok: true })).rejects.toMatchObject({
+      code: "question-closed",
+      message: expect.stringContaining("deadline"),
+    });
+    expect((await runs.get("t")).status).toBe("READY");
+    expect(await (await agent().resume("t")).outcome).toMatchObject({ status: "COMPLETE", results: { approve: { ok: false } } });
+    await store.close();
+  });
+
+  it("fails its module finally at its deadline, where nothing else was said", async () => {
+    const { clock, store } = setUp();
+    const agent = () => approving({ store, clock, question: { deadlineMs: HOUR } });
+    await agent().runTask(taskOf(), { whenWaiting: "park" });
+    await clock.advance(HOUR);
+    const outcome = await (await agent().resume("t")).outcome;
+    expect([outcome.status, outcome.nodes.approve]).toMatchObject(["PARTIAL", { status: "error", code: "question-deadline" }]);
+    await store.close();
+  });
+
+  it("is closed with its run by a cancel that nobody's code hears of", async () => {
+    const { clock, store, runs } = setUp();
+    await approving({ store, clock }).runTask(taskOf(), { whenWaiting: "park" });
+    const { id } = await only(runs);
+    await runs.cancel("t", "enough");
+    expect(await all(runs.questions())).toEqual([]);
+    await expect(runs.answer(id, { ok: true })).rejects.toMatchObject({
+      code: "question-closed",
+      message: expect.stringContaining("cancelled"),
+    });
+    expect(await runs.get("t")).toMatchObject({ status: "CANCELLED", questions: [] });
+    await store.close();
+  });
+
+  it("is asked of somebody else when the time for that has come", async () => {
+    const { clock, store, runs } = setUp();
+    const told: unknown[] = [];
+    const onQuestion = ({ to }: Question) => void told.push(to);
+    const agent = () => approving({ store, clock, onQuestion, question: { escalate: [{ afterMs: HOUR, to: "head" }] } });
+    expect(await agent().runTask(taskOf(), { whenWaiting: "park" })).toMatchObject({ dueAt: clock.now() + HOUR });
+    await clock.advance(HOUR);
+    const parked = await (await agent().resume("t", { whenWaiting: "park" })).outcome;
+    expect(parked).toMatchObject({ status: "PARKED", questions: [{ to: "head" }] });
+    expect([await all(runs.questions({ to: "lead" })), (await only(runs, { to: "head" })).to]).toEqual([[], "head"]);
+    expect(told.at(-1)).toBe("head");
+    await store.close();
+  });
+
+  it("is opened again for what its own schema alone refuses, and says why", async () => {
+    const { clock, store, runs } = setUp();
+    const answer = z.object({ count: z.number().refine((count) => count % 2 === 0, "must be even") });
+    const agent = () => approving({ store, clock, question: { answer } });
+    await agent().runTask(taskOf(), { whenWaiting: "park" });
+    const first = await only(runs);
+    await runs.answer(first.id, { count: 1 });
+    const parked = await (await agent().resume("t", { whenWaiting: "park" })).outcome;
+    const second = await only(runs);
+    expect(parked).toMatchObject({ status: "PARKED", questions: [second] });
+    expect(second).toMatchObject({ shown: first.shown, shownHash: first.shownHash, problem: expect.stringContaining("must be even") });
+    expect(second.id).not.toBe(first.id);
+    await runs.answer(second.id, { count: 2 });
+    expect(await (await agent().resume("t")).outcome).toMatchObject({ results: { approve: { count: 2 } } });
+    const events = (await all(runs.events("t"))).map(({ type }) => type).filter((type) => type.startsWith("question."));
+    expect(events).toEqual(["question.opened", "question.closed", "question.reopened", "question.closed"]);
+    await store.close();
+  });
+
+  it("is asked anew by a fork, which leaves the original's as it was", async () => {
+    const { clock, store, runs } = setUp();
+    const agent = approving({ store, clock });
+    await agent.runTask(taskOf(), { whenWaiting: "park" });
+    const original = await only(runs);
+    const fork = await agent.fork("t", { taskId: "fork" });
+    await clock.runUntil(store.read("fork"));
+    while ((await all(runs.questions({ taskId: "fork" }))).length === 0) await clock.advance(1);
+    const own = await only(runs, { taskId: "fork" });
+    expect([own.id.endsWith(".fork"), own.shown, (await only(runs, { taskId: "t" })).id]).toEqual([true, original.shown, original.id]);
+    await runs.answer(own.id, { ok: true });
+    expect(await clock.runUntil(fork.outcome)).toMatchObject({ results: { approve: { ok: true } } });
+    await store.close();
+  });
+});
+
+describe("a question in a run that is held", () => {
+  it("is answered in this process or from another, and nothing else is held up", async () => {
+    const clock = new SimulatedClock();
+    const [, make] = driversOf()[0] as ReturnType<typeof driversOf>[number];
+    const store = make({ clock });
+    const agent = approving({ store, clock });
+    const run = agent.start(taskOf());
+    const events: AgentEvent[] = [];
+    const reading = (async () => {
+      for await (const event of run.events()) events.push(event);
+    })();
+    while (run.view().questions.length === 0) await clock.advance(1);
+    expect(run.view()).toMatchObject({ status: "RUNNING", nodes: { approve: { status: "EXECUTING" } } });
+    await agent.runs.answer((await only(agent.runs)).id, { ok: true });
+    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE", results: { approve: { ok: true } } });
+    await reading;
+    const told = events.map(({ type }) => type);
+    expect(told.indexOf("question.opened")).toBeLessThan(told.indexOf("question.closed"));
+    await store.close();
+  });
+
+  it("settles at its deadline by itself", async () => {
+    const clock = new SimulatedClock();
+    const [, make] = driversOf()[0] as ReturnType<typeof driversOf>[number];
+    const store = make({ clock });
+    const agent = approving({ store, clock, question: { deadlineMs: HOUR, onDeadline: { answer: { ok: false } } } });
+    const before = clock.now();
+    expect(await clock.runUntil(agent.runTask(taskOf()))).toMatchObject({ results: { approve: { ok: false } } });
+    expect(clock.now() - before).toBeGreaterThanOrEqual(HOUR);
+    await store.close();
+  });
+});
+
+describe("bad input of a question", () => {
+  it("is refused where it is defined", () => {
+    const answer = z.object({ ok: z.boolean() });
+    const refused = (init: object, message: RegExp) =>
+      expect(() => defineQuestion({ name: "q", answer, ...init } as never)).toThrow(
+        expect.objectContaining({ message: expect.stringMatching(message) }),
+      );
+    refused({ deadlineMs: -1 }, /deadlineMs/);
+    refused({ escalate: [{ afterMs: 1 }] }, /escalate/);
+    refused({ answer: z.date() }, /answer/);
+    refused({ answer: 1 }, /answer/);
+    refused({ onDeadline: "later" }, /onDeadline/);
+    refused({ whom: "me" }, /whom/);
+    expect(() => defineQuestion({ name: "", answer })).toThrow(expect.objectContaining({ code: "invalid-name" }));
+  });
+});
