@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Packages of which a part is taken along, with their licence; all others are imported. */
 const WITHIN: readonly string[] = ["zod", "eventsource-parser"];
-/** One for each runtime, and all of zod: files of their own, which are resolved when they are asked for. */
+/** One for each runtime, and the validator of JSON Schema: files of their own, which are resolved when they are asked for. */
 const LATE: readonly string[] = ["#condition/engine-module", "#contract/chat/json-schema"];
 
 /** What comes together, the first that fits; the rest goes with the entries that need it. */

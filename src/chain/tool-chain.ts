@@ -11,7 +11,7 @@ import { requireRestored } from "#contract/base/require-restored";
 import { type CallScope, type Checkpoint, currentScope } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
 import { type ChatMessage, requireMessages } from "#contract/chat/message";
-import { type Tool, toolsSchema } from "#contract/chat/tool";
+import { lateTools, type Tool, toolsSchema } from "#contract/chat/tool";
 import type { ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { type ToolLoopOutput, toolLoopMachine } from "#machines/tool-loop";
 import { supply } from "#runtime/supply";
@@ -95,6 +95,8 @@ export async function runToolChain(
   const loaded = checkpoint === undefined ? undefined : await unlessAborted(checkpoint.load(), signals, model);
   const kept = readKeptChain(loaded, own.idempotencyKey);
   const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? model.services.ids();
+  const late = lateTools([...tools, ...Object.values(own.modeSwap?.modes ?? {}).flatMap((mode) => mode.tools)]);
+  if (late.length > 0) await Promise.all(late.map((ready) => ready()));
   const host = new ChainHost({ model, tools, own, call, scope, given: messages });
   const span = host.span;
   try {

@@ -17,13 +17,14 @@ import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { Wire } from "#contract/chat/wire";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { CallStream } from "#inference/call/call-stream";
+import { LateSource } from "#inference/call/late-source";
 import { ModelCall } from "#inference/call/model-call";
 import { RateLimiter } from "#inference/call/rate-limiter";
 import { aborted } from "#inference/faults/fault-error";
 import { retryPolicyOf } from "#inference/faults/retry";
 import { priceLookup, unusedAt } from "#inference/prices/prices";
 import { type Capabilities, capabilitiesOf } from "#inference/request/capabilities";
-import { prepareRequest } from "#inference/request/prepare-request";
+import { lateSchemas, prepareRequest } from "#inference/request/prepare-request";
 import { ConversationReader } from "#inference/request/wire-messages";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { agentAttributes, EXECUTE_TOOL, INVOKE_AGENT, toolAttributes, toolContent, toolResultContent } from "#telemetry/gen-ai";
@@ -115,7 +116,7 @@ export abstract class InferenceClient {
    */
   async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
     const reader = this.#reader();
-    const { call, output } = this.#prepare(messages, options, reader);
+    const { call, output } = await this.#prepareLoaded(messages, options, reader);
     const first = await call(false).generate();
     if (output === undefined) return first;
     const judged = await judge(first, output);
@@ -159,7 +160,7 @@ export abstract class InferenceClient {
         services: this.#settings.services,
         stream: (asked, given) => this.#stream(asked, given, reader),
         answer: async (asked, given) => {
-          const { call, output } = this.#prepare(asked, given, reader);
+          const { call, output } = await this.#prepareLoaded(asked, given, reader);
           return this.#judged(await call(true).answer(), output);
         },
         traceChain: () => {
@@ -188,12 +189,23 @@ export abstract class InferenceClient {
   }
 
   #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): InferenceStream {
-    const { call, output } = this.#prepare(messages, options, reader);
+    const abandoned = (reason: unknown): unknown => aborted(reason, { provider: this.provider, model: this.model });
+    const late = lateSchemas(options);
+    let prepared = late === undefined ? this.#prepare(messages, options, reader) : undefined;
+    const begin = (): ModelCall => {
+      prepared ??= this.#prepare(messages, options, reader);
+      return prepared.call(true);
+    };
     return new CallStream(
-      () => call(true),
-      (generation) => this.#judged(generation, output),
-      (reason) => aborted(reason, { provider: this.provider, model: this.model }),
+      () => (late === undefined ? begin() : new LateSource(late, begin, abandoned)),
+      (generation) => this.#judged(generation, prepared?.output),
+      abandoned,
     );
+  }
+
+  async #prepareLoaded(messages: ChatMessage[], options: GenerateOptions, conversation: ConversationReader): Promise<Prepared> {
+    await lateSchemas(options)?.();
+    return this.#prepare(messages, options, conversation);
   }
 
   #prepare(messages: ChatMessage[], options: GenerateOptions, conversation: ConversationReader): Prepared {

@@ -103,6 +103,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
     for (const node of this.#scope.nodes.all()) {
       if (++seen % READ_AT_ONCE === 0) await this.#run.services.turns.pause();
       for (const condition of conditionsOf(node)) await this.#run.services.conditions.compile(condition);
+      for (const prepare of preparationsOf(node)) await prepare();
     }
     try {
       await this.#run.limited("setting the run's first values", () => this.#run.values.setMany({ ...this.#run.place.first, task }));
@@ -246,6 +247,12 @@ async function faultsOf(what: string, work: () => Promise<void>): Promise<Fault[
 
 function failureOf(what: string, error: unknown, code: string): Failure {
   return { error: `${what}: ${shownMessageOf(error)}`, code: asimovErrorOf(error)?.code ?? code };
+}
+
+/** What the modules of a node do before it may run, nested ones too. */
+function preparationsOf({ modules, nodes }: Node): (() => Promise<void>)[] {
+  const own = modules.flatMap(({ prepare }) => prepare ?? []);
+  return nodes.length === 0 ? own : [...own, ...nodes.flatMap(preparationsOf)];
 }
 
 /** The conditions of a node and its decisions, nested ones too. */

@@ -5,7 +5,8 @@
 import { AsimovError, QuestionError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
-import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
+import type { CompiledSchema, Schema } from "#contract/chat/schema";
+import { answerSchema } from "#contract/node/answer-schema";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
 import type { ModuleHost } from "#contract/run/host";
@@ -151,7 +152,7 @@ export class ModuleWaits {
   async ask<S extends Schema>(name: string, options: Ask<S>): Promise<Answered<S>> {
     return await this.#use("answer", name, async (slot) => {
       const { node } = this.#attempt.order;
-      const schema = compileSchema(options.answer, `Question "${name}": answer`);
+      const schema = await answerSchema(options.answer, name);
       let kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
       for (;;) {
         const { question, answer, onDeadline } = kept;

@@ -12,6 +12,11 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** As a library's that tells no JSON Schema by itself. */
+const missingExporter = (vendor: string): string => `const { defineTool } = await import("asimov-agents");
+  const input = { "~standard": { version: 1, vendor: "${vendor}", validate: (value) => ({ value }) } };
+  await defineTool({ name: "tool", description: "", input, run: () => null }).ready();`;
+
 describe("package in an empty project", () => {
   it("installs no optional peer, and little else", async () => {
     const folders = await readdir(join(project, "node_modules"));
@@ -83,11 +88,11 @@ describe("package in an empty project", () => {
     return (await runModule("loaded", `${hooks}\n${source}\nconsole.log(JSON.stringify(loaded));`)) as { url: string; from: string }[];
   }
 
-  it("loads few files with the core: no zod, no client library, no Lua engine and no built-in module", async () => {
+  it("loads few files with the core: no zod, no validator, no client library, no Lua engine and no built-in module", async () => {
     const loaded = await loadedBy('await import("asimov-agents");');
     const urls = loaded.map(({ url }) => url);
     expect(urls.some((url) => url.includes("/asimov-agents/dist/node/index.js"))).toBe(true);
-    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai|zod|@opentelemetry)/.test(url))).toEqual([]);
+    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai|zod|@cfworker|@opentelemetry)/.test(url))).toEqual([]);
     expect(loaded.filter(({ url, from }) => url.startsWith("node:") && from.includes("/asimov-agents/"))).toEqual([]);
     expect(new Set(urls.filter((url) => url.includes("/asimov-agents/"))).size).toBeLessThan(6);
   });
@@ -156,6 +161,8 @@ describe("package in an empty project", () => {
 
   it.each([
     ["Redis", "ioredis", `const { RedisCache } = await import("asimov-agents/redis"); await new RedisCache().get("key", null);`],
+    ["zod 3's JSON Schema", "zod-to-json-schema", missingExporter("zod")],
+    ["Valibot's JSON Schema", "@valibot/to-json-schema", missingExporter("valibot")],
     ["the inspector", "@statelyai/inspect", `const { statelyInspector } = await import("asimov-agents/inspect"); statelyInspector();`],
   ])("says what to install when %s is asked for", async (_, peer, source) => {
     const error = await runModule(

@@ -53,6 +53,8 @@ const provider = (folder: string, ...sdks: string[]): Room => ({
 
 /** The table of the house, from the leaf up. */
 const ROOMS: readonly Room[] = [
+  // Loaded late itself.
+  { files: /^src\/contract\/chat\/json-schema\.ts$/, ours: CONTRACT, packages: ["@cfworker/json-schema"] },
   domain("base"),
   domain("graph", "base"),
   domain("store", "base"),
@@ -136,7 +138,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 
 /** What the core must load without. */
 const LAZY =
-  /^(?:zod$|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+  /^(?:zod$|@cfworker\/|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

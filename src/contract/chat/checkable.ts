@@ -1,95 +1,135 @@
-/** What zod makes no check of, found without loading the part of it that would say so: a wrong schema is refused where it is written. */
+/** JSON Schema as it is written becomes what the validator can judge, or is refused by its place, without the validator. */
+import { copyJson } from "#contract/base/json";
+import {
+  type Dialect,
+  dialectOf,
+  type Holder,
+  isHolder,
+  isObject,
+  KEYWORDS,
+  type Keywords,
+  requireForm,
+  requirePattern,
+  shown,
+  UNKNOWN,
+} from "./dialects.ts";
+import { requireJudged } from "./in-place.ts";
+import { type Decisions, type Judged, References, step, UNNAMED } from "./references.ts";
 
-type Keywords = { readonly [keyword: string]: unknown };
+export interface Checkable {
+  readonly dialect: Dialect;
+  readonly root: Judged;
+  /** What each `$ref` leads to. */
+  readonly targets: Readonly<Record<string, Judged>>;
+}
 
-const UNKNOWN = ["unevaluatedItems", "unevaluatedProperties", "if", "then", "else", "dependentSchemas", "dependentRequired"] as const;
-const COMPOSITIONS = ["anyOf", "oneOf", "allOf"] as const;
-const OLD_DRAFTS: readonly unknown[] = ["http://json-schema.org/draft-07/schema#", "http://json-schema.org/draft-04/schema#"];
+class Misplaced extends Error {}
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const recordOf = (value: unknown): Keywords => (typeof value === "object" && value !== null ? (value as Keywords) : {});
+/** A fault is told with its place, the innermost one. */
+function within<T>(at: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof Misplaced ? error : new Misplaced(`at ${at}: ${(error as Error).message}`);
+  }
+}
 
-/** It looks where zod's `fromJSONSchema` looks, and nowhere else. @throws Error with the reason */
-export function requireCheckable(root: Keywords): void {
-  const seen = new Set<unknown>();
+/** @throws Error with the reason, and the place as a JSON pointer */
+export function readJsonSchema(given: object): Checkable {
+  const schema = copyJson(given, "it") as Keywords;
+  const dialect = within("#/$schema", () => dialectOf(schema.$schema));
+  const references = new References(dialect);
+  const root = new Reader(dialect, references).read(schema, "#", UNNAMED);
+  const targets = references.resolve();
+  requireJudged(references.schemas, dialect, targets);
+  return { dialect, root, targets };
+}
 
-  function visit(schema: unknown): void {
-    if (typeof schema === "boolean") return;
-    if (typeof schema !== "object" || schema === null) throw new Error(`${JSON.stringify(schema)} is no schema`);
-    visitBase(schema as Keywords);
-    for (const key of COMPOSITIONS) listOf((schema as Keywords)[key]).forEach(visit);
+class Reader {
+  readonly #dialect: Dialect;
+  readonly #references: References;
+
+  constructor(dialect: Dialect, references: References) {
+    this.#dialect = dialect;
+    this.#references = references;
   }
 
-  function visitBase(schema: Keywords): void {
-    if (schema.not !== undefined) {
-      if (typeof schema.not === "object" && schema.not !== null && Object.keys(schema.not).length === 0) return;
-      throw new Error("`not` is not supported");
+  read(schema: unknown, at: string, outer: string): Judged {
+    return within(at, () => {
+      if (typeof schema !== "boolean" && !isObject(schema)) {
+        throw new Error(`expected a schema (an object, true or false), got ${shown(schema)}`);
+      }
+      const judged = typeof schema === "boolean" ? schema : {};
+      this.#references.schemas.set(at, judged);
+      if (typeof schema !== "boolean") this.#fill(judged as Decisions, schema, at, outer);
+      return judged;
+    });
+  }
+
+  #fill(judged: Decisions, schema: Keywords, at: string, outer: string): void {
+    this.#requireDialect(schema, at);
+    const holding: [keyword: string, form: Holder, decides: boolean][] = [];
+    for (const [keyword, value] of Object.entries(schema)) {
+      const { form, decides } = KEYWORDS[this.#dialect]().get(keyword) ?? UNKNOWN;
+      if (isHolder(form)) holding.push([keyword, form, decides]);
+      else within(step(at, keyword), () => requireForm(form, value));
+      if (decides) judged[keyword] = value;
     }
-    const unknown = UNKNOWN.find((key) => schema[key] !== undefined);
-    if (unknown !== undefined) throw new Error(`\`${unknown}\` is not supported`);
-    if (schema.$ref) {
-      if (seen.has(schema.$ref)) return;
-      seen.add(schema.$ref);
-      visit(targetOf(schema.$ref));
-    } else if (schema.enum === undefined && schema.const === undefined) {
-      if (Array.isArray(schema.type)) for (const type of schema.type) visitBase({ ...schema, type });
-      else if (schema.type) visitType(schema);
+    const base = within(at, () => this.#references.enter(schema, at, outer));
+    for (const [keyword, form, decides] of holding) {
+      const place = step(at, keyword);
+      const read = within(place, () => this.#held(form, schema[keyword], place, base));
+      if (decides) judged[keyword] = read;
+    }
+    const place = step(at, "$ref");
+    if (schema.$ref !== undefined) within(place, () => this.#references.refer(judged, schema.$ref as string, place, base));
+  }
+
+  #requireDialect(schema: Keywords, at: string): void {
+    within(step(at, "$schema"), () => {
+      if (schema.$schema === undefined || dialectOf(schema.$schema) === this.#dialect) return;
+      throw new Error("it is of another dialect than the schema around it, which is not supported");
+    });
+    within(step(at, "$dynamicRef"), () => {
+      if (this.#dialect !== "7" && schema.$dynamicRef !== undefined) throw new Error("it is not supported; refer by $ref");
+    });
+  }
+
+  #held(form: Holder, value: unknown, at: string, base: string): unknown {
+    switch (form) {
+      case "schema":
+        return this.read(value, at, base);
+      case "schemas":
+        if (!Array.isArray(value) || value.length === 0) throw new Error(`expected a list of schemas, got ${shown(value)}`);
+        return value.map((schema, index) => this.read(schema, step(at, String(index)), base));
+      case "schema or schemas":
+        return Array.isArray(value)
+          ? value.map((schema, index) => this.read(schema, step(at, String(index)), base))
+          : this.read(value, at, base);
+      case "patterned schemas":
+        return this.#named(value, at, (schema, place, name) => {
+          requirePattern(name);
+          return this.read(schema, place, base);
+        });
+      case "dependencies":
+        return this.#named(value, at, (needed, place) => {
+          if (!Array.isArray(needed)) return this.read(needed, place, base);
+          requireForm("names", needed);
+          return needed;
+        });
+      case "named schemas":
+        return this.#named(value, at, (schema, place) => this.read(schema, place, base));
     }
   }
 
-  function targetOf(ref: unknown): unknown {
-    if (!String(ref).startsWith("#")) throw new Error(`$ref "${ref}" is not supported, only those that start with #/`);
-    const [room, name] = String(ref).slice(1).split("/").filter(Boolean);
-    if (room === undefined) return root;
-    const isKnown = room === (OLD_DRAFTS.includes(root.$schema) ? "definitions" : "$defs") && name !== undefined;
-    const target = isKnown ? recordOf(root.$defs || root.definitions)[name.replace(/~1/g, "/").replace(/~0/g, "~")] : undefined;
-    if (!target) throw new Error(`$ref "${ref}" leads nowhere`);
-    return target;
+  #named(value: unknown, at: string, read: (value: unknown, place: string, name: string) => unknown): unknown {
+    if (!isObject(value)) throw new Error(`expected an object of schemas, got ${shown(value)}`);
+    return Object.fromEntries(
+      Object.entries(value).map(([name, held]) => {
+        const place = step(at, name);
+        if (!name.isWellFormed()) throw new Error(`expected names that are well-formed texts, got ${shown(name)}`);
+        return [name, within(place, () => read(held, place, name))];
+      }),
+    );
   }
-
-  function visitType(schema: Keywords): void {
-    switch (schema.type) {
-      case "string":
-        if (schema.pattern) new RegExp(schema.pattern as string);
-        break;
-      case "number":
-      case "integer":
-      case "boolean":
-      case "null":
-        break;
-      case "object":
-        if (typeof schema.additionalProperties === "object") visit(schema.additionalProperties);
-        Object.values(recordOf(schema.properties)).forEach(visit);
-        for (const [pattern, value] of Object.entries(recordOf(schema.patternProperties))) {
-          visit(value);
-          new RegExp(pattern);
-        }
-        if (schema.propertyNames !== undefined) visitNames(schema.propertyNames);
-        break;
-      case "array":
-        visitItems(schema);
-        if (schema.contains !== undefined) visit(schema.contains);
-        break;
-      default:
-        throw new Error(`Unsupported type: ${schema.type}`);
-    }
-  }
-
-  function visitItems({ prefixItems, items, additionalItems }: Keywords): void {
-    const positions = Array.isArray(prefixItems) ? prefixItems : items;
-    const rest = Array.isArray(prefixItems) ? items : additionalItems;
-    if (!Array.isArray(positions)) {
-      if (positions !== undefined) visit(positions);
-      return;
-    }
-    positions.forEach(visit);
-    if (rest !== undefined && !Array.isArray(rest)) visit(rest);
-  }
-
-  /** Names are texts, whether it says so or not. */
-  function visitNames(schema: unknown): void {
-    visit(typeof schema === "object" && schema !== null ? { type: "string", ...schema } : schema);
-  }
-
-  visit(root);
 }

@@ -17,8 +17,10 @@ export interface ToolContext {
 export interface Tool {
   readonly name: string;
   readonly description: string;
-  /** JSON Schema, as the model is told. */
+  /** JSON Schema, as the model is told. @throws AsimovError `schema-not-loaded` until `ready` has resolved, where there is one */
   readonly inputSchema: JsonSchema;
+  /** Loads what tells `inputSchema`, where that comes late; a model awaits it. @throws AsimovError `invalid-schema`, `missing-package` */
+  readonly ready?: () => Promise<void>;
   /** The input as `run` gets it, or what is wrong with it. */
   check(input: unknown): Promise<{ value: unknown } | { faults: string }>;
   run(input: unknown, context: ToolContext): unknown;
@@ -26,10 +28,15 @@ export interface Tool {
 
 function isTool(value: unknown): value is Tool {
   const tool = value as Partial<Tool> | null | undefined;
-  return typeof tool?.name === "string" && typeof tool.inputSchema === "object" && typeof tool.run === "function";
+  if (typeof tool?.name !== "string" || typeof tool.run !== "function") return false;
+  return typeof tool.ready === "function" || typeof tool.inputSchema === "object";
 }
 
 export const toolsSchema = z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" }));
+
+/** What the tools await whose JSON Schema comes late; of what are no tools, nothing. */
+export const lateTools = (tools: unknown): (() => Promise<void>)[] =>
+  Array.isArray(tools) ? (tools as (Partial<Tool> | null | undefined)[]).flatMap((tool) => tool?.ready ?? []) : [];
 
 /** What every provider takes as a name. */
 const NAME = /^[A-Za-z_][\w-]{0,63}$/;
@@ -69,7 +76,10 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
   return {
     name,
     description,
-    inputSchema: schema.json,
+    get inputSchema() {
+      return schema.json;
+    },
+    ...(schema.ready === undefined ? {} : { ready: schema.ready }),
     check: (value) => schema.check(value),
     run: (value, context) => run(value as Checked<S>, context),
   };

@@ -234,6 +234,8 @@ export abstract class AgentModule {
   readonly inputMailboxes: readonly string[];
   readonly outputMailbox: OutputMailbox | undefined;
   readonly trace: boolean;
+  /** Done before the first node of a run: what it throws refuses the run. */
+  readonly prepare?: (() => Promise<void>) | undefined;
 
   /** @throws AsimovError `invalid-name` or `invalid-options`; unknown options are refused */
   constructor(init: AgentModuleInit) {

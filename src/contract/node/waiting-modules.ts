@@ -5,8 +5,8 @@ import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
 import type { Checked, Schema } from "#contract/chat/schema";
-import { compileSchema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
+import { answerSchema, compileAnswer } from "./answer-schema.ts";
 import { AgentModule, type AgentModuleInit, type Ask, type ModuleContext, type ModuleResult } from "./module.ts";
 import { askShape } from "./take-ask.ts";
 
@@ -24,6 +24,8 @@ class QuestionModule<S extends Schema> extends AgentModule {
   readonly #ask: Ask<S>;
   readonly #show: QuestionInit<S>["show"];
   readonly #decide: QuestionInit<S>["decide"];
+  /** Where its schema is told by a package that is loaded late: it is refused before the first node, not in the middle. */
+  override readonly prepare: (() => Promise<void>) | undefined;
 
   constructor({ show, decide, answer, to, deadlineMs, onDeadline, escalate, ...rest }: QuestionInit<S>) {
     super({ ...rest, type: decide === undefined ? ModuleType.EXECUTOR : ModuleType.FLOW_CONTROL });
@@ -31,7 +33,8 @@ class QuestionModule<S extends Schema> extends AgentModule {
       Object.entries({ show, answer, to, deadlineMs, onDeadline, escalate, decide }).filter(([, value]) => value !== undefined),
     );
     parseOptions(schema(), question, `Question "${this.name}"`);
-    compileSchema(answer, `Question "${this.name}": answer`);
+    const { ready } = compileAnswer(answer, this.name);
+    if (ready !== undefined) this.prepare = async () => void (await answerSchema(answer, this.name));
     const { show: _show, decide: _decide, ...ask } = question;
     this.#ask = ask as unknown as Ask<S>;
     this.#show = show;

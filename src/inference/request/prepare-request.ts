@@ -7,7 +7,7 @@ import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
 import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
-import { type Tool, toolsSchema } from "#contract/chat/tool";
+import { lateTools, type Tool, toolsSchema } from "#contract/chat/tool";
 import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
 import { placeMarkers } from "./cache-markers.ts";
 import type { Capabilities } from "./capabilities.ts";
@@ -53,7 +53,7 @@ const generateShape = lazily(() => ({
   toolChoice: z.optional(z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: nonEmpty })])),
   thinking: z.optional(thinkingSchema()),
   output: z.optional(
-    z.custom<Schema>((value) => (typeof value === "object" || typeof value === "function") && value !== null, {
+    z.custom<Schema>(isSchema, {
       message: "expected zod, a Standard Schema or JSON Schema",
     }),
   ),
@@ -62,6 +62,7 @@ const generateShape = lazily(() => ({
   caching: z.optional(z.enum(["auto", "manual"])),
 }));
 const optionsSchema = lazily(() => z.strictObject(generateShape()));
+const isSchema = (value: unknown): value is Schema => (typeof value === "object" || typeof value === "function") && value !== null;
 
 const compiled = new WeakMap<object, CompiledSchema>();
 
@@ -72,6 +73,13 @@ function compiledOnce(schema: Schema): CompiledSchema {
     compiled.set(schema, known);
   }
   return known;
+}
+
+/** Loads what tells the schemas that come late; `undefined` where there are none. @throws AsimovError `invalid-schema` */
+export function lateSchemas(options: GenerateOptions): (() => Promise<unknown>) | undefined {
+  const { tools, output } = options ?? {};
+  const late = [...lateTools(tools), ...(isSchema(output) ? [compiledOnce(output).ready ?? []].flat() : [])];
+  return late.length === 0 ? undefined : () => Promise.all(late.map((ready) => ready()));
 }
 
 const wireTools = new WeakMap<Tool, WireTool>();

@@ -57,7 +57,7 @@ describe("a tool of zod", () => {
 
   it("is refused where no JSON Schema says what it says", () => {
     expect(refusal(() => toolOf(z.object({ at: z.date() })))).toMatch(
-      /^invalid-schema: Tool "add": input: this schema cannot be told to a model/,
+      /^invalid-schema: Tool "add": input: this schema cannot be told as JSON Schema \(at #\/properties\/at: Date/,
     );
   });
 });
@@ -112,13 +112,11 @@ describe("a tool of JSON Schema", () => {
     expect(await tool.check({ a: 1 })).toEqual({ value: { a: 1 } });
   });
 
-  it("is refused where it cannot be checked", async () => {
-    const refused = /^invalid-schema: .*this JSON Schema cannot be checked/;
-    for (const wrong of [{ $ref: "https://example.com/schema" }, { type: "date" }, { not: { type: "null" } }, { if: {} }]) {
+  it("is refused where it cannot be checked", () => {
+    const refused = /^invalid-schema: Tool "add": input: this JSON Schema cannot be checked \(at #\//;
+    for (const wrong of [{ $ref: "https://example.com/schema" }, { type: "date" }, { type: "object", required: 1 }]) {
       expect(refusal(() => toolOf(wrong))).toMatch(refused);
     }
-    // What zod alone sees is told at the first check.
-    await expect(toolOf({ type: "object", required: 1 }).check(1)).rejects.toMatchObject({ code: "invalid-schema" });
   });
 });
 
@@ -134,7 +132,9 @@ describe("a tool of any other Standard Schema", () => {
   });
 
   it("is refused where its library tells no JSON Schema", () => {
-    expect(refusal(() => toolOf(own(() => ({ value: 1 }))))).toContain("its library tells no JSON Schema of it; give JSON Schema instead");
+    expect(refusal(() => toolOf(own(() => ({ value: 1 }))))).toContain(
+      "its library, own, tells no JSON Schema of it; give JSON Schema instead",
+    );
   });
 });
 
