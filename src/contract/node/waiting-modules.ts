@@ -25,7 +25,7 @@ class QuestionModule<S extends Schema> extends AgentModule {
   readonly #show: QuestionInit<S>["show"];
   readonly #decide: QuestionInit<S>["decide"];
   /** Where its schema is told by a package that is loaded late: it is refused before the first node, not in the middle. */
-  override readonly prepare: (() => Promise<void>) | undefined;
+  declare readonly prepare: (() => Promise<void>) | undefined;
 
   constructor({ show, decide, answer, to, deadlineMs, onDeadline, escalate, ...rest }: QuestionInit<S>) {
     super({ ...rest, type: decide === undefined ? ModuleType.EXECUTOR : ModuleType.FLOW_CONTROL });
