@@ -16,6 +16,8 @@ const SYSTEM: SleepHost = { clock: systemClock };
  * Input `{ deadline }`, milliseconds since 1970; output the moment it woke. One that has passed wakes at once.
  *
  * @example
+ * import { sleepUntil } from "asimov-agents/actors";
+ *
  * setup({ actors: { sleepUntil: sleepUntil() } }).createMachine({
  *   invoke: { src: "sleepUntil", input: ({ context }) => ({ deadline: context.remindAt }), onDone: "reminding" },
  * });
