@@ -103,7 +103,7 @@ describe("docstrings", () => {
         const own = exportsOf(await readFile(join(ROOT, file), "utf8"));
         const used = new Set(code.replace(/"[^"\n]*"/g, "").match(/\b[A-Za-z]\w*\b/g));
         const imports = [...used].flatMap((name) => {
-          if (new RegExp(`(?:const|class|function) ${name}\\b`).test(code)) return [];
+          if (new RegExp(`(?:const|class|function) ${name}\\b|import \\{[^}]*\\b${name}\\b`).test(code)) return [];
           const from = names.get(name) ?? (own.includes(name) ? join(ROOT, file) : undefined);
           return from === undefined ? [] : [`import { ${name} } from ${JSON.stringify(from)};`];
         });
