@@ -239,9 +239,10 @@ const machine = setup({
       failure: undefined,
     })),
     failCheck: assign(({ context }) => ({ visits: context.visits + (hasVisitsLeft(context) ? 1 : 0), modules: NOTHING })),
-    beginAttempt: assign(({ context }) => ({
-      attempt: context.attempt + 1,
-      modules: withNext(context.definition, newAttempt(context.definition)),
+    /** In a visit that was retried, what had succeeded stands in each of its attempts. */
+    beginAttempt: assign(({ context: { definition, attempt, attemptsBefore = 0, modules } }) => ({
+      attempt: attempt + 1,
+      modules: withNext(definition, attemptsBefore > 0 ? retriedAttempt(definition, modules) : newAttempt(definition)),
     })),
     recordOutcome: assign((parts) => {
       const outcome = outcomeOf(parts);

@@ -1,6 +1,6 @@
 /** Stores a run for the first time, and owns it from then on. */
-import { RunError } from "#contract/base/errors";
 import type { Commit, CreateResult, NewRun } from "#contract/store/run-commit";
+import { existsError } from "#contract/store/run-errors";
 import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { PartsSum } from "#contract/store/seal";
@@ -9,12 +9,6 @@ import type { GenerationNote, KeptRun } from "./kept.ts";
 import { PartChanges } from "./part-changes.ts";
 import { type Patience, untilAnswered } from "./patience.ts";
 import type { KeeperState } from "./run-keeper.ts";
-
-export const existsError = ({ taskId, agent, status }: StoredRun): RunError =>
-  new RunError(
-    `Run ${taskId} is stored already, of agent "${agent}", ${status === "open" ? "unfinished" : `as ${status}`}; a task runs once. Go on with it by \`resume\`, or give the task another id.`,
-    { code: "run-exists", taskId },
-  );
 
 export interface FirstCommit {
   store: RunStore;

@@ -1,11 +1,8 @@
 /** A run that is kept, as whoever writes it sees it, and what is said of what is written. */
 import type { AsimovError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
-import type { Commit } from "#contract/store/run-commit";
+import type { Commit, CommitReason } from "#contract/store/run-commit";
 import type { PartChanges } from "./part-changes.ts";
-
-/** Why a generation was made. */
-export type CommitReason = "started" | "step" | "progress" | "parked" | "ended" | "manual";
 
 /** What the runtime says of a generation, beside its parts. */
 export interface GenerationNote {

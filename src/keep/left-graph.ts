@@ -1,8 +1,7 @@
 /** What a nested graph leaves with its node when it has not completed: a retry of the run goes on from there, so that what succeeded in it stands. */
-
 import { listOf } from "#contract/base/growing-list";
 import type { TaskJSON } from "#contract/base/task";
-import type { ModuleOutcome } from "#contract/node/attempt";
+import { leftBy } from "#contract/node/attempt";
 import { beforeEnd, type PersistedAgent, type PersistedNode } from "./persisted.ts";
 
 interface EndingGraph {
@@ -28,10 +27,7 @@ export function leftOf({ run, actor }: EndingGraph): { left?: object } {
   return { left };
 }
 
-const leavingOutcome = ({ context }: PersistedNode): ModuleOutcome | undefined =>
-  listOf(context.modules.ended).find(({ left }) => left !== undefined);
-
-export const leftIn = (node: PersistedNode): PersistedAgent | undefined => leavingOutcome(node)?.left as PersistedAgent | undefined;
+export const leftIn = ({ context }: PersistedNode): PersistedAgent | undefined => leftBy(context.modules) as PersistedAgent | undefined;
 
 /** The node with another state of its graph in the place of the one that it was left with. */
 export function withLeft(node: PersistedNode, left: PersistedAgent): PersistedNode {

@@ -129,7 +129,7 @@ export const readErrors = (parts: PartTexts): ErrorReport[] =>
   parts.numbers("error/").map((number) => parts.read<ErrorReport>(`error/${number}`, RECORD));
 
 /** @param known gives a graph that it may be */
-export function readGraph(parts: PartTexts, known?: Graph): Graph {
+function readGraph(parts: PartTexts, known?: Graph): Graph {
   const isKnown = known !== undefined && parts.all.get("graph") === graphText(known);
   let graph = isKnown ? known : parts.read<Graph>("graph", GRAPH);
   for (const number of parts.numbers("added/")) {
@@ -139,7 +139,7 @@ export function readGraph(parts: PartTexts, known?: Graph): Graph {
   return graph;
 }
 
-export function readOrder(parts: PartTexts): StoredOrder {
+function readOrder(parts: PartTexts): StoredOrder {
   const head = parts.read<Pick<StoredOrder, "sent" | "plan" | "totalIterations">>("order", ORDER);
   const cells = parts.numbers("cells/").flatMap((chunk) => parts.read<number[]>(`cells/${chunk}`, CELLS));
   const past = parts.numbers("past/").map((number) => parts.read<StoredOrder["past"][number]>(`past/${number}`, PAST));

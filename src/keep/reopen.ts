@@ -4,7 +4,7 @@ import type { TaskJSON } from "#contract/base/task";
 import { indexOf } from "#contract/graph/graph";
 import type { StoredOrder } from "#contract/run/order";
 import { Flag, OrderCells, Phase } from "#contract/run/order-cells";
-import { leftIn, withLeft, withTask } from "./left-graph.ts";
+import { withTask } from "./left-graph.ts";
 import type { PersistedAgent, PersistedNode } from "./persisted.ts";
 
 /** Whatever ended the whole run did not happen; of nodes nothing is changed. */
@@ -34,13 +34,11 @@ function grantLimit({ context }: PersistedAgent, agent: PersistedAgent): void {
   if (failure?.code === "max-iterations") pool.granted = (pool.granted ?? 0) + 1;
 }
 
-/** What is nested in a failed node goes on, too: what succeeded there stands. */
-function retryLeft(node: PersistedNode, task: TaskJSON): PersistedNode {
-  const left = leftIn(node);
-  if (left === undefined) return node;
+/** The graph that a failed node was left with goes on: what succeeded in it stands, and what failed is tried again. */
+export function reopenLeft(left: PersistedAgent, task: TaskJSON): PersistedAgent {
   const again = withTask(reopen(left), task);
   retryNodes(again, { limitsOf: left });
-  return withLeft(node, again);
+  return again;
 }
 
 /**
@@ -56,19 +54,23 @@ export function retryNodes(
   const pool = agent.children.nodes.snapshot;
   const index = indexOf(pool.graph);
   const cells = OrderCells.of(pool.order.cells);
+  const blocked = new Set<number>();
   for (let position = 0; position < cells.size; position++) {
-    if (cells.phase(position) === Phase.BLOCKED) cells.setPhase(position, Phase.PENDING);
+    if (cells.phase(position) !== Phase.BLOCKED) continue;
+    blocked.add(position);
+    cells.setPhase(position, Phase.PENDING);
   }
   const retried: string[] = [];
   for (const name of names) {
     const position = index.position(name) as number;
+    // A jump had sent it back, and another visit comes once what it depends on has one.
+    if (blocked.has(position)) continue;
     // One whose actor broke down is made anew, with a visit of its own.
     const node = Object.hasOwn(pool.nodes, name) ? pool.nodes[name] : undefined;
     if (keys === "new" || node === undefined) cells.setPhase(position, Phase.READY);
     else {
       cells.setPhase(position, Phase.STARTED);
       cells.setExecuting(position, Math.max(1, cells.at(position)));
-      pool.nodes[name] = retryLeft(node, agent.context.task);
       retried.push(name);
     }
   }

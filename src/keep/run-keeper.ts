@@ -5,13 +5,13 @@
  */
 
 import { AsimovError, asimovErrorOf } from "#contract/base/errors";
-import type { Commit, CommitResult, RenewResult, StoredEvent } from "#contract/store/run-commit";
+import type { Commit, CommitReason, CommitResult, RenewResult, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, RunEnd, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import type { PartsSum } from "#contract/store/seal";
 import { commitOf, eventsOf } from "./commit-of.ts";
 import { onHint } from "./hints.ts";
-import type { CommitReason, KeptRun, Loss } from "./kept.ts";
+import type { KeptRun, Loss } from "./kept.ts";
 import { LeaseRenewal } from "./lease-renewal.ts";
 import { PartChanges } from "./part-changes.ts";
 import { Patience } from "./patience.ts";
@@ -104,6 +104,11 @@ export class RunKeeper {
 
   get generation(): number {
     return this.#state.generation;
+  }
+
+  /** The one after what is stored, or on its way to the store. */
+  get next(): number {
+    return this.generation + (this.#sent === undefined ? 1 : 2);
   }
 
   get lease(): Lease {

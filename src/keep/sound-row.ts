@@ -1,8 +1,9 @@
 /** A run's row that can be believed: no seal is on it, since stores move it by themselves, but each thing in it is of its kind and fits the others. */
 import * as z from "zod/mini";
-import { messageOf, SnapshotError } from "#contract/base/errors";
+import { messageOf } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
+import { rowDamaged } from "#contract/store/run-errors";
 import type { StoredRun } from "#contract/store/run-record";
 
 const count = () => z.int().check(z.gte(0));
@@ -32,22 +33,16 @@ const schema = lazily(() =>
   }),
 );
 
-const damaged = (taskId: string, how: string, cause?: unknown): SnapshotError =>
-  new SnapshotError(`The row of run "${taskId}" is damaged: ${how}. Put a copy of the store in its place.`, {
-    code: "snapshot-damaged",
-    cause,
-  });
-
 /** @throws SnapshotError `snapshot-damaged` */
 export function requireSound(taskId: string, run: StoredRun): StoredRun {
   try {
     parseOptions(schema(), run, "Its shape");
   } catch (error) {
-    throw damaged(taskId, messageOf(error), error);
+    throw rowDamaged(taskId, messageOf(error), error);
   }
   const { count: pending, last } = run.inbox;
-  if (run.taskId !== taskId) throw damaged(taskId, `expected task "${taskId}", found "${run.taskId}"`);
-  if (pending > last) throw damaged(taskId, `expected at most ${last} messages, found a count of ${pending}`);
-  if ((run.status === "open") !== (run.endedAt === null)) throw damaged(taskId, `it is ${run.status}, and ended at ${run.endedAt}`);
+  if (run.taskId !== taskId) throw rowDamaged(taskId, `expected task "${taskId}", found "${run.taskId}"`);
+  if (pending > last) throw rowDamaged(taskId, `expected at most ${last} messages, found a count of ${pending}`);
+  if ((run.status === "open") !== (run.endedAt === null)) throw rowDamaged(taskId, `it is ${run.status}, and ended at ${run.endedAt}`);
   return run;
 }

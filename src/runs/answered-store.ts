@@ -4,10 +4,10 @@
  */
 import type { EffectLimits } from "#contract/base/effect-limits";
 import type * as port from "#contract/store/run-commit";
+import { inOurs } from "#contract/store/run-errors";
 import type { Lease, Owner, StoredRun } from "#contract/store/run-record";
 import { RunStore } from "#contract/store/run-store";
 import { type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contract/store/stored-question";
-import { inOurs } from "./run-errors.ts";
 
 export class AnsweredStore extends RunStore {
   readonly #store: RunStore;

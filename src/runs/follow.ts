@@ -1,6 +1,7 @@
 /** What a stored run tells and shows while it goes on, wherever that is. */
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
+import { eventsDropped } from "#contract/run/events-dropped";
 import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -33,9 +34,7 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
       if (run === undefined) return;
       const { dropped, events } = await readEvents(store, run, next);
       const [first] = events;
-      if (first !== undefined && dropped > 0) {
-        yield { seq: first.seq - 1, at: first.at, taskId, type: "events.dropped", count: dropped, graph: [] };
-      }
+      if (first !== undefined && dropped > 0) yield eventsDropped(taskId, { seq: first.seq - 1, at: first.at }, dropped);
       for (const event of events) {
         if (changes.isOver) return;
         yield event;

@@ -3,11 +3,11 @@ import { shownMessageOf } from "#contract/base/error-details";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import { requireText } from "#contract/store/run-checks";
+import { hasEnded, notFound } from "#contract/store/run-errors";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, sealMessage, sealUnnumberedEvent } from "#contract/store/seal";
 import { overGone } from "#keep/owner";
 import { requireRun } from "./read-run.ts";
-import { hasEnded, notFound } from "./run-errors.ts";
 
 /** @throws RunError `run-not-found`, `run-ended`; AsimovError `not-json`, `invalid-name` */
 export async function sendMessage(

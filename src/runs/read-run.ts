@@ -2,9 +2,11 @@
 import { messageOf, RunError, SnapshotError } from "#contract/base/errors";
 import { NO_USAGE } from "#contract/chat/usage";
 import { applyEvents } from "#contract/run/apply-event";
+import type { KeptView } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
 import { requireCount, requireText } from "#contract/store/run-checks";
 import type { StoredGeneration } from "#contract/store/run-commit";
+import { notFound, rowDamaged } from "#contract/store/run-errors";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
@@ -16,7 +18,6 @@ import { PartTexts } from "#keep/part-texts";
 import { requireSound } from "#keep/sound-row";
 import { isShown, readStoredView } from "#keep/stored-view";
 import { readEvents } from "./read-events.ts";
-import { notFound } from "./run-errors.ts";
 
 /** Of a run that goes on while it is read. */
 const READS = 5;
@@ -31,7 +32,8 @@ export async function requireRun(store: RunStore, taskId: string): Promise<Store
 
 async function viewIn(store: RunStore, run: StoredRun, stored: StoredGeneration): Promise<RunView> {
   const { texts } = await openTexts(store, run.taskId, stored, isShown);
-  const view = texts.has("view") ? await readStoredView(new PartTexts(texts)) : viewOfRow(store, run);
+  const shown: KeptView = texts.has("view") ? await readStoredView(new PartTexts(texts)) : viewOfRow(store, run);
+  const { planNumber: _number, ...view } = shown;
   return { ...view, generation: stored.generation };
 }
 
@@ -61,10 +63,7 @@ function standing(view: RunView, found: StoredRun, now: number): RunView {
 /** A row is never behind what its store gave. */
 function requireReached({ taskId, generation }: StoredRun, given: number): void {
   if (generation >= given) return;
-  throw new SnapshotError(
-    `The row of run "${taskId}" is damaged: it says that generation ${generation} is the newest, and its store gave ${given}. Put a copy of the store in its place.`,
-    { code: "snapshot-damaged" },
-  );
+  throw rowDamaged(taskId, `it says that generation ${generation} is the newest, and its store gave ${given}`);
 }
 
 /** The picture now, of the newest whole generation: those that were passed over are told among its errors. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
@@ -77,15 +76,16 @@ export async function readView(store: RunStore, taskId: string): Promise<RunView
       requireReached(await requireRun(store, taskId), view.generation);
       if (left > 0) continue;
     }
-    return standing(await withCancel(store, run, view), run, await store.now());
+    return standing(await withLastWords(store, run, view), run, await store.now());
   }
 }
 
 /** Of a run that somebody cancelled while nobody owned it: its end is told by its events alone. */
-async function withCancel(store: RunStore, run: StoredRun, view: RunView): Promise<RunView> {
+export async function withLastWords(store: RunStore, run: StoredRun, view: RunView): Promise<RunView> {
   if (run.status !== "CANCELLED" || view.seq >= run.lastSeq) return view;
-  const { events } = await readEvents(store, run, view.seq + 1);
-  return applyEvents(view, events);
+  const { dropped, events } = await readEvents(store, run, view.seq + 1);
+  // A store that keeps fewer than these has the last.
+  return applyEvents({ ...view, seq: view.seq + dropped }, events);
 }
 
 /** The picture as it was. @throws RunError `run-not-found`, SnapshotError `snapshot-not-found`, `snapshot-damaged` */

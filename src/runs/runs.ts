@@ -9,20 +9,19 @@ import type { AgentEvent } from "#contract/run/events";
 import type { Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
 import { requireText } from "#contract/store/run-checks";
-import type { FindQuery, GenerationEntry } from "#contract/store/run-commit";
-import type { StoredRun } from "#contract/store/run-record";
+import type { GenerationEntry } from "#contract/store/run-commit";
+import { notFound } from "#contract/store/run-errors";
 import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
 import type { GenerationNote } from "#keep/kept";
-import { processesGone } from "#keep/owner";
 import { AnsweredStore } from "./answered-store.ts";
+import { findRuns } from "./find-runs.ts";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
-import { readFound, readView, readViewAt, requireRun } from "./read-run.ts";
+import { readView, readViewAt, requireRun } from "./read-run.ts";
 import { readValue } from "./read-value.ts";
-import { notFound } from "./run-errors.ts";
 import {
   type FindQuestions,
   type FindRuns,
@@ -94,27 +93,9 @@ export class Runs {
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */
   async *find(query: FindRuns = {}): AsyncGenerator<RunView, undefined> {
-    const { after, limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
-    const base = toFindQuery(asked);
-    let last: StoredRun | undefined = after === undefined ? undefined : await requireRun(this.#store, after);
-    for (let left = limit; left > 0; ) {
-      const size = Math.min(PAGE, left);
-      const page = await this.#store.find({
-        ...base,
-        isGone: processesGone(),
-        limit: size,
-        ...(last === undefined ? {} : { after: last }),
-      });
-      for (const run of page) {
-        const view = await readFound(this.#store, run);
-        // It may have gone on, or be gone, since it was found.
-        if (view === undefined || base.statuses?.includes(view.status) === false) continue;
-        left--;
-        yield view;
-      }
-      last = page.at(-1);
-      if (page.length < size) return;
-    }
+    const { after, ...asked } = takeFind(query);
+    const place = after === undefined ? undefined : await requireRun(this.#store, after);
+    for await (const { view } of findRuns(this.#store, { ...asked, after: place })) yield view;
   }
 
   /** As in its newest whole generation; newer ones that are damaged are among its `errors`. @throws SnapshotError `snapshot-damaged` where none is whole */
@@ -213,12 +194,3 @@ export class Runs {
 }
 
 brand(Runs, "Runs");
-
-function toFindQuery({ status: asked, updatedBefore, ...same }: Omit<FindRuns, "after" | "limit">): Omit<FindQuery, "limit" | "after"> {
-  const statuses = asked === undefined ? undefined : typeof asked === "string" ? [asked] : asked;
-  return {
-    ...same,
-    ...(statuses === undefined ? {} : { statuses }),
-    ...(updatedBefore === undefined ? {} : { updatedBefore: updatedBefore.getTime() }),
-  };
-}

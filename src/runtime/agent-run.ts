@@ -18,7 +18,10 @@ import type { AgentLogic, AgentLogicInput } from "./run-logic.ts";
 import { ownScope } from "./scopes.ts";
 
 export interface EventsOptions {
-  /** The number of the first event to give. Of what came before, the newest 1,000 are there; `events.dropped` tells what is gone. Default: from now on. */
+  /**
+   * The number of the first event to give. What came before is there as far as its store keeps it (`keepEvents`), of a run that is not
+   * stored the newest 1,000; `events.dropped` tells what is gone. Default: from now on.
+   */
   from?: number;
   /** Events that wait for their reader; at least 1, `Infinity` for no limit. Default 10,000. */
   maxBuffered?: number;
@@ -52,10 +55,10 @@ export interface AgentRun<Outcome extends TaskOutcome | ParkedRun = TaskOutcome>
   readonly outcome: Promise<Outcome>;
   /**
    * Events from now on, or from a number on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
-   * place. @throws AsimovError `invalid-options`
+   * place. What its store cannot give rejects `next`. @throws AsimovError `invalid-options`
    */
   events(options?: EventsOptions): AsyncIterable<AgentEvent>;
-  /** The run's picture as it stands, plain JSON: what `applyEvents` of `asimov-agents/view` makes of all its events so far. */
+  /** The run's picture as it stands, plain JSON: what `applyEvents` of `asimov-agents/view` makes of all its events so far; of a stored run, of those that are stored. */
   view(): RunView;
   /**
    * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.

@@ -2,20 +2,25 @@
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
+import { compareRuns } from "#contract/store/run-order";
 import type { RunStore } from "#contract/store/run-store";
 import { Changes } from "#runs/changes";
+import { type FindFrom, findRuns, type RunPlace } from "#runs/find-runs";
 import { viewsOf } from "#runs/follow";
+import { requireRun } from "#runs/read-run";
 import { type FindRuns, takeEvents, takeFind, takeSend, takeWatch } from "#runs/run-queries";
 import { Runs, type RunsOptions } from "#runs/runs";
 import type { AgentRun } from "./agent-run.ts";
 import type { OwnRun, OwnRuns } from "./own-runs.ts";
 
 export class AgentRuns extends Runs {
+  readonly #store: RunStore;
   readonly #own: OwnRuns;
   readonly #clock: Clock;
 
   constructor(store: RunStore, options: Required<RunsOptions>, own: OwnRuns) {
     super(store, options);
+    this.#store = store;
     this.#clock = options.clock;
     this.#own = own;
   }
@@ -26,20 +31,37 @@ export class AgentRuns extends Runs {
   }
 
   override async *find(query: FindRuns = {}): AsyncGenerator<RunView, undefined> {
-    const { limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
-    const given = new Set<string>();
-    // They are younger than what a query goes on behind.
-    for (const run of asked.after === undefined ? this.#own.unstored() : []) {
-      if (!isAsked(run, asked)) continue;
-      yield run.view();
-      if (given.add(run.id).size === limit) return;
-    }
-    for await (const view of super.find(asked)) {
-      // It may have come to its store since.
-      if (given.has(view.taskId)) continue;
+    const { after: seen, limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
+    const after = seen === undefined ? undefined : await this.#placeOf(seen);
+    let left = limit;
+    for await (const view of this.#newestFirst({ ...asked, limit, after })) {
       yield view;
-      if (given.add(view.taskId).size === limit) return;
+      if (--left === 0) return;
     }
+  }
+
+  /** Each where it began, stored or not: one that comes to its store meanwhile keeps its place. */
+  async *#newestFirst({ after, ...asked }: FindFrom): AsyncGenerator<RunView, undefined> {
+    const isBehind = (run: RunPlace): boolean => after === undefined || compareRuns(after, run) < 0;
+    const own = [...this.#own.unstored()].filter(isBehind).sort(compareRuns);
+    const before = function* (place?: RunPlace): Generator<RunView> {
+      while (own[0] !== undefined && (place === undefined || compareRuns(own[0], place) < 0)) {
+        const { run } = own.shift() as OwnRun;
+        if (isAsked(run, asked)) yield run.view();
+      }
+    };
+    for await (const { place, view } of findRuns(this.#store, { ...asked, after })) {
+      yield* before(place);
+      if (own[0]?.taskId === place.taskId) own.shift();
+      yield view;
+    }
+    yield* before();
+  }
+
+  /** Of the last one that was seen, which may have ended since. */
+  async #placeOf(taskId: string): Promise<RunPlace> {
+    const own = this.#own.placeOf(taskId);
+    return own !== undefined && (await this.#store.read(taskId)) === undefined ? own : await requireRun(this.#store, taskId);
   }
 
   override async get(taskId: string): Promise<RunView> {
@@ -106,7 +128,7 @@ function hintAtEach(events: AsyncIterable<AgentEvent>, hint: () => void): () => 
   return () => void told.return?.();
 }
 
-function isAsked(run: AgentRun, { agent, type, status, labels, updatedBefore }: FindRuns): boolean {
+function isAsked(run: AgentRun, { agent, type, status, labels, updatedBefore }: Omit<FindRuns, "after">): boolean {
   const { task } = run;
   const shown = run.view();
   const statuses = status === undefined ? undefined : [status].flat();

@@ -1,11 +1,12 @@
 /** Takes a stored run: its lease, and what it was in one of its generations. */
 
 import type { Snapshot } from "xstate";
-import { RunError, SnapshotError } from "#contract/base/errors";
+import { RunError } from "#contract/base/errors";
 import type { Graph } from "#contract/graph/graph";
 import type { RunView } from "#contract/run/run-view";
 import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
+import { notFound, ownedError, rowDamaged } from "#contract/store/run-errors";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { PartsSum } from "#contract/store/seal";
@@ -20,7 +21,6 @@ import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { readStoredView } from "#keep/stored-view";
 import { isReplayPart } from "#replay/replay-log";
-import { notFound, ownedError } from "#runs/run-errors";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./keeping.ts";
 
@@ -34,6 +34,8 @@ export interface ClaimedRun extends ReadGeneration {
   run: StoredRun;
   /** The newest event that it knows of. */
   seen: number;
+  /** Whether its picture is what its events have told. */
+  isTold: boolean;
 }
 
 interface ReadGeneration {
@@ -87,6 +89,7 @@ export async function claimRun(
     requireAll(run, { generation: read.generation, seen });
     return {
       seen,
+      isTold: !isWhole && run.lastSeq > 0,
       persisted: numbered(persisted, run),
       generation: read.generation,
       passedOver,
@@ -114,10 +117,7 @@ function requireAll(
   { generation, seen }: { generation: number; seen: number },
 ): void {
   if (seen === lastSeq || (seen < lastSeq && (status === "CANCELLED" || generation < newest))) return;
-  throw new SnapshotError(
-    `Run ${taskId} is damaged: generation ${generation} has told ${seen} events, and its row counts ${lastSeq}. Put a copy of the store in its place.`,
-    { code: "snapshot-damaged" },
-  );
+  throw rowDamaged(taskId, `generation ${generation} has told ${seen} events, and it counts ${lastSeq}`);
 }
 
 /** Where the answer was lost, the store is asked who owns the run. */
@@ -144,34 +144,42 @@ const MOST_QUESTIONS = 1_000_000;
 
 const seqOf = (persisted: Snapshot<unknown>): number => (persisted as unknown as { view: { seq: number } }).view.seq;
 
-/** What is told from now on follows all that ever was, also where the run goes on from before that. */
-function numbered(persisted: Snapshot<unknown>, { lastSeq }: StoredRun): Snapshot<unknown> {
-  const { view } = persisted as unknown as { view: { seq: number } };
-  return Object.assign(persisted, { view: { ...view, seq: lastSeq } });
+/** What is told and stored from now on follows all that ever was, also where the run goes on from before that. */
+function numbered(persisted: Snapshot<unknown>, { lastSeq, generation }: StoredRun): Snapshot<unknown> {
+  const { view } = persisted as unknown as { view: object };
+  return Object.assign(persisted, { view: { ...view, seq: lastSeq, generation } });
 }
 
-type Read = Omit<ReadGeneration, "passedOver"> & { sum: PartsSum; graphs: ReadonlyMap<string, PartTexts> };
+export interface ReadRun extends ReadGeneration {
+  sum: PartsSum;
+  graphs: ReadonlyMap<string, PartTexts>;
+}
 
 /** @param generation default the newest that is whole @param graph see `readParts` */
 export async function readRun(
   store: RunStore,
   run: StoredRun,
   { generation, graph }: Pick<Wanted, "generation" | "graph">,
-): Promise<Read & Pick<ReadGeneration, "passedOver">> {
+): Promise<ReadRun> {
   const { taskId } = run;
   const read = (stored: StoredGeneration) => readStored(store, taskId, stored, graph);
   if (generation !== undefined) return { ...(await read(await loadGeneration(store, run, generation))), passedOver: [] };
-  const { found, passedOver } = await readNewestWhole<Read>(store, run, read);
+  const { found, passedOver } = await readNewestWhole<Omit<ReadRun, "passedOver">>(store, run, read);
   return { ...found, passedOver };
 }
 
-async function readStored(store: RunStore, taskId: string, stored: StoredGeneration, known: () => Graph): Promise<Read> {
+async function readStored(
+  store: RunStore,
+  taskId: string,
+  stored: StoredGeneration,
+  known: () => Graph,
+): Promise<Omit<ReadRun, "passedOver">> {
   const { texts, sum } = await openTexts(store, taskId, stored);
   const { agent, graphs, parts } = await readParts(texts, known);
   const values = [...texts].filter(([name]) => isValuePart(name));
   if (values.length > 0) agent.values = Object.fromEntries(values);
   agent.replay = Object.fromEntries([...texts].filter(([name]) => isReplayPart(name)));
-  agent.view = await readStoredView(parts, agent.children.nodes.snapshot);
+  agent.view = await readStoredView(parts);
   const persisted = agent as unknown as Snapshot<unknown>;
   return { persisted, generation: stored.generation, graphs, sum };
 }

@@ -1,8 +1,9 @@
 /** A run's events, numbered and kept: to whoever iterates over them, to the machine that embeds the run, and to the run's picture. */
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
-import { RunDraft, type ViewChanges } from "#contract/run/run-draft";
+import { type KeptView, RunDraft, type ViewChanges } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
+import { EarlierEvents, type ReadEarlier } from "./earlier-events.ts";
 import { KeptEvents } from "./kept-events.ts";
 import { type KeptEvent, readEvent, Subscription } from "./subscription.ts";
 
@@ -15,7 +16,7 @@ export interface HubInit {
   readonly taskId: string;
   readonly clock: Clock;
   /** Of a restored run: the picture as it was stored; it goes on from there. */
-  readonly view?: RunView | undefined;
+  readonly view?: KeptView | undefined;
   /** Default 1,000. */
   readonly keep?: number;
 }
@@ -29,8 +30,6 @@ export interface Hearer {
 export class EventHub {
   readonly #taskId: string;
   readonly #clock: Clock;
-  /** The last event of its picture, where the run has gone on elsewhere. */
-  #cutAt: number | undefined;
   readonly #kept: KeptEvents;
   readonly #createdAt: number;
   /** The moment of the newest event. */
@@ -44,7 +43,9 @@ export class EventHub {
   #started: (() => Started) | undefined;
   #hearer: Hearer | undefined;
   #isEnded = false;
+  #isCut = false;
   readonly #isFork: boolean;
+  #readEarlier: ReadEarlier | undefined;
   /** The last event that is told: of a run that is kept, the last that is stored. */
   #released: number | undefined;
   /** Told and not stored. */
@@ -77,6 +78,11 @@ export class EventHub {
   /** Whether its picture stands for a beginning: its own, or that of the run that it was forked from. */
   get hasBegun(): boolean {
     return this.told > 0 || this.#isFork;
+  }
+
+  /** The last event that whoever listens has heard. */
+  get #lastHeard(): number {
+    return this.#released ?? this.told;
   }
 
   begin(started: () => Started): void {
@@ -123,6 +129,7 @@ export class EventHub {
     this.release(this.told);
     this.#released = undefined;
     this.#heldBy = undefined;
+    this.#readEarlier = undefined;
   }
 
   get hasHeld(): boolean {
@@ -132,7 +139,7 @@ export class EventHub {
   /** What was told before it was to be stored, as far as it is kept. */
   takeEarlier(): AgentEvent[] {
     const { first } = this.#kept;
-    const count = (this.#released ?? this.told) - first + 1;
+    const count = this.#lastHeard - first + 1;
     return Array.from({ length: count }, (_, index) => readEvent(this.#kept.get(first + index), this.#taskId));
   }
 
@@ -153,21 +160,30 @@ export class EventHub {
     for (const event of released) this.#hear(event);
   }
 
-  /** What has changed of the picture since this was last asked; all, the first time. */
-  takeChanges(): ViewChanges {
+  /** What has changed of the picture since this was last asked; all, the first time. @param isWhole all, in any case */
+  takeChanges(isWhole: boolean): ViewChanges {
     this.#draw(this.told);
-    return (this.#draft ?? this.#unstarted()).takeChanges();
+    return (this.#draft ?? this.#unstarted()).takeChanges(isWhole);
   }
 
-  /** Events from that number on, as far as they are kept, else from now on. Leaving the loop ends the subscription. */
-  subscribe({ from = this.told + 1, maxBuffered }: { from?: number | undefined; maxBuffered: number }): AsyncIterable<AgentEvent> {
-    const subscription = new Subscription(this.#taskId, { from, maxBuffered }, (left) => this.#subscriptions.delete(left));
+  /** What is not remembered is stored, and read there. */
+  storedIn(read: ReadEarlier | undefined): void {
+    this.#readEarlier = read;
+  }
+
+  /** Events from that number on, as far as they are kept here or in a store, else from now on. Leaving the loop ends the subscription. */
+  subscribe({ from = this.#lastHeard + 1, maxBuffered }: { from?: number | undefined; maxBuffered: number }): AsyncIterable<AgentEvent> {
     const { first } = this.#kept;
-    if (from < first) {
-      const at = first > this.told ? this.#createdAt : this.#kept.moment(first);
-      subscription.drop(first - from, { seq: first - 1, at, graph: [] });
-    }
-    for (let seq = Math.max(from, first); seq <= (this.#released ?? this.told); seq++) subscription.push(this.#kept.get(seq));
+    const released = this.#lastHeard;
+    const earlier = { seq: Math.min(first - 1, released), at: first > this.told ? this.#createdAt : this.#kept.moment(first) };
+    const read = from <= earlier.seq ? this.#readEarlier : undefined;
+    const subscription = new Subscription(
+      this.#taskId,
+      { from, maxBuffered, earlier: read && new EarlierEvents(this.#taskId, read, from, earlier) },
+      (left) => this.#subscriptions.delete(left),
+    );
+    if (from <= earlier.seq && read === undefined) subscription.drop(earlier.seq - from + 1, earlier);
+    for (let seq = Math.max(from, first); seq <= released; seq++) subscription.push(this.#kept.get(seq));
     if (this.#isEnded) subscription.end();
     else this.#subscriptions.add(subscription);
     return subscription;
@@ -175,12 +191,12 @@ export class EventHub {
 
   /** The run is somebody else's from here on: what is not stored is no part of its picture, since its numbers are another's. */
   cut(): void {
-    this.#cutAt = this.#released;
+    this.#isCut = true;
   }
 
-  /** The picture of the run: the fold of all its events so far, from the first. */
+  /** The picture of the run: the fold of its events, from the first, as far as they are told; of one that ended here and could not be stored, all. */
   view(): RunView {
-    this.#draw(this.#cutAt ?? this.told);
+    this.#draw(this.#isEnded && !this.#isCut ? this.told : this.#lastHeard);
     return (this.#draft ?? this.#unstarted()).finish();
   }
 

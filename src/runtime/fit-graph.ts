@@ -9,6 +9,7 @@ import type { ViewNode } from "#contract/run/run-view";
 import { leftIn } from "#keep/left-graph";
 import { type Migrated, type MigratedFrom, type Migration, migrateRun } from "#keep/migrate";
 import { graphIn, type PersistedAgent, type PersistedNode, pendingAdditions } from "#keep/persisted";
+import { failedNodes } from "#keep/reopen";
 import { type DynamicNodes, GraphNodes, type Kinds } from "./graph-nodes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
@@ -95,31 +96,38 @@ function fitAlone(nodes: GraphNodes, persisted: PersistedAgent, { graph: own, sh
   return fit;
 }
 
+/** A graph within a node; one that the node was left with is to be reopened, and all that failed in it is retried. */
+interface Within {
+  name: string;
+  graph: PersistedAgent;
+  isLeft: boolean;
+}
+
 /** The graphs that go on within its nodes: those that are under way, and those that nodes were left with which are retried. */
-function* goingOnWithin({ children }: PersistedAgent): Generator<[name: string, graph: PersistedAgent]> {
-  const { nodes, retried = [] } = children.nodes.snapshot;
-  const again = new Set(retried);
+function* goingOnWithin(agent: PersistedAgent, isLeft: boolean): Generator<Within> {
+  const { nodes, retried = [] } = agent.children.nodes.snapshot;
+  const again = new Set(isLeft ? failedNodes(agent) : retried);
   for (const name of Object.keys(nodes)) {
     const node = nodes[name] as PersistedNode;
     const left = again.has(name) ? leftIn(node) : undefined;
-    if (left !== undefined) yield [name, left];
+    if (left !== undefined) yield { name, graph: left, isLeft: true };
     for (const { snapshot } of Object.values(node.children)) {
       const graph = snapshot as PersistedAgent | null;
-      if (graph?.children?.nodes !== undefined) yield [name, graph];
+      if (graph?.children?.nodes !== undefined) yield { name, graph, isLeft: false };
     }
   }
 }
 
 /** Before anything of the run goes on: later there would be nobody to tell. @throws SnapshotError `snapshot-unknown-node` */
-function misfitsWithin(around: GraphNodes, persisted: PersistedAgent, { path, shown, dynamicNodes }: Place): string[] {
-  return [...goingOnWithin(persisted)].flatMap(([name, graph]) => {
+function misfitsWithin(around: GraphNodes, persisted: PersistedAgent, { path, shown, dynamicNodes }: Place, isLeft = false): string[] {
+  return [...goingOnWithin(persisted, isLeft)].flatMap(({ name, graph, isLeft }) => {
     // Of one that is gone it was said.
     if (!around.isComposite(name)) return [];
     const inner: Place = { path: [...path, name], shown: shown?.find((each) => each.name === name)?.nodes, dynamicNodes };
     const nodes = new GraphNodes(inner.path, byName(around.get(name).nodes), () => ({ graph: undefined, mayAdd: () => false }));
     nodes.restore(graphIn(graph), pendingAdditions(graph), dynamicNodes);
     const { misfits } = fitAlone(nodes, graph, inner, NOTHING_MIGRATED);
-    return [...misfits.map((misfit) => `in ${shownPath(inner.path)}: ${misfit}`), ...misfitsWithin(nodes, graph, inner)];
+    return [...misfits.map((misfit) => `in ${shownPath(inner.path)}: ${misfit}`), ...misfitsWithin(nodes, graph, inner, isLeft)];
   });
 }
 

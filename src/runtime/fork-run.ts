@@ -2,22 +2,23 @@
 import { AsimovError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
 import { indexOf } from "#contract/graph/graph";
+import { ANSWERS } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
+import { inOurs } from "#contract/store/run-errors";
 import type { PersistedAgent } from "#keep/persisted";
 import { forkedView, rekey, withoutOpenQuestions } from "#keep/rekey";
 import { reopen, rerunNodes } from "#keep/reopen";
-import { requireRun } from "#runs/read-run";
-import { inOurs } from "#runs/run-errors";
+import { readMessage } from "#runs/read-message";
 import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { readRun } from "./claim-run.ts";
+import { readForkSource } from "./fork-source.ts";
 import { beginLater } from "./go-on.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
 import { firstValues } from "./values-place.ts";
 
 export interface ForkOptions {
-  /** Default the newest that is whole. */
+  /** Default the newest that is whole, with all messages that the run has still to take. */
   generation?: number;
   /** Of the new run. Default a new id. */
   taskId?: string;
@@ -36,9 +37,12 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
   const values = firstValues(options.values) ?? {};
-  const read = await limits.run(`loading run ${taskId}`, async () =>
-    readRun(store, await requireRun(store, taskId), { generation: options.generation, graph: () => host.graph() }),
+  const read = await limits.run(`loading run ${taskId}`, () =>
+    readForkSource(store, taskId, { generation: options.generation, graph: () => host.graph() }),
   );
+  // Its questions are asked anew.
+  const sent = read.messages.filter(({ mailbox }) => mailbox !== ANSWERS);
+  const messages = sent.map((stored) => [stored.mailbox, readMessage(store, taskId, stored)] as const);
   const original = read.persisted as unknown as PersistedAgent;
   const { id: _id, status: _status, result: _result, error: _error, ...given } = original.context.task;
   const params = options.params === undefined ? {} : { params: options.params };
@@ -54,13 +58,15 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const { run } = launched.scope;
   try {
     await run.values.setMany({ ...values, task: { ...task, status: "EXECUTING" } });
+    // In a cache its mailboxes are the original's, too: there these messages come once that has taken them.
+    if (run.place.own !== undefined) for (const [mailbox, message] of messages) await run.values.publishToMailbox(mailbox, message);
     await (run.kept as Kept).open();
   } catch (error) {
     run.finish("the fork was refused");
     host.own.drop(launched.run);
     throw inOurs("store", error, task.id);
   }
-  return beginLater(launched, { generation: read.generation }, options.signal);
+  return beginLater(launched, { generation: read.generation, isTold: false }, options.signal);
 }
 
 function rerun(agent: PersistedAgent, names: readonly string[]): void {

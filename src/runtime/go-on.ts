@@ -71,7 +71,7 @@ export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick
 export async function goOn(
   host: AgentHost,
   keeping: Keeping,
-  { persisted, state, graphs, generation, passedOver, stale, run: stored }: ClaimedRun,
+  { persisted, state, graphs, generation, passedOver, isTold, stale, run: stored }: ClaimedRun,
   { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
@@ -96,7 +96,7 @@ export async function goOn(
       scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
       throw error;
     }
-    return beginLater(launched, { generation, passedOver }, signal);
+    return beginLater(launched, { generation, passedOver, isTold }, signal);
   } catch (error) {
     await keeping.store.renew(state.lease, 0).catch(() => {});
     throw error;
@@ -106,11 +106,11 @@ export async function goOn(
 /** In a turn of its own: the caller's subscription comes some microtasks later. */
 export function beginLater(
   { run, scope, begin }: Launched,
-  { generation, passedOver = [] }: { generation: number; passedOver?: readonly string[] },
+  { generation, passedOver = [], isTold }: { generation: number; passedOver?: readonly string[]; isTold: boolean },
   signal?: AbortSignal,
 ): AgentRun {
   afterThisTurn(() => {
-    scope.work.tell({ type: "run.restored", runId: run.id, generation, ...(passedOver.length === 0 ? {} : { passedOver }) });
+    scope.run.tellRestored({ generation, passedOver, isTold });
     scope.run.listen(signal);
     begin();
   });

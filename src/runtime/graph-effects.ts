@@ -203,7 +203,7 @@ export class GraphEffects implements RunEffects, NodeChecks {
   /** Settles when the end is stored; undefined where it is not to be. */
   #endInStore({ status }: TaskJSON): Promise<void> | undefined {
     const { kept } = this.#run;
-    return kept?.end(this.#run.tellEnd(status), this.#outputMailbox !== null);
+    return kept?.end(this.#run.endAs(status), this.#outputMailbox !== null);
   }
 
   /** Nobody hears of an end before its store does: where that takes long, it is tried on while this process lives. */

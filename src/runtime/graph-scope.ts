@@ -100,9 +100,9 @@ export class GraphScope {
       run.kept?.changed(this.#parts);
     }
     // A run that has told nothing begins by its graph as it is now.
-    if (run.events.told === 0) return;
+    if (!run.events.hasBegun) return;
     const names = renamed.size === 0 ? {} : { renamed: Object.fromEntries(renamed) };
-    this.work.tell({ type: "graph.changed", changes, nodes: viewNodesOf(graphIn(persisted).nodes, nodes), ...names });
+    run.tellChanged({ type: "graph.changed", changes, nodes: viewNodesOf(graphIn(persisted).nodes, nodes), ...names }, path);
   }
 
   /** It was restored, and nothing of it has gone on yet. */

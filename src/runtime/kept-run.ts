@@ -8,7 +8,7 @@ import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
 import { ANSWERS, type Answer, answerMessageId, type Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
-import type { Commit, NewRun } from "#contract/store/run-commit";
+import type { Commit, CommitReason, NewRun } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
@@ -16,12 +16,13 @@ import { encoded, sealInfo, sealMessage, sealQuestion } from "#contract/store/se
 import type { NewQuestion } from "#contract/store/stored-question";
 import { storeFirst } from "#keep/first-commit";
 import type { GraphParts, LiveGraph } from "#keep/graph-parts";
-import type { CommitReason, GenerationNote, KeptRun, Loss } from "#keep/kept";
+import type { GenerationNote, KeptRun, Loss } from "#keep/kept";
 import type { PartChanges } from "#keep/part-changes";
 import type { PartTexts } from "#keep/part-texts";
 import type { Patience } from "#keep/patience";
 import { type KeeperState, RunKeeper } from "#keep/run-keeper";
 import type { Asking } from "./asking.ts";
+import { earlierOf } from "./earlier-events.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping } from "./keeping.ts";
 import { type ChangingRun, RunChanges } from "./run-changes.ts";
@@ -42,12 +43,18 @@ interface Host extends ChangingRun {
   readonly asking: Asking;
   answered(id: string, answer: Answer): void;
   readonly dueAt: number | null;
+  readonly isKeptFromStart: boolean;
+  /** Milliseconds since 1970, a whole number. */
+  readonly createdAt: number;
   /** Settles when messages that are on their way to the run's own mailboxes are there. */
   settling(): Promise<void> | undefined;
   limited<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** Tells that something could not be stored, or read. */
   reportUnstored(fault: Fault): void;
   readonly rootGraph: Graph;
+  readonly hasToldEnd: boolean;
+  /** The generation of its end is about to be written. */
+  tellEnd(): void;
   lose(error: AsimovError): void;
   cancelBy(reason: string): void;
 }
@@ -91,6 +98,7 @@ export class Kept implements KeptRun {
     this.#keeping = keeping;
     this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
+    run.events.storedIn(earlierOf(keeping.store, run.task.id));
   }
 
   get taskId(): string {
@@ -114,11 +122,11 @@ export class Kept implements KeptRun {
     return this.#keeper?.generation ?? 0;
   }
 
-  /** Of the run's picture, what its store says. */
-  get standing(): Partial<Pick<RunView, "generation" | "owner">> {
-    if (this.#keeper === undefined) return {};
-    const { generation, lease, isOver } = this.#keeper;
-    return { generation, ...(isOver ? {} : { owner: { id: lease.owner.id, until: lease.until } }) };
+  /** Of the run's picture, what its store says and no event. */
+  get standing(): Pick<RunView, "owner"> {
+    if (this.#keeper === undefined || this.#keeper.isOver) return {};
+    const { owner, until } = this.#keeper.lease;
+    return { owner: { id: owner.id, until } };
   }
 
   /** Of a graph that begins, or is restored. */
@@ -208,7 +216,7 @@ export class Kept implements KeptRun {
   }
 
   #newRun(first: NewRun["first"]): NewRun {
-    const { task, services } = this.#run;
+    const { task, services, isKeptFromStart, createdAt } = this.#run;
     const { codec } = this.settings;
     const { objective, params } = task;
     return {
@@ -220,6 +228,7 @@ export class Kept implements KeptRun {
       graphHash: graphHashOf(this.#run.rootGraph),
       info: encoded(codec, sealInfo(task.id, JSON.stringify({ objective, params }))),
       dueAt: null,
+      ...(isKeptFromStart ? {} : { createdAt }),
       first,
     };
   }
@@ -255,6 +264,7 @@ export class Kept implements KeptRun {
 
   /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
   freeze(): void {
+    if (!this.#run.hasToldEnd) this.saving(this.#keeper?.next ?? 2, { why: "ended", nodes: [] });
     this.#changes.freeze();
   }
 
@@ -313,9 +323,12 @@ export class Kept implements KeptRun {
   }
 
   saving(generation: number, { why, nodes }: GenerationNote): void {
-    if (why === "parked") this.#run.events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
-    if (why !== "step" && why !== "manual") return;
-    this.#run.events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, nodes }, []);
+    if (this.#changes.isFrozen) return;
+    const { events } = this.#run;
+    // The first event is that of its start.
+    if (events.told > 0) events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, why, nodes }, []);
+    if (why === "parked") events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
+    if (why === "ended") this.#run.tellEnd();
   }
 
   writeChanges(changes: PartChanges): void {

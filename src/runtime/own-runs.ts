@@ -1,10 +1,14 @@
 /** The runs of one agent that this process holds, by task: from their start to their end. */
 import type { AgentRun } from "./agent-run.ts";
 
-/** A run that a store may hold, too; it may come to that later. */
+/** When a run began; a store may hold it, too, and it may come to that later. */
 interface MaybeStored {
+  readonly createdAt: number;
   readonly kept: { readonly fence: number } | undefined;
 }
+
+/** How many that ended, and that no store holds, are known to whoever goes on behind one. */
+const PAST = 1_000;
 
 export class OwnRun {
   readonly run: AgentRun;
@@ -25,6 +29,14 @@ export class OwnRun {
     return this.#sent;
   }
 
+  get taskId(): string {
+    return this.run.id;
+  }
+
+  get createdAt(): number {
+    return this.#host.createdAt;
+  }
+
   get isStored(): boolean {
     return this.#isKept || (this.#host.kept?.fence ?? 0) > 0;
   }
@@ -36,14 +48,23 @@ export class OwnRun {
 
 export class OwnRuns {
   readonly #runs = new Map<string, OwnRun>();
+  /** When those that no store held began that ended last. */
+  readonly #past = new Map<string, number>();
 
   get(taskId: string): OwnRun | undefined {
     return this.#runs.get(taskId);
   }
 
-  /** Those that no store holds, newest first. */
-  *unstored(): Generator<AgentRun> {
-    for (const own of [...this.#runs.values()].reverse()) if (!own.isStored) yield own.run;
+  /** Those that no store holds. */
+  *unstored(): Generator<OwnRun> {
+    for (const own of this.#runs.values()) if (!own.isStored) yield own;
+  }
+
+  /** Where one that no store holds, or held, stands among others. */
+  placeOf(taskId: string): { taskId: string; createdAt: number } | undefined {
+    const own = this.#runs.get(taskId);
+    const createdAt = own?.isStored === false ? own.createdAt : this.#past.get(taskId);
+    return createdAt === undefined ? undefined : { taskId, createdAt };
   }
 
   /** One of a task that runs already will be refused, and is not the one that is known. */
@@ -58,7 +79,17 @@ export class OwnRuns {
   }
 
   drop(run: AgentRun): void {
-    if (this.#runs.get(run.id)?.run === run) this.#runs.delete(run.id);
+    const own = this.#runs.get(run.id);
+    if (own?.run !== run) return;
+    this.#runs.delete(run.id);
+    if (!own.isStored) this.#remember(own);
+  }
+
+  #remember({ taskId, createdAt }: OwnRun): void {
+    this.#past.delete(taskId);
+    this.#past.set(taskId, createdAt);
+    const [oldest] = this.#past.keys();
+    if (this.#past.size > PAST && oldest !== undefined) this.#past.delete(oldest);
   }
 
   #hold(own: OwnRun): void {

@@ -1,7 +1,6 @@
 /** A run that failed goes on: what succeeded stands, what failed is tried again, and a limit that ended it is granted once more. */
 import { AsimovError, RunError } from "#contract/base/errors";
 import { TaskStatus } from "#contract/base/vocabulary";
-import { applyEvents } from "#contract/run/apply-event";
 import { NOTHING_SPENT } from "#contract/run/budget";
 import type { RunView } from "#contract/run/run-view";
 import type { StoredRun } from "#contract/store/run-record";
@@ -10,8 +9,7 @@ import { PartsSum } from "#contract/store/seal";
 import type { PersistedAgent } from "#keep/persisted";
 import { withoutOpenQuestions } from "#keep/rekey";
 import { failedNodes, reopen, retryNodes } from "#keep/reopen";
-import { readEvents } from "#runs/read-events";
-import { requireRun } from "#runs/read-run";
+import { requireRun, withLastWords } from "#runs/read-run";
 import { partOfKey } from "#values/value-parts";
 import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
@@ -95,9 +93,8 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
 async function addLastWords(store: RunStore, { run, seen }: ClaimedRun, agent: PersistedAgent): Promise<void> {
   if (run.status !== "CANCELLED" || seen >= run.lastSeq) return;
   const view = agent.view as RunView;
-  const { events } = await readEvents(store, run, seen + 1);
   const { errors } = view;
-  agent.view = applyEvents({ ...view, seq: seen }, events);
+  agent.view = await withLastWords(store, run, { ...view, seq: seen });
   agent.context.reported += agent.view.errors.length - errors.length;
   agent.context.errors = agent.view.errors;
 }

@@ -1,5 +1,4 @@
 /** What of a run has changed since it was last written: its graphs, values and picture as parts, and what it has told. */
-import type { RunView } from "#contract/run/run-view";
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import { PartChanges } from "#keep/part-changes";
 import { prefixOf } from "#keep/part-names";
@@ -15,7 +14,6 @@ export interface ChangingRun {
   readonly isRestored: boolean;
   /** Of each time limit that counts: says that its node has changed. */
   readonly counting: ReadonlySet<() => void>;
-  view(): RunView;
 }
 
 interface EventText {
@@ -78,6 +76,10 @@ export class RunChanges {
     this.#last = { changes, events: this.takeEvents() };
   }
 
+  get isFrozen(): boolean {
+    return this.#last !== undefined;
+  }
+
   write(changes: PartChanges): void {
     if (this.#last === undefined) return this.#writeNow(changes);
     changes.after(this.#last.changes);
@@ -97,7 +99,7 @@ export class RunChanges {
     const kept = this.#run.replayLog.changes();
     for (const [name, text] of kept.changed) changes.write(name, text);
     for (const name of kept.removed) changes.remove(name);
-    const { head, graph, nodes } = events.takeChanges();
+    const { head, graph, nodes } = events.takeChanges(this.#isWhole);
     changes.write("view", JSON.stringify(head));
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
@@ -108,9 +110,6 @@ export class RunChanges {
   #writeRest(changes: PartChanges): void {
     for (const [name, text] of this.#run.place.own?.parts() ?? []) changes.write(name, text);
     for (const [name, text] of this.#run.replayLog.parts()) changes.write(name, text);
-    const view = this.#run.view();
-    changes.write("view-graph", JSON.stringify(view.graph));
-    for (const [name, node] of Object.entries(view.nodes)) changes.write(`view/${name}`, JSON.stringify(node));
   }
 
   takeEvents(): EventText[] {

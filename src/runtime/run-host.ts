@@ -15,18 +15,18 @@ import type { OutputMailbox } from "#contract/node/output-mailbox";
 import type { Failure, Fault } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
 import { endId } from "#contract/run/end";
+import type { RunEventBody } from "#contract/run/events";
 import type { Order } from "#contract/run/order";
 import type { ParkedRun } from "#contract/run/parked";
 import type { Answer, Question } from "#contract/run/question";
 import type { RunView, Waiting } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
+import { existsError, inOurs } from "#contract/store/run-errors";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
-import { existsError } from "#keep/first-commit";
 import { Patience, untilAnswered } from "#keep/patience";
 import { ReplayLog } from "#replay/replay-log";
-import { inOurs } from "#runs/run-errors";
 import type { AgentServices } from "./agent-services.ts";
 import { Asking } from "./asking.ts";
 import { CallLedger } from "./call-ledger.ts";
@@ -43,6 +43,9 @@ import { RunMail } from "./run-mail.ts";
 import { StartScope } from "./start-scope.ts";
 import { storeFault } from "./store-fault.ts";
 import { type PlacedValues, ValuesPlace } from "./values-place.ts";
+
+/** Of an event, what is not the picture in it. */
+const MOST_EVENT_FRAME = 20_000;
 
 /** A graph of the run, as far as it is kept. */
 interface KeptGraph {
@@ -73,6 +76,7 @@ export class RunHost implements Outbox {
   usageChanged: ((key: string) => void) | undefined;
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;
+  readonly createdAt: number;
   readonly isRestored: boolean;
   #isReplay = false;
   readonly #mail = new RunMail(this);
@@ -87,12 +91,16 @@ export class RunHost implements Outbox {
   #isWaiting = false;
   /** Of one that was put down: when it is due. */
   #parkedUntil: number | null = null;
+  /** How it ends, once that is known. */
+  #end: Extract<RunEventBody, { type: "run.ended" }> | undefined;
   #hasToldEnd = false;
   /** Why the run is nobody's here any more. */
   #lost: RunError | undefined;
   readonly startScope = new StartScope();
   #parking: Parking | undefined;
   #hasBegun = false;
+  /** Told when it begins. */
+  readonly #changed: [body: RunEventBody, path: readonly string[]][] = [];
   #lifetime: Lifetime | undefined;
 
   constructor(
@@ -109,6 +117,7 @@ export class RunHost implements Outbox {
     this.runId = run.runId;
     this.task = run.task;
     this.events = new EventHub({ taskId: run.task.id, clock: services.clock, view: run.restored?.view });
+    this.createdAt = Math.floor(services.clock.now());
     this.isRestored = run.restored !== undefined;
     this.#keeping = run.keeping;
     this.replayLog = new ReplayLog(Object.entries(run.restored?.replay ?? {}));
@@ -143,11 +152,38 @@ export class RunHost implements Outbox {
     return this.#orders;
   }
 
+  /** How a graph differs from the stored one: told when the run goes on. */
+  tellChanged(changed: RunEventBody, path: readonly string[]): void {
+    if (this.#hasBegun) this.events.tell(changed, path);
+    else this.#changed.push([changed, path]);
+  }
+
+  /** It goes on from a stored generation. @param isTold whether that is what its events have told */
+  tellRestored(from: { generation: number; passedOver: readonly string[]; isTold: boolean }): void {
+    const { generation, passedOver, isTold } = from;
+    const view = isTold ? {} : { view: this.#viewToTell() };
+    const newer = passedOver.length === 0 ? {} : { passedOver };
+    this.events.tell({ type: "run.restored", runId: this.runId, generation, ...newer, ...view }, []);
+  }
+
+  #viewToTell(): RunView | null {
+    const view = this.events.view();
+    const text = JSON.stringify(view);
+    try {
+      this.requireRoom({ what: () => "The run's picture", length: text.length, text: () => text, spare: MOST_EVENT_FRAME });
+      return view;
+    } catch (error) {
+      if (asimovErrorOf(error)?.code === "part-too-large") return null;
+      throw error;
+    }
+  }
+
   /** Its actor starts. */
   begin(): void {
     if (!this.#isFinished) this.#orders?.arm();
     this.events.restoredFrom = undefined;
     this.#hasBegun = true;
+    for (const [changed, path] of this.#changed.splice(0)) this.events.tell(changed, path);
     this.#lifetime?.begin();
     this.listen(this.startScope.begin());
   }
@@ -303,11 +339,10 @@ export class RunHost implements Outbox {
     return this.#lost ?? runEnded(what);
   }
 
-  /** The end is told with the commit that stores it, before its actor ends. @returns how the run is stored as ended */
-  tellEnd(status: TaskStatus): RunEnd {
+  /** Told with the commit that stores the end, before its actor ends. @returns how the run is stored as ended */
+  endAs(status: TaskStatus): RunEnd {
     const { failure } = (this.root as AnyActorRef).getSnapshot().context as { failure?: Failure };
-    this.events.tell({ type: "run.ended", status, ...(failure === undefined ? {} : { code: failure.code }) }, []);
-    this.#hasToldEnd = true;
+    this.#end = { type: "run.ended", status, ...(failure === undefined ? {} : { code: failure.code }) };
     this.place.own?.end(this);
     return failure?.code === "cancelled" ? "CANCELLED" : (status as RunEnd);
   }
@@ -329,6 +364,12 @@ export class RunHost implements Outbox {
   /** The message of its end was told. */
   async endTold(): Promise<void> {
     await this.kept?.endTold(this.#ends);
+  }
+
+  tellEnd(): void {
+    if (this.#hasToldEnd || this.#end === undefined) return;
+    this.#hasToldEnd = true;
+    this.events.tell(this.#end, []);
   }
 
   /** See `EffectLimits`. */

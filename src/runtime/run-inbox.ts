@@ -1,9 +1,9 @@
 /** Messages from outside: each is in the run's mailbox, and out of its store's inbox with the commit that says so. */
-import { SnapshotError } from "#contract/base/errors";
 import { ANSWERS, type Answer, questionOfAnswer } from "#contract/run/question";
 import type { StoredMessage } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
-import { decoded, openMessage, requireBetween } from "#contract/store/seal";
+import { messagesMissing, requireBetween } from "#contract/store/seal";
+import { readMessage } from "#runs/read-message";
 import type { ValuesPlace } from "./values-place.ts";
 
 interface Receiver {
@@ -67,18 +67,17 @@ export class RunInbox {
     const pending = this.#pending;
     this.#pending = 0;
     if (messages.length >= pending) return;
-    const how = `expected ${pending} in its inbox, found ${messages.length}. Send them again.`;
-    this.#run.unread(`Run ${this.#run.taskId} has lost messages`, new SnapshotError(how, { code: "snapshot-damaged" }));
+    this.#run.unread("Messages to the run could not be read", messagesMissing(this.#run.taskId, pending, messages.length));
   }
 
   /** One that is damaged stays where it is, and those behind it are taken. */
-  async #receive({ n, id, mailbox, body }: StoredMessage, last: number): Promise<void> {
+  async #receive(stored: StoredMessage, last: number): Promise<void> {
+    const { n, id, mailbox } = stored;
     const { taskId, place } = this.#run;
     let message: unknown;
     try {
       requireBetween(taskId, n, { above: this.#posted, last });
-      const text = decoded(this.#store.settings.codec, body, `Message "${id}"`);
-      message = JSON.parse(openMessage(taskId, { id, mailbox, body: text }));
+      message = readMessage(this.#store, taskId, stored);
     } catch (error) {
       this.#posted = Math.max(this.#posted, n || 0);
       return this.#run.unread("A message to the run could not be taken", error);

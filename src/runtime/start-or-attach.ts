@@ -10,6 +10,7 @@ import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { AttachedRun, requireSame } from "./attach-run.ts";
 import { readRun } from "./claim-run.ts";
+import { earlierOf } from "./earlier-events.ts";
 import { beginLater, resumeRun } from "./go-on.ts";
 import type { GraphScope } from "./graph-scope.ts";
 import { leaveTask } from "./run-logic.ts";
@@ -93,5 +94,6 @@ async function takeUp(
   }
   const ended = host.relaunch(persisted);
   ended.scope.run.replay();
-  return beginLater(ended, { generation: row.generation });
+  ended.scope.run.events.storedIn(earlierOf(store, task.id));
+  return beginLater(ended, { generation: row.generation, isTold: true });
 }

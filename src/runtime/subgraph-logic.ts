@@ -6,6 +6,7 @@ import { type Graph, requireGraph } from "#contract/graph/graph";
 import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import { leftOf } from "#keep/left-graph";
 import type { PersistedAgent } from "#keep/persisted";
+import { reopenLeft } from "#keep/reopen";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { mailboxesOf } from "./agent-services.ts";
 import { GraphScope } from "./graph-scope.ts";
@@ -50,8 +51,8 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
     {
       create(self, input) {
         const order = input as ModuleOrder;
-        if (order.left !== undefined) return restore(self, order.left as PersistedAgent);
         const parent = scopeOf(self);
+        if (order.left !== undefined) return restore(self, reopenLeft(order.left as PersistedAgent, parent.run.task.toJSON()));
         const node = parent.nodes.get(order.node);
         const scope = scopeFor(parent, order.node, requireGraph(graphOf(node.nodes).nodes));
         const { run } = parent;

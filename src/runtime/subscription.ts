@@ -1,7 +1,9 @@
 /** One reader of a run's events: what it has not read is bounded, and what it lost is told in its place. */
 import { Queue } from "#contract/base/queue";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
+import { eventsDropped } from "#contract/run/events-dropped";
 import { UnreadEvent } from "#contract/run/unread-event";
+import type { EarlierEvents } from "./earlier-events.ts";
 
 /** An event as it is kept. */
 export interface KeptEvent {
@@ -19,54 +21,68 @@ export function readEvent({ seq, at, graph, body }: KeptEvent, taskId: string): 
   return { seq, at, taskId, ...(body instanceof UnreadEvent ? body.read() : body), graph } as AgentEvent;
 }
 
+interface Call {
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
 export class Subscription implements AsyncIterableIterator<AgentEvent, undefined> {
   readonly #taskId: string;
   readonly #from: number;
   readonly #maxBuffered: number;
   readonly #leave: (subscription: Subscription) => void;
+  /** What comes before all that is pushed, until it is read. */
+  #earlier: EarlierEvents | undefined;
+  #isReading = false;
   readonly #unread = new Queue<KeptEvent>();
   /** Calls of `next` that came before their event. */
-  readonly #waiting = new Queue<(result: Result) => void>();
+  readonly #waiting = new Queue<Call>();
   /** What was dropped since the last one read: always the oldest, so that it stands before all that is unread. */
-  #dropped: { count: number; last: Omit<KeptEvent, "body"> } | undefined;
+  #dropped: { count: number; last: Pick<KeptEvent, "seq" | "at"> } | undefined;
   #isEnded = false;
 
   /** @param from the number of the first event that it is given */
-  constructor(taskId: string, { from, maxBuffered }: { from: number; maxBuffered: number }, leave: (subscription: Subscription) => void) {
+  constructor(
+    taskId: string,
+    { from, maxBuffered, earlier }: { from: number; maxBuffered: number; earlier?: EarlierEvents | undefined },
+    leave: (subscription: Subscription) => void,
+  ) {
     this.#taskId = taskId;
     this.#from = from;
     this.#maxBuffered = maxBuffered;
+    this.#earlier = earlier;
     this.#leave = leave;
   }
 
   push(event: KeptEvent): void {
     if (event.seq < this.#from) return;
-    const wake = this.#waiting.shift();
-    if (wake !== undefined) return wake({ done: false, value: readEvent(event, this.#taskId) });
+    const call = this.#earlier === undefined ? this.#waiting.shift() : undefined;
+    if (call !== undefined) return call.resolve({ done: false, value: readEvent(event, this.#taskId) });
     this.#unread.push(event);
     if (this.#unread.size > this.#maxBuffered) this.drop(1, this.#unread.shift() as KeptEvent);
   }
 
   /** So many events, up to and with this one, are gone. */
-  drop(count: number, last: Omit<KeptEvent, "body">): void {
+  drop(count: number, last: Pick<KeptEvent, "seq" | "at">): void {
     this.#dropped = { count: (this.#dropped?.count ?? 0) + count, last };
   }
 
   end(): void {
     this.#isEnded = true;
-    for (let wake = this.#waiting.shift(); wake !== undefined; wake = this.#waiting.shift()) wake(DONE);
+    this.#serve();
   }
 
   next(): Promise<Result> {
-    const value = this.#take();
+    const value = this.#waiting.size === 0 ? this.#take() : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });
-    if (this.#isEnded) return Promise.resolve(DONE);
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#serve();
     });
   }
 
   return(): Promise<Result> {
+    this.#earlier = undefined;
     this.#dropped = undefined;
     while (this.#unread.shift() !== undefined);
     this.end();
@@ -78,11 +94,40 @@ export class Subscription implements AsyncIterableIterator<AgentEvent, undefined
     return this;
   }
 
+  #serve(): void {
+    while (this.#waiting.size > 0) {
+      const value = this.#take();
+      if (value === undefined && this.#earlier !== undefined) return this.#readOn();
+      if (value === undefined && !this.#isEnded) return;
+      this.#waiting.shift()?.resolve(value === undefined ? DONE : { done: false, value });
+    }
+  }
+
+  #readOn(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const read = (this.#earlier as EarlierEvents).readOn().finally(() => {
+      this.#isReading = false;
+    });
+    read.then(
+      () => this.#serve(),
+      (error: unknown) => {
+        this.#waiting.shift()?.reject(error);
+        void this.return();
+      },
+    );
+  }
+
   #take(): AgentEvent | undefined {
+    if (this.#earlier !== undefined) {
+      const event = this.#earlier.take();
+      if (event !== undefined || !this.#earlier.isRead) return event;
+      this.#earlier = undefined;
+    }
     if (this.#dropped !== undefined) {
       const { count, last } = this.#dropped;
       this.#dropped = undefined;
-      return { seq: last.seq, at: last.at, taskId: this.#taskId, type: "events.dropped", count, graph: [] };
+      return eventsDropped(this.#taskId, last, count);
     }
     const event = this.#unread.shift();
     return event === undefined ? undefined : readEvent(event, this.#taskId);

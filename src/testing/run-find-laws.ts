@@ -53,6 +53,20 @@ export function findLaws(): RunLaws {
       );
     },
 
+    "has a run that began before it was stored where it began": async ({ make, reopen }) => {
+      const store = await make();
+      const now = await store.now();
+      await store.create(newRun("now"));
+      await store.create(newRun("before", { createdAt: now - HOUR }));
+      await store.create(newRun("between", { createdAt: now - 1 }), owner());
+      for (const at of [store, await reopen(store)]) {
+        requireEqual(await idsOf(at, {}), ["now", "between", "before"], "the order");
+        requireEqual(await idsOf(at, { after: await stored(at, "between") }), ["before"], "what comes behind one");
+        requireEqual((await stored(at, "before")).createdAt, now - HOUR, "when it began");
+      }
+      await requireCode(store.create(newRun("never", { createdAt: Number.NaN })), "invalid-options", "no moment");
+    },
+
     "finds runs by status, agent, type, labels and age": async ({ make, reopen }) => {
       const made = await make();
       await oneOfEach(made);

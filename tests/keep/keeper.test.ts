@@ -3,6 +3,7 @@ import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { openEvent, sealMessage } from "#contract/store/seal";
 import { deferred, moduleOf, nodeOf, success } from "../run/support.ts";
+import { all } from "../runs/stores.ts";
 
 const newTask = (): Task => new Task({ type: "test", objective: "Be kept" });
 
@@ -18,10 +19,13 @@ function changed(store: RunStore, steps: Partial<RunStore>): RunStore {
   });
 }
 
-async function allOf(events: AsyncIterable<AgentEvent>): Promise<AgentEvent[]> {
-  const all: AgentEvent[] = [];
-  for await (const event of events) all.push(event);
-  return all;
+/** Away where a lease is to be renewed. */
+class UnrenewedStore extends MemoryStore {
+  isAway = true;
+  override async renew(...asked: Parameters<MemoryStore["renew"]>) {
+    if (this.isAway) throw new Error("away");
+    return await super.renew(...asked);
+  }
 }
 
 describe("a run whose store does not take what it writes", () => {
@@ -59,8 +63,10 @@ describe("a run whose store does not take what it writes", () => {
     });
     const log: string[] = [];
     const nodes = [nodeOf("a", [], () => success(log.push("a")))];
-    const { status, errors } = await new Agent({ store, nodes }).runTask(newTask());
+    const run = new Agent({ store, nodes }).start(newTask());
+    const { status, errors } = await run.outcome;
     expect(status).toBe("FAILED");
+    expect(run.view()).toMatchObject({ status: "FAILED", endedAt: expect.any(Number), errors: [{ code: "snapshot-write-failed" }] });
     expect(errors).toEqual([expect.objectContaining({ code: "snapshot-write-failed", error: expect.stringContaining("no place") })]);
     expect(log).toEqual([]);
   });
@@ -108,14 +114,7 @@ describe("the owner of a run", () => {
 
   it("starts nothing more while it cannot renew its lease, and goes on when it has", async () => {
     const clock = new SimulatedClock();
-    const store = new MemoryStore({ clock });
-    let isAway = true;
-    const flaky = changed(store, {
-      async renew(lease, leaseMs) {
-        if (isAway) throw new Error("away");
-        return store.renew(lease, leaseMs);
-      },
-    });
+    const store = new UnrenewedStore({ clock });
     const gate = deferred();
     const log: string[] = [];
     const nodes = [
@@ -125,12 +124,12 @@ describe("the owner of a run", () => {
       }),
       nodeOf("b", ["a"], () => success(log.push("b"))),
     ];
-    const run = new Agent({ store: flaky, nodes, clock, leaseMs: 3_000 }).start(newTask());
+    const run = new Agent({ store, nodes, clock, leaseMs: 3_000 }).start(newTask());
     await clock.advance(2_500);
     gate.resolve();
     await clock.advance(200);
     expect(log).toEqual(["a"]);
-    isAway = false;
+    store.isAway = false;
     expect((await clock.runUntil(run.outcome)).status).toBe("COMPLETE");
     expect(log).toEqual(["a", "b"]);
   });
@@ -140,14 +139,7 @@ describe("the owner of a run", () => {
     ["starts no next module of a node after two thirds of it", 2_100, ["first"]],
   ])("%s", async (_law, ms, expected) => {
     const clock = new SimulatedClock();
-    const store = new MemoryStore({ clock });
-    let isAway = true;
-    const flaky = changed(store, {
-      async renew(lease, leaseMs) {
-        if (isAway) throw new Error("away");
-        return store.renew(lease, leaseMs);
-      },
-    });
+    const store = new UnrenewedStore({ clock });
     const gate = deferred();
     const log: string[] = [];
     const first = moduleOf("first", async () => {
@@ -156,12 +148,12 @@ describe("the owner of a run", () => {
     });
     const second = moduleOf("second", () => success(log.push("second")), { dependencies: ["first"] });
     const nodes = [new Node({ name: "a", modules: [first, second] })];
-    const run = new Agent({ store: flaky, nodes, clock, leaseMs: 3_000 }).start(newTask());
+    const run = new Agent({ store, nodes, clock, leaseMs: 3_000 }).start(newTask());
     await clock.advance(ms);
     gate.resolve();
     await clock.advance(50);
     expect(log).toEqual(expected);
-    isAway = false;
+    store.isAway = false;
     expect((await clock.runUntil(run.outcome)).status).toBe("COMPLETE");
     expect(log).toEqual(["first", "second"]);
   });
@@ -228,7 +220,7 @@ describe("events of a stored run", () => {
     const read = stored.map((event) => ({ seq: event.seq, at: event.at, taskId: task.id, ...JSON.parse(openEvent(task.id, event)) }));
     expect(read).toEqual(heard.map((event) => JSON.parse(JSON.stringify(event))));
     expect(heard.at(-1)).toMatchObject({ type: "run.ended", status: "COMPLETE" });
-    expect(await allOf(run.events({ from: 1 }))).toEqual(heard);
+    expect(await all(run.events({ from: 1 }))).toEqual(heard);
   });
 });
 

@@ -94,10 +94,15 @@ describe("snapshot control", () => {
 
   it("tells of each stored snapshot by an event", async () => {
     const store = new MemoryStore({ keep: 10_000 });
-    const run = new Agent({ nodes: loop([], SnapshotControl.ALWAYS), store, snapshot: "NEVER" }).start(newTask());
-    const events = (await collect(run.events())).filter(({ type }) => type === "snapshot.saved");
-    const refs = await snapshotsOf(store, TASK_ID);
-    expect(events).toMatchObject(refs.map((ref) => ({ type: "snapshot.saved", ref, nodes: ["work"], graph: [] })));
+    const agent = new Agent({ nodes: loop([], SnapshotControl.ALWAYS), store, snapshot: "NEVER" });
+    const run = agent.start(newTask());
+    const events = (await collect(run.events())).flatMap((event) => (event.type === "snapshot.saved" ? [event] : []));
+    const history = (await collect(agent.runs.history(TASK_ID))).reverse();
+    // Before the first of them nothing is told.
+    expect(events.map(({ ref, why, nodes, graph }) => ({ ...ref, why, nodes, graph }))).toEqual(
+      history.slice(1).map(({ generation, why, nodes }) => ({ taskId: TASK_ID, generation, why, nodes, graph: [] })),
+    );
+    expect(history.length).toBeGreaterThan(5);
   });
 
   it("waits while the store cannot save, tells it once, and goes on when it can", async () => {

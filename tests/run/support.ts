@@ -77,6 +77,18 @@ export const aborted = (signal: AbortSignal): Promise<unknown> =>
     signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
   });
 
+/** A node that works until it is told to go on, or is aborted. */
+export function held(name: string, dependencies: string[] = []): { node: Node; entered: Promise<void>; go(): void } {
+  const [entered, go] = [deferred(), deferred()];
+  const node = nodeOf(name, dependencies, async ({ signal }) => {
+    entered.resolve();
+    await Promise.race([go.promise, aborted(signal)]);
+    signal.throwIfAborted();
+    return success(name);
+  });
+  return { node, entered: entered.promise, go: () => go.resolve() };
+}
+
 export const runNodes = (nodes: Node[], options: AgentOptions = {}, task = newTask()): Promise<TaskOutcome> =>
   new Agent({ ...options, nodes }).runTask(task);
 

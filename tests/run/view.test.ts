@@ -250,9 +250,31 @@ describe("a view that is kept by events", () => {
     );
     expect(() => applyEvents(undefined, [])).toThrow(expect.objectContaining({ code: "view-unstarted" }));
     const dropped: AgentEvent = { seq: 3, at: 0, taskId: run.task.id, graph: [], type: "events.dropped", count: 2 };
-    expect(() => applyEvents(undefined, [events[0] as AgentEvent, dropped])).toThrow(
-      expect.objectContaining({ code: "view-gap", message: expect.stringMatching(/^Events 2 to 3 of run/) }),
-    );
+    const gap = (message: RegExp) => expect.objectContaining({ code: "view-gap", message: expect.stringMatching(message) });
+    expect(() => applyEvents(undefined, [events[0] as AgentEvent, dropped])).toThrow(gap(/^Events 2 to 3 of run/));
+    for (const [without, missing] of [
+      [1, /^Events 2 to 2 of run/],
+      [4, /^Events 5 to 5 of run/],
+    ] as const) {
+      expect(() => applyEvents(undefined, events.toSpliced(without, 1))).toThrow(gap(missing));
+    }
+    const first = fold(events.slice(0, 1));
+    expect(() => applyEvent(first, events[2] as AgentEvent)).toThrow(gap(/^Events 2 to 2/));
+    // Whoever connects anew is given some twice, or is told that some are gone which it has.
+    expect(applyEvents(fold(events.slice(0, 4)), [dropped, ...events.slice(2)])).toEqual(fold(events));
+  });
+
+  it("refuses the events of another run, also those without a number, and applies none of those that come with one", async () => {
+    const [one, other] = [new Agent({ nodes: [nodeOf("a")] }).start(newTask()), new Agent({ nodes: [nodeOf("a")] }).start(newTask())];
+    const [events, strange] = [listen(one), listen(other)];
+    await Promise.all([one.outcome, other.outcome]);
+    const [first, second] = events as [AgentEvent, AgentEvent];
+    const view = fold([first]);
+    const foreign = expect.objectContaining({ code: "view-other-run", message: expect.stringContaining(`"${one.id}"`) });
+    for (const event of [strange[0], strange[1], { ...strange[1], seq: undefined }])
+      expect(() => applyEvents(view, [second, event as AgentEvent])).toThrow(foreign);
+    expect(view).toEqual(fold([first]));
+    expect(() => applyEvents(undefined, [first, strange[1] as AgentEvent])).toThrow(foreign);
   });
 
   it("goes on from a view that was taken late, over a wire", async () => {

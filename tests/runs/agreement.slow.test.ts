@@ -64,7 +64,7 @@ describe("the pictures of a run", () => {
               await run.outcome.catch(left);
               const parked = await runs.get("t");
               expect(parked).toMatchObject({ status: "READY" });
-              expect({ ...(await runs.at("t", parked.generation)), status: "READY" }).toEqual(parked);
+              expect(await runs.at("t", parked.generation)).toEqual(parked);
               if (deed === "parked and cancelled") {
                 await runs.cancel("t");
                 done.set(deed, (done.get(deed) ?? 0) + 1);
@@ -77,7 +77,7 @@ describe("the pictures of a run", () => {
           }
           const last = await client;
           const view = await runs.get("t");
-          expect({ ...last, generation: view.generation }).toEqual(view);
+          expect(last).toEqual(view);
           expect(view.endedAt).toBeDefined();
           const events = await all(runs.events("t"));
           expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));

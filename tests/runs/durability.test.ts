@@ -9,13 +9,11 @@ import {
   MemoryStore,
   type Node,
   Runs,
-  Task,
 } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deferred, nodeOf, success } from "../run/support.ts";
 import { RecordedStore } from "../support/recorded-store.ts";
-
-const taskOf = (): Task => new Task({ id: "t", type: "test", objective: "Be durable" });
+import { taskOf } from "./stores.ts";
 
 /** Each commit waits for its turn; what was let go of is stored in the order in which it came. */
 class HeldStore extends RecordedStore {

@@ -1,10 +1,8 @@
 /** What somebody who holds a run is told that is done is stored by then. */
-import { Agent, AsimovError, type Commit, type CommitResult, type Lease, MemoryStore, Node, Runs, Task } from "asimov-agents";
+import { Agent, AsimovError, type Commit, type CommitResult, type Lease, MemoryStore, Node, Runs } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, moduleOf, nodeOf, success } from "../run/support.ts";
-import { all } from "./stores.ts";
-
-const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Be stored" });
+import { all, taskOf } from "./stores.ts";
 
 /** Commits wait while they are held. */
 class HeldStore extends MemoryStore {

@@ -1,14 +1,11 @@
 /** Which stored runs are found, in which order, while others come, go and break. */
-import { Agent, type AgentRun, type FindQuery, MemoryStore, type RunStore, Runs, type StoredRun, Task } from "asimov-agents";
+import { Agent, type AgentRun, type FindQuery, MemoryStore, type RunStore, Runs, type StoredRun } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { aborted, deferred, failing, nodeOf } from "../run/support.ts";
-import { all, storesOf } from "./stores.ts";
+import { all, opening, storesOf, taskOf } from "./stores.ts";
 
 type Query = Parameters<Runs["find"]>[0];
-
-const taskOf = (id: string, more: { type?: string; labels?: Record<string, string> } = {}): Task =>
-  new Task({ id, type: "test", objective: "Be found", ...more });
 
 const idsOf = async (runs: Runs, query?: Query): Promise<string[]> => (await all(runs.find(query))).map(({ taskId }) => taskId);
 
@@ -26,15 +23,7 @@ async function working(store: RunStore, id: string, options = {}): Promise<Agent
 }
 
 describe.each(storesOf())("runs that are found in a %s store", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = (options = {}) => {
-    const store = make(options);
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make);
   const done = (store: RunStore, ...ids: string[]) =>
     Promise.all(ids.map((id) => new Agent({ name: "finder", store, nodes: [nodeOf("a")] }).runTask(taskOf(id))));
 
@@ -204,15 +193,68 @@ describe("a run of this process that no store holds at first", () => {
   });
 });
 
-describe("runs of this process that no store holds", () => {
-  it("are found newest first, before those of the store", async () => {
-    const store = new MemoryStore();
-    await new Agent({ name: "finder", store, nodes: [nodeOf("a")] }).runTask(taskOf("done"));
-    const own = new Agent({ name: "finder", store, snapshot: "NEVER", nodes: [nodeOf("a", [], ({ signal }) => aborted(signal))] });
-    const live = ["b", "c", "a"].map((id) => own.start(taskOf(id)));
-    expect(await idsOf(own.runs)).toEqual(["a", "c", "b", "done"]);
-    expect(await idsOf(own.runs, { limit: 2 })).toEqual(["a", "c"]);
-    for (const run of live) await run.cancel();
+describe.each(storesOf())("runs of this process that no %s store holds", (_, make) => {
+  /** Begun one after the other: those of an even number are stored at their end, the others are nobody's but this process's. */
+  async function begun(count: number) {
+    const clock = new SimulatedClock();
+    const store = make({ clock });
+    const stored = new Agent({ name: "finder", store, clock, nodes: [nodeOf("a")] });
+    const own = new Agent({ name: "finder", store, clock, snapshot: "NEVER", nodes: [nodeOf("a", [], ({ signal }) => aborted(signal))] });
+    const live: AgentRun[] = [];
+    const begin = async (id: string, isStored: boolean) => {
+      await clock.advance(1);
+      if (isStored) await stored.runTask(taskOf(id));
+      else live.push(own.start(taskOf(id)));
+    };
+    for (let at = 0; at < count; at++) await begin(`t${at}`, at % 2 === 0);
+    const leave = async () => {
+      for (const run of live) await run.cancel();
+      await store.close();
+    };
+    return { runs: own.runs, live, begin, leave };
+  }
+
+  it("are found where they began, among those of the store", async () => {
+    const { runs, leave } = await begun(6);
+    const newestFirst = ["t5", "t4", "t3", "t2", "t1", "t0"];
+    expect(await idsOf(runs)).toEqual(newestFirst);
+    for (const [at, after] of newestFirst.entries()) {
+      expect(await idsOf(runs, { limit: 2, after })).toEqual(newestFirst.slice(at + 1, at + 3));
+    }
+    expect(await idsOf(runs, { status: "RUNNING" })).toEqual(["t5", "t3", "t1"]);
+    await expect(idsOf(runs, { after: "nobody" })).rejects.toMatchObject({ code: "run-not-found" });
+    await leave();
+  });
+
+  it("come once each, page by page, though they come to their store, end, and others begin between two pages", async () => {
+    const { runs, live, begin, leave } = await begun(12);
+    const found: string[] = [];
+    for (let page = 0; ; page++) {
+      const after = found.at(-1);
+      const ids = await idsOf(runs, { limit: 2, ...(after === undefined ? {} : { after }) });
+      found.push(...ids);
+      if (ids.length === 0) break;
+      await begin(`new ${page}`, page % 2 === 0);
+      // The one to go on behind has ended, and one that is still to come is stored from now on, or has ended as a stored one.
+      await live.find(({ id }) => id === ids[0])?.cancel();
+      const next = live.find(({ id }) => id === `t${9 - 2 * page}`);
+      await next?.snapshot();
+      if (page % 2 === 1) await next?.cancel();
+    }
+    expect(found).toEqual(Array.from({ length: 12 }, (_each, at) => `t${11 - at}`));
+    await leave();
+  });
+
+  it("come once each to one iteration, too", async () => {
+    const { runs, live, leave } = await begun(12);
+    const found: string[] = [];
+    for await (const { taskId } of runs.find()) {
+      found.push(taskId);
+      const next = live.find(({ id }) => id === `t${11 - found.length}`);
+      if (found.length % 3 === 0) await next?.snapshot();
+    }
+    expect(found).toEqual(Array.from({ length: 12 }, (_each, at) => `t${11 - at}`));
+    await leave();
   });
 });
 

@@ -1,9 +1,10 @@
 /** Forks: another run from where a stored one stood, under keys of its own; of the first not a byte is changed. */
-import { Agent, type AgentOptions, MemoryStore, Node, type RunStore, Runs, Task } from "asimov-agents";
-import { afterEach, describe, expect, it } from "vitest";
+import { Agent, type AgentOptions, type AgentRun, MemoryStore, Node, type RunStore, Runs, Task } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { describe, expect, it } from "vitest";
 import { aborted, deferred, failing, nodeOf, success } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { all, storesOf } from "./stores.ts";
+import { all, opening, storesOf } from "./stores.ts";
 
 const taskOf = (params: Record<string, unknown> = {}): Task =>
   new Task({ id: "t", type: "test", objective: "Be forked", params, labels: { kind: "first" } });
@@ -51,15 +52,7 @@ function graph(log: string[], entered?: { resolve(): void }): Node[] {
 }
 
 describe.each(storesOf())("a fork in a %s store", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = () => {
-    const store = make();
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make);
   const agentOf = (store: RunStore, log: string[], options: AgentOptions = {}): Agent =>
     new Agent({ store, nodes: graph(log), ...options });
 
@@ -172,24 +165,129 @@ describe.each(storesOf())("a fork in a %s store", (_, make) => {
   });
 });
 
-describe("a message that was sent to a run, and that no owner has taken up", () => {
-  it("is the run's, and no fork's", async () => {
+describe.each(storesOf())("messages that a run of a %s store was sent and has not taken", (_, make) => {
+  /** Waits until it is put down; in a fork it gives all that came. */
+  function reader(entered: { resolve(): void }): Node {
+    return nodeOf("a", [], async ({ task, values, signal }) => {
+      entered.resolve();
+      if (task.id === "t") await aborted(signal);
+      signal.throwIfAborted();
+      return success(await values.peekMailbox("news"));
+    });
+  }
+
+  it("are a fork's, too, behind those in its mailboxes, in their order", async () => {
+    const store = make();
+    const entered = deferred();
+    const agent = new Agent({ store, nodes: [reader(entered)] });
+    const run = agent.start(taskOf());
+    await entered.promise;
+    await run.send("news", "taken");
+    await run.park();
+    const runs = new Runs(store);
+    for (const news of ["first", "second"]) await runs.send("t", "news", news);
+    const before = await storedOf(store, "t");
+    const { generation } = await runs.get("t");
+    for (const options of [{}, { generation }]) {
+      const fork = await agent.fork("t", options);
+      expect((await fork.outcome).results).toEqual({ a: ["taken", "first", "second"] });
+    }
+    expect(await storedOf(store, "t")).toEqual(before);
+    expect(await store.read("t")).toMatchObject({ inbox: { count: 2 } });
+    const resumed = await agent.resume("t");
+    await expect.poll(() => resumed.values.peekMailbox("news")).toEqual(["taken", "first", "second"]);
+    await resumed.cancel();
+    await store.close();
+  });
+});
+
+describe("a message that no owner has taken up", () => {
+  /** Its owners cannot read what is sent to them. */
+  class DeafStore extends MemoryStore {
+    isDeaf = true;
+    override async inbox(taskId: string, after: number) {
+      if (this.isDeaf) throw new Error("away");
+      return await super.inbox(taskId, after);
+    }
+  }
+
+  /** What works in the run itself stays. */
+  const agentOf = (store: RunStore, entered?: { resolve(): void }): Agent => {
+    const stay = nodeOf("a", [], async ({ task, signal }) => {
+      entered?.resolve();
+      if (task.id === "t") await aborted(signal);
+      signal.throwIfAborted();
+      return success();
+    });
+    return new Agent({ store, nodes: [stay] });
+  };
+
+  async function withMessage() {
+    const clock = new SimulatedClock();
+    const store = new DeafStore({ clock });
+    const entered = deferred();
+    const run = agentOf(store, entered).start(taskOf());
+    await entered.promise;
+    const { generation: before } = await run.snapshot();
+    await clock.advance(1);
+    await new Runs(store).send("t", "news", "for the run");
+    await clock.advance(1);
+    const { generation: since } = await run.snapshot();
+    await run.snapshot();
+    store.isDeaf = false;
+    const newsOf = async (options: object) => await (await agentOf(store).fork("t", options)).values.peekMailbox("news");
+    return { store, run, before, since, newsOf };
+  }
+
+  it("is there once where the run takes it up while it is forked", async () => {
+    const { store, run, newsOf } = await withMessage();
+    await run.park();
+    const inbox = store.inbox.bind(store);
+    let resumed: AgentRun | undefined;
+    store.inbox = async (taskId, after) => {
+      const found = await inbox(taskId, after);
+      store.inbox = inbox;
+      resumed = await agentOf(store).resume("t");
+      await expect.poll(async () => (await store.read("t"))?.inbox.count).toBe(0);
+      return found;
+    };
+    expect(await newsOf({})).toEqual(["for the run"]);
+    await resumed?.cancel();
+  });
+
+  it("is of the generations that were made since, and of none before", async () => {
+    const { before, since, newsOf } = await withMessage();
+    expect(await newsOf({ generation: before })).toEqual([]);
+    expect(await newsOf({ generation: since })).toEqual(["for the run"]);
+    expect(await newsOf({})).toEqual(["for the run"]);
+  });
+
+  it("is missed by name where its store has lost it", async () => {
+    const { store, newsOf } = await withMessage();
+    store.inbox = async () => [];
+    await expect(newsOf({})).rejects.toMatchObject({
+      code: "snapshot-damaged",
+      message: expect.stringContaining("expected 1 in its inbox"),
+    });
+  });
+
+  it("is the original's alone where the fork shares its mailboxes", async () => {
     const store = new MemoryStore();
     const entered = deferred();
-    const node = (stays: boolean): Node =>
-      nodeOf("a", [], async ({ values, signal }) => {
-        entered.resolve();
-        return success(await values.getMessage("news", stays ? { signal } : { timeoutMs: 0 }));
-      });
-    const run = new Agent({ store, nodes: [node(true)] }).start(taskOf());
+    const stay = nodeOf("a", [], async ({ task, signal }) => {
+      entered.resolve();
+      if (task.id === "t") await aborted(signal);
+      signal.throwIfAborted();
+      return success();
+    });
+    const agent = new Agent({ store, nodes: [stay], valuesIn: "cache" });
+    const run = agent.start(taskOf());
     await entered.promise;
     await run.park();
     await new Runs(store).send("t", "news", "for the run");
-    const agent = new Agent({ store, nodes: [node(false)] });
-    expect((await (await agent.fork("t", { taskId: "f" })).outcome).results).toEqual({ a: null });
-    expect(await store.read("t")).toMatchObject({ inbox: { count: 1 } });
-    const resumed = await new Agent({ store, nodes: [node(true)] }).resume("t");
-    expect((await resumed.outcome).results).toEqual({ a: "for the run" });
+    const fork = await agent.fork("t");
+    await fork.outcome;
+    expect(await fork.values.peekMailbox("news")).toEqual([]);
   });
 });
 

@@ -1,11 +1,9 @@
 /** What is known of a run's generations, and which ended runs are pruned. */
-import { Agent, type Clock, type Commit, type RunStore, type RunStoreOptions, Runs, Task } from "asimov-agents";
+import { Agent, type Commit, Runs } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { deferred, nodeOf, success } from "../run/support.ts";
-import { all, storesOf } from "./stores.ts";
-
-const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Be remembered" });
+import { all, opening, storesOf, taskOf } from "./stores.ts";
 
 /** The bytes of what a commit hands to its store. */
 function sizeOf({ put, info, events }: Commit): number {
@@ -14,15 +12,7 @@ function sizeOf({ put, info, events }: Commit): number {
 }
 
 describe.each(storesOf())("the history of a run in a %s store", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = (options: RunStoreOptions & { clock?: Clock }) => {
-    const store = make(options);
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make);
 
   it("tells of each generation when it was made, why, by whose words, and the bytes that it wrote", async () => {
     const clock = new SimulatedClock();

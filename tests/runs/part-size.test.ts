@@ -1,20 +1,9 @@
 /** What has no room in a part of the run's store fails the module that wrote it, finally, and nothing else. */
-import {
-  Agent,
-  AsimovError,
-  type Codec,
-  MemoryStore,
-  type ModuleContext,
-  Node,
-  type RunStore,
-  type RunStoreOptions,
-  Runs,
-  Task,
-} from "asimov-agents";
-import { afterEach, describe, expect, it } from "vitest";
+import { Agent, AsimovError, type Codec, MemoryStore, type ModuleContext, Node, Runs, Task } from "asimov-agents";
+import { describe, expect, it } from "vitest";
 import { aborted, failure, moduleOf, nodeOf, success } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { storesOf } from "./stores.ts";
+import { opening, storesOf } from "./stores.ts";
 
 const MOST = 16_000;
 const taskOf = (params: Record<string, unknown> = {}): Task => new Task({ id: "t", type: "test", objective: "Fit", params });
@@ -29,15 +18,7 @@ const hex: Codec = {
 const tooLarge = { code: "part-too-large", error: expect.stringMatching(/has \d+ bytes; this store takes at most 16000/) };
 
 describe.each(storesOf())("a run of a %s store with small parts", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = (options: RunStoreOptions = {}) => {
-    const store = make({ maxPartBytes: MOST, ...options });
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make, { maxPartBytes: MOST });
 
   it.each([
     ["without a codec", {}, MOST],

@@ -1,26 +1,11 @@
 /** Stored runs, seen and spoken to by whoever has none of their agents' code. */
-import { Agent, type AgentEvent, type AgentRun, MemoryStore, Node, Runs, Task } from "asimov-agents";
+import { Agent, type AgentEvent, type AgentRun, MemoryStore, Node, Runs } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { applyEvents, type RunView } from "asimov-agents/view";
-import { afterEach, describe, expect, it } from "vitest";
-import { aborted, deferred, failing, moduleOf, nodeOf, success, within } from "../run/support.ts";
+import { describe, expect, it } from "vitest";
+import { deferred, failing, held, moduleOf, nodeOf, success, within } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { all, storesOf } from "./stores.ts";
-
-const taskOf = (id: string, more: { type?: string; labels?: Record<string, string> } = {}): Task =>
-  new Task({ id, type: "test", objective: "Be looked at", ...more });
-
-/** A node that works until it is told to go on, or is aborted. */
-function held(name: string, dependencies: string[] = []): { node: Node; entered: Promise<void>; go(): void } {
-  const [entered, go] = [deferred(), deferred()];
-  const node = nodeOf(name, dependencies, async ({ signal }) => {
-    entered.resolve();
-    await Promise.race([go.promise, aborted(signal)]);
-    signal.throwIfAborted();
-    return success(name);
-  });
-  return { node, entered: entered.promise, go: () => go.resolve() };
-}
+import { all, opening, storesOf, taskOf } from "./stores.ts";
 
 async function parked(run: AgentRun): Promise<void> {
   await run.park();
@@ -28,15 +13,7 @@ async function parked(run: AgentRun): Promise<void> {
 }
 
 describe.each(storesOf())("runs in a %s store", (_, make) => {
-  const opened: { close(): Promise<void> }[] = [];
-  const open = (options = {}) => {
-    const store = make(options);
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make);
 
   it("are shown as the process shows them that they run in, and as they were", async () => {
     const store = open();
@@ -50,7 +27,7 @@ describe.each(storesOf())("runs in a %s store", (_, make) => {
     const run = agent.start(taskOf("t"));
     const runs = new Runs(store);
     await entered;
-    await expect.poll(async () => (await runs.get("t")).seq).toBe(run.view().seq);
+    await expect.poll(async () => run.view().seq - (await runs.get("t")).seq).toBe(0);
     const view = await runs.get("t");
     expect(view).toEqual(overTheWire(run.view()));
     expect(view).toMatchObject({ agent: "shown", version: "3", status: "RUNNING", owner: { id: expect.any(String) } });
@@ -84,7 +61,7 @@ describe.each(storesOf())("runs in a %s store", (_, make) => {
     expect(told.at(-1)).toMatchObject({ type: "run.ended", status: "COMPLETE" });
     expect(await all(new Runs(store).events("t", { from: 5 }))).toEqual(told.slice(4));
     const view = await new Runs(store).get("t");
-    expect({ ...applyEvents(undefined, told), generation: view.generation }).toEqual(view);
+    expect(applyEvents(undefined, told)).toEqual(view);
   });
 
   it("say how many of their first events are kept no more", async () => {
@@ -147,7 +124,7 @@ describe.each(storesOf())("runs in a %s store", (_, make) => {
       });
       const events = await all(runs.events(id));
       expect(events.at(-1)).toMatchObject({ type: "run.ended", status: "FAILED", code: "cancelled" });
-      expect({ ...applyEvents(undefined, events), generation: view.generation }).toEqual(view);
+      expect(applyEvents(undefined, events)).toEqual(view);
     }
     await expect(runs.cancel("parked")).rejects.toMatchObject({ code: "run-ended" });
   });

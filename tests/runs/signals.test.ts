@@ -1,10 +1,8 @@
 /** The signal that is given to a run which goes on. */
-import { Agent, type AgentRun, MemoryStore, type Node, Runs, Task } from "asimov-agents";
+import { Agent, type AgentRun, MemoryStore, type Node, Runs } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, failure, nodeOf } from "../run/support.ts";
-import { all } from "./stores.ts";
-
-const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Go on" });
+import { all, taskOf } from "./stores.ts";
 
 /** Fails at once, or works until it is aborted. */
 function graph(fails: boolean): { nodes: Node[]; entered: Promise<void> } {

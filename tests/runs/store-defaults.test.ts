@@ -1,15 +1,14 @@
 /** What a store and a lease are where nobody says otherwise. */
 import { join } from "node:path";
-import { Agent, FileStore, MemoryStore, type RunStore, Runs, Task } from "asimov-agents";
+import { Agent, FileStore, MemoryStore, type RunStore, Runs } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, nodeOf, success } from "../run/support.ts";
 import { newPlace } from "../store/place.ts";
-import { all } from "./stores.ts";
+import { all, taskOf } from "./stores.ts";
 
 const place = newPlace();
-const taskOf = (): Task => new Task({ id: "t", type: "test", objective: "Be kept" });
 
 const STORES: [name: string, make: () => RunStore][] = [
   ["memory", () => new MemoryStore()],

@@ -1,24 +1,36 @@
-/** The stores that the laws of runs go over, each made anew. */
+/** What the tests of stored runs share: the stores that they go over, each made anew and closed, a task, and all that an iteration gives. */
 import { join } from "node:path";
-import { type Clock, FileStore, MemoryStore, type RunStore, type RunStoreOptions } from "asimov-agents";
+import { type Clock, FileStore, MemoryStore, type RunStore, type RunStoreOptions, Task } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
+import { afterEach } from "vitest";
 import { newPlace } from "../store/place.ts";
 
-type Make = (options?: RunStoreOptions & { clock?: Clock }) => RunStore;
+export type Make = (options?: RunStoreOptions & { clock?: Clock }) => RunStore;
 
 export function storesOf(): [name: string, make: Make][] {
   const place = newPlace();
   return [
     ["memory", (options = {}) => new MemoryStore(options)],
+    ["file", (options = {}) => new FileStore({ dir: join(place(), "runs"), fsync: false, ...options })],
     ["SQLite", (options = {}) => new SqliteStore({ file: join(place(), "runs.db"), ...options })],
   ];
 }
 
-/** With the one that writes files. */
-export function driversOf(): [name: string, make: Make][] {
-  const place = newPlace();
-  return [...storesOf(), ["files", (options = {}) => new FileStore({ dir: join(place(), "runs"), fsync: false, ...options })]];
+/** Makes stores for the tests of a block, and closes each when its test is over. @param given what each has besides */
+export function opening(make: Make, given: RunStoreOptions = {}): Make {
+  const opened: RunStore[] = [];
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+  return (options) => {
+    const store = make({ ...given, ...options });
+    opened.push(store);
+    return store;
+  };
 }
+
+export const taskOf = (id = "t", more: { type?: string; labels?: Record<string, string>; params?: Record<string, unknown> } = {}): Task =>
+  new Task({ id, type: "test", objective: "Be stored", ...more });
 
 /** All that an iteration gives. */
 export async function all<T>(given: AsyncIterable<T>): Promise<T[]> {

@@ -1,37 +1,16 @@
 /** What stored runs hold, read whole and without their agents' code: of nested and of added nodes, of now and of then. */
-import { Agent, Node, type RunStore, Runs, Task } from "asimov-agents";
+import { Agent, Node, Runs } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { applyEvents, type RunView } from "asimov-agents/view";
-import { afterEach, describe, expect, it } from "vitest";
-import { aborted, deferred, failing, moduleOf, nodeOf, success, within } from "../run/support.ts";
+import { describe, expect, it } from "vitest";
+import { failing, held, moduleOf, nodeOf, success, within } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { all, storesOf } from "./stores.ts";
+import { all, opening, storesOf, taskOf } from "./stores.ts";
 
-const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Be read" });
 const LONG = { long: "long ".repeat(2_000) };
 
-/** A node that works until it is told to go on. */
-function held(name: string, dependencies: string[] = []): { node: Node; entered: Promise<void>; go(): void } {
-  const [entered, go] = [deferred(), deferred()];
-  const node = nodeOf(name, dependencies, async ({ signal }) => {
-    entered.resolve();
-    await Promise.race([go.promise, aborted(signal)]);
-    signal.throwIfAborted();
-    return success(name);
-  });
-  return { node, entered: entered.promise, go: () => go.resolve() };
-}
-
 describe.each(storesOf())("what is read of a run of a %s store", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = (options = {}) => {
-    const store = make({ keep: 10_000, ...options });
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make, { keep: 10_000 });
 
   it("is what nested nodes have given, while their graph runs, and their picture when it is over", async () => {
     const store = open();

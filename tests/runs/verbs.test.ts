@@ -12,9 +12,9 @@ import {
   Task,
 } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { aborted, deferred, nodeOf, runNodes, success } from "../run/support.ts";
-import { all, storesOf } from "./stores.ts";
+import { all, opening, storesOf } from "./stores.ts";
 
 const taskOf = (id: string, params: Record<string, unknown> = {}): Task => new Task({ id, type: "test", objective: "Go on", params });
 
@@ -43,15 +43,7 @@ async function park(store: RunStore, id: string, options: AgentOptions = {}): Pr
 }
 
 describe.each(storesOf())("an agent with a %s store", (_, make) => {
-  const opened: RunStore[] = [];
-  const open = () => {
-    const store = make();
-    opened.push(store);
-    return store;
-  };
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
+  const open = opening(make);
 
   it("goes on with all runs of its name that nobody owns, and with no others", async () => {
     const store = open();

@@ -1,11 +1,9 @@
 /** When a run is stored, and what of an attempt that did not end is there when it is repeated. */
-import { Agent, MemoryStore, Runs, type SnapshotControl, Task } from "asimov-agents";
+import { Agent, MemoryStore, Runs, type SnapshotControl } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, nodeOf, success } from "../run/support.ts";
-import { all } from "./stores.ts";
-
-const taskOf = (): Task => new Task({ id: "t", type: "test", objective: "Be stored" });
+import { all, taskOf } from "./stores.ts";
 
 describe("a stored run", () => {
   it.each<[SnapshotControl, string[]]>([

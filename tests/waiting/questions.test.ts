@@ -3,7 +3,7 @@ import { Agent, type AgentEvent, defineModule, defineQuestion, Node, type Questi
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { all, driversOf } from "../runs/stores.ts";
+import { all, storesOf } from "../runs/stores.ts";
 
 const HOUR = 3_600_000;
 const taskOf = (id = "t") => new Task({ id, type: "test", objective: "Ask" });
@@ -44,7 +44,7 @@ const only = async (runs: Runs, query = {}): Promise<Question> => {
   return open[0] as Question;
 };
 
-describe.each(driversOf())("a question in a parked run (%s)", (_, make) => {
+describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
   const setUp = () => {
     const clock = new SimulatedClock();
     const store = make({ clock });
@@ -195,7 +195,7 @@ describe.each(driversOf())("a question in a parked run (%s)", (_, make) => {
 describe("a question in a run that is held", () => {
   it("is answered in this process or from another, and nothing else is held up", async () => {
     const clock = new SimulatedClock();
-    const [, make] = driversOf()[0] as ReturnType<typeof driversOf>[number];
+    const [, make] = storesOf()[0] as ReturnType<typeof storesOf>[number];
     const store = make({ clock });
     const agent = approving({ store, clock });
     const run = agent.start(taskOf());
@@ -215,7 +215,7 @@ describe("a question in a run that is held", () => {
 
   it("settles at its deadline by itself", async () => {
     const clock = new SimulatedClock();
-    const [, make] = driversOf()[0] as ReturnType<typeof driversOf>[number];
+    const [, make] = storesOf()[0] as ReturnType<typeof storesOf>[number];
     const store = make({ clock });
     const agent = approving({ store, clock, question: { deadlineMs: HOUR, onDeadline: { answer: { ok: false } } } });
     const before = clock.now();

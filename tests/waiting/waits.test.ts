@@ -15,7 +15,7 @@ import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { createActor } from "xstate";
 import { z } from "zod";
-import { driversOf } from "../runs/stores.ts";
+import { storesOf } from "../runs/stores.ts";
 
 const HOUR = 3_600_000;
 const taskOf = () => new Task({ id: "t", type: "test", objective: "Wait" });
@@ -45,7 +45,7 @@ async function asked(run: AgentRun, nth: number): Promise<Question> {
   throw new Error(`the run ended with ${count} questions`);
 }
 
-describe.each(driversOf())("a module that waits in its middle (%s)", (_, make) => {
+describe.each(storesOf())("a module that waits in its middle (%s)", (_, make) => {
   it("goes on from what it had, in other processes, each time as far as it comes", async () => {
     const clock = new SimulatedClock();
     const store = make({ clock });

@@ -128,14 +128,15 @@ export function withNext(definition: NodeDefinition, attempt: Attempt): Attempt 
 /** An attempt that goes on where one that failed ended: what succeeded is kept, unless nothing would be left to do. */
 export function retriedAttempt(definition: NodeDefinition, { ended, given }: Attempt): Attempt {
   const kept = listOf(ended).filter((outcome) => outcome.module >= 0 && succeeded(outcome));
-  if (definition.mode === "nested") return { ...newAttempt(definition), left: leftIn(ended), given };
+  if (definition.mode === "nested") return { ...newAttempt(definition), left: leftBy({ ended }), given };
   if (kept.length === definition.modules.length) return newAttempt(definition);
   const again = kept.reduce((attempt, outcome) => withOutcome(definition, attempt, outcome), newAttempt(definition));
   const done = new Set(kept.map(({ module }) => module));
   return { ...again, ready: again.ready.filter((module) => !done.has(module)) };
 }
 
-const leftIn = (ended: GrowingList<ModuleOutcome>): object | undefined => listOf(ended).find(({ left }) => left !== undefined)?.left;
+/** Of a composite: what its graph left when it had not completed. */
+export const leftBy = ({ ended }: Pick<Attempt, "ended">): object | undefined => listOf(ended).find(({ left }) => left !== undefined)?.left;
 
 type Definition = Pick<NodeDefinition, "modules" | "stopOnSuccess">;
 

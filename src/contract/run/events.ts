@@ -5,10 +5,10 @@ import type { TaskStatus } from "#contract/base/vocabulary";
 import type { Usage } from "#contract/chat/usage";
 import type { EmittedEvent } from "#contract/node/module";
 import type { ErrorReport, Failure } from "#contract/node/result";
-import type { SnapshotRef } from "#contract/store/run-commit";
+import type { CommitReason, SnapshotRef } from "#contract/store/run-commit";
 import type { QuestionEnd } from "#contract/store/stored-question";
 import type { Question } from "./question.ts";
-import type { ViewNode, Waiting } from "./run-view.ts";
+import type { RunView, ViewNode, Waiting } from "./run-view.ts";
 
 /** `graph` is the path of nodes whose nested graph tells this; empty for the agent's own. */
 export type Told<T> = T & { graph: readonly string[] };
@@ -41,8 +41,11 @@ export type RunEventBody =
       task: { type: string; objective: string };
       nodes: readonly ViewNode[];
     }
-  /** `passedOver` has a sentence for each newer generation that is damaged. */
-  | { type: "run.restored"; runId: string; generation: number; passedOver?: readonly string[] }
+  /**
+   * It goes on from a generation; of a fork, of the run that it was made of. `passedOver` has a sentence for each newer one that is damaged.
+   * `view` is there where its picture is another one than its events have told: as it is now, or null where that has no room in an event.
+   */
+  | { type: "run.restored"; runId: string; generation: number; passedOver?: readonly string[]; view?: RunView | null }
   | { type: "node.started"; node: string; visit: number; attempt: number; iteration: number }
   /** `result`: of one module its own, of several by module, of a composite by node. */
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }
@@ -87,7 +90,8 @@ export type RunEventBody =
   | { type: "error.reported"; report: ErrorReport }
   /** A call of a model has ended, well or not. */
   | { type: "usage.recorded"; node: string; usage: Usage }
-  | { type: "snapshot.saved"; ref: SnapshotRef; nodes: readonly string[] }
+  /** The run is stored with all that it told before: only `run.parked` or `run.ended` may follow in the same generation. */
+  | { type: "snapshot.saved"; ref: SnapshotRef; why: CommitReason; nodes: readonly string[] }
   /**
    * It is stored, and nobody owns it any more; what follows, if anything does, is told by whoever goes on with it. `dueAt` is when it can go on without
    * an answer or a message, in milliseconds since 1970; null for never.

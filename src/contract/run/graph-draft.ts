@@ -6,6 +6,12 @@ import type { NodeView, ViewNode } from "./run-view.ts";
 
 type Nodes = Readonly<Record<string, NodeView>>;
 
+/** The names in a plan, and its number. */
+export interface ShownPlan {
+  readonly names: ReadonlySet<string>;
+  readonly number: number;
+}
+
 /** One that nothing was told of yet. */
 export const untouchedNode = (since: number): NodeView => ({ status: TaskStatus.WAITING, visit: 0, attempt: 0, iteration: 0, since });
 
@@ -22,7 +28,7 @@ export class GraphDraft {
   #index: GraphIndex<ViewNode> | undefined;
   readonly #untouched: NodeView;
   /** The plan that the nodes were shown in; absent for all of them. */
-  readonly #plan: ReadonlySet<string> | undefined;
+  readonly #plan: ShownPlan | undefined;
   /** The nodes as they were shown last; absent before the first time. */
   #shown: Nodes | undefined;
   readonly #drafts = new Map<string, NodeDraft>();
@@ -34,9 +40,9 @@ export class GraphDraft {
 
   /**
    * @param since when the graph began: of nodes that nothing was told of
-   * @param shown the nodes as they stand, with the names in their plan
+   * @param shown the nodes as they stand, with their plan
    */
-  constructor(list: readonly ViewNode[] | (() => readonly ViewNode[]), since: number, shown?: Nodes, plan?: ReadonlySet<string>) {
+  constructor(list: readonly ViewNode[] | (() => readonly ViewNode[]), since: number, shown?: Nodes, plan?: ShownPlan) {
     this.#list = list;
     this.#shown = shown;
     this.#plan = plan;
@@ -55,7 +61,7 @@ export class GraphDraft {
   }
 
   /** To read. */
-  peek(name: string): Pick<NodeDraft, "isOpen" | "settledIn"> {
+  peek(name: string): NodeDraft {
     return this.#drafts.get(name) ?? this.#begin(name);
   }
 
@@ -148,10 +154,11 @@ export class GraphDraft {
     return list.flatMap(({ name }) => (known.has(name) ? [] : [name]));
   }
 
-  /** What was touched since this was last asked, as it stands. */
-  takeChanged(): [name: string, node: NodeView][] {
+  /** What was touched since this was last asked; or all. */
+  takeChanged(isWhole = false): [name: string, node: NodeDraft][] {
     for (const [name, graph] of this.#nested) if (this.#unwritten.has(name)) this.#finishNested(name, graph);
-    const changed = Array.from(this.#unwritten, (name): [string, NodeView] => [name, (this.#drafts.get(name) as NodeDraft).toView()]);
+    const names = isWhole ? this.list.map(({ name }) => name) : this.#unwritten;
+    const changed = Array.from(names, (name): [string, NodeDraft] => [name, this.peek(name)]);
     this.#unwritten.clear();
     // What was handed out is nobody's to change.
     this.#ownsList = false;
@@ -189,9 +196,9 @@ export class GraphDraft {
   #begin(name: string): NodeDraft {
     const shown = this.#shown;
     const view = shown !== undefined && Object.hasOwn(shown, name) ? (shown[name] as NodeView) : this.#untouched;
-    const isPlanned = this.#plan?.has(name) ?? true;
+    const isPlanned = this.#plan?.names.has(name) ?? true;
     const isOpen = isPlanned && isPending(view);
-    return new NodeDraft(view, isOpen, isPlanned && !isOpen ? 0 : -1);
+    return new NodeDraft(view, isOpen, isPlanned && !isOpen ? (this.#plan?.number ?? 0) : -1);
   }
 
   /** The nested graph may be another one, or longer. */

@@ -1,22 +1,19 @@
 /** What the order of a run shows of itself: plans by levels, failed chains, and how it ended. */
-import { type Graph, indexOf, withDescendants } from "#contract/graph/graph";
+import { indexOf, withDescendants } from "#contract/graph/graph";
 import { levelsOf } from "#contract/graph/graph-index";
 import { type ExecutionPlan, type ExecutionState, inOrder } from "#contract/graph/plan";
 import type { Order } from "./order.ts";
-import { isUnsettled, type OrderCells, Phase } from "./order-cells.ts";
+import { isUnsettled, Phase } from "./order-cells.ts";
 
 /** Where each node of a plan stands, by position; undefined for what is not in it. */
 type Standing = (position: number) => Phase | undefined;
 
 /** The longest-path levels of the nodes that a plan holds. */
-function levelsOfPlan(graph: Graph, size: number, standing: Standing): readonly (readonly string[])[] {
-  const held = graph.nodes.filter((_, position) => position < size && standing(position) !== undefined);
-  return held.length === graph.nodes.length ? indexOf(graph).levels.levels : levelsOf(held).levels;
-}
-
 function planOf({ graph }: Order, size: number, standing: Standing): ExecutionPlan {
+  const held = graph.nodes.flatMap((node, position) => (position < size && standing(position) !== undefined ? [node] : []));
+  const { levels } = held.length === graph.nodes.length ? indexOf(graph).levels : levelsOf(held);
   const index = indexOf(graph);
-  return levelsOfPlan(graph, size, standing).map((names) => {
+  return levels.map((names) => {
     const phases = names.map((name) => standing(index.position(name) as number));
     return {
       nodes: [...names],
@@ -32,10 +29,6 @@ function standingIn(plan: number, phase: Phase, settledIn: number): Phase | unde
   if (isUnsettled(phase) || settledIn === plan) return phase;
   return settledIn > plan ? Phase.PENDING : undefined;
 }
-
-/** The plan that runs, by levels. @param plan its number */
-export const presentPlan = (graph: Graph, cells: OrderCells, plan: number): readonly (readonly string[])[] =>
-  levelsOfPlan(graph, graph.nodes.length, (position) => standingIn(plan, cells.phase(position), cells.plan(position)));
 
 /** The plan that runs, those that jumps replaced, and how far it all is. */
 export function toExecutionState(order: Order): ExecutionState {
@@ -84,7 +77,7 @@ export function endOf({ graph, failed, totalIterations }: Order): OrderEnd {
 }
 
 /** Walked once for all roots that the same nodes depend on: what is left is to write them down. */
-export function chainsOf(graph: Graph, roots: readonly string[]): string[][] {
+function chainsOf(graph: Order["graph"], roots: readonly string[]): string[][] {
   const index = indexOf(graph);
   const tails = new Map<string, string[]>();
   return roots.map((root) => {

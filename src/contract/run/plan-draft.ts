@@ -4,21 +4,41 @@ import type { GraphDraft } from "./graph-draft.ts";
 import type { NodeDraft } from "./node-draft.ts";
 import type { RunView } from "./run-view.ts";
 
+/** What is kept of a node's place in the plan, beside what a view shows of the node. */
+export interface PlanMark {
+  /** The plan in which it has settled last, as they are counted; null while it is open in the present one, -1 for none. */
+  readonly settledIn: number | null;
+  readonly isFailed?: true;
+}
+
 export class PlanDraft {
   readonly #graph: GraphDraft;
   /** The nodes whose latest visit failed. */
   readonly #failed: Set<string>;
   /** Plans are counted, so that what has settled in the one before is not walked when a jump makes another. */
-  #number = 0;
+  #number: number;
   /** What is written down holds while nothing changed it. */
   #plan: RunView["plan"] | undefined;
   #chains: RunView["failedChains"] | undefined;
 
-  constructor(graph: GraphDraft, shown?: Pick<RunView, "plan" | "failedChains">) {
+  /** @param given.shown as it was shown last */
+  constructor(
+    graph: GraphDraft,
+    { number = 0, failed = [], shown }: { number?: number; failed?: Iterable<string>; shown?: Pick<RunView, "plan" | "failedChains"> } = {},
+  ) {
     this.#graph = graph;
-    this.#failed = new Set(shown?.failedChains.flatMap(([root]) => root ?? []));
+    this.#number = number;
+    this.#failed = new Set(failed);
     this.#plan = shown?.plan;
     this.#chains = shown?.failedChains;
+  }
+
+  get number(): number {
+    return this.#number;
+  }
+
+  markOf(name: string, { isOpen, settledIn }: NodeDraft): PlanMark {
+    return { settledIn: isOpen ? null : settledIn, ...(this.#failed.has(name) ? { isFailed: true } : {}) };
   }
 
   complete(name: string): void {
@@ -29,6 +49,13 @@ export class PlanDraft {
     if (this.#failed.has(name)) return;
     this.#failed.add(name);
     this.#chains = undefined;
+  }
+
+  /** It is visited, be it once more since its run is retried. */
+  open(node: NodeDraft): void {
+    if (node.isOpen) return;
+    if (node.settledIn !== this.#number) this.#plan = undefined;
+    node.isOpen = true;
   }
 
   settle(node: NodeDraft): void {

@@ -1,12 +1,11 @@
 /** A view while events are applied to it: the fold of the picture, in place, whether events come from afar or from a live run. */
-import { AsimovError } from "#contract/base/errors";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { ErrorReport } from "#contract/node/result";
 import type { RunStatus } from "#contract/store/run-record";
 import type { EventsDropped, RunEventBody } from "./events.ts";
 import { GraphDraft } from "./graph-draft.ts";
-import { PlanDraft } from "./plan-draft.ts";
+import { PlanDraft, type PlanMark } from "./plan-draft.ts";
 import type { Question } from "./question.ts";
 import type { NodeView, RunView, ViewNode } from "./run-view.ts";
 import { shownText } from "./shown-value.ts";
@@ -17,12 +16,18 @@ type Started = Extract<Body, { type: "run.started" }>;
 /** What is no list, graph or number of an event. */
 type Head = Omit<RunView, "seq" | "updatedAt" | "graph" | "nodes" | "plan" | "failedChains" | "errors">;
 
-/** What has changed of a view, to be written; its plan, failed chains, errors and questions are known elsewhere. */
+/** A node as it is kept, with what its plan and the failed chains are told by. */
+export type KeptNode = NodeView & PlanMark;
+
+/** A view that was kept, with the number of its plan, which what is kept of its nodes goes by. */
+export type KeptView = RunView & { readonly planNumber?: number };
+
+/** What has changed of a view, to be written; its plan and failed chains follow from it, and its errors and questions are known elsewhere. */
 export interface ViewChanges {
-  head: Omit<RunView, "graph" | "nodes" | "plan" | "failedChains" | "errors" | "questions">;
+  head: Omit<RunView, "graph" | "nodes" | "plan" | "failedChains" | "errors" | "questions"> & { readonly planNumber: number };
   /** Absent where it has not. */
   graph?: RunView["graph"];
-  nodes: Iterable<readonly [name: string, node: NodeView]>;
+  nodes: Iterable<readonly [name: string, node: KeptNode]>;
 }
 
 const ERROR_LIMIT = 1_000;
@@ -36,6 +41,8 @@ export class RunDraft {
   #errors: readonly ErrorReport[];
   #ownsErrors = false;
   #graph: RunView["graph"] | undefined;
+  /** What was written of its nodes before is another graph's. */
+  #hasBegunAnew = false;
   /** The graph as it was written last. */
   #written: readonly ViewNode[] | undefined;
 
@@ -48,10 +55,11 @@ export class RunDraft {
     this.#errors = [];
   }
 
-  static of(view: RunView): RunDraft {
-    const { seq, updatedAt, graph, nodes, plan, failedChains, errors, ...head } = view;
-    const root = new GraphDraft(graph.nodes, view.startedAt, nodes, new Set(plan.flat()));
-    const draft = new RunDraft(head, view, root, new PlanDraft(root, view));
+  static of(view: KeptView): RunDraft {
+    const { seq, updatedAt, graph, nodes, plan, failedChains, errors, planNumber: number = 0, ...head } = view;
+    const root = new GraphDraft(graph.nodes, view.startedAt, nodes, { names: new Set(plan.flat()), number });
+    const failed = failedChains.flatMap(([first]) => first ?? []);
+    const draft = new RunDraft(head, view, root, new PlanDraft(root, { number, failed, shown: view }));
     draft.#errors = errors;
     draft.#graph = graph;
     return draft;
@@ -67,14 +75,20 @@ export class RunDraft {
     return new RunDraft(head, { seq, updatedAt: at }, root, new PlanDraft(root));
   }
 
+  get taskId(): string {
+    return this.#head.taskId;
+  }
+
+  /** The last event that it holds. */
+  get seq(): number {
+    return this.#seq;
+  }
+
   /**
+   * @param seq the next one
    * @param path the nodes whose nested graph tells it
-   * @throws AsimovError `view-gap`
    */
   apply(event: Body, seq: number, at: number, path: readonly string[]): void {
-    // What has no number, such as what a model is saying, is no part of the picture.
-    if (!(seq > this.#seq)) return;
-    if (event.type === "events.dropped") throw gapOf(this.#head.taskId, this.#seq, seq);
     this.#seq = seq;
     this.#updatedAt = at;
     if (path.length === 0) this.#applyToRun(event, at);
@@ -103,19 +117,28 @@ export class RunDraft {
       case "question.closed":
         this.#close(event.id);
         break;
-      case "snapshot.saved":
-        this.#head = { ...this.#head, generation: event.ref.generation };
+      case "snapshot.saved": {
+        const { status } = this.#head;
+        // Where somebody's cancel came first, one that was to be put down goes on to its end.
+        const isOwned = status === "READY" || status === "PARKED";
+        this.#head = { ...this.#head, status: isOwned ? "RUNNING" : status, generation: event.ref.generation };
         break;
+      }
     }
   }
 
-  takeChanges(): ViewChanges {
-    const nodes = this.#root.takeChanged();
+  /** @param isWhole whether all is to be written */
+  takeChanges(isWhole: boolean): ViewChanges {
+    const nodes = this.#root
+      .takeChanged(isWhole || this.#hasBegunAnew)
+      .map(([name, node]) => [name, { ...node.toView(), ...this.#plan.markOf(name, node) }] as const);
     const { list } = this.#root;
-    const isSame = this.#written === list;
+    const isSame = !isWhole && this.#written === list;
     this.#written = list;
-    const { questions: _questions, ...head } = this.#head;
-    return { head: { ...head, seq: this.#seq, updatedAt: this.#updatedAt }, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
+    this.#hasBegunAnew = false;
+    const { questions: _questions, ...own } = this.#head;
+    const head = { ...own, seq: this.#seq, updatedAt: this.#updatedAt, planNumber: this.#plan.number };
+    return { head, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
   }
 
   /** It is stored as it is: changes are what follows. */
@@ -140,10 +163,11 @@ export class RunDraft {
         this.#head = { ...this.#head, status: "RUNNING", startedAt: at };
         this.#root = new GraphDraft(() => event.nodes, at);
         this.#plan = new PlanDraft(this.#root);
+        this.#hasBegunAnew = true;
         break;
       case "run.restored": {
         const { endedAt: _endedAt, ...head } = this.#head;
-        this.#head = { ...head, status: "RUNNING", generation: event.generation };
+        this.#head = { ...head, status: "RUNNING" };
         break;
       }
       case "run.parked":
@@ -160,6 +184,7 @@ export class RunDraft {
     switch (event.type) {
       case "node.started":
         graph.start(event.node, event, at);
+        plan?.open(graph.node(event.node));
         break;
       case "node.completed": {
         const node = graph.node(event.node);
@@ -235,6 +260,8 @@ export class RunDraft {
     let graph: GraphDraft | undefined = this.#root;
     for (const [depth, name] of path.entries()) {
       if (event.type === "run.started" && depth === path.length - 1) graph.nest(name, event.nodes, at);
+      // One that goes on from where another attempt left it does not begin.
+      if (event.type === "node.started") graph.node(name).waiting = undefined;
       graph = graph.nested(name);
       if (graph === undefined) return undefined;
     }
@@ -285,9 +312,3 @@ function sendBack(graph: GraphDraft, region: Iterable<string>, at: number): void
 function endOf({ status, code }: { status: TaskStatus; code?: string }): RunStatus {
   return code === "cancelled" ? "CANCELLED" : (status as RunStatus);
 }
-
-const gapOf = (taskId: string, seen: number, seq: number): AsimovError =>
-  new AsimovError(
-    `Events ${seen + 1} to ${seq} of run "${taskId}" are gone; ask for its view anew, and go on with the events behind the view's \`seq\`.`,
-    { code: "view-gap" },
-  );

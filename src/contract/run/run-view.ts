@@ -70,9 +70,9 @@ export interface RunView {
   readonly type: string;
   readonly objective: string;
   readonly status: RunStatus;
-  /** Of the newest snapshot; 0 where there is none. */
+  /** The newest that its events tell of, which a live run may be about to make; 0 where there is none. */
   readonly generation: number;
-  /** The last event that it holds: `applyEvent` passes over those up to it. */
+  /** The last event that it holds: `applyEvent` passes over those up to it, and takes the next one alone. */
   readonly seq: number;
   /** Milliseconds since 1970, as all its moments are. */
   readonly startedAt: number;

@@ -113,6 +113,7 @@ export function takeNewRun(given: NewRun, settings: RunStoreSettings): { run: Ne
     requireText(value, `The label ${JSON.stringify(key)}`);
   }
   requireMoment(given.dueAt, "dueAt");
+  if (given.createdAt !== undefined) requireMoment(given.createdAt, "createdAt");
   const info = taker.take(given.info, () => "The info");
   const first = takeCommit(taskId, given.first, settings);
   return { run: { ...given, labels: { ...given.labels }, info, first: first.commit }, bytes: taker.bytes + first.bytes };

@@ -16,6 +16,9 @@ export interface SnapshotRef {
   generation: number;
 }
 
+/** Why a generation was made. */
+export type CommitReason = "started" | "step" | "progress" | "parked" | "ended" | "manual";
+
 /** What changed between two generations. */
 export interface Commit {
   /** The one after the newest. */
@@ -61,6 +64,8 @@ export interface NewRun {
   graphHash: string;
   info: Sealed;
   dueAt: number | null;
+  /** When it began, as its process tells it, where that was before it is stored: its place among the others. Default now. */
+  createdAt?: number;
   first: Commit;
 }
 

@@ -17,7 +17,7 @@ const leaseOf = (taskId: string, token: number, owner: Owner, now: number): Leas
 
 /** The row of a run with its first generation. */
 export function createdRun(given: NewRun, owner: Owner | undefined, now: number): StoredRun {
-  const { taskId, agent, version, type, labels, graphHash, info, dueAt, first } = given;
+  const { taskId, agent, version, type, labels, graphHash, info, dueAt, createdAt = now, first } = given;
   const token = owner === undefined ? 0 : 1;
   const run: StoredRun = {
     taskId,
@@ -28,7 +28,7 @@ export function createdRun(given: NewRun, owner: Owner | undefined, now: number)
     graphHash,
     info,
     status: "open",
-    createdAt: now,
+    createdAt,
     updatedAt: now,
     endedAt: null,
     ends: 0,

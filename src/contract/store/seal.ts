@@ -163,6 +163,11 @@ export function requireBetween(taskId: string, number: number, { above, last }: 
 export const eventsMissing = (taskId: string, last: number, found: number): SnapshotError =>
   damaged("The list of events", taskId, `expected them until number ${last}, found them until ${found}`);
 
+export const messagesMissing = (taskId: string, expected: number, found: number): SnapshotError =>
+  new SnapshotError(`Run ${taskId} has lost messages: expected ${expected} in its inbox, found ${found}. Send them again.`, {
+    code: "snapshot-damaged",
+  });
+
 /** Generations come newest first. @throws SnapshotError `snapshot-damaged` */
 export function requireFalling(taskId: string, generation: number, before = Number.POSITIVE_INFINITY): void {
   if (Number.isInteger(generation) && generation < before) return;

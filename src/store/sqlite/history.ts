@@ -2,6 +2,7 @@
 import { SnapshotError } from "#contract/base/errors";
 import type { Taken } from "#contract/store/run-checks";
 import type { GenerationEntry, MessageOrder, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
+import { rowDamaged } from "#contract/store/run-errors";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { Sealed, StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
@@ -109,10 +110,7 @@ export function loadNewest(db: Connection, id: number, run: StoredRun, keep: num
   const passedOver: string[] = [];
   const { last } = db.sql("select max(generation) as last from commits where run = ?").get(id) as { last: number | null };
   if (last !== null && last > run.generation) {
-    throw new SnapshotError(
-      `The row of run "${run.taskId}" is damaged: it says that generation ${run.generation} is the newest, and generation ${last} is there. Put a copy of the database in its place.`,
-      { code: "snapshot-damaged" },
-    );
+    throw rowDamaged(run.taskId, `it says that generation ${run.generation} is the newest, and its store gave ${last}`);
   }
   for (let generation = run.generation; generation >= oldestOf(run, keep); generation--) {
     const found = unlessDamaged(

@@ -1,7 +1,7 @@
 /** What is said of a run that is not as somebody thought. */
 import { shownMessageOf } from "#contract/base/error-details";
-import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
-import type { StoredRun } from "#contract/store/run-record";
+import { AsimovError, asimovErrorOf, RunError, SnapshotError } from "#contract/base/errors";
+import type { StoredRun } from "./run-record.ts";
 
 export const notFound = (taskId: string): RunError =>
   new RunError(`This store holds no run ${taskId}. See that it is the store that the run was started with.`, {
@@ -30,3 +30,15 @@ export function inOurs(what: string, error: unknown, taskId?: string): AsimovErr
   const options = { code: "store-failed", cause: error };
   return taskId === undefined ? new AsimovError(message, options) : new RunError(message, { ...options, taskId });
 }
+export const existsError = ({ taskId, agent, status }: StoredRun): RunError =>
+  new RunError(
+    `Run ${taskId} is stored already, of agent "${agent}", ${status === "open" ? "unfinished" : `as ${status}`}; a task runs once. Go on with it by \`resume\`, or give the task another id.`,
+    { code: "run-exists", taskId },
+  );
+
+/** What its store says of a run does not fit. */
+export const rowDamaged = (taskId: string, how: string, cause?: unknown): SnapshotError =>
+  new SnapshotError(`The row of run "${taskId}" is damaged: ${how}. Put a copy of the store in its place.`, {
+    code: "snapshot-damaged",
+    ...(cause === undefined ? {} : { cause }),
+  });
