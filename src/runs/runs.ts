@@ -16,7 +16,7 @@ import { storeSchema } from "#contract/store/run-store-shape";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
 import type { GenerationNote } from "#keep/kept";
 import { AnsweredStore } from "./answered-store.ts";
-import { findRuns } from "./find-runs.ts";
+import { type FindFrom, type FoundRun, findRuns, type RunPlace } from "./find-runs.ts";
 import { followEvents, followView } from "./follow.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
@@ -93,9 +93,22 @@ export class Runs {
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */
   async *find(query: FindRuns = {}): AsyncGenerator<RunView, undefined> {
-    const { after, ...asked } = takeFind(query);
-    const place = after === undefined ? undefined : await requireRun(this.#store, after);
-    for await (const { view } of findRuns(this.#store, { ...asked, after: place })) yield view;
+    const { after: seen, limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
+    const after = seen === undefined ? undefined : await this.placeOf(seen);
+    let left = limit;
+    for await (const { view } of this.found({ ...asked, limit, after })) {
+      yield view;
+      if (--left === 0) return;
+    }
+  }
+
+  /** Where a run stands among others. */
+  protected async placeOf(taskId: string): Promise<RunPlace> {
+    return await requireRun(this.#store, taskId);
+  }
+
+  protected found(query: FindFrom): AsyncGenerator<FoundRun, undefined> {
+    return findRuns(this.#store, query);
   }
 
   /** As in its newest whole generation; newer ones that are damaged are among its `errors`. @throws SnapshotError `snapshot-damaged` where none is whole */

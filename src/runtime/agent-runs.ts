@@ -1,26 +1,24 @@
 /** The runs of an agent: those of its store, and those of this process that no store holds. */
+import { asimovErrorOf } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
 import { compareRuns } from "#contract/store/run-order";
 import type { RunStore } from "#contract/store/run-store";
 import { Changes } from "#runs/changes";
-import { type FindFrom, findRuns, type RunPlace } from "#runs/find-runs";
+import type { FindFrom, FoundRun, RunPlace } from "#runs/find-runs";
 import { viewsOf } from "#runs/follow";
-import { requireRun } from "#runs/read-run";
-import { type FindRuns, takeEvents, takeFind, takeSend, takeWatch } from "#runs/run-queries";
+import { takeEvents, takeSend, takeWatch } from "#runs/run-queries";
 import { Runs, type RunsOptions } from "#runs/runs";
 import type { AgentRun } from "./agent-run.ts";
 import type { OwnRun, OwnRuns } from "./own-runs.ts";
 
 export class AgentRuns extends Runs {
-  readonly #store: RunStore;
   readonly #own: OwnRuns;
   readonly #clock: Clock;
 
   constructor(store: RunStore, options: Required<RunsOptions>, own: OwnRuns) {
     super(store, options);
-    this.#store = store;
     this.#clock = options.clock;
     this.#own = own;
   }
@@ -30,38 +28,32 @@ export class AgentRuns extends Runs {
     return found?.isStored === false ? found : undefined;
   }
 
-  override async *find(query: FindRuns = {}): AsyncGenerator<RunView, undefined> {
-    const { after: seen, limit = Number.POSITIVE_INFINITY, ...asked } = takeFind(query);
-    const after = seen === undefined ? undefined : await this.#placeOf(seen);
-    let left = limit;
-    for await (const view of this.#newestFirst({ ...asked, limit, after })) {
-      yield view;
-      if (--left === 0) return;
-    }
-  }
-
   /** Each where it began, stored or not: one that comes to its store meanwhile keeps its place. */
-  async *#newestFirst({ after, ...asked }: FindFrom): AsyncGenerator<RunView, undefined> {
+  protected override async *found(query: FindFrom): AsyncGenerator<FoundRun, undefined> {
+    const { after } = query;
     const isBehind = (run: RunPlace): boolean => after === undefined || compareRuns(after, run) < 0;
     const own = [...this.#own.unstored()].filter(isBehind).sort(compareRuns);
-    const before = function* (place?: RunPlace): Generator<RunView> {
+    const before = function* (place?: RunPlace): Generator<FoundRun> {
       while (own[0] !== undefined && (place === undefined || compareRuns(own[0], place) < 0)) {
-        const { run } = own.shift() as OwnRun;
-        if (isAsked(run, asked)) yield run.view();
+        const found = own.shift() as OwnRun;
+        if (isAsked(found.run, query)) yield { place: found, view: found.run.view() };
       }
     };
-    for await (const { place, view } of findRuns(this.#store, { ...asked, after })) {
-      yield* before(place);
-      if (own[0]?.taskId === place.taskId) own.shift();
-      yield view;
+    for await (const stored of super.found(query)) {
+      yield* before(stored.place);
+      if (own[0]?.taskId === stored.place.taskId) own.shift();
+      yield stored;
     }
     yield* before();
   }
 
-  /** Of the last one that was seen, which may have ended since. */
-  async #placeOf(taskId: string): Promise<RunPlace> {
+  /** Also of one that no store holds, which may have ended since it was seen. */
+  protected override async placeOf(taskId: string): Promise<RunPlace> {
     const own = this.#own.placeOf(taskId);
-    return own !== undefined && (await this.#store.read(taskId)) === undefined ? own : await requireRun(this.#store, taskId);
+    return await super.placeOf(taskId).catch((error: unknown) => {
+      if (own !== undefined && asimovErrorOf(error)?.code === "run-not-found") return own;
+      throw error;
+    });
   }
 
   override async get(taskId: string): Promise<RunView> {
@@ -128,7 +120,7 @@ function hintAtEach(events: AsyncIterable<AgentEvent>, hint: () => void): () => 
   return () => void told.return?.();
 }
 
-function isAsked(run: AgentRun, { agent, type, status, labels, updatedBefore }: Omit<FindRuns, "after">): boolean {
+function isAsked(run: AgentRun, { agent, type, status, labels, updatedBefore }: FindFrom): boolean {
   const { task } = run;
   const shown = run.view();
   const statuses = status === undefined ? undefined : [status].flat();

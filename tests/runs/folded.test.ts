@@ -1,9 +1,9 @@
 /** Whoever keeps a stored run's picture by its events, from the first one on, has the picture that the store gives. */
-import { Agent, type AgentRun, MemoryStore, Node, type RunStore, Runs } from "asimov-agents";
+import { Agent, type AgentRun, type Commit, MemoryStore, Node, type RunStore, Runs } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { applyEvent, applyEvents, type RunView } from "asimov-agents/view";
 import { describe, expect, it } from "vitest";
-import { failing, failure, held, nodeOf, success, within } from "../run/support.ts";
+import { deferred, failing, failure, held, nodeOf, success, within } from "../run/support.ts";
 import { fold, overTheWire } from "../support/told.ts";
 import { all, opening, storesOf, taskOf } from "./stores.ts";
 
@@ -30,6 +30,19 @@ describe.each(storesOf())("the events of a run of a %s store", (_, make) => {
       if (event.seq === last) break;
     }
     return { events };
+  }
+
+  /** What whoever looks is shown when each commit was made. @param before what happens before each */
+  function lookAtEach(store: RunStore, before: (given: Commit) => Promise<void> = async () => {}): RunView[] {
+    const seen: RunView[] = [];
+    const commit = store.commit.bind(store);
+    store.commit = async (lease, given) => {
+      await before(given);
+      const result = await commit(lease, given);
+      if (result.ok) seen.push(withoutOwner(await new Runs(store).get("t")));
+      return result;
+    };
+    return seen;
   }
 
   async function parked(run: AgentRun): Promise<void> {
@@ -66,20 +79,67 @@ describe.each(storesOf())("the events of a run of a %s store", (_, make) => {
     const node = held("a");
     const run = new Agent({ store, nodes: [node.node] }).start(taskOf());
     await node.entered;
-    const seen: RunView[] = [];
-    const commit = store.commit.bind(store);
-    store.commit = async (lease, given) => {
-      if (given.release !== undefined) await runs.cancel("t", "enough");
-      const result = await commit(lease, given);
-      if (result.ok) seen.push(withoutOwner(await runs.get("t")));
-      return result;
-    };
+    const seen = lookAtEach(store, async ({ release }) => {
+      if (release !== undefined) await runs.cancel("t", "enough");
+    });
     await expect(run.park()).rejects.toMatchObject({ code: "run-ended" });
     await run.outcome;
     const { events } = await told(store, "t", run.view().seq);
     expect(events.map(({ type }) => type)).toContain("run.parked");
     expect(seen.map(({ status }) => status)).toEqual(["RUNNING", "CANCELLED"]);
     for (const view of seen) expect(fold(events.slice(0, view.seq))).toEqual(view);
+  });
+
+  it("give it while the run waits, is put down for that, and goes on", async () => {
+    const clock = new SimulatedClock();
+    const store = open({ clock });
+    const runs = new Runs(store, { clock });
+    const seen = lookAtEach(store);
+    const asks = nodeOf("asks", [], async ({ ask }) => success(await ask("sure", { show: { what: "this" }, answer: { type: "boolean" } })));
+    const sleeps = nodeOf("sleeps", [], async ({ sleep }) => success(await sleep(3_600_000)));
+    const receives = within(
+      1,
+      nodeOf("receives", [], async ({ receive }) => success(await receive("news"))),
+    );
+    const agent = new Agent({ store, clock, nodes: [asks, sleeps, receives] });
+    expect(await clock.runUntil(agent.runTask(taskOf(), { whenWaiting: "park" }))).toMatchObject({ status: "PARKED" });
+    const waiting = await runs.get("t");
+    expect(waiting).toMatchObject({ status: "PARKED", questions: [{ name: "sure" }], nodes: { sleeps: { waiting: [{ for: "moment" }] } } });
+    await expectFolded(store);
+    await runs.answer(waiting.questions[0]?.id ?? "", true);
+    await runs.send("t", "news", "none");
+    await clock.advance(3_600_000);
+    const run = await agent.resume("t");
+    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
+    await expectFolded(store);
+    const { events } = await told(store, "t", run.view().seq);
+    expect(seen.length).toBeGreaterThan(4);
+    for (const view of seen) if (view.seq > 0) expect(fold(events.slice(0, view.seq))).toEqual(view);
+  });
+
+  it("give it where a question was open when somebody cancelled it", async () => {
+    const store = open();
+    const asks = nodeOf("asks", [], async ({ ask }) => success(await ask("sure", { show: {}, answer: { type: "boolean" } })));
+    await new Agent({ store, nodes: [asks] }).runTask(taskOf(), { whenWaiting: "park" });
+    await new Runs(store).cancel("t");
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "CANCELLED", questions: [] });
+    await expectFolded(store);
+  });
+
+  it("give it where the end was stored later than the run had ended", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    const back = deferred();
+    const commit = store.commit.bind(store);
+    store.commit = async (lease, given) => {
+      if (given.run?.status !== undefined) await back.promise;
+      return await commit(lease, given);
+    };
+    const run = new Agent({ store, effectTimeoutMs: 20, nodes: [nodeOf("a"), nodeOf("b", ["a"])] }).start(taskOf());
+    expect((await run.outcome).errors).toMatchObject([{ code: "end-unstored" }]);
+    back.resolve();
+    await expect.poll(async () => (await runs.get("t")).status).toBe("COMPLETE");
+    await expectFolded(store);
   });
 
   it("give it where the run goes on from before, or as another one, with another graph too", async () => {
