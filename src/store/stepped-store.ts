@@ -39,20 +39,33 @@ export interface Change {
   message?: port.MessageOrder;
 }
 
+/** What a step has to know beside the run, each by its id. */
+export interface Wanted {
+  message?: string;
+  question?: string | undefined;
+}
+
+export interface Seen {
+  run: StoredRun | undefined;
+  /** Whether the run was ever sent the message. */
+  hasMessage: boolean;
+  /** Whether it has the question, and that is closed. */
+  isClosed: boolean;
+}
+
 /** What a step is decided by; it may be asked again when somebody else was faster. */
-export type Decide<T> = (seen: { run: StoredRun | undefined; hasMessage: boolean }, now: number) => { answer: T; change?: Change };
+export type Decide<T> = (seen: Seen, now: number) => { answer: T; change?: Change };
+
+const NOTHING: Seen = { run: undefined, hasMessage: false, isClosed: false };
 
 export abstract class SteppedStore extends RunStore {
-  /**
-   * Reads the run, and whether it was ever sent the message of this id; writes the change. A caller may not see the answer before the
-   * change is durable.
-   */
-  protected abstract step<T>(taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T>;
+  /** Reads the run and what is wanted of it; writes the change. A caller may not see the answer before the change is durable. */
+  protected abstract step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T>;
 
   async create(given: port.NewRun, owner?: Owner): Promise<port.CreateResult> {
     if (owner !== undefined) requireOwner(owner);
     const { run, bytes } = takeNewRun(given, this.settings);
-    return await this.#step<port.CreateResult>(run.taskId, undefined, ({ run: there }, now) => {
+    return await this.#step<port.CreateResult>(run.taskId, {}, ({ run: there }, now) => {
       if (there !== undefined) return { answer: { ok: false, why: "exists", run: copyRun(there) } };
       const row = createdRun(run, owner, now);
       return {
@@ -65,7 +78,7 @@ export abstract class SteppedStore extends RunStore {
   async claim(taskId: string, owner: Owner, options: port.ClaimOptions = {}): Promise<port.ClaimResult> {
     requireOwner(owner);
     const by = { ...owner };
-    return await this.#step<port.ClaimResult>(taskId, undefined, ({ run }, now) => {
+    return await this.#step<port.ClaimResult>(taskId, {}, ({ run }, now) => {
       if (run === undefined) return { answer: { ok: false, why: "not-found" } };
       const step = claimedRun(run, by, options, now);
       if (!step.ok) return { answer: { ...step, run: copyRun(run) } };
@@ -76,7 +89,7 @@ export abstract class SteppedStore extends RunStore {
   async renew(given: Lease, leaseMs: number): Promise<port.RenewResult> {
     requireCount(leaseMs, "leaseMs", 0);
     const lease = { ...given };
-    return await this.#step<port.RenewResult>(lease.taskId, undefined, ({ run }, now) => {
+    return await this.#step<port.RenewResult>(lease.taskId, {}, ({ run }, now) => {
       if (run === undefined) return { answer: { ok: false, why: "fenced" } };
       const step = renewedRun(run, lease, leaseMs, now);
       if (!step.ok) return { answer: { ...step, run: copyRun(run) } };
@@ -87,7 +100,7 @@ export abstract class SteppedStore extends RunStore {
   async commit(given: Lease, commit: port.Commit): Promise<port.CommitResult> {
     const lease = { ...given };
     const taken = takeCommit(lease.taskId, commit, this.settings);
-    return await this.#step<port.CommitResult>(lease.taskId, undefined, ({ run }, now) => {
+    return await this.#step<port.CommitResult>(lease.taskId, {}, ({ run }, now) => {
       if (run === undefined) return { answer: { ok: false, why: "not-found" } };
       const step = committedRun(run, lease, taken.commit, now);
       if (!step.ok) return { answer: { ...step, run: copyRun(run) } };
@@ -101,19 +114,23 @@ export abstract class SteppedStore extends RunStore {
 
   async #send(taskId: string, request: port.MessageOrder): Promise<port.PostResult> {
     const message = takeMessage(taskId, request, this.settings);
-    return await this.#step<port.PostResult>(taskId, message.id, ({ run, hasMessage }, now) => {
-      if (run === undefined) return { answer: "not-found" };
-      if (hasMessage) return { answer: "duplicate" };
-      if (run.status !== "open") return { answer: "ended" };
-      const refused = untimely(run, message, now);
-      if (refused !== undefined) return { answer: refused };
-      return { answer: "stored", change: { run: postedRun(run, now), message } };
-    });
+    return await this.#step<port.PostResult>(
+      taskId,
+      { message: message.id, question: message.closes?.id },
+      ({ run, hasMessage, isClosed }, now) => {
+        if (run === undefined) return { answer: "not-found" };
+        if (hasMessage) return { answer: "duplicate" };
+        if (run.status !== "open") return { answer: "ended" };
+        const refused = untimely(run, message, isClosed, now);
+        if (refused !== undefined) return { answer: refused };
+        return { answer: "stored", change: { run: postedRun(run, now), message } };
+      },
+    );
   }
 
   async #cancel(taskId: string, request: port.CancelOrder): Promise<port.PostResult> {
     const order = takeCancel(taskId, request, this.settings);
-    return await this.#step<port.PostResult>(taskId, undefined, ({ run }, now) => {
+    return await this.#step<port.PostResult>(taskId, {}, ({ run }, now) => {
       if (run === undefined) return { answer: "not-found" };
       if (run.status !== "open") return { answer: "ended" };
       const step = cancelledRun(run, order, now);
@@ -124,18 +141,18 @@ export abstract class SteppedStore extends RunStore {
 
   async endTold(taskId: string, end: number): Promise<boolean> {
     requireCount(end, "The number of an end", 1);
-    return await this.#step<boolean>(taskId, undefined, ({ run }) => {
+    return await this.#step<boolean>(taskId, {}, ({ run }) => {
       const told = run === undefined ? undefined : toldRun(run, end);
       return told === undefined ? { answer: false } : { answer: true, change: { run: told } };
     });
   }
 
   /** Of a run that is past, there is nothing. */
-  async #step<T>(taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
+  async #step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
     requireText(taskId, "The task id");
-    return await this.step(taskId, messageId, (seen, now) => {
+    return await this.step(taskId, wanted, (seen, now) => {
       const isThere = seen.run !== undefined && !this.isPast(seen.run, now);
-      return decide(isThere ? seen : { run: undefined, hasMessage: false }, now);
+      return decide(isThere ? seen : NOTHING, now);
     });
   }
 

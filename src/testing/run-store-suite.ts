@@ -7,6 +7,7 @@ import { endLaws } from "./run-end-laws.ts";
 import { findLaws } from "./run-find-laws.ts";
 import { inboxLaws } from "./run-inbox-laws.ts";
 import { ownerLaws } from "./run-owner-laws.ts";
+import { questionLaws } from "./run-question-laws.ts";
 
 export interface RunStoreSuiteOptions {
   /** A store over an empty place of its own. The suite closes it. */
@@ -24,7 +25,7 @@ export interface RunStoreSuiteOptions {
  * for (const { name, run } of laws) it(name, run);
  */
 export function runStoreLaws({ make, reopen }: RunStoreSuiteOptions): Law[] {
-  const laws = { ...ownerLaws(), ...commitLaws(), ...inboxLaws(), ...findLaws(), ...endLaws() };
+  const laws = { ...ownerLaws(), ...commitLaws(), ...inboxLaws(), ...questionLaws(), ...findLaws(), ...endLaws() };
   return Object.entries(laws).map(([name, law]) => ({
     name,
     run: async () => {

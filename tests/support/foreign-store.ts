@@ -149,6 +149,7 @@ export class ForeignStore extends RunStore {
     const now = Date.now();
     if (request.kind === "message") {
       const { id, mailbox, body, until, from, closes } = request;
+      if (run.questions.some((each) => each.id === closes?.id && each.closed !== null)) return "closed";
       if (closes !== undefined && row.cancel !== null) return "cancelled";
       if (until !== undefined && now >= until) return "late";
       if (from !== undefined && now < from) return "early";
@@ -170,6 +171,7 @@ export class ForeignStore extends RunStore {
         cancel: null,
         lastSeq: row.lastSeq + events.length,
       });
+      closeAll(run);
     }
     this.#write(run);
     return "stored";
@@ -178,9 +180,7 @@ export class ForeignStore extends RunStore {
   async questions({ id, taskId, agent, to, dueBefore, after, limit }: QuestionQuery): Promise<StoredQuestion[]> {
     const all = [...this.texts.keys()].flatMap((each) => {
       const { row, questions } = this.#read(each) as Written;
-      return questions.map(
-        (question): StoredQuestion => ({ ...question, taskId: each, agent: row.agent, closed: question.closed ?? byEnd(row) }),
-      );
+      return questions.map((question): StoredQuestion => ({ ...question, taskId: each, agent: row.agent }));
     });
     const isFound = (each: StoredQuestion): boolean =>
       (id === undefined ? each.closed === null : each.id === id) &&
@@ -239,8 +239,11 @@ function close(run: Written, closing: readonly Closing[], at: number): void {
   for (const { id, ...closed } of closing) for (const each of run.questions) if (each.id === id) each.closed ??= { ...closed, at };
 }
 
-const byEnd = ({ status, endedAt }: StoredRun): QuestionClosed | null =>
-  status === "open" ? null : { why: status === "CANCELLED" ? "cancelled" : "ended", at: endedAt ?? 0 };
+/** With the end of the run. */
+function closeAll({ row: { status, endedAt }, questions }: Written): void {
+  const closed: QuestionClosed = { why: status === "CANCELLED" ? "cancelled" : "ended", at: endedAt ?? 0 };
+  for (const each of questions) each.closed ??= closed;
+}
 
 /** Whatever a commit changes. */
 function add(run: Written, commit: Commit): void {
@@ -257,9 +260,11 @@ function add(run: Written, commit: Commit): void {
   Object.assign(row, commit.run, { generation, updatedAt: now, lastSeq: events.at(-1)?.seq ?? row.lastSeq });
   row.inbox.count -= consumed.length;
   for (const question of questions?.put ?? []) {
+    if (run.questions.some(({ id, closed }) => id === question.id && closed !== null)) continue;
     run.questions = [...run.questions.filter(({ id }) => id !== question.id), { ...question, closed: null }];
   }
   close(run, questions?.close ?? [], now);
   if (row.status !== "open") Object.assign(row, { endedAt: now, dueAt: null, cancel: null });
+  if (row.status !== "open") closeAll(run);
   if (row.status !== "open" || release !== undefined) row.lease = null;
 }

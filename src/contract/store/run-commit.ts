@@ -45,7 +45,7 @@ export interface Commit {
   events: readonly StoredEvent[];
   /** The numbers of the messages that the run has taken. */
   consumed: readonly number[];
-  /** Those that are asked from now on, or of somebody else, and those that are closed. Default none. */
+  /** Those that are asked from now on, or of somebody else, then those that are closed. One that is closed stays as it is. Default none. */
   questions?: { put: readonly NewQuestion[]; close: readonly { id: string; why: QuestionEnd; by?: string }[] };
   /**
    * Gives the lease back. `seen` is the number of the newest message that the owner knows of: where a newer one was posted meanwhile the
@@ -115,7 +115,7 @@ export interface MessageOrder {
   until?: number;
   /** It comes too early before this moment. */
   from?: number;
-  /** It is the end of this question, which is closed in the same step; it is too late for a run whose cancel was asked for. */
+  /** It is the end of this question, which is closed in the same step; it is too late for one that is, and for a run whose cancel was asked for. */
   closes?: { id: string; why: "answered" | "deadline"; by?: string };
 }
 
@@ -130,7 +130,7 @@ export interface CancelOrder {
 
 export type PostRequest = MessageOrder | CancelOrder;
 
-export type PostResult = "stored" | "duplicate" | "not-found" | "ended" | "late" | "early" | "cancelled";
+export type PostResult = "stored" | "duplicate" | "not-found" | "ended" | "closed" | "late" | "early" | "cancelled";
 
 /** A generation, whole. */
 export interface StoredGeneration {

@@ -110,8 +110,14 @@ function fault(run: StoredRun, what: string): never {
   });
 }
 
-/** Why a message comes too late or too early, if it does. */
-export function untimely(run: StoredRun, { until, from, closes }: MessageOrder, now: number): "late" | "early" | "cancelled" | undefined {
+/** Why a message comes too late or too early, if it does. @param isClosed whether the question that it ends is closed */
+export function untimely(
+  run: StoredRun,
+  { until, from, closes }: MessageOrder,
+  isClosed: boolean,
+  now: number,
+): "closed" | "cancelled" | "late" | "early" | undefined {
+  if (closes !== undefined && isClosed) return "closed";
   if (closes !== undefined && run.cancel !== null) return "cancelled";
   if (until !== undefined && now >= until) return "late";
   return from !== undefined && now < from ? "early" : undefined;

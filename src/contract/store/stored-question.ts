@@ -51,12 +51,11 @@ export function taskOfQuestion(id: string): string | undefined {
   return end < 1 || end === id.length - 1 ? undefined : id.slice(end + 1);
 }
 
-/** With the end of its run a question is closed, too. */
-export function standing(question: Omit<StoredQuestion, "taskId" | "agent">, run: StoredRun): StoredQuestion {
-  const { taskId, agent, status, endedAt } = run;
-  const byEnd: QuestionClosed | null = status === "open" ? null : { why: status === "CANCELLED" ? "cancelled" : "ended", at: endedAt ?? 0 };
-  return { ...question, taskId, agent, closed: question.closed ?? byEnd };
-}
+/** How the end of its run closes a question that is open then; for good, also where the run goes on. */
+export const closedByEnd = ({ status, updatedAt }: StoredRun): QuestionClosed => ({
+  why: status === "CANCELLED" ? "cancelled" : "ended",
+  at: updatedAt,
+});
 
 /** Whether a question is one of those that are asked for. */
 export function isAskedFor(question: StoredQuestion, { id, taskId, agent, to, dueBefore, after }: QuestionQuery): boolean {

@@ -1,12 +1,20 @@
-/** A run's questions: a file each, named by its id, and a mark beside it when it is closed. Which are open, the run's step says. */
+/**
+ * A run's questions: a file for each time that one is put, named by its id. Which of them are open, the run's step says, and which it has
+ * closed; a mark beside a file says so from the next step on.
+ */
 import type { Commit } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
-import { type NewQuestion, type QuestionClosed, type StoredQuestion, standing } from "#contract/store/stored-question";
+import { closedByEnd, type NewQuestion, type QuestionClosed, type StoredQuestion } from "#contract/store/stored-question";
 import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { present } from "./host.ts";
+import { idOf, placeOf, uniqueFile } from "./id-files.ts";
+import type { ClosedFile, Step } from "./run-log.ts";
 
 const QUESTIONS = "questions";
+
+/** As a step has them. */
+export type AskedFiles = Required<Pick<Step, "questions" | "closed">>;
 
 type QuestionJson = Omit<NewQuestion, "body"> & { body: SealedJson };
 
@@ -19,51 +27,86 @@ export class Questions {
     this.#folder = disk.host.path.join(taskFolder, QUESTIONS);
   }
 
-  fileOf(id: string): string {
-    return this.#disk.host.crypto.hash("sha256", id, "hex").slice(0, 40);
-  }
-
-  /** Before the step that opens and closes them: until then they count as the step before says. @returns those that are open after it */
-  async write(open: readonly string[], { put, close }: NonNullable<Commit["questions"]>, at: number): Promise<string[]> {
-    if (put.length > 0 || close.length > 0) await this.#disk.makeFolder(this.#folder);
+  /** Before the step that asks and closes them: until then they count as the step before says. */
+  async write(before: AskedFiles, { put, close }: NonNullable<Commit["questions"]>, at: number): Promise<AskedFiles> {
+    const open = new Map(before.questions.map((file) => [placeOf(file), file]));
+    const closed = [...before.closed];
     for (const question of put) {
-      const path = this.#path(this.fileOf(question.id), "json");
-      await this.#disk.replace(path, checkedText(this.#disk.host, question));
+      const id = idOf(this.#disk, question.id);
+      if (this.isClosed(before, question.id)) continue;
+      await this.#disk.makeFolder(this.#folder);
+      const file = uniqueFile(id);
+      await this.#disk.publish(this.#path(file, "json"), checkedText(this.#disk.host, question));
+      open.set(id, file);
     }
-    for (const { id, ...closed } of close) {
-      await this.#disk.replace(this.#path(this.fileOf(id), "closed"), checkedText(this.#disk.host, { id, ...closed, at }));
+    for (const { id, ...why } of close) {
+      const place = idOf(this.#disk, id);
+      const file = open.get(place);
+      if (file === undefined) continue;
+      open.delete(place);
+      closed.push({ file, ...why, at });
     }
-    const gone = new Set(close.map(({ id }) => this.fileOf(id)));
-    return [...new Set([...open, ...put.map(({ id }) => this.fileOf(id))])].filter((file) => !gone.has(file));
+    return { questions: [...open.values()], closed };
   }
 
-  /** @param isOpen as the run's step says. Undefined where there is no such question. */
-  read(file: string, isOpen: boolean, run: StoredRun): StoredQuestion | undefined {
+  /** With the end of the run. */
+  closeAll({ questions, closed }: AskedFiles, run: StoredRun): AskedFiles {
+    return { questions: [], closed: [...closed, ...questions.map((file) => ({ file, ...closedByEnd(run) }))] };
+  }
+
+  /** Before the step that follows on the one that closed them. */
+  async mark(closed: readonly ClosedFile[]): Promise<void> {
+    for (const each of closed) await this.#disk.publish(this.#path(placeOf(each.file), "closed"), checkedText(this.#disk.host, each));
+  }
+
+  /** Whether there is such a question, and it is closed. */
+  isClosed(step: Pick<Step, "closed" | "questions">, id: string): boolean {
+    return this.#closed(step, idOf(this.#disk, id)) !== undefined;
+  }
+
+  /** Files of which no step speaks. */
+  forget(files: readonly string[]): void {
+    for (const file of files) this.#disk.forget(this.#path(file, "json"));
+  }
+
+  /** Those that are open. */
+  open({ questions, run }: Step): StoredQuestion[] {
+    return questions.map((file) => this.#read(file, null, run));
+  }
+
+  find(step: Step, id: string): StoredQuestion | undefined {
+    const place = idOf(this.#disk, id);
+    const open = step.questions.find((file) => placeOf(file) === place);
+    if (open !== undefined) return this.#read(open, null, step.run);
+    const closed = this.#closed(step, place);
+    if (closed === undefined) return undefined;
+    const { file, ...how } = closed;
+    return this.#read(file, how, step.run);
+  }
+
+  #read(file: string, closed: QuestionClosed | null, { taskId, agent }: StoredRun): StoredQuestion {
     const { host } = this.#disk;
     const path = this.#path(file, "json");
     const bytes = present(path, () => host.fs.readFileSync(path));
-    if (bytes === undefined) {
-      if (isOpen) throw damaged(path, "expected a question, found no such file");
-      return undefined;
-    }
-    const question = readChecked(host, path, bytes, ({ id, askedAt, deadline, to, body }: QuestionJson): NewQuestion => {
-      if (this.fileOf(id) !== file) throw damaged(path, `expected the question of this name, found question ${JSON.stringify(id)}`);
-      return { id, askedAt, deadline, to, body: sealedOf(host, body) };
+    if (bytes === undefined) throw damaged(path, "expected a question, found no such file");
+    return readChecked(host, path, bytes, ({ id, askedAt, deadline, to, body }: QuestionJson) => {
+      if (idOf(this.#disk, id) !== placeOf(file))
+        throw damaged(path, `expected the question of this name, found question ${JSON.stringify(id)}`);
+      return { id, askedAt, deadline, to, body: sealedOf(host, body), taskId, agent, closed };
     });
-    const closed = isOpen ? null : this.#closed(file, run.updatedAt);
-    return standing({ ...question, closed }, run);
   }
 
-  #closed(file: string, at: number): QuestionClosed {
+  #closed({ closed = [], questions }: Pick<Step, "closed" | "questions">, place: string): ClosedFile | undefined {
+    const now = closed.find(({ file }) => placeOf(file) === place);
+    if (now !== undefined || questions.some((file) => placeOf(file) === place)) return now;
     const { host } = this.#disk;
-    const path = this.#path(file, "closed");
+    const path = this.#path(place, "closed");
     const bytes = present(path, () => host.fs.readFileSync(path));
-    if (bytes === undefined) return { why: "superseded", at };
-    return readChecked(host, path, bytes, ({ why, at: moment, by }: QuestionClosed) => ({
-      why,
-      at: moment,
-      ...(by === undefined ? {} : { by }),
-    }));
+    if (bytes === undefined) return undefined;
+    return readChecked(host, path, bytes, ({ file, why, at, by }: ClosedFile) => {
+      if (placeOf(file) !== place) throw damaged(path, `expected how the question of this name ended, found that of ${file}`);
+      return { file, why, at, ...(by === undefined ? {} : { by }) };
+    });
   }
 
   #path(file: string, kind: "json" | "closed"): string {

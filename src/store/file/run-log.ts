@@ -4,16 +4,22 @@
  */
 import type { StoredEvent } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
+import type { QuestionClosed } from "#contract/store/stored-question";
 import type { ChainState } from "./chain.ts";
 import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { errorCode, present } from "./host.ts";
 
-/** A message that no commit has consumed; its file is named by its id. */
+/** A message that no commit has consumed; its file is named by its id, see `id-files.ts`. */
 export interface Pending {
   n: number;
   file: string;
   at: number;
+}
+
+/** A question that is closed, by the file that holds it. */
+export interface ClosedFile extends QuestionClosed {
+  file: string;
 }
 
 export interface Step {
@@ -27,6 +33,8 @@ export interface Step {
   untoldBy?: number;
   /** The files of those that are open. */
   questions: readonly string[];
+  /** Those that this step has closed. */
+  closed?: readonly ClosedFile[];
   /** Those of this step. */
   events: readonly StoredEvent[];
 }

@@ -15,7 +15,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
 import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contract/store/stored-question";
-import { type Decide, SteppedStore } from "#store/stepped-store";
+import { type Decide, SteppedStore, type Wanted } from "#store/stepped-store";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
 import { errorCode, type Host, openHost, present, readFailed, requireNoFile, writeFailed } from "./host.ts";
@@ -84,8 +84,8 @@ export class FileStore extends SteppedStore {
     this.#clock = parsed.clock ?? systemClock;
   }
 
-  protected async step<T>(taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
-    return await this.#inTurn(taskId, ({ folder }) => this.#decide(folder, taskId, messageId, decide));
+  protected async step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
+    return await this.#inTurn(taskId, ({ folder }) => this.#decide(folder, taskId, wanted, decide));
   }
 
   async read(taskId: string): Promise<StoredRun | undefined> {
@@ -189,11 +189,11 @@ export class FileStore extends SteppedStore {
     this.#tasks.clear();
   }
 
-  async #decide<T>(folder: TaskFolder, taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
+  async #decide<T>(folder: TaskFolder, taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
     const { dir, changes } = this.#open();
     for (;;) {
       const step = this.#newest(folder);
-      const { answer, change } = decide({ run: step?.run, hasMessage: this.#hasMessage(folder, step, messageId) }, this.#time());
+      const { answer, change } = decide(folder.seen(step, wanted), this.#time());
       if (change === undefined) return answer;
       try {
         if (change.isNew === true || step === undefined) {
@@ -219,12 +219,6 @@ export class FileStore extends SteppedStore {
       if (this.#wasThere && !host.fs.existsSync(dir)) throw readFailed(dir, new Error("the folder was there, and is away"));
     } else this.#wasThere = true;
     return step;
-  }
-
-  #hasMessage(folder: TaskFolder, step: Step | undefined, messageId: string | undefined): boolean {
-    if (step === undefined || messageId === undefined) return false;
-    const file = folder.inbox.fileOf(messageId);
-    return step.inbox.some((pending) => pending.file === file) || folder.inbox.wasTaken(file);
   }
 
   /** After the steps that were asked for before; again when the run was stepped on or removed while it was read. */

@@ -6,7 +6,7 @@ import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
 import type { StoredQuestion } from "#contract/store/stored-question";
-import type { Change } from "#store/stepped-store";
+import type { Change, Seen, Wanted } from "#store/stepped-store";
 import { Chain } from "./chain.ts";
 import type { Disk } from "./disk.ts";
 import { EventLog } from "./event-log.ts";
@@ -14,13 +14,21 @@ import { errorCode } from "./host.ts";
 import { INBOX, Inbox } from "./inbox.ts";
 import { writeGeneration } from "./manifest.ts";
 import { generationFolderName, TEMPORARY } from "./names.ts";
-import { Questions } from "./questions.ts";
+import { type AskedFiles, Questions } from "./questions.ts";
 import { logName, type Pending, RunLog, type Step, stepText } from "./run-log.ts";
 import { type UntoldMark, UntoldMarks } from "./untold.ts";
 
 const TIDY_EACH = 16;
 /** What a dead writer left goes when it is this old. */
 const ABANDONED_MS = 3_600_000;
+
+const NONE_ASKED: AskedFiles = { questions: [], closed: [] };
+
+/** The files that a step names. */
+const filesOf = (step: Step | undefined): { questions: string[]; messages: string[] } => ({
+  questions: [...(step?.questions ?? []), ...(step?.closed ?? []).map(({ file }) => file)],
+  messages: (step?.inbox ?? []).map(({ file }) => file),
+});
 
 export class TaskFolder {
   readonly path: string;
@@ -94,10 +102,10 @@ export class TaskFolder {
       fs.mkdirSync(temporary, { mode: 0o700 });
       for (const folder of [log, path.join(temporary, INBOX)]) fs.mkdirSync(folder, { mode: 0o700 });
       const { chain, name } = await this.#write(temporary, { run, taken }, undefined);
-      const { questions: asked } = taken.commit;
-      const questions = asked === undefined ? [] : await new Questions(this.#disk, temporary).write([], asked, run.updatedAt);
+      const { questions: given } = taken.commit;
+      const asked = given === undefined ? NONE_ASKED : await new Questions(this.#disk, temporary).write(NONE_ASKED, given, run.updatedAt);
       fs.renameSync(path.join(temporary, name.temporary), path.join(temporary, name.name));
-      const step: Step = { number: 1, run, chain, folder: null, inbox: [], questions, events: taken.commit.events };
+      const step: Step = { number: 1, run, chain, folder: null, inbox: [], ...asked, events: taken.commit.events };
       await this.#disk.writeFile(path.join(log, "1.json"), stepText(this.#disk, step));
       await this.#disk.syncFolder(log);
       await this.#disk.syncFolder(temporary);
@@ -122,35 +130,50 @@ export class TaskFolder {
     this.settle(before);
     const { run, taken, message, events = taken?.commit.events ?? [] } = change;
     const consumed = this.#consumed(before, taken?.commit.consumed ?? []);
-    const { untoldBy, ...same } = before;
+    const { untoldBy, closed: closedBefore = [], ...same } = before;
     const next: Step = { ...same, number: before.number + 1, run, folder: null, events };
     if (run.untold) next.untoldBy = before.run.untold && untoldBy !== undefined ? untoldBy : next.number;
     next.inbox = before.inbox.filter((pending) => !consumed.includes(pending));
     let made = false;
     try {
+      await this.questions.mark(closedBefore);
+      let asked: AskedFiles = { questions: before.questions, closed: [] };
       if (taken !== undefined) {
         await this.inbox.mark(consumed);
         const { chain, name } = await this.#write(this.path, { run, taken }, before);
         Object.assign(next, { chain, folder: name });
         const { questions } = taken.commit;
-        if (questions !== undefined) next.questions = await this.questions.write(before.questions, questions, run.updatedAt);
+        if (questions !== undefined) asked = await this.questions.write(asked, questions, run.updatedAt);
       }
-      if (message?.closes !== undefined)
-        next.questions = await this.questions.write(next.questions, { put: [], close: [message.closes] }, run.updatedAt);
+      if (message?.closes !== undefined) asked = await this.questions.write(asked, { put: [], close: [message.closes] }, run.updatedAt);
+      if (run.status !== "open") asked = this.questions.closeAll(asked, run);
+      Object.assign(next, asked);
       if (message !== undefined)
         next.inbox = [...next.inbox, { n: run.inbox.last, file: await this.inbox.put(message), at: run.updatedAt }];
       if (next.untoldBy === next.number) await this.#untold.put({ log: log.name, step: next.number }, this.#name);
       made = await log.append(next);
     } finally {
-      if (!made && next.folder !== null && log.read(next.number)?.folder?.temporary !== next.folder.temporary) {
-        await this.#disk.forgetFolder(this.#disk.host.path.join(this.path, next.folder.temporary));
-      }
+      if (!made) await this.#forgetUnmade(before, next, log.read(next.number));
     }
     if (!made) return false;
+    const left = filesOf(next).questions;
+    this.questions.forget(before.questions.filter((file) => !left.includes(file)));
     this.#known = next;
     if (untoldBy !== undefined && next.untoldBy !== untoldBy) this.#untold.forget({ log: log.name, step: untoldBy });
     await this.#tidy(log, next, consumed, taken !== undefined, settings).catch(() => undefined);
     return true;
+  }
+
+  /** What a step would have had that was not made, though its maker may not have heard that it was. */
+  async #forgetUnmade(before: Step, next: Step, made: Step | undefined): Promise<void> {
+    if (next.folder !== null && made?.folder?.temporary !== next.folder.temporary) {
+      await this.#disk.forgetFolder(this.#disk.host.path.join(this.path, next.folder.temporary));
+    }
+    const [had, wanted, has] = [filesOf(before), filesOf(next), filesOf(made)];
+    const forgotten = (kind: keyof typeof wanted): string[] =>
+      wanted[kind].filter((file) => !had[kind].includes(file) && !has[kind].includes(file));
+    this.questions.forget(forgotten("questions"));
+    this.inbox.forget(forgotten("messages"));
   }
 
   /** The newest generation's folder has its name, whoever was to give it. */
@@ -211,9 +234,18 @@ export class TaskFolder {
   }
 
   /** Those that are open, or the one of that id. */
-  asked({ run, questions }: Step, id: string | undefined): StoredQuestion[] {
-    const files = id === undefined ? questions : [this.questions.fileOf(id)];
-    return files.flatMap((file) => this.questions.read(file, questions.includes(file), run) ?? []);
+  asked(step: Step, id: string | undefined): StoredQuestion[] {
+    if (id === undefined) return this.questions.open(step);
+    return [this.questions.find(step, id)].filter((found) => found !== undefined);
+  }
+
+  /** What a step is decided by. */
+  seen(step: Step | undefined, { message, question }: Wanted): Seen {
+    return {
+      run: step?.run,
+      hasMessage: step !== undefined && message !== undefined && this.inbox.has(step.inbox, message),
+      isClosed: step !== undefined && question !== undefined && this.questions.isClosed(step, question),
+    };
   }
 
   messages({ inbox }: Step, after: number): StoredMessage[] {
@@ -270,7 +302,7 @@ export class TaskFolder {
   /** What follows a step that is made. A failure here is the next step's to mend. */
   async #tidy(log: RunLog, step: Step, consumed: readonly Pending[], hasGeneration: boolean, settings: RunStoreSettings): Promise<void> {
     this.settle(step);
-    this.inbox.forget(consumed);
+    this.inbox.forget(consumed.map(({ file }) => file));
     await new EventLog(this.#disk, log).tidy(step.number, settings.keepEvents);
     if (!hasGeneration || step.run.generation % TIDY_EACH !== 0) return;
     const { fs, path } = this.#disk.host;

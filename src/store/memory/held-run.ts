@@ -4,7 +4,7 @@ import type { Commit, GenerationEntry, MessageOrder, StoredEvent, StoredMessage 
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
-import type { NewQuestion, StoredQuestion } from "#contract/store/stored-question";
+import { closedByEnd, type NewQuestion, type StoredQuestion } from "#contract/store/stored-question";
 import { PartVersions } from "./part-versions.ts";
 
 export class HeldRun {
@@ -48,11 +48,22 @@ export class HeldRun {
   #ask({ updatedAt: at }: StoredRun, { put, close }: NonNullable<Commit["questions"]>): void {
     const questions = this.questions ?? new Map();
     this.questions = questions;
-    for (const question of put) questions.set(question.id, { ...question, closed: null });
+    for (const question of put) if (!this.isClosed(question.id)) questions.set(question.id, { ...question, closed: null });
     for (const { id, ...closed } of close) {
       const question = questions.get(id);
       if (question?.closed === null) questions.set(id, { ...question, closed: { ...closed, at } });
     }
+  }
+
+  /** Whether there is such a question, and it is closed. */
+  isClosed(question: string | undefined): boolean {
+    return question !== undefined && (this.questions?.get(question)?.closed ?? null) !== null;
+  }
+
+  /** With the end of the run. */
+  closeQuestions(run: StoredRun): void {
+    for (const [id, question] of this.questions ?? [])
+      if (question.closed === null) this.questions?.set(id, { ...question, closed: closedByEnd(run) });
   }
 
   addEvents(events: readonly StoredEvent[], { keepEvents }: RunStoreSettings): void {

@@ -13,8 +13,8 @@ import { compareRuns, isFound } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
-import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion, standing } from "#contract/store/stored-question";
-import { type Change, type Decide, SteppedStore } from "#store/stepped-store";
+import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion } from "#contract/store/stored-question";
+import { type Change, type Decide, SteppedStore, type Wanted } from "#store/stepped-store";
 import { HeldRun } from "./held-run.ts";
 
 export interface MemoryStoreOptions extends RunStoreOptions {
@@ -48,11 +48,11 @@ export class MemoryStore extends SteppedStore {
     this.#clock = parsed.clock ?? systemClock;
   }
 
-  protected async step<T>(taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
+  protected async step<T>(taskId: string, { message, question }: Wanted, decide: Decide<T>): Promise<T> {
     const now = this.#time();
     const held = this.#runs.get(taskId);
-    const hasMessage = messageId !== undefined && held?.messageIds?.has(messageId) === true;
-    const { answer, change } = decide({ run: held?.row, hasMessage }, now);
+    const hasMessage = message !== undefined && held?.messageIds?.has(message) === true;
+    const { answer, change } = decide({ run: held?.row, hasMessage, isClosed: held?.isClosed(question) === true }, now);
     if (change !== undefined) this.#write(held, change, now);
     return answer;
   }
@@ -89,8 +89,9 @@ export class MemoryStore extends SteppedStore {
     const found: StoredQuestion[] = [];
     for (const held of runs) {
       if (held?.questions === undefined || this.isPast(held.row, now)) continue;
+      const { taskId, agent } = held.row;
       for (const question of held.questions.values()) {
-        const stands = standing(question, held.row);
+        const stands = { ...question, taskId, agent };
         if (isAskedFor(stands, query)) found.push(stands);
       }
     }
@@ -177,6 +178,7 @@ export class MemoryStore extends SteppedStore {
     if (taken !== undefined) held.write(run, taken, this.settings);
     if (events !== undefined) held.addEvents(events, this.settings);
     if (message !== undefined) held.receive(run, message);
+    if (run.status !== "open") held.closeQuestions(run);
     held.row = run;
     if (run.untold) this.#untold.set(run.taskId, held);
     else this.#untold.delete(run.taskId);

@@ -1,7 +1,7 @@
 /** Questions in their table: those that are open are found along an index, whatever else is stored. */
 import type { Commit } from "#contract/store/run-commit";
 import type { Sealed, StoredRun } from "#contract/store/run-record";
-import { type QuestionClosed, type QuestionQuery, type StoredQuestion, standing } from "#contract/store/stored-question";
+import { closedByEnd, type QuestionClosed, type QuestionQuery, type StoredQuestion } from "#contract/store/stored-question";
 import type { Connection } from "./connection.ts";
 import { damagedRow } from "./failures.ts";
 import { runOf, SELECT_WITH } from "./run-rows.ts";
@@ -18,7 +18,8 @@ interface QuestionRow {
 export function writeQuestions(db: Connection, run: number, at: number, { put, close }: NonNullable<Commit["questions"]>): void {
   const insert = db.sql(
     `insert into questions (id, run, asked_at, deadline, addressee, body) values (?, ?, ?, ?, ?, ?)
-     on conflict (id) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body, closed = null`,
+     on conflict (id) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body
+     where closed is null`,
   );
   for (const { id, askedAt, deadline, to, body } of put) insert.run(id, run, askedAt, deadline, to, body);
   const end = db.sql("update questions set closed = ? where id = ? and run = ? and closed is null");
@@ -27,8 +28,12 @@ export function writeQuestions(db: Connection, run: number, at: number, { put, c
 
 /** With the end of their run all are closed. */
 export function closeQuestions(db: Connection, id: number, run: StoredRun): void {
-  const why = run.status === "CANCELLED" ? "cancelled" : "ended";
-  db.sql("update questions set closed = ? where run = ? and closed is null").run(JSON.stringify({ why, at: run.endedAt }), id);
+  db.sql("update questions set closed = ? where run = ? and closed is null").run(JSON.stringify(closedByEnd(run)), id);
+}
+
+/** Whether the run has such a question, and it is closed. */
+export function isClosed(db: Connection, run: number, id: string): boolean {
+  return db.sql("select 1 from questions where id = ? and run = ? and closed is not null").get(id, run) !== undefined;
 }
 
 /** @param isThere whether the run is kept still */
@@ -56,9 +61,9 @@ export function listQuestions(db: Connection, query: QuestionQuery, isThere: (ru
 
 function questionOf(
   { question: id, asked_at: askedAt, deadline, addressee: to, body, closed }: QuestionRow,
-  run: StoredRun,
+  { taskId, agent }: StoredRun,
 ): StoredQuestion {
-  return standing({ id, askedAt, deadline, to, body, closed: closed === null ? null : closedOf(id, closed) }, run);
+  return { id, askedAt, deadline, to, body, taskId, agent, closed: closed === null ? null : closedOf(id, closed) };
 }
 
 function closedOf(id: string, text: string): QuestionClosed {

@@ -10,7 +10,7 @@ import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
-import { type Change, type Decide, SteppedStore } from "#store/stepped-store";
+import { type Change, type Decide, type Seen, SteppedStore, type Wanted } from "#store/stepped-store";
 import { Connection } from "./connection.ts";
 import { requireSqlite } from "./engine.ts";
 import { findRuns } from "./find.ts";
@@ -25,7 +25,7 @@ import {
   loadNewest,
   writeGeneration,
 } from "./history.ts";
-import { closeQuestions, listQuestions, writeQuestions } from "./questions.ts";
+import { closeQuestions, isClosed, listQuestions, writeQuestions } from "./questions.ts";
 import { deleteRun, findRun, insertRun, type Numbered, updateRun } from "./run-rows.ts";
 
 export interface SqliteStoreOptions extends RunStoreOptions {
@@ -75,12 +75,16 @@ export class SqliteStore extends SteppedStore {
     this.#clock = parsed.clock ?? systemClock;
   }
 
-  protected async step<T>(taskId: string, messageId: string | undefined, decide: Decide<T>): Promise<T> {
+  protected async step<T>(taskId: string, { message, question }: Wanted, decide: Decide<T>): Promise<T> {
     return await this.#db.write(() => {
       const found = findRun(this.#db, taskId);
-      const known = messageId !== undefined && found !== undefined && hasMessage(this.#db, found.id, messageId);
+      const seen: Seen = {
+        run: found?.run,
+        hasMessage: message !== undefined && found !== undefined && hasMessage(this.#db, found.id, message),
+        isClosed: question !== undefined && found !== undefined && isClosed(this.#db, found.id, question),
+      };
       const now = this.#time();
-      const { answer, change } = decide({ run: found?.run, hasMessage: known }, now);
+      const { answer, change } = decide(seen, now);
       if (change !== undefined) this.#write(found, change, now);
       return answer;
     });
