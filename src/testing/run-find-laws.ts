@@ -56,7 +56,14 @@ export function findLaws(): RunLaws {
     "finds runs soonest due first, page by page, where that is asked for": async ({ make, reopen }) => {
       const made = await make();
       const now = await made.now();
-      const later: [taskId: string, ms: number | null][] = [["a", 300], ["b", 100], ["never", null], ["c", 200], ["\ue000", 100], ["\u{1f642}", 100]];
+      const later: [taskId: string, ms: number | null][] = [
+        ["a", 300],
+        ["b", 100],
+        ["never", null],
+        ["c", 200],
+        ["\ue000", 100],
+        ["\u{1f642}", 100],
+      ];
       for (const [taskId, ms] of later) await made.create(newRun(taskId, { dueAt: ms === null ? null : now + HOUR + ms }));
       await made.create(newRun("other", { agent: "reader", dueAt: now }));
       await made.create(newRun("due", { dueAt: now - 1 }));
