@@ -37,6 +37,7 @@ import {
   takeSend,
   takeWatch,
 } from "./run-queries.ts";
+import { removeSchedule, SCHEDULES, type ScheduleOptions, storeSchedule } from "./schedules.ts";
 import { type SubmitOptions, submitTask, takeSubmit } from "./submit.ts";
 
 export interface RunsOptions {
@@ -115,6 +116,8 @@ export class Runs {
         ...(last === undefined ? {} : { after: last }),
       });
       for (const run of page) {
+        // The library's own, unless somebody asks for them.
+        if (run.agent === SCHEDULES && asked.agent !== SCHEDULES) continue;
         const view = await readFound(this.#store, run);
         // It may have gone on, or be gone, since it was found.
         if (view === undefined || base.statuses?.includes(view.status) === false) continue;
@@ -193,6 +196,20 @@ export class Runs {
     const dueAt = await submitTask(this.#store, task.toJSON(), asked);
     // It is stored: a queue that is away delays it.
     await this.#queue?.tell({ taskId: task.id, agent: asked.agent, dueAt }).catch(() => {});
+  }
+
+  /**
+   * A task at each time of a cron line, for a worker that has its agent; stored when this settles. Each time makes one run, over restarts and in
+   * whatever workers. A name that is known gets what is given now. @throws AsimovError `schedule-invalid`, `schedule-busy`, `invalid-options`
+   */
+  async schedule(name: string, options: ScheduleOptions): Promise<void> {
+    const next = await storeSchedule(this.#store, this.#services, name, options);
+    if (next !== undefined) await this.#queue?.tell({ ...next, agent: SCHEDULES }).catch(() => {});
+  }
+
+  /** No more tasks of that schedule; those that were made stay. @throws AsimovError `schedule-not-found` */
+  async unschedule(name: string): Promise<void> {
+    await removeSchedule(this.#store, name);
   }
 
   /** Settles when the request is stored: an owner acts on it within 250 ms; a run that nobody owns has ended with it. @throws RunError `run-ended` */

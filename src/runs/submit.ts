@@ -66,6 +66,7 @@ export async function submitTask(
   store: RunStore,
   task: TaskJSON,
   { agent, delayMs = 0, priority = 0, values, cachePrefix, deadlineMs, ifExists = "attach" }: SubmitOptions,
+  labels: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const dueAt = (await store.now()) + delayMs;
   const created = await store.create(
@@ -73,7 +74,7 @@ export async function submitTask(
       task,
       agent,
       dueAt,
-      labels: priority === 0 ? {} : { [PRIORITY]: String(priority) },
+      labels: { ...labels, ...(priority === 0 ? {} : { [PRIORITY]: String(priority) }) },
       ...(values === undefined ? {} : { values: copyJson(values, "submit: values") }),
       ...(cachePrefix === undefined ? {} : { cachePrefix }),
       ...(deadlineMs === undefined ? {} : { deadline: dueAt + deadlineMs }),

@@ -2,6 +2,7 @@
 import { AsimovError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
 import { afterThisTurn } from "#contract/base/turns";
+import type { Question } from "#contract/run/question";
 import type { StoredRun } from "#contract/store/run-record";
 import { PartsSum } from "#contract/store/seal";
 import { isSubmitted, readSubmission } from "#keep/submission";
@@ -14,12 +15,19 @@ import type { Kept } from "./kept-run.ts";
 import { KEEPING, takeTask } from "./run-logic.ts";
 import { requireOwnName } from "./take-run.ts";
 
+interface Begin {
+  signal?: AbortSignal;
+  takeOver?: boolean;
+  whenWaiting?: WhenWaiting | undefined;
+  onQuestion?: (question: Question) => void;
+}
+
 /** Undefined where somebody else has begun it meanwhile. @throws RunError `run-owned`, `run-ended`, `run-other-agent` */
 export async function beginSubmitted(
   host: AgentHost,
   { keeping, asked, limits }: Asking,
   found: StoredRun,
-  { signal, takeOver, whenWaiting }: { signal?: AbortSignal; takeOver?: boolean; whenWaiting?: WhenWaiting | undefined },
+  { signal, takeOver, whenWaiting, onQuestion }: Begin,
 ): Promise<AgentRun | undefined> {
   requireOwnName(host, found);
   const { taskId } = found;
@@ -33,7 +41,7 @@ export async function beginSubmitted(
     }
     const { task: json, values, cachePrefix, deadline } = await limits.run(`loading run ${taskId}`, () => readSubmission(store, stored));
     if (json.id !== taskId) throw new AsimovError(`Run ${taskId} holds the task ${json.id}.`, { code: "snapshot-damaged" });
-    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, ends: stored.ends };
+    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, onQuestion, ends: stored.ends };
     const launched = host.launch({
       task: Task.fromJSON(json),
       [KEEPING]: kept,

@@ -3,6 +3,7 @@ import type { EffectLimits } from "#contract/base/effect-limits";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import type { AsimovError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
+import type { Question } from "#contract/run/question";
 import type { RunStore } from "#contract/store/run-store";
 import { misused } from "#contract/store/store-errors";
 import type { PersistedAgent } from "#keep/persisted";
@@ -35,6 +36,8 @@ export type From = string | { taskId: string; generation?: number | undefined };
 export interface GoOnOptions extends ResumeOptions {
   cachePrefix?: string;
   values?: Record<string, unknown>;
+  /** Told of its questions beside the agent's own. */
+  onQuestion?: (question: Question) => void;
 }
 
 const misnamed = (found: unknown): AsimovError => misused("A snapshot", "a task's id, a folder, or { taskId, generation }", found);
@@ -72,7 +75,7 @@ export async function goOn(
   host: AgentHost,
   keeping: Keeping,
   { persisted, state, graphs, generation, passedOver, stale, run: stored }: ClaimedRun,
-  { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
+  { signal, cachePrefix, values, whenWaiting, onQuestion }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
   try {
@@ -82,6 +85,7 @@ export async function goOn(
       how: () => keeping,
       isKept: true,
       whenWaiting,
+      onQuestion,
       ends: stored.ends,
       ...(graphs === undefined ? {} : { stored: graphs }),
     };
