@@ -3,6 +3,7 @@ import { brand } from "#contract/base/brand";
 import { AsimovError, RunError } from "#contract/base/errors";
 import { type Clock, systemClock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
+import { runInNoScope } from "#contract/chat/call-scope";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import type { WorkQueue } from "#contract/store/work-queue";
@@ -154,7 +155,8 @@ export class AgentWorker {
   #wake(): void {
     if (this.#state !== "started") return;
     this.#isAwake = true;
-    this.#looking ??= this.#look();
+    // Whoever wakes it may be a module: the runs that it takes are not that module's.
+    this.#looking ??= runInNoScope(() => this.#look());
   }
 
   async #look(): Promise<void> {

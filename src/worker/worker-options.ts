@@ -1,5 +1,6 @@
 /** What a worker is given, checked. */
 import * as z from "zod/mini";
+import type { Agent } from "#agent";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import type { Clock } from "#contract/base/services";
@@ -7,7 +8,6 @@ import type { Question } from "#contract/run/question";
 import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { queueSchema, type WorkQueue } from "#contract/store/work-queue";
-import type { Agent } from "../agent.ts";
 
 export interface AgentWorkerOptions {
   /** Whose runs it takes: each has a name of its own, and no store or the worker's. */

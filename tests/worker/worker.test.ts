@@ -231,6 +231,25 @@ describe("a worker", () => {
     await worker.stop();
   });
 
+  it("does not end a run with the module that happened to submit it", async () => {
+    const bench = benchOf((options) => new MemoryStore(options));
+    const worker = bench.worker([
+      nodeOf("work", async ({ task, sleep }) => {
+        if (task.id === "a") await worker.submit(taskOf("b"), { agent: "report" });
+        await sleep(task.id === "a" ? 1_000 : 2 * HOUR);
+      }),
+    ]);
+    await worker.start();
+    await worker.submit(taskOf("a"), { agent: "report" });
+    await bench.clock.runUntil(worker.drain());
+    await bench.clock.advance(HOUR);
+    expect([await statusOf(bench, "a"), await statusOf(bench, "b")]).toEqual(["COMPLETE", "PARKED"]);
+    await bench.clock.advance(2 * HOUR);
+    await bench.clock.runUntil(worker.drain());
+    expect(await statusOf(bench, "b")).toBe("COMPLETE");
+    await worker.stop();
+  });
+
   it("refuses agents without a name, with another store, and two of one name", () => {
     const store = new MemoryStore();
     const codeOf = (agents: Agent[]): unknown => {
