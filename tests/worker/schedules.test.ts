@@ -24,7 +24,7 @@ function benchOf(start: string, make: (options: { clock: SimulatedClock }) => Me
   });
   const worker = () =>
     new AgentWorker({
-      agents: [new Agent({ name: "report", clock, nodes: [new Node({ name: "work", modules: [work] })] })],
+      agents: [new Agent({ name: "report", clock, effectTimeoutMs: 30 * DAY, nodes: [new Node({ name: "work", modules: [work] })] })],
       ...{ store, clock, queue: localQueue({ pollMs: HOUR }), leaseMs: 30 * DAY },
     });
   const fired = async (): Promise<string[]> => (await all(runs.find({ type: "digest" }))).map(({ taskId }) => taskId).sort();

@@ -37,7 +37,7 @@ function benchOf(make: (options: { clock: SimulatedClock }) => RunStore): Bench 
   const store = make({ clock });
   const worker: Bench["worker"] = (nodes, options = {}) =>
     new AgentWorker({
-      agents: [new Agent({ name: "report", clock, nodes })],
+      agents: [new Agent({ name: "report", clock, nodes, effectTimeoutMs: 1_000 * HOUR })],
       store,
       clock,
       queue: localQueue({ pollMs: HOUR }),
