@@ -55,6 +55,8 @@ export class AgentWorker {
   #state: State = "new";
   #unconsume: (() => Promise<void>) | undefined;
   #isAwake = false;
+  /** Whether there may be ends to tell, or schedules to fire. */
+  #hasChores = false;
   #looking: Promise<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -152,9 +154,11 @@ export class AgentWorker {
     });
   }
 
-  #wake(): void {
+  /** @param byRun it is a run of its own that is over: nobody else has done anything */
+  #wake(byRun = false): void {
     if (this.#state !== "started") return;
     this.#isAwake = true;
+    if (!byRun) this.#hasChores = true;
     // Whoever wakes it may be a module: the runs that it takes are not that module's.
     this.#looking ??= runInNoScope(() => this.#look());
   }
@@ -177,12 +181,21 @@ export class AgentWorker {
   }
 
   async #lookOnce(): Promise<void> {
+    if (this.#hasChores || this.#scheduled.size > 0) await this.#doChores();
+    await this.#takeAll();
+  }
+
+  async #doChores(): Promise<void> {
+    this.#hasChores = false;
     for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
     await fireSchedules(this.#store, await this.#freed(), {
       leaseMs: this.#options.leaseMs ?? 30_000,
       submitted: (run) => this.#queue.tell(run).catch(() => {}),
       refused: (error, taskId) => this.#tell(error, taskId),
     });
+  }
+
+  async #takeAll(): Promise<void> {
     let places: StoredRun[] = [];
     for (let isMore = true; isMore && this.#free() > 0; ) {
       isMore = false;
@@ -235,7 +248,7 @@ export class AgentWorker {
       if (error !== undefined && this.#refusals.add(error, run, pair, now)) this.#tell(error as Error, taskId);
       const schedule = run.labels[SCHEDULES];
       if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
-      this.#wake();
+      this.#wake(true);
     });
   }
 

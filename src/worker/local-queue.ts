@@ -19,7 +19,7 @@ const SETTLE_MS = 20;
  *
  * @throws AsimovError `invalid-options`
  * @example
- * const worker = new AgentWorker({ agents: [report], store, queue: localQueue({ pollMs: 250 }) });
+ * const queue = localQueue({ pollMs: 250 });
  */
 export function localQueue(options: LocalQueueOptions = {}): WorkQueue {
   const { pollMs = 1_000 } = parseOptions(schema(), options, "localQueue") as LocalQueueOptions;
