@@ -52,6 +52,7 @@ const MEASURES = {
   restoreRun: async (kind: OnDisk, folder: string, size: number, taskId: string) =>
     (await import("./contenders/ours-restore.ts")).restoreRun(kind, folder, size, taskId),
   restoreFromMemory: async (size: number) => (await import("./contenders/ours-restore.ts")).restoreFromMemory(size),
+  parked: async (folder: string, count: number) => (await import("./contenders/ours-parked.ts")).parkedTimes(folder, count),
   found: async (folder: string, count: number, rounds: number) =>
     (await import("./contenders/ours-found.ts")).foundTimes(folder, count, rounds),
   bytesOfRun: async (runs: number, isStored: boolean) => (await import("./contenders/ours-resident.ts")).bytesOfRun(runs, isStored),

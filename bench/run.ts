@@ -20,6 +20,7 @@ import { historyBenchmark } from "./shapes/history.ts";
 import { loopBenchmark } from "./shapes/loop.ts";
 import { streamBenchmark, streamMemoryBenchmark } from "./shapes/model-streams.ts";
 import { packageBenchmark } from "./shapes/package-cost.ts";
+import { parkedBenchmark } from "./shapes/parked.ts";
 import { residentBenchmark } from "./shapes/resident.ts";
 import { restoreBenchmark } from "./shapes/restore.ts";
 import { snapshotBenchmark } from "./shapes/snapshots.ts";
@@ -38,6 +39,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   durableBenchmark,
   restoreBenchmark,
   foundBenchmark,
+  parkedBenchmark,
   cacheBenchmark,
   heapBenchmark,
   residentBenchmark,

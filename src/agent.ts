@@ -33,7 +33,7 @@ import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
 import { damaged } from "./keep/part-texts.ts";
 import type { Runs } from "./runs/runs.ts";
-import type { AgentHost } from "./runtime/agent-host.ts";
+import { type AgentHost, lendHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
 import type { AgentServices } from "./runtime/agent-services.ts";
@@ -303,8 +303,11 @@ export class Agent {
       own: this.#own,
       graph: () => this.#validGraph(),
       keeping: () => this.#keeping(),
+      launch: (input) => this.#launch({ input }),
       relaunch: (persisted) => this.#relaunch(persisted),
+      adopt: (adopted) => this.#adopt(adopted, parsed.snapshot === undefined),
     };
+    lendHost(this, this.#host);
     this.addNodes((options.nodes ?? []) as Node[]);
     this.logic = runLogic({ services: this.#services, nodes: () => this.#holdNodes(), graph: () => this.#validGraph() });
   }
@@ -489,6 +492,14 @@ export class Agent {
   #keeping(): Keeping {
     this.#store ??= new FileStore({ clock: this.#services.clock });
     return { store: this.#store, owner: newOwner(this.#services.ids(), this.#leaseMs), durability: this.#durability };
+  }
+
+  /** An agent that was given no store gets that of whoever hosts it. */
+  #adopt(store: RunStore, hasDefaults: boolean): RunStore {
+    if (this.#store !== undefined) return this.#store;
+    this.#store = store;
+    if (hasDefaults) Object.assign(this.#services, { snapshot: SnapshotControl.ALWAYS });
+    return store;
   }
 
   #holdNodes(): ReadonlyMap<string, Node> {

@@ -5,6 +5,7 @@ import { EffectLimits } from "#contract/base/effect-limits";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
+import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
 import type { Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
@@ -14,6 +15,7 @@ import { notFound } from "#contract/store/run-errors";
 import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
+import { queueSchema, type WorkQueue } from "#contract/store/work-queue";
 import type { GenerationNote } from "#keep/kept";
 import { AnsweredStore } from "./answered-store.ts";
 import { type FindFrom, type FoundRun, findRuns, type RunPlace } from "./find-runs.ts";
@@ -34,10 +36,14 @@ import {
   takeSend,
   takeWatch,
 } from "./run-queries.ts";
+import { removeSchedule, SCHEDULES, type ScheduleOptions, storeSchedule } from "./schedules.ts";
+import { type SubmitOptions, submitTask, takeSubmit } from "./submit.ts";
 
 export interface RunsOptions {
   /** Milliseconds for one answer of the store about one run, at least 1; later it is refused with `effect-timeout`. Default 30,000. */
   effectTimeoutMs?: number;
+  /** What wakes workers. Default none: workers of this store find what is submitted by themselves. */
+  queue?: WorkQueue;
   /** For what is waited for. Default the system's. */
   clock?: Clock;
   /** Makes ids of messages, each unlike any other. Default UUIDs. */
@@ -62,6 +68,7 @@ const SCHEMAS = lazily(() => ({
   store: storeSchema(),
   runs: z.strictObject({
     effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
+    queue: z.optional(queueSchema()),
     clock: z.optional(clockSchema),
     ids: z.optional(z.custom<() => string>(isFunction, { message: "expected a function" })),
   }),
@@ -78,6 +85,7 @@ const SCHEMAS = lazily(() => ({
 export class Runs {
   readonly #store: RunStore;
   readonly #services: Pick<Services, "clock" | "ids">;
+  readonly #queue: WorkQueue | undefined;
 
   /** @throws AsimovError `invalid-options` */
   constructor(store: RunStore, options: RunsOptions = {}) {
@@ -85,9 +93,11 @@ export class Runs {
     const {
       clock = systemServices.clock,
       ids = systemServices.ids,
+      queue,
       effectTimeoutMs: limitMs = 30_000,
     } = parseOptions(SCHEMAS().runs, options, "Runs") as RunsOptions;
     this.#services = { clock, ids };
+    this.#queue = queue;
     this.#store = new AnsweredStore(given, new EffectLimits(clock, { limitMs, graceMs: limitMs }));
   }
 
@@ -166,6 +176,32 @@ export class Runs {
   async send(taskId: string, mailbox: string, message: unknown, options: { id?: string } = {}): Promise<void> {
     const { id = this.#services.ids() } = takeSend(options);
     await sendMessage(this.#store, taskId, { id, mailbox, message });
+  }
+
+  /**
+   * A task for a worker that has its agent, stored when this settles. The same task once more is the same run.
+   *
+   * @throws AsimovError `invalid-options`, `task-not-waiting`, `not-json`; RunError `run-differs`, `run-exists`
+   */
+  async submit(task: Task<unknown>, options: SubmitOptions): Promise<void> {
+    const asked = takeSubmit(task, options);
+    const dueAt = await submitTask(this.#store, task.toJSON(), asked);
+    // It is stored: a queue that is away delays it.
+    await this.#queue?.tell({ taskId: task.id, agent: asked.agent, dueAt }).catch(() => {});
+  }
+
+  /**
+   * A task at each time of a cron line, for a worker that has its agent; stored when this settles. Each time makes one run, over restarts and in
+   * whatever workers. A name that is known gets what is given now. @throws AsimovError `schedule-invalid`, `schedule-busy`, `invalid-options`
+   */
+  async schedule(name: string, options: ScheduleOptions): Promise<void> {
+    const next = await storeSchedule(this.#store, this.#services, name, options);
+    if (next !== undefined) await this.#queue?.tell({ ...next, agent: SCHEDULES }).catch(() => {});
+  }
+
+  /** No more tasks of that schedule; those that were made stay. @throws AsimovError `schedule-not-found` */
+  async unschedule(name: string): Promise<void> {
+    await removeSchedule(this.#store, name);
   }
 
   /** Settles when the request is stored: an owner acts on it within 250 ms; a run that nobody owns has ended with it. @throws RunError `run-ended` */

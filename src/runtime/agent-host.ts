@@ -1,12 +1,15 @@
 /** What an agent lends to its verbs: those that go on with what a store holds. */
 import type { Snapshot } from "xstate";
+import { inCommon } from "#contract/base/brand";
 import { EffectLimits } from "#contract/base/effect-limits";
 import type { Graph } from "#contract/graph/graph";
+import type { RunStore } from "#contract/store/run-store";
 import { AnsweredStore } from "#runs/answered-store";
 import type { launch } from "./agent-run.ts";
 import type { AgentServices } from "./agent-services.ts";
-import type { Keeping } from "./keeping.ts";
+import type { Keeping, KeepingOf } from "./keeping.ts";
 import type { OwnRuns } from "./own-runs.ts";
+import type { AgentLogicInput, KEEPING } from "./run-logic.ts";
 
 export type Launched = ReturnType<typeof launch>;
 
@@ -19,9 +22,19 @@ export interface AgentHost {
   graph(): Graph;
   /** How its next run is kept. */
   keeping(): Keeping;
+  /** A run that has not begun, of a task. */
+  launch(input: AgentLogicInput & { [KEEPING]: KeepingOf }): Launched;
   /** A run that has not begun, from a persisted state. @throws SnapshotError */
   relaunch(persisted: Snapshot<unknown>): Launched;
+  /** The store of its runs: that one, where it was given none. */
+  adopt(store: RunStore): RunStore;
 }
+
+const hosts = inCommon("agents' hosts", () => new WeakMap<object, AgentHost>());
+
+/** By the agent, whoever hosts several finds what each lends. */
+export const lendHost = (agent: object, host: AgentHost): void => void hosts.set(agent, host);
+export const hostOf = (agent: object): AgentHost | undefined => hosts.get(agent);
 
 /** How a verb asks for a run that is stored: each answer comes in time, or is an error of ours. */
 export interface Asking {

@@ -17,7 +17,7 @@ export class AgentRuns extends Runs {
   readonly #own: OwnRuns;
   readonly #clock: Clock;
 
-  constructor(store: RunStore, options: Required<RunsOptions>, own: OwnRuns) {
+  constructor(store: RunStore, options: Required<Omit<RunsOptions, "queue">>, own: OwnRuns) {
     super(store, options);
     this.#clock = options.clock;
     this.#own = own;

@@ -1,7 +1,6 @@
 /** A run of a task that may be stored already: it is begun, or taken up where nobody owns it; until that is known, whoever holds it waits. */
 import type { Actor } from "xstate";
-import { AsimovError, RunError } from "#contract/base/errors";
-import { toJsonText } from "#contract/base/json";
+import { AsimovError } from "#contract/base/errors";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
@@ -10,31 +9,6 @@ import type { Cache } from "#contract/store/cache";
 import type { SnapshotRef } from "#contract/store/run-commit";
 import type { AgentRun, EventsOptions } from "./agent-run.ts";
 import type { AgentLogic } from "./run-logic.ts";
-
-type Asked = Pick<Task<unknown>, "type" | "objective" | "params">;
-
-/** @throws RunError `run-differs` where the stored task is another one */
-export function requireSame(taskId: string, stored: Asked, asked: Asked): void {
-  const text = (value: unknown): string => toJsonText(sorted(value), "params");
-  for (const what of ["type", "objective", "params"] as const) {
-    if (text(stored[what]) === text(asked[what])) continue;
-    throw new RunError(`Run ${taskId} has another ${what} than this task: a task that differs needs an id of its own.`, {
-      code: "run-differs",
-      taskId,
-    });
-  }
-}
-
-/** The order of keys means nothing. */
-function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(sorted);
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, each]) => [key, sorted(each)]),
-  );
-}
 
 export class AttachedRun implements AgentRun {
   readonly id: string;

@@ -7,7 +7,7 @@ import type { RunView } from "#contract/run/run-view";
 import { requireCount } from "#contract/store/run-checks";
 import type { ClaimOptions, ClaimResult, StoredGeneration } from "#contract/store/run-commit";
 import { notFound, ownedError, rowDamaged } from "#contract/store/run-errors";
-import type { StoredRun } from "#contract/store/run-record";
+import type { Lease, StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { PartsSum } from "#contract/store/seal";
 import { loadGeneration, readNewestWhole } from "#keep/newest-whole";
@@ -20,6 +20,7 @@ import { withoutOpenQuestions } from "#keep/rekey";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
 import { readStoredView } from "#keep/stored-view";
+import { isSubmitted } from "#keep/submission";
 import { isReplayPart } from "#replay/replay-log";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./keeping.ts";
@@ -68,19 +69,9 @@ export async function claimRun(
   const { taskId } = found;
   if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
-  const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
-  const claimed = await claimedBy(keeping, taskId, { ...over, ended: ended || isOlder });
-  if (!claimed.ok) {
-    if (claimed.why === "not-found") throw notFound(taskId);
-    if (claimed.why === "owned") throw ownedError(claimed.run);
-    throw new RunError(
-      `Run ${taskId} has ended as ${claimed.run.status}: there is nothing to go on with. To go on from before its end, name a generation.`,
-      { code: "run-ended", taskId },
-    );
-  }
-  const { lease, run } = claimed;
+  const { lease, run } = await claimLease(keeping, found, { takeOver, ended: ended || isOlder });
   try {
-    requireSound(taskId, run);
+    requireBegun(run);
     const read = await readRun(store, run, { generation, graph });
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
@@ -109,6 +100,41 @@ export async function claimRun(
     await store.renew(lease, 0).catch(() => {});
     throw error;
   }
+}
+
+/** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-damaged` */
+export async function claimLease(
+  keeping: Keeping,
+  found: StoredRun,
+  { takeOver, ended = false }: Pick<Wanted, "takeOver" | "ended">,
+): Promise<{ lease: Lease; run: StoredRun }> {
+  const { taskId } = found;
+  const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
+  const claimed = await claimedBy(keeping, taskId, { ...over, ended });
+  if (!claimed.ok) {
+    if (claimed.why === "not-found") throw notFound(taskId);
+    if (claimed.why === "owned") throw ownedError(claimed.run);
+    throw new RunError(
+      `Run ${taskId} has ended as ${claimed.run.status}: there is nothing to go on with. To go on from before its end, name a generation.`,
+      { code: "run-ended", taskId },
+    );
+  }
+  try {
+    return { lease: claimed.lease, run: requireSound(taskId, claimed.run) };
+  } catch (error) {
+    await keeping.store.renew(claimed.lease, 0).catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws RunError `run-not-begun` */
+function requireBegun(run: StoredRun): void {
+  if (!isSubmitted(run)) return;
+  const { taskId } = run;
+  throw new RunError(
+    `Run ${taskId} was submitted, and has not begun: nothing of it is there to go on from. Submit its task under another id, or let a worker begin it.`,
+    { code: "run-not-begun", taskId },
+  );
 }
 
 /** What its newest generation has told is what its row counts, but for the last words of a run that was cancelled while nobody owned it. */

@@ -3,16 +3,17 @@ import type { EffectLimits } from "#contract/base/effect-limits";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import type { AsimovError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
-import type { StoredRun } from "#contract/store/run-record";
+import type { Question } from "#contract/run/question";
 import type { RunStore } from "#contract/store/run-store";
 import { misused } from "#contract/store/store-errors";
 import type { PersistedAgent } from "#keep/persisted";
-import type { KeeperState } from "#keep/run-keeper";
+import { isSubmitted } from "#keep/submission";
 import { requireRun } from "#runs/read-run";
 import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
+import { beginSubmitted } from "./begin-submitted.ts";
 import type { ClaimedRun } from "./claim-run.ts";
-import { graphHashOf } from "./graph-hash.ts";
+import { codeOf } from "./code-of.ts";
 import type { Keeping, KeepingOf, WhenWaiting } from "./keeping.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
@@ -35,6 +36,8 @@ export type From = string | { taskId: string; generation?: number | undefined };
 export interface GoOnOptions extends ResumeOptions {
   cachePrefix?: string;
   values?: Record<string, unknown>;
+  /** Told of its questions beside the agent's own. */
+  onQuestion?: (question: Question) => void;
 }
 
 const misnamed = (found: unknown): AsimovError => misused("A snapshot", "a task's id, a folder, or { taskId, generation }", found);
@@ -48,23 +51,23 @@ async function placeOf(from: From, store: RunStore): Promise<Exclude<From, strin
 }
 
 export async function resumeRun(host: AgentHost, from: From, options: GoOnOptions): Promise<AgentRun> {
-  const { limits, keeping, asked } = askedBy(host);
+  const asking = askedBy(host);
+  const { limits, keeping, asked } = asking;
   const unfollow = limits.follow(options.signal);
+  const what = `loading run ${typeof from === "string" ? from : from?.taskId}`;
   try {
-    const owned = await limits.run(`loading run ${typeof from === "string" ? from : from?.taskId}`, async () => {
+    const { found, generation } = await limits.run(what, async () => {
       const { taskId, generation } = await placeOf(from, asked.store);
-      return await takeRun(host, asked, await requireRun(asked.store, taskId), { takeOver: options.takeOver, generation });
+      return { found: await requireRun(asked.store, taskId), generation };
     });
+    if (generation === undefined && found.status === "open" && isSubmitted(found)) {
+      return (await beginSubmitted(host, asking, found, options)) ?? (await resumeRun(host, { taskId: found.taskId }, options));
+    }
+    const owned = await limits.run(what, () => takeRun(host, asked, found, { takeOver: options.takeOver, generation }));
     return await goOn(host, keeping, { ...owned, state: { ...owned.state, ...codeOf(host, owned.run) } }, options, limits);
   } finally {
     unfollow();
   }
-}
-
-/** What a store is told of the code that goes on with a run, where it is another one. */
-export function codeOf(host: AgentHost, { graphHash, version }: StoredRun): Pick<KeeperState, "code"> {
-  const code = { graphHash: graphHashOf(host.graph()), version: host.services.version };
-  return code.graphHash === graphHash && code.version === version ? {} : { code };
 }
 
 /** Gives the lease back where the state cannot be restored. */
@@ -72,7 +75,7 @@ export async function goOn(
   host: AgentHost,
   keeping: Keeping,
   { persisted, state, graphs, generation, passedOver, isTold, stale, run: stored }: ClaimedRun,
-  { signal, cachePrefix, values, whenWaiting }: GoOnOptions,
+  { signal, cachePrefix, values, whenWaiting, onQuestion }: GoOnOptions,
   limits?: EffectLimits,
 ): Promise<AgentRun> {
   try {
@@ -82,6 +85,7 @@ export async function goOn(
       how: () => keeping,
       isKept: true,
       whenWaiting,
+      onQuestion,
       ends: stored.ends,
       ...(graphs === undefined ? {} : { stored: graphs }),
     };

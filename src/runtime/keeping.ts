@@ -1,4 +1,5 @@
 /** How a run is kept: by whom, where, and from when on. */
+import type { Question } from "#contract/run/question";
 import type { Owner } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import type { PartTexts } from "#keep/part-texts";
@@ -24,6 +25,8 @@ export interface KeepingOf {
   stored?: ReadonlyMap<string, PartTexts>;
   /** Whether it is put down when all that is unfinished waits for something outside. Default `"hold"`. */
   whenWaiting?: WhenWaiting | undefined;
+  /** Told of its questions beside the agent's own. */
+  onQuestion?: ((question: Question) => void) | undefined;
   /** How often the run has ended before. Default 0. */
   ends?: number;
 }

@@ -215,6 +215,13 @@ export class Kept implements KeptRun {
     void keeper.look();
   }
 
+  /** Begins a run that was stored, with nothing of it done, and is owned: its first commit is all of it. */
+  begin(state: KeeperState, pending: number): void {
+    const keeper = this.#keep(state, pending);
+    this.#opened.resolve();
+    void keeper.look();
+  }
+
   #newRun(first: NewRun["first"]): NewRun {
     const { task, services, isKeptFromStart, createdAt } = this.#run;
     const { codec } = this.settings;

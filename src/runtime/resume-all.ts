@@ -38,18 +38,24 @@ async function* pages(store: RunStore, query: Omit<FindQuery, "limit" | "after">
   } while (after !== undefined);
 }
 
-/** Each that is READY, newest first, after the ends that are still to be told. */
-export async function* resumeAllRuns(host: AgentHost, { onRefused, ...options }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
+/** Of runs of this agent that have ended elsewhere, what nobody has told yet. */
+export async function tellEnds(host: AgentHost, onRefused?: (error: Error, taskId: string) => void): Promise<void> {
   const { limits, asked } = askedBy(host);
   const { store } = asked;
-  const agent = host.services.name;
-  for await (const row of pages(store, { agent, untold: true })) {
+  for await (const row of pages(store, { agent: host.services.name, untold: true })) {
     try {
       await limits.run(`telling the end of run ${row.taskId}`, () => tellStoredEnd(host, store, row));
     } catch (error) {
       onRefused?.(error as Error, row.taskId);
     }
   }
+}
+
+/** Each that is READY, newest first, after the ends that are still to be told. */
+export async function* resumeAllRuns(host: AgentHost, { onRefused, ...options }: ResumeAllOptions): AsyncGenerator<AgentRun, undefined> {
+  const { store } = askedBy(host).asked;
+  const agent = host.services.name;
+  await tellEnds(host, onRefused);
   const refused = unfit.get(host) ?? new Set<string>();
   unfit.set(host, refused);
   for await (const row of pages(store, { agent, statuses: ["READY"] })) {

@@ -14,7 +14,8 @@ import { partOfKey } from "#values/value-parts";
 import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import type { ClaimedRun } from "./claim-run.ts";
-import { codeOf, goOn } from "./go-on.ts";
+import { codeOf } from "./code-of.ts";
+import { goOn } from "./go-on.ts";
 import { takeRun } from "./take-run.ts";
 
 export interface RetryOptions {

@@ -249,10 +249,12 @@ export class RunHost implements Outbox {
   }
 
   #announce(question: Question): void {
-    try {
-      this.services.onQuestion?.(question);
-    } catch {
-      // Whoever is told must not end what asks.
+    for (const tell of [this.services.onQuestion, this.#keeping?.onQuestion]) {
+      try {
+        tell?.(question);
+      } catch {
+        // Whoever is told must not end what asks.
+      }
     }
   }
 

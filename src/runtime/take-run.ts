@@ -3,7 +3,8 @@ import { RunError } from "#contract/base/errors";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import type { PersistedAgent } from "#keep/persisted";
-import { storedEndMessage } from "#keep/stored-end";
+import { storedEndMessage, unbegunEndMessage } from "#keep/stored-end";
+import { isSubmitted, readSubmission } from "#keep/submission";
 import type { AgentHost } from "./agent-host.ts";
 import { type ClaimedRun, claimRun, readRun, type Wanted } from "./claim-run.ts";
 import type { Keeping } from "./keeping.ts";
@@ -23,10 +24,15 @@ export async function tellStoredEnd(host: AgentHost, store: RunStore, run: Store
   if (!run.untold) return;
   const { outputMailbox, cache } = host.services;
   if (outputMailbox !== null) {
-    const { persisted } = await readRun(store, run, { graph: () => host.graph() });
-    await cache.publishToMailbox(outputMailbox, storedEndMessage(persisted as unknown as PersistedAgent, run));
+    await cache.publishToMailbox(outputMailbox, await endMessageOf(host, store, run));
   }
   await store.endTold(run.taskId, run.ends);
+}
+
+async function endMessageOf(host: AgentHost, store: RunStore, run: StoredRun): Promise<unknown> {
+  if (isSubmitted(run)) return unbegunEndMessage((await readSubmission(store, run)).task, run);
+  const { persisted } = await readRun(store, run, { graph: () => host.graph() });
+  return storedEndMessage(persisted as unknown as PersistedAgent, run);
 }
 
 /** @throws RunError `run-other-agent`, and as `claimRun` */

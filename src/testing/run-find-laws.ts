@@ -67,6 +67,36 @@ export function findLaws(): RunLaws {
       await requireCode(store.create(newRun("never", { createdAt: Number.NaN })), "invalid-options", "no moment");
     },
 
+    "finds runs soonest due first, page by page, where that is asked for": async ({ make, reopen }) => {
+      const made = await make();
+      const now = await made.now();
+      const later: [taskId: string, ms: number | null][] = [
+        ["a", 300],
+        ["b", 100],
+        ["never", null],
+        ["c", 200],
+        ["\ue000", 100],
+        ["\u{1f642}", 100],
+      ];
+      for (const [taskId, ms] of later) await made.create(newRun(taskId, { dueAt: ms === null ? null : now + HOUR + ms }));
+      await made.create(newRun("other", { agent: "reader", dueAt: now }));
+      await made.create(newRun("due", { dueAt: now - 1 }));
+      await made.commit(await owned(made, "ended"), commitOf(2, {}, { run: { status: "COMPLETE" } }));
+      for (const store of [made, await reopen(made)]) {
+        const { agent } = await stored(store, "due");
+        requireEqual(await idsOf(store, { order: "due", agent, statuses: ["READY"] }), ["due"], "READY");
+        const parked: string[] = [];
+        for (let after: FindQuery["after"]; ; ) {
+          const page = await store.find({ order: "due", agent, statuses: ["PARKED"], limit: 2, ...(after === undefined ? {} : { after }) });
+          parked.push(...page.map(({ taskId }) => taskId));
+          after = page.at(-1);
+          if (after === undefined) break;
+        }
+        requireEqual(parked, ["b", "\ue000", "\u{1f642}", "c", "a"], "PARKED");
+        requireEqual((await idsOf(store, { order: "due" })).slice(0, 2), ["due", "other"], "of any agent and status");
+      }
+    },
+
     "finds runs by status, agent, type, labels and age": async ({ make, reopen }) => {
       const made = await make();
       await oneOfEach(made);

@@ -31,6 +31,7 @@ describe("examples", () => {
       "10-route-by-votes.ts",
       "11-coding-chain-resumed.ts",
       "12-local-server.ts",
+      "13-worker.ts",
     ]);
   });
 
@@ -39,7 +40,9 @@ describe("examples", () => {
     const imports = [...text.matchAll(/^(?:import|\} from) .*?"([^"]+)";$/gm)].map(([, from]) => from);
     expect(imports.length).toBeGreaterThan(0);
     for (const from of imports)
-      expect(from).toMatch(/^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai))?|xstate|zod|node:\w+)$/);
+      expect(from).toMatch(
+        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|xstate|zod|node:\w+)$/,
+      );
     expect(text.split("\n").length).toBeLessThanOrEqual(71);
   });
 
@@ -209,5 +212,15 @@ describe("examples", () => {
         .join(""),
     ).toBe("Hello from this machine.");
     expect(lines.at(-1)).toBe("ended by stop; cost unknown, as nobody set a price");
+  });
+
+  it("13 fires a daily schedule over a change of the clock, and stops by SIGTERM", async () => {
+    expect(await linesOf("13-worker.ts")).toEqual([
+      "2026-03-27T12:00 Sum up until now",
+      "2026-03-28T08:00 Sum up the day",
+      "2026-03-29T07:00 Sum up the day",
+      "2026-03-30T07:00 Sum up the day",
+      "stopped: nothing is lost, and nothing works",
+    ]);
   });
 });

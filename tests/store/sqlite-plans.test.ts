@@ -19,6 +19,9 @@ const QUERIES: Record<string, Partial<FindQuery>> = {
   "of an agent and a type": { agent: "a", type: "b", statuses: ["COMPLETE"] },
   "with labels": { labels: { team: "x", tier: "1" }, statuses: ["COMPLETE"] },
   "that changed before": { updatedBefore: 5 },
+  "that are due, of an agent": { order: "due", agent: "a", statuses: ["READY"] },
+  "that will be due, of an agent": { order: "due", agent: "a", statuses: ["PARKED"] },
+  "that are due, on a later page": { order: "due", agent: "a", statuses: ["READY"], after: { createdAt: 5, taskId: "x", dueAt: 5 } },
   "of an agent whose end is untold": { agent: "a", untold: true },
   "of an agent whose end is untold, on a later page": { agent: "a", untold: true, after: { createdAt: 5, taskId: "x" } },
 };
@@ -70,7 +73,8 @@ describe("what SQLite does to find runs", () => {
       expect(plan).toMatch(/runs USING (?:COVERING )?INDEX runs_by_/);
       // Of a status, the walk begins and ends with it.
       if (query.untold === true) expect(plan).toContain("INDEX runs_by_untold (agent=?");
-      if (query.statuses !== undefined && !plan.includes("runs_by_owner")) expect(plan).toContain("INDEX runs_by_status (status=?");
+      if (query.order === "due" && !plan.includes("runs_by_owner")) expect(plan).toContain("INDEX runs_by_due (agent=? AND due_at");
+      else if (query.statuses !== undefined && !plan.includes("runs_by_owner")) expect(plan).toContain("INDEX runs_by_status (status=?");
     }
   });
 

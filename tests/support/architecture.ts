@@ -69,7 +69,7 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/replay\//, ours: CONTRACT, packages: [] },
   { files: /^src\/keep\//, ours: /^src\/(?:contract|replay)\//, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
-  { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|values)\//, packages: ["zod"] },
+  { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|values)\//, packages: ["zod"], lazily: ["croner"] },
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),
@@ -110,6 +110,7 @@ const ROOMS: readonly Room[] = [
     lazily: ["node:*"],
   },
   { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod"], composes: true },
+  { files: /^src\/worker\//, ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/, packages: ["zod"] },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   { files: /^examples\//, ours: /^examples\//, packages: ["asimov-agents", "xstate", "zod", "node:*"], composes: true },
 ];
@@ -138,7 +139,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 
 /** What the core must load without. */
 const LAZY =
-  /^(?:zod$|@cfworker\/|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+  /^(?:zod$|croner$|@cfworker\/|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

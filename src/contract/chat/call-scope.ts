@@ -38,7 +38,7 @@ export interface CallScope {
 
 /** The part of Node's `AsyncLocalStorage` that is used. */
 interface Storage {
-  run<T>(store: CallScope, work: () => T): T;
+  run<T>(store: CallScope | undefined, work: () => T): T;
   getStore(): CallScope | undefined;
 }
 
@@ -66,6 +66,9 @@ export function followCalls(): void {
 export function runInScope<T>(scope: CallScope, work: () => T): T {
   return calls.storage === undefined ? work() : calls.storage.run(scope, work);
 }
+
+/** What a module happens to cause, and is none of its doing: it neither pays for it nor ends it. */
+export const runInNoScope = <T>(work: () => T): T => (calls.storage === undefined ? work() : calls.storage.run(undefined, work));
 
 /** Makes the calls that are given this signal calls of the scope. */
 export function bindScope(signal: AbortSignal, scope: CallScope): void {

@@ -160,8 +160,10 @@ export interface FindQuery {
   updatedBefore?: number;
   /** Those whose end is still to be told; found without a look at any other. */
   untold?: true;
+  /** `"due"`: those that have a moment to go on at, soonest first, then by task id. Default newest first. */
+  order?: "due";
   /** Where the page before ended. */
-  after?: { createdAt: number; taskId: string };
+  after?: { createdAt: number; taskId: string; dueAt?: number | null };
   limit: number;
 }
 

@@ -21,6 +21,15 @@ type Place = Pick<StoredRun, "createdAt" | "taskId">;
 /** Newest first. */
 export const compareRuns = (a: Place, b: Place): number => b.createdAt - a.createdAt || compareTexts(b.taskId, a.taskId);
 
+type DuePlace = { taskId: string; dueAt?: number | null };
+
+/** Soonest first. */
+const compareDue = (a: DuePlace, b: DuePlace): number => (a.dueAt ?? 0) - (b.dueAt ?? 0) || compareTexts(a.taskId, b.taskId);
+
+/** The order that a query asks for. */
+export const orderOf = ({ order }: FindQuery): ((a: Place & DuePlace, b: Place & DuePlace) => number) =>
+  order === "due" ? compareDue : compareRuns;
+
 export function isFound(run: StoredRun, query: FindQuery, now: number): boolean {
   const { agent, type, statuses, labels, updatedBefore, untold, after, isGone = () => false } = query;
   return (
@@ -30,6 +39,7 @@ export function isFound(run: StoredRun, query: FindQuery, now: number): boolean 
     (labels === undefined || Object.entries(labels).every(([key, value]) => Object.hasOwn(run.labels, key) && run.labels[key] === value)) &&
     (updatedBefore === undefined || run.updatedAt < updatedBefore) &&
     (untold === undefined || run.untold) &&
-    (after === undefined || compareRuns(after, run) < 0)
+    (query.order === undefined || run.dueAt !== null) &&
+    (after === undefined || orderOf(query)(after, run) < 0)
   );
 }

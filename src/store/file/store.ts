@@ -10,7 +10,7 @@ import type * as port from "#contract/store/run-commit";
 import { copyRun } from "#contract/store/run-copy";
 import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
-import { compareRuns, isFound } from "#contract/store/run-order";
+import { compareRuns, isFound, orderOf } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
@@ -153,7 +153,7 @@ export class FileStore extends SteppedStore {
     const runs = query.untold === true ? await this.#untold(now) : await this.#all(now);
     return runs
       .filter((run) => isFound(run, query, now))
-      .sort(compareRuns)
+      .sort(orderOf(query))
       .slice(0, query.limit)
       .map(copyRun);
   }

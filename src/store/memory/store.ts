@@ -9,7 +9,7 @@ import type * as port from "#contract/store/run-commit";
 import { copyRun, copySealed } from "#contract/store/run-copy";
 import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
-import { compareRuns, isFound } from "#contract/store/run-order";
+import { compareRuns, isFound, orderOf } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
@@ -105,7 +105,7 @@ export class MemoryStore extends SteppedStore {
     const found: StoredRun[] = [];
     for (const { row } of (query.untold === true ? this.#untold : this.#runs).values())
       if (!this.isPast(row, now) && isFound(row, query, now)) found.push(row);
-    return found.sort(compareRuns).slice(0, query.limit).map(copyRun);
+    return found.sort(orderOf(query)).slice(0, query.limit).map(copyRun);
   }
 
   async events(taskId: string, { from, limit }: { from: number; limit: number }): Promise<port.StoredEvent[]> {

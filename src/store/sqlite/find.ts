@@ -1,6 +1,6 @@
 /** Queries over runs, each a walk along one index that ends at its limit. */
 import type { FindQuery } from "#contract/store/run-commit";
-import { compareRuns } from "#contract/store/run-order";
+import { orderOf } from "#contract/store/run-order";
 import type { OwnerProcess, RunStatus } from "#contract/store/run-record";
 import type { IsGone } from "#contract/store/run-status";
 import type { Connection } from "./connection.ts";
@@ -46,10 +46,16 @@ function ofStatus(status: RunStatus, now: number, gone: readonly string[]): Cond
   }
 }
 
-function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, after }: FindQuery): Condition[] {
+function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, after }: FindQuery): Condition[] {
   const conditions: Condition[] = [];
   const add = (sql: string, ...values: Value[]) => conditions.push({ sql, values });
-  if (after !== undefined) {
+  // As the index says it.
+  if (order === "due") add("status = 'open' and due_at is not null");
+  if (after !== undefined && order === "due") {
+    const { dueAt = 0, taskId } = after;
+    add("(due_at > ? or (due_at = ? and task_id > ?))", dueAt, dueAt, taskId);
+    add("due_at >= ?", dueAt);
+  } else if (after !== undefined) {
     add("(created_at < ? or (created_at = ? and task_id < ?))", after.createdAt, after.createdAt, after.taskId);
     add("created_at <= ?", after.createdAt);
   }
@@ -72,7 +78,7 @@ export function findRuns(db: Connection, query: FindQuery, now: number, pastAt: 
     const where = conditions.length === 0 ? "" : ` where ${conditions.map(({ sql }) => sql).join(" and ")}`;
     const values = conditions.flatMap((condition) => condition.values);
     return db
-      .sql(`${SELECT}${where} order by created_at desc, task_id desc limit ?`)
+      .sql(`${SELECT}${where} order by ${query.order === "due" ? "due_at, task_id" : "created_at desc, task_id desc"} limit ?`)
       .all(...values, query.limit)
       .map(runOf);
   };
@@ -80,5 +86,5 @@ export function findRuns(db: Connection, query: FindQuery, now: number, pastAt: 
   const isOfOpen = query.statuses.some((status) => ["READY", "RUNNING", "PARKED"].includes(status));
   const gone = isOfOpen ? goneOf(db, query.isGone) : [];
   const found = [...new Set(query.statuses)].flatMap((status) => walk([ofStatus(status, now, gone), ...shared]));
-  return found.sort((a, b) => compareRuns(a.run, b.run)).slice(0, query.limit);
+  return found.sort((a, b) => orderOf(query)(a.run, b.run)).slice(0, query.limit);
 }

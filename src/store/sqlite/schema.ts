@@ -21,6 +21,7 @@ create table runs (
 ) strict;
 create index runs_by_status on runs (status, created_at desc, task_id desc, lease_until, due_at, agent, type);
 create index runs_by_age on runs (created_at desc, task_id desc);
+create index runs_by_due on runs (agent, due_at, task_id) where status = 'open' and due_at is not null;
 create index runs_by_owner on runs (json_extract(owner, '$.process')) where owner is not null;
 create index runs_by_end on runs (ended_at) where ended_at is not null;
 create index runs_by_untold on runs (agent, created_at desc, task_id desc) where untold = 1;

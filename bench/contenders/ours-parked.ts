@@ -1,0 +1,87 @@
+/** 100,000 runs that wait in a database, and a worker that starts beside them and ends those that are answered. */
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { Agent, defineQuestion, Node, Runs, Task } from "../../src/index.ts";
+import { SqliteStore } from "../../src/sqlite.ts";
+import { AgentWorker } from "../../src/worker.ts";
+
+/** Runs that are there to be answered: one by one, and at once. */
+const ALONE = 100;
+const AT_ONCE = 1_000;
+/** Rows that are created in one transaction. */
+const A_TRANSACTION = 1_000;
+
+export interface ParkedTimes {
+  start: number;
+  /** Of each that was answered alone, until its end was stored. */
+  answers: number[];
+  /** Of those that were answered at once, until the last had ended. */
+  atOnce: number;
+}
+
+/** Rows as those of runs that wait for months. */
+async function fill(store: SqliteStore, count: number): Promise<void> {
+  const [like, first] = [await store.read("run-0"), await store.load("run-0")];
+  if (like === undefined || first === undefined) throw new Error("no run was parked");
+  const { agent, version, type, graphHash, info, dueAt } = like;
+  for (let made = 0; made < count; made += A_TRANSACTION) {
+    const ids = Array.from({ length: Math.min(A_TRANSACTION, count - made) }, (_, index) => made + index);
+    const commit = { generation: 1, info: first.info, put: first.parts, remove: [], events: [], consumed: [] };
+    const row = (id: number) => ({ taskId: `filling-${id}`, agent, version, type, labels: {}, graphHash, info, dueAt: (dueAt ?? 0) + id });
+    await Promise.all(ids.map((id) => store.create({ ...row(id), first: commit })));
+  }
+}
+
+export async function parkedTimes(folder: string, count: number): Promise<ParkedTimes> {
+  const store = new SqliteStore({ file: join(mkdtempSync(join(folder, "sqlite-")), "runs.db") });
+  const approve = defineQuestion({
+    name: "approve",
+    show: () => ({ text: "Go on?" }),
+    answer: { type: "object" },
+    deadlineMs: 30 * 86_400_000,
+  });
+  const agent = new Agent({ name: "waiting", store, nodes: [new Node({ name: "ask", modules: [approve] })] });
+  const ids = Array.from({ length: ALONE + AT_ONCE }, (_, index) => `run-${index}`);
+  const questions = new Map<string, string>();
+  for (let at = 0; at < ids.length; at += ALONE) {
+    const some = ids.slice(at, at + ALONE);
+    const tasks = some.map((id) => new Task({ id, type: "bench", objective: "Wait" }));
+    for (const parked of await Promise.all(tasks.map((task) => agent.runTask(task, { whenWaiting: "park" })))) {
+      if (parked.status === "PARKED") questions.set(parked.taskId, parked.questions[0]?.id ?? "");
+    }
+  }
+  await fill(store, count - ids.length);
+  const startedAt = performance.now();
+  const worker = new AgentWorker({ agents: [agent], store, concurrency: 50 });
+  await worker.start();
+  const start = performance.now() - startedAt;
+
+  const runs = new Runs(store);
+  const answer = (id: string): Promise<void> => runs.answer(questions.get(id) as string, {});
+  const waiting = new Map<string, () => void>();
+  const unsubscribe = store.subscribe((id) => {
+    const look = async (taskId: string): Promise<void> => {
+      if ((await store.read(taskId))?.status === "COMPLETE") waiting.get(taskId)?.();
+    };
+    if (id !== null && waiting.has(id)) void look(id);
+  });
+  const untilEnd = (id: string): Promise<void> => new Promise((resolve) => waiting.set(id, resolve));
+  const answers: number[] = [];
+  for (const id of ids.slice(0, ALONE)) {
+    const answeredAt = performance.now();
+    const end = untilEnd(id);
+    await answer(id);
+    await end;
+    answers.push(performance.now() - answeredAt);
+  }
+  const some = ids.slice(ALONE);
+  const answeredAt = performance.now();
+  const ends = Promise.all(some.map(untilEnd));
+  await Promise.all(some.map(answer));
+  await ends;
+  const atOnce = performance.now() - answeredAt;
+  unsubscribe();
+  await worker.stop();
+  await store.close();
+  return { start, answers, atOnce };
+}

@@ -1,0 +1,66 @@
+/** A task that was submitted begins in this process: as one that is started, but stored already, and owned before its first node. */
+import { AsimovError } from "#contract/base/errors";
+import { Task } from "#contract/base/task";
+import { afterThisTurn } from "#contract/base/turns";
+import type { Question } from "#contract/run/question";
+import type { StoredRun } from "#contract/store/run-record";
+import { PartsSum } from "#contract/store/seal";
+import { isSubmitted, readSubmission } from "#keep/submission";
+import type { AgentHost, Asking } from "./agent-host.ts";
+import type { AgentRun } from "./agent-run.ts";
+import { claimLease } from "./claim-run.ts";
+import { codeOf } from "./code-of.ts";
+import type { KeepingOf, WhenWaiting } from "./keeping.ts";
+import type { Kept } from "./kept-run.ts";
+import { KEEPING, takeTask } from "./run-logic.ts";
+import { requireOwnName } from "./take-run.ts";
+
+interface Begin {
+  signal?: AbortSignal;
+  takeOver?: boolean;
+  whenWaiting?: WhenWaiting | undefined;
+  onQuestion?: (question: Question) => void;
+}
+
+/** Undefined where somebody else has begun it meanwhile. @throws RunError `run-owned`, `run-ended`, `run-other-agent` */
+export async function beginSubmitted(
+  host: AgentHost,
+  { keeping, asked, limits }: Asking,
+  found: StoredRun,
+  { signal, takeOver, whenWaiting, onQuestion }: Begin,
+): Promise<AgentRun | undefined> {
+  requireOwnName(host, found);
+  const { taskId } = found;
+  const { store } = asked;
+  const { lease, run: stored } = await limits.run(`claiming run ${taskId}`, () => claimLease(asked, found, { takeOver }));
+  try {
+    const isBegun = !isSubmitted(stored);
+    if (isBegun) {
+      await store.renew(lease, 0);
+      return undefined;
+    }
+    const { task: json, values, cachePrefix, deadline } = await limits.run(`loading run ${taskId}`, () => readSubmission(store, stored));
+    if (json.id !== taskId) throw new AsimovError(`Run ${taskId} holds the task ${json.id}.`, { code: "snapshot-damaged" });
+    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, onQuestion, ends: stored.ends };
+    const launched = host.launch({
+      task: Task.fromJSON(json),
+      [KEEPING]: kept,
+      ...(values === undefined ? {} : { values }),
+      ...(cachePrefix === undefined ? {} : { cachePrefix }),
+      ...(deadline === undefined ? {} : { deadlineMs: Math.max(1, deadline - host.services.clock.now()) }),
+    });
+    const { run, scope, begin } = launched;
+    takeTask(scope.run);
+    const { generation, lastSeq } = stored;
+    const state = { lease, generation, sum: new PartsSum(taskId), lastSeq, isWhole: true, ...codeOf(host, stored) };
+    (scope.run.kept as Kept).begin(state, stored.inbox.count);
+    afterThisTurn(() => {
+      scope.run.listen(signal);
+      begin();
+    });
+    return run;
+  } catch (error) {
+    await keeping.store.renew(lease, 0).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,5 @@
+/** The entry point `asimov-agents/worker`: processes that run what is stored and submitted, as it is due. */
+export type { QueueConsumer, WorkQueue } from "./contract/store/work-queue.ts";
+export { AgentWorker } from "./worker/agent-worker.ts";
+export { type LocalQueueOptions, localQueue } from "./worker/local-queue.ts";
+export type { AgentWorkerOptions } from "./worker/worker-options.ts";

@@ -1,0 +1,282 @@
+/** Runs stored tasks of its agents in this process; whose they are, and what is true of them, only the store says. */
+import { brand } from "#contract/base/brand";
+import { AsimovError, RunError } from "#contract/base/errors";
+import { type Clock, systemClock } from "#contract/base/services";
+import type { Task } from "#contract/base/task";
+import { runInNoScope } from "#contract/chat/call-scope";
+import type { StoredRun } from "#contract/store/run-record";
+import type { RunStore } from "#contract/store/run-store";
+import type { WorkQueue } from "#contract/store/work-queue";
+import { processesGone } from "#keep/owner";
+import { Runs } from "#runs/runs";
+import { SCHEDULES, type ScheduleOptions } from "#runs/schedules";
+import type { SubmitOptions } from "#runs/submit";
+import type { AgentHost } from "#runtime/agent-host";
+import { tellEnds } from "#runtime/resume-all";
+import { fireSchedules } from "./fire-schedules.ts";
+import { hostedBy, pairOf } from "./hosted-agent.ts";
+import { localQueue } from "./local-queue.ts";
+import { Refusals } from "./refusals.ts";
+import { byTurn } from "./take-order.ts";
+import { Work } from "./work.ts";
+import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
+
+const PAGE = 100;
+const DEFAULT_GRACE_MS = 10_000;
+
+type State = "new" | "started" | "stopped";
+
+/**
+ * Takes what is READY of its agents, as it is due: what was submitted, what a lost process has left, and what was answered. A run that waits is
+ * in no process. Any number of workers may share a store.
+ *
+ * @throws AsimovError `invalid-options`, `agent-unnamed`, `worker-other-store`, `worker-name-in-use`
+ * @example
+ * const agent = new Agent({ name: "report", nodes: [new Node({ name: "greet", modules: [greet] })] });
+ * const worker = new AgentWorker({ agents: [agent], store: new MemoryStore() });
+ * await worker.start();
+ * await worker.submit(new Task({ type: "report", objective: "Saturn" }), { agent: "report" });
+ * await worker.drain();
+ * await worker.stop();
+ */
+export class AgentWorker {
+  readonly #store: RunStore;
+  readonly #clock: Clock;
+  readonly #queue: WorkQueue;
+  readonly #runs: Runs;
+  readonly #hosts = new Map<string, AgentHost>();
+  readonly #options: AgentWorkerOptions;
+  readonly #work = new Work();
+  readonly #refusals = new Refusals();
+  /** Agents that it does not have, and was asked for. */
+  readonly #unknown = new Set<string>();
+  /** Runs of schedules that are not in memory any more, with the schedule's name. */
+  readonly #scheduled = new Map<string, string>();
+  #state: State = "new";
+  #unconsume: (() => Promise<void>) | undefined;
+  #isAwake = false;
+  /** Whether there may be ends to tell, or schedules to fire. */
+  #hasChores = false;
+  #looking: Promise<void> | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AgentWorkerOptions) {
+    const given = takeOptions(options);
+    const { store, queue = localQueue(), clock = systemClock, leaseMs = 30_000 } = given;
+    this.#options = given;
+    this.#store = store;
+    this.#clock = clock;
+    this.#queue = queue;
+    this.#runs = new Runs(store, { queue, clock });
+    for (const agent of given.agents) {
+      const host = hostedBy(agent, { store, leaseMs });
+      const { name } = host.services;
+      if (this.#hosts.has(name)) {
+        throw new AsimovError(`AgentWorker: two agents have the name "${name}". Give each a name of its own.`, {
+          code: "worker-name-in-use",
+        });
+      }
+      this.#hosts.set(name, host);
+    }
+  }
+
+  /** Settles when what is READY now was looked at. @throws AsimovError `worker-started`, `worker-stopped` */
+  async start(): Promise<void> {
+    if (this.#state !== "new") {
+      throw new AsimovError(`This worker was ${this.#state} already. Make a new one.`, {
+        code: this.#state === "started" ? "worker-started" : "worker-stopped",
+      });
+    }
+    this.#state = "started";
+    const agents = [...this.#hosts.keys(), SCHEDULES];
+    this.#unconsume = this.#queue.consume({ store: this.#store, clock: this.#clock, agents, wake: () => this.#wake() });
+    await this.#tellUnknown();
+    this.#wake();
+    await this.#looking;
+  }
+
+  /** A task, stored when this settles; see `Runs.submit`. */
+  async submit(task: Task<unknown>, options: SubmitOptions): Promise<void> {
+    await this.#runs.submit(task, options);
+    if (!this.#hosts.has(options.agent)) this.#leave(options.agent, task.id);
+    this.#wake();
+  }
+
+  /** Tasks by the clock, stored when this settles; see `Runs.schedule`. */
+  async schedule(name: string, options: ScheduleOptions): Promise<void> {
+    await this.#runs.schedule(name, options);
+    this.#wake();
+  }
+
+  /** No more of them; see `Runs.unschedule`. */
+  async unschedule(name: string): Promise<void> {
+    await this.#runs.unschedule(name);
+  }
+
+  /** Settles when nothing of its agents is READY, and nothing works here; what waits is left. @throws AsimovError `worker-not-started`, `worker-stopped` */
+  async drain(): Promise<void> {
+    if (this.#state !== "started") throw this.#notWorking();
+    this.#drained ??= Promise.withResolvers();
+    const { promise } = this.#drained;
+    this.#wake();
+    await promise;
+  }
+
+  /**
+   * Takes nothing more, lets what works go on for `graceMs` (10,000 by default), and puts down what is left: READY, for any worker. Nothing is
+   * cancelled. May be called twice.
+   */
+  async stop(options: { graceMs?: number } = {}): Promise<void> {
+    const { graceMs = DEFAULT_GRACE_MS } = takeStop(options);
+    this.#stopping ??= this.#stop(graceMs);
+    await this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#state = "stopped";
+    this.#drained?.promise.catch(() => {});
+    this.#drained?.reject(this.#notWorking());
+    await this.#unconsume?.();
+    await this.#looking;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimeout(resolve, graceMs);
+    await Promise.race([this.#work.over(), late]);
+    this.#clock.clearTimeout(timer);
+    await this.#work.park();
+    await this.#work.over();
+  }
+
+  #notWorking(): AsimovError {
+    const isNew = this.#state === "new";
+    return new AsimovError(isNew ? "This worker does not work yet. Call `start` first." : "This worker was stopped.", {
+      code: isNew ? "worker-not-started" : "worker-stopped",
+    });
+  }
+
+  /** @param byRun it is a run of its own that is over: nobody else has done anything */
+  #wake(byRun = false): void {
+    if (this.#state !== "started") return;
+    this.#isAwake = true;
+    if (!byRun) this.#hasChores = true;
+    // Whoever wakes it may be a module: the runs that it takes are not that module's.
+    this.#looking ??= runInNoScope(() => this.#look());
+  }
+
+  async #look(): Promise<void> {
+    // What wakes it meanwhile has it look once more: nothing that comes is lost.
+    while (this.#isAwake && this.#state === "started") {
+      this.#isAwake = false;
+      try {
+        await this.#lookOnce();
+      } catch (error) {
+        // The queue wakes it again.
+        this.#tell(error as Error, "");
+      }
+    }
+    this.#looking = undefined;
+    if (this.#work.size > 0 || this.#state !== "started") return;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  async #lookOnce(): Promise<void> {
+    if (this.#hasChores || this.#scheduled.size > 0) await this.#doChores();
+    await this.#takeAll();
+  }
+
+  async #doChores(): Promise<void> {
+    this.#hasChores = false;
+    for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
+    await fireSchedules(this.#store, await this.#freed(), {
+      leaseMs: this.#options.leaseMs ?? 30_000,
+      submitted: (run) => this.#queue.tell(run).catch(() => {}),
+      refused: (error, taskId) => this.#tell(error, taskId),
+    });
+  }
+
+  async #takeAll(): Promise<void> {
+    let places: StoredRun[] = [];
+    for (let isMore = true; isMore && this.#free() > 0; ) {
+      isMore = false;
+      const pages = await this.#pages(places);
+      places = [];
+      for (const page of pages) {
+        const last = page.at(-1);
+        if (page.length < PAGE || last === undefined) continue;
+        places.push(last);
+        isMore = true;
+      }
+      const now = await this.#store.now();
+      for (const run of pages.flat().sort(byTurn)) this.#consider(run, now);
+    }
+  }
+
+  /** Schedules of which a run has ended here. */
+  async #freed(): Promise<string[]> {
+    const over = [...this.#scheduled];
+    this.#scheduled.clear();
+    const names: string[] = [];
+    for (const [taskId, name] of over) if ((await this.#store.read(taskId))?.status !== "open") names.push(name);
+    return names;
+  }
+
+  /** Of each agent those that are due longest. @param places where each page goes on; none for the first */
+  async #pages(places: readonly StoredRun[]): Promise<StoredRun[][]> {
+    const base = { statuses: ["READY"], order: "due", limit: PAGE, isGone: processesGone() } as const;
+    if (places.length > 0) return await Promise.all(places.map((after) => this.#store.find({ ...base, agent: after.agent, after })));
+    const agents = [...this.#hosts.keys()].filter((agent) => this.#free(agent) > 0);
+    return await Promise.all(agents.map((agent) => this.#store.find({ ...base, agent })));
+  }
+
+  /** How many more it takes. */
+  #free(agent?: string): number {
+    const { concurrency = 10, concurrencyOf = {} } = this.#options;
+    const free = concurrency - this.#work.size;
+    const most = agent !== undefined && Object.hasOwn(concurrencyOf, agent) ? concurrencyOf[agent] : undefined;
+    return agent === undefined || most === undefined ? free : Math.min(free, most - this.#work.sizeOf(agent));
+  }
+
+  #consider(run: StoredRun, now: number): void {
+    const { taskId, agent } = run;
+    const host = this.#hosts.get(agent);
+    if (host === undefined || this.#state !== "started" || this.#work.has(taskId) || this.#free(agent) < 1) return;
+    const pair = pairOf(host, run);
+    if (this.#refusals.isRefused(run, pair, now)) return;
+    const { onQuestion } = this.#options;
+    this.#work.take(host, run, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) }, (error) => {
+      if (error !== undefined && this.#refusals.add(error, run, pair, now)) this.#tell(error as Error, taskId);
+      const schedule = run.labels[SCHEDULES];
+      if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
+      this.#wake(true);
+    });
+  }
+
+  /** Tasks for agents that it does not have. */
+  async #tellUnknown(): Promise<void> {
+    for (const { agent, taskId } of await this.#store.find({ statuses: ["READY"], limit: PAGE })) {
+      if (!this.#hosts.has(agent) && agent !== SCHEDULES) this.#leave(agent, taskId);
+    }
+  }
+
+  #leave(agent: string, taskId: string): void {
+    if (this.#unknown.has(agent)) return;
+    this.#unknown.add(agent);
+    const names = [...this.#hosts.keys()].map((name) => `"${name}"`).join(", ");
+    const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${names}: it leaves the run to a worker that has it.`;
+    this.#tell(new RunError(message, { code: "worker-unknown-agent", taskId }), taskId);
+  }
+
+  #tell(error: Error, taskId: string): void {
+    const { onRefused } = this.#options;
+    try {
+      if (onRefused !== undefined) onRefused(error, taskId);
+      // biome-ignore lint/suspicious/noConsole: a run that nobody goes on with must not be silent
+      else console.warn(`AgentWorker: ${taskId === "" ? "" : `run ${taskId}: `}${error.message}`);
+    } catch {
+      // Whoever is told must not end what works.
+    }
+  }
+}
+
+brand(AgentWorker, "AgentWorker");

@@ -1,0 +1,58 @@
+/** The runs that a worker has in memory, from their claim until they have ended or wait. */
+import type { StoredRun } from "#contract/store/run-record";
+import type { AgentHost } from "#runtime/agent-host";
+import type { AgentRun } from "#runtime/agent-run";
+import { type GoOnOptions, resumeRun } from "#runtime/go-on";
+
+interface Working {
+  agent: string;
+  /** Undefined where it was refused. */
+  begun: Promise<AgentRun | undefined>;
+  over: Promise<void>;
+}
+
+export class Work {
+  readonly #working = new Map<string, Working>();
+
+  get size(): number {
+    return this.#working.size;
+  }
+
+  has(taskId: string): boolean {
+    return this.#working.has(taskId);
+  }
+
+  sizeOf(agent: string): number {
+    let size = 0;
+    for (const each of this.#working.values()) if (each.agent === agent) size++;
+    return size;
+  }
+
+  /** @param told what kept it from going on, if anything did; called once it is over */
+  take(host: AgentHost, { taskId, agent }: StoredRun, options: GoOnOptions, told: (error?: unknown) => void): void {
+    const resumed = resumeRun(host, { taskId }, options);
+    const work = async (): Promise<unknown> => {
+      try {
+        await (await resumed).outcome;
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    const over = work().then((error) => {
+      this.#working.delete(taskId);
+      told(error);
+    });
+    this.#working.set(taskId, { agent, begun: resumed.catch(() => undefined), over });
+  }
+
+  /** Settles when all that is there now is over. */
+  async over(): Promise<void> {
+    await Promise.all([...this.#working.values()].map(({ over }) => over));
+  }
+
+  /** Puts down what is left. */
+  async park(): Promise<void> {
+    await Promise.all([...this.#working.values()].map(({ begun }) => begun.then((run) => run?.park()).catch(() => {})));
+  }
+}

@@ -1,0 +1,55 @@
+/** What a worker is given, checked. */
+import * as z from "zod/mini";
+import type { Agent } from "#agent";
+import { lazily } from "#contract/base/lazily";
+import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
+import type { Clock } from "#contract/base/services";
+import type { Question } from "#contract/run/question";
+import type { RunStore } from "#contract/store/run-store";
+import { storeSchema } from "#contract/store/run-store-shape";
+import { queueSchema, type WorkQueue } from "#contract/store/work-queue";
+
+export interface AgentWorkerOptions {
+  /** Whose runs it takes: each has a name of its own, and no store or the worker's. */
+  agents: readonly Agent[];
+  /** Where the runs live. */
+  store: RunStore;
+  /** What wakes it. Default `localQueue()`. */
+  queue?: WorkQueue;
+  /** Runs that it has in memory at a time, at least 1. Default 10. */
+  concurrency?: number;
+  /** Of those, how many at most of one agent, by its name. Default all. */
+  concurrencyOf?: Readonly<Record<string, number>>;
+  /** Milliseconds for which a run is owned, renewed while the process lives; at least 100. Default 30,000. */
+  leaseMs?: number;
+  /** Told of each question that a run of this worker asks, once it is stored, and of each that somebody else is asked from now on; at least once. */
+  onQuestion?: (question: Question) => void;
+  /** Told of each run that this worker leaves as it is, and why; of runs whose graph or agent it does not have, of the first of each. Default: a warning. */
+  onRefused?: (error: Error, taskId: string) => void;
+  /** For what is waited for; the same as its agents' and its store's. Default the system's. */
+  clock?: Clock;
+}
+
+const callback = () => z.optional(z.custom<(...given: never[]) => unknown>(isFunction, { message: "expected a function" }));
+const count = () => z.int().check(z.gte(1));
+
+const schema = lazily(() =>
+  z.strictObject({
+    agents: z.array(z.unknown()).check(z.minLength(1)),
+    store: storeSchema(),
+    queue: z.optional(queueSchema()),
+    concurrency: z.optional(count()),
+    concurrencyOf: z.optional(z.record(z.string(), count())),
+    leaseMs: z.optional(z.int().check(z.gte(100))),
+    onQuestion: callback(),
+    onRefused: callback(),
+    clock: z.optional(clockSchema),
+  }),
+);
+
+const stopSchema = lazily(() => z.strictObject({ graceMs: z.optional(z.number().check(z.gte(0))) }));
+
+/** @throws AsimovError `invalid-options` */
+export const takeOptions = (options: AgentWorkerOptions): AgentWorkerOptions =>
+  parseOptions(schema(), options, "AgentWorker") as unknown as AgentWorkerOptions;
+export const takeStop = (options: object): { graceMs?: number } => parseOptions(stopSchema(), options, "stop") as { graceMs?: number };
