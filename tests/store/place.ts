@@ -7,6 +7,7 @@ import { afterAll } from "vitest";
 export function newPlace(): () => string {
   const root = mkdtempSync(join(tmpdir(), "asimov-runs-"));
   let count = 0;
-  afterAll(() => rmSync(root, { recursive: true }));
+  // Of stores that hold hundreds of runs, on a busy disk.
+  afterAll(() => rmSync(root, { recursive: true }), 60_000);
   return () => join(root, String(count++));
 }
