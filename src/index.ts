@@ -21,6 +21,7 @@ export type { RedactOptions } from "./contract/base/redact.ts";
 export type { Clock, Services } from "./contract/base/services.ts";
 export { Task, type TaskEnd, type TaskJSON } from "./contract/base/task.ts";
 export { ChatRole, ModuleType, SnapshotControl, TaskStatus } from "./contract/base/vocabulary.ts";
+export type { Approval, ApprovalRequest, ShownCall } from "./contract/chat/approval.ts";
 export type { CallScope, Checkpoint } from "./contract/chat/call-scope.ts";
 export {
   ContextLengthExceededError,

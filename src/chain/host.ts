@@ -16,12 +16,13 @@ import type {
   ToolChainResult,
   ToolOrder,
   ToolOutcome,
+  ToolTurn,
   TurnAnswer,
 } from "#contract/chat/tool-chain";
 import { NO_USAGE, type Usage } from "#contract/chat/usage";
 import { inText, ParsedMessages } from "./conversation.ts";
 import { type Modes, modesOf, SWITCH_MODE } from "./modes.ts";
-import { askScope } from "./places.ts";
+import { askScope, restingBy } from "./places.ts";
 import { runTool } from "./tools.ts";
 import { trimMessages, withoutThinking } from "./trim-messages.ts";
 
@@ -110,7 +111,7 @@ export class ChainHost implements ToolChainHost {
     }
   }
 
-  async runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome> {
+  async runTool(order: ToolOrder, mode: string | null, turn: ToolTurn): Promise<ToolOutcome> {
     const { own, scope } = this.#parts;
     const tools = this.#modes.toolsOf(mode);
     const input = order.inputError === undefined ? JSON.parse(order.input) : order.input;
@@ -119,9 +120,10 @@ export class ChainHost implements ToolChainHost {
     const told = { name, id, input, ...(description === undefined ? {} : { description }) };
     const trace = this.model.traceTool(told, this.span);
     const { span } = trace;
-    const runner = { tools, scope, span, reduce: own.toolResultReducer, maxChars: own.maxToolResultChars ?? 100_000 };
+    const { onApproval, toolResultReducer: reduce, maxToolResultChars: maxChars = 100_000 } = own;
+    const runner = { tools, scope, span, reduce, maxChars, onApproval };
     try {
-      const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, signal));
+      const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, turn));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
       const outcome = isSwitch ? this.#announce(ran, (input as { mode: string }).mode) : ran;
       if (this.#middlewares.length > 0) {
@@ -137,6 +139,13 @@ export class ChainHost implements ToolChainHost {
       this.failure = error;
       throw error;
     }
+  }
+
+  rest(): () => Promise<void> {
+    const { own, scope } = this.#parts;
+    if (scope === undefined) return async () => {};
+    if (own.onApproval === undefined && scope.approvals !== undefined) return scope.approvals.rest();
+    return restingBy((work) => scope.wait(work));
   }
 
   trim(texts: readonly string[]): readonly string[] | undefined {

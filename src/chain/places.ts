@@ -2,8 +2,9 @@
 
 import { inCommon } from "#contract/base/brand";
 import type { Span } from "#contract/base/telemetry";
+import type { Approvals } from "#contract/chat/approval";
 import type { CallScope, Checkpoint } from "#contract/chat/call-scope";
-import type { ToolOrder } from "#contract/chat/tool-chain";
+import type { ToolOrder, ToolTurn } from "#contract/chat/tool-chain";
 
 /**
  * How many chains were started, by the key of whoever started them. With the key that the scope had then: a generator's scope lives on
@@ -39,14 +40,37 @@ export const askScope = (scope: CallScope, span: Span): CallScope => ({
   span,
   idempotencyKey: scope.idempotencyKey,
   chains: scope.chains,
+  approvals: scope.approvals,
   wait: (work) => scope.wait(work),
   admit: (estimate) => scope.admit(estimate),
 });
 
 /** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
-export function toolScope(scope: CallScope, tool: Pick<ToolOrder, "name" | "idempotencyKey">, signal: AbortSignal, span: Span): CallScope {
+export function toolScope(
+  scope: CallScope,
+  tool: Pick<ToolOrder, "name" | "idempotencyKey">,
+  { signal, wait }: Pick<ToolTurn, "signal" | "wait">,
+  span: Span,
+): CallScope {
   const { name: agentName, idempotencyKey } = tool;
-  const own: CallScope = { ...askScope(scope, span), agentName, signal, idempotencyKey };
+  const approvals = scope.approvals === undefined ? undefined : approvalsIn(scope.approvals, wait);
+  const own: CallScope = { ...askScope(scope, span), agentName, signal, idempotencyKey, approvals };
   known.set(own, { key: idempotencyKey, counts: countsOf(scope) });
   return own;
+}
+
+/** A tool whose own chain rests only waits itself, as a part of the chain around it. */
+const approvalsIn = (around: Approvals, wait: ToolTurn["wait"]): Approvals => ({
+  decide: (call) => around.decide(call),
+  rest: () => restingBy(wait),
+});
+
+/** Waits until it is told not to. */
+export function restingBy(wait: (work: () => Promise<void>) => Promise<void>): () => Promise<void> {
+  const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
+  const rested = wait(() => woken);
+  return () => {
+    wake();
+    return rested;
+  };
 }

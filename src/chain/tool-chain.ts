@@ -56,6 +56,7 @@ const chainSchema = lazily(() =>
       z.custom<never>((value) => typeof (value as { parse?: unknown } | null)?.parse === "function", { message: "expected a ToolParser" }),
     ),
     toolResultReducer: z.optional(callable),
+    onApproval: z.optional(callable),
     maxToolResultChars: z.optional(z.int().check(z.gte(1))),
     checkpoint: z.optional(z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" })),
     tools: z.optional(z.never({ message: "expected nothing here: tools are what toolChain is given second" })),

@@ -3,15 +3,15 @@
 import { messageOf } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import type { Span } from "#contract/base/telemetry";
-import { bindScope, type CallScope, runInScope } from "#contract/chat/call-scope";
-import type { Tool, ToolContext } from "#contract/chat/tool";
-import type { ToolChainOptions, ToolOrder, ToolOutcome } from "#contract/chat/tool-chain";
+import { bindScope, runInScope } from "#contract/chat/call-scope";
+import type { Tool } from "#contract/chat/tool";
+import type { ToolChainOptions, ToolOrder, ToolOutcome, ToolTurn } from "#contract/chat/tool-chain";
+import { type Deciders, decide } from "./approvals.ts";
 import { toolScope } from "./places.ts";
 
-export interface ToolRunner {
+export interface ToolRunner extends Deciders {
   /** The tools of the mode, by name. */
   tools: ReadonlyMap<string, Tool>;
-  scope: CallScope | undefined;
   /** The tool's own. */
   span: Span;
   reduce: ToolChainOptions["toolResultReducer"];
@@ -38,18 +38,18 @@ function shorten(text: string, most: number): string {
 async function within(
   { scope, span }: ToolRunner,
   order: ToolOrder,
-  context: ToolContext,
-  work: (own: ToolContext) => unknown,
+  turn: ToolTurn,
+  work: (signal: AbortSignal) => unknown,
 ): Promise<unknown> {
-  if (scope === undefined) return work(context);
-  const { signal } = context;
+  const { signal } = turn;
+  if (scope === undefined) return work(signal);
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const own = toolScope(scope, order, controller.signal, span);
+  const own = toolScope(scope, order, { signal: controller.signal, wait: turn.wait }, span);
   bindScope(controller.signal, own);
   try {
-    return await runInScope(own, () => work({ ...context, signal: controller.signal }));
+    return await runInScope(own, () => work(controller.signal));
   } finally {
     signal.removeEventListener("abort", abort);
   }
@@ -61,7 +61,40 @@ export interface RanTool {
   thrown?: { error: unknown };
 }
 
-export async function runTool(order: ToolOrder, runner: ToolRunner, signal: AbortSignal): Promise<RanTool> {
+const misfit = (name: string, faults: string): string =>
+  `Tool "${name}" was not run: its input does not fit the schema: ${faults}. Correct it and call again.`;
+
+/** What the tool is to run with, as JSON text, and what its result begins with where a person changed that; or why it is not run. */
+type Cleared = { input: string; note: string } | { refusal: string };
+
+async function cleared(tool: Tool, order: ToolOrder, runner: ToolRunner, turn: ToolTurn): Promise<Cleared> {
+  const { name, input } = order;
+  const asIs = { input, note: "" };
+  if (tool.needsApproval === undefined) return asIs;
+  let refusal: string | undefined;
+  const needed = async (): Promise<boolean> => {
+    try {
+      const checked = await tool.check(JSON.parse(input));
+      // Whatever is not a plain no.
+      if ("value" in checked) return (await tool.needsApproval?.(checked.value)) !== false;
+      refusal = misfit(name, checked.faults);
+    } catch (error) {
+      refusal = `Tool "${name}" was not run: whether a person must approve it could not be found out: ${messageOf(error)}`;
+    }
+    return false;
+  };
+  const decision = await decide(runner, { tool, order, turn, needed });
+  if (refusal !== undefined) return { refusal };
+  if (decision === undefined || "approve" in decision) return asIs;
+  if ("edit" in decision) {
+    const text = toJsonText(decision.edit, "the edited input");
+    return { input: text, note: `A person changed the input of this call, and it was run with ${text}. Its result:\n` };
+  }
+  const why = decision.deny === "" ? "." : `, and said: ${decision.deny}`;
+  return { refusal: `Tool "${name}" was not run: a person denied it${why}` };
+}
+
+export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTurn): Promise<RanTool> {
   const { id, name, idempotencyKey } = order;
   const refuse = (content: string): RanTool => ({ outcome: { id, content: shorten(content, runner.maxChars), isError: true } });
   if (order.inputError !== undefined) {
@@ -72,30 +105,26 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, signal: Abor
     const known = [...runner.tools.keys()].join(", ");
     return refuse(`There is no tool "${name}" now. ${known === "" ? "There are no tools." : `The tools are: ${known}.`}`);
   }
+  const clear = await cleared(tool, order, runner, turn);
+  if ("refusal" in clear) return refuse(clear.refusal);
   let stops = false;
   let content: string;
   let thrown: { error: unknown } | undefined;
   try {
-    signal.throwIfAborted();
-    const checked = await tool.check(JSON.parse(order.input));
-    if ("faults" in checked) {
-      return refuse(`Tool "${name}" was not run: its input does not fit the schema: ${checked.faults}. Correct it and call again.`);
-    }
-    const context = {
-      signal,
-      toolUseId: id,
-      idempotencyKey,
-      stop: () => {
-        stops = true;
-      },
+    turn.signal.throwIfAborted();
+    const checked = await tool.check(JSON.parse(clear.input));
+    if ("faults" in checked) return refuse(misfit(name, checked.faults));
+    const stop = (): void => {
+      stops = true;
     };
-    content = textOfResult(await within(runner, order, context, (own) => tool.run(checked.value, own)));
+    const run = (signal: AbortSignal): unknown => tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop });
+    content = textOfResult(await within(runner, order, turn, run));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;
     thrown = { error };
   }
   const isError = thrown !== undefined;
   if (runner.reduce !== undefined) content = await runner.reduce({ name, content, isError });
-  const outcome = { id, content: shorten(content, runner.maxChars), isError, ...(stops ? { stops: true as const } : {}) };
+  const outcome = { id, content: shorten(clear.note + content, runner.maxChars), isError, ...(stops ? { stops: true as const } : {}) };
   return { outcome, ...(thrown === undefined ? {} : { thrown }) };
 }

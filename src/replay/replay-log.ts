@@ -6,7 +6,7 @@ import { SnapshotError } from "#contract/base/errors";
 import type { Answer, Question } from "#contract/run/question";
 
 /** What a module may have had; `wait` is one that it has not had yet. */
-export type ReplayKind = "answer" | "step" | "sleep" | "message" | "chain";
+export type ReplayKind = "answer" | "approval" | "step" | "sleep" | "message" | "chain";
 
 /** Where in a run a module is: the path of nodes with their visits, and its name, as in its idempotency key. */
 export type ReplayPlace = string;
@@ -18,10 +18,12 @@ export interface ReplayChanges {
 }
 
 const KEPT = "kept/";
-const ANSWER = "answer/";
+const QUESTIONS = ["answer/", "approval/"];
 const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
 
 export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
+
+const isQuestion = (entry: string): boolean => QUESTIONS.some((kind) => entry.startsWith(kind));
 
 /** @param number which one of that kind and name, from 1 */
 export const entryName = (kind: ReplayKind, name: string, number: number): string => `${kind}/${encodeURIComponent(name)}/${number}`;
@@ -85,7 +87,7 @@ export class ReplayLog {
 
   /** All that were ever asked, and are kept. */
   *questions(): Generator<[place: ReplayPlace, entry: string, text: string]> {
-    for (const [place, entry, text] of this.#entries()) if (entry.startsWith(ANSWER)) yield [place, entry, text];
+    for (const [place, entry, text] of this.#entries()) if (isQuestion(entry)) yield [place, entry, text];
   }
 
   /** Nothing of that node is asked for again, nor of the graphs within it: what was kept for its visit is no more. */
@@ -144,7 +146,7 @@ function placeOf(part: string): [place: ReplayPlace, entry: string] {
 
 /** Whether a part is a question that nobody has answered. */
 export const isOpenQuestion = (part: string, text: string): boolean =>
-  isReplayPart(part) && placeOf(part)[1].startsWith(ANSWER) && (JSON.parse(text) as KeptQuestion).answer === undefined;
+  isReplayPart(part) && isQuestion(placeOf(part)[1]) && (JSON.parse(text) as KeptQuestion).answer === undefined;
 
 /** Those among a run's parts that are open, oldest first. */
 export function openQuestions(parts: Iterable<readonly [part: string, text: string]>): Question[] {

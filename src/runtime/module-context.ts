@@ -4,6 +4,7 @@ import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import type { Task } from "#contract/base/task";
 import type { Span } from "#contract/base/telemetry";
+import type { Approvals } from "#contract/chat/approval";
 import {
   bindScope,
   type CallEstimate,
@@ -34,7 +35,7 @@ export interface ContextVisit {
   readonly within: Span;
   wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T>;
   /** Waits for something outside, which is told. */
-  await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
+  await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
@@ -205,6 +206,13 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
         return text === undefined ? undefined : JSON.parse(text);
       },
       save: (state) => this.gate.through("saving a chain", () => save(state)),
+    };
+  }
+
+  get approvals(): Approvals {
+    return {
+      decide: (call) => this.gate.through(`a decision on "${call.key}"`, () => this.#waiting().decide(call)),
+      rest: () => this.#waiting().rest(),
     };
   }
 

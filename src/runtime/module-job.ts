@@ -130,7 +130,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
   /** Of what it waits for outside: how each is given up. */
   #awaited: Set<(error: Error) => void> | undefined;
 
-  async await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T> {
+  async await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T> {
     const { node } = this.order;
     if (this.#stop !== undefined) throw this.#stop.error;
     this.#awaited ??= new Set();
@@ -144,12 +144,12 @@ export class ModuleJob implements ContextVisit, RunningModule {
     const open = (): void => {
       if (awaited.has(end)) return;
       awaited.add(end);
-      this.#host.waiting(node, waiting, true);
+      if (waiting !== undefined) this.#host.waiting(node, waiting, true);
       if (awaited.size === 1) this.#keeper.waits(true);
     };
     const close = (): void => {
       if (!awaited.delete(end)) return;
-      this.#host.waiting(node, waiting, false);
+      if (waiting !== undefined) this.#host.waiting(node, waiting, false);
       if (awaited.size === 0 && !this.#isEnded) this.#keeper.waits(false);
     };
     open();

@@ -5,6 +5,7 @@
 import { AsimovError, QuestionError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
+import { APPROVAL_SCHEMA, type Approval, checkApproval, type Undecided } from "#contract/chat/approval";
 import type { CompiledSchema, Schema } from "#contract/chat/schema";
 import { answerSchema } from "#contract/node/answer-schema";
 import type { ModuleOrder } from "#contract/node/attempt";
@@ -26,8 +27,8 @@ interface Attempt {
   readonly signal: AbortSignal;
   /** Aborted when it has ended. */
   readonly over: AbortSignal;
-  /** Rejects when the attempt is given up, or has ended. */
-  await<T>(waiting: Waiting, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
+  /** Rejects when the attempt is given up, or has ended. @param waiting absent where what it waits for is told already */
+  await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
   /** What the step does with the run's values is settled with it. */
   within<T>(step: StepToken, work: () => Promise<T>): Promise<T>;
   settle(step: StepToken): void;
@@ -37,6 +38,15 @@ interface Attempt {
 export interface StepToken {
   readonly idempotencyKey: string;
 }
+
+/** How an answer is judged, and what waits for it. */
+interface Answering {
+  check(value: unknown): Promise<{ value: unknown } | { faults: string }>;
+  wait(waiting: Waiting, work: (signal: AbortSignal) => Promise<unknown>): Promise<unknown>;
+}
+
+/** What is asked, before it has its id. */
+type NewlyAsked = Pick<Question, "name" | "shown" | "schema" | "kind" | "deadline" | "to"> & Omit<KeptQuestion, "question" | "answer">;
 
 interface Slept {
   until: number;
@@ -151,30 +161,80 @@ export class ModuleWaits {
 
   async ask<S extends Schema>(name: string, options: Ask<S>): Promise<Answered<S>> {
     return await this.#use("answer", name, async (slot) => {
-      const { node } = this.#attempt.order;
       const schema = await answerSchema(options.answer, name);
-      let kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
-      for (;;) {
-        const { question, answer, onDeadline } = kept;
-        if (answer === undefined) {
-          const { id, deadline } = question;
-          const waiting: Waiting = { for: "answer", question: id, ...(deadline === undefined ? {} : { until: deadline }) };
-          await this.#host.asking.catchUp(id);
-          kept = slot.read() as KeptQuestion;
-          if (kept.answer !== undefined) continue;
-          void this.#host.storeProgress(node).then(() => this.#host.asking.announce(id));
-          await this.#attempt.await(waiting, (signal) => this.#host.asking.wait(id, signal));
-          kept = slot.read() as KeptQuestion;
-          continue;
-        }
-        if (answer.why === "deadline" && (onDeadline === undefined || onDeadline === "fail")) throw tooLate(question);
-        const value = answer.why === "deadline" ? (onDeadline as { answer: unknown }).answer : answer.value;
-        const checked = await schema.check(value);
-        const by = answer.why === "deadline" || answer.by === undefined ? {} : { by: answer.by };
-        if ("value" in checked) return { answer: checked.value as Answered<S>["answer"], shown: question.shown, ...by };
-        kept = this.#reopen(slot, kept, checked.faults);
-      }
+      const kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
+      const { value, question, by } = await this.#answered(slot, kept, {
+        check: (given) => schema.check(given),
+        wait: (waiting, work) => this.#attempt.await(waiting, work),
+      });
+      return { answer: value as Answered<S>["answer"], shown: question.shown, ...(by === undefined ? {} : { by }) };
     });
+  }
+
+  /** What a person decides on a tool's call, asked for once; no time limit of the module's stands still for it alone. */
+  async decide({ key, signal, show, judge, wait }: Undecided): Promise<Approval | undefined> {
+    const slot = new Slot(this.#host, this.#place, entryName("approval", key, 1));
+    let kept = slot.read<KeptQuestion>();
+    if (kept === undefined) {
+      const shown = await show();
+      if (shown === undefined) return undefined;
+      kept = this.#newlyAsked(slot, { name: shown.tool, shown, schema: APPROVAL_SCHEMA, kind: "tool-approval" });
+    }
+    const { node } = this.#attempt.order;
+    const { value } = await this.#answered(slot, kept, {
+      check: (given) => checkApproval(given, judge),
+      wait: async (waiting, work) => {
+        this.#host.waiting(node, waiting, true);
+        try {
+          await wait(() => unlessAborted(unlessAborted(work(signal), signal), this.#attempt.over));
+        } finally {
+          this.#host.waiting(node, waiting, false);
+        }
+      },
+    });
+    return value as Approval;
+  }
+
+  /** Only decisions are waited for, which were told. Returns the end of that, which settles when the module may go on. */
+  rest(): () => Promise<void> {
+    const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
+    // One that is given up meanwhile hears of that itself.
+    const rested = this.#attempt.await(undefined, () => woken).catch(() => {});
+    return () => {
+      wake();
+      return rested;
+    };
+  }
+
+  /** What a question has as its answer, however often it has to be asked. */
+  async #answered(
+    slot: Slot,
+    asked: KeptQuestion,
+    { check, wait }: Answering,
+  ): Promise<{ value: unknown; question: Question; by?: string }> {
+    const { node } = this.#attempt.order;
+    const { asking } = this.#host;
+    let kept = asked;
+    for (;;) {
+      const { question, answer, onDeadline } = kept;
+      if (answer === undefined) {
+        const { id, deadline } = question;
+        const waiting: Waiting = { for: "answer", question: id, ...(deadline === undefined ? {} : { until: deadline }) };
+        await asking.catchUp(id);
+        kept = slot.read() as KeptQuestion;
+        if (kept.answer !== undefined) continue;
+        void this.#host.storeProgress(node).then(() => asking.announce(id));
+        await wait(waiting, (signal) => asking.wait(id, signal));
+        kept = slot.read() as KeptQuestion;
+        continue;
+      }
+      if (answer.why === "deadline" && (onDeadline === undefined || onDeadline === "fail")) throw tooLate(question);
+      const value = answer.why === "deadline" ? (onDeadline as { answer: unknown }).answer : answer.value;
+      const checked = await check(value);
+      const by = answer.why === "deadline" || answer.by === undefined ? {} : { by: answer.by };
+      if ("value" in checked) return { value: checked.value, question, ...by };
+      kept = this.#reopen(slot, kept, checked.faults);
+    }
   }
 
   async #put<S extends Schema>(slot: Slot, name: string, options: Ask<S>, schema: CompiledSchema): Promise<KeptQuestion> {
@@ -183,32 +243,37 @@ export class ModuleWaits {
       const checked = await schema.check(onDeadline.answer);
       if ("faults" in checked) throw invalid(name, `onDeadline: an answer that fits (${checked.faults})`);
     }
-    const given: unknown = typeof show === "function" ? await show() : (show ?? null);
-    const text = toJsonText(given ?? null, `what question "${name}" shows`);
-    const { order } = this.#attempt;
-    const { clock, task } = this.#host;
-    const askedAt = clock.now();
+    const shown: unknown = typeof show === "function" ? await show() : show;
+    const { clock } = this.#host;
+    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
+    return this.#newlyAsked(slot, {
+      name,
+      shown,
+      schema: schema.json,
+      kind: "question",
+      ...(deadlineMs === undefined ? {} : { deadline: momentOf("deadlineMs", deadlineMs, clock).getTime() }),
+      ...(to === undefined ? {} : { to }),
+      ...(onDeadline === undefined ? {} : { onDeadline }),
+      ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),
+    });
+  }
+
+  #newlyAsked(slot: Slot, { name, shown, onDeadline, escalate, ...asked }: NewlyAsked): KeptQuestion {
+    const text = toJsonText(shown ?? null, `what question "${name}" shows`);
+    const { clock, task, agentName, path } = this.#host;
     const question: Question = {
       id: questionId(task.id, this.#host.ids()),
       taskId: task.id,
-      agent: this.#host.agentName,
-      node: order.node,
-      path: this.#host.path,
+      agent: agentName,
+      node: this.#attempt.order.node,
+      path,
       name,
       shown: JSON.parse(text),
-      schema: schema.json,
       shownHash: digestOf(text),
-      askedAt,
-      ...(deadlineMs === undefined ? {} : { deadline: momentOf("deadlineMs", deadlineMs, clock).getTime() }),
-      ...(to === undefined ? {} : { to }),
-      kind: "question",
+      askedAt: clock.now(),
+      ...asked,
     };
-    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
-    const kept: KeptQuestion = {
-      question,
-      ...(onDeadline === undefined ? {} : { onDeadline }),
-      ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),
-    };
+    const kept = { question, ...(onDeadline === undefined ? {} : { onDeadline }), ...(escalate === undefined ? {} : { escalate }) };
     this.#ask(slot, kept);
     return kept;
   }
@@ -235,14 +300,15 @@ export class ModuleWaits {
     asking.closeWithin(this.#place, "superseded");
     for (const [entry] of replay.within(this.#place)) {
       if (this.#asked.has(entry)) continue;
-      const [kind, name = "", number] = entry.split("/") as [Exclude<ReplayKind, "chain"> | "chain", string, string];
-      if (kind === "chain") continue;
+      const [kind, name = "", number] = entry.split("/") as [ReplayKind, string, string];
+      // A chain that goes on from its end asks for nothing that was decided in it.
+      if (kind === "chain" || kind === "approval") continue;
       this.#host.tell({ type: "replay.unused", node: order.node, module, kind, name: decodeURIComponent(name), number: Number(number) });
     }
   }
 
   /** One of a kind and name at a time. What failed has not been: the next is in its place. */
-  async #use<T>(kind: ReplayKind, name: string, work: (slot: Slot, number: number) => Promise<T>): Promise<T> {
+  async #use<T>(kind: keyof typeof NAMES, name: string, work: (slot: Slot, number: number) => Promise<T>): Promise<T> {
     const key = entryName(kind, name, 0);
     if (this.#open.has(key)) {
       throw new AsimovError(
@@ -297,4 +363,4 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-const NAMES: Readonly<Record<ReplayKind, string>> = { answer: "ask", step: "step", sleep: "sleep", message: "receive", chain: "chain" };
+const NAMES = { answer: "ask", step: "step", sleep: "sleep", message: "receive" } as const;

@@ -37,6 +37,10 @@ export class StepScope implements CallScope {
     return this.#module.chains;
   }
 
+  get approvals(): CallScope["approvals"] {
+    return this.#module.approvals;
+  }
+
   wait<T>(work: () => Promise<T>): Promise<T> {
     return this.#module.wait(work);
   }

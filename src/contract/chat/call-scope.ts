@@ -1,6 +1,7 @@
 /** Where a model is called from: the run that pays for the call, ends it, and traces it. Found by the module's signal, or by where it runs. */
 import { inCommon } from "#contract/base/brand";
 import type { Span } from "#contract/base/telemetry";
+import type { Approvals } from "./approval.ts";
 import type { Usage } from "./usage.ts";
 
 /** What a call may cost at most, told before it is made. Unknown prices are `undefined`. */
@@ -30,6 +31,8 @@ export interface CallScope {
   readonly idempotencyKey: string;
   /** Where the chain of a key is kept; absent where nothing goes on from it, such as in a later visit of a generator. */
   readonly chains: ((key: string) => Checkpoint) | undefined;
+  /** Whom calls of tools are decided by that need it. */
+  readonly approvals?: Approvals | undefined;
   /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */

@@ -2,6 +2,7 @@
 
 import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
+import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
 import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
 import type { ChatMessage, ContentBlock } from "./message.ts";
@@ -52,6 +53,12 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   toolParser?: ToolParser;
   /** Shortens what a tool gave, or threw, before it is told to the model. What this throws is what the chain fails with. */
   toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
+  /**
+   * Decides on a call of a tool that needs approval, in place of the question that a run would ask. While it does, the other tools of the turn go on. An edited
+   * input that does not fit the tool's schema is asked for again, with `problem`. What it throws is what the chain fails with. Default: in an agent's run, a
+   * question; elsewhere such a call fails the chain with `no-approver`.
+   */
+  onApproval?: (call: ApprovalRequest) => Approval | Promise<Approval>;
   /** Characters of one result; what is longer is cut, and says so. Default 100,000. */
   maxToolResultChars?: number;
   /**
@@ -111,6 +118,17 @@ export interface ToolOrder {
   idempotencyKey: string;
 }
 
+/** One call's place in its turn. */
+export interface ToolTurn {
+  readonly signal: AbortSignal;
+  /** What was decided on the call, as it is kept with the chain. */
+  readonly decision: Approval | undefined;
+  /** Settles when that is kept. */
+  decided(decision: Approval): Promise<void>;
+  /** While that is done, the call only waits: others run in its place. Settles when it may go on. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
+}
+
 export interface ToolOutcome {
   id: string;
   content: string;
@@ -140,7 +158,9 @@ export interface ToolChainHost {
   readonly clock: Clock;
   readonly maxParallelTools: number;
   ask(messages: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer>;
-  runTool(order: ToolOrder, mode: string | null, signal: AbortSignal): Promise<ToolOutcome>;
+  runTool(order: ToolOrder, mode: string | null, turn: ToolTurn): Promise<ToolOutcome>;
+  /** All calls of the turn that have not ended wait. Returns the end of that, which settles when they may go on. */
+  rest(): () => Promise<void>;
   /** The conversation with its oldest part left out; `undefined` when nothing can be left out. */
   trim(messages: readonly string[]): readonly string[] | undefined;
   /** Something was finished that must not be done again: settles when it is kept. */

@@ -23,6 +23,8 @@ export interface Tool {
   readonly ready?: () => Promise<void>;
   /** The input as `run` gets it, or what is wrong with it. */
   check(input: unknown): Promise<{ value: unknown } | { faults: string }>;
+  /** Of a checked input: whether a person is to decide before it runs. Absent where nobody ever is. */
+  needsApproval?(input: unknown): boolean | Promise<boolean>;
   run(input: unknown, context: ToolContext): unknown;
 }
 
@@ -47,6 +49,11 @@ export interface ToolInit<S extends Schema> {
   /** What the tool does and when to use it, for the model. */
   description: string;
   input: S;
+  /**
+   * Whether a person decides on a call before it runs: always, or by its input. In a run they are asked by a question of the kind `tool-approval`, elsewhere by
+   * `onApproval` of the chain. Default false.
+   */
+  needsApproval?: boolean | ((input: Checked<S>) => boolean | Promise<boolean>);
   /** Its result is told to the model: a string as it is, anything else as JSON. What it throws is told as an error. */
   run(input: Checked<S>, context: ToolContext): unknown;
 }
@@ -58,11 +65,12 @@ export interface ToolInit<S extends Schema> {
  *   name: "add",
  *   description: "Adds two numbers",
  *   input: z.object({ a: z.number(), b: z.number() }),
+ *   needsApproval: ({ a, b }) => a + b > 1_000_000,
  *   run: ({ a, b }) => a + b,
  * });
  */
 export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
-  const { name, description, input, run } = init;
+  const { name, description, input, needsApproval = false, run } = init;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new AsimovError(
       `The name of a tool must be 1 to 64 letters, digits, "_" and "-", and start with a letter or "_"; got ${JSON.stringify(name)}.`,
@@ -71,6 +79,11 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
   }
   if (typeof description !== "string" || typeof run !== "function") {
     throw new AsimovError(`Tool "${name}": expected a description (a string) and run (a function).`, { code: "invalid-options" });
+  }
+  if (typeof needsApproval !== "boolean" && typeof needsApproval !== "function") {
+    throw new AsimovError(`Tool "${name}": expected needsApproval to be true, false or a function of the input.`, {
+      code: "invalid-options",
+    });
   }
   const schema: CompiledSchema = compileSchema(input, `Tool "${name}": input`);
   return {
@@ -81,6 +94,7 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
     },
     ...(schema.ready === undefined ? {} : { ready: schema.ready }),
     check: (value) => schema.check(value),
+    ...(needsApproval === false ? {} : { needsApproval: (value: unknown) => needsApproval === true || needsApproval(value as Checked<S>) }),
     run: (value, context) => run(value as Checked<S>, context),
   };
 }
