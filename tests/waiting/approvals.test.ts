@@ -21,7 +21,7 @@ import { ScriptedInferenceClient, SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it, vi } from "vitest";
 import { createActor } from "xstate";
 import { z } from "zod";
-import { all, driversOf } from "../runs/stores.ts";
+import { all, storesOf } from "../runs/stores.ts";
 
 const HOUR = 3_600_000;
 const taskOf = () => new Task({ id: "t", type: "test", objective: "Clean up" });
@@ -78,7 +78,7 @@ const openOf = async (runs: Runs, count = 1): Promise<Question[]> => {
   return open;
 };
 
-describe.each(driversOf())("a tool that needs approval (%s)", (_, make) => {
+describe.each(storesOf())("a tool that needs approval (%s)", (_, make) => {
   const setUp = () => {
     const clock = new SimulatedClock();
     const store = make({ clock });
