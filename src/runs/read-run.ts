@@ -32,7 +32,9 @@ export async function requireRun(store: RunStore, taskId: string): Promise<Store
 
 async function viewIn(store: RunStore, run: StoredRun, stored: StoredGeneration): Promise<RunView> {
   const { texts } = await openTexts(store, run.taskId, stored, isShown);
-  const shown: KeptView = texts.has("view") ? await readStoredView(new PartTexts(texts)) : viewOfRow(store, run);
+  // Of a run that was submitted, and that had not begun by then, nothing was told.
+  const unbegun = (): RunView => ({ ...viewOfRow(store, run), seq: 0, updatedAt: run.createdAt });
+  const shown: KeptView = texts.has("view") ? await readStoredView(new PartTexts(texts)) : unbegun();
   const { planNumber: _number, ...view } = shown;
   return { ...view, generation: stored.generation };
 }

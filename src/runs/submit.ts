@@ -7,6 +7,7 @@ import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
+import { existsError } from "#contract/store/run-errors";
 import type { RunStore } from "#contract/store/run-store";
 import { submittedRun } from "#keep/submission";
 import { readInfo } from "./read-run.ts";
@@ -82,12 +83,7 @@ export async function submitTask(
   );
   if (created.ok) return dueAt;
   const { run } = created;
-  if (ifExists === "refuse") {
-    throw new RunError(
-      `Run ${task.id} is stored already, of agent "${run.agent}", ${run.status === "open" ? "unfinished" : `as ${run.status}`}; a task runs once. Give the task another id.`,
-      { code: "run-exists", taskId: task.id },
-    );
-  }
+  if (ifExists === "refuse") throw existsError(run);
   if (run.agent !== agent) {
     throw new RunError(`Run ${task.id} is of agent "${run.agent}", and not of "${agent}": a task that differs needs an id of its own.`, {
       code: "run-differs",

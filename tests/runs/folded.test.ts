@@ -146,6 +146,30 @@ describe.each(storesOf())("the events of a run of a %s store", (_, make) => {
     await expectFolded(store);
   });
 
+  it("give it of a task that was submitted, and that somebody begins", async () => {
+    const store = open();
+    const seen = lookAtEach(store);
+    await new Runs(store).submit(taskOf(), { agent: "begins" });
+    const run = await new Agent({ name: "begins", store, nodes: [nodeOf("a"), within(1, failing("b"))] }).resume("t");
+    await run.outcome;
+    await expectFolded(store);
+    const { events } = await told(store, "t", run.view().seq);
+    for (const view of seen) if (view.seq > 0) expect(fold(events.slice(0, view.seq))).toEqual(view);
+  });
+
+  it("say how a task ended that was submitted, and that nobody had begun", async () => {
+    const store = open();
+    const runs = new Runs(store);
+    await runs.submit(taskOf(), { agent: "begins", delayMs: 3_600_000 });
+    const before = await runs.get("t");
+    expect(before).toMatchObject({ status: "PARKED", seq: 0, generation: 1 });
+    await runs.cancel("t", "enough");
+    const view = await runs.get("t");
+    expect(view).toMatchObject({ status: "CANCELLED", seq: 2, errors: [{ code: "cancelled", error: "The run was cancelled: enough" }] });
+    expect(applyEvents(before, await all(runs.events("t")))).toEqual(view);
+    expect(await runs.at("t", 1)).toMatchObject({ seq: 0, errors: [] });
+  });
+
   it("give it where the run goes on from before, or as another one, with another graph too", async () => {
     const store = open();
     const nodes = () => [nodeOf("a"), nodeOf("b", ["a"]), nodeOf("c", ["b"])];
