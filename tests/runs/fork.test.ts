@@ -235,7 +235,11 @@ describe("a message that no owner has taken up", () => {
     const { generation: since } = await run.snapshot();
     await run.snapshot();
     store.isDeaf = false;
-    const newsOf = async (options: object) => await (await agentOf(store).fork("t", options)).values.peekMailbox("news");
+    const newsOf = async (options: object) => {
+      const fork = await agentOf(store).fork("t", options);
+      await fork.outcome;
+      return await fork.values.peekMailbox("news");
+    };
     return { store, run, before, since, newsOf };
   }
 
@@ -256,19 +260,21 @@ describe("a message that no owner has taken up", () => {
   });
 
   it("is of the generations that were made since, and of none before", async () => {
-    const { before, since, newsOf } = await withMessage();
+    const { run, before, since, newsOf } = await withMessage();
     expect(await newsOf({ generation: before })).toEqual([]);
     expect(await newsOf({ generation: since })).toEqual(["for the run"]);
     expect(await newsOf({})).toEqual(["for the run"]);
+    await run.cancel();
   });
 
   it("is missed by name where its store has lost it", async () => {
-    const { store, newsOf } = await withMessage();
+    const { store, run, newsOf } = await withMessage();
     store.inbox = async () => [];
     await expect(newsOf({})).rejects.toMatchObject({
       code: "snapshot-damaged",
       message: expect.stringContaining("expected 1 in its inbox"),
     });
+    await run.cancel();
   });
 
   it("is the original's alone where the fork shares its mailboxes", async () => {
