@@ -29,7 +29,7 @@ describe("a process that follows a run of another one", () => {
     const { stdout, ...end } = await followed;
     expect({ end, last: stdout.trimEnd().split("\n").slice(-2) }).toEqual({
       end: { stderr: "", code: 0, signal: null },
-      last: ["node.completed", "run.ended"],
+      last: ["snapshot.saved", "run.ended"],
     });
     expect((await run.outcome).status).toBe("COMPLETE");
     await store.close();
