@@ -42,7 +42,7 @@ function isNodeView(value: unknown): boolean {
 }
 
 /** The parts that a picture is made of: nothing of them is a node's own state, nor a value. */
-export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|error\/|kept\/[^:]*:answer\/)/.test(name);
+export const isShown = (name: string): boolean => /^(?:view(?:-graph)?$|view\/|error\/|kept\/[^:]*:(?:answer|approval)\/)/.test(name);
 
 /** @throws SnapshotError `snapshot-damaged` */
 export async function readStoredView(parts: PartTexts): Promise<KeptView> {

@@ -100,7 +100,8 @@ describe.each(storesOf())("a tool that needs approval (%s)", (_, make) => {
       inputSchema: expect.objectContaining({ type: "object" }),
       toolUseId: "call-1",
     });
-    expect((await runs.get("t")).nodes.clean?.waiting).toEqual([{ for: "answer", question: question?.id }]);
+    const view = await runs.get("t");
+    expect([view.questions, view.nodes.clean?.waiting]).toEqual([[question], [{ for: "answer", question: question?.id }]]);
     expect(log).toEqual([]);
 
     for (const wrong of [{ approve: false }, { deny: 1 }, { approve: true, deny: "both" }, "yes"]) {
