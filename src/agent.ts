@@ -33,7 +33,7 @@ import type { Migration } from "./keep/migrate.ts";
 import { newOwner } from "./keep/owner.ts";
 import { damaged } from "./keep/part-texts.ts";
 import type { Runs } from "./runs/runs.ts";
-import { type AgentHost, lendHost } from "./runtime/agent-host.ts";
+import { type AgentHost, type AsChild, lendHost } from "./runtime/agent-host.ts";
 import { type AgentRun, type Launch, launch } from "./runtime/agent-run.ts";
 import { AgentRuns } from "./runtime/agent-runs.ts";
 import type { AgentServices } from "./runtime/agent-services.ts";
@@ -306,6 +306,8 @@ export class Agent {
       launch: (input) => this.#launch({ input }),
       relaunch: (persisted) => this.#relaunch(persisted),
       adopt: (adopted) => this.#adopt(adopted, parsed.snapshot === undefined),
+      store: () => this.#store ?? (this.#isKept() ? this.#keeping().store : undefined),
+      start: (task, as) => this.#start(task, {}, as),
     };
     lendHost(this, this.#host);
     this.addNodes((options.nodes ?? []) as Node[]);
@@ -367,7 +369,7 @@ export class Agent {
     return this.#start(task, options);
   }
 
-  #start(task: Task<unknown>, options: RunOptions = {}): AgentRun {
+  #start(task: Task<unknown>, options: RunOptions = {}, as: AsChild = {}): AgentRun {
     const given = parseOptions(runSchema(), options, "start") as RunOptions;
     if (!(task instanceof Task)) {
       throw new AsimovError(
@@ -384,7 +386,7 @@ export class Agent {
     if (there !== undefined) return requireSameTask(there, task);
     const isKept = this.#isKept();
     const store = this.#store;
-    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, whenWaiting, ...(store === undefined ? {} : { store }) } };
+    const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, whenWaiting, ...as, ...(store === undefined ? {} : { store }) } };
     const launched = this.#launch({ input: { task, ...more, ...kept } });
     takeTask(launched.scope.run);
     if (ifExists === "attach" && (isKept || store !== undefined)) return attachRun(this.#host, launched, given.signal);

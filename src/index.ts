@@ -1,5 +1,6 @@
 /** The public names of `asimov-agents`, and nothing else. */
 export { Agent, type AgentOptions, type RunOptions } from "./agent.ts";
+export { agentModule, type ChildRunInit, type ChildTask } from "./agent-module.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory/cache.ts";
 export { fencedToolParser } from "./chain/tool-parser.ts";
 export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";

@@ -3,10 +3,11 @@
  * again. Kept with the run, a part for each, as long as the visit of the node of the run's own graph that it is in.
  */
 import { SnapshotError } from "#contract/base/errors";
+import type { KeptChild } from "#contract/run/host";
 import type { Answer, Question } from "#contract/run/question";
 
 /** What a module may have had; `wait` is one that it has not had yet. */
-export type ReplayKind = "answer" | "approval" | "step" | "sleep" | "message" | "chain";
+export type ReplayKind = "answer" | "approval" | "step" | "sleep" | "message" | "run" | "chain";
 
 /** Where in a run a module is: the path of nodes with their visits, and its name, as in its idempotency key. */
 export type ReplayPlace = string;
@@ -19,6 +20,7 @@ export interface ReplayChanges {
 
 const KEPT = "kept/";
 const QUESTIONS = ["answer/", "approval/"];
+const RUN = "run/";
 const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
 
 export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
@@ -90,6 +92,11 @@ export class ReplayLog {
     for (const [place, entry, text] of this.#entries()) if (isQuestion(entry)) yield [place, entry, text];
   }
 
+  /** All runs that modules wait for, or have. */
+  *runs(): Generator<[place: ReplayPlace, entry: string, text: string]> {
+    for (const [place, entry, text] of this.#entries()) if (entry.startsWith(RUN)) yield [place, entry, text];
+  }
+
   /** Nothing of that node is asked for again, nor of the graphs within it: what was kept for its visit is no more. */
   forget(node: string): void {
     if (this.#nodes.size === 0) return;
@@ -156,3 +163,20 @@ export function openQuestions(parts: Iterable<readonly [part: string, text: stri
   }
   return open.sort((a, b) => a.askedAt - b.askedAt || (a.id < b.id ? -1 : 1));
 }
+
+/** The runs that end with this one, as far as they have not. */
+export function dependentRuns(parts: Iterable<readonly [part: string, text: string]>): string[] {
+  return [...parts].flatMap(([part, text]) => (isRunPart(part) ? dependentOf(text) : []));
+}
+
+/** @param text of an entry */
+export function dependentOf(text: string): string[] {
+  const { taskId, detached, ended } = JSON.parse(text) as KeptChild;
+  return detached === true || ended === true ? [] : [taskId];
+}
+
+const isRunPart = (part: string): boolean => isReplayPart(part) && placeOf(part)[1].startsWith(RUN);
+
+/** Another run has runs of its own. */
+export const withoutRuns = (replay: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(replay).filter(([part]) => !isRunPart(part)));

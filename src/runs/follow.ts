@@ -56,14 +56,14 @@ export async function* followView({ store, clock, taskId, signal }: Follow): Asy
     run = await store.read(taskId);
     return run && (await readView(store, taskId));
   };
-  const next = async (): Promise<void> => {
-    const seen = run as StoredRun;
-    const ms = untilMoment(standingOf(seen), await store.now());
-    const leave = whenGone(seen, () => changes.hint());
-    await changes.next(ms);
-    leave();
-  };
-  yield* viewsOf(changes, read, next);
+  yield* viewsOf(changes, read, async () => nextChange(changes, run as StoredRun, await store.now()));
+}
+
+/** Settles when the run is another one than it was: written to, let go by its owner's death, or due. @param now by its store's clock */
+export async function nextChange(changes: Changes, seen: StoredRun, now: number): Promise<void> {
+  const leave = whenGone(seen, () => changes.hint());
+  await changes.next(untilMoment(standingOf(seen), now));
+  leave();
 }
 
 /** The view whenever it is another one, until the run has ended or is gone. */

@@ -1,13 +1,19 @@
 /** What somebody outside wants of a run, stored before anybody is told: a message, or its end. */
 import { shownMessageOf } from "#contract/base/error-details";
+import { RunError, SnapshotError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
+import { type ChildEnding, endingMessage } from "#contract/run/child-end";
 import { requireText } from "#contract/store/run-checks";
 import { hasEnded, notFound } from "#contract/store/run-errors";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { encoded, sealMessage, sealUnnumberedEvent } from "#contract/store/seal";
+import { readNewestWhole } from "#keep/newest-whole";
+import { openTexts } from "#keep/open-texts";
 import { overGone } from "#keep/owner";
-import { requireRun } from "./read-run.ts";
+import { dependentRuns, isReplayPart } from "#replay/replay-log";
+import { readInfo, requireRun } from "./read-run.ts";
 
 /** @throws RunError `run-not-found`, `run-ended`; AsimovError `not-json`, `invalid-name` */
 export async function sendMessage(
@@ -33,8 +39,46 @@ export async function cancelRun(store: RunStore, taskId: string, reason: string 
     { type: "run.ended", status: "FAILED", code: "cancelled", graph: [] },
   ];
   const events = told.map((event, index) => encoded(store.settings.codec, sealUnnumberedEvent(taskId, index, JSON.stringify(event))));
-  const over = overGone(await requireRun(store, taskId));
-  const result = await store.post(taskId, { kind: "cancel", reason: why, ...over, end: { events } });
+  const run = await requireRun(store, taskId);
+  const result = await store.post(taskId, { kind: "cancel", reason: why, ...overGone(run), end: { events } });
   if (result === "not-found") throw notFound(taskId);
+  // Also where it was cancelled before: whoever did may have come no further.
+  await endRelated(store, taskId);
   if (result === "ended") throw hasEnded(taskId, "A cancel");
+}
+
+/** A run that was cancelled while nobody owned it, and so without its code: the runs that it waited for end, too, and its parent hears of it. */
+async function endRelated(store: RunStore, taskId: string): Promise<void> {
+  const run = await store.read(taskId);
+  if (run?.status !== "CANCELLED") return;
+  for (const child of await childrenOf(store, run)) {
+    await cancelRun(store, child, `run ${taskId}, which waited for it, was cancelled`).catch(unless(RunError));
+  }
+  const info = await Promise.resolve(run)
+    .then((row) => readInfo(store, row))
+    .catch(unless(SnapshotError));
+  if (info?.parent !== undefined) await tellEnding(store, info.parent, { taskId, token: run.token }, `${run.token}-${run.lastSeq}`);
+}
+
+/** Of a run that cannot be read nobody knows any. */
+async function childrenOf(store: RunStore, run: StoredRun): Promise<readonly string[]> {
+  const read = readNewestWhole(store, run, async (stored) => {
+    const { texts } = await openTexts(store, run.taskId, stored, isReplayPart);
+    return dependentRuns(texts);
+  });
+  return (await read.catch(unless(SnapshotError)))?.found ?? [];
+}
+
+const unless =
+  (expected: typeof RunError | typeof SnapshotError) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof expected)) throw error;
+  };
+
+/** @param end see `endingMessage` */
+export async function tellEnding(store: RunStore, parent: string, ending: ChildEnding, end: string): Promise<void> {
+  const message = endingMessage(ending.taskId, end);
+  const body = encoded(store.settings.codec, sealMessage(parent, message, JSON.stringify(ending)));
+  // Of a parent that has ended, or is elsewhere, nobody is there to hear it.
+  await store.post(parent, { kind: "message", ...message, body });
 }

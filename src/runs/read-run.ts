@@ -123,6 +123,8 @@ function viewOfRow(store: RunStore, run: StoredRun): RunView {
 export interface RunInfo {
   objective: string;
   params: Record<string, unknown>;
+  /** The task of the run that waits for it in a module, if one does. */
+  parent?: string;
 }
 
 /** @throws SnapshotError `snapshot-damaged`, `snapshot-codec` */

@@ -2,16 +2,20 @@
 import type { Snapshot } from "xstate";
 import { inCommon } from "#contract/base/brand";
 import { EffectLimits } from "#contract/base/effect-limits";
+import type { Task } from "#contract/base/task";
 import type { Graph } from "#contract/graph/graph";
 import type { RunStore } from "#contract/store/run-store";
 import { AnsweredStore } from "#runs/answered-store";
-import type { launch } from "./agent-run.ts";
+import type { AgentRun, launch } from "./agent-run.ts";
 import type { AgentServices } from "./agent-services.ts";
 import type { Keeping, KeepingOf } from "./keeping.ts";
 import type { OwnRuns } from "./own-runs.ts";
 import type { AgentLogicInput, KEEPING } from "./run-logic.ts";
 
 export type Launched = ReturnType<typeof launch>;
+
+/** How a run goes on that another one waits for: as that one does. */
+export type AsChild = Pick<KeepingOf, "parent" | "whenWaiting" | "onQuestion">;
 
 export interface AgentHost {
   readonly services: AgentServices;
@@ -24,6 +28,10 @@ export interface AgentHost {
   keeping(): Keeping;
   /** A run that has not begun, of a task. */
   launch(input: AgentLogicInput & { [KEEPING]: KeepingOf }): Launched;
+  /** Where its runs are stored, if anybody has said so. */
+  store(): RunStore | undefined;
+  /** For a run that waits for it. @throws GraphError, AsimovError `task-not-waiting` */
+  start(task: Task, as: AsChild): AgentRun;
   /** A run that has not begun, from a persisted state. @throws SnapshotError */
   relaunch(persisted: Snapshot<unknown>): Launched;
   /** The store of its runs: that one, where it was given none. */

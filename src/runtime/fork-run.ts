@@ -8,6 +8,7 @@ import { inOurs } from "#contract/store/run-errors";
 import type { PersistedAgent } from "#keep/persisted";
 import { forkedView, rekey, withoutOpenQuestions } from "#keep/rekey";
 import { reopen, rerunNodes } from "#keep/reopen";
+import { withoutRuns } from "#replay/replay-log";
 import { readMessage } from "#runs/read-message";
 import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
@@ -50,7 +51,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   const task = new Task({ ...given, ...params, id: options.taskId ?? services.ids() }).toJSON();
   const agent = reopen(rekey(original, task));
   agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
-  agent.replay = withoutOpenQuestions(original.replay);
+  agent.replay = withoutRuns(withoutOpenQuestions(original.replay));
   delete agent.context.deadline;
   delete agent.context.deadlineMs;
   rerun(agent, options.rerun ?? []);

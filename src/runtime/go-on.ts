@@ -8,7 +8,7 @@ import type { RunStore } from "#contract/store/run-store";
 import { misused } from "#contract/store/store-errors";
 import type { PersistedAgent } from "#keep/persisted";
 import { isSubmitted } from "#keep/submission";
-import { requireRun } from "#runs/read-run";
+import { readInfo, requireRun } from "#runs/read-run";
 import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { beginSubmitted } from "./begin-submitted.ts";
@@ -81,11 +81,13 @@ export async function goOn(
   try {
     requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
     const first = firstValues(values);
+    const { parent } = readInfo(keeping.store, stored);
     const kept: KeepingOf = {
       how: () => keeping,
       isKept: true,
       whenWaiting,
       onQuestion,
+      parent,
       ends: stored.ends,
       ...(graphs === undefined ? {} : { stored: graphs }),
     };

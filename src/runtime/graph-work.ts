@@ -31,6 +31,7 @@ import type {
   RunningModule,
 } from "#contract/run/host";
 import { iterationLimitOf } from "#contract/run/limit";
+import type { Question } from "#contract/run/question";
 import type { Waiting } from "#contract/run/run-view";
 import { NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
@@ -39,7 +40,9 @@ import type { Written } from "#contract/store/run-room";
 import { sealEvent } from "#contract/store/seal";
 import type { ReplayLog } from "#replay/replay-log";
 import type { Asking } from "./asking.ts";
+import type { Children } from "./children.ts";
 import type { GraphNodes } from "./graph-nodes.ts";
+import type { WhenWaiting } from "./keeping.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
 import { NodeRoom } from "./node-room.ts";
@@ -168,6 +171,22 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     return this.run.asking;
   }
 
+  get children(): Children {
+    return this.run.children;
+  }
+
+  get whenWaiting(): WhenWaiting {
+    return this.run.whenWaiting;
+  }
+
+  get onQuestion(): ((question: Question) => void) | undefined {
+    return this.run.onQuestion;
+  }
+
+  get isRestored(): boolean {
+    return this.run.isRestored;
+  }
+
   get hasKept(): boolean {
     return this.run.replayLog.size > 0;
   }
@@ -252,7 +271,9 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.#spans?.delete(node);
     if (left !== undefined && this.run.hasQuestions) {
       const place = keysWithin({ keys: left.keys, node, visit: left.visits, attempt: 1 }).visit;
-      this.run.asking.closeWithin(place.slice(this.run.runId.length + 1), "superseded");
+      const at = place.slice(this.run.runId.length + 1);
+      this.run.asking.closeWithin(at, "superseded");
+      if (status !== "COMPLETE") void this.run.leaveChildren(at);
     }
     // What failed may be tried again in the same visit.
     if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);

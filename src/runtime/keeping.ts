@@ -27,6 +27,8 @@ export interface KeepingOf {
   whenWaiting?: WhenWaiting | undefined;
   /** Told of its questions beside the agent's own. */
   onQuestion?: ((question: Question) => void) | undefined;
+  /** The task of the run that waits for it in a module, if one does. */
+  parent?: string | undefined;
   /** How often the run has ended before. Default 0. */
   ends?: number;
 }

@@ -6,6 +6,7 @@ import type { Task } from "#contract/base/task";
 import type { Turns } from "#contract/base/turns";
 import type { Graph } from "#contract/graph/graph";
 import type { Fault } from "#contract/node/result";
+import type { ChildEnding } from "#contract/run/child-end";
 import { ANSWERS, type Answer, answerMessageId, type Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
 import type { Commit, CommitReason, NewRun } from "#contract/store/run-commit";
@@ -21,6 +22,7 @@ import type { PartChanges } from "#keep/part-changes";
 import type { PartTexts } from "#keep/part-texts";
 import type { Patience } from "#keep/patience";
 import { type KeeperState, RunKeeper } from "#keep/run-keeper";
+import { cancelRun, tellEnding } from "#runs/orders";
 import type { Asking } from "./asking.ts";
 import { earlierOf } from "./earlier-events.ts";
 import { graphHashOf } from "./graph-hash.ts";
@@ -42,6 +44,10 @@ interface Host extends ChangingRun {
   readonly hasQuestions: boolean;
   readonly asking: Asking;
   answered(id: string, answer: Answer): void;
+  readonly children: { ending(ending: ChildEnding): void };
+  readonly parent: string | undefined;
+  /** Settles when the runs that its modules wait for were told that it ends; undefined where there are none. */
+  leaveChildren(): Promise<unknown> | undefined;
   readonly dueAt: number | null;
   readonly isKeptFromStart: boolean;
   /** Milliseconds since 1970, a whole number. */
@@ -226,6 +232,8 @@ export class Kept implements KeptRun {
     const { task, services, isKeptFromStart, createdAt } = this.#run;
     const { codec } = this.settings;
     const { objective, params } = task;
+    const { parent } = this.#run;
+    const info = { objective, params, ...(parent === undefined ? {} : { parent }) };
     return {
       taskId: task.id,
       agent: services.name,
@@ -233,7 +241,7 @@ export class Kept implements KeptRun {
       type: task.type,
       labels: task.labels,
       graphHash: graphHashOf(this.#run.rootGraph),
-      info: encoded(codec, sealInfo(task.id, JSON.stringify({ objective, params }))),
+      info: encoded(codec, sealInfo(task.id, JSON.stringify(info))),
       dueAt: null,
       ...(isKeptFromStart ? {} : { createdAt }),
       first,
@@ -265,8 +273,40 @@ export class Kept implements KeptRun {
     this.#end = { status, untold };
     // What kept it from being stored was told.
     if (this.#keeper === undefined) await this.#opening?.catch(() => {});
-    if (this.#keeper === undefined) this.freeze();
-    else await this.#keeper.end(status, untold);
+    if (this.#keeper === undefined) return this.freeze();
+    const told = this.#tellEnding();
+    if (told !== undefined) await told;
+    await this.#keeper.end(status, untold);
+  }
+
+  /** Before the end is stored, so that no crash leaves a parent that waits for it without a word, or a child without an end. */
+  #tellEnding(): Promise<unknown> | undefined {
+    const { parent } = this.#run;
+    const told = [this.#run.leaveChildren(), parent === undefined ? undefined : this.#tellParent(parent)];
+    return told.some((each) => each !== undefined) ? Promise.all(told) : undefined;
+  }
+
+  #tellParent(parent: string): Promise<void> {
+    const token = this.fence;
+    return this.#untilTaken(() => tellEnding(this.#keeping.store, parent, { taskId: this.taskId, token }, String(token)));
+  }
+
+  /** The run ends, and so does that one: what keeps it from being told is no matter of this run's. */
+  async cancelRun(taskId: string): Promise<void> {
+    const reason = `run ${this.taskId}, which waited for it, does so no more`;
+    await this.#untilTaken(() => cancelRun(this.#keeping.store, taskId, reason).catch(unlessOver));
+  }
+
+  /** As long as nobody else has the run: its store may be away. */
+  async #untilTaken(work: () => Promise<unknown>): Promise<void> {
+    for (let pause = FIRST_TRY_MS; !(this.#keeper?.isOver ?? this.#isStopped); pause = Math.min(2 * pause, LONGEST_TRY_MS)) {
+      try {
+        return void (await work());
+      } catch (error) {
+        if (asimovErrorOf(error)?.code === "store-closed") return;
+      }
+      await new Promise<void>((resolve) => this.clock.setTimeout(resolve, pause));
+    }
   }
 
   /** Its end is not stored yet, and its actors are about to be gone: what is written of it is what stands now. */
@@ -363,14 +403,10 @@ export class Kept implements KeptRun {
     const message = { id: answerMessageId(id), mailbox: ANSWERS };
     const body = encoded(store.settings.codec, sealMessage(taskId, message, JSON.stringify({ why: "deadline" })));
     const order = { kind: "message", ...message, body, from: deadline, closes: { id, why: "deadline" } } as const;
-    for (let pause = FIRST_TRY_MS; !this.#isStopped; pause = Math.min(2 * pause, LONGEST_TRY_MS)) {
-      try {
-        if ((await store.post(taskId, order)) !== "early") return await this.caughtUp();
-      } catch (error) {
-        if (asimovErrorOf(error)?.code === "store-closed") return;
-      }
-      await new Promise<void>((resolve) => this.clock.setTimeout(resolve, pause));
-    }
+    await this.#untilTaken(async () => {
+      if ((await store.post(taskId, order)) === "early") throw new Error("its clock is behind");
+      await this.caughtUp();
+    });
   }
 
   release(seq: number): void {
@@ -405,6 +441,10 @@ export class Kept implements KeptRun {
     this.#run.answered(question, answer);
   }
 
+  ending(ending: ChildEnding): void {
+    this.#run.children.ending(ending);
+  }
+
   received(n: number): void {
     this.#keeper?.consumed(n);
     void this.#keeper?.commit("progress");
@@ -417,4 +457,10 @@ export class Kept implements KeptRun {
   unread(what: string, error: unknown): void {
     this.#run.reportUnstored(storeFault(what, error));
   }
+}
+
+/** Of a run that is gone, or has ended, there is nobody to tell. */
+function unlessOver(error: unknown): void {
+  const code = asimovErrorOf(error)?.code;
+  if (code !== "run-not-found" && code !== "run-ended") throw error;
 }

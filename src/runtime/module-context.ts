@@ -25,6 +25,7 @@ import type { Cache, ReceivePermit } from "#contract/store/cache";
 import { entryName } from "#replay/replay-log";
 import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
+import type { ChildPlace } from "./child-place.ts";
 import { ModuleWaits, type StepToken } from "./module-waits.ts";
 import { momentOf } from "./moments.ts";
 import { StepScope } from "./step-scope.ts";
@@ -207,6 +208,11 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
       },
       save: (state) => this.gate.through("saving a chain", () => save(state)),
     };
+  }
+
+  /** See `agentModule`. */
+  child<T>(name: string, follow: (place: ChildPlace) => Promise<T>): Promise<T> {
+    return this.gate.through(`run "${name}"`, () => this.#waiting().child(name, follow));
   }
 
   get approvals(): Approvals {

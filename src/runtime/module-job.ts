@@ -153,8 +153,8 @@ export class ModuleJob implements ContextVisit, RunningModule {
       if (awaited.size === 0 && !this.#isEnded) this.#keeper.waits(false);
     };
     open();
-    // With what is told of it: whoever hears of the wait finds it stored.
-    const stored = this.#host.storeProgress(node);
+    // With what is told of it: whoever hears of the wait finds it stored. A run that is waited for is stored by itself, or is not.
+    const stored = waiting?.for === "run" ? this.#host.saveProgress(node) : this.#host.storeProgress(node);
     return await this.wait(async (permit) => {
       const pause = (): void => {
         open();

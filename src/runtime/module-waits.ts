@@ -10,13 +10,14 @@ import type { CompiledSchema, Schema } from "#contract/chat/schema";
 import { answerSchema } from "#contract/node/answer-schema";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
-import type { ModuleHost } from "#contract/run/host";
+import type { KeptChild, ModuleHost } from "#contract/run/host";
 import type { Question } from "#contract/run/question";
 import type { Waiting } from "#contract/run/run-view";
 import type { ReceivePermit } from "#contract/store/cache";
 import { digestOf } from "#contract/store/digest";
 import { questionId } from "#contract/store/stored-question";
 import { entryName, type KeptQuestion, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+import { type ChildPlace, childTaskId } from "./child-place.ts";
 import { momentOf } from "./moments.ts";
 
 /** The attempt that asks. */
@@ -195,6 +196,23 @@ export class ModuleWaits {
     return value as Approval;
   }
 
+  /** Another run, which this module waits for. */
+  async child<T>(name: string, follow: (place: ChildPlace) => Promise<T>): Promise<T> {
+    return await this.#use("run", name, async (slot, number) => {
+      const { idempotencyKey, order, module } = this.#attempt;
+      const taskId = childTaskId(`${idempotencyKey}/${encodeURIComponent(name)}.${number}`);
+      return await follow({
+        taskId,
+        run: this.#host,
+        node: order.node,
+        read: () => slot.read<KeptChild>(),
+        keep: (kept) => this.#host.children.keep(this.#place, slot.entry, kept),
+        started: () => this.#host.tell({ type: "child.started", node: order.node, module, childTaskId: taskId }),
+        wait: (work) => this.#attempt.await({ for: "run" }, work),
+      });
+    });
+  }
+
   /** Only decisions are waited for, which were told. Returns the end of that, which settles when the module may go on. */
   rest(): () => Promise<void> {
     const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
@@ -363,4 +381,4 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-const NAMES = { answer: "ask", step: "step", sleep: "sleep", message: "receive" } as const;
+const NAMES = { answer: "ask", step: "step", sleep: "sleep", message: "receive", run: "a run" } as const;

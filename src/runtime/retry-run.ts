@@ -15,7 +15,7 @@ import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import type { ClaimedRun } from "./claim-run.ts";
 import { codeOf } from "./code-of.ts";
-import { goOn } from "./go-on.ts";
+import { type GoOnOptions, goOn } from "./go-on.ts";
 import { takeRun } from "./take-run.ts";
 
 export interface RetryOptions {
@@ -27,7 +27,12 @@ export interface RetryOptions {
   signal?: AbortSignal;
 }
 
-export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = "same", signal }: RetryOptions): Promise<AgentRun> {
+export async function retryRun(
+  host: AgentHost,
+  taskId: string,
+  { nodes, keys = "same", signal }: RetryOptions,
+  as: Pick<GoOnOptions, "whenWaiting" | "onQuestion"> = {},
+): Promise<AgentRun> {
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
   const claimed = await limits.run(`loading run ${taskId}`, async () => {
@@ -40,7 +45,8 @@ export async function retryRun(host: AgentHost, taskId: string, { nodes, keys = 
     const persisted = await mended(host, store, claimed, { nodes, keys });
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
     const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true, ...codeOf(host, claimed.run) };
-    return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, signal === undefined ? {} : { signal });
+    const options = signal === undefined ? as : { ...as, signal };
+    return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, options);
   } catch (error) {
     await store.renew(claimed.state.lease, 0).catch(() => {});
     throw error;

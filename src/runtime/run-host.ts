@@ -30,11 +30,12 @@ import { ReplayLog } from "#replay/replay-log";
 import type { AgentServices } from "./agent-services.ts";
 import { Asking } from "./asking.ts";
 import { CallLedger } from "./call-ledger.ts";
+import { Children } from "./children.ts";
 import { conditionScope } from "./condition-scope.ts";
 import { EndOrders } from "./end-orders.ts";
 import { EventHub } from "./event-hub.ts";
 import { InputMailboxes } from "./input-mailboxes.ts";
-import type { KeepingOf } from "./keeping.ts";
+import type { KeepingOf, WhenWaiting } from "./keeping.ts";
 import { Kept } from "./kept-run.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { NodeResults } from "./node-results.ts";
@@ -68,12 +69,15 @@ export class RunHost implements Outbox {
   /** What its modules have had, over all attempts. */
   readonly replayLog: ReplayLog;
   #asking: Asking | undefined;
+  #children: Children | undefined;
   /** What its modules wait for. */
   readonly waits = new Set<Waiting>();
   readonly inputMailboxes = new InputMailboxes();
   readonly span: Span;
   /** Told of the node that has spent something, by `pathKey`. */
   usageChanged: ((key: string) => void) | undefined;
+  /** Why it did not complete, once it has ended. */
+  failure: Failure | undefined;
   /** The agent actor of the whole run. */
   root: AnyActorRef | undefined;
   readonly createdAt: number;
@@ -221,11 +225,35 @@ export class RunHost implements Outbox {
   /** Unless what it waits for is there already; whoever ended it meanwhile, or wants its end, has it. */
   async #parkIfWaiting(): Promise<void> {
     await this.kept?.caughtUp();
-    if (this.#isWaiting) await this.park();
+    if (this.#isWaiting && this.#children?.stays !== true) await this.park();
   }
 
   get #parksWhenWaiting(): boolean {
-    return this.#keeping?.whenWaiting === "park";
+    return this.whenWaiting === "park";
+  }
+
+  get whenWaiting(): WhenWaiting {
+    return this.#keeping?.whenWaiting ?? "hold";
+  }
+
+  get onQuestion(): ((question: Question) => void) | undefined {
+    return this.#keeping?.onQuestion;
+  }
+
+  get parent(): string | undefined {
+    return this.#keeping?.parent;
+  }
+
+  /** Made with the first; of a restored run, when somebody asks for them. */
+  get children(): Children {
+    this.#children ??= new Children(this.replayLog, () => this.waiting(this.#isWaiting));
+    return this.#children;
+  }
+
+  /** The runs that its modules wait for end with it, or with one node of it. Settles when they are told; undefined where there are none. */
+  leaveChildren(at?: string): Promise<unknown> | undefined {
+    const left = this.replayLog.size === 0 ? [] : this.children.leave(at);
+    return left.length === 0 ? undefined : Promise.all(left.map((taskId) => this.kept?.cancelRun(taskId)));
   }
 
   /** What its outcome is where it was put down, and may be. */
@@ -276,7 +304,7 @@ export class RunHost implements Outbox {
   /** When it can go on without an answer or a message, once nobody owns it: now, unless all of it waits; null for never. */
   get dueAt(): number | null {
     const { clock } = this.services;
-    if (!this.#isWaiting) return clock.now();
+    if (!this.#isWaiting || this.#children?.stays === true) return clock.now();
     const moments = [...this.waits].flatMap(({ until }) => until ?? []);
     if (this.#asking !== undefined) moments.push(...this.#asking.moments());
     const deadline = this.#orders?.deadline;

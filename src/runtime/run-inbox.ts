@@ -1,4 +1,5 @@
 /** Messages from outside: each is in the run's mailbox, and out of its store's inbox with the commit that says so. */
+import { type ChildEnding, isEnding } from "#contract/run/child-end";
 import { ANSWERS, type Answer, questionOfAnswer } from "#contract/run/question";
 import type { StoredMessage } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
@@ -11,6 +12,8 @@ interface Receiver {
   readonly place: ValuesPlace;
   /** A question has its answer, or will have none. */
   answered(question: string, answer: Answer): void;
+  /** A run that a module waits for is about to end. */
+  ending(ending: ChildEnding): void;
   /** The message is in the run's values. */
   received(n: number): void;
   unread(what: string, error: unknown): void;
@@ -82,7 +85,8 @@ export class RunInbox {
       this.#posted = Math.max(this.#posted, n || 0);
       return this.#run.unread("A message to the run could not be taken", error);
     }
-    if (mailbox === ANSWERS) this.#run.answered(questionOfAnswer(id), message as Answer);
+    if (mailbox === ANSWERS && isEnding(id)) this.#run.ending(message as ChildEnding);
+    else if (mailbox === ANSWERS) this.#run.answered(questionOfAnswer(id), message as Answer);
     else {
       const values = place.open();
       await values.cache.publishToMailbox(mailbox, message);

@@ -161,7 +161,10 @@ export function runLogic(source: { services: AgentServices; nodes(): ReadonlyMap
         return { scope, persisted: { ...machine, context: { ...machine.context, ...mailboxesOf(source.services, false) } } };
       },
       persist: ({ run }) => ({ view: run.view(), ...run.place.persisted(), replay: Object.fromEntries(run.replayLog.parts()) }),
-      outputOf: ({ failure: _failure, ...outcome }, { run }) => ({ ...outcome, task: run.task }),
+      outputOf({ failure, ...outcome }, { run }) {
+        run.failure = failure;
+        return { ...outcome, task: run.task };
+      },
       eventOf(event, { run }) {
         // Of whoever embeds the run: it is in no store, where others would answer.
         if (event.type === "question.answer") run.answered(event.id, answerOf(event as unknown as QuestionAnswer));

@@ -85,16 +85,23 @@ async function takeUp(
   requireOwnName(host, row);
   requireSame(task.id, { type: row.type, ...readInfo(store, row) }, task);
   if (row.status === "open") return await resumeRun(host, task.id, signal === undefined ? {} : { signal });
-  await tellStoredEnd(host, store, row);
-  const { persisted } = await readRun(store, row, { graph: () => host.graph() });
-  if (!hasEnded(persisted as unknown as PersistedAgent)) {
+  const ended = await replayRun(host, store, row);
+  if (ended === undefined) {
     throw new RunError(`Run ${task.id} was cancelled while nobody owned it, so that it has no outcome. Go on with it by \`retry\`.`, {
       code: "run-ended",
       taskId: task.id,
     });
   }
+  return ended;
+}
+
+/** An ended run gives its outcome once more; undefined where it was cancelled while nobody owned it, and has none. */
+export async function replayRun(host: AgentHost, store: RunStore, row: StoredRun): Promise<AgentRun | undefined> {
+  await tellStoredEnd(host, store, row);
+  const { persisted } = await readRun(store, row, { graph: () => host.graph() });
+  if (!hasEnded(persisted as unknown as PersistedAgent)) return undefined;
   const ended = host.relaunch(persisted);
   ended.scope.run.replay();
-  ended.scope.run.events.storedIn(earlierOf(store, task.id));
+  ended.scope.run.events.storedIn(earlierOf(store, row.taskId));
   return beginLater(ended, { generation: row.generation, isTold: true });
 }

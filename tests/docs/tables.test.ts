@@ -81,6 +81,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   nodeConfig: ["src/contract/node/node.ts", "NodeConfig"],
   config: ["src/contract/node/module.ts", "ModuleConfig"],
   Module: ["src/contract/node/module.ts", "AgentModuleInit"],
+  agentModule: ["src/agent-module.ts", "ChildRunInit"],
   "Flow control": ["src/contract/node/flow-control.ts", "FlowControlConfig"],
   Votes: ["src/inference/votes/agent-directed-flow-control.ts", "AgentDirectedFlowInit"],
   "Every run store": ["src/contract/store/run-options.ts", "RunStoreOptions"],

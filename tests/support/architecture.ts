@@ -69,7 +69,7 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/replay\//, ours: CONTRACT, packages: [] },
   { files: /^src\/keep\//, ours: /^src\/(?:contract|replay)\//, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
-  { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|values)\//, packages: ["zod"], lazily: ["croner"] },
+  { files: /^src\/runs\//, ours: /^src\/(?:contract|keep|replay|values)\//, packages: ["zod"], lazily: ["croner"] },
   driver("condition", []),
   driver("telemetry", [], ["@opentelemetry/api"]),
   driver("inspect", ["@statelyai/inspect"], ["xstate"]),

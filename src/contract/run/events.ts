@@ -61,13 +61,22 @@ export type RunEventBody =
   /** What its modules wait for now; nothing where they go on. */
   | { type: "node.waiting"; node: string; waiting: readonly Waiting[] }
   /** A module has succeeded without asking for something that was kept for it: its code is another one now. `number` counts those of that name, from 1. */
-  | { type: "replay.unused"; node: string; module: string; kind: "answer" | "step" | "sleep" | "message"; name: string; number: number }
+  | {
+      type: "replay.unused";
+      node: string;
+      module: string;
+      kind: "answer" | "step" | "sleep" | "message" | "run";
+      name: string;
+      number: number;
+    }
   | { type: "question.opened"; question: Question }
   /** The answer did not fit: it is asked anew, and the question before is closed. */
   | { type: "question.reopened"; question: Question; instead: string }
   /** Somebody else is asked from now on. */
   | { type: "question.escalated"; id: string; to: string }
   | { type: "question.closed"; id: string; why: QuestionEnd; by?: string }
+  /** A module waits for the end of another run, which it has started, or goes on with. */
+  | { type: "child.started"; node: string; module: string; childTaskId: string }
   | ({ type: "module.started" } & ModuleRun)
   | ({
       type: "module.ended";

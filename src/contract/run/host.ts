@@ -89,11 +89,38 @@ export interface Questions {
   closeWithin(at: string, why: QuestionEnd): void;
 }
 
+/** The runs that modules wait for; see `Children`. */
+export interface ChildRuns {
+  keep(at: string, entry: string, kept: KeptChild): void;
+  follow(taskId: string, heard: () => void): () => void;
+  stay(): () => void;
+}
+
+/** What is kept of one. */
+export interface KeptChild {
+  taskId: string;
+  task: { type: string; objective: string; params: Record<string, unknown>; labels?: Record<string, string> };
+  /** It goes on when its parent is cancelled. */
+  detached?: true;
+  /** An attempt of its module has given it up, or failed by it: the next one tries it again. */
+  over?: true;
+  /** It has ended, as its module knows. */
+  ended?: true;
+  /** The fencing token under which it has said that it is about to end. */
+  ending?: number;
+}
+
 /** What running a module needs. */
 export interface ModuleHost {
   readonly clock: Clock;
   readonly replay: Replay;
   readonly asking: Questions;
+  readonly children: ChildRuns;
+  /** What becomes of the run when all of it waits. */
+  readonly whenWaiting: "hold" | "park";
+  /** Told of its questions beside the agent, and of those of the runs that it waits for. */
+  readonly onQuestion: ((question: Question) => void) | undefined;
+  readonly isRestored: boolean;
   /** Whether anything is kept of what modules have had. */
   readonly hasKept: boolean;
   readonly ids: () => string;

@@ -58,6 +58,8 @@ export class NodeDraft {
   /** What the visit before gave means nothing for the next, but for what was spent; a visit that goes on has the graph that it had. */
   start(visit: number, attempt: number, iteration: number, at: number): void {
     this.status = TaskStatus.EXECUTING;
+    // Of a visit that is tried again, the run that it waits for is the same.
+    if (visit !== this.visit) this.childTaskId = undefined;
     this.visit = visit;
     this.attempt = attempt;
     this.iteration = iteration;
@@ -69,7 +71,6 @@ export class NodeDraft {
     this.never = undefined;
     this.isAgain = false;
     this.items = undefined;
-    this.childTaskId = undefined;
     if (attempt === 1) this.nodes = undefined;
     this.give(undefined);
   }

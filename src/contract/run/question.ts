@@ -31,7 +31,7 @@ export interface Question {
 /** What closed a question that a module waits for. */
 export type Answer = { why: "answered"; value: unknown; by?: string } | { why: "deadline" };
 
-/** By this mailbox, which no user can name, answers come to a run. */
+/** By this mailbox, which no user can name, answers come to a run, and the ends of runs that it waits for. */
 export const ANSWERS = "";
 
 /** One for each question, so that a second answer is a duplicate. */

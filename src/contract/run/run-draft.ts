@@ -236,6 +236,9 @@ export class RunDraft {
       case "node.waiting":
         graph.node(event.node).waiting = event.waiting.length === 0 ? undefined : event.waiting;
         break;
+      case "child.started":
+        graph.node(event.node).childTaskId = event.childTaskId;
+        break;
       case "module.started":
         if (event.attempt > 1) graph.node(event.node).waiting = undefined;
         break;
