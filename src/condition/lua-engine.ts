@@ -1,5 +1,7 @@
 /** Lua 5.4 as a WebAssembly instance: what the sandbox uses of it, and the little that it needs of a host. */
+
 import { AsimovError } from "#contract/base/errors";
+import { loading } from "#contract/base/loading";
 
 /** A `lua_State`, or another address in the module's memory. */
 export type Pointer = number;
@@ -152,16 +154,14 @@ async function compile(): Promise<WebAssembly.Module> {
 
 /** An instance with a memory of its own; the module is compiled at the first call. Rejects where WebAssembly is not allowed, or not there yet. */
 export async function luaEngine(): Promise<LuaEngine> {
-  compiled ??= compile().catch((error: unknown) => {
+  compiled ??= loading(compile).catch((error: unknown) => {
     compiled = undefined;
     throw error;
   });
   const module = await compiled;
   let exports: Host | undefined;
-  const instance = await WebAssembly.instantiate(
-    module,
-    importsOf(() => exports as Host),
-  );
+  const imports = importsOf(() => exports as Host);
+  const instance = await loading(() => WebAssembly.instantiate(module, imports));
   exports = instance.exports as unknown as Host;
   const { memory } = exports;
   exports.__wasm_call_ctors();

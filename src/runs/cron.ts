@@ -1,5 +1,7 @@
 /** Moments by a line of cron in a time zone: over its changes of the clock none is twice, and none is lost. */
+
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { loading } from "#contract/base/loading";
 
 export interface CronLine {
   cron: string;
@@ -29,7 +31,7 @@ const invalid = (what: string, cause?: unknown): AsimovError => new AsimovError(
 /** @throws AsimovError `schedule-invalid`, which says where */
 export async function cronTimes({ cron, timeZone }: CronLine): Promise<CronTimes> {
   requireZone(timeZone);
-  const { Cron } = await import("croner");
+  const { Cron } = await loading(() => import("croner"));
   const times = parsed((line) => new Cron(line, { timezone: timeZone, paused: true }), cron);
   return {
     after: (moment) => times.nextRun(new Date(moment))?.getTime() ?? null,

@@ -15,8 +15,8 @@ interface Host {
   onQuestion(question: Question): void;
   /** The moment has come after which no answer is taken: unless there is one, it is settled so. */
   expire(question: Question): Promise<void>;
-  /** Something is to be stored. */
-  changed(node: string): void;
+  /** Settles when what the node has now is stored, where its run is. */
+  stored(node: string): Promise<void>;
 }
 
 interface Open {
@@ -74,7 +74,9 @@ export class Asking {
   /** What was due while nobody held the run: somebody else is asked, or its deadline has come. Settles when that is done. */
   async catchUp(id: string): Promise<void> {
     const open = this.#open.get(id);
-    if (open !== undefined) await this.#due(open);
+    if (open === undefined) return;
+    this.#escalate(open);
+    await this.#expireOrArm(open);
   }
 
   /** It is stored that it is asked. */
@@ -143,24 +145,32 @@ export class Asking {
     const { clock } = this.#host;
     const next = nextOf(open.kept);
     if (next === undefined) return;
-    open.disarm = setLongTimeout(Math.max(0, next - clock.now()), () => void this.#due(open), clock);
+    open.disarm = setLongTimeout(Math.max(0, next - clock.now()), () => this.#due(open), clock);
   }
 
-  async #due(open: Open): Promise<void> {
+  #due(open: Open): void {
+    const { id, node } = open.kept.question;
+    if (this.#escalate(open)) void this.#host.stored(node).then(() => this.announce(id), nothing);
+    void this.#expireOrArm(open);
+  }
+
+  /** Whether somebody else is asked from now on. */
+  #escalate(open: Open): boolean {
     const now = this.#host.clock.now();
     const { question, escalate = [] } = open.kept;
-    const due = escalate.filter(({ at }) => at <= now);
-    const last = due.at(-1);
-    if (last !== undefined) {
-      const asked: Question = { ...question, to: last.to };
-      open.kept = { ...open.kept, question: asked, escalate: escalate.filter(({ at }) => at > now) };
-      this.#host.log.write(open.place, open.entry, JSON.stringify(open.kept));
-      this.#host.tell({ type: "question.escalated", id: question.id, to: last.to });
-      this.#changes.put.push(asked);
-      this.#host.changed(question.node);
-      this.#host.onQuestion(asked);
-    }
-    if (question.deadline !== undefined && question.deadline <= now) await this.#host.expire(open.kept.question);
+    const last = escalate.findLast(({ at }) => at <= now);
+    if (last === undefined) return false;
+    const asked: Question = { ...question, to: last.to };
+    open.kept = { ...open.kept, question: asked, escalate: escalate.filter(({ at }) => at > now) };
+    this.#host.log.write(open.place, open.entry, JSON.stringify(open.kept));
+    this.#host.tell({ type: "question.escalated", id: question.id, to: last.to });
+    this.#changes.put.push(asked);
+    return true;
+  }
+
+  async #expireOrArm(open: Open): Promise<void> {
+    const { question } = open.kept;
+    if (question.deadline !== undefined && question.deadline <= this.#host.clock.now()) await this.#host.expire(question);
     else if (open.waiter !== undefined) this.#arm(open);
   }
 }

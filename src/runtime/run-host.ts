@@ -271,7 +271,7 @@ export class RunHost implements Outbox {
       tell: (event) => this.events.tell(event, []),
       onQuestion: (question) => this.#announce(question),
       expire: (question) => this.#expire(question),
-      changed: (node) => void this.kept?.commit("progress", [node]),
+      stored: async (node) => this.kept?.commit("progress", [node]),
     });
     return this.#asking;
   }

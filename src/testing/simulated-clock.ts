@@ -1,5 +1,6 @@
 /** Time that passes when a test says so: what waits for hours ends in milliseconds, and in the same order each time. */
 import { brand } from "#contract/base/brand";
+import { isLoading } from "#contract/base/loading";
 import type { Clock } from "#contract/base/services";
 
 interface Timer {
@@ -24,9 +25,10 @@ function turn(): Promise<void> {
   });
 }
 
-/** Whether the process waits for files, names or the like, which no clock of ours moves. */
+/** Whether the process waits for files, names, code or the like, which no clock of ours moves. */
 function isAtWork(): boolean {
   const { process } = globalThis as { process?: { getActiveResourcesInfo?(): string[] } };
+  if (isLoading()) return true;
   return process?.getActiveResourcesInfo?.().some((name) => /Req(?:Promise|Callback|Wrap)$|Job$/.test(name)) ?? false;
 }
 

@@ -32,6 +32,8 @@ describe("examples", () => {
       "11-coding-chain-resumed.ts",
       "12-local-server.ts",
       "13-worker.ts",
+      "15-approval-page.ts",
+      "16-support-desk.ts",
     ]);
   });
 
@@ -41,7 +43,7 @@ describe("examples", () => {
     expect(imports.length).toBeGreaterThan(0);
     for (const from of imports)
       expect(from).toMatch(
-        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|xstate|zod|node:\w+)$/,
+        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|@?hono(\/[\w-]+)?|xstate|zod|node:\w+)$/,
       );
     expect(text.split("\n").length).toBeLessThanOrEqual(71);
   });
@@ -221,6 +223,19 @@ describe("examples", () => {
       "2026-03-29T07:00 Sum up the day",
       "2026-03-30T07:00 Sum up the day",
       "stopped: nothing is lost, and nothing works",
+    ]);
+  });
+
+  it("16 waits for mails and for a person over months, and asks each person once", async () => {
+    expect(await linesOf("16-support-desk.ts")).toEqual([
+      "2026-01-07 the customer: It does not shine",
+      "2026-01-07 to the customer: Have you tried again?",
+      "2026-02-17 the customer: My money back, please",
+      "2026-02-17 asks the agent on duty",
+      "2026-02-18 asks the head of support",
+      "2026-02-24 to the customer: Your refund: true.",
+      "2026-04-25 to the customer: We close this case.",
+      "2026-05-18 COMPLETE",
     ]);
   });
 });

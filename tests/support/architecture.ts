@@ -112,7 +112,12 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod"], composes: true },
   { files: /^src\/worker\//, ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/, packages: ["zod"] },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
-  { files: /^examples\//, ours: /^examples\//, packages: ["asimov-agents", "xstate", "zod", "node:*"], composes: true },
+  {
+    files: /^examples\//,
+    ours: /^examples\//,
+    packages: ["asimov-agents", "xstate", "zod", "hono", "@hono/node-server", "node:*"],
+    composes: true,
+  },
 ];
 
 /** The supervisor of nodes spawns them under itself, which only `createActor` with a parent does in linear time. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Agent, type AgentEvent, FileStore, Node, Task } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it, vi } from "vitest";
+import { loading } from "#contract/base/loading";
 import { deferred, failure, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
 import { snapshotsOf } from "../support/snapshots.ts";
 
@@ -29,6 +30,16 @@ describe("simulated clock", () => {
     await clock.advance(10);
     expect(fired.at(-1)).toBe("late at 1030");
     expect(clock.pending).toBe(0);
+  });
+
+  it("stands still while code is loaded late, however many turns that takes", async () => {
+    const clock = new SimulatedClock(0);
+    const load = async (): Promise<void> => {
+      for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done));
+    };
+    const loaded = loading(load).then(() => clock.now());
+    await clock.advance(DAY);
+    expect(await loaded).toBe(0);
   });
 
   it("fires what a timer sets in the time that passes, at its own moment", async () => {

@@ -2,8 +2,10 @@
  * Schemas of libraries as JSON Schema, by the libraries' own exporters. What JSON cannot hold is refused by its place; what only the
  * library can check, as a refinement, is left to it.
  */
+
 import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { loading } from "#contract/base/loading";
 import { step } from "./references.ts";
 import { isZod, type JsonSchema, type StandardSchema, tellingOf } from "./standard-schema.ts";
 
@@ -180,7 +182,7 @@ function exporterOf(schema: StandardSchema): Exporter | LateExporter {
 /** By a name that bundlers do not follow, since who needs none of these need not have them. */
 async function load({ name, otherwise, exporter }: LateExporter): Promise<Exporter> {
   try {
-    return exporter(await import(/* webpackIgnore: true */ /* @vite-ignore */ name));
+    return exporter(await loading(() => import(/* webpackIgnore: true */ /* @vite-ignore */ name)));
   } catch (cause) {
     throw new AsimovError(
       `The package ${name}, which tells this schema as JSON Schema, could not be loaded. Install it: npm install ${name}; in a bundle, which cannot load it late, ${otherwise}.`,

@@ -1,7 +1,9 @@
 /** Schemas as users write them: zod, any Standard Schema, or JSON Schema; told as JSON Schema, and checked on the way in. */
+
 import * as z from "zod/mini";
 import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
 import { copyJson, type Json } from "#contract/base/json";
+import { loading } from "#contract/base/loading";
 import { inEnglish } from "#contract/base/options";
 import { type Checkable, readJsonSchema } from "./checkable.ts";
 import { exportSchema } from "./exporters.ts";
@@ -105,7 +107,7 @@ function ofJson(schema: JsonSchema, what: string): CompiledSchema {
   return {
     json: schema,
     async check(value) {
-      const { faultsOf } = await import("#contract/chat/json-schema");
+      const { faultsOf } = await loading(() => import("#contract/chat/json-schema"));
       let copy: Json;
       try {
         copy = copyJson(value as Json, "the value");
