@@ -1,65 +1,146 @@
-/** Workers are killed at random moments while runs step, sleep and ask: every run ends as if none had been. */
+/** Workers are killed at random moments while runs step, sleep, ask, receive and loop: every run ends as if none had been. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Runs, Task } from "asimov-agents";
+import { MemoryStore, type RunStore, Runs, type RunView, Task } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
+import { AgentWorker } from "asimov-agents/worker";
 import { describe, expect, it } from "vitest";
+import { chance } from "#testing/run-law";
+import { all } from "../runs/stores.ts";
 import { newPlace } from "../store/place.ts";
+import { counted, LONG_MS, SEED } from "../support/long.ts";
+import { ASKING, killedAgent, MAILBOX } from "./killed-agent.ts";
 
-const IS_LONG = process.env.ASIMOV_LONG === "1";
-const RUNS = IS_LONG ? 300 : 30;
-const KILLS = IS_LONG ? 100 : 6;
+const RUNS = counted(30, 300);
+const KILLS = counted(6, 100);
 const WORKER = new URL("worker-process.ts", import.meta.url).pathname;
+
+interface Noted {
+  at: number;
+  taskId: string;
+  what: string;
+}
+
+const given = (nodes: RunView["nodes"]): unknown =>
+  Object.entries(nodes).map(([name, { status, visit, result, nodes: inner = {} }]) => ({
+    name,
+    status,
+    visit,
+    result,
+    inner: given(inner),
+  }));
+
+/** Whoever uses the runs, in a process of their own: submits them, writes to each of them, and answers what is asked. */
+class Users {
+  readonly runs: Runs;
+  readonly ids: readonly string[];
+  /** Of each run and node, the questions that were asked, and when. */
+  readonly asked = new Map<string, Map<string, number>>();
+  #isOver = false;
+
+  constructor(store: RunStore, count: number) {
+    this.runs = new Runs(store);
+    this.ids = Array.from({ length: count }, (_, at) => `run-${at}`);
+  }
+
+  async submit(): Promise<void> {
+    for (const id of this.ids) await this.runs.submit(new Task({ id, type: "test", objective: "Work" }), { agent: "report" });
+  }
+
+  /** Until each run has ended. */
+  async work(): Promise<void> {
+    const answering = this.#answer();
+    for (const id of this.ids) {
+      // As who does not know whether the first has come.
+      for (let time = 0; time < 2; time++) await this.runs.send(id, MAILBOX, { for: id }, { id: "the only one" });
+    }
+    for (const id of this.ids) for await (const { endedAt } of this.runs.watch(id)) if (endedAt !== undefined) break;
+    this.#isOver = true;
+    await answering;
+  }
+
+  async #answer(): Promise<void> {
+    while (!this.#isOver) {
+      for await (const { id, taskId, node, askedAt } of this.runs.questions()) {
+        const place = `${taskId} ${node}`;
+        this.asked.set(place, (this.asked.get(place) ?? new Map()).set(id, askedAt));
+        await this.runs.answer(id, { ok: true }).catch((error: { code?: string }) => {
+          if (error.code !== "question-closed") throw error;
+        });
+      }
+      await new Promise((done) => setTimeout(done, 5));
+    }
+  }
+
+  /** What came of a run, but for its name and times. */
+  async outcome(id: string): Promise<unknown> {
+    const { status, errors, values, nodes } = await this.runs.get(id);
+    return JSON.parse(JSON.stringify({ status, errors, values, nodes: given(nodes) }).replaceAll(id, "RUN"));
+  }
+}
 
 describe("a worker that is killed", () => {
   const newFolder = newPlace();
 
-  it("loses no run, asks each question once, and ends each run as an uninterrupted one", { timeout: 1_800_000 }, async () => {
+  /** What comes of a run, and which modules and steps begin. */
+  async function uninterrupted(): Promise<{ outcome: unknown; begun: Set<string> }> {
+    const store = new MemoryStore();
+    const users = new Users(store, 1);
+    const begun = new Set<string>();
+    const worker = new AgentWorker({ agents: [killedAgent((_, what) => begun.add(what))], store });
+    await worker.start();
+    await users.submit();
+    await users.work();
+    await worker.stop();
+    return { outcome: await users.outcome("run-0"), begun };
+  }
+
+  it(`${KILLS} times loses none of ${RUNS} runs, repeats nothing that is stored, asks each question once, and ends each run as an uninterrupted one, seed ${SEED}`, {
+    timeout: LONG_MS,
+  }, async () => {
     const folder = newFolder();
     mkdirSync(folder, { recursive: true });
     const [file, log] = [join(folder, "runs.db"), join(folder, "log")];
     const store = new SqliteStore({ file });
-    const runs = new Runs(store);
-    const ids = Array.from({ length: RUNS }, (_, at) => `run-${at}`);
-    for (const id of ids) await runs.submit(new Task({ id, type: "test", objective: "Work" }), { agent: "report" });
+    const users = new Users(store, RUNS);
+    const random = chance(SEED);
+    await users.submit();
     const start = (): ChildProcess => fork(WORKER, [file, log], { execArgv: ["--conditions=asimov-source"] });
-    const asked = new Map<string, Set<string>>();
     let worker = start();
-    let isOver = false;
-    const answering = (async () => {
-      while (!isOver) {
-        for await (const { id, taskId } of runs.questions()) {
-          asked.set(taskId, (asked.get(taskId) ?? new Set()).add(id));
-          await runs.answer(id, { ok: true }).catch((error: { code?: string }) => {
-            if (error.code !== "question-closed") throw error;
-          });
-        }
-        await new Promise((done) => setTimeout(done, 5));
-      }
-    })();
+    const working = users.work();
     for (let kill = 0; kill < KILLS; kill++) {
       await once(worker, "message");
-      await new Promise((done) => setTimeout(done, Math.random() * 300));
+      await new Promise((done) => setTimeout(done, random() * 300));
       worker.kill("SIGKILL");
       await once(worker, "exit");
       worker = start();
     }
-    for (const id of ids) for await (const { status } of runs.watch(id)) if (status === "COMPLETE") break;
-    isOver = true;
-    await answering;
+    await working;
     worker.kill("SIGKILL");
     await once(worker, "exit");
-    for (const id of ids) {
-      expect(await runs.get(id)).toMatchObject({ status: "COMPLETE", errors: [] });
+
+    const expected = await uninterrupted();
+    const notes = (await readFile(log, "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Noted);
+    const byRun = Map.groupBy(notes, ({ taskId }) => taskId);
+    for (const id of users.ids) {
+      const begun = Map.groupBy(byRun.get(id) ?? [], ({ what }) => what);
+      const lastOf = (what: string): number => Math.max(...(begun.get(what) ?? []).map(({ at }) => at));
+      expect({ outcome: await users.outcome(id), begun: new Set(begun.keys()) }).toEqual(expected);
       expect((await store.read(id))?.ends).toBe(1);
-      for (const node of ["first", "last"]) expect(await runs.value(id, ["nodes", node, "result"])).toBe(1);
-      expect(asked.get(id)?.size).toBe(1);
+      for (const node of ASKING) expect({ node, asked: users.asked.get(`${id} ${node}`)?.size }).toEqual({ node, asked: 1 });
+      const [asked] = users.asked.get(`${id} talk`)?.values() ?? [];
+      expect(lastOf("talk: before")).toBeLessThanOrEqual(asked as number);
+      for (const event of await all(users.runs.events(id))) {
+        if (event.type !== "module.ended" || event.status !== "success") continue;
+        expect(lastOf(`${event.node}.${event.visit}/${event.module}`)).toBeLessThanOrEqual(event.at);
+      }
     }
-    const lines = new Set((await readFile(log, "utf8")).trimEnd().split("\n"));
-    expect(lines.size).toBe(2 * RUNS);
     await store.close();
   });
 });
