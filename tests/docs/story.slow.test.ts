@@ -37,9 +37,13 @@ function commandOf(transcript: string): Command {
 
 /**
  * What comes in one turn is one generation: how many a run has, and for which nodes, is the machine's. That there is one for its start, for each
- * step and for its end is not.
+ * step and for its end is not. Each tells an event, so that the numbers of those that come after it are the machine's, too.
  */
-const comparable = (printed: string): string => printed.replace(/^ \d+\. progress.*\n/gm, "").replace(/^ \d+\. (\w+).*$/gm, " N. $1");
+const comparable = (printed: string): string =>
+  printed
+    .replace(/^ \d+\. progress.*\n/gm, "")
+    .replace(/^ \d+\. (\w+).*$/gm, " N. $1")
+    .replace(/^ event \d+:/gm, " event N:");
 
 let place: string;
 
