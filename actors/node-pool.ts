@@ -141,12 +141,8 @@ function* actorsOf(nodes: ReadonlyMap<string, PoolNode>): Generator<[name: strin
   for (const [name, node] of nodes) if (!(node instanceof DormantNode)) yield [name, node];
 }
 
-/** Whether nothing of it works, as it was stored. */
-function isWaiting(node: PoolNode | undefined): boolean {
-  const { value } = (node?.getSnapshot() ?? {}) as { value?: unknown };
-  const within = (value as { EXECUTING?: unknown } | undefined)?.EXECUTING;
-  return within === "waiting" || within === "backingOff";
-}
+/** Whether it waits on as it was stored. One whose modules waited does not: they run again, and may have by now what they waited for. */
+const isBackingOff = (node: PoolNode): boolean => (stateOf(node).value as { EXECUTING?: unknown }).EXECUTING === "backingOff";
 
 /** Each grant counts the limit anew; the default one is not worked out before that. */
 const limitOf = ({ granted, order }: PoolSnapshot, { maxTotalIterations }: NodesHost): number | null =>
@@ -499,7 +495,6 @@ export function nodePool(
       for (const [name, ended] of unpublished) snapshot.unpublished.set(name, { ...ended });
       for (const name of order.current()) {
         if (order.isExecuting(name) && !snapshot.unpublished.has(name)) snapshot.startedAt.set(name, now);
-        if (isWaiting(snapshot.nodes.get(name))) snapshot.waiting.add(name);
         // What it was restored from is stored.
         if (order.isReady(name)) snapshot.saved.add(name);
       }
@@ -507,6 +502,7 @@ export function nodePool(
       for (const [name, node] of Object.entries(nodes)) {
         snapshot.nodes.set(name, new DormantNode(name, node, host));
         if (isWatched || snapshot.startedAt.has(name) || !isSettled(node)) actorOf(snapshot, scope, name);
+        if (snapshot.startedAt.has(name) && isBackingOff(snapshot.nodes.get(name) as PoolNode)) snapshot.waiting.add(name);
       }
       snapshot.isWaiting = undefined;
       snapshot.isBegun = isBegun;

@@ -55,6 +55,8 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       };
       const host = hostOf(scope.self);
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
+      // A restored one runs again from its top, and may have by now what it waited for: also while it queues for its permit it does not wait.
+      if (snapshot.waits === true) tellWaiting(false);
       let isOver = false;
       const begin = (permit: Permit): void => {
         const waits = host.whenReady(order.node);
@@ -70,8 +72,6 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
             end(outcome);
           },
         };
-        // A restored one runs again from its top.
-        if (scope.self.getSnapshot().waits === true) tellWaiting(false);
         live.job = host.startModule(order, keeper, permit);
       };
       const permit = host.permits.acquire(host.line, begin);

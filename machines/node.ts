@@ -472,6 +472,8 @@ export const nodeMachine = machine.createMachine({
             ...fromOutside,
             "node.withdraw": { target: "stopping", actions: "recordOutcome" },
             "module.waiting": [
+              // Of a restored run, its graph waits still.
+              { guard: "allWait", actions: ["recordWaiting", { type: "tellWaiting", params: { waits: true } }] },
               { guard: "isParallel", target: "parallel", actions: "recordWaiting" },
               { guard: "isNested", target: "nested", actions: "recordWaiting" },
               { target: "ordered", actions: "recordWaiting" },

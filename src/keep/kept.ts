@@ -43,6 +43,8 @@ export interface KeptRun {
   refused(error: AsimovError): void;
   /** Messages may have come. */
   posted(last: number): void;
+  /** The number of the newest message that it has taken up. */
+  readonly taken: number;
   /** When it can go on once nobody owns it, without an answer or a message; null for never. */
   readonly dueAt: number | null;
 }

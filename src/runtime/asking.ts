@@ -17,6 +17,8 @@ interface Host {
   expire(question: Question): Promise<void>;
   /** Settles when what the node has now is stored, where its run is. */
   stored(node: string): Promise<void>;
+  /** Nothing was woken by it: its run waits on, towards another moment. */
+  escalated(): void;
 }
 
 interface Open {
@@ -85,10 +87,10 @@ export class Asking {
     if (open !== undefined) this.#host.onQuestion(open.kept.question);
   }
 
-  /** When something happens by itself next, of all that are open; in milliseconds since 1970. */
+  /** When something happens by itself next, of all that are waited for; in milliseconds since 1970. */
   *moments(): Generator<number> {
-    for (const { kept } of this.#open.values()) {
-      const next = nextOf(kept);
+    for (const { kept, waiter } of this.#open.values()) {
+      const next = waiter === undefined ? undefined : nextOf(kept);
       if (next !== undefined) yield next;
     }
   }
@@ -150,7 +152,10 @@ export class Asking {
 
   #due(open: Open): void {
     const { id, node } = open.kept.question;
-    if (this.#escalate(open)) void this.#host.stored(node).then(() => this.announce(id), nothing);
+    if (this.#escalate(open)) {
+      void this.#host.stored(node).then(() => this.announce(id), nothing);
+      this.#host.escalated();
+    }
     void this.#expireOrArm(open);
   }
 

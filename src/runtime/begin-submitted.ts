@@ -60,7 +60,7 @@ export async function beginSubmitted(
     });
     return run;
   } catch (error) {
-    await store.renew(lease, 0).catch(() => {});
+    await keeping.store.renew(lease, 0).catch(() => {});
     throw error;
   }
 }

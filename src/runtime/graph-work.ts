@@ -272,7 +272,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (left !== undefined && this.run.hasQuestions) {
       const place = keysWithin({ keys: left.keys, node, visit: left.visits, attempt: 1 }).visit;
       const at = place.slice(this.run.runId.length + 1);
-      this.run.asking.closeWithin(at, "superseded");
+      this.run.asking.closeWithin(at, this.run.closing);
       if (status !== "COMPLETE") void this.run.leaveChildren(at);
     }
     // What failed may be tried again in the same visit.

@@ -167,6 +167,8 @@ export class ModuleJob implements ContextVisit, RunningModule {
       };
       try {
         const had = await Promise.race([work(controller.signal, { pause, resume }), given]);
+        // Before it is stored: a run that is being put down must know by then that it has what it waited for.
+        close();
         await stored;
         return had;
       } finally {

@@ -25,6 +25,7 @@ import type { SnapshotRef } from "#contract/store/run-commit";
 import { existsError, inOurs } from "#contract/store/run-errors";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
+import type { QuestionEnd } from "#contract/store/stored-question";
 import { Patience, untilAnswered } from "#keep/patience";
 import { ReplayLog } from "#replay/replay-log";
 import type { AgentServices } from "./agent-services.ts";
@@ -93,6 +94,9 @@ export class RunHost implements Outbox {
   /** Its end was asked for. */
   #isCancelled = false;
   #isWaiting = false;
+  /** How many messages have come, and after how many of them it stood still. */
+  #stirs = 0;
+  #stilled = 0;
   /** Of one that was put down: when it is due. */
   #parkedUntil: number | null = null;
   /** How it ends, once that is known. */
@@ -222,10 +226,36 @@ export class RunHost implements Outbox {
     void this.#parkIfWaiting().catch(() => {});
   }
 
-  /** Unless what it waits for is there already; whoever ended it meanwhile, or wants its end, has it. */
+  /** Unless what it waits for is there already, or is due; whoever ended it meanwhile, or wants its end, has it. */
   async #parkIfWaiting(): Promise<void> {
-    await this.kept?.caughtUp();
-    if (this.#isWaiting && this.#children?.stays !== true) await this.park();
+    await this.#still();
+    if (this.#isWaiting && !this.#isDue && this.#children?.stays !== true) await this.park();
+  }
+
+  /** What is due wakes it by itself. */
+  get #isDue(): boolean {
+    return !this.#isStirred && (this.dueAt ?? Number.POSITIVE_INFINITY) <= this.services.clock.now();
+  }
+
+  /** A message has come, which may be what a module waits for. */
+  stirred(): void {
+    this.#stirs++;
+  }
+
+  /** What has come is taken up, and whoever was woken by it has said that it goes on. */
+  async #still(): Promise<void> {
+    for (let stirs = -1; stirs !== this.#stirs && this.#isWaiting; ) {
+      stirs = this.#stirs;
+      await this.kept?.caughtUp();
+      await new Promise<void>(afterThisTurn);
+      // Elsewhere nobody here knows when a message is there.
+      if (this.place.own !== undefined) this.#stilled = stirs;
+    }
+  }
+
+  /** Whoever was woken may not have said so yet. */
+  get #isStirred(): boolean {
+    return this.#stirs !== this.#stilled;
   }
 
   get #parksWhenWaiting(): boolean {
@@ -272,6 +302,7 @@ export class RunHost implements Outbox {
       onQuestion: (question) => this.#announce(question),
       expire: (question) => this.#expire(question),
       stored: async (node) => this.kept?.commit("progress", [node]),
+      escalated: () => this.waiting(this.#isWaiting),
     });
     return this.#asking;
   }
@@ -304,7 +335,7 @@ export class RunHost implements Outbox {
   /** When it can go on without an answer or a message, once nobody owns it: now, unless all of it waits; null for never. */
   get dueAt(): number | null {
     const { clock } = this.services;
-    if (!this.#isWaiting || this.#children?.stays === true) return clock.now();
+    if (!this.#isWaiting || this.#isStirred || this.#children?.stays === true) return clock.now();
     const moments = [...this.waits].flatMap(({ until }) => until ?? []);
     if (this.#asking !== undefined) moments.push(...this.#asking.moments());
     const deadline = this.#orders?.deadline;
@@ -336,6 +367,7 @@ export class RunHost implements Outbox {
   async #putDown(isWanted: () => boolean): Promise<void> {
     const isParked = await this.#whileItLasts("park", async () => {
       await this.keep();
+      await this.#still();
       return !this.#isCancelled && isWanted() ? await this.kept?.park() : false;
     });
     if (isParked !== true) throw runEnded("park");
@@ -364,6 +396,17 @@ export class RunHost implements Outbox {
     return this.#isCancelled;
   }
 
+  /** Why what its modules have asked is nobody's any more, where they end without an answer. */
+  get closing(): QuestionEnd {
+    if (!this.#isCancelled) return "superseded";
+    return this.#failure?.code === "cancelled" ? "cancelled" : "ended";
+  }
+
+  /** Why the whole run fails, where that is known. */
+  get #failure(): Failure | undefined {
+    return ((this.root as AnyActorRef).getSnapshot().context as { failure?: Failure }).failure;
+  }
+
   /** Why it does nothing more for whoever asks for that. */
   refusal(what: string): Error {
     return this.#lost ?? runEnded(what);
@@ -371,7 +414,7 @@ export class RunHost implements Outbox {
 
   /** Told with the commit that stores the end, before its actor ends. @returns how the run is stored as ended */
   endAs(status: TaskStatus): RunEnd {
-    const { failure } = (this.root as AnyActorRef).getSnapshot().context as { failure?: Failure };
+    const failure = this.#failure;
     this.#end = { type: "run.ended", status, ...(failure === undefined ? {} : { code: failure.code }) };
     this.place.own?.end(this);
     return failure?.code === "cancelled" ? "CANCELLED" : (status as RunEnd);
@@ -436,7 +479,7 @@ export class RunHost implements Outbox {
     return condition.evaluate(scope);
   }
 
-  /** Sends a message through the agent's outbox; settles when it is in its mailbox. @throws AsimovError `part-too-large`; RunError `send-unstored` */
+  /** Sends a message through the agent's outbox; settles when it is in its mailbox. @throws AsimovError `part-too-large` */
   async send(mailbox: string, message: unknown): Promise<void> {
     if (this.#isFinished || this.root === undefined) throw runEnded("send");
     this.#requireRoomFor(mailbox, message);
@@ -445,20 +488,8 @@ export class RunHost implements Outbox {
     if (this.place.own === undefined || (this.kept === undefined && this.#keeping?.store === undefined)) return;
     await this.#whileItLasts("send", async () => {
       if (this.kept === undefined) await this.keep();
-      else await this.#stored(this.kept, mailbox);
+      else await this.kept.stored();
     });
-  }
-
-  async #stored(kept: Kept, mailbox: string): Promise<void> {
-    try {
-      await this.limited("storing a message", () => kept.stored());
-    } catch (cause) {
-      if (asimovErrorOf(cause)?.code !== "effect-timeout") throw cause;
-      throw new RunError(
-        `The message to mailbox "${mailbox}" is taken by run ${this.taskId}, and not stored yet: its store has not answered. It is stored with what comes next, and is lost where this process dies before. Do not send it again.`,
-        { code: "send-unstored", taskId: this.taskId, cause },
-      );
-    }
   }
 
   /** It is to be stored, also where the run is not yet. */

@@ -22,8 +22,10 @@ interface Receiver {
 export class RunInbox {
   readonly #run: Receiver;
   readonly #store: RunStore;
-  /** The newest message that was taken up. */
+  /** The newest message that is known of. */
   #posted = 0;
+  /** What came up to that number is taken up. */
+  #taken = 0;
   /** How many waited when the run was taken up, until they are looked for. */
   #pending: number;
   /** It was told that messages cannot be read. */
@@ -38,10 +40,13 @@ export class RunInbox {
 
   /** Messages may have come. */
   posted(last: number): void {
-    if (last <= this.#posted) return;
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined;
-    });
+    this.#posted = Math.max(this.#posted, last);
+    if (this.#posted > this.#taken) this.#taking ??= this.#takeAll();
+  }
+
+  /** What came up to that number has been taken up: whoever lets go of the run has missed what came after. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Settles when what had come is taken. */
@@ -49,14 +54,23 @@ export class RunInbox {
     return this.#taking ?? Promise.resolve();
   }
 
+  /** What comes meanwhile, too. */
+  async #takeAll(): Promise<void> {
+    do await this.#take();
+    while (this.#posted > this.#taken && !this.#isDeaf);
+    this.#taking = undefined;
+  }
+
   async #take(): Promise<void> {
     const { taskId } = this.#run;
+    const posted = this.#posted;
     try {
-      const messages = await this.#store.inbox(taskId, this.#posted);
+      const messages = await this.#store.inbox(taskId, this.#taken);
       this.#requirePending(messages);
       // Read behind them: it counts them all.
       const last = (await this.#store.read(taskId))?.inbox.last ?? 0;
       for (const message of messages) await this.#receive(message, last);
+      this.#taken = Math.max(this.#taken, posted);
       this.#isDeaf = false;
     } catch (error) {
       // Looked for again when the store is heard of the next time, and told once until then.
@@ -79,10 +93,10 @@ export class RunInbox {
     const { taskId, place } = this.#run;
     let message: unknown;
     try {
-      requireBetween(taskId, n, { above: this.#posted, last });
+      requireBetween(taskId, n, { above: this.#taken, last });
       message = readMessage(this.#store, taskId, stored);
     } catch (error) {
-      this.#posted = Math.max(this.#posted, n || 0);
+      this.#taken = Math.max(this.#taken, n || 0);
       return this.#run.unread("A message to the run could not be taken", error);
     }
     if (mailbox === ANSWERS && isEnding(id)) this.#run.ending(message as ChildEnding);
@@ -93,7 +107,7 @@ export class RunInbox {
       // With no turn between them: a commit holds both, or neither.
       values.settle();
     }
-    this.#posted = n;
+    this.#taken = n;
     this.#run.received(n);
   }
 }

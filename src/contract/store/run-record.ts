@@ -20,7 +20,7 @@ export interface OwnerProcess {
 }
 
 export interface Owner {
-  /** For people, and unlike that of any other claim: with the token, what a lease is known by. */
+  /** For people, and unlike that of any other owner. */
   id: string;
   /** Milliseconds until the lease runs out, a whole number. */
   leaseMs: number;
