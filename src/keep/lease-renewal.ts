@@ -1,4 +1,7 @@
-/** Renews a lease at each third of its time, and knows by the owner's own clock whether it is sure to be the owner's still. */
+/**
+ * Renews a lease at each third of its time, and knows by the owner's own clock whether it is sure to be the owner's still. What the store does not
+ * answer is no matter of the next time: it is asked again, and an answer counts whenever it comes.
+ */
 import { asimovErrorOf } from "#contract/base/errors";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { RenewResult } from "#contract/store/run-commit";
@@ -40,14 +43,14 @@ export class LeaseRenewal {
 
   async #renew(): Promise<void> {
     const asked = monotonicOf(this.#of.clock);
+    this.#arm();
     try {
       const result = await this.#of.renew();
       if (this.#isStopped) return;
-      if (result.ok) this.#renewedAt = asked;
+      if (result.ok) this.#renewedAt = Math.max(this.#renewedAt, asked);
       this.#of.answered(result);
     } catch (error) {
-      if (asimovErrorOf(error)?.code === "store-closed" && !this.#isStopped) return this.#of.closed();
+      if (asimovErrorOf(error)?.code === "store-closed" && !this.#isStopped) this.#of.closed();
     }
-    if (!this.#isStopped) this.#arm();
   }
 }

@@ -48,7 +48,7 @@ export class Patience {
 const FOR_GOOD: ReadonlySet<unknown> = new Set(["effect-timeout", "store-read-only", "EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR"]);
 
 /** Whether the same may succeed when it is asked again later, with nobody's help. */
-function isTransient(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   const known = asimovErrorOf(error);
   if (known?.retryable !== true) return false;
   return !FOR_GOOD.has(known.code) && !FOR_GOOD.has((known.cause as { code?: unknown } | null | undefined)?.code);
@@ -58,14 +58,20 @@ function isTransient(error: unknown): boolean {
  * Asks again until there is an answer.
  *
  * @param troubled told once of what the store said
+ * @param isPassing whether the same may succeed when it is asked again
  * @throws what is not transient, and whatever came last when nobody waits any more
  */
-export async function untilAnswered<T>(patience: Patience, troubled: (error: unknown) => void, ask: () => Promise<T>): Promise<T> {
+export async function untilAnswered<T>(
+  patience: Patience,
+  troubled: (error: unknown) => void,
+  ask: () => Promise<T>,
+  isPassing = isTransient,
+): Promise<T> {
   for (let isTold = false; ; isTold = true) {
     try {
       return await ask();
     } catch (error) {
-      if (!isTransient(error) || patience.isOver) throw error;
+      if (!isPassing(error) || patience.isOver) throw error;
       if (!isTold) troubled(error);
       await patience.pause();
       if (patience.isOver) throw error;

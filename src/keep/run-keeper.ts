@@ -7,6 +7,7 @@
 import { AsimovError, asimovErrorOf } from "#contract/base/errors";
 import type { Commit, CommitReason, CommitResult, RenewResult, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, RunEnd, StoredRun } from "#contract/store/run-record";
+import { isHeld } from "#contract/store/run-steps";
 import type { RunStore } from "#contract/store/run-store";
 import type { PartsSum } from "#contract/store/seal";
 import { commitOf, eventsOf } from "./commit-of.ts";
@@ -249,7 +250,7 @@ export class RunKeeper {
 
   async #giveUp(error: AsimovError): Promise<void> {
     this.stop();
-    await this.#store.renew(this.#state.lease, 0).catch(() => {});
+    await this.#run.limited("giving the run back", () => this.#store.renew(this.#state.lease, 0)).catch(() => {});
     this.#run.refused(error);
   }
 
@@ -308,7 +309,9 @@ export class RunKeeper {
 
   /** The run stands as this commit left it, and nobody has come since. */
   #isMade(result: CommitResult, { generation }: Commit): boolean {
-    return !result.ok && result.why !== "not-found" && result.run.generation === generation && result.run.token === this.fence;
+    if (result.ok || result.why === "not-found") return false;
+    const { run } = result;
+    return run.generation === generation && run.token === this.fence && (run.lease === null || isHeld(run, this.lease));
   }
 
   #heard({ cancel, posted }: { cancel: { reason: string } | null; posted: number }): void {
@@ -319,10 +322,10 @@ export class RunKeeper {
   /** What others asked for meanwhile. */
   async look(): Promise<void> {
     try {
-      const run = await this.#store.read(this.#run.taskId);
+      const run = await this.#run.limited("looking at the run", () => this.#store.read(this.#run.taskId));
       // What it gives back itself is nobody else's doing.
       if (this.#isOver || this.#parking !== undefined || this.#end !== undefined) return;
-      if (run === undefined || run.lease?.token !== this.fence) return this.#lose(run === undefined ? "not-found" : "fenced");
+      if (run === undefined || !isHeld(run, this.lease)) return this.#lose(run === undefined ? "not-found" : "fenced");
       this.#heard({ cancel: run.cancel, posted: run.inbox.last });
     } catch {
       // A hint that leads nowhere: the next commit or renewal looks again.
@@ -336,7 +339,8 @@ export class RunKeeper {
 
   #renewed(renewed: RenewResult): void {
     if (!renewed.ok) return this.#lose("fenced");
-    this.#state = { ...this.#state, lease: { ...this.#state.lease, until: renewed.until } };
+    const { lease } = this.#state;
+    this.#state = { ...this.#state, lease: { ...lease, until: Math.max(lease.until, renewed.until) } };
     if (this.#parking === undefined) this.#goOn();
     this.#heard(renewed);
   }

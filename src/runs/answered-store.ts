@@ -11,9 +11,9 @@ import { type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contra
 
 export class AnsweredStore extends RunStore {
   readonly #store: RunStore;
-  readonly #limits: EffectLimits;
+  readonly #limits: Pick<EffectLimits, "run">;
 
-  constructor(store: RunStore, limits: EffectLimits) {
+  constructor(store: RunStore, limits: Pick<EffectLimits, "run">) {
     super(store.settings);
     this.#store = store;
     this.#limits = limits;

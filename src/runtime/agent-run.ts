@@ -62,7 +62,8 @@ export interface AgentRun<Outcome extends TaskOutcome | ParkedRun = TaskOutcome>
   view(): RunView;
   /**
    * Publishes a message; settles when it is in its mailbox. Where nodes declare `inputMailboxes`, it must be one of theirs.
-   * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`, `part-too-large`
+   * Where the run's store does not answer within `effectTimeoutMs`, the message is taken all the same, and not stored yet (`send-unstored`).
+   * @throws AsimovError `unknown-mailbox`, `run-ended`, `not-json`, `publish-failed`, `part-too-large`; RunError `send-unstored`
    */
   send(mailbox: string, message: unknown): Promise<void>;
   /**

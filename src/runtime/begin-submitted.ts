@@ -60,7 +60,7 @@ export async function beginSubmitted(
     });
     return run;
   } catch (error) {
-    await keeping.store.renew(lease, 0).catch(() => {});
+    await store.renew(lease, 0).catch(() => {});
     throw error;
   }
 }

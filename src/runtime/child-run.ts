@@ -1,4 +1,5 @@
 /** A run that a module waits for: begun or taken up where nobody owns it, looked at where somebody does, ended with the module that gives it up. */
+import { EffectLimits } from "#contract/base/effect-limits";
 import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
@@ -8,7 +9,8 @@ import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { standingOf } from "#keep/owner";
-import { Patience, untilAnswered } from "#keep/patience";
+import { isTransient, Patience, untilAnswered } from "#keep/patience";
+import { AnsweredStore } from "#runs/answered-store";
 import { type Changes, changesOf } from "#runs/changes";
 import { nextChange } from "#runs/follow";
 import { cancelRun } from "#runs/orders";
@@ -38,6 +40,9 @@ const ELSEWHERE: ReadonlySet<string> = new Set([
 
 const OVER: ReadonlySet<string> = new Set(["run-ended", "run-not-found"]);
 
+/** A store that does not answer may do so later. */
+const isPassing = (error: unknown): boolean => isTransient(error) || asimovErrorOf(error)?.code === "effect-timeout";
+
 const elsewhere = (error: unknown): undefined => {
   if (!ELSEWHERE.has(asimovErrorOf(error)?.code ?? "")) throw error;
 };
@@ -51,6 +56,7 @@ export class ChildRun {
   #said = 0;
   /** For a store that is away. */
   readonly #patience: Patience;
+  readonly #limits: EffectLimits;
   /** The parent stays in this process. */
   #leave: (() => void) | undefined;
 
@@ -59,6 +65,8 @@ export class ChildRun {
     this.#agent = agent;
     this.#id = place.taskId;
     this.#patience = new Patience(place.run.clock);
+    const { clock, effectTimeoutMs: limitMs } = agent.services;
+    this.#limits = new EffectLimits(clock, { limitMs, graceMs: limitMs });
   }
 
   /** @param begin called where it was not waited for before */
@@ -101,7 +109,8 @@ export class ChildRun {
 
   /** Where it is stored, if it may be: what somebody has stored by default is known after a restart alone. */
   get #store(): RunStore | undefined {
-    return this.#agent.store() ?? (this.#place.run.isRestored ? this.#agent.keeping().store : undefined);
+    const store = this.#agent.store() ?? (this.#place.run.isRestored ? this.#agent.keeping().store : undefined);
+    return store && new AnsweredStore(store, this.#limits);
   }
 
   async #follow(isNew: boolean, signal: AbortSignal): Promise<unknown> {
@@ -168,7 +177,7 @@ export class ChildRun {
   }
 
   async #answered<T>(ask: () => Promise<T>): Promise<T> {
-    const given = await untilAnswered(this.#patience, () => {}, ask);
+    const given = await untilAnswered(this.#patience, () => {}, ask, isPassing);
     this.#patience.renew();
     return given;
   }

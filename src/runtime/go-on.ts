@@ -76,7 +76,7 @@ export async function goOn(
   keeping: Keeping,
   { persisted, state, graphs, generation, passedOver, isTold, stale, run: stored }: ClaimedRun,
   { signal, cachePrefix, values, whenWaiting, onQuestion }: GoOnOptions,
-  limits?: EffectLimits,
+  limits: EffectLimits,
 ): Promise<AgentRun> {
   try {
     requireSameSpace((persisted as unknown as PersistedAgent).context.cachePrefix, cachePrefix);
@@ -96,15 +96,14 @@ export async function goOn(
     if (stale.length > 0) scope.run.asking.closeStored(stale);
     (scope.run.kept as Kept).goOn(state, stored.inbox.count);
     try {
-      if (first !== undefined)
-        await (limits?.run("setting the run's values", () => run.values.setMany(first)) ?? run.values.setMany(first));
+      if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
     } catch (error) {
       scope.run.finish(shownMessageOf(error), errorDetailsOf(error));
       throw error;
     }
     return beginLater(launched, { generation, passedOver, isTold }, signal);
   } catch (error) {
-    await keeping.store.renew(state.lease, 0).catch(() => {});
+    await limits.run("giving the run back", () => keeping.store.renew(state.lease, 0)).catch(() => {});
     throw error;
   }
 }

@@ -58,10 +58,11 @@ export class GraphNodes {
     this.#nodes = nodes;
   }
 
-  /** In declaration order. */
+  /** In declaration order, then those that the run has added, in the order in which they came into the graph. */
   *names(): Generator<string> {
     yield* this.#nodes.keys();
-    for (const name of this.#own?.keys() ?? []) if (!this.#nodes.has(name)) yield name;
+    if (this.#own === undefined) return;
+    for (const { name } of this.#view().graph?.nodes ?? []) if (!this.#nodes.has(name)) yield name;
   }
 
   /** Those that it was made with. */

@@ -57,7 +57,7 @@ export class GraphScope {
     this.parent = parent;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
     this.graph = graph;
-    this.results = nodeResults(() => this.pool()?.nodes, parent?.results);
+    this.results = nodeResults({ nodes: () => this.pool()?.nodes, names: () => this.nodes.names() }, parent?.results);
     this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
     run.graphs.add(this);

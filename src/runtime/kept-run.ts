@@ -13,6 +13,7 @@ import type { Commit, CommitReason, NewRun } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { RunEnd } from "#contract/store/run-record";
 import { requireRoom, type Written } from "#contract/store/run-room";
+import type { RunStore } from "#contract/store/run-store";
 import { encoded, sealInfo, sealMessage, sealQuestion } from "#contract/store/seal";
 import type { NewQuestion } from "#contract/store/stored-question";
 import { storeFirst } from "#keep/first-commit";
@@ -22,6 +23,7 @@ import type { PartChanges } from "#keep/part-changes";
 import type { PartTexts } from "#keep/part-texts";
 import type { Patience } from "#keep/patience";
 import { type KeeperState, RunKeeper } from "#keep/run-keeper";
+import { AnsweredStore } from "#runs/answered-store";
 import { cancelRun, tellEnding } from "#runs/orders";
 import type { Asking } from "./asking.ts";
 import { earlierOf } from "./earlier-events.ts";
@@ -89,6 +91,8 @@ const MOST_SPARE_BYTES = 16 * 1024;
 export class Kept implements KeptRun {
   readonly #run: Host;
   readonly #keeping: Keeping;
+  /** For what the run waits for: each answer comes in time, or none does. */
+  readonly #asked: RunStore;
   #keeper: RunKeeper | undefined;
   readonly #changes: RunChanges;
   #inbox: RunInbox | undefined;
@@ -104,9 +108,10 @@ export class Kept implements KeptRun {
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, PartTexts>) {
     this.#run = run;
     this.#keeping = keeping;
+    this.#asked = new AnsweredStore(keeping.store, { run: (what, work) => run.limited(what, work) });
     this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
-    run.events.storedIn(earlierOf(keeping.store, run.task.id));
+    run.events.storedIn(earlierOf(this.#asked, run.task.id));
   }
 
   get taskId(): string {
@@ -210,7 +215,7 @@ export class Kept implements KeptRun {
 
   #keep(state: KeeperState, pending = 0): RunKeeper {
     const { store } = this.#keeping;
-    this.#inbox = new RunInbox(this, store, pending);
+    this.#inbox = new RunInbox(this, this.#asked, pending);
     this.#keeper = new RunKeeper(this, store, state);
     return this.#keeper;
   }
@@ -290,13 +295,13 @@ export class Kept implements KeptRun {
 
   #tellParent(parent: string): Promise<void> {
     const token = this.fence;
-    return this.#untilTaken(() => tellEnding(this.#keeping.store, parent, { taskId: this.taskId, token }, String(token)));
+    return this.#untilTaken(() => tellEnding(this.#asked, parent, { taskId: this.taskId, token }, String(token)));
   }
 
   /** The run ends, and so does that one: what keeps it from being told is no matter of this run's. */
   async cancelRun(taskId: string): Promise<void> {
     const reason = `run ${this.taskId}, which waited for it, does so no more`;
-    await this.#untilTaken(() => cancelRun(this.#keeping.store, taskId, reason).catch(unlessOver));
+    await this.#untilTaken(() => cancelRun(this.#asked, taskId, reason).catch(unlessOver));
   }
 
   /** As long as nobody else has the run: its store may be away. */
@@ -322,7 +327,7 @@ export class Kept implements KeptRun {
     if (this.#end !== undefined) this.#end.untold = false;
     if (this.#keeper === undefined) return;
     // Where the store does not hear of it, it is told once more.
-    await this.limited("noting that the end was told", () => this.#keeping.store.endTold(this.taskId, number)).catch(() => {});
+    await this.#asked.endTold(this.taskId, number).catch(() => {});
   }
 
   /** Nothing is written any more, but for an end that is on its way. */
@@ -401,7 +406,7 @@ export class Kept implements KeptRun {
 
   /** No answer comes any more, unless one was there before: the store says which, and it is taken. */
   async expire({ id, deadline = 0, taskId }: Question): Promise<void> {
-    const { store } = this.#keeping;
+    const store = this.#asked;
     const message = { id: answerMessageId(id), mailbox: ANSWERS };
     const body = encoded(store.settings.codec, sealMessage(taskId, message, JSON.stringify({ why: "deadline" })));
     const order = { kind: "message", ...message, body, from: deadline, closes: { id, why: "deadline" } } as const;

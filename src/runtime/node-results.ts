@@ -26,17 +26,21 @@ function given(node: KnownNode | undefined): { value: unknown } | undefined {
   return found;
 }
 
-/**
- * @param nodes those that have run, or were spawned
- * @param around of the graph that this one is nested in: found by name, and not listed
- */
-export function nodeResults(nodes: () => Nodes | undefined, around: NodeResults | undefined): NodeResults {
+interface Graph {
+  /** Those that have run, or were spawned. */
+  nodes(): Nodes | undefined;
+  /** Of all, in the order in which they are listed, whatever came first. */
+  names(): Iterable<string>;
+}
+
+/** @param around of the graph that this one is nested in: found by name, and not listed */
+export function nodeResults({ nodes, names }: Graph, around: NodeResults | undefined): NodeResults {
   const find = (name: string | symbol): { value: unknown } | undefined =>
     typeof name === "string" ? given(nodes()?.get(name)) : undefined;
   return new Proxy(Object.create(around ?? null) as object, {
     get: (target, name) => (find(name) ?? { value: Reflect.get(target, name) }).value,
     has: (target, name) => find(name) !== undefined || Reflect.has(target, name),
-    ownKeys: () => [...(nodes() ?? [])].flatMap(([name, node]) => (given(node) === undefined ? [] : [name])),
+    ownKeys: () => [...names()].filter((name) => find(name) !== undefined),
     getOwnPropertyDescriptor(_target, name) {
       const found = find(name);
       return found && { value: found.value, enumerable: true, configurable: true, writable: false };

@@ -46,7 +46,7 @@ export async function retryRun(
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
     const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true, ...codeOf(host, claimed.run) };
     const options = signal === undefined ? as : { ...as, signal };
-    return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, options);
+    return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, options, limits);
   } catch (error) {
     await store.renew(claimed.state.lease, 0).catch(() => {});
     throw error;

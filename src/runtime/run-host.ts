@@ -479,7 +479,7 @@ export class RunHost implements Outbox {
     return condition.evaluate(scope);
   }
 
-  /** Sends a message through the agent's outbox; settles when it is in its mailbox. @throws AsimovError `part-too-large` */
+  /** Sends a message through the agent's outbox; settles when it is in its mailbox. @throws AsimovError `part-too-large`; RunError `send-unstored` */
   async send(mailbox: string, message: unknown): Promise<void> {
     if (this.#isFinished || this.root === undefined) throw runEnded("send");
     this.#requireRoomFor(mailbox, message);
@@ -488,8 +488,20 @@ export class RunHost implements Outbox {
     if (this.place.own === undefined || (this.kept === undefined && this.#keeping?.store === undefined)) return;
     await this.#whileItLasts("send", async () => {
       if (this.kept === undefined) await this.keep();
-      else await this.kept.stored();
+      else await this.#stored(this.kept, mailbox);
     });
+  }
+
+  async #stored(kept: Kept, mailbox: string): Promise<void> {
+    try {
+      await this.limited("storing a message", () => kept.stored());
+    } catch (cause) {
+      if (asimovErrorOf(cause)?.code !== "effect-timeout") throw cause;
+      throw new RunError(
+        `The message to mailbox "${mailbox}" is taken by run ${this.taskId}, and not stored yet: its store has not answered. It is stored with what comes next, and is lost where this process dies before. Do not send it again.`,
+        { code: "send-unstored", taskId: this.taskId, cause },
+      );
+    }
   }
 
   /** It is to be stored, also where the run is not yet. */

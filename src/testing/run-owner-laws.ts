@@ -98,6 +98,20 @@ export function ownerLaws(): RunLaws {
       requireTrue((await store.commit(claim.lease, commitOf(2))).ok, "the heir's commit is made");
     },
 
+    "refuses what the owner of a run that was removed writes to the next run of that id": async ({ make, reopen }) => {
+      const store = await make();
+      const old = await owned(store, "a", owner("old"));
+      requireTrue(await (await reopen(store)).remove("a"), "it is removed");
+      const lease = await owned(store, "a", owner("new"));
+      const before = await stored(store);
+      const end = commitOf(2, { agent: "[]" }, { run: { status: "COMPLETE" } });
+      for (const result of [await store.commit(old, end), await store.renew(old, HOUR), await store.renew(old, 0)]) {
+        requireEqual(!result.ok && [result.why, "run" in result && result.run], ["fenced", before], "what the old owner is told");
+      }
+      requireEqual(await stored(store), before, "the new run");
+      requireTrue((await store.commit(lease, commitOf(2))).ok, "its own owner's commit");
+    },
+
     "lets others have a run whose lease ran out, and it is READY until then": async ({ make }) => {
       const store = await make();
       await store.create(newRun("a", { dueAt: null }));

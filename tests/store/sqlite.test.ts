@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,6 +6,16 @@ import { SqliteStore } from "#store/sqlite/store";
 import { commitOf, newRun, owned, owner } from "#testing/run-law";
 import { turned } from "../support/manual-clock.ts";
 import { newPlace } from "./place.ts";
+
+const copied = (file: string): string => {
+  copyFileSync(file, `${file}.copy`);
+  return `${file}.copy`;
+};
+
+const emptied = (file: string): string => {
+  writeFileSync(file, "");
+  return file;
+};
 
 describe("SQLite store", () => {
   const place = newPlace();
@@ -116,6 +126,26 @@ describe("SQLite store", () => {
     expect((version() as { data_version: number }).data_version - (before as { data_version: number }).data_version).toBe(1);
     expect((await store.find({ limit: 100 })).length).toBe(52);
     other.close();
+    await store.close();
+  });
+
+  it.each<[string, () => void]>([
+    ["was removed", () => rmSync(file)],
+    ["was replaced by a copy", () => renameSync(copied(file), file)],
+    ["was replaced by an empty one", () => renameSync(emptied(`${file}.new`), file)],
+  ])("acknowledges nothing, and gives nothing, when its file %s under it, and goes on when it is back", async (_what, away) => {
+    const store = new SqliteStore({ file });
+    const lease = await owned(store);
+    linkSync(file, `${file}.kept`);
+    away();
+    const error = { code: "store-replaced", retryable: false, message: expect.stringContaining(file) };
+    await expect(store.commit(lease, commitOf(2))).rejects.toMatchObject(error);
+    await expect(store.renew(lease, 1_000)).rejects.toMatchObject(error);
+    await expect(store.create(newRun("b"))).rejects.toMatchObject(error);
+    await expect(store.read("a")).rejects.toMatchObject(error);
+    await expect(store.find({ limit: 9 })).rejects.toMatchObject(error);
+    renameSync(`${file}.kept`, file);
+    expect(await store.commit(lease, commitOf((await store.read("a"))?.generation === 2 ? 3 : 2))).toMatchObject({ ok: true });
     await store.close();
   });
 

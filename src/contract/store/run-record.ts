@@ -20,7 +20,7 @@ export interface OwnerProcess {
 }
 
 export interface Owner {
-  /** For people, and unlike that of any other owner. */
+  /** For people, and unlike that of any other claim: with the token, what a lease is known by. */
   id: string;
   /** Milliseconds until the lease runs out, a whole number. */
   leaseMs: number;

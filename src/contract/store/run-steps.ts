@@ -54,7 +54,9 @@ export function claimedRun(run: StoredRun, owner: Owner, options: ClaimOptions, 
   return { ok: true, run: { ...run, token, dueAt, lease: leaseOf(run.taskId, token, owner, now), updatedAt: now } };
 }
 
-const isHeld = (run: StoredRun, lease: Lease): boolean => run.lease !== null && run.lease.token === lease.token;
+/** Not by its token alone: those of a run that was removed are given again to the next one of its id. */
+export const isHeld = ({ lease }: Pick<StoredRun, "lease">, { token, owner }: Pick<Lease, "token" | "owner">): boolean =>
+  lease !== null && lease.token === token && lease.owner.id === owner.id;
 
 export const askedOf = ({ cancel, inbox }: StoredRun): Asked => ({ cancel: cancel && { ...cancel }, posted: inbox.last });
 

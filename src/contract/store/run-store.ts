@@ -46,7 +46,7 @@ export abstract class RunStore {
   abstract claim(taskId: string, owner: Owner, options?: ClaimOptions): Promise<ClaimResult>;
   /** The lease runs `leaseMs` from now on, also one that ran out and that nobody took; with 0 it is given back. */
   abstract renew(lease: Lease, leaseMs: number): Promise<RenewResult>;
-  /** Writes what changed. Refused as `fenced` where the lease is not the run's last, or the generation not the next. */
+  /** Writes what changed. Refused as `fenced` where the lease is not the run's last by its token and its owner, or the generation not the next. */
   abstract commit(lease: Lease, commit: Commit): Promise<CommitResult>;
   abstract read(taskId: string): Promise<StoredRun | undefined>;
   /**

@@ -5,8 +5,8 @@
 import { monotonicOf, systemServices } from "#contract/base/services";
 import { afterThisTurn, Turns } from "#contract/base/turns";
 import { closed } from "#contract/store/store-errors";
-import { type Database, openFile, type Statement } from "./engine.ts";
-import { busy, failure, isBusy } from "./failures.ts";
+import { type Database, type OpenFile, openFile, type Statement } from "./engine.ts";
+import { busy, failure, isBusy, replaced } from "./failures.ts";
 import { prepareDatabase } from "./schema.ts";
 
 interface Job {
@@ -29,7 +29,7 @@ export class Connection {
   #jobs: Job[] = [];
   #isScheduled = false;
   #pauses = 0;
-  #opened: { database: Database; path: string } | undefined;
+  #opened: OpenFile | undefined;
   #isReady = false;
   #isClosed = false;
 
@@ -167,12 +167,18 @@ export class Connection {
     clock.setTimeout(() => this.#flush(), pauseOf(++this.#pauses));
   }
 
+  /** After the commit, so that nothing is acknowledged that is in no file. @throws AsimovError `store-replaced` */
+  #requireFile(): void {
+    if (this.#opened?.isGone() === true) throw replaced(this.#opened.path);
+  }
+
   #transaction<T>(begin: "begin" | "begin immediate", work: () => T): T {
     this.#open();
     this.sql(begin).run();
     try {
       const value = work();
       this.sql("commit").run();
+      this.#requireFile();
       return value;
     } catch (error) {
       // Some failures have rolled it back already.

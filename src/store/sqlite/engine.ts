@@ -22,6 +22,7 @@ interface Modules {
     mkdirSync(path: string, options: { recursive: true; mode: number }): unknown;
     openSync(path: string, flags: string, mode: number): number;
     closeSync(file: number): void;
+    statSync(path: string, options: { throwIfNoEntry: false; bigint: true }): { dev: bigint; ino: bigint } | undefined;
   };
   path: { resolve(path: string): string; dirname(path: string): string };
 }
@@ -45,13 +46,26 @@ export function requireSqlite(): { get: Get; sqlite: NonNullable<Modules["node:s
   );
 }
 
-export function openFile(file: string): { database: Database; path: string } {
+export interface OpenFile {
+  database: Database;
+  path: string;
+  /** Whether the path leads to another file by now, or to none: what is written here is in no file that anybody finds. */
+  isGone(): boolean;
+}
+
+export function openFile(file: string): OpenFile {
   const { get, sqlite } = requireSqlite();
-  const { mkdirSync, openSync, closeSync } = get("fs");
+  const { mkdirSync, openSync, closeSync, statSync } = get("fs");
   const { resolve, dirname } = get("path");
   const path = resolve(file);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // Others of the machine have no business in it; the files beside it get the same rights.
   closeSync(openSync(path, "a", 0o600));
-  return { database: new sqlite.DatabaseSync(path), path };
+  const identity = (): string => {
+    const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return found === undefined ? "" : `${found.dev} ${found.ino}`;
+  };
+  const database = new sqlite.DatabaseSync(path);
+  const opened = identity();
+  return { database, path, isGone: () => identity() !== opened };
 }

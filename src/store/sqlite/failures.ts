@@ -50,6 +50,12 @@ export function wrongFormat(path: string, expected: string, found: string): Asim
   );
 }
 
+export const replaced = (path: string): AsimovError =>
+  new AsimovError(
+    `The database ${path} was removed, or another file was put in its place, while this store had it open: what it writes would be lost. Put the file back where it was, or close this store, open another one, and resume its runs.`,
+    { code: "store-replaced" },
+  );
+
 /** One that cannot be read; others of the database can. */
 export function damagedRow(table: string, column: string, cause: unknown): SnapshotError {
   return new SnapshotError(`A row of the table ${table} is damaged: its column ${column} cannot be read (${messageOf(cause)}).`, {

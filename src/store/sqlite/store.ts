@@ -55,7 +55,7 @@ const SWEEP_LIMIT = 100;
  * event loop is written together. It never waits in the thread.
  *
  * @throws AsimovError `invalid-options`, and `store-unavailable` without `node:sqlite`; at the first use `store-unavailable`, `store-format`, `store-busy`, `store-full`,
- *   `store-read-only` or `store-damaged`
+ *   `store-read-only` or `store-damaged`; later also `store-replaced` where its file was removed, or is another one
  * @example
  * const store = new SqliteStore({ file: "/var/lib/agent/runs.db", retainMs: 30 * 86_400_000 });
  */
