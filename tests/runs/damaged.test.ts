@@ -6,7 +6,7 @@ import { Agent, FileStore, MemoryStore, type RunStore, Runs, type StoredGenerati
 import { SqliteStore } from "asimov-agents/sqlite";
 import type { RunView } from "asimov-agents/view";
 import { describe, expect, it } from "vitest";
-import { failing, nodeOf } from "../run/support.ts";
+import { aborted, failing, nodeOf } from "../run/support.ts";
 import { newPlace } from "../store/place.ts";
 import { all } from "./stores.ts";
 
@@ -131,5 +131,47 @@ describe.each(Object.entries(STORES))("a run of which a part is damaged, in %s s
     await runs.remove(damaged);
     expect(await all(runs.find())).toEqual([before[0], before[2]]);
     await again.close();
+  });
+});
+
+describe("a run whose row cannot be read", () => {
+  it("stops no listing of others, and says what is wrong in its place (SQLite)", async () => {
+    const file = join(newFolder(), "runs.db");
+    const store = new SqliteStore({ file });
+    const before = await threeIn(store);
+    const database = new DatabaseSync(file);
+    database.exec(`update runs set labels = '{"id":' where task_id = 't2'`);
+    database.close();
+    const runs = new Runs(store);
+    const found = await all(runs.find());
+    expect([found[0], found[2]]).toEqual([before[0], before[2]]);
+    const wrong = { status: "error", code: "snapshot-damaged", error: expect.stringContaining('labels of run "t2"') };
+    expect(found[1]).toMatchObject({ taskId: "t2", status: "PARTIAL", errors: [wrong] });
+    for (const query of [{ agent: "breaks" }, { status: "PARTIAL" as const }, { type: "test", limit: 2 }])
+      expect((await all(runs.find(query))).map(({ taskId }) => taskId)).toContain("t2");
+    await expect(runs.get("t2")).rejects.toMatchObject({ code: "snapshot-damaged" });
+    await store.close();
+  });
+
+  it("is refused by itself where an agent takes up what is left (SQLite)", async () => {
+    const file = join(newFolder(), "runs.db");
+    const store = new SqliteStore({ file });
+    const agent = new Agent({ name: "works", store, nodes: [nodeOf("a", [], ({ signal }) => aborted(signal)), nodeOf("b", ["a"])] });
+    for (const id of ["t1", "t2", "t3"]) {
+      const run = agent.start(new Task({ id, type: "test", objective: "Be left" }));
+      const gone = run.outcome.catch(({ code }) => code);
+      await run.park();
+      expect(await gone).toBe("run-parked");
+    }
+    const database = new DatabaseSync(file);
+    database.exec("update runs set labels = 'no labels' where task_id = 't2'");
+    database.close();
+    const refused: unknown[] = [];
+    const heir = new Agent({ name: "works", store, nodes: [nodeOf("a"), nodeOf("b", ["a"])] });
+    const taken = await all(heir.resumeAll({ onRefused: (error, taskId) => refused.push([taskId, (error as { code?: string }).code]) }));
+    expect(taken.map(({ id }) => id)).toEqual(["t3", "t1"]);
+    expect(refused).toEqual([["t2", "snapshot-damaged"]]);
+    await Promise.all(taken.map(({ outcome }) => outcome));
+    await store.close();
   });
 });

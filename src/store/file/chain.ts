@@ -13,7 +13,7 @@ import { generationOf } from "./names.ts";
 
 const STRIDE = 16;
 /** Below this much, gathering everything is not worth a thought. */
-const LEAST_BYTES = 16_384;
+const LEAST_BYTES = 4_096;
 
 /** Kept with the run: since when, and how much, its generations are changes. */
 export interface ChainState {

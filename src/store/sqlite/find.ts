@@ -5,7 +5,7 @@ import type { OwnerProcess, RunStatus } from "#contract/store/run-record";
 import type { IsGone } from "#contract/store/run-status";
 import type { Connection } from "./connection.ts";
 import type { Value } from "./engine.ts";
-import { type Numbered, runOf, SELECT } from "./run-rows.ts";
+import { listedRun, type Numbered, SELECT } from "./run-rows.ts";
 
 interface Condition {
   sql: string;
@@ -32,7 +32,10 @@ function ofStatus(status: RunStatus, now: number, gone: readonly string[]): Cond
   const isGone: Condition =
     gone.length === 0
       ? { sql: "false", values: [] }
-      : { sql: `ifnull(${PROCESS} in (select value from json_each(?)), false)`, values: [JSON.stringify(gone)] };
+      : {
+          sql: `ifnull(iif(json_valid(owner), ${PROCESS}, null) in (select value from json_each(?)), false)`,
+          values: [JSON.stringify(gone)],
+        };
   const free: Condition = { sql: `(lease_until is null or lease_until <= ? or ${isGone.sql})`, values: [now, ...isGone.values] };
   switch (status) {
     case "RUNNING":
@@ -80,7 +83,7 @@ export function findRuns(db: Connection, query: FindQuery, now: number, pastAt: 
     return db
       .sql(`${SELECT}${where} order by ${query.order === "due" ? "due_at, task_id" : "created_at desc, task_id desc"} limit ?`)
       .all(...values, query.limit)
-      .map(runOf);
+      .map(listedRun);
   };
   if (query.statuses === undefined) return walk(shared);
   const isOfOpen = query.statuses.some((status) => ["READY", "RUNNING", "PARKED"].includes(status));

@@ -4,7 +4,7 @@ import type { Sealed, StoredRun } from "#contract/store/run-record";
 import { closedByEnd, type QuestionClosed, type QuestionQuery, type StoredQuestion } from "#contract/store/stored-question";
 import type { Connection } from "./connection.ts";
 import { damagedRow } from "./failures.ts";
-import { runOf, SELECT_WITH } from "./run-rows.ts";
+import { listedRun, SELECT_WITH } from "./run-rows.ts";
 
 interface QuestionRow {
   question: string;
@@ -54,7 +54,7 @@ export function listQuestions(db: Connection, query: QuestionQuery, isThere: (ru
     )
     .all(...conditions.map(([, value]) => value), ...place, query.limit);
   return rows.flatMap((row) => {
-    const { run } = runOf(row);
+    const { run } = listedRun(row);
     return isThere(run) ? [questionOf(row as unknown as QuestionRow, run)] : [];
   });
 }

@@ -1,5 +1,5 @@
 /** A run's row, as a row of the database and back. */
-import type { Lease, Owner, RunEnd, Sealed, StoredRun } from "#contract/store/run-record";
+import type { CancelRequest, Lease, Owner, RunEnd, Sealed, StoredRun } from "#contract/store/run-record";
 import type { Connection } from "./connection.ts";
 import { damagedRow } from "./failures.ts";
 import { OF_A_RUN } from "./schema.ts";
@@ -42,20 +42,36 @@ export const SELECT_WITH = (columns: string, from: string): string =>
 
 export const SELECT = "select runs.*, infos.info from runs join infos on infos.run = runs.id";
 
-function parsed<T>(row: RunRow, column: "labels" | "owner" | "cancel"): T {
+type Column = "labels" | "owner" | "cancel";
+type Parse = <T>(row: RunRow, column: Column) => T | null;
+
+const parsed: Parse = (row, column) => {
   try {
-    return JSON.parse(row[column] ?? "") as T;
+    return JSON.parse(row[column] ?? "");
   } catch (error) {
     throw damagedRow("runs", `${column} of run "${row.task_id}"`, error);
   }
-}
+};
+
+const parsedOrNull: Parse = (row, column) => {
+  try {
+    return parsed(row, column);
+  } catch {
+    return null;
+  }
+};
 
 /** @throws SnapshotError `snapshot-damaged` */
-export function runOf(found: unknown): Numbered {
-  const row = found as RunRow;
+export const runOf = (found: unknown): Numbered => numbered(found as RunRow, parsed);
+
+/** One of many: it is listed without what cannot be read of it, which is told to whoever asks for that run. */
+export const listedRun = (found: unknown): Numbered => numbered(found as RunRow, parsedOrNull);
+
+function numbered(row: RunRow, parse: Parse): Numbered {
   const { task_id: taskId, token } = row;
-  const lease: Lease | null =
-    row.lease_until === null ? null : { taskId, token, until: row.lease_until, owner: parsed<Owner>(row, "owner") };
+  const { lease_until: until } = row;
+  const owner = until === null ? null : parse<Owner>(row, "owner");
+  const lease: Lease | null = until === null || owner === null ? null : { taskId, token, until, owner };
   return {
     id: row.id,
     run: {
@@ -63,7 +79,7 @@ export function runOf(found: unknown): Numbered {
       agent: row.agent,
       version: row.version,
       type: row.type,
-      labels: parsed<Record<string, string>>(row, "labels"),
+      labels: parse<Record<string, string>>(row, "labels") ?? {},
       graphHash: row.graph_hash,
       info: row.info,
       status: row.status,
@@ -77,7 +93,7 @@ export function runOf(found: unknown): Numbered {
       lastSeq: row.last_seq,
       token,
       lease,
-      cancel: row.cancel === null ? null : parsed<StoredRun["cancel"]>(row, "cancel"),
+      cancel: row.cancel === null ? null : parse<CancelRequest>(row, "cancel"),
       inbox: { count: row.inbox_count, last: row.inbox_last },
     },
   };
