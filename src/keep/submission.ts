@@ -1,5 +1,6 @@
 /** A task that was submitted and has not begun: the first generation of its run holds what it begins with, in place of a state. */
 import * as z from "zod/mini";
+import { anyObject } from "#contract/base/options";
 import type { TaskJSON } from "#contract/base/task";
 import type { NewRun } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
@@ -21,7 +22,7 @@ const PART = "submitted";
 const shape = schemaShape(() =>
   z.looseObject({
     task: z.looseObject({ id: z.string(), type: z.string() }),
-    values: z.optional(z.record(z.string(), z.unknown())),
+    values: z.optional(anyObject),
     cachePrefix: z.optional(z.string()),
     deadline: z.optional(z.number()),
   }),

@@ -1,7 +1,7 @@
 /** What callers ask of runs, checked. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { labelsOf, nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import type { RunStatus } from "#contract/store/run-record";
 import type { AnswerOptions } from "./questions.ts";
 
@@ -39,7 +39,7 @@ const SCHEMAS = lazily(() => ({
     agent: z.optional(nonEmpty),
     type: z.optional(nonEmpty),
     status: z.optional(z.union([status, z.array(status)])),
-    labels: z.optional(z.record(z.string(), z.string())),
+    labels: z.optional(labelsOf(z.string())),
     updatedBefore: z.optional(date),
     after: z.optional(nonEmpty),
     limit: z.optional(z.int().check(z.gte(1))),

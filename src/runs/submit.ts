@@ -4,7 +4,7 @@ import { AsimovError, RunError } from "#contract/base/errors";
 import { copyJson } from "#contract/base/json";
 import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
-import { nonEmpty, parseOptions } from "#contract/base/options";
+import { anyObject, nonEmpty, parseOptions } from "#contract/base/options";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { existsError } from "#contract/store/run-errors";
@@ -38,7 +38,7 @@ const schema = lazily(() =>
     agent: nonEmpty,
     delayMs: z.optional(z.int().check(z.gte(0))),
     priority: z.optional(z.int()),
-    values: z.optional(z.record(z.string(), z.unknown())),
+    values: z.optional(anyObject),
     cachePrefix: z.optional(nonEmpty),
     deadlineMs: z.optional(z.int().check(z.gte(1))),
     ifExists: z.optional(z.enum(["attach", "refuse"])),

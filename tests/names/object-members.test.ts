@@ -6,7 +6,9 @@ import {
   MemoryCache,
   MemoryStore,
   Node,
+  Runs,
   type SnapshotRef,
+  Task,
   type TaskOutcome,
 } from "asimov-agents";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
@@ -195,5 +197,37 @@ describe("tools and modes of such names", () => {
     expect(shown(messages)).toMatch(new RegExp(`${initial} ran.*no tool .{2}${next}.*${next} ran`));
     const unknown = new ScriptedInferenceClient(["done"]).toolChain(say("Go"), [], { modeSwap: { modes: {}, initial } });
     await expect(unknown).rejects.toThrow(expect.objectContaining({ code: "invalid-options" }));
+  });
+});
+
+describe("keys of objects as JSON gives them, `__proto__` among them", () => {
+  const keyed = (value: unknown): Record<string, unknown> => JSON.parse(`{ ${KEYS.map((key) => `"${key}": ${JSON.stringify(value)}`)} }`);
+
+  it("are all there in params, values, results, views, and a fork", async () => {
+    const store = new MemoryStore();
+    const seen: unknown[] = [];
+    const nodes = [
+      nodeOf("a", [], async ({ values }) => success([keyed(1), await values.getMany(KEYS)])),
+      nodeOf("b", ["a"], ({ results }) => success(seen.push(shown(results.a)))),
+    ];
+    const agent = new Agent({ name: "keeps", store, nodes });
+    const task = new Task({ id: "t", type: "test", objective: "Be kept", params: keyed("p") });
+    const { status } = await agent.runTask(task, { values: keyed("v") });
+    const [given, expected] = [shown([keyed(1), keyed("v")]), shown(keyed("p"))];
+    expect([status, seen, shown(task.params)]).toEqual(["COMPLETE", [given], expected]);
+    const runs = new Runs(store);
+    expect(shown((await runs.get("t")).nodes.a?.result)).toBe(given);
+    for (const key of KEYS) {
+      expect(await runs.value("t", ["values", key])).toBe("v");
+      expect(await runs.value("t", ["nodes", "a", "result", "0", key])).toBe(1);
+      expect(await runs.value("t", ["nodes", "a", "result", "0", key, "constructor"])).toBeUndefined();
+    }
+    const fork = await agent.fork("t", { taskId: "f", values: keyed("w"), params: keyed("q"), rerun: ["b"] });
+    await fork.outcome;
+    expect(shown(fork.task.params)).toBe(shown(keyed("q")));
+    for (const key of KEYS) expect(await runs.value("f", ["values", key])).toBe("w");
+    await runs.submit(new Task({ id: "s", type: "test", objective: "Begin" }), { agent: "keeps", values: keyed("s") });
+    await (await agent.resume("s")).outcome;
+    for (const key of KEYS) expect(await runs.value("s", ["values", key])).toBe("s");
   });
 });

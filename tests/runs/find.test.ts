@@ -131,6 +131,7 @@ describe.each(storesOf())("runs that are found in a %s store", (_, make) => {
         [{ status: "DONE" }, "status"],
         [{ status: ["READY", "DONE"] }, "status"],
         [{ labels: { a: 1 } }, "labels"],
+        [{ labels: JSON.parse('{ "__proto__": "x" }') }, "__proto__"],
         [{ updatedBefore: 5 }, "updatedBefore"],
         [{ updatedBefore: new Date("nonsense") }, "updatedBefore"],
         [{ limit: 0 }, "limit"],

@@ -26,8 +26,14 @@ function step(path: string, key: string | number): string {
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 
+const MOST_PATH = 200;
+
+/** Its two ends, where it is long: what is nested too deep is at the end of hundreds of steps. */
+const shownPath = (path: string): string =>
+  path.length <= MOST_PATH ? path : `${path.slice(0, MOST_PATH / 2)}…${path.slice(-MOST_PATH / 4)}`;
+
 function refuse(path: string, what: string): never {
-  throw new AsimovError(`${path} must be JSON (string, finite number, boolean, null, array or plain object); it is ${what}.`, {
+  throw new AsimovError(`${shownPath(path)} must be JSON (string, finite number, boolean, null, array or plain object); it is ${what}.`, {
     code: "not-json",
   });
 }

@@ -12,6 +12,22 @@ export const isFunction = (value: unknown): boolean => typeof value === "functio
 /** A text that is not empty. */
 export const nonEmpty = z.string().check(z.minLength(1));
 
+/** Any object that is no array, with all of its own keys; a record of zod drops one that is `__proto__`. */
+export const anyObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  {
+    message: "expected an object",
+  },
+);
+
+const hasNoProto = z.custom<Record<PropertyKey, unknown>>(
+  (value) => typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__"),
+  { message: 'expected no label named "__proto__"' },
+);
+
+/** By name. A label that would be dropped in silence is refused: a filter by it would find everything. */
+export const labelsOf = (text: z.ZodMiniString) => z.pipe(hasNoProto, z.record(text, text));
+
 /** @throws AsimovError `invalid-options`, with every fault */
 export function parseOptions<T>(schema: z.ZodMiniType<T>, value: unknown, what: string): T {
   const parsed = schema.safeParse(value, { error: inEnglish });

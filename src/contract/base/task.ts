@@ -5,7 +5,7 @@ import { AsimovError } from "./errors.ts";
 import { copyJson, frozenJson } from "./json.ts";
 import { lazily } from "./lazily.ts";
 import { requireName } from "./names.ts";
-import { nonEmpty, parseOptions } from "./options.ts";
+import { anyObject, labelsOf, nonEmpty, parseOptions } from "./options.ts";
 import { TaskStatus } from "./vocabulary.ts";
 
 export interface TaskJSON {
@@ -27,18 +27,14 @@ export interface TaskEnd {
   error?: string;
 }
 
-const record = z.custom<Record<string, unknown>>((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
-  message: "expected an object",
-});
-const label = z.string().check(z.maxLength(256));
-const labels = z
-  .record(label, label)
-  .check(z.refine((given) => Object.keys(given).length <= 16, { message: "expected at most 16 labels" }));
+const labels = labelsOf(z.string().check(z.maxLength(256))).check(
+  z.refine((given) => Object.keys(given).length <= 16, { message: "expected at most 16 labels" }),
+);
 const initSchema = lazily(() =>
   z.strictObject({
     type: nonEmpty,
     objective: z.string(),
-    params: z.optional(record),
+    params: z.optional(anyObject),
     id: z.optional(nonEmpty),
     labels: z.optional(labels),
   }),
@@ -48,7 +44,7 @@ const jsonSchema = lazily(() =>
     id: nonEmpty,
     type: nonEmpty,
     objective: z.string(),
-    params: record,
+    params: anyObject,
     labels: z.optional(labels),
     status: z.enum(TaskStatus),
     result: z.optional(z.unknown()),

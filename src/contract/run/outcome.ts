@@ -14,7 +14,7 @@ export interface TaskOutcome {
   nodes: Record<string, NodeResult>;
   /** For each failed node: itself and everything that depends on it. */
   failedChains: string[][];
-  /** The newest 1,000. */
+  /** All that went wrong, as it happened, also what a later attempt, a later visit or a `retry` has mended: the newest 1,000. */
   errors: ErrorReport[];
   /** By node: its visits. */
   executions: Record<string, number>;

@@ -41,6 +41,20 @@ describe("JSON boundary", () => {
     expect(() => toJsonText(value, "value")).toThrow(expect.objectContaining({ message: expect.stringContaining(path) }));
   });
 
+  it("names both ends of a path that is long", () => {
+    let deep: unknown = 1n;
+    for (let level = 0; level < 400; level++) deep = [deep];
+    const [error] = [deep, { ["k".repeat(5_000)]: 1n }].map((value) => {
+      try {
+        return toJsonText(value, 'result of module "plan"');
+      } catch (thrown) {
+        expect(messageOf(thrown).length).toBeLessThan(400);
+        return messageOf(thrown);
+      }
+    });
+    expect(error).toMatch(/^result of module "plan"(\[0\])+\[?0?…0?\]?(\[0\])+ must be JSON/);
+  });
+
   it("leaves out undefined properties, and refuses undefined itself", () => {
     expect(toJsonText({ a: undefined, b: 1 }, "value")).toBe('{"b":1}');
     expect(() => toJsonText(undefined, "value")).toThrow(

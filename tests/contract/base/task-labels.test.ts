@@ -17,4 +17,15 @@ describe("labels of a task", () => {
     expect(() => withLabels(tooMuch)).toThrow(refused);
     expect(() => Task.fromJSON({ ...task.toJSON(), labels: tooMuch })).toThrow(refused);
   });
+
+  it("are refused where one is named `__proto__`, which would be dropped in silence", () => {
+    const proto = JSON.parse('{ "__proto__": "x" }') as Record<string, string>;
+    const refused = expect.objectContaining({ code: "invalid-options", message: expect.stringContaining("__proto__") });
+    expect(() => withLabels(proto)).toThrow(refused);
+    expect(() => Task.fromJSON({ ...withLabels({}).toJSON(), labels: proto })).toThrow(refused);
+    expect(Object.entries(withLabels(JSON.parse('{ "constructor": "a", "toString": "b" }')).labels)).toEqual([
+      ["constructor", "a"],
+      ["toString", "b"],
+    ]);
+  });
 });
