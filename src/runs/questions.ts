@@ -1,5 +1,5 @@
 /** The questions of stored runs: listed, and answered from any process, each by one answer. */
-import { QuestionError } from "#contract/base/errors";
+import { asimovErrorOf, QuestionError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { compileSchema } from "#contract/chat/schema";
 import { ANSWERS, type Answer, answerMessageId, type Question } from "#contract/run/question";
@@ -16,16 +16,38 @@ export interface AnswerOptions {
 
 const PAGE = 50;
 
-/** Open ones, oldest first. */
-export async function* listQuestions(store: RunStore, { limit, ...query }: QuestionQuery): AsyncGenerator<Question, undefined> {
+/** Told of a question that is damaged. */
+export type OnRefused = (error: Error, questionId: string) => void;
+
+/** Open ones, oldest first; one that is damaged is told, and holds up no other. */
+export async function* listQuestions(
+  store: RunStore,
+  { limit, ...query }: QuestionQuery,
+  onRefused: OnRefused = () => {},
+): AsyncGenerator<Question, undefined> {
   let after = query.after;
   for (let left = limit; left > 0; ) {
     const size = Math.min(PAGE, left);
     const page = await store.questions({ ...query, limit: size, ...(after === undefined ? {} : { after }) });
-    for (const stored of page) yield asShown(store, stored);
-    left -= page.length;
+    for (const stored of page) {
+      const question = asShownIfWhole(store, stored, onRefused);
+      if (question === undefined) continue;
+      left--;
+      yield question;
+    }
     after = page.at(-1);
     if (page.length < size) return;
+  }
+}
+
+function asShownIfWhole(store: RunStore, stored: StoredQuestion, onRefused: OnRefused): Question | undefined {
+  try {
+    return asShown(store, stored);
+  } catch (error) {
+    const refusal = asimovErrorOf(error);
+    if (refusal?.code !== "snapshot-damaged") throw error;
+    onRefused(refusal, stored.id);
+    return undefined;
   }
 }
 

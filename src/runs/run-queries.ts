@@ -1,9 +1,9 @@
 /** What callers ask of runs, checked. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { labelsOf, nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { isFunction, labelsOf, nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import type { RunStatus } from "#contract/store/run-record";
-import type { AnswerOptions } from "./questions.ts";
+import type { AnswerOptions, OnRefused } from "./questions.ts";
 
 export interface FindRuns {
   /** The agent's name. */
@@ -30,6 +30,8 @@ export interface FindQuestions {
   dueBefore?: Date;
   /** Default: all. */
   limit?: number;
+  /** Told of each that is damaged (`snapshot-damaged`), and is left out. Default: nobody is. */
+  onRefused?: OnRefused;
 }
 
 const status = z.enum(["READY", "RUNNING", "PARKED", "COMPLETE", "FAILED", "PARTIAL", "CANCELLED"]);
@@ -49,6 +51,7 @@ const SCHEMAS = lazily(() => ({
     agent: z.optional(nonEmpty),
     to: z.optional(nonEmpty),
     dueBefore: z.optional(date),
+    onRefused: z.optional(z.custom<OnRefused>(isFunction, { message: "expected a function" })),
     limit: z.optional(z.int().check(z.gte(1))),
   }),
   answer: z.strictObject({ by: z.optional(nonEmpty), shownHash: z.optional(nonEmpty) }),

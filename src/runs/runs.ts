@@ -158,10 +158,11 @@ export class Runs {
     yield* followView({ store: this.#store, clock: this.#services.clock, taskId, signal });
   }
 
-  /** Those that are open, oldest first; of an owner that is gone, too. @throws SnapshotError `snapshot-damaged` */
+  /** Those that are open, oldest first; of an owner that is gone, too. One that is damaged is left out, and `onRefused` is told. */
   async *questions(query: FindQuestions = {}): AsyncGenerator<Question, undefined> {
-    const { dueBefore, limit = Number.POSITIVE_INFINITY, ...asked } = takeQuestions(query);
-    yield* listQuestions(this.#store, { ...asked, limit, ...(dueBefore === undefined ? {} : { dueBefore: dueBefore.getTime() }) });
+    const { dueBefore, limit = Number.POSITIVE_INFINITY, onRefused, ...asked } = takeQuestions(query);
+    const due = dueBefore === undefined ? {} : { dueBefore: dueBefore.getTime() };
+    yield* listQuestions(this.#store, { ...asked, limit, ...due }, onRefused);
   }
 
   /**

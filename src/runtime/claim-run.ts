@@ -19,9 +19,10 @@ import { readParts } from "#keep/read-parts";
 import { withoutOpenQuestions } from "#keep/rekey";
 import type { KeeperState } from "#keep/run-keeper";
 import { requireSound } from "#keep/sound-row";
+import { withStoredAnswers } from "#keep/stored-answers";
 import { readStoredView } from "#keep/stored-view";
 import { isSubmitted } from "#keep/submission";
-import { isReplayPart } from "#replay/replay-log";
+import { isReplayPart, openQuestions } from "#replay/replay-log";
 import { isValuePart } from "#values/value-parts";
 import type { Keeping } from "./keeping.ts";
 
@@ -76,7 +77,7 @@ export async function claimRun(
     const { persisted, passedOver, sum, graphs } = read;
     const isWhole = read.generation !== run.generation;
     const seen = seqOf(persisted);
-    const stale = isWhole ? await forgetQuestions(store, persisted) : [];
+    const stale = isWhole ? await askedBefore(store, persisted, generation === undefined) : [];
     requireAll(run, { generation: read.generation, seen });
     return {
       seen,
@@ -157,13 +158,18 @@ async function claimedBy({ store, owner }: Keeping, taskId: string, options: Cla
   }
 }
 
-/** What is asked there is asked anew. @returns those that its store holds */
-async function forgetQuestions(store: RunStore, persisted: Snapshot<unknown>): Promise<string[]> {
+/**
+ * Where the newest generation is damaged, what was open in the one before stands as its store says: an answer that was accepted is had, and what is open is asked
+ * still. Whoever goes back to an older generation by name is asked anew. @returns those that its store holds, and nobody asks
+ */
+async function askedBefore(store: RunStore, persisted: Snapshot<unknown>, isFallback: boolean): Promise<string[]> {
   const agent = persisted as unknown as PersistedAgent & { view: RunView };
   const { taskId } = agent.view;
-  agent.replay = withoutOpenQuestions(agent.replay);
-  agent.view = { ...agent.view, questions: [] };
-  return (await store.questions({ taskId, limit: MOST_QUESTIONS })).map(({ id }) => id);
+  agent.replay = isFallback ? await withStoredAnswers(store, agent.replay) : withoutOpenQuestions(agent.replay);
+  const open = openQuestions(Object.entries(agent.replay));
+  agent.view = { ...agent.view, questions: open };
+  const isAsked = new Set(open.map(({ id }) => id));
+  return (await store.questions({ taskId, limit: MOST_QUESTIONS })).flatMap(({ id }) => (isAsked.has(id) ? [] : [id]));
 }
 
 const MOST_QUESTIONS = 1_000_000;

@@ -133,6 +133,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
   async await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T> {
     const { node } = this.order;
     if (this.#stop !== undefined) throw this.#stop.error;
+    if (this.#isEnded) throw leftBehind(this.#module.name);
     this.#awaited ??= new Set();
     const controller = new AbortController();
     const { promise: given, reject: giveUp } = Promise.withResolvers<never>();

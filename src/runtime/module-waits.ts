@@ -7,7 +7,7 @@ import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
 import { APPROVAL_SCHEMA, type Approval, checkApproval, type Undecided } from "#contract/chat/approval";
 import type { CompiledSchema, Schema } from "#contract/chat/schema";
-import { answerSchema } from "#contract/node/answer-schema";
+import { answerSchema, requireDeadlineAnswer } from "#contract/node/answer-schema";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
 import type { KeptChild, ModuleHost } from "#contract/run/host";
@@ -257,10 +257,7 @@ export class ModuleWaits {
 
   async #put<S extends Schema>(slot: Slot, name: string, options: Ask<S>, schema: CompiledSchema): Promise<KeptQuestion> {
     const { show, to, deadlineMs, onDeadline, escalate = [] } = options;
-    if (typeof onDeadline === "object") {
-      const checked = await schema.check(onDeadline.answer);
-      if ("faults" in checked) throw invalid(name, `onDeadline: an answer that fits (${checked.faults})`);
-    }
+    await requireDeadlineAnswer(schema, name, onDeadline)?.();
     const shown: unknown = typeof show === "function" ? await show() : show;
     const { clock } = this.#host;
     const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
@@ -306,6 +303,8 @@ export class ModuleWaits {
   }
 
   #ask(slot: Slot, kept: KeptQuestion, instead?: string): void {
+    // What is shown may take its time: nobody is asked for a module that has ended meanwhile.
+    this.#attempt.over.throwIfAborted();
     const text = JSON.stringify(kept);
     this.#host.requireRoom({ what: () => `Question "${kept.question.name}"`, length: text.length, text: () => text });
     this.#host.asking.ask(this.#place, slot.entry, kept, instead);
@@ -361,9 +360,6 @@ export class ModuleWaits {
     });
   }
 }
-
-const invalid = (name: string, expected: string): AsimovError =>
-  new AsimovError(`Question "${name}": expected ${expected}.`, { code: "invalid-options" });
 
 const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
   new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline.`, {

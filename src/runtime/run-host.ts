@@ -8,7 +8,7 @@ import { moveTask, type Task, type TaskJSON } from "#contract/base/task";
 import type { Span, SpanFailure } from "#contract/base/telemetry";
 import { afterThisTurn } from "#contract/base/turns";
 import type { TaskStatus } from "#contract/base/vocabulary";
-import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
+import { type CallEstimate, runInNoScope, type SettleCall } from "#contract/chat/call-scope";
 import type { Usage } from "#contract/chat/usage";
 import type { Graph } from "#contract/graph/graph";
 import type { OutputMailbox } from "#contract/node/output-mailbox";
@@ -310,7 +310,8 @@ export class RunHost implements Outbox {
   #announce(question: Question): void {
     for (const tell of [this.services.onQuestion, this.#keeping?.onQuestion]) {
       try {
-        tell?.(question);
+        // What is done about it, such as a run that tells somebody, is none of the module's that asks.
+        runInNoScope(() => tell?.(question));
       } catch {
         // Whoever is told must not end what asks.
       }

@@ -1,6 +1,6 @@
 /** The laws of a run store about questions: opened and closed by commits, each ended once, and listed from anywhere. */
 import type { Commit } from "#contract/store/run-commit";
-import type { Lease } from "#contract/store/run-record";
+import type { Lease, Sealed } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import type { NewQuestion, QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
@@ -39,7 +39,7 @@ const whyOf = async (store: RunStore, id: string): Promise<[why?: string, by?: s
 
 interface Ending {
   message?: string;
-  body?: string;
+  body?: Sealed;
   by?: string;
   why?: "answered" | "deadline";
   until?: number;
@@ -195,6 +195,20 @@ export function questionLaws(): RunLaws {
       await made(store, lease, asking(3, [], [{ id: "q.a", why: "answered" }], { consumed: [1] }));
       requireEqual(await end(other, "q.a"), "duplicate", "one after it was taken");
       requireEqual(await whyOf(other, "q.a"), ["answered", "ada"], "how it ended");
+    },
+
+    "keeps what the message that ended a question said, after it was taken, too": async ({ make, reopen }) => {
+      const store = await make();
+      const other = await reopen(store);
+      const lease = await owned(store, "a", owner(), { first: asking(1, [question("q.a"), question("w.a")]) });
+      await end(other, "q.a");
+      await end(other, "q.a", { body: '"no"' });
+      await end(other, "w.a", { body: Uint8Array.of(0, 255) });
+      await made(store, lease, asking(2, [], [{ id: "q.a", why: "answered" }], { consumed: [1, 2] }));
+      for (const each of [store, other, await reopen(store)]) {
+        requireSealed((await found(each, "q.a")).closed?.message, '"yes"', "what was said");
+        requireSealed((await found(each, "w.a")).closed?.message, Uint8Array.of(0, 255), "bytes");
+      }
     },
 
     "lets one of several ends be the first, whose message is the run's": async ({ make, reopen }) => {

@@ -153,7 +153,7 @@ export class ForeignStore extends RunStore {
       if (closes !== undefined && row.cancel !== null) return "cancelled";
       if (until !== undefined && now >= until) return "late";
       if (from !== undefined && now < from) return "early";
-      if (closes !== undefined) close(run, [closes], now);
+      if (closes !== undefined) close(run, [{ ...closes, message: body }], now);
       row.inbox = { count: row.inbox.count + 1, last: row.inbox.last + 1 };
       run.inbox.push({ n: row.inbox.last, id, mailbox, body, at: now });
     } else if (row.lease !== null && row.lease.until > now) {

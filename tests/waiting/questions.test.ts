@@ -1,5 +1,16 @@
 /** Questions are asked once, listed from anywhere, and answered by exactly one answer, on every driver. */
-import { Agent, type AgentEvent, defineModule, defineQuestion, Node, type Question, type RunStore, Runs, Task } from "asimov-agents";
+import {
+  Agent,
+  type AgentEvent,
+  type AgentRun,
+  defineModule,
+  defineQuestion,
+  Node,
+  type Question,
+  type RunStore,
+  Runs,
+  Task,
+} from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -225,6 +236,26 @@ describe("a question in a run that is held", () => {
   });
 });
 
+describe("whoever is told of a question", () => {
+  it("may begin a run, which is not the asking module's: it neither waits for it nor ends it", async () => {
+    const clock = new SimulatedClock();
+    const [, make] = storesOf()[0] as ReturnType<typeof storesOf>[number];
+    const store = make({ clock });
+    const told = Promise.withResolvers<void>();
+    const tells = defineModule({ name: "tells", process: () => told.promise.then(() => ({ status: "success" }) as const) });
+    const mailer = new Agent({ name: "mailer", clock, nodes: [new Node({ name: "tells", modules: [tells] })] });
+    const mails: AgentRun[] = [];
+    const agent = approving({ store, clock, onQuestion: ({ id }) => void mails.push(mailer.start(taskOf(`mail-${id}`))) });
+    const run = agent.start(taskOf());
+    while (mails.length === 0) await clock.advance(1);
+    await agent.runs.answer((await only(agent.runs)).id, { ok: true });
+    expect(await clock.runUntil(run.outcome)).toMatchObject({ status: "COMPLETE" });
+    told.resolve();
+    expect(await clock.runUntil((mails[0] as AgentRun).outcome)).toMatchObject({ status: "COMPLETE" });
+    await store.close();
+  });
+});
+
 describe("bad input of a question", () => {
   it("is refused where it is defined", () => {
     const answer = z.object({ ok: z.boolean() });
@@ -237,7 +268,27 @@ describe("bad input of a question", () => {
     refused({ answer: z.date() }, /answer/);
     refused({ answer: 1 }, /answer/);
     refused({ onDeadline: "later" }, /onDeadline/);
+    refused({ onDeadline: { answer: { ok: "yes" } } }, /onDeadline: expected an answer that fits \(ok:/);
+    refused({ onDeadline: { answer: { ok: 1n } } }, /onDeadline/);
     refused({ whom: "me" }, /whom/);
     expect(() => defineQuestion({ name: "", answer })).toThrow(expect.objectContaining({ code: "invalid-name" }));
+  });
+
+  it.each([
+    ["JSON Schema", { const: false }],
+    ["a schema that waits", z.boolean().refine(async (ok) => !ok)],
+  ])("is refused before the first node where only %s knows of it", async (_, answer) => {
+    const begun: string[] = [];
+    const first = defineModule({ name: "first", process: async () => ({ status: "success", result: begun.push("first") }) });
+    const asks = (deadlineAnswer: boolean) =>
+      defineQuestion({ name: "q", answer, deadlineMs: 1, onDeadline: { answer: deadlineAnswer } } as Parameters<typeof defineQuestion>[0]);
+    const run = (module: ReturnType<typeof asks>) =>
+      new Agent({ nodes: [new Node({ name: "n", modules: [first, module], nodeConfig: { parallel: false } })] }).runTask(taskOf());
+    await expect(run(asks(true))).rejects.toMatchObject({
+      code: "invalid-options",
+      message: expect.stringMatching(/onDeadline: expected an answer that fits/),
+    });
+    expect(begun).toEqual([]);
+    expect(await run(asks(false))).toMatchObject({ status: "COMPLETE" });
   });
 });

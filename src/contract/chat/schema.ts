@@ -16,6 +16,9 @@ export type Schema = StandardSchema | JsonSchema;
 /** What a checked value is, as TypeScript sees it; `unknown` for JSON Schema. */
 export type Checked<S extends Schema> = S extends StandardSchema<unknown, infer Output> ? Output : unknown;
 
+/** What a schema takes, before its library has made its value of it. */
+export type Given<S extends Schema> = S extends StandardSchema<infer Input, unknown> ? Input : unknown;
+
 type Verdict = { value: unknown } | { faults: string };
 
 /** A schema in both of its uses. */
@@ -30,6 +33,8 @@ export interface CompiledSchema {
   readonly ready?: () => Promise<void>;
   /** The value as the schema's library makes it, of JSON Schema a copy; or every fault as one sentence that a model can act on. */
   check(value: unknown): Promise<Verdict>;
+  /** What is wrong with the value, of a schema that can say so at once; undefined where nothing is, and null where only `check` knows. */
+  faultsNow(value: unknown): string | undefined | null;
 }
 
 const isStandard = (schema: object): schema is StandardSchema => "~standard" in schema;
@@ -44,6 +49,7 @@ export function compileSchema(schema: Schema, what: string): CompiledSchema {
 
 function ofStandard(schema: StandardSchema, what: string): CompiledSchema {
   const check = (value: unknown): Promise<Verdict> => checkByLibrary(schema, value);
+  const faultsNow = (value: unknown): string | undefined | null => faultsByLibrary(schema, value);
   const untold = (error: unknown): AsimovError => refused(what, "this schema cannot be told as JSON Schema", error);
   let told: JsonSchema | (() => Promise<JsonSchema>);
   try {
@@ -51,7 +57,7 @@ function ofStandard(schema: StandardSchema, what: string): CompiledSchema {
   } catch (error) {
     throw untold(error);
   }
-  if (typeof told !== "function") return { json: withoutDefault(told), check };
+  if (typeof told !== "function") return { json: withoutDefault(told), check, faultsNow };
   const load = told;
   let json: JsonSchema | undefined;
   return {
@@ -68,6 +74,7 @@ function ofStandard(schema: StandardSchema, what: string): CompiledSchema {
       }
     },
     check,
+    faultsNow,
   };
 }
 
@@ -79,12 +86,23 @@ function withoutDefault(json: JsonSchema): JsonSchema {
 
 async function checkByLibrary(schema: StandardSchema, value: unknown): Promise<Verdict> {
   const result = await validate(schema, value);
-  if (result.issues === undefined) return { value: result.value };
-  const faults = result.issues.map(({ message, path }) => {
+  return result.issues === undefined ? { value: result.value } : { faults: faultsIn(result.issues) };
+}
+
+function faultsByLibrary(schema: StandardSchema, value: unknown): string | undefined | null {
+  const result = schema["~standard"].validate(value);
+  if (!(result instanceof Promise)) return result.issues === undefined ? undefined : faultsIn(result.issues);
+  // What it says is asked for once more, by whoever waits.
+  result.catch(() => {});
+  return null;
+}
+
+function faultsIn(issues: NonNullable<StandardResult<unknown>["issues"]>): string {
+  const faults = issues.map(({ message, path }) => {
     const place = (path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
     return place === "" ? message : `${place}: ${message}`;
   });
-  return { faults: faults.join("; ") };
+  return faults.join("; ");
 }
 
 /** `zod/mini` has no words for a fault, unless somebody has set a language: it is given ours. */
@@ -106,6 +124,8 @@ function ofJson(schema: JsonSchema, what: string): CompiledSchema {
   }
   return {
     json: schema,
+    // Its validator is loaded late.
+    faultsNow: () => null,
     async check(value) {
       const { faultsOf } = await loading(() => import("#contract/chat/json-schema"));
       let copy: Json;

@@ -8,7 +8,7 @@ import { requireName } from "#contract/base/names";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
-import type { Checked, Schema } from "#contract/chat/schema";
+import type { Checked, Given, Schema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
 import { type OutputMailbox, outputMailboxSchema } from "./output-mailbox.ts";
 
@@ -71,7 +71,7 @@ export interface Ask<S extends Schema = Schema> {
   /** Milliseconds from when it is asked to when no answer is taken any more. Default: never. */
   deadlineMs?: number;
   /** What happens then: the call fails finally with `question-deadline`, or this answer is given. Default `"fail"`. */
-  onDeadline?: "fail" | { answer: unknown };
+  onDeadline?: "fail" | { answer: Given<S> };
   /** Who is asked in place of whoever was before, so many milliseconds after it was asked. */
   escalate?: readonly { afterMs: number; to: string }[];
 }

@@ -6,7 +6,7 @@ import type { Task } from "#contract/base/task";
 import { ModuleType } from "#contract/base/vocabulary";
 import type { Checked, Schema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
-import { answerSchema, compileAnswer } from "./answer-schema.ts";
+import { answerSchema, compileAnswer, requireDeadlineAnswer } from "./answer-schema.ts";
 import { AgentModule, type AgentModuleInit, type Ask, type ModuleContext, type ModuleResult } from "./module.ts";
 import { askShape } from "./take-ask.ts";
 
@@ -24,7 +24,7 @@ class QuestionModule<S extends Schema> extends AgentModule {
   readonly #ask: Ask<S>;
   readonly #show: QuestionInit<S>["show"];
   readonly #decide: QuestionInit<S>["decide"];
-  /** Where its schema is told by a package that is loaded late: it is refused before the first node, not in the middle. */
+  /** What needs a package that is loaded late, or somebody's promise: it is refused before the first node, not in the middle. */
   declare readonly prepare: (() => Promise<void>) | undefined;
 
   constructor({ show, decide, answer, to, deadlineMs, onDeadline, escalate, ...rest }: QuestionInit<S>) {
@@ -33,8 +33,14 @@ class QuestionModule<S extends Schema> extends AgentModule {
       Object.entries({ show, answer, to, deadlineMs, onDeadline, escalate, decide }).filter(([, value]) => value !== undefined),
     );
     parseOptions(schema(), question, `Question "${this.name}"`);
-    const { ready } = compileAnswer(answer, this.name);
-    if (ready !== undefined) this.prepare = async () => void (await answerSchema(answer, this.name));
+    const compiled = compileAnswer(answer, this.name);
+    const late = requireDeadlineAnswer(compiled, this.name, onDeadline);
+    if (compiled.ready !== undefined || late !== undefined) {
+      this.prepare = async () => {
+        await answerSchema(answer, this.name);
+        await late?.();
+      };
+    }
     const { show: _show, decide: _decide, ...ask } = question;
     this.#ask = ask as unknown as Ask<S>;
     this.#show = show;

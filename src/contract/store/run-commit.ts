@@ -115,7 +115,7 @@ export interface MessageOrder {
   until?: number;
   /** It comes too early before this moment. */
   from?: number;
-  /** It is the end of this question, which is closed in the same step; it is too late for one that is, and for a run whose cancel was asked for. */
+  /** It is the end of this question, which is closed in the same step and keeps the body as its `message`; it is too late for one that is, and for a run whose cancel was asked for. */
   closes?: { id: string; why: "answered" | "deadline"; by?: string };
 }
 

@@ -10,6 +10,8 @@ export interface QuestionClosed {
   at: number;
   /** Whoever answered, as they say. */
   by?: string;
+  /** What the message that closed it said, for a run that goes on from before it had that. */
+  message?: Sealed;
 }
 
 /** As a commit opens it, or asks somebody else. */
@@ -20,6 +22,12 @@ export interface NewQuestion {
   deadline: number | null;
   to: string | null;
   body: Sealed;
+}
+
+/** What a commit, or a message that ends one, does to a run's questions. */
+export interface QuestionChanges {
+  put: readonly NewQuestion[];
+  close: readonly (Omit<QuestionClosed, "at"> & { id: string })[];
 }
 
 export interface StoredQuestion extends NewQuestion {
@@ -52,7 +60,7 @@ export function taskOfQuestion(id: string): string | undefined {
 }
 
 /** How the end of its run closes a question that is open then; for good, also where the run goes on. */
-export const closedByEnd = ({ status, updatedAt }: StoredRun): QuestionClosed => ({
+export const closedByEnd = ({ status, updatedAt }: StoredRun): Omit<QuestionClosed, "message"> => ({
   why: status === "CANCELLED" ? "cancelled" : "ended",
   at: updatedAt,
 });

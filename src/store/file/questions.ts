@@ -2,10 +2,17 @@
  * A run's questions: a file for each time that one is put, named by its id. Which of them are open, the run's step says, and which it has
  * closed; a mark beside a file says so from the next step on.
  */
-import type { Commit } from "#contract/store/run-commit";
+import { asimovErrorOf } from "#contract/base/errors";
 import type { StoredRun } from "#contract/store/run-record";
-import { closedByEnd, type NewQuestion, type QuestionClosed, type StoredQuestion } from "#contract/store/stored-question";
-import { checkedText, damaged, readChecked, type SealedJson, sealedOf } from "./checked-json.ts";
+import {
+  closedByEnd,
+  type NewQuestion,
+  type QuestionChanges,
+  type QuestionClosed,
+  questionId,
+  type StoredQuestion,
+} from "#contract/store/stored-question";
+import { checkedText, damaged, readChecked, type SealedJson, sealedJson, sealedOf } from "./checked-json.ts";
 import type { Disk } from "./disk.ts";
 import { present } from "./host.ts";
 import { idOf, placeOf, uniqueFile } from "./id-files.ts";
@@ -28,7 +35,7 @@ export class Questions {
   }
 
   /** Before the step that asks and closes them: until then they count as the step before says. */
-  async write(before: AskedFiles, { put, close }: NonNullable<Commit["questions"]>, at: number): Promise<AskedFiles> {
+  async write(before: AskedFiles, { put, close }: QuestionChanges, at: number): Promise<AskedFiles> {
     const open = new Map(before.questions.map((file) => [placeOf(file), file]));
     const closed = [...before.closed];
     for (const question of put) {
@@ -39,12 +46,12 @@ export class Questions {
       await this.#disk.publish(this.#path(file, "json"), checkedText(this.#disk.host, question));
       open.set(id, file);
     }
-    for (const { id, ...why } of close) {
+    for (const { id, message, ...why } of close) {
       const place = idOf(this.#disk, id);
       const file = open.get(place);
       if (file === undefined) continue;
       open.delete(place);
-      closed.push({ file, ...why, at });
+      closed.push({ file, ...why, at, ...(message === undefined ? {} : { message: sealedJson(this.#disk.host, message) }) });
     }
     return { questions: [...open.values()], closed };
   }
@@ -69,9 +76,17 @@ export class Questions {
     for (const file of files) this.#disk.forget(this.#path(file, "json"));
   }
 
-  /** Those that are open. */
+  /** Those that are open. One that is damaged is there, and cannot be opened. */
   open({ questions, run }: Step): StoredQuestion[] {
-    return questions.map((file) => this.#read(file, null, run));
+    return questions.map((file) => {
+      try {
+        return this.#read(file, null, run);
+      } catch (error) {
+        if (asimovErrorOf(error)?.code !== "snapshot-damaged") throw error;
+        const { taskId, agent } = run;
+        return { id: questionId(taskId, file), askedAt: 0, deadline: null, to: null, body: "", taskId, agent, closed: null };
+      }
+    });
   }
 
   find(step: Step, id: string): StoredQuestion | undefined {
@@ -80,8 +95,9 @@ export class Questions {
     if (open !== undefined) return this.#read(open, null, step.run);
     const closed = this.#closed(step, place);
     if (closed === undefined) return undefined;
-    const { file, ...how } = closed;
-    return this.#read(file, how, step.run);
+    const { file, message, ...how } = closed;
+    const said = message === undefined ? {} : { message: sealedOf(this.#disk.host, message) };
+    return this.#read(file, { ...how, ...said }, step.run);
   }
 
   #read(file: string, closed: QuestionClosed | null, { taskId, agent }: StoredRun): StoredQuestion {
@@ -103,9 +119,9 @@ export class Questions {
     const path = this.#path(place, "closed");
     const bytes = present(path, () => host.fs.readFileSync(path));
     if (bytes === undefined) return undefined;
-    return readChecked(host, path, bytes, ({ file, why, at, by }: ClosedFile) => {
+    return readChecked(host, path, bytes, ({ file, why, at, by, message }: ClosedFile) => {
       if (placeOf(file) !== place) throw damaged(path, `expected how the question of this name ended, found that of ${file}`);
-      return { file, why, at, ...(by === undefined ? {} : { by }) };
+      return { file, why, at, ...(by === undefined ? {} : { by }), ...(message === undefined ? {} : { message }) };
     });
   }
 

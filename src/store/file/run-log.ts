@@ -18,8 +18,9 @@ export interface Pending {
 }
 
 /** A question that is closed, by the file that holds it. */
-export interface ClosedFile extends QuestionClosed {
+export interface ClosedFile extends Omit<QuestionClosed, "message"> {
   file: string;
+  message?: SealedJson;
 }
 
 export interface Step {

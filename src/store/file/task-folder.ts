@@ -145,7 +145,10 @@ export class TaskFolder {
         const { questions } = taken.commit;
         if (questions !== undefined) asked = await this.questions.write(asked, questions, run.updatedAt);
       }
-      if (message?.closes !== undefined) asked = await this.questions.write(asked, { put: [], close: [message.closes] }, run.updatedAt);
+      if (message?.closes !== undefined) {
+        const close = [{ ...message.closes, message: message.body }];
+        asked = await this.questions.write(asked, { put: [], close }, run.updatedAt);
+      }
       if (run.status !== "open") asked = this.questions.closeAll(asked, run);
       Object.assign(next, asked);
       if (message !== undefined)

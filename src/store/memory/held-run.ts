@@ -1,10 +1,10 @@
 /** One run in memory: its row, its generations, its events and its inbox. */
 import type { Taken } from "#contract/store/run-checks";
-import type { Commit, GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
+import type { GenerationEntry, MessageOrder, StoredEvent, StoredMessage } from "#contract/store/run-commit";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import { unmatched } from "#contract/store/store-errors";
-import { closedByEnd, type NewQuestion, type StoredQuestion } from "#contract/store/stored-question";
+import { closedByEnd, type NewQuestion, type QuestionChanges, type StoredQuestion } from "#contract/store/stored-question";
 import { PartVersions } from "./part-versions.ts";
 
 export class HeldRun {
@@ -45,7 +45,7 @@ export class HeldRun {
     this.addEvents(events, settings);
   }
 
-  #ask({ updatedAt: at }: StoredRun, { put, close }: NonNullable<Commit["questions"]>): void {
+  #ask({ updatedAt: at }: StoredRun, { put, close }: QuestionChanges): void {
     const questions = this.questions ?? new Map();
     this.questions = questions;
     for (const question of put) if (!this.isClosed(question.id)) questions.set(question.id, { ...question, closed: null });
@@ -75,7 +75,7 @@ export class HeldRun {
     this.messageIds ??= new Set();
     this.messageIds.add(message.id);
     const { id, mailbox, body, closes } = message;
-    if (closes !== undefined) this.#ask(row, { put: [], close: [closes] });
+    if (closes !== undefined) this.#ask(row, { put: [], close: [{ ...closes, message: body }] });
     this.inbox.set(row.inbox.last, { n: row.inbox.last, id, mailbox, body, at: row.updatedAt });
   }
 }

@@ -6,7 +6,7 @@ import { clockSchema, parseOptions } from "#contract/base/options";
 import { type Clock, systemClock } from "#contract/base/services";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
-import { copyRun, copySealed } from "#contract/store/run-copy";
+import { copyClosed, copyRun, copySealed } from "#contract/store/run-copy";
 import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
 import { compareRuns, isFound, orderOf } from "#contract/store/run-order";
@@ -96,7 +96,11 @@ export class MemoryStore extends SteppedStore {
       }
     }
     const page = found.sort(compareQuestions).slice(0, query.limit);
-    return page.map((question) => ({ ...question, body: copySealed(question.body), closed: question.closed && { ...question.closed } }));
+    return page.map((question) => ({
+      ...question,
+      body: copySealed(question.body),
+      closed: question.closed && copyClosed(question.closed),
+    }));
   }
 
   async find(query: port.FindQuery): Promise<StoredRun[]> {

@@ -1,7 +1,12 @@
 /** Questions in their table: those that are open are found along an index, whatever else is stored. */
-import type { Commit } from "#contract/store/run-commit";
 import type { Sealed, StoredRun } from "#contract/store/run-record";
-import { closedByEnd, type QuestionClosed, type QuestionQuery, type StoredQuestion } from "#contract/store/stored-question";
+import {
+  closedByEnd,
+  type QuestionChanges,
+  type QuestionClosed,
+  type QuestionQuery,
+  type StoredQuestion,
+} from "#contract/store/stored-question";
 import type { Connection } from "./connection.ts";
 import { damagedRow } from "./failures.ts";
 import { listedRun, SELECT_WITH } from "./run-rows.ts";
@@ -15,7 +20,7 @@ interface QuestionRow {
   closed: string | null;
 }
 
-export function writeQuestions(db: Connection, run: number, at: number, { put, close }: NonNullable<Commit["questions"]>): void {
+export function writeQuestions(db: Connection, run: number, at: number, { put, close }: QuestionChanges): void {
   const insert = db.sql(
     `insert into questions (id, run, asked_at, deadline, addressee, body) values (?, ?, ?, ?, ?, ?)
      on conflict (id) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body
@@ -23,7 +28,9 @@ export function writeQuestions(db: Connection, run: number, at: number, { put, c
   );
   for (const { id, askedAt, deadline, to, body } of put) insert.run(id, run, askedAt, deadline, to, body);
   const end = db.sql("update questions set closed = ? where id = ? and run = ? and closed is null");
-  for (const { id, ...closed } of close) end.run(JSON.stringify({ ...closed, at }), id, run);
+  for (const { id, message, ...closed } of close) {
+    end.run(JSON.stringify({ ...closed, at, ...(message === undefined ? {} : { message: jsonOf(message) }) }), id, run);
+  }
 }
 
 /** With the end of their run all are closed. */
@@ -66,9 +73,17 @@ function questionOf(
   return { id, askedAt, deadline, to, body, taskId, agent, closed: closed === null ? null : closedOf(id, closed) };
 }
 
+/** Bytes among the texts of a column. */
+type SealedJson = string | { base64: string };
+
+const jsonOf = (sealed: Sealed): SealedJson => (typeof sealed === "string" ? sealed : { base64: Buffer.from(sealed).toString("base64") });
+
+const sealedOf = (json: SealedJson): Sealed => (typeof json === "string" ? json : Uint8Array.from(Buffer.from(json.base64, "base64")));
+
 function closedOf(id: string, text: string): QuestionClosed {
   try {
-    return JSON.parse(text) as QuestionClosed;
+    const { message, ...closed } = JSON.parse(text) as Omit<QuestionClosed, "message"> & { message?: SealedJson };
+    return message === undefined ? closed : { ...closed, message: sealedOf(message) };
   } catch (error) {
     throw damagedRow("questions", `closed of question "${id}"`, error);
   }

@@ -62,7 +62,7 @@ const parsedOrNull: Parse = (row, column) => {
 };
 
 /** @throws SnapshotError `snapshot-damaged` */
-export const runOf = (found: unknown): Numbered => numbered(found as RunRow, parsed);
+const runOf = (found: unknown): Numbered => numbered(found as RunRow, parsed);
 
 /** One of many: it is listed without what cannot be read of it, which is told to whoever asks for that run. */
 export const listedRun = (found: unknown): Numbered => numbered(found as RunRow, parsedOrNull);

@@ -212,7 +212,8 @@ export class SqliteStore extends SteppedStore {
     if (found?.run.status === "open" && run.status !== "open") closeQuestions(this.#db, id, run);
     if (events !== undefined) addEvents(this.#db, id, events);
     if (message !== undefined) addMessage(this.#db, id, run, message);
-    if (message?.closes !== undefined) writeQuestions(this.#db, id, run.updatedAt, { put: [], close: [message.closes] });
+    if (message?.closes !== undefined)
+      writeQuestions(this.#db, id, run.updatedAt, { put: [], close: [{ ...message.closes, message: message.body }] });
     this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 
