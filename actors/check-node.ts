@@ -1,6 +1,7 @@
 /** Whether a node runs: its condition must hold; then its inputs must be there. */
 import type { PromiseActorLogic } from "xstate";
 import { AsimovError } from "#contract/base/errors";
+import type { ModuleOrder } from "#contract/node/attempt";
 import type { Node } from "#contract/node/node";
 import type { HostOf } from "#contract/run/host";
 import { fromEffect } from "./from-effect.ts";
@@ -11,6 +12,8 @@ export interface NodeChecks {
   evaluate(condition: string): Promise<boolean>;
   /** Those of the keys that the run's values do not hold. */
   missingKeys(keys: readonly string[]): Promise<string[]>;
+  /** Takes the list of which each item is run, unless this visit has it. @throws AsimovError `invalid-items`, `part-too-large` */
+  takeItems(order: ModuleOrder): Promise<void>;
 }
 
 async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined, node: string, kind: "input" | "output"): Promise<void> {
@@ -26,13 +29,15 @@ async function requireKeys(host: NodeChecks, keys: readonly string[] | undefined
   );
 }
 
-/** Input `{ node }`, output whether the condition holds. Fails with `missing-input` or a `ConditionError`. */
-export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, { node: string }> {
+/** Input the order of the visit to come, output whether the condition holds. Fails with `missing-input`, `invalid-items` or a `ConditionError`. */
+export function checkNode(hostOf: HostOf<NodeChecks>): PromiseActorLogic<boolean, ModuleOrder> {
   return fromEffect(async ({ input, self }) => {
     const host = hostOf(self);
-    const { inputs, condition } = host.node(input.node).nodeConfig;
+    const { nodeConfig, forEach } = host.node(input.node);
+    const { inputs, condition } = nodeConfig;
     if (condition !== undefined && !(await host.evaluate(condition))) return false;
     await requireKeys(host, inputs, input.node, "input");
+    if (forEach !== undefined) await host.takeItems(input);
     return true;
   });
 }

@@ -200,6 +200,7 @@ export function nodePool(
         snapshot.isPaused = true;
         return host.turns.next(() => later(scope, { type: "nodes.continue" }));
       }
+      if (order.running + held.size - snapshot.waiting.size >= (host.itemLimits?.atOnce ?? Number.POSITIVE_INFINITY)) break;
       const name = order.takeReady();
       if (name === undefined) break;
       const limit = limitOf(snapshot, host);
@@ -292,7 +293,10 @@ export function nodePool(
     snapshot.waiting.delete(node);
     const ended = snapshot.nodes.get(node)?.getSnapshot() as AnyMachineSnapshot | undefined;
     host.nodeEnded(report, elapsedMs(host.clock, startedAt), ended?.context as EndedNode | undefined);
-    if (status === "FAILED" || status === "PARTIAL") relayToParent(scope, { type: "node.failed", report });
+    if (status === "FAILED" || status === "PARTIAL") {
+      if (host.itemLimits?.endsAtFailure === true) snapshot.isAborted = true;
+      relayToParent(scope, { type: "node.failed", report });
+    }
     if (messages.length === 0) return conclude(snapshot, scope, report);
     snapshot.unpublished.set(node, { report, left: messages.length });
     for (const { mailbox, message } of messages) relayToParent(scope, { type: "message.publish", mailbox, message, node });
@@ -416,6 +420,8 @@ export function nodePool(
           if (event.waits) snapshot.waiting.add(event.node);
           else snapshot.waiting.delete(event.node);
           withdraw(snapshot, scope);
+          // What waits leaves room for other items.
+          if (event.waits && hostOf(scope.self).itemLimits !== undefined) begin(snapshot, scope);
           tellWaiting(snapshot, scope);
           break;
         case "nodes.cut":

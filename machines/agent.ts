@@ -33,6 +33,8 @@ export interface AgentMachineInput {
   errorMailbox: string | null;
   /** The key space of the agent's cache that holds the run's values; absent where they are its own. */
   cachePrefix?: string;
+  /** Of a graph whose nodes are the items of one: what one that fails does to the others. */
+  onItemError?: "fail" | "keep";
   /** Of a whole run: the moment at which it fails, in milliseconds since 1970, and how long that was from its start. */
   deadline?: number;
   deadlineMs?: number;
@@ -178,6 +180,9 @@ export const agentMachine = setup({
     isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) =>
       typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
     waits: (_, { waits }: { waits: boolean }) => waits,
+    /** An item that failed is a result among others, or was aborted for the one that failed first. */
+    isKeptItem: ({ context }) => context.onItemError === "keep" || (context.onItemError === "fail" && context.failure !== undefined),
+    endsItems: ({ context }) => context.onItemError === "fail",
     isPublished: ({ context }) => context.unpublished === 0,
     isComplete: ({ context }) => endStatusOf(context) === TaskStatus.COMPLETE,
     isPartial: ({ context }) => endStatusOf(context) === TaskStatus.PARTIAL,
@@ -219,6 +224,10 @@ export const agentMachine = setup({
         ...tellFaults(enqueue, context, isAborted ? [] : [{ status: "error", ...withoutFinality(failure) }]),
       });
     }),
+    recordItemFailure: assign((_, { report }: { report: NodeReport }) => {
+      const { error, ...failure } = report.failure ?? { error: "failed", code: "module-failed" };
+      return { failure: { ...failure, error: `item ${report.node}: ${error}` } };
+    }),
     recordNodes: assign((_, { ended }: { ended: EndedGraph }) => ({ ended })),
     abortNodes: sendTo("nodes", ({ context }) => {
       const { error, code } = context.failure ?? cancellation({});
@@ -259,7 +268,18 @@ export const agentMachine = setup({
         ],
       },
     ],
-    "node.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) } },
+    "node.failed": [
+      { guard: "isKeptItem" },
+      {
+        guard: "endsItems",
+        target: "#agent.running.stopping",
+        actions: [
+          { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) },
+          { type: "recordItemFailure", params: ({ event }) => event },
+        ],
+      },
+      { actions: { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) } },
+    ],
     "nodes.faulted": { actions: { type: "report", params: ({ event }) => event } },
     "snapshot.failed": { actions: { type: "report", params: ({ event }) => ({ faults: [event.fault] }) } },
     "nested.reported": { actions: { type: "keepReport", params: ({ event }) => event } },

@@ -168,8 +168,8 @@ const machine = setup({
     runModule: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
     /** Runs the graph of a SUBGRAPH: input, output and `module.abort` as `runModule`. */
     runSubgraph: {} as EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand>,
-    /** Evaluates the condition; where it holds, the inputs must be there: input `{ node }`, output whether to run. */
-    checkNode: {} as EffectLogic<{ node: string }, boolean>,
+    /** Evaluates the condition; where it holds, the inputs must be there: input the order of the visit to come, output whether to run. */
+    checkNode: {} as EffectLogic<ModuleOrder, boolean>,
     /** Fails when an output is missing: input `{ node }`. */
     verifyOutputs: {} as EffectLogic<{ node: string }, void>,
     /** Ends at `input.deadline`, milliseconds since 1970, with that moment as output. */
@@ -431,7 +431,7 @@ export const nodeMachine = machine.createMachine({
         checking: {
           invoke: {
             src: "checkNode",
-            input: ({ context }) => ({ node: context.definition.name }),
+            input: ({ context }) => orderOf({ ...context, visits: context.visits + 1 }, 0),
             onDone: [
               { guard: "shouldRunOnceMore", target: "starting", actions: "passCheck" },
               { guard: "shouldRun", target: "#node.FAILED", actions: "recordOverVisits" },

@@ -7,7 +7,7 @@ import type { KeptChild } from "#contract/run/host";
 import type { Answer, Question } from "#contract/run/question";
 
 /** What a module may have had; `wait` is one that it has not had yet. */
-export type ReplayKind = "answer" | "approval" | "step" | "sleep" | "message" | "run" | "chain";
+export type ReplayKind = "answer" | "approval" | "step" | "sleep" | "message" | "run" | "chain" | "items";
 
 /** Where in a run a module is: the path of nodes with their visits, and its name, as in its idempotency key. */
 export type ReplayPlace = string;

@@ -6,7 +6,7 @@ import { shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf, RunError } from "#contract/base/errors";
 import type { TaskJSON } from "#contract/base/task";
 import { addUsage, pathKey, type Usage } from "#contract/chat/usage";
-import { nodeResultOf } from "#contract/node/attempt";
+import { type ModuleOrder, nodeResultOf } from "#contract/node/attempt";
 import type { KnownNode, NodeState } from "#contract/node/dormant-node";
 import { FlowControlModule } from "#contract/node/flow-control";
 import { givenValue } from "#contract/node/given-value";
@@ -17,6 +17,7 @@ import { Order } from "#contract/run/order";
 import { endOf } from "#contract/run/order-view";
 import type { GraphNodes } from "./graph-nodes.ts";
 import type { GraphWork } from "./graph-work.ts";
+import { takeItems } from "./items.ts";
 import type { NodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 
@@ -95,6 +96,10 @@ export class GraphEffects implements RunEffects, NodeChecks {
   async missingKeys(keys: readonly string[]): Promise<string[]> {
     const found = await this.#run.limited("reading the run's values", () => this.#run.values.getMany(keys));
     return keys.filter((key) => !Object.hasOwn(found, key));
+  }
+
+  takeItems(order: ModuleOrder): Promise<void> {
+    return takeItems(this.#run, this.#scope.results, this.node(order.node), order);
   }
 
   async open(task: TaskJSON): Promise<{ failure?: Failure }> {

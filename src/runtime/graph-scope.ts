@@ -1,6 +1,7 @@
 /** One instance of a graph within a run, the agent's own or one nested in a node: its nodes, its work and its effects. */
 
 import type { Graph } from "#contract/graph/graph";
+import type { Each } from "#contract/node/items";
 import type { Node } from "#contract/node/node";
 import type { Order } from "#contract/run/order";
 import type { ViewNode } from "#contract/run/run-view";
@@ -37,6 +38,8 @@ export class GraphScope {
   readonly work: GraphWork;
   readonly effects: GraphEffects;
   readonly results: NodeResults;
+  /** Of a graph whose nodes are the items of one: its list. */
+  readonly each: Each | undefined;
   /** The agent actor of this graph. */
   actor: { getSnapshot(): unknown; getPersistedSnapshot(options?: unknown): unknown } | undefined;
   /** Of a run that is stored. */
@@ -50,8 +53,9 @@ export class GraphScope {
     run: RunHost,
     path: readonly string[],
     nodes: ReadonlyMap<string, Node>,
-    { parent, graph }: { parent?: GraphScope; graph?: Graph | undefined },
+    { parent, graph, each }: { parent?: GraphScope; graph?: Graph | undefined; each?: Each | undefined },
   ) {
+    this.each = each;
     this.run = run;
     this.path = path;
     this.parent = parent;

@@ -1,6 +1,7 @@
 /** What the chart of a graph tells, as its run tells it: with the nodes that it names, and never before the graph has begun. */
 
 import type { Graph } from "#contract/graph/graph";
+import type { Each } from "#contract/node/items";
 import type { Failure } from "#contract/node/result";
 import type { AgentMachineTold } from "#contract/run/agent-told";
 import type { RunEventBody } from "#contract/run/events";
@@ -61,9 +62,10 @@ export const startedOf = (scope: GraphScope): Body<"run.started"> => new RunStar
 
 /** @param isRestored it has begun before */
 export function voiceOf(scope: GraphScope, isRestored: boolean): (told: Exclude<AgentMachineTold, { type: "run.waiting" }>) => void {
-  const { path, run } = scope;
+  const { path, run, each } = scope;
   let hasBegun = isRestored;
   const tell = (body: RunEventBody): void => run.events.tell(body, path);
+  if (each !== undefined) return voiceOfItems(scope, each, isRestored);
   return (told) => {
     const { graph: _graph, ...event } = told;
     // What goes wrong before the chart says that it starts is told behind the start.
@@ -80,5 +82,17 @@ export function voiceOf(scope: GraphScope, isRestored: boolean): (told: Exclude<
       default:
         tell(event);
     }
+  };
+}
+
+/** A graph of items is no graph to viewers: they see a node, and its items. */
+function voiceOfItems({ path, run }: GraphScope, { node, items }: Each, isRestored: boolean): ReturnType<typeof voiceOf> {
+  const around = path.slice(0, -1);
+  let hasBegun = isRestored;
+  return (told) => {
+    if (!hasBegun) run.events.tell({ type: "items.started", node: node.name, count: items.length }, around);
+    hasBegun = true;
+    const { graph: _graph, ...event } = told;
+    if (event.type !== "run.started" && event.type !== "run.ended") run.events.tell(event, path);
   };
 }

@@ -14,6 +14,8 @@ import type { Graph, GraphNode } from "#contract/graph/graph";
 import { keysWithin, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
 import type { KnownNode } from "#contract/node/dormant-node";
+import { givenValue } from "#contract/node/given-value";
+import { type Each, indexOfItem } from "#contract/node/items";
 import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
@@ -52,6 +54,12 @@ import type { RunHost } from "./run-host.ts";
 /** Of a node that says nothing of why it failed. */
 const UNTOLD: Failure = { error: "failed", code: "module-failed" };
 
+function limitsOf(each: Each | undefined): NodesHost["itemLimits"] {
+  if (each === undefined) return undefined;
+  const { maxParallelItems: atOnce = Number.POSITIVE_INFINITY, onItemError } = each.node.nodeConfig;
+  return { atOnce, endsAtFailure: onItemError !== "keep" };
+}
+
 /** A time limit, and how many modules work under it. */
 interface Limit {
   countdown: Countdown | undefined;
@@ -66,6 +74,7 @@ interface WorkPlace {
   readonly path: readonly string[];
   readonly nodes: GraphNodes;
   readonly results: NodeResults;
+  readonly each: Each | undefined;
   readonly graph: Graph | undefined;
   nodeChanged(name: string): void;
   pool(): { nodes: ReadonlyMap<string, KnownNode> } | undefined;
@@ -81,6 +90,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   /** What the composites around it say to each module. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly maxTotalIterations: number | null;
+  readonly each: Each | undefined;
+  readonly itemLimits: NodesHost["itemLimits"];
   readonly #place: WorkPlace;
   readonly #path: readonly string[];
   readonly #nodes: GraphNodes;
@@ -109,6 +120,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     this.results = results;
     this.#parent = parent;
     this.#graph = graph;
+    this.each = place.each;
+    this.itemLimits = limitsOf(place.each);
     const around = path.at(-1);
     const composite = around === undefined || parent === undefined ? undefined : parent.#nodes.get(around);
     this.maxTotalIterations = iterationLimitOf(composite?.nodeConfig.maxTotalIterations ?? run.services.maxTotalIterations);
@@ -279,10 +292,22 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     if (status === "COMPLETE" && this.#path.length === 0) this.run.replayLog.forget(node);
     this.ended(node);
     const visit = left?.visits ?? 0;
-    if (withdrawn === true) this.tell({ type: "node.withdrawn", node, visit });
+    if (this.each !== undefined) this.#tellItem(this.each, { node, status, failure } as NodeReport, durationMs, left);
+    else if (withdrawn === true) this.tell({ type: "node.withdrawn", node, visit });
     else if (status === "SKIPPED") this.tell({ type: "node.skipped", node, visit });
     else if (status === "COMPLETE") this.#tellCompleted(node, durationMs, left as EndedNode);
     else this.tell({ type: "node.failed", node, visit, durationMs, status, ...withoutFinality(failure ?? UNTOLD) });
+  }
+
+  /** As of the node that it is an item of. */
+  #tellItem({ node: { name } }: Each, { node, status, failure }: NodeReport, durationMs: number, left: EndedNode | undefined): void {
+    const about = { type: "item.ended", node: name, index: indexOfItem(node), durationMs } as const;
+    const result = left === undefined ? undefined : givenValue(left.definition, left.modules);
+    const ended =
+      status === "COMPLETE"
+        ? ({ ...about, status: "success", ...(result === undefined ? {} : { result }) } as const)
+        : ({ ...about, status: "error", ...withoutFinality(failure ?? UNTOLD) } as const);
+    this.run.events.tell(ended, this.#path.slice(0, -1), left?.now);
   }
 
   #tellCompleted(node: string, durationMs: number, left: EndedNode): void {
@@ -344,6 +369,8 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   }
 
   admit(node: string, estimate: CallEstimate): SettleCall {
+    // What items spend is one sum.
+    if (this.each !== undefined && this.#parent !== undefined) return this.#parent.admit(this.each.node.name, estimate);
     return this.run.admit(pathKey([...this.#path, node]), estimate, (usage) => this.tell({ type: "usage.recorded", node, usage }));
   }
 
@@ -377,7 +404,9 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   snapshotOf(node: string): SnapshotControl {
     const { autoSnapshot, snapshot } = this.run.services;
-    return autoSnapshot && this.run.mayKeep ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
+    const asked = autoSnapshot && this.run.mayKeep ? (this.#nodes.get(node).snapshot ?? snapshot) : SnapshotControl.NEVER;
+    // Once is once for all of them, before they begin.
+    return this.each !== undefined && asked === SnapshotControl.ONCE ? SnapshotControl.NEVER : asked;
   }
 
   get fence(): number {

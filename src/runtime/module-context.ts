@@ -15,6 +15,7 @@ import {
   type SettleCall,
 } from "#contract/chat/call-scope";
 import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
+import { indexOfItem } from "#contract/node/items";
 import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import { takeAsk } from "#contract/node/take-ask";
@@ -71,7 +72,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     this.#visit = visit;
     this.#visits += 1;
     const { order } = visit;
-    this.node = { name: order.node, visit: order.visit, attempt: order.attempt };
+    this.node = { name: this.#host.each?.node.name ?? order.node, visit: order.visit, attempt: order.attempt };
     this.#controller = undefined;
     this.#reason = undefined;
     this.#waits = undefined;
@@ -104,6 +105,15 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   get cache(): Cache {
     this.#cache ??= new AttemptCache(this.#host.cache, this);
     return this.#cache;
+  }
+
+  get index(): number | undefined {
+    return this.#host.each === undefined ? undefined : indexOfItem(this.#visit.order.node);
+  }
+
+  get item(): unknown {
+    const { index } = this;
+    return index === undefined ? undefined : this.#host.each?.items[index];
   }
 
   get task(): Task {

@@ -35,6 +35,15 @@ const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generato
 /** Another attempt would give the same. */
 const FINAL_CODES: ReadonlySet<string> = new Set(["not-json", "invalid-result", "part-too-large", "question-deadline"]);
 
+/** @throws AsimovError `invalid-result` */
+function requireItemResult({ newNodes, result }: CheckedResult, module: string): void {
+  const does = newNodes.length > 0 ? "add nodes" : result.decision === undefined ? undefined : "decide";
+  if (does === undefined) return;
+  throw new AsimovError(`Module "${module}" runs for each item of a list, and cannot ${does}: let a node behind it do so.`, {
+    code: "invalid-result",
+  });
+}
+
 function isGenerator(value: unknown): value is AsyncGenerator {
   return (
     typeof value === "object" && value !== null && Symbol.asyncIterator in value && typeof (value as AsyncGenerator).next === "function"
@@ -310,6 +319,7 @@ export class ModuleJob implements ContextVisit, RunningModule {
     try {
       checked = checkResult(value, this.#module.name);
       const { newNodes, result } = checked;
+      if (this.#host.each !== undefined) requireItemResult(checked, this.#module.name);
       if (newNodes.length > 0 && result.status === "success") added = this.#host.define(newNodes, this.order);
     } catch (error) {
       return this.#fail(error);

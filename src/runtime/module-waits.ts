@@ -319,7 +319,7 @@ export class ModuleWaits {
       if (this.#asked.has(entry)) continue;
       const [kind, name = "", number] = entry.split("/") as [ReplayKind, string, string];
       // A chain that goes on from its end asks for nothing that was decided in it.
-      if (kind === "chain" || kind === "approval") continue;
+      if (kind === "chain" || kind === "approval" || kind === "items") continue;
       this.#host.tell({ type: "replay.unused", node: order.node, module, kind, name: decodeURIComponent(name), number: Number(number) });
     }
   }

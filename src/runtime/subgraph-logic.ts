@@ -2,14 +2,17 @@
 import type { AnyActorLogic, AnyActorRef } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
 import { asimovErrorOf, messageOf } from "#contract/base/errors";
-import { type Graph, requireGraph } from "#contract/graph/graph";
-import { keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import { requireGraph } from "#contract/graph/graph";
+import { type GraphKeys, keysWithin, type ModuleCommand, type ModuleOrder, type ModuleOutcome } from "#contract/node/attempt";
+import { itemNodes, itemsGraph } from "#contract/node/items";
 import { leftOf } from "#keep/left-graph";
 import type { PersistedAgent } from "#keep/persisted";
 import { reopenLeft } from "#keep/reopen";
 import { boundAgentLogic } from "./agent-logic.ts";
 import { mailboxesOf } from "./agent-services.ts";
 import { GraphScope } from "./graph-scope.ts";
+import { itemsTaken } from "./items.ts";
+import { itemsOutcome } from "./items-outcome.ts";
 import { scopeOf } from "./scopes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
@@ -36,15 +39,23 @@ function withRoom(scope: GraphScope, outcome: ModuleOutcome): ModuleOutcome {
 
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
 export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
-  const scopeFor = (parent: GraphScope, name: string, graph?: Graph): GraphScope =>
-    new GraphScope(parent.run, [...parent.path, name], byName(parent.nodes.get(name).nodes), { parent, graph });
+  const scopeFor = (parent: GraphScope, name: string, keys: GraphKeys, begins: boolean): GraphScope => {
+    const { run } = parent;
+    const path = [...parent.path, name];
+    const node = parent.nodes.get(name);
+    if (node.forEach !== undefined) {
+      const each = itemsTaken(run, node, keys);
+      return new GraphScope(run, path, itemNodes(each), { parent, graph: itemsGraph(each.items.length), each });
+    }
+    return new GraphScope(run, path, byName(node.nodes), { parent, graph: begins ? requireGraph(graphOf(node.nodes).nodes) : undefined });
+  };
   const restore = (self: AnyActorRef, persisted: PersistedAgent): { scope: GraphScope; persisted: PersistedAgent } => {
     const path = persisted.context.path as string[];
     const parent = scopeOf(self);
     const name = path.at(-1) as string;
-    const scope = scopeFor(parent, name);
+    const scope = scopeFor(parent, name, persisted.context.keys as GraphKeys, false);
     const { services } = parent.run;
-    scope.fit(persisted);
+    scope.fit(persisted, scope.each === undefined ? {} : { graph: scope.work.graph });
     return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
   };
   return boundAgentLogic<ModuleOutcome>(
@@ -53,15 +64,16 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
         const order = input as ModuleOrder;
         const parent = scopeOf(self);
         if (order.left !== undefined) return restore(self, reopenLeft(order.left as PersistedAgent, parent.run.task.toJSON()));
-        const node = parent.nodes.get(order.node);
-        const scope = scopeFor(parent, order.node, requireGraph(graphOf(node.nodes).nodes));
+        const keys = keysWithin(order);
+        const scope = scopeFor(parent, order.node, keys, true);
         const { run } = parent;
         return {
           scope,
           input: {
             runId: run.runId,
             task: { ...run.task.toJSON(), status: "WAITING" },
-            keys: keysWithin(order),
+            keys,
+            ...(scope.each === undefined ? {} : { onItemError: scope.each.node.nodeConfig.onItemError ?? "fail" }),
             path: [...scope.path],
             ...mailboxesOf(run.services, true),
           },
@@ -69,8 +81,13 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
       },
       restore,
       eventOf: (event) => (event.type === "module.abort" ? { type: "run.cancel", reason: event.reason, code: event.code } : event),
-      outputOf({ task, status, nodes, failedChains, failure }, scope) {
+      outputOf(outcome, scope) {
+        const { task, status, nodes, failedChains, failure } = outcome;
         const about = { module: 0, endedAt: scope.run.services.clock.now() };
+        if (scope.each !== undefined) {
+          const ended = itemsOutcome(scope.each, outcome);
+          return withRoom(scope, { ...about, ...ended, ...(ended.status === "success" ? {} : leftOf(scope)) });
+        }
         const { result = null } = task;
         if (status === "COMPLETE") {
           const json = JSON.stringify({ status: "success", result, nodes });

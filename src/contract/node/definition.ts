@@ -19,7 +19,7 @@ export interface ModuleDefinition {
 
 export interface NodeDefinition {
   name: string;
-  /** How it runs: its modules in order or at once, the graph of a SUBGRAPH, or nothing. */
+  /** How it runs: its modules in order or at once, the graph of a SUBGRAPH or of its items, or nothing. */
   mode: "ordered" | "parallel" | "nested" | "empty";
   modules: readonly ModuleDefinition[];
   /** Positions of the modules that wait for no other one. */
@@ -59,19 +59,21 @@ export function defineNode(node: Node): NodeDefinition {
 
 function toDefinition(node: Node): NodeDefinition {
   const { nodeConfig, config } = node;
-  const isGraph = node.type === ModuleType.SUBGRAPH;
-  const timeoutMs = config.timeoutMs ?? 0;
+  const isEach = node.forEach !== undefined;
+  const isGraph = node.type === ModuleType.SUBGRAPH || isEach;
+  // Of items, each has its own.
+  const timeoutMs = isEach ? 0 : (config.timeoutMs ?? 0);
   const modules = isGraph ? [{ name: node.name, dependencies: 0, dependents: [], stops: false }] : moduleDefinitionsOf(node);
   return {
     name: node.name,
     mode: isGraph ? "nested" : node.modules.length === 0 ? "empty" : nodeConfig.parallel === true ? "parallel" : "ordered",
     modules,
     first: modules.flatMap(({ dependencies }, position) => (dependencies === 0 ? [position] : [])),
-    stopOnSuccess: config.stopOnSuccess ?? false,
-    checks: nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
-    filters: isGraph && (config.middlewares?.length ?? 0) > 0,
+    stopOnSuccess: !isEach && (config.stopOnSuccess ?? false),
+    checks: isEach || nodeConfig.condition !== undefined || (nodeConfig.inputs?.length ?? 0) > 0,
+    filters: isGraph && !isEach && (config.middlewares?.length ?? 0) > 0,
     verifies: (nodeConfig.outputs?.length ?? 0) > 0,
-    attempts: nodeConfig.retryOnFailure === false ? 1 : Math.max(1, nodeConfig.maxRetries ?? DEFAULT_ATTEMPTS),
+    attempts: isEach || nodeConfig.retryOnFailure === false ? 1 : Math.max(1, nodeConfig.maxRetries ?? DEFAULT_ATTEMPTS),
     maxVisits: nodeConfig.maxVisits ?? DEFAULT_MAX_VISITS,
     timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : 0,
     backoff: {

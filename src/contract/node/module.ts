@@ -97,12 +97,16 @@ export interface ModuleContext {
    * this graph, then by name those of the graphs around it. Frozen, and read when asked for.
    */
   readonly results: Readonly<Record<string, unknown>>;
+  /** Of a node with `forEach`: the item that this is a run for, frozen. */
+  readonly item?: unknown;
+  /** Its place in the list, from 0. */
+  readonly index?: number | undefined;
   readonly task: Task;
   /** Aborted when the module times out, a sibling fails, or the run is cancelled; its reason is an error. */
   readonly signal: AbortSignal;
   /** `visit` and `attempt` count from 1. */
   readonly node: { readonly name: string; readonly visit: number; readonly attempt: number };
-  /** The same for each attempt of the same run, node, visit and module, also after a restore: hand it to services that take one. */
+  /** The same for each attempt of the same run, node, visit, item and module, also after a restore: hand it to services that take one. */
   readonly idempotencyKey: string;
   /**
    * The fencing token of whoever owns the stored run, higher with each owner; 0 where it is not stored. A database that is given it may

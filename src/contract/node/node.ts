@@ -37,6 +37,13 @@ export interface NodeConfig {
   outputs?: string[];
   /** None by default: the next attempt starts at once. */
   backoff?: Backoff;
+  /** Of a node with `forEach`: items that work at a time, at least 1; one that waits is none of them. Default: as many as the agent lets modules. */
+  maxParallelItems?: number;
+  /**
+   * Of a node with `forEach`: what one that is out of attempts does. `"fail"`, the default, aborts the others and fails the node; with `"keep"` it
+   * is an entry `{ status: "error", error }` among others, which are `{ status: "success", result }`, and the node fails where every item does.
+   */
+  onItemError?: "fail" | "keep";
   /** Of a SUBGRAPH alone: its own limit of iterations, at least 1; `Infinity` for none. Default: the agent's. */
   maxTotalIterations?: number;
 }
@@ -50,6 +57,11 @@ export interface NodeInit {
   nodes?: Node[];
   /** Nodes that end before this one starts. */
   dependencies?: string[];
+  /**
+   * Where a list is, in `results` or else in the run's values: its modules run for each item of it, as `"plan.topics"` or `["plan", "topics"]`.
+   * It is taken once a visit, and kept. Retries, time limit and backoff are each item's own; the node's result is the list of theirs.
+   */
+  forEach?: string | readonly string[];
   nodeConfig?: NodeConfig;
   /** Middlewares, time limit and context for all modules of the node. */
   config?: ModuleConfig;
@@ -86,6 +98,8 @@ const nodeConfigSchema = lazily(() =>
           z.refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" }),
         ),
     ),
+    maxParallelItems: z.optional(z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)])),
+    onItemError: z.optional(z.enum(["fail", "keep"])),
     maxTotalIterations: z.optional(z.union([z.int().check(z.gte(1)), z.literal(Number.POSITIVE_INFINITY)])),
   }),
 );
@@ -97,6 +111,7 @@ const nodeSchema = lazily(() =>
     modules: z.optional(z.array(z.custom<AgentModule>((value) => value instanceof AgentModule, { message: "expected an AgentModule" }))),
     nodes: z.optional(z.array(z.custom<Node>((value) => value instanceof Node, { message: "expected a Node" }))),
     dependencies: z.optional(z.array(z.string())),
+    forEach: z.optional(z.union([nonEmpty, z.array(nonEmpty).check(z.minLength(1))])),
     nodeConfig: z.optional(nodeConfigSchema()),
     config: z.optional(moduleConfigSchema()),
     snapshot: z.optional(z.enum(SnapshotControl)),
@@ -118,6 +133,8 @@ export class Node implements NodeLike {
   readonly modules: readonly AgentModule[];
   readonly nodes: readonly Node[];
   readonly dependencies: readonly string[];
+  /** The names on the way to the list of which each item is run; absent for a node that runs once. */
+  readonly forEach: readonly string[] | undefined;
   readonly nodeConfig: Readonly<NodeConfig>;
   readonly config: Readonly<ModuleConfig>;
   /** Absent where the agent says it. */
@@ -142,11 +159,13 @@ export class Node implements NodeLike {
       );
     }
     requireEffect(what, type, options);
+    requireItems(what, type, options);
     this.name = name;
     this.type = type;
     this.modules = orderModules(what, options.modules ?? []);
     this.nodes = options.nodes ?? [];
     this.dependencies = [...new Set(options.dependencies ?? [])];
+    this.forEach = typeof options.forEach === "string" ? options.forEach.split(".") : options.forEach;
     this.nodeConfig = (options.nodeConfig ?? {}) as NodeConfig;
     this.config = (options.config ?? {}) as ModuleConfig;
     this.snapshot = options.snapshot;
@@ -170,6 +189,24 @@ function requireEffect(what: string, type: ModuleType, { nodeConfig, config }: z
   throw new AsimovError(`${what}: ${idle.join(" and ")} would have no effect on ${isGraph ? "a SUBGRAPH" : "a node without `nodes`"}.`, {
     code: "invalid-options",
   });
+}
+
+/** Of each item its modules are run, and nothing decides. @throws AsimovError `invalid-options` */
+function requireItems(what: string, type: ModuleType, { forEach, modules = [], nodeConfig }: z.infer<ReturnType<typeof nodeSchema>>): void {
+  const refuse = (fault: string): never => {
+    throw new AsimovError(`${what}: ${fault}`, { code: "invalid-options" });
+  };
+  if (forEach === undefined) {
+    for (const option of ["maxParallelItems", "onItemError"] as const)
+      if (nodeConfig?.[option] !== undefined) refuse(`nodeConfig.${option} would have no effect on a node without \`forEach\`.`);
+    return;
+  }
+  if (typeof forEach === "string" && forEach.split(".").includes("")) refuse(`forEach: expected names between dots, got "${forEach}".`);
+  if (type !== ModuleType.EXECUTOR)
+    refuse("`forEach` is for nodes with modules; a graph for each item is an agent in a module (`agentModule`).");
+  if (modules.length === 0) refuse("`forEach` needs `modules`, which run for each item.");
+  if (modules.some((module) => module.type === ModuleType.FLOW_CONTROL))
+    refuse("a module of a node with `forEach` cannot decide; decide in a node behind it.");
 }
 
 /** Declaration order, but dependencies first. @throws AsimovError `invalid-options` */

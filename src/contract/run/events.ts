@@ -87,6 +87,13 @@ export type RunEventBody =
       code?: string;
     } & ModuleRun &
       ErrorDetails)
+  /** A node begins to run for each item of its list. */
+  | { type: "items.started"; node: string; count: number }
+  /** `index` counts from 0. */
+  | ({ type: "item.ended"; node: string; index: number; durationMs: number } & (
+      | { status: "success"; result?: unknown }
+      | ({ status: "error"; error: string; code: string; module?: string } & ErrorDetails)
+    ))
   | { type: "module.emitted"; node: string; module: string; event: EmittedEvent }
   | { type: "generator.restarted"; node: string; module: string }
   /** An aborted module did not end within the grace time; it may still run. */

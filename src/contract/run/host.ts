@@ -10,6 +10,7 @@ import type { CallEstimate, SettleCall } from "#contract/chat/call-scope";
 import type { Graph, GraphNode } from "#contract/graph/graph";
 import type { GraphKeys, ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import type { NodeDefinition } from "#contract/node/definition";
+import type { Each } from "#contract/node/items";
 import type { AgentModule, NodeLike } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
@@ -127,6 +128,8 @@ export interface ModuleHost {
   readonly agentName: string;
   /** The nodes whose nested graph it is; empty for the run's own. */
   readonly path: readonly string[];
+  /** Of a graph whose nodes are the items of one: its list. */
+  readonly each: Each | undefined;
   /** What the composites around the graph say to each module in it. */
   readonly context: Readonly<Record<string, unknown>> | undefined;
   /** The agent's. */
@@ -193,6 +196,8 @@ export interface NodesHost {
   readonly graph: Graph;
   /** See `iterationLimit`; null for the default. */
   readonly maxTotalIterations: number | null;
+  /** Of items: how many work at a time, and whether one that fails ends them all; absent for other graphs. */
+  readonly itemLimits?: { readonly atOnce: number; readonly endsAtFailure: boolean } | undefined;
   definition(node: string): NodeDefinition;
   tell(event: RunEventBody): void;
   /** @param at now */
