@@ -180,9 +180,9 @@ export const agentMachine = setup({
     isErrorMailbox: ({ context }, { mailbox }: { mailbox: OutputMailbox }) =>
       typeof mailbox === "object" && mailbox.shared === context.errorMailbox,
     waits: (_, { waits }: { waits: boolean }) => waits,
-    /** An item that failed is a result among others, or was aborted for the one that failed first. */
-    isKeptItem: ({ context }) => context.onItemError === "keep" || (context.onItemError === "fail" && context.failure !== undefined),
-    endsItems: ({ context }) => context.onItemError === "fail",
+    isFirstFailedItem: ({ context }) => context.onItemError === "fail" && context.failure === undefined,
+    /** It is a result among others, or was aborted for the first that failed. */
+    isItem: ({ context }) => context.onItemError !== undefined,
     isPublished: ({ context }) => context.unpublished === 0,
     isComplete: ({ context }) => endStatusOf(context) === TaskStatus.COMPLETE,
     isPartial: ({ context }) => endStatusOf(context) === TaskStatus.PARTIAL,
@@ -269,15 +269,12 @@ export const agentMachine = setup({
       },
     ],
     "node.failed": [
-      { guard: "isKeptItem" },
       {
-        guard: "endsItems",
+        guard: "isFirstFailedItem",
         target: "#agent.running.stopping",
-        actions: [
-          { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) },
-          { type: "recordItemFailure", params: ({ event }) => event },
-        ],
+        actions: { type: "recordItemFailure", params: ({ event }) => event },
       },
+      { guard: "isItem" },
       { actions: { type: "report", params: ({ event }) => ({ faults: [faultOf(event.report)] }) } },
     ],
     "nodes.faulted": { actions: { type: "report", params: ({ event }) => event } },

@@ -19,11 +19,11 @@ interface GraphResult {
 }
 
 /** The place of a part, and the way on within what it holds. */
-type Place = { values: string; rest: readonly string[] } | { nodes: readonly string[]; rest: readonly string[] };
+type Place = { values: string; rest: readonly string[] } | { nodes: readonly string[]; item?: string; rest: readonly string[] };
 
 const badPath = (path: readonly string[]): AsimovError =>
   new AsimovError(
-    `value: expected a path such as ["values", KEY] or ["nodes", NAME, "result"], with ["nodes", OUTER, "nodes", NAME, "result"] for a nested node, then keys within; got ${JSON.stringify(path)}.`,
+    `value: expected a path such as ["values", KEY] or ["nodes", NAME, "result"], with ["nodes", OUTER, "nodes", NAME, "result"] for a nested node and ["nodes", NAME, "items", INDEX, "result"] for an item, then keys within; got ${JSON.stringify(path)}.`,
     { code: "invalid-options" },
   );
 
@@ -34,6 +34,7 @@ function placeOf(path: readonly string[]): Place {
   for (let at = 0; path[at] === "nodes" && path[at + 1] !== undefined; at += 2) {
     nodes.push(path[at + 1] as string);
     if (path[at + 2] === "result") return { nodes, rest: path.slice(at + 3) };
+    if (path[at + 2] === "items" && path[at + 4] === "result") return { nodes, item: path[at + 3] as string, rest: path.slice(at + 5) };
   }
   throw badPath(path);
 }
@@ -62,17 +63,22 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
     const { value, expiresAt } = JSON.parse(text) as { value: unknown; expiresAt?: number };
     return expiresAt !== undefined && expiresAt <= (await store.now()) ? undefined : within(value, place.rest);
   }
-  const { nodes, rest } = place;
+  const { nodes, item, rest } = place;
   const parts = nodes.map((name, depth) => `${prefixOf(nodes.slice(0, depth))}node/${name}`);
-  const { texts } = await openTexts(store, taskId, stored, (part) => parts.includes(part) || part === "view-graph");
+  const own = item === undefined ? undefined : `${prefixOf(nodes)}node/${item}`;
+  const { texts } = await openTexts(store, taskId, stored, (part) => parts.includes(part) || part === own || part === "view-graph");
   const node = nodeAt(texts.get("view-graph"), nodes);
   if (node === undefined) {
     throw new AsimovError(`The graph of run ${taskId} holds no node "${nodes.join("/")}".`, { code: "unknown-node" });
   }
+  const ofItem = own === undefined ? undefined : texts.get(own);
+  if (ofItem !== undefined) return within(resultOf(ofItem, { modules: node.modules }), rest);
   const depth = parts.findLastIndex((part) => texts.has(part));
   const text = texts.get(parts[depth] ?? "");
   if (text === undefined) return undefined;
-  return within(depth === nodes.length - 1 ? resultOf(text, node) : resultIn(text, nodes.slice(depth + 1), node), rest);
+  const given = depth === nodes.length - 1 ? resultOf(text, node) : resultIn(text, nodes.slice(depth + 1), node);
+  // Of items that are over, the list that they made.
+  return within(given, item === undefined ? rest : [item, ...rest]);
 }
 
 /** Not an older one: nothing in a value could say so. */
@@ -98,10 +104,16 @@ function nodeAt(graph: string | undefined, path: readonly string[]): ViewNode | 
   return found;
 }
 
-function resultOf(text: string, { modules }: ViewNode): unknown {
+function resultOf(text: string, { modules, forEach }: Pick<ViewNode, "modules" | "forEach">): unknown {
   const { value, context } = JSON.parse(text) as { value: unknown; context: { modules: Attempt } };
   if (value !== "COMPLETE") return undefined;
-  const named = modules.map(({ name }) => ({ name, dependencies: 0, dependents: [], stops: false }));
+  // A list of items is of one graph, whatever they are made of.
+  const named = (forEach === undefined ? modules : modules.slice(0, 1)).map(({ name }) => ({
+    name,
+    dependencies: 0,
+    dependents: [],
+    stops: false,
+  }));
   return givenValue({ modules: named }, context.modules);
 }
 

@@ -254,13 +254,18 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   ended(node: string): void {
     if (this.run.kept === undefined || this.snapshotOf(node) !== SnapshotControl.ALWAYS) return;
-    const made = this.run.kept.commit("progress", [node]);
+    const made = this.run.kept.commit("progress", this.#shown([node]));
     const settled = (): void => {
       if (this.#storing?.get(node) === made) this.#storing.delete(node);
     };
     this.#storing ??= new Map();
     this.#storing.set(node, made);
     made.then(settled, settled);
+  }
+
+  /** Items are a node's. */
+  #shown(nodes: readonly string[]): readonly string[] {
+    return this.each === undefined ? nodes : [this.each.node.name];
   }
 
   whenReady(node: string): Promise<void> | undefined {
@@ -449,7 +454,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
   async #commit(why: CommitReason, nodes: readonly string[]): Promise<Fault | undefined> {
     try {
       if (this.run.kept === undefined) await this.run.limited("storing the run", () => this.run.keep());
-      await this.run.kept?.commit(why, nodes);
+      await this.run.kept?.commit(why, this.#shown(nodes));
       return undefined;
     } catch (error) {
       const code = asimovErrorOf(error)?.code ?? "snapshot-write-failed";

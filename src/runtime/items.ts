@@ -47,7 +47,7 @@ export function itemsTaken(run: RunHost, node: Node, keys: GraphKeys): Each {
 
 async function listAt(run: RunHost, results: NodeResults, node: Node): Promise<unknown[]> {
   const [first = "", ...rest] = node.forEach ?? [];
-  let found: unknown = first in results ? results[first] : await valueOf(run, first);
+  let found: unknown = first in results ? results[first] : await ownValue(run, first);
   for (const [depth, name] of rest.entries()) {
     if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) {
       throw invalid(node, depth + 1, `there is no "${name}" in ${shown(found)}`);
@@ -62,7 +62,7 @@ async function listAt(run: RunHost, results: NodeResults, node: Node): Promise<u
   );
 }
 
-const valueOf = async (run: RunHost, key: string): Promise<unknown> =>
+const ownValue = async (run: RunHost, key: string): Promise<unknown> =>
   (await run.limited("reading the run's values", () => run.values.getMany([key])))[key];
 
 const shown = (value: unknown): string =>

@@ -275,13 +275,13 @@ export class ModuleWaits {
 
   #newlyAsked(slot: Slot, { name, shown, onDeadline, escalate, ...asked }: NewlyAsked): KeptQuestion {
     const text = toJsonText(shown ?? null, `what question "${name}" shows`);
-    const { clock, task, agentName, path } = this.#host;
+    const { clock, task, agentName, path, each } = this.#host;
+    const place = each === undefined ? { node: this.#attempt.order.node, path } : { node: each.node.name, path: path.slice(0, -1) };
     const question: Question = {
       id: questionId(task.id, this.#host.ids()),
       taskId: task.id,
       agent: agentName,
-      node: this.#attempt.order.node,
-      path,
+      ...place,
       name,
       shown: JSON.parse(text),
       shownHash: digestOf(text),

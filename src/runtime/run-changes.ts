@@ -1,7 +1,7 @@
 /** What of a run has changed since it was last written: its graphs, values and picture as parts, and what it has told. */
 import { GraphParts, type LiveGraph } from "#keep/graph-parts";
 import { PartChanges } from "#keep/part-changes";
-import { prefixOf } from "#keep/part-names";
+import { itemPart, prefixOf } from "#keep/part-names";
 import type { PartTexts } from "#keep/part-texts";
 import type { ReplayLog } from "#replay/replay-log";
 import type { EventHub } from "./event-hub.ts";
@@ -99,10 +99,14 @@ export class RunChanges {
     const kept = this.#run.replayLog.changes();
     for (const [name, text] of kept.changed) changes.write(name, text);
     for (const name of kept.removed) changes.remove(name);
-    const { head, graph, nodes } = events.takeChanges(this.#isWhole);
+    const { head, graph, nodes, items } = events.takeChanges(this.#isWhole);
     changes.write("view", JSON.stringify(head));
     if (graph !== undefined) changes.write("view-graph", JSON.stringify(graph));
     for (const [name, node] of nodes) changes.write(`view/${name}`, JSON.stringify(node));
+    for (const [name, index, item] of items) {
+      if (item === undefined) changes.remove(itemPart(name, index));
+      else changes.write(itemPart(name, index), JSON.stringify(item));
+    }
     if (this.#isWhole) this.#writeRest(changes);
     this.#isWhole = false;
   }

@@ -22,6 +22,7 @@ function toViewNode({ name, type, dependencies, nodeConfig, modules, nodes, ...n
     type,
     dependencies: [...dependencies],
     ...(nodeConfig.condition === undefined ? {} : { condition: nodeConfig.condition }),
+    ...(node.forEach === undefined ? {} : { forEach: node.forEach }),
     ...(inputMailboxes.length === 0 ? {} : { inputMailboxes }),
     modules: modules.map((module) => ({ name: module.name, type: module.type })),
     ...(nodes.length === 0 ? {} : { nodes: nodes.map(viewNodeOf) }),

@@ -97,8 +97,8 @@ function moduleDefinitionsOf({ modules }: Node): ModuleDefinition[] {
   }));
 }
 
-function partsOf({ modules, nodes }: Node): string[] {
-  const own = modules.map(({ name }) => name);
+function partsOf({ modules, nodes, forEach }: Node): string[] {
+  const own = modules.map(({ name }) => (forEach === undefined ? name : `${name} for each item`));
   if (nodes.length === 0) return own;
   const nested = nodes.flatMap((node) => {
     const { name, dependencies } = node;

@@ -1,5 +1,5 @@
 /** One graph of a view while events are applied to it: whatever is not touched stays the object that it was. */
-import { TaskStatus } from "#contract/base/vocabulary";
+import { ModuleType, TaskStatus } from "#contract/base/vocabulary";
 import { GraphIndex } from "#contract/graph/graph-index";
 import { NodeDraft } from "./node-draft.ts";
 import type { NodeView, ViewNode } from "./run-view.ts";
@@ -37,12 +37,17 @@ export class GraphDraft {
   /** Touched since they were last written. */
   readonly #unwritten = new Set<string>();
   readonly #nested = new Map<string, GraphDraft>();
+  /** Its nodes are the items of one. */
+  readonly isItems: boolean;
+  /** Of nodes that began anew: how many items they had. */
+  #dropped: [name: string, count: number][] = [];
 
   /**
    * @param since when the graph began: of nodes that nothing was told of
    * @param shown the nodes as they stand, with their plan
    */
-  constructor(list: readonly ViewNode[] | (() => readonly ViewNode[]), since: number, shown?: Nodes, plan?: ShownPlan) {
+  constructor(list: readonly ViewNode[] | (() => readonly ViewNode[]), since: number, shown?: Nodes, plan?: ShownPlan, isItems = false) {
+    this.isItems = isItems;
     this.#list = list;
     this.#shown = shown;
     this.#plan = plan;
@@ -79,6 +84,7 @@ export class GraphDraft {
 
   /** A visit begins. */
   start(name: string, { visit, attempt, iteration }: Pick<NodeView, "visit" | "attempt" | "iteration">, at: number): void {
+    if (attempt === 1) this.#dropItems(name);
     this.node(name).start(visit, attempt, iteration, at);
     // A visit that goes on, since its run is retried, goes on in its graph.
     if (this.#nested.size > 0 && attempt === 1) this.#nested.delete(name);
@@ -90,10 +96,25 @@ export class GraphDraft {
     this.#nested.set(name, new GraphDraft(list, since));
   }
 
-  /** The graph nested in a node; what is told of one that never began is of nobody. */
+  /** The items of a node begin. */
+  nestItems(name: string, count: number, since: number): void {
+    this.node(name).waiting = undefined;
+    this.#nested.set(name, itemsDraft(since, Array<undefined>(count).fill(undefined)));
+  }
+
+  #dropItems(name: string): void {
+    const { count = 0 } = this.itemsFrom(name) ?? {};
+    if (count > 0) this.#dropped.push([name, count]);
+  }
+
+  /** The graph nested in a node, or its items; what is told of one that never began is of nobody. */
   nested(name: string): GraphDraft | undefined {
     const draft = this.node(name);
     let graph = this.#nested.get(name);
+    if (graph === undefined && draft.items !== undefined) {
+      graph = itemsDraft(draft.since, draft.items);
+      this.#nested.set(name, graph);
+    }
     if (graph === undefined && draft.nodes !== undefined) {
       graph = new GraphDraft(this.#node(name)?.nodes ?? [], draft.since, draft.nodes);
       this.#nested.set(name, graph);
@@ -156,7 +177,7 @@ export class GraphDraft {
 
   /** What was touched since this was last asked; or all. */
   takeChanged(isWhole = false): [name: string, node: NodeDraft][] {
-    for (const [name, graph] of this.#nested) if (this.#unwritten.has(name)) this.#finishNested(name, graph);
+    for (const [name, graph] of this.#nested) if (this.#unwritten.has(name) && !graph.isItems) this.#finishNested(name, graph);
     const names = isWhole ? this.list.map(({ name }) => name) : this.#unwritten;
     const changed = Array.from(names, (name): [string, NodeDraft] => [name, this.peek(name)]);
     this.#unwritten.clear();
@@ -165,8 +186,28 @@ export class GraphDraft {
     return changed;
   }
 
+  /** The items that have changed since this was last asked, or all; nothing of those that are no more. */
+  *takeItems(isWhole: boolean): Generator<[name: string, index: number, item: NodeView | undefined]> {
+    for (const [name, count] of this.#dropped.splice(0)) for (let index = 0; index < count; index++) yield [name, index, undefined];
+    for (const [name, graph] of this.#nested) {
+      if (!graph.isItems) continue;
+      for (const [item, draft] of graph.takeChanged(isWhole)) yield [name, Number(item), draft.toView()];
+    }
+  }
+
+  itemsFrom(name: string): { count: number; since: number } | undefined {
+    const graph = this.#nested.get(name);
+    if (graph?.isItems === true) return { count: graph.list.length, since: graph.#untouched.since };
+    const { items, since } = this.peek(name);
+    return items && { count: items.length, since };
+  }
+
   #finishNested(name: string, graph: GraphDraft): void {
     const { list, nodes } = graph.finish();
+    if (graph.isItems) {
+      this.node(name).items = Object.values(nodes);
+      return;
+    }
     this.node(name).nodes = nodes;
     this.#replaceNested(name, list);
   }
@@ -219,6 +260,14 @@ export class GraphDraft {
     this.#ownsList = true;
     return this.#list as ViewNode[];
   }
+}
+
+/** Named by their places; one that is not known yet is as nothing was told of it. */
+function itemsDraft(since: number, items: readonly (NodeView | undefined)[]): GraphDraft {
+  const list = (): ViewNode[] =>
+    items.map((_, index) => ({ name: String(index), type: ModuleType.EXECUTOR, dependencies: [], modules: [] }));
+  const known = items[0] === undefined ? undefined : (Object.fromEntries(items.entries()) as unknown as Nodes);
+  return new GraphDraft(list, since, known, undefined, true);
 }
 
 /** The same nodes, be it in another array. */

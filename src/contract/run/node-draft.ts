@@ -22,7 +22,6 @@ export class NodeDraft {
   usage: Usage | undefined;
   never: NodeView["never"];
   isAgain: boolean;
-  /** What is in a view but moved by no event yet. */
   items: NodeView["items"];
   childTaskId: NodeView["childTaskId"];
   nodes: NodeView["nodes"];
@@ -70,8 +69,10 @@ export class NodeDraft {
     this.code = undefined;
     this.never = undefined;
     this.isAgain = false;
-    this.items = undefined;
-    if (attempt === 1) this.nodes = undefined;
+    if (attempt === 1) {
+      this.nodes = undefined;
+      this.items = undefined;
+    }
     this.give(undefined);
   }
 

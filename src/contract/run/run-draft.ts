@@ -17,7 +17,13 @@ type Started = Extract<Body, { type: "run.started" }>;
 type Head = Omit<RunView, "seq" | "updatedAt" | "graph" | "nodes" | "plan" | "failedChains" | "errors">;
 
 /** A node as it is kept, with what its plan and the failed chains are told by. */
-export type KeptNode = NodeView & PlanMark;
+export type KeptNode = Omit<NodeView, "items"> & PlanMark & { readonly itemsFrom?: ItemsFrom };
+
+/** How many items there are, and when they began: those of which nothing was told. */
+export interface ItemsFrom {
+  readonly count: number;
+  readonly since: number;
+}
 
 /** A view that was kept, with the number of its plan, which what is kept of its nodes goes by. */
 export type KeptView = RunView & { readonly planNumber?: number };
@@ -28,6 +34,8 @@ export interface ViewChanges {
   /** Absent where it has not. */
   graph?: RunView["graph"];
   nodes: Iterable<readonly [name: string, node: KeptNode]>;
+  /** Of nodes with items, by place; undefined for one that is no more. */
+  items: Iterable<readonly [name: string, index: number, item: NodeView | undefined]>;
 }
 
 const ERROR_LIMIT = 1_000;
@@ -129,21 +137,26 @@ export class RunDraft {
 
   /** @param isWhole whether all is to be written */
   takeChanges(isWhole: boolean): ViewChanges {
-    const nodes = this.#root
-      .takeChanged(isWhole || this.#hasBegunAnew)
-      .map(([name, node]) => [name, { ...node.toView(), ...this.#plan.markOf(name, node) }] as const);
+    const isAll = isWhole || this.#hasBegunAnew;
+    const nodes = this.#root.takeChanged(isAll).map(([name, node]) => {
+      const { items: _items, ...view } = node.toView();
+      const itemsFrom = this.#root.itemsFrom(name);
+      return [name, { ...view, ...(itemsFrom === undefined ? {} : { itemsFrom }), ...this.#plan.markOf(name, node) }] as const;
+    });
+    const items = [...this.#root.takeItems(isAll)];
     const { list } = this.#root;
     const isSame = !isWhole && this.#written === list;
     this.#written = list;
     this.#hasBegunAnew = false;
     const { questions: _questions, ...own } = this.#head;
     const head = { ...own, seq: this.#seq, updatedAt: this.#updatedAt, planNumber: this.#plan.number };
-    return { head, nodes, ...(isSame ? {} : { graph: { nodes: list } }) };
+    return { head, nodes, items, ...(isSame ? {} : { graph: { nodes: list } }) };
   }
 
   /** It is stored as it is: changes are what follows. */
   isStored(): void {
     this.#root.takeChanged();
+    for (const _ of this.#root.takeItems(false));
     this.#written = this.#root.list;
   }
 
@@ -225,6 +238,21 @@ export class RunDraft {
         if (event.type === "node.skipped") node.visit = event.visit;
         node.never = event.type === "node.skipped" ? "skipped" : "blocked";
         plan?.settle(node);
+        break;
+      }
+      case "items.started":
+        graph.nestItems(event.node, event.count, at);
+        break;
+      case "item.ended": {
+        const item = graph.nested(event.node)?.node(String(event.index));
+        if (item === undefined) break;
+        item.settle(event.status === "success" ? TaskStatus.COMPLETE : TaskStatus.FAILED, at);
+        item.durationMs = event.durationMs;
+        if (event.status === "success") item.give(event);
+        else {
+          item.error = event.error;
+          item.code = event.code;
+        }
         break;
       }
       case "node.retrying": {

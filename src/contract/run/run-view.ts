@@ -12,6 +12,8 @@ export interface ViewNode {
   readonly type: ModuleType;
   readonly dependencies: readonly string[];
   readonly condition?: string;
+  /** Where its list is, of which it runs each item. */
+  readonly forEach?: readonly string[];
   readonly inputMailboxes?: readonly string[];
   readonly modules: readonly { readonly name: string; readonly type: ModuleType }[];
   /** Of a composite: its graph. */
@@ -55,8 +57,8 @@ export interface NodeView {
   readonly again?: true;
   /** Of a composite that has begun: the nodes of its graph. */
   readonly nodes?: Readonly<Record<string, NodeView>>;
-  /** Of a node for each item of a list. */
-  readonly items?: readonly unknown[];
+  /** Of a node with `forEach` that has begun: its items, in the list's order. */
+  readonly items?: readonly NodeView[];
   /** The run that it waits for. */
   readonly childTaskId?: string;
 }
