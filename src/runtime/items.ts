@@ -42,7 +42,7 @@ export function itemsTaken(run: RunHost, node: Node, keys: GraphKeys): Each {
   if (kept === undefined) {
     throw new SnapshotError(`The snapshot is damaged: it holds no list for node "${node.name}".`, { code: "snapshot-damaged" });
   }
-  return { node, items: freeze(kept.items) };
+  return { node, visit: Number(keys.visit.slice(keys.visit.lastIndexOf(".") + 1)), items: freeze(kept.items) };
 }
 
 async function listAt(run: RunHost, results: NodeResults, node: Node): Promise<unknown[]> {

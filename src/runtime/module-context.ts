@@ -72,7 +72,10 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     this.#visit = visit;
     this.#visits += 1;
     const { order } = visit;
-    this.node = { name: this.#host.each?.node.name ?? order.node, visit: order.visit, attempt: order.attempt };
+    const { each } = this.#host;
+    const { attempt } = order;
+    this.node =
+      each === undefined ? { name: order.node, visit: order.visit, attempt } : { name: each.node.name, visit: each.visit, attempt };
     this.#controller = undefined;
     this.#reason = undefined;
     this.#waits = undefined;

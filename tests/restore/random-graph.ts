@@ -26,6 +26,8 @@ export interface NodePlan {
   maxVisits: number;
   mailbox: boolean;
   nested: NodePlan[];
+  /** Runs for each item of a list that its first dependency has made. */
+  each: { items: Behaviour[]; onItemError: "fail" | "keep"; maxParallelItems: number } | undefined;
 }
 
 const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
@@ -45,6 +47,14 @@ const plan = (index: number, size: number, depth: number): fc.Arbitrary<NodePlan
     jump: fc.option(fc.record({ to: fc.nat(size - 1), times: fc.integer({ min: 1, max: 3 }) }), { nil: undefined, freq: 3 }),
     maxVisits: fc.constantFrom(0, 2, 5),
     mailbox: fc.boolean(),
+    each: fc.option(
+      fc.record({
+        items: fc.array(behaviour, { minLength: 1, maxLength: 3 }),
+        onItemError: fc.constantFrom<"fail" | "keep">("fail", "keep"),
+        maxParallelItems: fc.integer({ min: 1, max: 4 }),
+      }),
+      { nil: undefined, freq: 4 },
+    ),
     nested:
       depth <= 1
         ? fc.constant([])
@@ -81,22 +91,36 @@ const moduleOf = (node: string, index: number, what: Behaviour, note: Note): Age
     },
   });
 
+/** By the place of the item. */
+function itemModuleOf(node: string, all: readonly Behaviour[], note: Note): AgentModule {
+  const modules = all.map((what, at) => moduleOf(node, at, what, note));
+  return defineModule({
+    name: `${node} item`,
+    process: (context) => (modules[(context.item as number) % modules.length] as AgentModule).process(context),
+  });
+}
+
 export function nodesOf(graph: readonly NodePlan[], prefix = "n", note: Note = () => {}): Node[] {
   const name = (index: number): string => `${prefix}${index}`;
   return graph.map((each, index) => {
     const own = name(index);
     const [first] = each.dependencies;
+    const list = first === undefined || each.nested.length > 0 ? undefined : each.each;
     const count = defineModule({
       name: "count",
       async process(context) {
         const { values, node } = context;
         note(runOf(context));
         await values.set(`${own}_visits`, node.visit);
+        await values.set(
+          `${own}_items`,
+          Array.from({ length: (node.visit % 4) + 1 }, (_, at) => at),
+        );
         return { status: "success", result: node.visit };
       },
     });
     const jumps =
-      each.jump === undefined
+      each.jump === undefined || list !== undefined
         ? []
         : [
             new FlowControlModule({
@@ -113,15 +137,18 @@ export function nodesOf(graph: readonly NodePlan[], prefix = "n", note: Note = (
         parallel: each.parallel,
         maxRetries: 2,
         maxVisits: each.maxVisits,
+        ...(list === undefined ? {} : { onItemError: list.onItemError, maxParallelItems: list.maxParallelItems }),
         ...(each.condition && first !== undefined ? { condition: `(${name(first)}_visits or 1) % 2 == 1` } : {}),
       },
       ...(each.mailbox ? { outputMailbox: "results" } : {}),
       ...(each.nested.length > 0
         ? { nodes: nodesOf(each.nested, `${own}_`, note) }
-        : {
-            config: { stopOnSuccess: each.stopOnSuccess && !each.parallel },
-            modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what, note)), ...jumps],
-          }),
+        : list !== undefined
+          ? { forEach: [`${name(first as number)}_items`], modules: [itemModuleOf(own, list.items, note)] }
+          : {
+              config: { stopOnSuccess: each.stopOnSuccess && !each.parallel },
+              modules: [count, ...each.modules.map((what, at) => moduleOf(own, at, what, note)), ...jumps],
+            }),
     });
   });
 }
@@ -140,6 +167,8 @@ export function withoutRaces(graph: readonly NodePlan[]): NodePlan[] {
     const nested = withoutRaces(node.nested);
     // What ends first aborts the others.
     const isRace = node.parallel && (node.stopOnSuccess || node.modules.some((module) => module !== "succeeds"));
+    if (node.each?.onItemError === "fail" && node.each.items.some((item) => item !== "succeeds"))
+      return { ...node, nested, jump: undefined, parallel: false, each: { ...node.each, maxParallelItems: 1 } };
     if (isRace) return { ...node, nested, jump: undefined, parallel: false };
     if (node.jump === undefined || nested.length > 0) return { ...node, nested, jump: undefined };
     const { to } = node.jump;

@@ -6,6 +6,7 @@ import type { Node } from "./node.ts";
 /** One visit's list, and whose it is. */
 export interface Each {
   readonly node: Node;
+  readonly visit: number;
   readonly items: readonly unknown[];
 }
 
@@ -38,7 +39,7 @@ function itemNodeOf(node: Node): Node {
 }
 
 /** By name; they share all but that. */
-export function itemNodes({ node, items }: Each): ReadonlyMap<string, Node> {
+export function itemNodes({ node, items }: Pick<Each, "node" | "items">): ReadonlyMap<string, Node> {
   const each = itemNodeOf(node);
   return new Map(
     items.map((_, index) => {

@@ -193,6 +193,9 @@ export class GraphDraft {
       if (!graph.isItems) continue;
       for (const [item, draft] of graph.takeChanged(isWhole)) yield [name, Number(item), draft.toView()];
     }
+    if (!isWhole) return;
+    for (const { name } of this.list)
+      if (!this.#nested.has(name)) for (const [index, item] of (this.peek(name).items ?? []).entries()) yield [name, index, item];
   }
 
   itemsFrom(name: string): { count: number; since: number } | undefined {
