@@ -82,6 +82,11 @@ export class ReplayLog {
     if (entries?.delete(entry) === true) this.#changed.set(partOf(place, entry), undefined);
   }
 
+  /** Whether anything is kept for a module in one visit. */
+  has(place: ReplayPlace): boolean {
+    return (this.#nodes.get(outermost(place))?.get(place)?.size ?? 0) > 0;
+  }
+
   /** The entries of one module in one visit. */
   within(place: ReplayPlace): Iterable<[entry: string, text: string]> {
     return this.#nodes.get(outermost(place))?.get(place) ?? [];

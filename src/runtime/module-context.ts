@@ -91,6 +91,11 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return idempotencyKeyOf(this.#visit.order, this.#module.name);
   }
 
+  /** Where it is, as what is kept for it is found by. */
+  get #place(): string {
+    return this.idempotencyKey.slice(this.#host.task.id.length + 1);
+  }
+
   get attemptKey(): string {
     return attemptKeyOf(this.#visit.order, this.#module.name);
   }
@@ -194,7 +199,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
 
   /** It has succeeded: what was kept for it, and it did not ask for, is told, and nobody answers it any more. */
   succeeded(): void {
-    if (this.#host.hasKept) this.#waiting().succeeded();
+    if (this.#waits !== undefined || (this.#host.hasKept && this.#host.replay.has(this.#place))) this.#waiting().succeeded();
   }
 
   /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */
@@ -203,9 +208,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   #chain(key: string): Checkpoint {
-    const { replay, task } = this.#host;
+    const { replay } = this.#host;
     const { order } = this.#visit;
-    const place = this.idempotencyKey.slice(task.id.length + 1);
+    const place = this.#place;
     const entry = entryName("chain", key, 1);
     const save = async (state: unknown): Promise<void> => {
       const text = toJsonText(state, `chain of module "${this.#module.name}"`);

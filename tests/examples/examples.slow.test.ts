@@ -32,6 +32,7 @@ describe("examples", () => {
       "11-coding-chain-resumed.ts",
       "12-local-server.ts",
       "13-worker.ts",
+      "14-map-and-reduce.ts",
       "15-approval-page.ts",
       "16-support-desk.ts",
     ]);
@@ -43,7 +44,7 @@ describe("examples", () => {
     expect(imports.length).toBeGreaterThan(0);
     for (const from of imports)
       expect(from).toMatch(
-        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|@?hono(\/[\w-]+)?|xstate|zod|node:\w+)$/,
+        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|@?hono(\/[\w-]+)?|xstate|zod|node:[\w/]+)$/,
       );
     expect(text.split("\n").length).toBeLessThanOrEqual(71);
   });
@@ -223,6 +224,15 @@ describe("examples", () => {
       "2026-03-29T07:00 Sum up the day",
       "2026-03-30T07:00 Sum up the day",
       "stopped: nothing is lost, and nothing works",
+    ]);
+  });
+
+  it("14 counts each file that there is, and tells of one that is not there", async () => {
+    const pages = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
+    expect(await linesOf("14-map-and-reduce.ts")).toEqual([
+      `${pages.length + 1} files`,
+      `file ${pages.length}: module-failed`,
+      expect.stringMatching(new RegExp(`^COMPLETE: ${pages.length} counted, the longest is [a-z]+\\.md$`)),
     ]);
   });
 

@@ -15,7 +15,5 @@ export function itemsNodes({ list = ["a", "b", "c"], work = ({ item }) => succes
   ];
 }
 
-export const itemsAgent = (items: Items = {}, options: AgentOptions = {}): Agent => new Agent({ ...options, nodes: itemsNodes(items) });
-
 export const runItems = (items: Items = {}, options: AgentOptions = {}): Promise<TaskOutcome> =>
-  itemsAgent(items, options).runTask(newTask());
+  new Agent({ ...options, nodes: itemsNodes(items) }).runTask(newTask());

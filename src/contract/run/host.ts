@@ -78,6 +78,8 @@ export interface Replay {
   read(place: string, entry: string): string | undefined;
   write(place: string, entry: string, text: string): void;
   remove(place: string, entry: string): void;
+  /** Whether anything is kept for the module there. */
+  has(place: string): boolean;
   within(place: string): Iterable<[entry: string, text: string]>;
 }
 
