@@ -26,6 +26,8 @@ export interface Migrated {
   renamed: Map<string, string>;
   /** Nodes whose modules need not be what they were. */
   rerun: Set<string>;
+  /** Nodes of which nothing stands that they do or wait for now, by the name that they have now. */
+  withdrawn: Set<string>;
   /** By key what is set, or undefined for what is deleted. */
   values: Map<string, unknown>;
 }
@@ -39,7 +41,7 @@ export interface MigratedFrom {
 
 /** @param agent the run's own graph; it is changed */
 export function migrateRun(agent: PersistedAgent, { version, read }: MigratedFrom, migrate: (run: Migration) => void): Migrated {
-  const done: Migrated = { renamed: new Map(), rerun: new Set(), values: new Map() };
+  const done: Migrated = { renamed: new Map(), rerun: new Set(), withdrawn: new Set(), values: new Map() };
   const pool = agent.children.nodes.snapshot;
   const require = (name: string): void => {
     if (indexOf(pool.graph).has(name)) return;
@@ -61,15 +63,16 @@ export function migrateRun(agent: PersistedAgent, { version, read }: MigratedFro
       }
       renameNode(agent, from, to);
       done.renamed.set(from, to);
+      if (done.withdrawn.delete(from)) done.withdrawn.add(to);
     },
     drop(name) {
       require(name);
-      rerunNodes(agent, [name]);
+      for (const each of rerunNodes(agent, [name])) done.withdrawn.add(each);
       delete pool.nodes[name];
     },
     rerun(name) {
       require(name);
-      rerunNodes(agent, [name]);
+      for (const each of rerunNodes(agent, [name])) done.withdrawn.add(each);
       const node = pool.nodes[name];
       if (node !== undefined) pool.nodes[name] = { ...node, context: { ...node.context, modules: NOTHING } };
       done.rerun.add(name);

@@ -78,8 +78,8 @@ export function retryNodes(
   pool.retried = retried;
 }
 
-/** They and all that descends from them are to be visited once more; what they do now never ended. */
-export function rerunNodes(agent: PersistedAgent, names: readonly string[]): void {
+/** They and all that descends from them are to be visited once more; what they do now never ended. @returns the names of all of these */
+export function rerunNodes(agent: PersistedAgent, names: readonly string[]): string[] {
   const pool = agent.children.nodes.snapshot;
   const index = indexOf(pool.graph);
   const cells = OrderCells.of(pool.order.cells);
@@ -95,6 +95,7 @@ export function rerunNodes(agent: PersistedAgent, names: readonly string[]): voi
   pool.order = { ...pool.order, cells: cells.toJSON(), sent: pool.order.sent.filter(([position]) => !region.has(position)) };
   if (pool.retried !== undefined) pool.retried = pool.retried.filter((name) => !region.has(index.position(name) as number));
   pool.unpublished = pool.unpublished.filter(([name]) => !region.has(index.position(name) as number));
+  return [...region].map((position) => index.nameAt(position));
 }
 
 /** Between two visits. */

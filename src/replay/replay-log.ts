@@ -25,7 +25,7 @@ const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
 
 export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
 
-const isQuestion = (entry: string): boolean => QUESTIONS.some((kind) => entry.startsWith(kind));
+export const isQuestion = (entry: string): boolean => QUESTIONS.some((kind) => entry.startsWith(kind));
 
 /** @param number which one of that kind and name, from 1 */
 export const entryName = (kind: ReplayKind, name: string, number: number): string => `${kind}/${encodeURIComponent(name)}/${number}`;
@@ -100,6 +100,26 @@ export class ReplayLog {
   /** All runs that modules wait for, or have. */
   *runs(): Generator<[place: ReplayPlace, entry: string, text: string]> {
     for (const [place, entry, text] of this.#entries()) if (entry.startsWith(RUN)) yield [place, entry, text];
+  }
+
+  /**
+   * The node has another name now, and what was kept for its modules goes along. Graphs within it go on under the keys that they had.
+   * @param mend what an entry says of where it is
+   */
+  rename(from: string, to: string, mend: (entry: string, text: string) => string): void {
+    const name = encodeURIComponent(from);
+    for (const [place, entries] of [...(this.#nodes.get(name) ?? [])]) {
+      const now = place.split("/").length === 2 ? encodeURIComponent(to) + place.slice(name.length) : place;
+      for (const [entry, text] of [...entries]) {
+        if (now !== place) this.remove(place, entry);
+        this.write(now, entry, mend(entry, text));
+      }
+    }
+  }
+
+  /** Where something is kept of that node, and of the graphs within it. */
+  places(node: string): Iterable<ReplayPlace> {
+    return this.#nodes.get(encodeURIComponent(node))?.keys() ?? [];
   }
 
   /** Nothing of that node is asked for again, nor of the graphs within it: what was kept for its visit is no more. */

@@ -115,6 +115,11 @@ export class Asking {
     }
   }
 
+  /** Where they are asked has another name now: so it is for whoever lists them. */
+  restate(): void {
+    this.#changes.put.push(...[...this.#open.values()].map(({ kept }) => kept.question));
+  }
+
   /** They are stored, and nobody of this run asks them. */
   closeStored(ids: readonly string[]): void {
     for (const id of ids) if (!this.#open.has(id)) this.#changes.close.push({ id, why: "superseded" });

@@ -13,7 +13,7 @@ import { failedNodes } from "#keep/reopen";
 import { type DynamicNodes, GraphNodes, type Kinds } from "./graph-nodes.ts";
 import { byName, graphOf } from "./valid-graph.ts";
 
-export interface Fitted extends Pick<Migrated, "renamed" | "values"> {
+export interface Fitted extends Pick<Migrated, "renamed" | "withdrawn" | "values"> {
   /** One sentence for each difference. */
   changes: readonly string[];
   /** Whether anything is otherwise than it was stored. */
@@ -36,7 +36,7 @@ interface Stored extends Place {
   migrate: ((run: Migration) => void) | undefined;
 }
 
-const NOTHING_MIGRATED: Migrated = { renamed: new Map(), rerun: new Set(), values: new Map() };
+const NOTHING_MIGRATED: Migrated = { renamed: new Map(), rerun: new Set(), withdrawn: new Set(), values: new Map() };
 
 /** The code's own graph: without what the run has added. */
 function ownGraph(nodes: GraphNodes, { children }: PersistedAgent, graph: Graph | undefined): Graph {

@@ -12,6 +12,7 @@ import { GraphEffects, type PoolView } from "./graph-effects.ts";
 import { GraphNodes, type GraphView } from "./graph-nodes.ts";
 import { GraphWork } from "./graph-work.ts";
 import type { Kept } from "./kept-run.ts";
+import { moveKept } from "./move-kept.ts";
 import { type NodeResults, nodeResults } from "./node-results.ts";
 import type { RunHost } from "./run-host.ts";
 import { viewNodesOf } from "./view-nodes.ts";
@@ -87,7 +88,7 @@ export class GraphScope {
     const stored = run.events.restoredFrom;
     const shown = shownAt(stored?.graph.nodes, path);
     const { dynamicNodes } = run.services;
-    const { changes, renamed, values, isChanged } = fitGraph(nodes, {
+    const { changes, renamed, withdrawn, values, isChanged } = fitGraph(nodes, {
       path,
       graph,
       persisted,
@@ -98,6 +99,7 @@ export class GraphScope {
     });
     for (const [key, value] of values) void (value === undefined ? run.values.delete(key) : run.values.set(key, value));
     nodes.restore(graphIn(persisted), pendingAdditions(persisted), dynamicNodes);
+    moveKept(run, renamed, withdrawn);
     if (!isChanged) return;
     if (this.#parts !== undefined) {
       this.#parts.rewrite();

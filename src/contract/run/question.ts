@@ -28,6 +28,13 @@ export interface Question {
   kind: "question" | "tool-approval";
 }
 
+/** As it is where a node of the run's own graph has another name. */
+export function renamedQuestion(question: Question, from: string, to: string): Question {
+  const [outermost, ...within] = question.path;
+  if (outermost === undefined) return question.node === from ? { ...question, node: to } : question;
+  return outermost === from ? { ...question, path: [to, ...within] } : question;
+}
+
 /** What closed a question that a module waits for. */
 export type Answer = { why: "answered"; value: unknown; by?: string } | { why: "deadline" };
 

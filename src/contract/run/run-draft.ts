@@ -6,7 +6,7 @@ import type { RunStatus } from "#contract/store/run-record";
 import type { EventsDropped, RunEventBody } from "./events.ts";
 import { GraphDraft } from "./graph-draft.ts";
 import { PlanDraft, type PlanMark } from "./plan-draft.ts";
-import type { Question } from "./question.ts";
+import { type Question, renamedQuestion } from "./question.ts";
 import type { NodeView, RunView, ViewNode } from "./run-view.ts";
 import { shownText } from "./shown-value.ts";
 
@@ -276,6 +276,7 @@ export class RunDraft {
         break;
       case "graph.changed":
         plan?.change(graph.replace(event.nodes, event.renamed ?? {}), event.renamed ?? {});
+        if (event.renamed !== undefined) this.#rename(event.renamed);
         break;
       case "jump.taken": {
         const region = graph.region([event.to]);
@@ -317,6 +318,12 @@ export class RunDraft {
     const { questions } = this.#head;
     if (questions.some((question) => question.id === id))
       this.#head = { ...this.#head, questions: questions.filter((each) => each.id !== id) };
+  }
+
+  #rename(renamed: Readonly<Record<string, string>>): void {
+    const { questions } = this.#head;
+    const now = Object.entries(renamed).reduce((all, [from, to]) => all.map((question) => renamedQuestion(question, from, to)), questions);
+    this.#head = { ...this.#head, questions: now };
   }
 
   #keepError(report: ErrorReport): void {
