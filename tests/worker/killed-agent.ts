@@ -1,8 +1,8 @@
-/** A graph in which everything waits: steps, sleeps, questions, messages, nested graphs, a loop. What each module gives depends on nothing but its task. */
+/** A graph in which everything waits: steps, sleeps, questions, messages, items, nested graphs, a loop. What each module gives depends on nothing but its task. */
 import { Agent, defineModule, defineQuestion, FlowControlModule, Node, type NodeInit, sleepFor } from "asimov-agents";
 
 /** The nodes that ask, one question each. */
-export const ASKING = ["approve", "talk", "inner ask"];
+export const ASKING = ["approve", "talk", "inner ask", "each"];
 export const MAILBOX = "mail";
 
 const yesOrNo = { type: "object", properties: { ok: { type: "boolean" } }, required: ["ok"] } as const;
@@ -14,7 +14,8 @@ export function killedAgent(note: (taskId: string, what: string) => void): Agent
       name,
       inputMailboxes: name === "mail" ? [MAILBOX] : [],
       process: (context) => {
-        note(context.task.id, `${context.node.name}.${context.node.visit}/${name}`);
+        const item = context.index === undefined ? "" : `#${context.index}`;
+        note(context.task.id, `${context.node.name}.${context.node.visit}/${name}${item}`);
         return process(context);
       },
     });
@@ -40,13 +41,21 @@ export function killedAgent(note: (taskId: string, what: string) => void): Agent
     await sleep(20);
     return { status: "success", result: await step("rested", async () => "rested") };
   });
+  const each = noted("each", async ({ item, step, sleep, ask }) => {
+    const given = await step("item", async () => item);
+    if (item === "asks") await ask("each", { show: { given }, answer: yesOrNo });
+    if (item === "sleeps") await sleep(20);
+    return { status: "success", result: given };
+  });
+  const lists = noted("lists", async () => ({ status: "success", result: ["works", "asks", "sleeps", "works, too"] }));
   const count = noted("count", async ({ values }) => ({ status: "success", result: await values.increment("rounds", 1) }));
   const again = new FlowControlModule({ name: "again?", flowConfig: { decisions: [{ nextNode: "count", condition: "rounds < 3" }] } });
   const rounds = { maxVisits: 5 };
   return new Agent({
     name: "report",
     nodes: [
-      node("first", []),
+      node("first", [], [lists]),
+      new Node({ name: "each", forEach: "first", modules: [each], dependencies: ["first"], nodeConfig: { maxParallelItems: 2 } }),
       node("nap", ["first"], [sleepFor({ name: "nap", ms: 30 })]),
       node("approve", ["nap"], [question("approve")]),
       node("mail", ["first"], [mail]),
@@ -60,7 +69,7 @@ export function killedAgent(note: (taskId: string, what: string) => void): Agent
       node("talk", ["mail"], [talk]),
       node("count", ["approve"], [count], rounds),
       new Node({ name: "again?", type: "FLOW_CONTROL", modules: [again], dependencies: ["count"], nodeConfig: rounds }),
-      node("join", ["inner", "talk", "again?"]),
+      node("join", ["inner", "talk", "again?", "each"]),
       node("rest", ["join"], [rests]),
       node("last", ["rest"]),
     ],

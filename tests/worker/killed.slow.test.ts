@@ -1,10 +1,10 @@
-/** Workers are killed at random moments while runs step, sleep, ask, receive and loop: every run ends as if none had been. */
+/** Workers are killed at random moments while runs step, sleep, ask, receive, loop, and work on items: every run ends as if none had been. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MemoryStore, type RunStore, Runs, type RunView, Task } from "asimov-agents";
+import { MemoryStore, type NodeView, type RunStore, Runs, Task } from "asimov-agents";
 import { SqliteStore } from "asimov-agents/sqlite";
 import { AgentWorker } from "asimov-agents/worker";
 import { describe, expect, it } from "vitest";
@@ -24,13 +24,11 @@ interface Noted {
   what: string;
 }
 
-const given = (nodes: RunView["nodes"]): unknown =>
-  Object.entries(nodes).map(([name, { status, visit, result, nodes: inner = {} }]) => ({
-    name,
-    status,
-    visit,
-    result,
+const given = (nodes: Readonly<Record<string, NodeView>>): unknown =>
+  Object.entries(nodes).map(([name, { status, visit, result, nodes: inner = {}, items = [] }]) => ({
+    ...{ name, status, visit, result },
     inner: given(inner),
+    items: given(Object.fromEntries(items.entries())),
   }));
 
 /** Whoever uses the runs, in a process of their own: submits them, writes to each of them, and answers what is asked. */
@@ -138,7 +136,9 @@ describe("a worker that is killed", () => {
       expect(lastOf("talk: before")).toBeLessThanOrEqual(asked as number);
       for (const event of await all(users.runs.events(id))) {
         if (event.type !== "module.ended" || event.status !== "success") continue;
-        expect(lastOf(`${event.node}.${event.visit}/${event.module}`)).toBeLessThanOrEqual(event.at);
+        const [around] = event.graph.slice(-1);
+        const place = around === "each" ? `each.1/${event.module}#${event.node}` : `${event.node}.${event.visit}/${event.module}`;
+        expect(lastOf(place)).toBeLessThanOrEqual(event.at);
       }
     }
     await store.close();
