@@ -21,6 +21,8 @@ export interface ReplayChanges {
 const KEPT = "kept/";
 const QUESTIONS = ["answer/", "approval/"];
 const RUN = "run/";
+/** The place of a module of the run's own graph. */
+const OF_MODULE = /^[^/]+\/[^/]+$/;
 const PART = /^kept\/([^/:]+\.\d+\/[^:]*):([a-z]+\/[^/]*\/\d+)$/;
 
 export const isReplayPart = (part: string): boolean => part.startsWith(KEPT);
@@ -103,13 +105,13 @@ export class ReplayLog {
   }
 
   /**
-   * The node has another name now, and what was kept for its modules goes along. Graphs within it go on under the keys that they had.
+   * The node has another name now, and what was kept for its modules goes along. What is within it, graphs and items, goes on under the keys that it had.
    * @param mend what an entry says of where it is
    */
   rename(from: string, to: string, mend: (entry: string, text: string) => string): void {
     const name = encodeURIComponent(from);
     for (const [place, entries] of [...(this.#nodes.get(name) ?? [])]) {
-      const now = place.split("/").length === 2 ? encodeURIComponent(to) + place.slice(name.length) : place;
+      const now = OF_MODULE.test(place) ? encodeURIComponent(to) + place.slice(name.length) : place;
       for (const [entry, text] of [...entries]) {
         if (now !== place) this.remove(place, entry);
         this.write(now, entry, mend(entry, text));

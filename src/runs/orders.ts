@@ -13,9 +13,10 @@ import { readNewestWhole } from "#keep/newest-whole";
 import { openTexts } from "#keep/open-texts";
 import { overGone } from "#keep/owner";
 import { dependentRuns, isReplayPart } from "#replay/replay-log";
+import { requireDeclared, storedMailboxes } from "./mailboxes.ts";
 import { readInfo, requireRun } from "./read-run.ts";
 
-/** @throws RunError `run-not-found`, `run-ended`; AsimovError `not-json`, `invalid-name` */
+/** @throws RunError `run-not-found`, `run-ended`; AsimovError `not-json`, `invalid-name`, `unknown-mailbox` */
 export async function sendMessage(
   store: RunStore,
   taskId: string,
@@ -23,6 +24,8 @@ export async function sendMessage(
 ): Promise<void> {
   requireName(mailbox, "mailbox");
   const text = toJsonText(message, `message to mailbox "${mailbox}"`);
+  const run = await requireRun(store, taskId);
+  if (run.status === "open") requireDeclared(mailbox, await storedMailboxes(store, run));
   const body = encoded(store.settings.codec, sealMessage(taskId, { id, mailbox }, text));
   const result = await store.post(taskId, { kind: "message", id, mailbox, body });
   if (result === "not-found") throw notFound(taskId);

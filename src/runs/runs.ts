@@ -173,7 +173,8 @@ export class Runs {
     await answerQuestion(this.#store, questionId, value, takeAnswer(options));
   }
 
-  /** A message for one of the run's mailboxes, stored when this settles. One with an id that the run was sent before is dropped. @throws RunError `run-ended` */
+  /** A message for one of the run's mailboxes, stored when this settles. One with an id that the run was sent before is dropped. Where nodes declare
+   * `inputMailboxes`, it must be one of theirs. @throws RunError `run-ended`; AsimovError `unknown-mailbox`, `not-json` */
   async send(taskId: string, mailbox: string, message: unknown, options: { id?: string } = {}): Promise<void> {
     const { id = this.#services.ids() } = takeSend(options);
     await sendMessage(this.#store, taskId, { id, mailbox, message });

@@ -1,7 +1,7 @@
 /** The mailboxes that a run's nodes say they read: of each graph that runs now, with what was added to it. */
-import { AsimovError } from "#contract/base/errors";
 import type { Graph } from "#contract/graph/graph";
 import type { Node } from "#contract/node/node";
+import { requireDeclared } from "#runs/mailboxes";
 
 /** One instance of a graph, the agent's own or a nested one. */
 interface LiveGraph {
@@ -21,15 +21,10 @@ export class InputMailboxes {
     this.#graphs.delete(graph);
   }
 
-  /** Where no node says what it reads, every mailbox may be one. @throws AsimovError `unknown-mailbox` */
+  /** @throws AsimovError `unknown-mailbox` */
   require(mailbox: string): void {
     const declared = new Set([...this.#graphs].flatMap((graph) => nodesIn(graph).flatMap((node) => [...declaredBy(node)])));
-    if (declared.size === 0 || declared.has(mailbox)) return;
-    const names = [...declared].map((name) => `"${name}"`).join(", ");
-    throw new AsimovError(
-      `No node of this run reads the mailbox "${mailbox}"; those that its nodes declare as \`inputMailboxes\` are ${names}. Send to one of them, or declare this one.`,
-      { code: "unknown-mailbox" },
-    );
+    requireDeclared(mailbox, declared);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Where nodes say which mailboxes they read, a message to another one is a mistake that is told. */
-import { Agent, type AgentRun, MemoryStore, Node, type SnapshotRef } from "asimov-agents";
+import { Agent, type AgentRun, MemoryStore, Node, Runs, type SnapshotRef, Task } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deferred, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
 import { snapshotsOf } from "../support/snapshots.ts";
@@ -11,6 +11,27 @@ const reading = (name: string, mailbox: string, dependencies: string[] = []): No
   nodeOf(name, dependencies, async ({ values }) => success(await values.getMessage(mailbox)), { inputMailboxes: [mailbox] });
 
 const start = (nodes: Node[]): AgentRun => new Agent({ nodes }).start(newTask());
+
+describe("runs.send", () => {
+  it("refuses a mailbox that no node of a stored run reads, nested ones too, and takes any where none says what it reads", async () => {
+    const store = new MemoryStore();
+    const reads = (mailbox: string) =>
+      nodeOf("reads", [], async ({ receive }) => success(await receive(mailbox)), { inputMailboxes: [mailbox] });
+    const agent = new Agent({ name: "reads", store, nodes: [new Node({ name: "outer", nodes: [reads("news")] })] });
+    const silent = nodeOf("silent", [], async ({ receive }) => success(await receive("anything")));
+    const other = new Agent({ name: "silent", store, nodes: [silent] });
+    for (const each of [agent, other])
+      await each.runTask(new Task({ id: each === agent ? "t" : "any", type: "test", objective: "Read" }), { whenWaiting: "park" });
+    const runs = new Runs(store);
+    await expect(runs.send("t", "nws", 1)).rejects.toThrow(refusal("news"));
+    expect([(await store.read("t"))?.inbox.last, (await runs.get("t")).status]).toEqual([0, "PARKED"]);
+    await runs.send("t", "news", 1);
+    await runs.send("any", "anything", 2);
+    expect(await (await agent.resume("t")).outcome).toMatchObject({ results: { outer: 1 } });
+    expect(await (await other.resume("any")).outcome).toMatchObject({ results: { silent: 2 } });
+    await expect(runs.send("t", "nws", 1)).rejects.toMatchObject({ code: "run-ended" });
+  });
+});
 
 describe("run.send", () => {
   it("refuses a mailbox that no node reads, naming those that are read, and leaves nothing in it", async () => {

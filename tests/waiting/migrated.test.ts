@@ -64,6 +64,35 @@ describe("a run that waits, and that `migrate` has mended", () => {
     expect(log).toEqual(["step", "shown"]);
   });
 
+  it("goes on with the items of a node that has another name, each with the answer that it has", async () => {
+    const store = new MemoryStore();
+    const runs = new Runs(store);
+    const asks = moduleOf("asks", async ({ ask, item }) => [item, (await ask("ok?", { show: item, answer: z.boolean() })).answer]);
+    const codeOf = (name: string, migrate?: (run: Migration) => void) =>
+      new Agent({
+        name: "a",
+        store,
+        nodes: [
+          new Node({ name: "list", modules: [moduleOf("list", () => ["x", "y"])] }),
+          new Node({ name, forEach: "list", modules: [asks], dependencies: ["list"] }),
+        ],
+        ...(migrate === undefined ? {} : { migrate }),
+      });
+    await codeOf("old").runTask(taskOf(), park);
+    const renamed = () => codeOf("new", (run) => run.rename("old", "new"));
+    const [first] = await all(runs.questions());
+    await runs.answer(first?.id ?? "", true);
+    await (await renamed().resume("t", park)).outcome;
+    const open = await all(runs.questions());
+    expect(open).toHaveLength(1);
+    await runs.answer(open[0]?.id ?? "", false);
+    const { results } = await (await renamed().resume("t")).outcome;
+    expect(Object.fromEntries(results.new as [string, boolean][])).toEqual({
+      [String(first?.shown)]: true,
+      [String(open[0]?.shown)]: false,
+    });
+  });
+
   it("asks nothing more where its node is visited anew, or is no more", async () => {
     const { log, codeOf, runs, idOf } = await setUp();
     const agent = codeOf(["new", "around"], (run) => {
