@@ -77,8 +77,9 @@ export async function readValue(store: RunStore, taskId: string, path: readonly 
   const text = texts.get(parts[depth] ?? "");
   if (text === undefined) return undefined;
   const given = depth === nodes.length - 1 ? resultOf(text, node) : resultIn(text, nodes.slice(depth + 1), node);
+  if (item === undefined) return within(given, rest);
   // Of items that are over, the list that they made.
-  return within(given, item === undefined ? rest : [item, ...rest]);
+  return within(given, node.onItemError === "keep" ? [item, "result", ...rest] : [item, ...rest]);
 }
 
 /** Not an older one: nothing in a value could say so. */

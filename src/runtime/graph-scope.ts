@@ -62,7 +62,9 @@ export class GraphScope {
     this.parent = parent;
     this.nodes = new GraphNodes(path, nodes, () => this.#view());
     this.graph = graph;
-    this.results = nodeResults({ nodes: () => this.pool()?.nodes, names: () => this.nodes.names() }, parent?.results);
+    const own = (): NodeResults => nodeResults({ nodes: () => this.pool()?.nodes, names: () => this.nodes.names() }, parent?.results);
+    // An item sees what its node does: which others have ended is chance.
+    this.results = each === undefined || parent === undefined ? own() : parent.results;
     this.work = new GraphWork(this, parent?.work);
     this.effects = new GraphEffects(this, parent === undefined ? run.services.outputMailbox : null);
     run.graphs.add(this);

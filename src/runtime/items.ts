@@ -48,6 +48,7 @@ export function itemsTaken(run: RunHost, node: Node, keys: GraphKeys): Each {
 async function listAt(run: RunHost, results: NodeResults, node: Node): Promise<unknown[]> {
   const [first = "", ...rest] = node.forEach ?? [];
   let found: unknown = first in results ? results[first] : await ownValue(run, first);
+  if (found === undefined) throw invalid(node, 1, "no node has given it, and the run has no such value");
   for (const [depth, name] of rest.entries()) {
     if (typeof found !== "object" || found === null || !Object.hasOwn(found, name)) {
       throw invalid(node, depth + 1, `there is no "${name}" in ${shown(found)}`);
@@ -55,15 +56,13 @@ async function listAt(run: RunHost, results: NodeResults, node: Node): Promise<u
     found = (found as Record<string, unknown>)[name];
   }
   if (Array.isArray(found)) return found;
-  throw invalid(
-    node,
-    node.forEach?.length ?? 0,
-    found === undefined ? "no node has given it, and the run has no such value" : `got ${shown(found)}`,
-  );
+  throw invalid(node, rest.length + 1, `got ${shown(found)}`);
 }
 
-const ownValue = async (run: RunHost, key: string): Promise<unknown> =>
-  (await run.limited("reading the run's values", () => run.values.getMany([key])))[key];
+async function ownValue(run: RunHost, key: string): Promise<unknown> {
+  const found = await run.limited("reading the run's values", () => run.values.getMany([key]));
+  return Object.hasOwn(found, key) ? found[key] : undefined;
+}
 
 const shown = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "a list" : `${typeof value === "object" ? "an" : "a"} ${typeof value}`;

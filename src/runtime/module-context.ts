@@ -142,8 +142,9 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
     return (event) => {
       if (!this.gate.isOpen) return;
       const json = toJsonText(event, `event of module "${this.#module.name}"`);
-      this.#host.requireRoomToEmit(this.node.name, this.#module.name, json);
-      this.#host.tell(new ModuleEmitted(this.node.name, this.#module.name, json));
+      const { node } = this.#visit.order;
+      this.#host.requireRoomToEmit(node, this.#module.name, json);
+      this.#host.tell(new ModuleEmitted(node, this.#module.name, json));
     };
   }
 

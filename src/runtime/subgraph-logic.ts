@@ -37,6 +37,10 @@ function withRoom(scope: GraphScope, outcome: ModuleOutcome): ModuleOutcome {
   return { module, endedAt, status: "error", error: messageOf(refusal), code, retryable: false };
 }
 
+/** What an item that fails does to the others. */
+const failingOf = ({ each }: GraphScope): { onItemError?: "fail" | "keep" } =>
+  each === undefined ? {} : { onItemError: each.node.nodeConfig.onItemError ?? "fail" };
+
 /** The graph of a SUBGRAPH node as a module: an agent of its own, on the same task, cache and limit of modules. */
 export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrder, ModuleOutcome, ModuleCommand> {
   const scopeFor = (parent: GraphScope, name: string, keys: GraphKeys, begins: boolean): GraphScope => {
@@ -56,7 +60,7 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
     const scope = scopeFor(parent, name, persisted.context.keys as GraphKeys, false);
     const { services } = parent.run;
     scope.fit(persisted, scope.each === undefined ? {} : { graph: scope.work.graph });
-    return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true) } } };
+    return { scope, persisted: { ...persisted, context: { ...persisted.context, ...mailboxesOf(services, true), ...failingOf(scope) } } };
   };
   return boundAgentLogic<ModuleOutcome>(
     {
@@ -73,7 +77,7 @@ export function subgraphLogic(agent: () => AnyActorLogic): EffectLogic<ModuleOrd
             runId: run.runId,
             task: { ...run.task.toJSON(), status: "WAITING" },
             keys,
-            ...(scope.each === undefined ? {} : { onItemError: scope.each.node.nodeConfig.onItemError ?? "fail" }),
+            ...failingOf(scope),
             path: [...scope.path],
             ...mailboxesOf(run.services, true),
           },

@@ -23,6 +23,7 @@ function toViewNode({ name, type, dependencies, nodeConfig, modules, nodes, ...n
     dependencies: [...dependencies],
     ...(nodeConfig.condition === undefined ? {} : { condition: nodeConfig.condition }),
     ...(node.forEach === undefined ? {} : { forEach: node.forEach }),
+    ...(nodeConfig.onItemError === "keep" ? { onItemError: nodeConfig.onItemError } : {}),
     ...(inputMailboxes.length === 0 ? {} : { inputMailboxes }),
     modules: modules.map((module) => ({ name: module.name, type: module.type })),
     ...(nodes.length === 0 ? {} : { nodes: nodes.map(viewNodeOf) }),

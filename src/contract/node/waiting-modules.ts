@@ -11,7 +11,7 @@ import { AgentModule, type AgentModuleInit, type Ask, type ModuleContext, type M
 import { askShape } from "./take-ask.ts";
 
 /** What a question is made of. */
-export type AskContext = Pick<ModuleContext, "values" | "results" | "task" | "signal" | "config">;
+export type AskContext = Pick<ModuleContext, "values" | "results" | "item" | "index" | "task" | "signal" | "config">;
 
 export interface QuestionInit<S extends Schema> extends Omit<AgentModuleInit, "type">, Omit<Ask<S>, "show"> {
   /** What is to be decided on: JSON, or a function that gives it, called once. Default null. */

@@ -102,6 +102,20 @@ export class GraphDraft {
     this.#nested.set(name, itemsDraft(since, Array<undefined>(count).fill(undefined)));
   }
 
+  /** Their parts are named by their node. */
+  #moveItems(from: string, to: string): void {
+    const graph = this.nested(from);
+    if (graph?.isItems !== true) return;
+    this.#dropItems(from);
+    graph.touchAll();
+    this.#nested.delete(from);
+    this.#nested.set(to, graph);
+  }
+
+  touchAll(): void {
+    for (const { name } of this.list) this.node(name);
+  }
+
   #dropItems(name: string): void {
     const { count = 0 } = this.itemsFrom(name) ?? {};
     if (count > 0) this.#dropped.push([name, count]);
@@ -161,6 +175,7 @@ export class GraphDraft {
     const now = new Set(list.map(({ name }) => name));
     for (const [from, to] of Object.entries(renamed)) {
       this.#drafts.set(to, this.node(from));
+      this.#moveItems(from, to);
       known.add(to);
       if (this.#shown !== undefined) this.#touched.add(to);
       this.#unwritten.add(to);

@@ -47,6 +47,8 @@ export class RunDraft {
   #root: GraphDraft;
   #plan: PlanDraft;
   #errors: readonly ErrorReport[];
+  /** Those that are open, since the first change of them; absent while they are as the head has them. */
+  #questions: Map<string, Question> | undefined;
   #ownsErrors = false;
   #graph: RunView["graph"] | undefined;
   /** What was written of its nodes before is another graph's. */
@@ -117,10 +119,7 @@ export class RunDraft {
         this.#ask(event.question);
         break;
       case "question.escalated":
-        this.#head = {
-          ...this.#head,
-          questions: this.#head.questions.map((each) => (each.id === event.id ? { ...each, to: event.to } : each)),
-        };
+        this.#escalate(event.id, event.to);
         break;
       case "question.closed":
         this.#close(event.id);
@@ -167,6 +166,8 @@ export class RunDraft {
     const { plan, failedChains } = this.#plan.finish();
     if (this.#graph?.nodes !== list) this.#graph = { nodes: list };
     const numbers = { seq: this.#seq, updatedAt: this.#updatedAt };
+    if (this.#questions !== undefined) this.#head = { ...this.#head, questions: [...this.#questions.values()] };
+    this.#questions = undefined;
     return { ...this.#head, ...numbers, graph: this.#graph, nodes, plan, failedChains, errors: this.#errors };
   }
 
@@ -188,6 +189,7 @@ export class RunDraft {
         break;
       case "run.ended":
         this.#head = { ...this.#head, status: endOf(event), endedAt: at, questions: [] };
+        this.#questions = undefined;
         break;
     }
   }
@@ -309,15 +311,26 @@ export class RunDraft {
     }
   }
 
+  /** By their ids, to be changed: thousands may be open, and one that is closed must not cost the others. */
+  #openQuestions(): Map<string, Question> {
+    this.#questions ??= new Map(this.#head.questions.map((question) => [question.id, question]));
+    return this.#questions;
+  }
+
   #ask(question: Question): void {
-    this.#close(question.id);
-    this.#head = { ...this.#head, questions: [...this.#head.questions, question] };
+    const questions = this.#openQuestions();
+    questions.delete(question.id);
+    questions.set(question.id, question);
   }
 
   #close(id: string): void {
-    const { questions } = this.#head;
-    if (questions.some((question) => question.id === id))
-      this.#head = { ...this.#head, questions: questions.filter((each) => each.id !== id) };
+    this.#openQuestions().delete(id);
+  }
+
+  #escalate(id: string, to: string): void {
+    const questions = this.#openQuestions();
+    const question = questions.get(id);
+    if (question !== undefined) questions.set(id, { ...question, to });
   }
 
   #rename(renamed: Readonly<Record<string, string>>): void {

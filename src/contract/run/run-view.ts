@@ -14,6 +14,8 @@ export interface ViewNode {
   readonly condition?: string;
   /** Where its list is, of which it runs each item. */
   readonly forEach?: readonly string[];
+  /** What an item is in its result: `"keep"` where a failed one is an entry among others; absent where each is its own result. */
+  readonly onItemError?: "keep";
   readonly inputMailboxes?: readonly string[];
   readonly modules: readonly { readonly name: string; readonly type: ModuleType }[];
   /** Of a composite: its graph. */

@@ -90,7 +90,8 @@ export class MemoryStore extends SteppedStore {
     for (const held of runs) {
       if (held?.questions === undefined || this.isPast(held.row, now)) continue;
       const { taskId, agent } = held.row;
-      for (const question of held.questions.values()) {
+      const one = query.id === undefined ? undefined : held.questions.get(query.id);
+      for (const question of query.id === undefined ? held.questions.values() : one === undefined ? [] : [one]) {
         const stands = { ...question, taskId, agent };
         if (isAskedFor(stands, query)) found.push(stands);
       }
