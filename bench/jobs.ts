@@ -2,6 +2,7 @@
 import { Apart } from "./apart.ts";
 import type { SaverName } from "./contenders/langgraph.ts";
 import type { Growing } from "./contenders/ours-growth.ts";
+import type { Parts } from "./contenders/ours-items.ts";
 import type { Kind, OnDisk } from "./contenders/ours-stores.ts";
 import type { Window } from "./contenders/ours-tools.ts";
 import type { StoreName } from "./contenders/stores.ts";
@@ -31,6 +32,8 @@ const TRIALS = {
     (await import("./contenders/stores.ts")).operationTrial(store, url, operation, load),
   growth: async (kind: Growing, size: number, roots?: number) =>
     (await import("./contenders/ours-growth.ts")).growthTrial(kind, size, roots),
+  oursItems: async (parts: Parts, size: number, isStored: boolean) =>
+    (await import("./contenders/ours-items.ts")).itemsTrial(parts, size, isStored),
   durable: async (runs: number, size: number, folder: string) =>
     (await import("./contenders/ours-durable.ts")).durableTrial(runs, size, folder),
   events: async (count: number) => (await import("./contenders/ours-history.ts")).eventsTrial(count),
@@ -44,6 +47,8 @@ const MEASURES = {
     (await import("./contenders/ours-snapshots.ts")).savedBytes(size, kind, folder),
   langgraphSaved: async (size: number, saver: SaverName, folder: string) =>
     (await import("./contenders/langgraph.ts")).savedBytes(size, saver, folder),
+  itemCommits: async (kind: Kind, folder: string, size: number) =>
+    (await import("./contenders/ours-items.ts")).itemCommits(kind, folder, size),
   commits: async (folder: string, isBeside: boolean, rounds: number) =>
     (await import("./contenders/ours-commits.ts")).commitCosts(folder, isBeside, rounds),
   writeOn: async (file: string) => (await import("./contenders/ours-commits.ts")).writeOn(file),

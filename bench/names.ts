@@ -1,5 +1,8 @@
 /** Contenders as the tables name them. */
 export const OURS = "asimov-agents";
+/** Parts of a run, which are compared with one another. */
+export const ITEMS = "items";
+export const NODES = "nodes";
 export const FLOOR = "bare XState";
 export const LANGGRAPH = "LangGraph.js";
 export const MASTRA = "Mastra";

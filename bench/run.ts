@@ -17,6 +17,7 @@ import { growthBenchmark } from "./shapes/growth.ts";
 import { heapBenchmark } from "./shapes/heap.ts";
 import { heldBenchmark } from "./shapes/held.ts";
 import { historyBenchmark } from "./shapes/history.ts";
+import { itemsBenchmark } from "./shapes/items.ts";
 import { loopBenchmark } from "./shapes/loop.ts";
 import { streamBenchmark, streamMemoryBenchmark } from "./shapes/model-streams.ts";
 import { packageBenchmark } from "./shapes/package-cost.ts";
@@ -33,6 +34,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   branchesBenchmark,
   heldBenchmark,
   growthBenchmark,
+  itemsBenchmark,
   historyBenchmark,
   snapshotBenchmark,
   generationsBenchmark,

@@ -7,9 +7,11 @@ import {
   IN_FILES,
   IN_MEMORY,
   IN_SQLITE,
+  ITEMS,
   LANGGRAPH,
   MASTRA,
   MEMORY_SAVER,
+  NODES,
   OURS,
   RAW,
   SQLITE_SAVER,
@@ -22,6 +24,7 @@ import { bytesOf, CHAIN_OF_100, CHAIN_OF_10000, FIRST_TENTH, KINDS, LAST_TENTH }
 import { GROWING } from "./shapes/growth.ts";
 import { HELD } from "./shapes/held.ts";
 import { answeredCall, EARLY_CHAINS, FEW_UNREAD, LATE_CHAINS, MANY_UNREAD, refusedCall } from "./shapes/history.ts";
+import { ITEMS_AT_ONCE, ITEMS_STORED, KEEPING_ITEMS, ONE_OF_100, ONE_OF_10000 } from "./shapes/items.ts";
 import { PROVIDERS } from "./shapes/model-streams.ts";
 import { INSTALLED } from "./shapes/package-cost.ts";
 import { WITH_MEMORY_STORE, WITHOUT_STORE } from "./shapes/resident.ts";
@@ -125,6 +128,10 @@ const TARGETS: readonly Target[] = [
     growing(`${kind}: time of the last 1,000 of 10,000 generations by the first`, "generations", [FIRST_TENTH, LAST_TENTH], 1.5, kind),
     growing(`${kind}: their bytes`, "generations", [bytesOf(FIRST_TENTH), bytesOf(LAST_TENTH)], 1.5, kind),
   ]),
+  ...[ITEMS_AT_ONCE, ITEMS_STORED].map((shape) => beside(`${shape}: an item's cost`, ["items", shape, ITEMS], NODES, 1)),
+  ...KEEPING_ITEMS.map((kind) =>
+    growing(`${kind}: storing an item of 10,000 by one of 100`, "items", [ONE_OF_100, ONE_OF_10000], 1.5, kind),
+  ),
   ...[COMMITS, COMMITS_BESIDE, WHOLE_RUNS].map((shape) => atMost(`${shape} on SQLite: a durable generation`, ["durable", shape], 30, "µs")),
   ...[COMMITS, COMMITS_BESIDE].map((shape) =>
     atMost(`${shape} on SQLite: the event loop's longest hold`, ["durable", heldIn(shape)], 50, "ms"),

@@ -40,7 +40,15 @@ describe("an item", () => {
   });
 
   it("tells what it emits from where its other events are told", async () => {
-    const agent = new Agent({ nodes: itemsNodes({ list: ["a"], work: ({ emit }) => void emit({ type: "seen" }) ?? success() }) });
+    const agent = new Agent({
+      nodes: itemsNodes({
+        list: ["a"],
+        work: ({ emit }) => {
+          emit({ type: "seen" });
+          return success();
+        },
+      }),
+    });
     const events = await all(agent.start(newTask()).events());
     const places = events.flatMap((event) =>
       event.type === "module.emitted" || event.type === "module.started" ? [[event.type, ...event.graph, event.node]] : [],
