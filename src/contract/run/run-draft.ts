@@ -334,9 +334,9 @@ export class RunDraft {
   }
 
   #rename(renamed: Readonly<Record<string, string>>): void {
-    const { questions } = this.#head;
-    const now = Object.entries(renamed).reduce((all, [from, to]) => all.map((question) => renamedQuestion(question, from, to)), questions);
-    this.#head = { ...this.#head, questions: now };
+    const questions = this.#openQuestions();
+    for (const [from, to] of Object.entries(renamed))
+      for (const [id, question] of questions) questions.set(id, renamedQuestion(question, from, to));
   }
 
   #keepError(report: ErrorReport): void {
