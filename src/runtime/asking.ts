@@ -61,8 +61,9 @@ export class Asking {
 
   /** Settles with its answer; never where it is closed otherwise, or the signal ends the wait. */
   wait(id: string, signal: AbortSignal): Promise<Answer> {
-    const open = this.#open.get(id) as Open;
+    const open = this.#open.get(id);
     return new Promise((resolve) => {
+      if (open === undefined) return;
       open.waiter = resolve;
       this.#arm(open);
       const leave = (): void => {

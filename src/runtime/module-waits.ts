@@ -242,7 +242,11 @@ export class ModuleWaits {
         kept = slot.read() as KeptQuestion;
         if (kept.answer !== undefined) continue;
         void this.#host.storeProgress(node).then(() => asking.announce(id));
-        await wait(waiting, (signal) => asking.wait(id, signal));
+        // It may have come before whoever waits for it was ready to.
+        const had = async (signal: AbortSignal): Promise<void> => {
+          if (slot.read<KeptQuestion>()?.answer === undefined) await asking.wait(id, signal);
+        };
+        await wait(waiting, had);
         kept = slot.read() as KeptQuestion;
         continue;
       }

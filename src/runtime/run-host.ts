@@ -96,6 +96,8 @@ export class RunHost implements Outbox {
   #isWaiting = false;
   /** How many messages have come, and after how many of them it stood still. */
   #stirs = 0;
+  /** It is being put down since all of it waits, and for nobody who has asked for that. */
+  #parksItself = false;
   #stilled = 0;
   /** Of one that was put down: when it is due. */
   #parkedUntil: number | null = null;
@@ -222,6 +224,8 @@ export class RunHost implements Outbox {
   /** All that is unfinished waits for something outside, or something works again. */
   waiting(waits: boolean): void {
     this.#isWaiting = waits;
+    // Nobody has asked for it to be put down: it works again.
+    if (!waits && this.#parksItself) this.keepOn();
     if (!waits || !this.#parksWhenWaiting) return;
     void this.#parkIfWaiting().catch(() => {});
   }
@@ -229,7 +233,9 @@ export class RunHost implements Outbox {
   /** Unless what it waits for is there already, or is due; whoever ended it meanwhile, or wants its end, has it. */
   async #parkIfWaiting(): Promise<void> {
     await this.#still();
-    if (this.#isWaiting && !this.#isDue && this.#children?.stays !== true) await this.park();
+    if (!this.#isWaiting || this.#isDue || this.#children?.stays === true) return;
+    if (this.#parking?.isOver !== false) this.#parksItself = true;
+    await this.#park();
   }
 
   /** What is due wakes it by itself. */
@@ -359,6 +365,11 @@ export class RunHost implements Outbox {
 
   /** Stores the run and lets it go, once for all who ask. @throws RunError `run-not-parked`, `run-parking`; AsimovError `run-ended` */
   async park(): Promise<void> {
+    this.#parksItself = false;
+    await this.#park();
+  }
+
+  async #park(): Promise<void> {
     if (this.#lost?.code === "run-parked") return;
     if (this.#isFinished || this.#isCancelled) throw this.refusal("park");
     if (this.#parking?.isOver !== false) this.#parking = new Parking(this, (isWanted) => this.#putDown(isWanted));
@@ -369,6 +380,7 @@ export class RunHost implements Outbox {
     const isParked = await this.#whileItLasts("park", async () => {
       await this.keep();
       await this.#still();
+      if (this.#parksItself && !this.#isWaiting) return this.#withdraw();
       return !this.#isCancelled && isWanted() ? await this.kept?.park() : false;
     });
     if (isParked !== true) throw runEnded("park");
@@ -379,6 +391,12 @@ export class RunHost implements Outbox {
         taskId: this.taskId,
       }),
     );
+  }
+
+  /** Whoever asks from now on asks anew. */
+  #withdraw(): false {
+    this.#parking = undefined;
+    return false;
   }
 
   /** It is not put down any more, unless that is on its way: whether it goes on. */
