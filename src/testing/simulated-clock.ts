@@ -13,8 +13,8 @@ interface Timer {
 /** Turns of the event loop in which what was woken does all that it can without time passing. */
 const TURNS = 5;
 
-/** For so many real milliseconds files and the like are waited for before time goes on without them. */
-const WORK_MS = 1_000;
+/** For so many real milliseconds files and the like are waited for before time goes on without them: a busy disk takes seconds. */
+const WORK_MS = 5_000;
 
 /** Whatever was resolved is told by then; turns are the platform's, since nobody waits for a moment in them. */
 function turn(): Promise<void> {
