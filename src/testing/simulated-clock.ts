@@ -29,7 +29,7 @@ function turn(): Promise<void> {
 function isAtWork(): boolean {
   const { process } = globalThis as { process?: { getActiveResourcesInfo?(): string[] } };
   if (isLoading()) return true;
-  return process?.getActiveResourcesInfo?.().some((name) => /Req(?:Promise|Callback|Wrap)$|Job$/.test(name)) ?? false;
+  return process?.getActiveResourcesInfo?.().some((name) => /Req(?:Promise|Callback|Wrap)?$|Job$/.test(name)) ?? false;
 }
 
 /**
