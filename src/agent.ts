@@ -201,7 +201,12 @@ const resumeSchema = lazily(() =>
   z.strictObject({ signal: z.optional(signalSchema), takeOver: z.optional(z.boolean()), whenWaiting: whenWaiting() }),
 );
 const retrySchema = lazily(() =>
-  z.strictObject({ nodes: z.optional(z.array(z.string())), keys: z.optional(z.enum(["same", "new"])), signal: z.optional(signalSchema) }),
+  z.strictObject({
+    nodes: z.optional(z.array(z.string())),
+    keys: z.optional(z.enum(["same", "new"])),
+    signal: z.optional(signalSchema),
+    whenWaiting: whenWaiting(),
+  }),
 );
 const forkSchema = lazily(() =>
   z.strictObject({
@@ -211,6 +216,7 @@ const forkSchema = lazily(() =>
     params: z.optional(z.unknown()),
     rerun: z.optional(z.array(z.string())),
     signal: z.optional(signalSchema),
+    whenWaiting: whenWaiting(),
   }),
 );
 const resumeAllSchema = lazily(() =>
@@ -443,6 +449,8 @@ export class Agent {
    * A stored run that is FAILED, PARTIAL or CANCELLED goes on: failed nodes are tried again, modules that succeeded are kept, what was blocked
    * runs, and a limit that ended it is granted once more. @throws RunError `run-not-found`, `run-not-ended`, `run-ended`, `run-owned`, `run-other-agent`; AsimovError `unknown-node`
    */
+  retry(taskId: string, options?: Holding<RetryOptions>): Promise<AgentRun>;
+  retry(taskId: string, options: RetryOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async retry(taskId: string, options: RetryOptions = {}): Promise<AgentRun> {
     return await retryRun(this.#host, taskId, parseOptions(retrySchema(), options, "retry") as RetryOptions);
   }
@@ -451,6 +459,8 @@ export class Agent {
    * Another run, from where a stored one stood: with its values, results, visits and untaken messages, and with an id and keys of its own. Failed
    * nodes stay failed unless they are among `rerun`. @throws RunError `run-not-found`, `run-exists`; SnapshotError `snapshot-not-found`; AsimovError `unknown-node`
    */
+  fork(taskId: string, options?: Holding<ForkOptions>): Promise<AgentRun>;
+  fork(taskId: string, options: ForkOptions): Promise<AgentRun<TaskOutcome | ParkedRun>>;
   async fork(taskId: string, options: ForkOptions = {}): Promise<AgentRun> {
     return await forkRun(this.#host, taskId, parseOptions(forkSchema(), options, "fork") as ForkOptions);
   }

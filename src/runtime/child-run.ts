@@ -162,7 +162,11 @@ export class ChildRun {
   }
 
   async #retry(): Promise<Found | undefined> {
-    return this.#taken(await runInNoScope(() => retryRun(this.#agent, this.#id, {}, this.#asParent())).catch(elsewhere));
+    return this.#taken(
+      await runInNoScope(() => retryRun(this.#agent, this.#id, { whenWaiting: this.#place.run.whenWaiting }, this.#asParent())).catch(
+        elsewhere,
+      ),
+    );
   }
 
   #asParent(): Pick<GoOnOptions, "whenWaiting" | "onQuestion"> {

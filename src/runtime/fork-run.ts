@@ -14,6 +14,7 @@ import { type AgentHost, askedBy } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { readForkSource } from "./fork-source.ts";
 import { beginLater } from "./go-on.ts";
+import type { WhenWaiting } from "./keeping.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING } from "./run-logic.ts";
 import { firstValues } from "./values-place.ts";
@@ -31,6 +32,8 @@ export interface ForkOptions {
   rerun?: readonly string[];
   /** Cancels the new run. */
   signal?: AbortSignal;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
 }
 
 export async function forkRun(host: AgentHost, taskId: string, options: ForkOptions): Promise<AgentRun> {
@@ -55,7 +58,9 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   delete agent.context.deadline;
   delete agent.context.deadlineMs;
   rerun(agent, options.rerun ?? []);
-  const launched = host.relaunch(Object.assign(agent, { [KEEPING]: { how: () => keeping, isKept: true } }) as never);
+  const launched = host.relaunch(
+    Object.assign(agent, { [KEEPING]: { how: () => keeping, isKept: true, whenWaiting: options.whenWaiting } }) as never,
+  );
   const { run } = launched.scope;
   try {
     await run.values.setMany({ ...values, task: { ...task, status: "EXECUTING" } });

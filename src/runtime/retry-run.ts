@@ -16,6 +16,7 @@ import type { AgentRun } from "./agent-run.ts";
 import type { ClaimedRun } from "./claim-run.ts";
 import { codeOf } from "./code-of.ts";
 import { type GoOnOptions, goOn } from "./go-on.ts";
+import type { WhenWaiting } from "./keeping.ts";
 import { takeRun } from "./take-run.ts";
 
 export interface RetryOptions {
@@ -25,13 +26,15 @@ export interface RetryOptions {
   keys?: "same" | "new";
   /** Cancels the run. */
   signal?: AbortSignal;
+  /** See `RunOptions`. Default `"hold"`. */
+  whenWaiting?: WhenWaiting;
 }
 
 export async function retryRun(
   host: AgentHost,
   taskId: string,
-  { nodes, keys = "same", signal }: RetryOptions,
-  as: Pick<GoOnOptions, "whenWaiting" | "onQuestion"> = {},
+  { nodes, keys = "same", signal, whenWaiting }: RetryOptions,
+  as: Pick<GoOnOptions, "onQuestion"> = {},
 ): Promise<AgentRun> {
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
@@ -45,7 +48,7 @@ export async function retryRun(
     const persisted = await mended(host, store, claimed, { nodes, keys });
     // All of it is written anew: a state that was changed by hand shares nothing with what is stored.
     const state = { ...claimed.state, sum: new PartsSum(taskId), isWhole: true, reopens: true, ...codeOf(host, claimed.run) };
-    const options = signal === undefined ? as : { ...as, signal };
+    const options = { ...as, ...(signal === undefined ? {} : { signal }), ...(whenWaiting === undefined ? {} : { whenWaiting }) };
     return await goOn(host, keeping, { ...claimed, persisted, state, graphs: undefined }, options, limits);
   } catch (error) {
     await store.renew(claimed.state.lease, 0).catch(() => {});

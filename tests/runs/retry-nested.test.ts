@@ -35,7 +35,7 @@ class Tried {
     return nodeOf(name, after, work, { ...ONCE, ...init });
   }
 
-  async retry(options: Parameters<Agent["retry"]>[1] = {}) {
+  async retry(options: { nodes?: string[]; keys?: "same" | "new" } = {}) {
     this.log.length = 0;
     const run = await this.agent.retry("t", options);
     const outcome = await run.outcome;

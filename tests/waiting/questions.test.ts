@@ -187,6 +187,28 @@ describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
     await store.close();
   });
 
+  it("parks a fork that is told to, and a run that is retried", async () => {
+    const { clock, store, runs } = setUp();
+    let isBroken = true;
+    const fails = defineModule({
+      name: "fails",
+      process: () => (isBroken ? { status: "error", error: "not yet" } : { status: "success" }),
+    });
+    const approve = defineQuestion({ name: "approve", show: () => null, answer: z.object({ ok: z.boolean() }) });
+    const nodes = [
+      new Node({ name: "fails", modules: [fails], nodeConfig: { maxRetries: 1 } }),
+      new Node({ name: "approve", modules: [approve], dependencies: ["fails"] }),
+    ];
+    const agent = () => new Agent({ name: "approving", store, clock, nodes });
+    await agent().runTask(taskOf());
+    isBroken = false;
+    expect(await (await agent().retry("t", { whenWaiting: "park" })).outcome).toMatchObject({ status: "PARKED", taskId: "t" });
+    const fork = await agent().fork("t", { taskId: "fork", whenWaiting: "park" });
+    expect(await fork.outcome).toMatchObject({ status: "PARKED", taskId: "fork" });
+    expect((await all(runs.questions())).map(({ taskId }) => taskId).sort()).toEqual(["fork", "t"]);
+    await store.close();
+  });
+
   it("is asked anew by a fork, which leaves the original's as it was", async () => {
     const { clock, store, runs } = setUp();
     const agent = approving({ store, clock });
