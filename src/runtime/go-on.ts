@@ -116,6 +116,8 @@ export function beginLater(
 ): AgentRun {
   afterThisTurn(() => {
     scope.run.tellRestored({ generation, passedOver, isTold });
+    // What it takes is stored behind that, and told.
+    void scope.run.kept?.caughtUp();
     scope.run.listen(signal);
     begin();
   });

@@ -220,12 +220,10 @@ export class Kept implements KeptRun {
     return this.#keeper;
   }
 
-  /** Goes on with a run that is owned, in whose inbox so many messages wait. */
+  /** Goes on with a run that is owned, in whose inbox so many messages wait: they are looked for when its events say that it goes on. */
   goOn(state: KeeperState, pending: number): void {
-    const keeper = this.#keep(state, pending);
+    this.#keep(state, pending);
     this.#changes.restored();
-    // Messages that came while nobody owned it.
-    void keeper.look();
   }
 
   /** Begins a run that was stored, with nothing of it done, and is owned: its first commit is all of it. */
