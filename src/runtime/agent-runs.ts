@@ -3,13 +3,14 @@ import { asimovErrorOf } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
 import type { RunView } from "#contract/run/run-view";
+import { notStored } from "#contract/store/run-errors";
 import { compareRuns } from "#contract/store/run-order";
 import type { RunStore } from "#contract/store/run-store";
 import { Changes } from "#runs/changes";
 import type { FindFrom, FoundRun, RunPlace } from "#runs/find-runs";
 import { viewsOf } from "#runs/follow";
 import { takeEvents, takeSend, takeWatch } from "#runs/run-queries";
-import { Runs, type RunsOptions } from "#runs/runs";
+import { type RunHistoryEntry, Runs, type RunsOptions } from "#runs/runs";
 import type { AgentRun } from "./agent-run.ts";
 import type { OwnRun, OwnRuns } from "./own-runs.ts";
 
@@ -26,6 +27,12 @@ export class AgentRuns extends Runs {
   #unstored(taskId: string): OwnRun | undefined {
     const found = this.#own.get(taskId);
     return found?.isStored === false ? found : undefined;
+  }
+
+  /** A run of this process is about to be stored: its store is asked when it has it. @throws RunError `run-not-stored` where it is not to be */
+  async #requireStored(taskId: string, what: string): Promise<void> {
+    if (this.#unstored(taskId) !== undefined) throw notStored(taskId, what);
+    await this.#own.get(taskId)?.stored;
   }
 
   /** Each where it began, stored or not: one that comes to its store meanwhile keeps its place. */
@@ -57,13 +64,42 @@ export class AgentRuns extends Runs {
   }
 
   override async get(taskId: string): Promise<RunView> {
-    return this.#unstored(taskId)?.run.view() ?? (await super.get(taskId));
+    const own = this.#own.get(taskId);
+    return own?.isStored === false || own?.stored !== undefined ? own.run.view() : await super.get(taskId);
+  }
+
+  /** @throws RunError `run-not-stored` */
+  override async *history(taskId: string): AsyncGenerator<RunHistoryEntry, undefined> {
+    await this.#requireStored(taskId, "history");
+    yield* super.history(taskId);
+  }
+
+  /** @throws RunError `run-not-stored` */
+  override async at(taskId: string, generation: number): Promise<RunView> {
+    await this.#requireStored(taskId, "at");
+    return await super.at(taskId, generation);
+  }
+
+  /** @throws RunError `run-not-stored` */
+  override async value(taskId: string, path: readonly string[]): Promise<unknown> {
+    await this.#requireStored(taskId, "value");
+    return await super.value(taskId, path);
+  }
+
+  /** @throws RunError `run-not-stored` */
+  override async remove(taskId: string): Promise<void> {
+    await this.#requireStored(taskId, "remove");
+    await super.remove(taskId);
   }
 
   override async *watch(taskId: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<RunView, undefined> {
     const { signal } = takeWatch(options);
     const own = this.#unstored(taskId);
-    if (own === undefined) return yield* super.watch(taskId, options);
+    if (own === undefined) {
+      await unlessAborted(this.#own.get(taskId)?.stored, signal);
+      if (signal?.aborted === true) return;
+      return yield* super.watch(taskId, options);
+    }
     const { run } = own;
     const changes = new Changes((hint) => hintAtEach(run.events(), hint), this.#clock, signal);
     yield* viewsOf(
@@ -76,7 +112,10 @@ export class AgentRuns extends Runs {
   override async send(taskId: string, mailbox: string, message: unknown, options: { id?: string } = {}): Promise<void> {
     const { id } = takeSend(options);
     const own = this.#unstored(taskId);
-    if (own === undefined) return await super.send(taskId, mailbox, message, options);
+    if (own === undefined) {
+      await this.#own.get(taskId)?.stored;
+      return await super.send(taskId, mailbox, message, options);
+    }
     if (id === undefined) return await own.run.send(mailbox, message);
     if (own.sent.has(id)) return;
     own.sent.add(id);
@@ -89,15 +128,20 @@ export class AgentRuns extends Runs {
   }
 
   override async cancel(taskId: string, reason?: string): Promise<void> {
-    const own = this.#unstored(taskId);
-    if (own === undefined) await super.cancel(taskId, reason);
-    else void own.run.cancel(reason);
+    const own = this.#own.get(taskId);
+    // One that waits for its store to begin waits no longer.
+    if (own?.isStored === false || own?.stored !== undefined) void own.run.cancel(reason);
+    else await super.cancel(taskId, reason);
   }
 
   override async *events(taskId: string, options: { from?: number; signal?: AbortSignal } = {}): AsyncGenerator<AgentEvent, undefined> {
     const { from = 1, signal } = takeEvents(options);
     const own = this.#unstored(taskId);
-    if (own === undefined) return yield* super.events(taskId, options);
+    if (own === undefined) {
+      await unlessAborted(this.#own.get(taskId)?.stored, signal);
+      if (signal?.aborted === true) return;
+      return yield* super.events(taskId, options);
+    }
     const told = own.run.events({ from })[Symbol.asyncIterator]();
     const leave = (): void => void told.return?.();
     signal?.addEventListener("abort", leave);
@@ -108,6 +152,17 @@ export class AgentRuns extends Runs {
       leave();
     }
   }
+}
+
+/** Settles at once where the signal is aborted. */
+async function unlessAborted(work: Promise<unknown> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (work === undefined || signal === undefined) return void (await work);
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const abort = (): void => resolve();
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  await Promise.race([work, aborted]);
+  signal.removeEventListener("abort", abort);
 }
 
 function hintAtEach(events: AsyncIterable<AgentEvent>, hint: () => void): () => void {

@@ -4,7 +4,7 @@ import type { AgentRun } from "./agent-run.ts";
 /** When a run began; a store may hold it, too, and it may come to that later. */
 interface MaybeStored {
   readonly createdAt: number;
-  readonly kept: { readonly fence: number } | undefined;
+  readonly kept: { readonly fence: number; readonly opened: Promise<void> } | undefined;
 }
 
 /** How many that ended, and that no store holds, are known to whoever goes on behind one. */
@@ -18,10 +18,14 @@ export class OwnRun {
   /** From its start, though that may not be done yet. */
   readonly #isKept: boolean;
 
-  constructor(run: AgentRun, host: MaybeStored) {
+  /** Of a task that may be stored already: settles when it is known whether it is. */
+  readonly #found: Promise<unknown> | undefined;
+
+  constructor(run: AgentRun, host: MaybeStored, found?: Promise<unknown>) {
     this.run = run;
     this.#host = host;
     this.#isKept = host.kept !== undefined;
+    this.#found = found;
   }
 
   get sent(): Set<string> {
@@ -41,8 +45,16 @@ export class OwnRun {
     return this.#isKept || (this.#host.kept?.fence ?? 0) > 0;
   }
 
-  as(run: AgentRun): OwnRun {
-    return new OwnRun(run, this.#host);
+  /** From its start until its store has it, or it is over; undefined where there is nothing to wait for. */
+  get stored(): Promise<unknown> | undefined {
+    const { kept } = this.#host;
+    if (!this.#isKept || kept === undefined || kept.fence > 0) return undefined;
+    const over = (): void => {};
+    return Promise.race([kept.opened, this.run.outcome, ...(this.#found === undefined ? [] : [this.#found])]).then(over, over);
+  }
+
+  as(run: AgentRun, found: Promise<unknown>): OwnRun {
+    return new OwnRun(run, this.#host, found);
   }
 }
 
@@ -72,10 +84,10 @@ export class OwnRuns {
     if (!this.#runs.has(run.id)) this.#hold(new OwnRun(run, host));
   }
 
-  /** The same run, as it is handed out. */
-  replace(run: AgentRun, by: AgentRun): void {
+  /** The same run, as it is handed out. @param found see `OwnRun` */
+  replace(run: AgentRun, by: AgentRun, found: Promise<unknown>): void {
     const known = this.#runs.get(run.id);
-    if (known?.run === run) this.#hold(known.as(by));
+    if (known?.run === run) this.#hold(known.as(by, found));
   }
 
   drop(run: AgentRun): void {

@@ -36,8 +36,9 @@ export function requireSameTask(run: AgentRun, task: Task<unknown>): AgentRun {
 
 /** @param fresh the run as it begins where the store holds none */
 export function attachRun(host: AgentHost, fresh: Launched, signal?: AbortSignal): AgentRun {
-  const attached = new AttachedRun(fresh.run, findRun(host, fresh, signal));
-  host.own.replace(fresh.run, attached);
+  const found = findRun(host, fresh, signal);
+  const attached = new AttachedRun(fresh.run, found);
+  host.own.replace(fresh.run, attached, found);
   return attached;
 }
 

@@ -9,6 +9,12 @@ export const notFound = (taskId: string): RunError =>
     taskId,
   });
 
+export const notStored = (taskId: string, what: string): RunError =>
+  new RunError(
+    `${what}: run ${taskId} is of this process alone, and no store holds it. Store it by \`snapshot\` of the agent, a node or the run, or look at it by \`get\`, \`events\` and \`watch\`.`,
+    { code: "run-not-stored", taskId },
+  );
+
 export const hasEnded = (taskId: string, what: string): RunError =>
   new RunError(`${what}: run ${taskId} has ended, so that nobody takes it any more. Go on with it by \`retry\` or \`fork\`.`, {
     code: "run-ended",
