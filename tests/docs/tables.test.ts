@@ -87,6 +87,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   "Every run store": ["src/contract/store/run-options.ts", "RunStoreOptions"],
   FileStore: ["src/store/file/store.ts", "FileStoreOptions"],
   SqliteStore: ["src/store/sqlite/store.ts", "SqliteStoreOptions"],
+  RedisStore: ["src/store/redis/options.ts", "RedisStoreOptions"],
   "Runs handle": ["src/runs/runs.ts", "RunsOptions"],
   Submit: ["src/runs/submit.ts", "SubmitOptions"],
   Schedule: ["src/runs/schedules.ts", "ScheduleOptions"],

@@ -2,7 +2,7 @@
 import { Agent, type AgentOptions, Node, type TaskOutcome } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, failure, moduleOf, nodeOf, success } from "../run/support.ts";
-import { opening, storesOf, taskOf } from "../runs/stores.ts";
+import { allStores, opening, taskOf } from "../runs/stores.ts";
 
 /** Declared as z, q, m, b, c, last; started and ended otherwise. `q` gives its node first, and adds it last: its first attempt fails. */
 function graph(isHeir = false) {
@@ -44,7 +44,7 @@ type Graph = ReturnType<typeof graph>;
 const ordersOf = ({ results, nodes, executions }: TaskOutcome): string[][] =>
   [results, nodes, executions].map((record) => Object.keys(record));
 
-describe.each(storesOf())("the order of results (%s store)", (_name, make) => {
+describe.each(allStores())("the order of results (%s store)", (_name, make) => {
   const open = opening(make);
   const declared = ["z", "q", "m", "b", "c", "last", "x2", "a1"];
 

@@ -14,7 +14,7 @@ import { applyEvents } from "asimov-agents/view";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, failing, moduleOf, nodeOf, success, within } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { all, opening, storesOf, taskOf } from "./stores.ts";
+import { all, allStores, opening, taskOf } from "./stores.ts";
 
 interface Shape {
   name: string;
@@ -55,7 +55,7 @@ async function parkAtB(store: RunStore, shapes = CHAIN): Promise<void> {
 
 const codeOf = (options: AgentOptions): Agent => new Agent({ name: "changing", version: "2", ...options });
 
-describe.each(storesOf())("a run of a %s store whose code has changed", (_, make) => {
+describe.each(allStores())("a run of a %s store whose code has changed", (_, make) => {
   const open = opening(make);
 
   it("goes on where all that it has visited is as it was, and says what is not", async () => {

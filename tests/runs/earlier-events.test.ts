@@ -2,7 +2,7 @@
 import { Agent, type AgentEvent, type AgentRun, MemoryStore, type RunStore, Runs } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deferred, held, nodeOf, success } from "../run/support.ts";
-import { all, opening, storesOf, taskOf } from "./stores.ts";
+import { all, allStores, opening, taskOf } from "./stores.ts";
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_each, at) => at + 1);
 const numbersOf = (events: readonly AgentEvent[]): number[] => events.map(({ seq }) => seq);
@@ -28,7 +28,7 @@ function emitting(count: number) {
   return { node, told: told.promise, go: () => go.resolve() };
 }
 
-describe.each(storesOf())("the events of a live run of a %s store", (_, make) => {
+describe.each(allStores())("the events of a live run of a %s store", (_, make) => {
   const open = opening(make);
 
   async function resumed(store: RunStore): Promise<{ run: AgentRun; agent: Agent; node: ReturnType<typeof held> }> {
@@ -94,7 +94,11 @@ describe.each(storesOf())("the events of a live run of a %s store", (_, make) =>
     fork.go();
     await run.outcome;
     const [gone, ...rest] = await events;
-    expect(gone).toMatchObject({ type: "events.dropped", seq: lastSeq - 20, count: lastSeq - 20 });
+    // What the run tells meanwhile may have others dropped before they are read.
+    const { seq } = gone as AgentEvent;
+    expect(gone).toMatchObject({ type: "events.dropped", count: seq });
+    expect(seq).toBeGreaterThanOrEqual(lastSeq - 20);
+    expect(rest.length).toBeGreaterThanOrEqual(20);
     expectUnbroken([gone as AgentEvent, ...rest]);
     expect(rest.filter(({ type }) => type === "events.dropped")).toEqual([]);
     expect(rest.at(-1)).toMatchObject({ type: "run.ended" });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type NodePlan, nodesOf, plans } from "../restore/random-graph.ts";
 import { overTheWire } from "../support/told.ts";
-import { all, storesOf } from "./stores.ts";
+import { all, allStores } from "./stores.ts";
 
 const withoutOwner = ({ owner: _owner, ...view }: RunView): RunView => view;
 
@@ -32,7 +32,7 @@ function lookAtEach(store: RunStore, live: ReadonlyMap<string, AgentRun>): Map<s
   return seen;
 }
 
-describe.each(storesOf())("runs of a %s store", (name, make) => {
+describe.each(allStores())("runs of a %s store", (name, make) => {
   const numRuns = name === "memory" ? 150 : 25;
   /** @returns how many views were compared */
   async function holds(graph: readonly NodePlan[], goOn: (agent: Agent, runs: Runs) => AsyncIterable<AgentRun>): Promise<number> {

@@ -3,7 +3,7 @@ import { Agent, AsimovError, type Codec, MemoryStore, type ModuleContext, Node, 
 import { describe, expect, it } from "vitest";
 import { aborted, failure, moduleOf, nodeOf, success } from "../run/support.ts";
 import { overTheWire } from "../support/told.ts";
-import { opening, storesOf } from "./stores.ts";
+import { allStores, opening } from "./stores.ts";
 
 const MOST = 16_000;
 const taskOf = (params: Record<string, unknown> = {}): Task => new Task({ id: "t", type: "test", objective: "Fit", params });
@@ -17,7 +17,7 @@ const hex: Codec = {
 
 const tooLarge = { code: "part-too-large", error: expect.stringMatching(/has \d+ bytes; this store takes at most 16000/) };
 
-describe.each(storesOf())("a run of a %s store with small parts", (_, make) => {
+describe.each(allStores())("a run of a %s store with small parts", (_, make) => {
   const open = opening(make, { maxPartBytes: MOST });
 
   it.each([

@@ -1,12 +1,14 @@
 /** What the tests of stored runs share: the stores that they go over, each made anew and closed, a task, and all that an iteration gives. */
 import { join } from "node:path";
 import { type Clock, FileStore, MemoryStore, type RunStore, type RunStoreOptions, Task } from "asimov-agents";
+import { RedisStore } from "asimov-agents/redis";
 import { SqliteStore } from "asimov-agents/sqlite";
-import { afterEach } from "vitest";
+import { afterEach, inject } from "vitest";
 import { newPlace } from "../store/place.ts";
 
 export type Make = (options?: RunStoreOptions & { clock?: Clock }) => RunStore;
 
+/** Of one machine, whose time may be simulated. */
 export function storesOf(): [name: string, make: Make][] {
   const place = newPlace();
   return [
@@ -14,6 +16,15 @@ export function storesOf(): [name: string, make: Make][] {
     ["file", (options = {}) => new FileStore({ dir: join(place(), "runs"), fsync: false, ...options })],
     ["SQLite", (options = {}) => new SqliteStore({ file: join(place(), "runs.db"), ...options })],
   ];
+}
+
+/** With those on servers, which have a clock of their own. */
+export function allStores(): [name: string, make: Make][] {
+  const redis: Make = ({ clock, ...options } = {}) => {
+    if (clock !== undefined) throw new Error("Redis has a clock of its own.");
+    return new RedisStore({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:`, ...options });
+  };
+  return [...storesOf(), ["Redis", redis]];
 }
 
 /** Makes stores for the tests of a block, and closes each when its test is over. @param given what each has besides */

@@ -2,9 +2,9 @@
 import { Agent, Runs } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { aborted, deferred, nodeOf, success } from "../run/support.ts";
-import { all, opening, storesOf, taskOf } from "./stores.ts";
+import { all, allStores, opening, taskOf } from "./stores.ts";
 
-describe.each(storesOf())("a run that goes on from a %s store", (_, make) => {
+describe.each(allStores())("a run that goes on from a %s store", (_, make) => {
   const open = opening(make);
 
   it("says so before it takes the messages that had come", async () => {

@@ -1,9 +1,12 @@
 import { join } from "node:path";
-import { describe, it } from "vitest";
+import type { Cluster } from "ioredis";
+import { afterAll, beforeAll, describe, inject, it } from "vitest";
 import { FileStore } from "#store/file/store";
 import { MemoryStore } from "#store/memory/store";
+import { RedisStore } from "#store/redis/store";
 import { SqliteStore } from "#store/sqlite/store";
 import { runStoreLaws } from "#testing/run-store-suite";
+import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { newPlace } from "./place.ts";
 
 describe("memory store", () => {
@@ -37,6 +40,44 @@ describe("file store", () => {
   const laws = runStoreLaws({
     make: (options) => open(place(), options),
     reopen: (store, options) => open(folders.get(store) as string, options),
+  });
+  for (const { name, run } of laws) it(name, run);
+});
+
+describe("Redis store", () => {
+  const prefixes = new WeakMap<object, string>();
+  const open = (prefix: string, options: object): RedisStore => {
+    const store = new RedisStore({ url: inject("redisUrl"), prefix, ...options });
+    prefixes.set(store, prefix);
+    return store;
+  };
+  const laws = runStoreLaws({
+    make: (options) => open(`${crypto.randomUUID()}:`, options),
+    reopen: (store, options) => open(prefixes.get(store) as string, options),
+  });
+  for (const { name, run } of laws) it(name, run);
+});
+
+describe("Redis store on a cluster", () => {
+  const prefixes = new WeakMap<object, string>();
+  let cluster: RedisCluster;
+  let client: Cluster;
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+    client = cluster.client();
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await cluster.stop();
+  });
+  const open = (prefix: string, options: object): RedisStore => {
+    const store = new RedisStore({ client, prefix, ...options });
+    prefixes.set(store, prefix);
+    return store;
+  };
+  const laws = runStoreLaws({
+    make: (options) => open(`${crypto.randomUUID()}:`, options),
+    reopen: (store, options) => open(prefixes.get(store) as string, options),
   });
   for (const { name, run } of laws) it(name, run);
 });

@@ -65,7 +65,7 @@ const ROOMS: readonly Room[] = [
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
   { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
-  driver("store", []),
+  { ...driver("store", []), lazily: ["ioredis"] },
   { files: /^src\/replay\//, ours: CONTRACT, packages: [] },
   { files: /^src\/keep\//, ours: /^src\/(?:contract|replay)\//, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
