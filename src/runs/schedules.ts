@@ -120,6 +120,9 @@ function takeSchedule(name: string, given: ScheduleOptions): Omit<StoredSchedule
   return { name, agent, cron, timeZone, task, overlap, missed };
 }
 
+const never = (cron: string): AsimovError =>
+  new AsimovError(`schedule: the cron line ${JSON.stringify(cron)} names a time that never comes.`, { code: "schedule-invalid" });
+
 /** How often, and after how many milliseconds, a schedule is asked for that a worker is firing. */
 const TRIES = 50;
 const AGAIN_MS = 20;
@@ -135,6 +138,7 @@ export async function storeSchedule(
   const asked = takeSchedule(name, options);
   const times = await cronTimes(asked);
   const now = await store.now();
+  if (times.after(now) === null) throw never(asked.cron);
   const fresh: StoredSchedule = { ...asked, seen: now, waiting: [], latest: null };
   const taskId = idOf(name);
   for (let left = TRIES; left > 0; left--) {

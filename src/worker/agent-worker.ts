@@ -22,6 +22,8 @@ import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
 
 const PAGE = 100;
+/** Milliseconds between two looks for tasks of agents that it does not have. */
+const UNKNOWN_AGAIN_MS = 60_000;
 const DEFAULT_GRACE_MS = 10_000;
 
 type State = "new" | "started" | "stopped";
@@ -50,6 +52,7 @@ export class AgentWorker {
   readonly #refusals = new Refusals();
   /** Agents that it does not have, and was asked for. */
   readonly #unknown = new Set<string>();
+  #unknownAt = Number.NEGATIVE_INFINITY;
   /** Runs of schedules that are not in memory any more, with the schedule's name. */
   readonly #scheduled = new Map<string, string>();
   #state: State = "new";
@@ -79,6 +82,12 @@ export class AgentWorker {
       }
       this.#hosts.set(name, host);
     }
+    const stranger = Object.keys(given.concurrencyOf ?? {}).find((name) => !this.#hosts.has(name));
+    if (stranger !== undefined) {
+      throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${this.#names()}.`, {
+        code: "invalid-options",
+      });
+    }
   }
 
   /** Settles when what is READY now was looked at. @throws AsimovError `worker-started`, `worker-stopped` */
@@ -91,7 +100,6 @@ export class AgentWorker {
     this.#state = "started";
     const agents = [...this.#hosts.keys(), SCHEDULES];
     this.#unconsume = this.#queue.consume({ store: this.#store, clock: this.#clock, agents, wake: () => this.#wake() });
-    await this.#tellUnknown();
     this.#wake();
     await this.#looking;
   }
@@ -187,6 +195,7 @@ export class AgentWorker {
 
   async #doChores(): Promise<void> {
     this.#hasChores = false;
+    await this.#tellUnknown();
     for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
     await fireSchedules(this.#store, await this.#freed(), {
       leaseMs: this.#options.leaseMs ?? 30_000,
@@ -252,18 +261,24 @@ export class AgentWorker {
     });
   }
 
-  /** Tasks for agents that it does not have. */
+  /** Tasks for agents that it does not have, looked for along all that are open, and so not often. */
   async #tellUnknown(): Promise<void> {
+    const now = this.#clock.now();
+    if (now - this.#unknownAt < UNKNOWN_AGAIN_MS) return;
+    this.#unknownAt = now;
     for (const { agent, taskId } of await this.#store.find({ statuses: ["READY"], limit: PAGE })) {
       if (!this.#hosts.has(agent) && agent !== SCHEDULES) this.#leave(agent, taskId);
     }
   }
 
+  #names(): string {
+    return [...this.#hosts.keys()].map((name) => `"${name}"`).join(", ");
+  }
+
   #leave(agent: string, taskId: string): void {
     if (this.#unknown.has(agent)) return;
     this.#unknown.add(agent);
-    const names = [...this.#hosts.keys()].map((name) => `"${name}"`).join(", ");
-    const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${names}: it leaves the run to a worker that has it.`;
+    const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${this.#names()}: it leaves the run to a worker that has it.`;
     this.#tell(new RunError(message, { code: "worker-unknown-agent", taskId }), taskId);
   }
 

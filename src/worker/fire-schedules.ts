@@ -63,8 +63,8 @@ function dueOf({ seen: last, missed }: StoredSchedule, times: CronTimes, now: nu
     if (moments.length === MOST) return { moments, seen: next };
   }
   if (missed === "last" && moments.length === 0) {
-    const before = times.before(now + 1);
-    if (before !== null && before > last) moments.push(before);
+    const latest = times.lastIn(last, now);
+    if (latest !== null) moments.push(latest);
   }
   return { moments, seen: Math.max(last, now) };
 }

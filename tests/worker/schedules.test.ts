@@ -69,6 +69,22 @@ describe("a schedule", () => {
     await worker.stop();
   });
 
+  it("that was missed while a clock changed is not fired before its time, nor for a day before", async () => {
+    for (const [start, comes, expected] of [
+      ["2026-03-27T12:00:00Z", "2026-03-29T01:10:00Z", "2026-03-28T01:30"],
+      ["2026-10-23T12:00:00Z", "2026-10-25T01:10:00Z", "2026-10-25T00:30"],
+    ] as const) {
+      const bench = benchOf(start);
+      await bench.runs.schedule("night", daily({ cron: "30 2 * * *", timeZone: "Europe/Berlin" }));
+      await bench.clock.advance(Date.parse(comes) - bench.clock.now());
+      const worker = bench.worker();
+      await worker.start();
+      await bench.clock.advance(MINUTE);
+      expect(await bench.fired()).toEqual([`night@${expected}:00.000Z`]);
+      await worker.stop();
+    }
+  });
+
   it("skips a time at which the run before has not ended, or lets it wait for that", async () => {
     for (const [overlap, hours] of [
       ["skip", ["00", "03"]],
@@ -126,6 +142,7 @@ describe("a schedule", () => {
     [daily({ cron: "0 9 * *" }), /expected five fields/],
     [daily({ cron: "x 9 * * *" }), /Field 1 \(minute\) is "x"/],
     [daily({ timeZone: "Europe/Atlantis" }), /expected a time zone/],
+    [daily({ cron: "0 0 31 2 *" }), /names a time that never comes/],
   ])("that does not parse says where", async (options, message) => {
     const { runs } = benchOf("2026-01-01T00:00:00Z");
     const refused = runs.schedule("daily", options);

@@ -183,8 +183,14 @@ describe("a worker", () => {
     await worker.start();
     await worker.submit(taskOf("b"), { agent: "poet" });
     await bench.clock.runUntil(worker.drain());
-    expect(told).toEqual(['Run a asks for agent "poet", and this worker has "report": it leaves the run to a worker that has it.']);
+    const left = (id: string, agent: string) =>
+      `Run ${id} asks for agent "${agent}", and this worker has "report": it leaves the run to a worker that has it.`;
+    expect(told).toEqual([left("a", "poet")]);
     expect(await statusOf(bench, "b")).toBe("READY");
+    // By another process, with a slip of the pen.
+    await bench.runs.submit(taskOf("c"), { agent: "reprot" });
+    await bench.clock.advance(2 * HOUR);
+    expect([told, await statusOf(bench, "c")]).toEqual([[left("a", "poet"), left("c", "reprot")], "READY"]);
     await worker.stop();
   });
 
@@ -266,5 +272,7 @@ describe("a worker", () => {
     expect(codeOf([new Agent({ name: "a", store: new MemoryStore() })])).toBe("worker-other-store");
     expect(codeOf([new Agent({ name: "a" }), new Agent({ name: "a" })])).toBe("worker-name-in-use");
     expect(codeOf([])).toBe("invalid-options");
+    const limits = { agents: [new Agent({ name: "a" })], store, concurrencyOf: { b: 1 } };
+    expect(() => new AgentWorker(limits)).toThrow(/concurrencyOf names the agent "b", and this worker has "a"/);
   });
 });
