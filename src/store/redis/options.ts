@@ -4,7 +4,7 @@ import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { type RunStoreOptions, runStoreShape } from "#contract/store/run-options";
 
-type Argument = string | Buffer | number;
+type Argument = string | Uint8Array | number;
 
 /** The subset of a client that is used; `new Redis()` and `new Cluster()` of ioredis 5.3 or later fit. */
 export interface RedisStoreClient {
