@@ -170,7 +170,7 @@ export class Asking {
     const now = this.#host.clock.now();
     const { question, escalate = [] } = open.kept;
     const last = escalate.findLast(({ at }) => at <= now);
-    if (last === undefined) return false;
+    if (last === undefined || isOver(question, now)) return false;
     const asked: Question = { ...question, to: last.to };
     open.kept = { ...open.kept, question: asked, escalate: escalate.filter(({ at }) => at > now) };
     this.#host.log.write(open.place, open.entry, JSON.stringify(open.kept));
@@ -181,12 +181,14 @@ export class Asking {
 
   async #expireOrArm(open: Open): Promise<void> {
     const { question } = open.kept;
-    if (question.deadline !== undefined && question.deadline <= this.#host.clock.now()) await this.#host.expire(question);
+    if (isOver(question, this.#host.clock.now())) await this.#host.expire(question);
     else if (open.waiter !== undefined) this.#arm(open);
   }
 }
 
 const nothing = (): void => {};
+
+const isOver = ({ deadline }: Question, now: number): boolean => deadline !== undefined && deadline <= now;
 
 function nextOf({ question, escalate = [] }: KeptQuestion): number | undefined {
   const moments = [...escalate.map(({ at }) => at), ...(question.deadline === undefined ? [] : [question.deadline])];

@@ -3,6 +3,7 @@
  * dropped. Writes, messages, saves and calls of models ask here; events are dropped; results are never looked at (`ModuleJob`).
  */
 import { AsimovError } from "#contract/base/errors";
+import { afterThisTurn } from "#contract/base/turns";
 
 /** A promise that ends no process where nobody listens: a module may leave behind whatever it began. Whoever listens gets its rejection. */
 export function unheard<T>(promise: Promise<T>): Promise<T> {
@@ -32,9 +33,10 @@ export class AttemptGate {
     if (!this.#isOpen) throw this.#error(what);
   }
 
-  /** Does the work of a caller that is in time; rejects otherwise. */
+  /** Does the work of a caller that is in time; rejects otherwise, in a turn of its own: whoever asks again and again does not hold the thread. */
   through<T>(what: string, work: () => Promise<T>): Promise<T> {
-    return unheard(this.#isOpen ? work() : Promise.reject(this.#error(what)));
+    if (this.#isOpen) return unheard(work());
+    return unheard(new Promise((_, reject) => afterThisTurn(() => reject(this.#error(what)))));
   }
 
   close(): void {

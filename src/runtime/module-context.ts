@@ -16,9 +16,10 @@ import {
 } from "#contract/chat/call-scope";
 import { attemptKeyOf, idempotencyKeyOf, type ModuleOrder } from "#contract/node/attempt";
 import { indexOfItem } from "#contract/node/items";
-import type { AgentModule, ModuleConfig, ModuleContext } from "#contract/node/module";
+import type { AgentModule, ModuleConfig, ModuleContext, SleepOptions } from "#contract/node/module";
 import type { Node } from "#contract/node/node";
 import { takeAsk } from "#contract/node/take-ask";
+import { takeReceive, takeSleep } from "#contract/node/take-waits";
 import type { ModuleHost, OpenValues } from "#contract/run/host";
 import type { Waiting } from "#contract/run/run-view";
 import { ModuleEmitted } from "#contract/run/unread-event";
@@ -28,7 +29,7 @@ import { AttemptCache, type AttemptWaits } from "./attempt-cache.ts";
 import { AttemptGate, unheard } from "./attempt-gate.ts";
 import type { ChildPlace } from "./child-place.ts";
 import { ModuleWaits, type StepToken } from "./module-waits.ts";
-import { momentOf } from "./moments.ts";
+import { momentIn, momentOf } from "./moments.ts";
 import { StepScope } from "./step-scope.ts";
 
 /** What differs from one visit to the next. */
@@ -153,28 +154,32 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   get step(): ModuleContext["step"] {
-    return (name, work) => this.gate.through(`step "${name}"`, () => this.#waiting().step(requireName(name, "step"), work));
+    return (name, work) => this.gate.through(`step "${name}"`, async () => this.#waiting().step(requireName(name, "step"), work));
   }
 
   get sleep(): ModuleContext["sleep"] {
-    return (ms, options) => this.sleepUntil(momentOf("sleep", ms, this.#host.clock), options);
+    return (ms, options) => this.gate.through("sleeping", async () => this.#sleep(momentIn("sleep", ms, this.#host.clock), options));
   }
 
   get sleepUntil(): ModuleContext["sleepUntil"] {
-    return (moment, { name = "sleep" } = {}) =>
-      this.gate.through("sleeping", () =>
-        this.#waiting().sleepUntil(momentOf("sleepUntil", moment, this.#host.clock).getTime(), requireName(name, "sleep")),
-      );
+    return (moment, options) => this.gate.through("sleeping", async () => this.#sleep(momentOf("sleepUntil", moment), options));
+  }
+
+  #sleep(until: number, options: SleepOptions = {}): Promise<void> {
+    const { name = "sleep" } = takeSleep(options);
+    return this.#waiting().sleepUntil(until, requireName(name, "sleep"));
   }
 
   get receive(): ModuleContext["receive"] {
     return (mailbox, options = {}) =>
-      this.gate.through(`receiving from mailbox "${mailbox}"`, () => this.#waiting().receive(requireName(mailbox, "mailbox"), options));
+      this.gate.through(`receiving from mailbox "${mailbox}"`, async () =>
+        this.#waiting().receive(requireName(mailbox, "mailbox"), takeReceive(options)),
+      );
   }
 
   get ask(): ModuleContext["ask"] {
     return (name, question) =>
-      this.gate.through(`question "${name}"`, () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
+      this.gate.through(`question "${name}"`, async () => this.#waiting().ask(requireName(name, "question"), takeAsk(name, question)));
   }
 
   #waiting(): ModuleWaits {
@@ -201,6 +206,11 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   /** It has succeeded: what was kept for it, and it did not ask for, is told, and nobody answers it any more. */
   succeeded(): void {
     if (this.#waits !== undefined || (this.#host.hasKept && this.#host.replay.has(this.#place))) this.#waiting().succeeded();
+  }
+
+  /** It has failed by what it threw itself. */
+  failed(error: unknown): void {
+    this.#waits?.failed(error);
   }
 
   /** A restored generator starts anew, with its first visit's chain: it must not go on from a later one's. */

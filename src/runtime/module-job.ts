@@ -6,6 +6,7 @@ import { AsimovError, asimovErrorOf, NonRetryableError } from "#contract/base/er
 import { setLongTimeout } from "#contract/base/long-timer";
 import { elapsedMs, monotonicOf } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
+import { afterThisTurn } from "#contract/base/turns";
 import { runInScope } from "#contract/chat/call-scope";
 import type { ModuleOrder, ModuleOutcome } from "#contract/node/attempt";
 import { closeGenerator } from "#contract/node/close-generator";
@@ -29,6 +30,8 @@ const leftBehind = (module: string): AsimovError =>
   new AsimovError(`Module "${module}" has ended, and waits for nothing any more: await what it asks for before it gives its result.`, {
     code: "attempt-ended",
   });
+
+const later = <T>(error: Error): Promise<T> => new Promise((_, reject) => afterThisTurn(() => reject(error)));
 
 const GENERATOR_EXHAUSTED: ModuleResult = { status: "success", result: "Generator Exhausted" };
 
@@ -141,8 +144,9 @@ export class ModuleJob implements ContextVisit, RunningModule {
 
   async await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T> {
     const { node } = this.order;
-    if (this.#stop !== undefined) throw this.#stop.error;
-    if (this.#isEnded) throw leftBehind(this.#module.name);
+    const refusal = this.#stop?.error ?? (this.#isEnded ? leftBehind(this.#module.name) : undefined);
+    // A module that asks again and again, whatever it is told, does not hold the thread.
+    if (refusal !== undefined) return await later<T>(refusal);
     this.#awaited ??= new Set();
     const controller = new AbortController();
     const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
@@ -353,7 +357,10 @@ export class ModuleJob implements ContextVisit, RunningModule {
     // A generator that was stopped is in an unknown place: the next attempt starts another.
     const generator = stop === undefined ? undefined : this.#forgetGenerator();
     if (generator !== undefined) void closeGenerator(generator, this.#host.abortGraceMs, this.#host.clock);
-    if (stop === undefined) this.#host.threw(this.order, thrown);
+    if (stop === undefined) {
+      this.#context?.failed(thrown);
+      this.#host.threw(this.order, thrown);
+    }
     const text = shownMessageOf(error);
     const known = asimovErrorOf(error);
     this.#end({

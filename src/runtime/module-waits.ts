@@ -2,7 +2,7 @@
  * What a module does once and has kept: answers, steps, sleeps, messages. A module that runs again finds each by kind, name and occurrence: the n-th of that
  * name in this visit, over all its attempts.
  */
-import { AsimovError, QuestionError } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf, QuestionError } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
 import { APPROVAL_SCHEMA, type Approval, checkApproval, type Undecided } from "#contract/chat/approval";
@@ -16,9 +16,9 @@ import type { Waiting } from "#contract/run/run-view";
 import type { ReceivePermit } from "#contract/store/cache";
 import { digestOf } from "#contract/store/digest";
 import { questionId } from "#contract/store/stored-question";
-import { entryName, type KeptQuestion, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
+import { entryName, isQuestion, type KeptQuestion, type ReplayKind, type ReplayPlace } from "#replay/replay-log";
 import { type ChildPlace, childTaskId } from "./child-place.ts";
-import { momentOf } from "./moments.ts";
+import { momentIn } from "./moments.ts";
 
 /** The attempt that asks. */
 interface Attempt {
@@ -135,7 +135,8 @@ export class ModuleWaits {
       const { node } = this.#attempt.order;
       const kept = slot.read<Received>();
       if (kept?.message !== undefined) return kept.message === null ? null : (kept.message.value as T);
-      const until = kept === undefined ? this.#momentIn(timeoutMs) : kept.until;
+      const due = timeoutMs === undefined ? undefined : momentIn("timeoutMs", timeoutMs, this.#host.clock);
+      const until = kept === undefined ? due : kept.until;
       const open = this.#host.openValues();
       const keep = (message: T | null): T | null => {
         slot.write(`A message of mailbox "${mailbox}"`, JSON.stringify({ message: message === null ? null : { value: message } }));
@@ -264,13 +265,13 @@ export class ModuleWaits {
     await requireDeadlineAnswer(schema, name, onDeadline)?.();
     const shown: unknown = typeof show === "function" ? await show() : show;
     const { clock } = this.#host;
-    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentOf("afterMs", afterMs, clock).getTime(), to: next }));
+    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentIn("afterMs", afterMs, clock), to: next }));
     return this.#newlyAsked(slot, {
       name,
       shown,
       schema: schema.json,
       kind: "question",
-      ...(deadlineMs === undefined ? {} : { deadline: momentOf("deadlineMs", deadlineMs, clock).getTime() }),
+      ...(deadlineMs === undefined ? {} : { deadline: momentIn("deadlineMs", deadlineMs, clock) }),
       ...(to === undefined ? {} : { to }),
       ...(onDeadline === undefined ? {} : { onDeadline }),
       ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),
@@ -328,6 +329,16 @@ export class ModuleWaits {
     }
   }
 
+  /** It has failed by a question that had no answer in time: whoever retries it asks anew. */
+  failed(error: unknown): void {
+    if (codeOf(error) !== "question-deadline") return;
+    const { questionId } = error as QuestionError;
+    const { replay } = this.#host;
+    for (const [entry, text] of [...replay.within(this.#place)]) {
+      if (isQuestion(entry) && (JSON.parse(text) as KeptQuestion).question.id === questionId) replay.remove(this.#place, entry);
+    }
+  }
+
   /** One of a kind and name at a time. What failed has not been: the next is in its place. */
   async #use<T>(kind: keyof typeof NAMES, name: string, work: (slot: Slot, number: number) => Promise<T>): Promise<T> {
     const key = entryName(kind, name, 0);
@@ -345,15 +356,12 @@ export class ModuleWaits {
     try {
       return await work(slot, number);
     } catch (error) {
-      this.#counts.set(key, number - 1);
+      // One that nobody has answered in time has been.
+      if (kind !== "answer" || codeOf(error) !== "question-deadline") this.#counts.set(key, number - 1);
       throw error;
     } finally {
       this.#open.delete(key);
     }
-  }
-
-  #momentIn(ms: number | undefined): number | undefined {
-    return ms === undefined ? undefined : this.#host.clock.now() + ms;
   }
 
   #moment(until: number, signal: AbortSignal): Promise<void> {
@@ -364,6 +372,8 @@ export class ModuleWaits {
     });
   }
 }
+
+const codeOf = (error: unknown): string | undefined => asimovErrorOf(error)?.code;
 
 const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
   new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline.`, {

@@ -1,6 +1,7 @@
 /** What one run has of its own: values, task, events, spans and the way to its snapshots; shared by the graphs nested in it. */
 import type { AnyActorRef } from "xstate";
 import type { Outbox } from "#actors/publish-messages";
+import { dropping } from "#contract/base/dropping";
 import { EffectLimits } from "#contract/base/effect-limits";
 import { shownMessageOf } from "#contract/base/error-details";
 import { AsimovError, asimovErrorOf, RunError } from "#contract/base/errors";
@@ -315,12 +316,8 @@ export class RunHost implements Outbox {
 
   #announce(question: Question): void {
     for (const tell of [this.services.onQuestion, this.#keeping?.onQuestion]) {
-      try {
-        // What is done about it, such as a run that tells somebody, is none of the module's that asks.
-        runInNoScope(() => tell?.(question));
-      } catch {
-        // Whoever is told must not end what asks.
-      }
+      // What is done about it, such as a run that tells somebody, is none of the module's that asks.
+      runInNoScope(() => dropping(() => tell?.(question)));
     }
   }
 

@@ -1,5 +1,6 @@
 /** Runs stored tasks of its agents in this process; whose they are, and what is true of them, only the store says. */
 import { brand } from "#contract/base/brand";
+import { dropping } from "#contract/base/dropping";
 import { AsimovError, RunError } from "#contract/base/errors";
 import { type Clock, systemClock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
@@ -284,13 +285,9 @@ export class AgentWorker {
 
   #tell(error: Error, taskId: string): void {
     const { onRefused } = this.#options;
-    try {
-      if (onRefused !== undefined) onRefused(error, taskId);
-      // biome-ignore lint/suspicious/noConsole: a run that nobody goes on with must not be silent
-      else console.warn(`AgentWorker: ${taskId === "" ? "" : `run ${taskId}: `}${error.message}`);
-    } catch {
-      // Whoever is told must not end what works.
-    }
+    if (onRefused !== undefined) dropping(() => onRefused(error, taskId));
+    // biome-ignore lint/suspicious/noConsole: a run that nobody goes on with must not be silent
+    else console.warn(`AgentWorker: ${taskId === "" ? "" : `run ${taskId}: `}${error.message}`);
   }
 }
 

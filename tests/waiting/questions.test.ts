@@ -5,8 +5,11 @@ import {
   type AgentRun,
   defineModule,
   defineQuestion,
+  MemoryStore,
+  type ModuleContext,
   Node,
   type Question,
+  type QuestionError,
   type RunStore,
   Runs,
   Task,
@@ -140,6 +143,59 @@ describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
     await store.close();
   });
 
+  it("may be asked again by a module that had no answer in time, which finds each where it was", async () => {
+    const { clock, store, runs } = setUp();
+    const asks = async ({ ask }: ModuleContext): Promise<number> => {
+      for (let reminders = 0; ; reminders++) {
+        try {
+          await ask("sure", { answer: z.boolean(), deadlineMs: HOUR });
+          return reminders;
+        } catch (error) {
+          if ((error as QuestionError).code !== "question-deadline") throw error;
+        }
+      }
+    };
+    const sure = defineModule({ name: "sure", process: async (context) => ({ status: "success", result: await asks(context) }) });
+    const agent = () => new Agent({ name: "asks", store, clock, nodes: [new Node({ name: "sure", modules: [sure] })] });
+    await agent().runTask(taskOf(), { whenWaiting: "park" });
+    const asked = [(await only(runs)).id];
+    for (let late = 0; late < 2; late++) {
+      await clock.advance(HOUR);
+      expect(await (await agent().resume("t", { whenWaiting: "park" })).outcome).toMatchObject({ dueAt: clock.now() + HOUR });
+      asked.push((await only(runs)).id);
+    }
+    expect(new Set(asked).size).toBe(3);
+    await runs.answer(asked[2] as string, true);
+    expect(await (await agent().resume("t")).outcome).toMatchObject({ status: "COMPLETE", results: { sure: 2 } });
+    await store.close();
+  });
+
+  it("that had no answer in time is asked anew, for as long, where its run is retried", async () => {
+    const { clock, store, runs } = setUp();
+    const agent = () => approving({ store, clock, question: { deadlineMs: HOUR } });
+    await agent().runTask(taskOf(), { whenWaiting: "park" });
+    const first = await only(runs);
+    await clock.advance(HOUR);
+    await (await agent().resume("t")).outcome;
+    await clock.advance(HOUR);
+    const parked = await (await agent().retry("t", { whenWaiting: "park" })).outcome;
+    const second = await only(runs);
+    expect(parked).toMatchObject({ status: "PARKED", dueAt: clock.now() + HOUR, questions: [second] });
+    expect([second.id === first.id, second.shown]).toEqual([false, first.shown]);
+    await runs.answer(second.id, { ok: true });
+    expect(await (await agent().resume("t")).outcome).toMatchObject({ status: "COMPLETE", results: { approve: { ok: true } } });
+    await store.close();
+  });
+
+  it("is stored before anybody is told of it", async () => {
+    const { clock, store, runs } = setUp();
+    const looks: Promise<string[]>[] = [];
+    const onQuestion = () => void looks.push(all(runs.questions()).then((open) => open.map(({ id }) => id)));
+    await approving({ store, clock, onQuestion }).runTask(taskOf(), { whenWaiting: "park" });
+    expect(await Promise.all(looks)).toEqual([[(await only(runs)).id]]);
+    await store.close();
+  });
+
   it("is closed with its run by a cancel that nobody's code hears of", async () => {
     const { clock, store, runs } = setUp();
     await approving({ store, clock }).runTask(taskOf(), { whenWaiting: "park" });
@@ -165,6 +221,13 @@ describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
     expect(parked).toMatchObject({ status: "PARKED", questions: [{ to: "head" }] });
     expect([await all(runs.questions({ to: "lead" })), (await only(runs, { to: "head" })).to]).toEqual([[], "head"]);
     expect(told).toEqual(["lead", "head"]);
+    const { seq } = await runs.get("t");
+    const escalated: unknown[] = [];
+    for await (const event of runs.events("t")) {
+      if (event.type === "question.escalated") escalated.push(event.id, event.to);
+      if (event.seq === seq) break;
+    }
+    expect(escalated).toEqual([(await only(runs)).id, "head"]);
     await store.close();
   });
 
@@ -225,6 +288,47 @@ describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
   });
 });
 
+describe("a question that is asked of one after the other", () => {
+  const later = [
+    { afterMs: 2 * HOUR, to: "c" },
+    { afterMs: HOUR, to: "b" },
+  ];
+  const of = { to: "a", escalate: later, deadlineMs: 3 * HOUR };
+  const setUp = () => {
+    const clock = new SimulatedClock();
+    const store = new MemoryStore({ clock });
+    const told: unknown[] = [];
+    const onQuestion = ({ to }: Question) => void told.push(to);
+    const agent = () => approving({ store, clock, onQuestion, question: { ...of, onDeadline: { answer: { ok: false } } } });
+    const escalations = async () => (await all(new Runs(store).events("t"))).filter(({ type }) => type === "question.escalated");
+    return { clock, told, agent, escalations };
+  };
+
+  it("goes from each to the next by their moments, whatever their order, and ends at its deadline", async () => {
+    const { clock, told, agent, escalations } = setUp();
+    expect(await clock.runUntil(agent().runTask(taskOf()))).toMatchObject({ results: { approve: { ok: false } } });
+    expect([told, await escalations()]).toMatchObject([
+      ["a", "b", "c"],
+      [{ to: "b" }, { to: "c" }],
+    ]);
+  });
+
+  it("goes to the latest of those that were to be asked while nobody hosted it, and to none once it is too late", async () => {
+    const { clock, told, agent, escalations } = setUp();
+    await agent().runTask(taskOf(), { whenWaiting: "park" });
+    await clock.advance(2.5 * HOUR);
+    await (await agent().resume("t", { whenWaiting: "park" })).outcome;
+    expect(told).toEqual(["a", "c"]);
+    const late = setUp();
+    await late.agent().runTask(taskOf(), { whenWaiting: "park" });
+    await late.clock.advance(10 * HOUR);
+    expect(await (await late.agent().resume("t")).outcome).toMatchObject({ results: { approve: { ok: false } } });
+    expect([late.told, await late.escalations()]).toEqual([["a"], []]);
+    expect(await clock.runUntil((await agent().resume("t")).outcome)).toMatchObject({ status: "COMPLETE" });
+    expect(await escalations()).toMatchObject([{ to: "c" }]);
+  });
+});
+
 describe("a question in a run that is held", () => {
   it("is answered in this process or from another, and nothing else is held up", async () => {
     const clock = new SimulatedClock();
@@ -276,6 +380,20 @@ describe("whoever is told of a question", () => {
     expect(await clock.runUntil((mails[0] as AgentRun).outcome)).toMatchObject({ status: "COMPLETE" });
     await store.close();
   });
+
+  it("may fail at that, at once or later, and nothing else does", async () => {
+    const store = new MemoryStore();
+    const told: string[] = [];
+    const fails = async (): Promise<never> => {
+      told.push("told");
+      throw new Error("no mail today");
+    };
+    const agent = approving({ store, clock: new SimulatedClock(), onQuestion: fails });
+    expect(await agent.runTask(taskOf(), { whenWaiting: "park" })).toMatchObject({ status: "PARKED" });
+    // An unhandled rejection would end the test's process.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual(["told"]);
+  });
 });
 
 describe("bad input of a question", () => {
@@ -287,6 +405,7 @@ describe("bad input of a question", () => {
       );
     refused({ deadlineMs: -1 }, /deadlineMs/);
     refused({ escalate: [{ afterMs: 1 }] }, /escalate/);
+    refused({ deadlineMs: 5, escalate: [{ afterMs: 5, to: "head" }] }, /escalate: expected each afterMs to be less than deadlineMs/);
     refused({ answer: z.date() }, /answer/);
     refused({ answer: 1 }, /answer/);
     refused({ onDeadline: "later" }, /onDeadline/);

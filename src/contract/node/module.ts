@@ -57,7 +57,7 @@ export interface SleepOptions {
 }
 
 export interface ReceiveWaitOptions {
-  /** Milliseconds from the first time that it is called. 0 takes only what is there; absent waits without end. */
+  /** Milliseconds from the first time that it is called. 0 takes only what is there; absent, or `Infinity`, waits without end. */
   timeoutMs?: number;
 }
 

@@ -18,7 +18,14 @@ export const askShape = lazily(() => ({
   escalate: z.optional(z.array(z.strictObject({ afterMs: ms(0), to: nonEmpty }))),
 }));
 
-const schema = lazily(() => z.strictObject(askShape()));
+/** Nobody is asked once it is too late. */
+export const isInTime = () =>
+  z.refine<{ deadlineMs?: number | undefined; escalate?: readonly { afterMs: number }[] | undefined }>(
+    ({ deadlineMs = Number.POSITIVE_INFINITY, escalate = [] }) => escalate.every(({ afterMs }) => afterMs < deadlineMs),
+    { path: ["escalate"], message: "expected each afterMs to be less than deadlineMs" },
+  );
+
+const schema = lazily(() => z.strictObject(askShape()).check(isInTime()));
 
 /** @throws AsimovError `invalid-options` */
 export const takeAsk = <S extends Schema>(name: string, question: Ask<S>): Ask<S> =>

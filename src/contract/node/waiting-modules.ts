@@ -8,7 +8,8 @@ import type { Checked, Schema } from "#contract/chat/schema";
 import type { Cache } from "#contract/store/cache";
 import { answerSchema, compileAnswer, requireDeadlineAnswer } from "./answer-schema.ts";
 import { AgentModule, type AgentModuleInit, type Ask, type ModuleContext, type ModuleResult } from "./module.ts";
-import { askShape } from "./take-ask.ts";
+import { askShape, isInTime } from "./take-ask.ts";
+import { requireDate, requireMs } from "./take-waits.ts";
 
 /** What a question is made of. */
 export type AskContext = Pick<ModuleContext, "values" | "results" | "item" | "index" | "task" | "signal" | "config">;
@@ -57,12 +58,14 @@ class QuestionModule<S extends Schema> extends AgentModule {
 }
 
 const schema = lazily(() =>
-  z.strictObject({
-    ...askShape(),
-    decide: z.optional(
-      z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" }),
-    ),
-  }),
+  z
+    .strictObject({
+      ...askShape(),
+      decide: z.optional(
+        z.custom<(...given: never[]) => unknown>((value) => typeof value === "function", { message: "expected a function" }),
+      ),
+    })
+    .check(isInTime()),
 );
 
 /**
@@ -98,17 +101,25 @@ class SleepModule extends AgentModule {
 /**
  * A module that waits so many milliseconds from its node's visit on; see `ModuleContext.sleep`.
  *
+ * @throws AsimovError `invalid-name`, `invalid-options`
  * @example
  * const pause = sleepFor({ name: "a day", ms: 86_400_000 });
  */
-export const sleepFor = ({ ms, ...init }: AgentModuleInit & { ms: number }): AgentModule =>
-  new SleepModule(init, (context) => context.sleep(ms));
+export function sleepFor({ ms, ...init }: AgentModuleInit & { ms: number }): AgentModule {
+  const module = new SleepModule(init, (context) => context.sleep(ms));
+  requireMs(`Module "${module.name}": ms`, ms);
+  return module;
+}
 
 /**
  * A module that waits until a moment; one that has passed is not waited for.
  *
+ * @throws AsimovError `invalid-name`, `invalid-options`
  * @example
  * const launch = sleepUntil({ name: "launch", at: new Date("2030-01-01T09:00:00Z") });
  */
-export const sleepUntil = ({ at, ...init }: AgentModuleInit & { at: Date | ((context: AskContext) => Date) }): AgentModule =>
-  new SleepModule(init, (context) => context.sleepUntil(typeof at === "function" ? at(context) : at));
+export function sleepUntil({ at, ...init }: AgentModuleInit & { at: Date | ((context: AskContext) => Date) }): AgentModule {
+  const module = new SleepModule(init, (context) => context.sleepUntil(typeof at === "function" ? at(context) : at));
+  if (typeof at !== "function") requireDate(`Module "${module.name}": at`, at);
+  return module;
+}
