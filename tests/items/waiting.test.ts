@@ -109,6 +109,23 @@ describe.each(storesOf())("items that wait (%s)", (_, make) => {
     expect(steps.sort()).toEqual(["a", "b", "c"]);
   });
 
+  it("are those of the list as it was taken, whatever becomes of the value that held it", async () => {
+    const { store, clock, runs } = setUp(asks);
+    const work = async (context: ModuleContext) => {
+      await context.values.set("list", ["something", "else"]);
+      return asks(context);
+    };
+    const [, search] = itemsNodes({ work, forEach: "list", dependencies: [] });
+    const agent = () => new Agent({ name: "items", store, clock, nodes: [search as Node] });
+    await agent().runTask(taskOf(), { whenWaiting: "park", values: { list: ["a", "b"] } });
+    for (const { id } of await all(runs.questions())) await runs.answer(id, { ok: true });
+    const { results } = await (await agent().resume("t")).outcome;
+    expect(results.search).toEqual([
+      ["a", true],
+      ["b", true],
+    ]);
+  });
+
   it("take a message each from a mailbox of the run", async () => {
     const { agent, runs } = setUp(async ({ receive }) => success(await receive("offers")));
     await agent().runTask(taskOf(), { whenWaiting: "park" });

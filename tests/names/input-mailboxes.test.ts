@@ -2,6 +2,7 @@
 import { Agent, type AgentRun, MemoryStore, Node, Runs, type SnapshotRef, Task } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { deferred, moduleOf, newTask, nodeOf, success } from "../run/support.ts";
+import { storesOf } from "../runs/stores.ts";
 import { snapshotsOf } from "../support/snapshots.ts";
 
 const refusal = (...known: string[]) =>
@@ -12,9 +13,9 @@ const reading = (name: string, mailbox: string, dependencies: string[] = []): No
 
 const start = (nodes: Node[]): AgentRun => new Agent({ nodes }).start(newTask());
 
-describe("runs.send", () => {
+describe.each(storesOf())("runs.send (%s)", (_, make) => {
   it("refuses a mailbox that no node of a stored run reads, nested ones too, and takes any where none says what it reads", async () => {
-    const store = new MemoryStore();
+    const store = make();
     const reads = (mailbox: string) =>
       nodeOf("reads", [], async ({ receive }) => success(await receive(mailbox)), { inputMailboxes: [mailbox] });
     const agent = new Agent({ name: "reads", store, nodes: [new Node({ name: "outer", nodes: [reads("news")] })] });
@@ -30,6 +31,7 @@ describe("runs.send", () => {
     expect(await (await agent.resume("t")).outcome).toMatchObject({ results: { outer: 1 } });
     expect(await (await other.resume("any")).outcome).toMatchObject({ results: { silent: 2 } });
     await expect(runs.send("t", "nws", 1)).rejects.toMatchObject({ code: "run-ended" });
+    await store.close();
   });
 });
 

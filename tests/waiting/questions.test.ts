@@ -15,8 +15,10 @@ import {
   Task,
 } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
+import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { z as z3 } from "zod3";
 import { all, storesOf } from "../runs/stores.ts";
 
 const HOUR = 3_600_000;
@@ -407,12 +409,31 @@ describe("bad input of a question", () => {
     refused({ escalate: [{ afterMs: 1 }] }, /escalate/);
     refused({ deadlineMs: 5, escalate: [{ afterMs: 5, to: "head" }] }, /escalate: expected each afterMs to be less than deadlineMs/);
     refused({ answer: z.date() }, /answer/);
+    refused(
+      { answer: z.object({ list: z.array(z.object({ at: z.bigint() })) }) },
+      /answer: .*at #\/properties\/list\/items\/properties\/at: /,
+    );
     refused({ answer: 1 }, /answer/);
     refused({ onDeadline: "later" }, /onDeadline/);
     refused({ onDeadline: { answer: { ok: "yes" } } }, /onDeadline: expected an answer that fits \(ok:/);
     refused({ onDeadline: { answer: { ok: 1n } } }, /onDeadline/);
     refused({ whom: "me" }, /whom/);
     expect(() => defineQuestion({ name: "", answer })).toThrow(expect.objectContaining({ code: "invalid-name" }));
+  });
+
+  it.each<[string, unknown]>([
+    ["Valibot", v.object({ list: v.array(v.object({ at: v.date() })) })],
+    ["zod 3", z3.object({ list: z3.array(z3.object({ at: z3.date() })) })],
+  ])("is refused before the first node, by its place, where its exporter is loaded late: %s", async (_, answer) => {
+    const begun: string[] = [];
+    const first = defineModule({ name: "first", process: async () => ({ status: "success", result: begun.push("first") }) });
+    const question = defineQuestion({ name: "q", answer: answer as z.ZodType });
+    const run = new Agent({ nodes: [new Node({ name: "n", modules: [first, question] })] }).runTask(taskOf());
+    await expect(run).rejects.toMatchObject({
+      code: "invalid-schema",
+      message: expect.stringMatching(/^Question "q": answer: .*at #\/properties\/list\/items\/properties\/at: /),
+    });
+    expect(begun).toEqual([]);
   });
 
   it.each([
