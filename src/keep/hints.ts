@@ -1,4 +1,5 @@
 /** A store's hints, each to the run that it is of: one subscription serves all runs that a process keeps in a store. */
+import { requireAnswer } from "#contract/store/run-answers";
 import type { RunStore } from "#contract/store/run-store";
 
 type Heard = () => void;
@@ -13,10 +14,13 @@ class Hints {
   }
 
   add(taskId: string, heard: Heard): () => void {
-    this.#unsubscribe ??= this.#store.subscribe((changed, isCommit) => {
-      // An owner knows of its own commits, and another one has claimed the run before.
-      if (isCommit !== true) this.#tell(changed);
-    });
+    this.#unsubscribe ??= requireAnswer(
+      "subscribe",
+      this.#store.subscribe((changed, isCommit) => {
+        // An owner knows of its own commits, and another one has claimed the run before.
+        if (isCommit !== true) this.#tell(changed);
+      }),
+    );
     const ofRun = this.#heard.get(taskId) ?? new Set();
     this.#heard.set(taskId, ofRun.add(heard));
     return () => this.#remove(taskId, heard);

@@ -4,7 +4,8 @@
  * What comes in one turn is one commit, and one that fails is tried again with what came since, until it is made or the run has ended.
  */
 
-import { AsimovError, asimovErrorOf } from "#contract/base/errors";
+import { type AsimovError, asimovErrorOf } from "#contract/base/errors";
+import { requireAnswer } from "#contract/store/run-answers";
 import type { Commit, CommitReason, CommitResult, RenewResult, StoredEvent } from "#contract/store/run-commit";
 import type { Lease, RunEnd, StoredRun } from "#contract/store/run-record";
 import { isHeld } from "#contract/store/run-steps";
@@ -16,6 +17,7 @@ import type { KeptRun, Loss } from "./kept.ts";
 import { LeaseRenewal } from "./lease-renewal.ts";
 import { PartChanges } from "./part-changes.ts";
 import { Patience } from "./patience.ts";
+import { requireSound } from "./sound-row.ts";
 
 /** What a keeper goes on from. */
 export interface KeeperState {
@@ -89,7 +91,7 @@ export class RunKeeper {
     this.#state = state;
     this.#patience = new Patience(run.clock);
     const { leaseMs } = state.lease.owner;
-    const renew = (): Promise<RenewResult> => store.renew(this.lease, leaseMs);
+    const renew = async (): Promise<RenewResult> => requireAnswer("renew", await store.renew(this.lease, leaseMs));
     const answered = (renewed: RenewResult): void => this.#renewed(renewed);
     const closed = (): void => this.#lose("closed");
     this.#renewal = new LeaseRenewal({ clock: run.clock, leaseMs, renew, answered, closed });
@@ -197,7 +199,7 @@ export class RunKeeper {
         const sent = this.#sent;
         try {
           const result = await this.#run.limited("storing the run", () => this.#store.commit(this.#state.lease, sent.commit));
-          if (!isAnswer(result)) throw unanswered(result);
+          requireAnswer("commit", result);
           this.#sent = undefined;
           if (!this.#taken(result, sent, isRepeat)) return;
           this.#patience.renew();
@@ -325,6 +327,7 @@ export class RunKeeper {
       const run = await this.#run.limited("looking at the run", () => this.#store.read(this.#run.taskId));
       // What it gives back itself is nobody else's doing.
       if (this.#isOver || this.#parking !== undefined || this.#end !== undefined) return;
+      if (run !== undefined) requireSound(this.#run.taskId, run);
       if (run === undefined || !isHeld(run, this.lease)) return this.#lose(run === undefined ? "not-found" : "fenced");
       this.#heard({ cancel: run.cancel, posted: run.inbox.last });
     } catch {
@@ -345,17 +348,6 @@ export class RunKeeper {
     this.#heard(renewed);
   }
 }
-
-const isAnswer = (result: CommitResult): boolean => result.ok === true || ["fenced", "not-found", "cancelled"].includes(result.why);
-
-const unanswered = (came: unknown): AsimovError =>
-  new AsimovError(
-    `The store answered a commit with ${JSON.stringify(came)}, expected whether it was made, or why not. Run \`runStoreLaws\` over it.`,
-    {
-      code: "store-unavailable",
-      retryable: true,
-    },
-  );
 
 /** What was asked and closed before, and since. */
 function bothOf(before: Commit["questions"], since: Commit["questions"]): Commit["questions"] {

@@ -212,7 +212,7 @@ describe("a store that is closed, or answers nonsense, while a run goes on", () 
       }
     }
     const outcome = await new Agent({ store: new Nonsense(), nodes: [nodeOf("a")] }).runTask(taskOf("t"));
-    expect(outcome).toMatchObject({ status: "COMPLETE", errors: [{ code: "store-unavailable" }] });
+    expect(outcome).toMatchObject({ status: "COMPLETE", errors: [{ code: "store-failed" }] });
     expect(outcome).not.toBeInstanceOf(AsimovError);
   });
 });

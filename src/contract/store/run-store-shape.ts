@@ -24,10 +24,15 @@ const METHODS: Record<Exclude<keyof RunStore, "settings">, true> = {
 };
 const SETTINGS: Record<Setting, true> = { maxPartBytes: true, keepEvents: true, keep: true, retainMs: true };
 
-const nameOf = (value: unknown): string => {
+/** What something is, for whoever expected something else. */
+export const nameOf = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
-  const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
-  return typeof name === "string" ? name : "an object";
+  try {
+    const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
+    return typeof name === "string" ? name : "an object";
+  } catch {
+    return "an object that cannot be read";
+  }
 };
 
 function lackOf(value: unknown): string[] {
