@@ -5,14 +5,14 @@ import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MemoryStore, type NodeView, type RunStore, Runs, Task } from "asimov-agents";
-import { SqliteStore } from "asimov-agents/sqlite";
 import { AgentWorker } from "asimov-agents/worker";
-import { describe, expect, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { chance } from "#testing/run-law";
 import { all } from "../runs/stores.ts";
 import { newPlace } from "../store/place.ts";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { ASKING, killedAgent, MAILBOX } from "./killed-agent.ts";
+import { type Place, storeAt } from "./place.ts";
 
 const RUNS = counted(30, 300);
 const KILLS = counted(6, 100);
@@ -80,9 +80,13 @@ class Users {
   }
 }
 
-describe("a worker that is killed", () => {
-  const newFolder = newPlace();
+const newFolder = newPlace();
+const PLACES: [store: string, workers: number, place: (folder: string) => Place][] = [
+  ["SQLite", 1, (folder) => ({ file: join(folder, "runs.db") })],
+  ["Redis", 3, () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
+];
 
+describe.each(PLACES)("a worker on %s, one of %i, that is killed", (_name, count, placeIn) => {
   /** What comes of a run, and which modules and steps begin. */
   async function uninterrupted(): Promise<{ outcome: unknown; begun: Set<string> }> {
     const store = new MemoryStore();
@@ -101,24 +105,30 @@ describe("a worker that is killed", () => {
   }, async () => {
     const folder = newFolder();
     mkdirSync(folder, { recursive: true });
-    const [file, log] = [join(folder, "runs.db"), join(folder, "log")];
-    const store = new SqliteStore({ file });
+    const [place, log] = [placeIn(folder), join(folder, "log")];
+    const store = storeAt(place);
     const users = new Users(store, RUNS);
     const random = chance(SEED);
     await users.submit();
-    const start = (): ChildProcess => fork(WORKER, [file, log], { execArgv: ["--conditions=asimov-source"] });
-    let worker = start();
+    const start = (): ChildProcess => fork(WORKER, [JSON.stringify(place), log], { execArgv: ["--conditions=asimov-source"] });
+    const stop = async (worker: ChildProcess): Promise<void> => {
+      const ended = once(worker, "exit");
+      worker.kill("SIGKILL");
+      await ended;
+    };
+    const workers = Array.from({ length: count }, start);
+    await Promise.all(workers.map((worker) => once(worker, "message")));
     const working = users.work();
     for (let kill = 0; kill < KILLS; kill++) {
-      await once(worker, "message");
       await new Promise((done) => setTimeout(done, random() * 300));
-      worker.kill("SIGKILL");
-      await once(worker, "exit");
-      worker = start();
+      const at = Math.floor(random() * count);
+      await stop(workers[at] as ChildProcess);
+      const worker = start();
+      workers[at] = worker;
+      await once(worker, "message");
     }
     await working;
-    worker.kill("SIGKILL");
-    await once(worker, "exit");
+    await Promise.all(workers.map(stop));
 
     const expected = await uninterrupted();
     const notes = (await readFile(log, "utf8"))
