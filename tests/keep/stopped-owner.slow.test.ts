@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Agent, type AgentRun } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { newPlace } from "../store/place.ts";
-import { DRIVERS, type Driver, openStore } from "../store/story.ts";
+import { type Driver, openStore, SHARED } from "../store/story.ts";
 import { ownedNodes } from "./owned-nodes.ts";
 
 const SCRIPT = join(import.meta.dirname, "owner-process.ts");
@@ -15,7 +15,7 @@ const LEASE_MS = 500;
 
 /** A process that is stopped within a transaction, such as that of a renewal, would hold the database. */
 async function stoppedOutside(driver: Driver, folder: string, owner: ChildProcess): Promise<void> {
-  if (driver === "file") return void owner.kill("SIGSTOP");
+  if (driver !== "sqlite") return void owner.kill("SIGSTOP");
   const database = new DatabaseSync(`${folder}/runs.db`, { timeout: 0 });
   for (let isFree = false; !isFree; ) {
     owner.kill("SIGSTOP");
@@ -30,7 +30,7 @@ async function stoppedOutside(driver: Driver, folder: string, owner: ChildProces
   database.close();
 }
 
-describe.each(DRIVERS)("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
+describe.each(SHARED)("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
   const newFolder = newPlace();
 
   it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {

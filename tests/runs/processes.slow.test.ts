@@ -4,12 +4,12 @@ import { Agent, type AgentEvent, Runs } from "asimov-agents";
 import { applyEvent, applyEvents, type RunView } from "asimov-agents/view";
 import { afterEach, describe, expect, it } from "vitest";
 import { newPlace } from "../store/place.ts";
-import { DRIVERS, openStore } from "../store/story.ts";
+import { openStore, SHARED } from "../store/story.ts";
 import { OwnerProcess } from "./owner.ts";
 import { asksFor, type Graph } from "./owner-graphs.ts";
 import { all } from "./stores.ts";
 
-describe.each(DRIVERS)("a run of another process, in a %s store", (driver) => {
+describe.each(SHARED)("a run of another process, in a %s store", (driver) => {
   const newFolder = newPlace();
   const toEnd: (() => Promise<unknown>)[] = [];
   afterEach(async () => {

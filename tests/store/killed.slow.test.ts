@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { chance, past } from "#testing/run-law";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { newPlace } from "./place.ts";
-import { chapter, DRIVERS, type Driver, expectStory, openStore, takeOver } from "./story.ts";
+import { chapter, type Driver, expectStory, ON_DISK, openStore, SHARED, takeOver } from "./story.ts";
 
 const KILLS = counted(10, 200);
 
@@ -24,14 +24,14 @@ async function linesOf(child: ChildProcess, line: (text: string) => unknown): Pr
   await exit;
 }
 
-describe.each(DRIVERS)("%s store between processes", (driver) => {
-  const newFolder = newPlace();
-  const place = (): string => {
-    const folder = newFolder();
-    mkdirSync(folder);
-    return folder;
-  };
+const newFolder = newPlace();
+const place = (): string => {
+  const folder = newFolder();
+  mkdirSync(folder);
+  return folder;
+};
 
+describe.each(SHARED)("%s store between processes", (driver) => {
   it(`has all that was acknowledged, and only whole generations, after each of ${KILLS} kill -9, seed ${SEED}`, {
     timeout: LONG_MS,
   }, async () => {
@@ -107,7 +107,9 @@ describe.each(DRIVERS)("%s store between processes", (driver) => {
       await store.close();
     }
   });
+});
 
+describe.each(ON_DISK)("%s store on a full disk", (driver) => {
   it("says that there is no room for a part, keeps what was there, and goes on", async () => {
     const folder = place();
     const limited = [

@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 import { owned } from "#testing/run-law";
 import { nodeOf, success } from "../run/support.ts";
 import { newPlace } from "./place.ts";
-import { chapter, DRIVERS, type Driver, expectStory, openStore } from "./story.ts";
+import { chapter, expectStory, ON_DISK, openStore } from "./story.ts";
 
 const script = (name: string): string[] => ["--conditions=asimov-source", join(import.meta.dirname, name)];
 
@@ -34,7 +34,7 @@ interface Told {
 
 const newFolder = newPlace();
 
-describe.each(DRIVERS)("a %s store without rights", (driver) => {
+describe.each(ON_DISK)("a %s store without rights", (driver) => {
   async function asNobody(folders: number, files: number): Promise<{ told: Record<string, Told>; folder: string; store: () => RunStore }> {
     const folder = newFolder();
     mkdirSync(folder);
@@ -50,7 +50,7 @@ describe.each(DRIVERS)("a %s store without rights", (driver) => {
     return { told: JSON.parse(output) as Record<string, Told>, folder, store: () => openStore(driver, folder) };
   }
 
-  const CODES: Record<Driver, { reads: RegExp; writes: RegExp }> = {
+  const CODES: Record<(typeof ON_DISK)[number], { reads: RegExp; writes: RegExp }> = {
     file: { reads: /^snapshot-read-failed$/, writes: /^snapshot-(?:write|read)-failed$/ },
     sqlite: { reads: /^store-(?:unavailable|read-only)$/, writes: /^store-(?:unavailable|read-only)$/ },
   };

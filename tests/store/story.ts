@@ -4,14 +4,27 @@ import type { Commit } from "#contract/store/run-commit";
 import type { Lease } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { FileStore } from "#store/file/store";
+import { RedisStore } from "#store/redis/store";
 import { SqliteStore } from "#store/sqlite/store";
 import { chance, commitOf, newRun } from "#testing/run-law";
+import { redisOfTests } from "../support/redis-of-tests.ts";
 
-export const DRIVERS = ["file", "sqlite"] as const;
-export type Driver = (typeof DRIVERS)[number];
+/** Stores that a place on the disk holds. */
+export const ON_DISK = ["file", "sqlite"] as const;
+/** Stores that processes share. */
+export const SHARED = [...ON_DISK, "redis"] as const;
+export type Driver = (typeof SHARED)[number];
 
-export const openStore = (driver: string, place: string, options: object = {}): RunStore =>
-  driver === "file" ? new FileStore({ dir: place, ...options }) : new SqliteStore({ file: `${place}/runs.db`, ...options });
+export function openStore(driver: string, place: string, options: object = {}): RunStore {
+  switch (driver) {
+    case "file":
+      return new FileStore({ dir: place, ...options });
+    case "sqlite":
+      return new SqliteStore({ file: `${place}/runs.db`, ...options });
+    default:
+      return new RedisStore({ url: redisOfTests(), prefix: `${place}:`, ...options });
+  }
+}
 
 /** What one generation changes. */
 export function chapter(generation: number): Commit {

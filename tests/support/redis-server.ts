@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { requireProgram } from "./debian-program.ts";
+import { VARIABLE } from "./redis-of-tests.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -81,10 +82,12 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
   const given = process.env.REDIS_URL;
   if (given !== undefined && given !== "") {
     project.provide("redisUrl", given);
+    process.env[VARIABLE] = given;
     return undefined;
   }
   const server = await startRedisServer();
   project.provide("redisUrl", server.url);
+  process.env[VARIABLE] = server.url;
   const onSignal = (signal: NodeJS.Signals): void => {
     void server.stop();
     process.kill(process.pid, signal);
