@@ -1,9 +1,10 @@
 /** A run that waits and is taken up again: what waited waits again, what has come is had, and the run is put down when all that is left waits. */
-import { Agent, type ModuleContext, Node, type NodeConfig, type Question, type Runs } from "asimov-agents";
+import { Agent, type ModuleContext, Node, type NodeConfig, type Question, Runs } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { all } from "../runs/stores.ts";
-import { HOUR, inMemory, moduleOf, nodeOf, taskOf } from "./pair.ts";
+import { all, opening, storesOf } from "../runs/stores.ts";
+import { HOUR, moduleOf, nodeOf, taskOf } from "./pair.ts";
 
 const park = { whenWaiting: "park" } as const;
 const yes = z.boolean();
@@ -26,12 +27,19 @@ async function openOf(runs: Runs, name: string): Promise<Question> {
   return found[0] as Question;
 }
 
-describe("a run that is taken up while some of it waits", () => {
+describe.each(storesOf())("a run that is taken up while some of it waits (%s)", (_driver, make) => {
+  const open = opening(make);
+  const setUp = () => {
+    const clock = new SimulatedClock();
+    const store = open({ clock });
+    return { clock, store, runs: new Runs(store, { clock }) };
+  };
+
   it.each([
     ["in its own graph", (node: Node) => node],
     ["in a graph nested three deep", (node: Node) => deep(node, 3)],
   ])("is put down again while a backoff is left, %s", async (_, within) => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = setUp();
     const flaky = failsOnce();
     const agent = () =>
       new Agent({ name: "a", clock, store, nodes: [within(nodeOf("flaky", flaky, BACKOFF)), nodeOf("asks", asks("ok?"))] });
@@ -45,7 +53,7 @@ describe("a run that is taken up while some of it waits", () => {
   });
 
   it("gives each of its parallel modules the answer that it has, though there is one permit", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = setUp();
     const modules = ["a", "b", "c"].map((name) => moduleOf(name, asks(name)));
     const agent = new Agent({
       name: "a",
@@ -66,7 +74,7 @@ describe("a run that is taken up while some of it waits", () => {
   });
 
   it("has the messages that came, in their order, each once, though nobody hosted it", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = setUp();
     const agent = () =>
       new Agent({
         name: "a",
@@ -91,7 +99,7 @@ describe("a run that is taken up while some of it waits", () => {
   });
 
   it("keeps a node's time limit for what works", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = setUp();
     const agent = () =>
       new Agent({
         name: "a",

@@ -4,7 +4,6 @@ import {
   type AgentRun,
   defineModule,
   FlowControlModule,
-  MemoryStore,
   type ModuleContext,
   Node,
   type NodeConfig,
@@ -15,7 +14,7 @@ import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { createActor } from "xstate";
 import { z } from "zod";
-import { storesOf } from "../runs/stores.ts";
+import { opening, storesOf } from "../runs/stores.ts";
 
 const HOUR = 3_600_000;
 const taskOf = () => new Task({ id: "t", type: "test", objective: "Wait" });
@@ -93,12 +92,14 @@ describe.each(storesOf())("a module that waits in its middle (%s)", (_, make) =>
   });
 });
 
-describe("waiting", () => {
+describe.each(storesOf())("waiting (%s)", (_, make) => {
+  const open = opening(make);
+
   it("is a state of the node and of its run, without a permit, and ends as it began", async () => {
     const clock = new SimulatedClock();
     const agent = new Agent({
       clock,
-      store: new MemoryStore({ clock }),
+      store: open({ clock }),
       maxConcurrentTasks: 1,
       nodes: [
         nodeOf("waits", ({ sleep }) => sleep(HOUR)),
@@ -130,7 +131,7 @@ describe("waiting", () => {
       config: { timeoutMs: 100 },
     });
     const outer = new Node({ name: "outer", nodes: [inner], config: { timeoutMs: 100 } });
-    const agent = new Agent({ clock, store: new MemoryStore({ clock }), nodes: [outer] });
+    const agent = new Agent({ clock, store: open({ clock }), nodes: [outer] });
     const run = agent.start(taskOf());
     await clock.advance(1_000);
     expect(statesOf(run, "outer")).toEqual([{ running: "waiting" }, { EXECUTING: "waiting" }]);
@@ -145,7 +146,7 @@ describe("waiting", () => {
     ];
     const agent = new Agent({
       clock,
-      store: new MemoryStore({ clock }),
+      store: open({ clock }),
       nodes: [new Node({ name: "both", modules, nodeConfig: { parallel: true } })],
     });
     const run = agent.start(taskOf());
@@ -158,7 +159,7 @@ describe("waiting", () => {
 
   it("for a backoff parks the run, which is due when that is over", async () => {
     const clock = new SimulatedClock();
-    const store = new MemoryStore({ clock });
+    const store = open({ clock });
     let tries = 0;
     const agent = () =>
       new Agent({
@@ -185,7 +186,7 @@ describe("waiting", () => {
     const goOn = Promise.withResolvers<void>();
     const again = new FlowControlModule({ name: "again", flowConfig: { decisions: [{ nextNode: "draft", condition: "rounds < 2" }] } });
     const agent = new Agent({
-      store: new MemoryStore(),
+      store: open(),
       nodes: [
         nodeOf("draft", ({ values }) => values.increment("rounds")),
         nodeOf("approve", async ({ ask, node }) => [node.visit, (await ask("ok?", { answer: z.boolean() })).answer], { after: ["draft"] }),
@@ -208,7 +209,7 @@ describe("waiting", () => {
 
   it("ends with its run when that is cancelled, or over its deadline", async () => {
     const clock = new SimulatedClock();
-    const store = new MemoryStore({ clock });
+    const store = open({ clock });
     const agent = () => new Agent({ name: "a", clock, store, nodes: [nodeOf("waits", ({ ask }) => ask("ever?", { answer: {} }))] });
     const run = agent().start(taskOf());
     await clock.advance(10);
@@ -239,7 +240,7 @@ describe("waiting", () => {
         { after: ["asks"], config: { retryOnFailure: false } },
       ),
     ];
-    const agent = new Agent({ clock, store: new MemoryStore({ clock }), nodes: [new Node({ name: "outer", nodes: inner })] });
+    const agent = new Agent({ clock, store: open({ clock }), nodes: [new Node({ name: "outer", nodes: inner })] });
     const run = agent.start(taskOf());
     await clock.advance(10);
     await agent.runs.answer(run.view().questions[0]?.id ?? "", "Ada");
@@ -250,7 +251,7 @@ describe("waiting", () => {
 
   it("leaves nothing open that a module does not wait for any more, and tells what its code asks no more", async () => {
     const clock = new SimulatedClock();
-    const store = new MemoryStore({ clock });
+    const store = open({ clock });
     const agent = (isNew: boolean) =>
       new Agent({
         name: "a",
