@@ -6,7 +6,7 @@ import { AsimovError, asimovErrorOf, QuestionError } from "#contract/base/errors
 import { toJsonText } from "#contract/base/json";
 import { setLongTimeout } from "#contract/base/long-timer";
 import { APPROVAL_SCHEMA, type Approval, checkApproval, type Undecided } from "#contract/chat/approval";
-import type { CompiledSchema, Schema } from "#contract/chat/schema";
+import type { CompiledSchema, JsonSchema, Schema } from "#contract/chat/schema";
 import { answerSchema, requireDeadlineAnswer } from "#contract/node/answer-schema";
 import type { ModuleOrder } from "#contract/node/attempt";
 import type { Answered, Ask, ReceiveWaitOptions, StepContext } from "#contract/node/module";
@@ -42,6 +42,8 @@ export interface StepToken {
 
 /** How an answer is judged, and what waits for it. */
 interface Answering {
+  /** As the code has it that goes on: what does not fit is asked anew by that. */
+  schema: JsonSchema;
   check(value: unknown): Promise<{ value: unknown } | { faults: string }>;
   wait(waiting: Waiting, work: (signal: AbortSignal) => Promise<unknown>): Promise<unknown>;
 }
@@ -166,6 +168,7 @@ export class ModuleWaits {
       const schema = await answerSchema(options.answer, name);
       const kept = slot.read<KeptQuestion>() ?? (await this.#put(slot, name, options, schema));
       const { value, question, by } = await this.#answered(slot, kept, {
+        schema: schema.json,
         check: (given) => schema.check(given),
         wait: (waiting, work) => this.#attempt.await(waiting, work),
       });
@@ -184,6 +187,7 @@ export class ModuleWaits {
     }
     const { node } = this.#attempt.order;
     const { value } = await this.#answered(slot, kept, {
+      schema: APPROVAL_SCHEMA,
       check: (given) => checkApproval(given, judge),
       wait: async (waiting, work) => {
         this.#host.waiting(node, waiting, true);
@@ -229,7 +233,7 @@ export class ModuleWaits {
   async #answered(
     slot: Slot,
     asked: KeptQuestion,
-    { check, wait }: Answering,
+    { schema, check, wait }: Answering,
   ): Promise<{ value: unknown; question: Question; by?: string }> {
     const { node } = this.#attempt.order;
     const { asking } = this.#host;
@@ -256,7 +260,9 @@ export class ModuleWaits {
       const checked = await check(value);
       const by = answer.why === "deadline" || answer.by === undefined ? {} : { by: answer.by };
       if ("value" in checked) return { value: checked.value, question, ...by };
-      kept = this.#reopen(slot, kept, checked.faults);
+      // Asked anew, it would be too late once more.
+      if (answer.why === "deadline") throw tooLate(question, `, and what is given then does not fit any more (${checked.faults})`);
+      kept = this.#reopen(slot, kept, { problem: checked.faults, schema });
     }
   }
 
@@ -299,10 +305,10 @@ export class ModuleWaits {
   }
 
   /** Asked anew, as it was, for what is wrong with its answer. */
-  #reopen(slot: Slot, { answer: _answer, ...kept }: KeptQuestion, problem: string): KeptQuestion {
+  #reopen(slot: Slot, { answer: _answer, ...kept }: KeptQuestion, anew: Pick<Question, "problem" | "schema">): KeptQuestion {
     const { question } = kept;
     const { clock, task } = this.#host;
-    const again = { ...kept, question: { ...question, id: questionId(task.id, this.#host.ids()), askedAt: clock.now(), problem } };
+    const again = { ...kept, question: { ...question, id: questionId(task.id, this.#host.ids()), askedAt: clock.now(), ...anew } };
     this.#ask(slot, again, question.id);
     return again;
   }
@@ -375,8 +381,8 @@ export class ModuleWaits {
 
 const codeOf = (error: unknown): string | undefined => asimovErrorOf(error)?.code;
 
-const tooLate = ({ id, name, deadline = 0 }: Question): QuestionError =>
-  new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline.`, {
+const tooLate = ({ id, name, deadline = 0 }: Question, why = ""): QuestionError =>
+  new QuestionError(`Question "${name}" had no answer by ${new Date(deadline).toISOString()}, its deadline${why}.`, {
     code: "question-deadline",
     questionId: id,
   });

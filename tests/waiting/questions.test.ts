@@ -252,6 +252,35 @@ describe.each(storesOf())("a question in a parked run (%s)", (_, make) => {
     await store.close();
   });
 
+  it("is opened again by what newer code wants for an answer that only the older took", async () => {
+    const { clock, store, runs } = setUp();
+    const agent = (answer: z.ZodType) => approving({ store, clock, question: { answer } });
+    const newer = z.strictObject({ grade: z.int() });
+    await agent(z.strictObject({ ok: z.boolean() })).runTask(taskOf(), { whenWaiting: "park" });
+    await runs.answer((await only(runs)).id, { ok: true });
+    await (await agent(newer).resume("t", { whenWaiting: "park" })).outcome;
+    const second = await only(runs);
+    expect(second).toMatchObject({ problem: expect.stringContaining("grade"), schema: { required: ["grade"] } });
+    await expect(runs.answer(second.id, { ok: true })).rejects.toMatchObject({ code: "answer-invalid" });
+    await runs.answer(second.id, { grade: 1 });
+    expect(await (await agent(newer).resume("t")).outcome).toMatchObject({ results: { approve: { grade: 1 } } });
+    await store.close();
+  });
+
+  it("fails at its deadline where what is given then does not fit newer code", async () => {
+    const { clock, store } = setUp();
+    const late = { deadlineMs: HOUR, onDeadline: { answer: { ok: false } } };
+    await approving({ store, clock, question: late }).runTask(taskOf(), { whenWaiting: "park" });
+    await clock.advance(HOUR);
+    const newer = { deadlineMs: HOUR, answer: z.object({ grade: z.int() }), onDeadline: { answer: { grade: 5 } } };
+    const outcome = await (await approving({ store, clock, question: newer }).resume("t")).outcome;
+    expect(outcome.nodes.approve).toMatchObject({
+      code: "question-deadline",
+      error: expect.stringMatching(/does not fit any more \(grade: /),
+    });
+    await store.close();
+  });
+
   it("parks a fork that is told to, and a run that is retried", async () => {
     const { clock, store, runs } = setUp();
     let isBroken = true;
