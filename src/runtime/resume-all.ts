@@ -1,5 +1,5 @@
 /** After a restart: what an agent's processes have left is taken up, and what they have not told is told. */
-import { SnapshotError } from "#contract/base/errors";
+import { asimovErrorOf, SnapshotError } from "#contract/base/errors";
 import type { FindQuery } from "#contract/store/run-commit";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -17,13 +17,16 @@ export interface ResumeAllOptions {
   /** See `RunOptions`. Default `"hold"`. */
   whenWaiting?: WhenWaiting;
   /**
-   * Told of each that could not be taken up and stays as it is, such as one that is damaged. Of runs whose graph does not fit, it is told
-   * of the first of each graph: this agent tries no other of the same graph again.
+   * Told of each that could not be taken up and stays as it is, such as one that is damaged, and not of one that somebody else took, ended
+   * or removed meanwhile. Of runs whose graph does not fit, it is told of the first of each graph: this agent tries no other of the same graph again.
    */
   onRefused?: (error: Error, taskId: string) => void;
 }
 
 const PAGE = 50;
+
+/** What was READY as it was found, and is somebody's, or over, by now. */
+const GONE_ON: readonly unknown[] = ["run-owned", "run-ended", "run-not-found"];
 
 /** Graphs of runs that did not fit the agent's own. */
 const unfit = new WeakMap<object, Set<string>>();
@@ -64,6 +67,7 @@ export async function* resumeAllRuns(host: AgentHost, { onRefused, ...options }:
     try {
       yield await resumeRun(host, row.taskId, options);
     } catch (error) {
+      if (GONE_ON.includes(asimovErrorOf(error)?.code)) continue;
       if (error instanceof SnapshotError && error.code === "snapshot-other-graph") refused.add(pair);
       onRefused?.(error as Error, row.taskId);
     }

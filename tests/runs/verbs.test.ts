@@ -2,6 +2,7 @@
 import {
   Agent,
   type AgentOptions,
+  type AgentRun,
   type Commit,
   type CommitResult,
   type Lease,
@@ -59,6 +60,27 @@ describe.each(storesOf())("an agent with a %s store", (_, make) => {
     expect(log.toSorted()).toEqual(["t1/b.1/b", "t2/b.1/b", "t3/b.1/b"]);
     await busy.cancel();
     await expect(all(new Agent({ store, nodes: owned.nodes }).resumeAll())).rejects.toMatchObject({ code: "agent-unnamed" });
+  });
+
+  it("says nothing of a run that another process took, ended or removed meanwhile", async () => {
+    const store = open();
+    for (const id of ["t1", "t2", "t3", "t4"]) await park(store, id);
+    const mine = new Agent({ name: "worker", store, nodes: chain([], false).nodes });
+    const runs = new Runs(store);
+    const taken = new Set<string>();
+    let other: AgentRun | undefined;
+    for await (const run of mine.resumeAll({ onRefused: (error) => expect.fail(error.message) })) {
+      taken.add(run.id);
+      await run.outcome;
+      if (other !== undefined) continue;
+      const [owned, ended, removed] = ["t1", "t2", "t3", "t4"].filter((id) => id !== run.id) as [string, string, string];
+      other = await new Agent({ name: "worker", store, nodes: chain([], true).nodes }).resume(owned);
+      await runs.cancel(ended);
+      await runs.cancel(removed);
+      await runs.remove(removed);
+    }
+    expect(taken.size).toBe(1);
+    await other?.cancel();
   });
 
   it("does not try a graph again that did not fit, whichever run is of it, and says so once", async () => {
