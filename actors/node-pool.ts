@@ -512,6 +512,8 @@ export function nodePool(
       }
       snapshot.isWaiting = undefined;
       snapshot.isBegun = isBegun;
+      // Over another graph than it was stored with, none of its nodes is known to be ready; of one that has begun, what follows from that is told as it starts.
+      if (!isBegun) order.catchUp();
       snapshot.isAborted = isAborted;
       snapshot.granted = granted ?? 0;
       snapshot.retried = retried ?? [];

@@ -96,6 +96,25 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
     expect(await store.read("t")).toMatchObject({ version: "2" });
   });
 
+  it.each([
+    ["other names", [{ name: "x" }, { name: "y", after: ["x"] }]],
+    ["a node before the first", [{ name: "x" }, { name: "a", after: ["x"] }, { name: "b", after: ["a"] }]],
+    ["one more", [...CHAIN, { name: "last", after: ["d"] }]],
+    ["one fewer", CHAIN.slice(1).map(({ name }, place) => (place === 0 ? { name } : { name, after: [CHAIN[place]?.name as string] }))],
+  ])("runs all of the newer code where it had begun with none (%s)", async (_change, now) => {
+    const store = open();
+    await parkAtB(store);
+    const log: string[] = [];
+    const agent = codeOf({ store, nodes: graphOf(now, log).nodes });
+    const results = Object.fromEntries(now.map(({ name }) => [name, name]));
+    const forked = await agent.fork("t", { generation: 1, taskId: "forked" });
+    expect(await forked.outcome).toMatchObject({ status: "COMPLETE", results });
+    expect(await agent.runFromSnapshot({ taskId: "t", generation: 1 })).toMatchObject({ status: "COMPLETE", results });
+    const order = now.map(({ name }) => `${name}.1/${name}`);
+    expect(log).toEqual([...order.map((key) => `forked/${key}`), ...order.map((key) => `t/${key}`)]);
+    expect(await new Runs(store).get("t")).toMatchObject({ status: "COMPLETE" });
+  });
+
   it("can be put down and taken up again by the newer code", async () => {
     const store = open();
     await parkAtB(store);
