@@ -153,10 +153,15 @@ describe("a snapshot in the middle of a step", () => {
     const entered = gate();
     const first = new Agent({ nodes: parallel(log, leave.opened, entered.open), store, snapshot: "NEVER" });
     const run = first.start(newTask());
-    const besideEnded = (async () => {
-      for await (const event of run.events()) if (event.type === "node.completed" && event.node === "beside") return;
+    const open = new Set(["beside", "after fast"]);
+    const othersEnded = (async () => {
+      for await (const event of run.events()) {
+        if (event.type === "node.completed") open.delete(event.node);
+        if (event.type === "module.ended") open.delete(event.module);
+        if (open.size === 0) return;
+      }
     })();
-    await Promise.all([entered.opened, besideEnded]);
+    await Promise.all([entered.opened, othersEnded]);
     const ref = await run.snapshot();
     leave.open();
     const end = endOf(first, await run.outcome);
