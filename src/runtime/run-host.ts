@@ -174,7 +174,8 @@ export class RunHost implements Outbox {
     const { generation, passedOver, isTold } = from;
     const view = isTold ? {} : { view: this.#viewToTell() };
     const newer = passedOver.length === 0 ? {} : { passedOver };
-    this.events.tell({ type: "run.restored", runId: this.runId, generation, ...newer, ...view }, []);
+    const { version } = this.services;
+    this.events.tell({ type: "run.restored", runId: this.runId, version, generation, ...newer, ...view }, []);
   }
 
   #viewToTell(): RunView | null {

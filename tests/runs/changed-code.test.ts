@@ -94,6 +94,7 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
     expect(view.graph.nodes.map(({ name }) => name)).toEqual(["e", "a", "c", "b", "f"]);
     expect(applyEvents(undefined, await all(new Runs(store).events("t")))).toEqual(view);
     expect(await store.read("t")).toMatchObject({ version: "2" });
+    expect([view.version, (await new Runs(store).at("t", 1)).version]).toEqual(["2", "1"]);
   });
 
   it.each([
@@ -109,6 +110,7 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
     const results = Object.fromEntries(now.map(({ name }) => [name, name]));
     const forked = await agent.fork("t", { generation: 1, taskId: "forked" });
     expect(await forked.outcome).toMatchObject({ status: "COMPLETE", results });
+    expect(forked.view()).toMatchObject({ version: "2" });
     expect(await agent.runFromSnapshot({ taskId: "t", generation: 1 })).toMatchObject({ status: "COMPLETE", results });
     const order = now.map(({ name }) => `${name}.1/${name}`);
     expect(log).toEqual([...order.map((key) => `forked/${key}`), ...order.map((key) => `t/${key}`)]);

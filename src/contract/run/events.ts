@@ -42,10 +42,10 @@ export type RunEventBody =
       nodes: readonly ViewNode[];
     }
   /**
-   * It goes on from a generation; of a fork, of the run that it was made of. `passedOver` has a sentence for each newer one that is damaged.
+   * It goes on from a generation, by the code of that version; of a fork, of the run that it was made of. `passedOver` has a sentence for each newer one that is damaged.
    * `view` is there where its picture is another one than its events have told: as it is now, or null where that has no room in an event.
    */
-  | { type: "run.restored"; runId: string; generation: number; passedOver?: readonly string[]; view?: RunView | null }
+  | { type: "run.restored"; runId: string; version: string; generation: number; passedOver?: readonly string[]; view?: RunView | null }
   | { type: "node.started"; node: string; visit: number; attempt: number; iteration: number }
   /** `result`: of one module its own, of several by module, of a composite by node. */
   | { type: "node.completed"; node: string; visit: number; durationMs: number; result?: unknown }

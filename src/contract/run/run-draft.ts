@@ -181,7 +181,7 @@ export class RunDraft {
         break;
       case "run.restored": {
         const { endedAt: _endedAt, ...head } = this.#head;
-        this.#head = { ...head, status: "RUNNING" };
+        this.#head = { ...head, status: "RUNNING", version: event.version };
         break;
       }
       case "run.parked":

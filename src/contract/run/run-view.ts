@@ -69,6 +69,7 @@ export interface RunView {
   readonly taskId: string;
   /** The agent's name. */
   readonly agent: string;
+  /** The agent's: of the code that goes on with the run, or did so last. */
   readonly version: string;
   /** The task's. */
   readonly type: string;

@@ -24,7 +24,7 @@ export const hasEnded = (taskId: string, what: string): RunError =>
 /** Who owns a run, and until when, for whoever may not have it. */
 export const ownedError = ({ taskId, lease }: StoredRun): RunError =>
   new RunError(
-    `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over with \`takeOver: true\`.`,
+    `Run ${taskId} is owned by ${lease?.owner.id ?? "somebody"} until ${new Date(lease?.until ?? 0).toISOString()}. Wait for that, or take it over by \`resume\` with \`takeOver: true\`.`,
     { code: "run-owned", taskId, retryable: true },
   );
 
