@@ -9,7 +9,7 @@ import { rerunNodes } from "./reopen.ts";
 
 /** A stored run that does not fit its agent's graph, as the agent's `migrate` mends it. Names are those of the run's own graph: what is nested is mended by a visit anew of the node around it. */
 export interface Migration {
-  /** Of the agent that stored it. */
+  /** Of the agent that went on with it last. */
   readonly version: string;
   /** A node that has another name now. */
   rename(from: string, to: string): void;

@@ -48,14 +48,25 @@ function giveTask(agent: PersistedAgent, task: TaskJSON): void {
 const isAgent = (snapshot: unknown): snapshot is PersistedAgent =>
   (snapshot as Partial<PersistedAgent> | null)?.children?.nodes !== undefined;
 
-/** The picture that the new run begins with. */
-export function forkedView(view: RunView, { id, objective }: TaskJSON, generation: number, now: number): RunView {
+export interface Fork {
+  /** The name of the agent that runs it, which may be another one. */
+  agent: string;
+  task: TaskJSON;
+  /** Of which it is made. */
+  generation: number;
+  now: number;
+}
+
+/** The picture that the new run begins with; its version is the original's until it goes on, since `migrate` mends by that. */
+export function forkedView(view: RunView, { agent, task, generation, now }: Fork): RunView {
+  const { id, objective } = task;
   const { endedAt: _endedAt, owner: _owner, ...same } = view;
   const errors = view.errors.map((report) => ({ ...report, taskId: id }));
   const forkedFrom = { taskId: view.taskId, generation };
   return {
     ...same,
     taskId: id,
+    agent,
     objective,
     status: "RUNNING",
     generation: 0,

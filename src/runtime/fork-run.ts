@@ -53,7 +53,7 @@ export async function forkRun(host: AgentHost, taskId: string, options: ForkOpti
   // Checked as any other.
   const task = new Task({ ...given, ...params, id: options.taskId ?? services.ids() }).toJSON();
   const agent = reopen(rekey(original, task));
-  agent.view = forkedView(original.view as RunView, task, read.generation, services.clock.now());
+  agent.view = forkedView(original.view as RunView, { agent: services.name, task, generation: read.generation, now: services.clock.now() });
   agent.replay = withoutRuns(withoutOpenQuestions(original.replay));
   delete agent.context.deadline;
   delete agent.context.deadlineMs;

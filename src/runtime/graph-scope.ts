@@ -110,7 +110,8 @@ export class GraphScope {
     // A run that has told nothing begins by its graph as it is now.
     if (!run.events.hasBegun) return;
     const names = renamed.size === 0 ? {} : { renamed: Object.fromEntries(renamed) };
-    run.tellChanged({ type: "graph.changed", changes, nodes: viewNodesOf(graphIn(persisted).nodes, nodes), ...names }, path);
+    const { version } = run.services;
+    run.tellChanged({ type: "graph.changed", version, changes, nodes: viewNodesOf(graphIn(persisted).nodes, nodes), ...names }, path);
   }
 
   /** It was restored, and nothing of it has gone on yet. */

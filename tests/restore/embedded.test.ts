@@ -109,6 +109,26 @@ describe("an agent in a user's machine", () => {
     expect(log).toEqual([]);
   });
 
+  it("is of the version of the code that it was restored with, where its graph is another one", async () => {
+    const entered = gate();
+    const hangs = async (): Promise<void> => {
+      entered.open();
+      return new Promise(() => {});
+    };
+    const actor = createActor(new Agent({ version: "1", nodes: graph([], hangs), abortGraceMs: 1 }).logic, { input: { task: newTask() } });
+    actor.start();
+    await entered.opened;
+    const text = JSON.stringify(actor.getPersistedSnapshot());
+    actor.stop();
+    const nodes = [...graph([], async () => {}), new Node({ name: "new", modules: [logged([], "new")] })];
+    const versions: unknown[] = [];
+    const restored = createActor(new Agent({ version: "2", nodes }).logic, { snapshot: JSON.parse(text) } as never);
+    restored.on("graph.changed", ({ version }) => versions.push(version));
+    await toPromise(restored.start());
+    expect(versions).toEqual(["2"]);
+    expect(restored.getPersistedSnapshot()).toMatchObject({ view: { version: "2" } });
+  });
+
   it("has the values that it was given, also when it is persisted before it has begun", async () => {
     const nodes = [new Node({ name: "reads", modules: [logged([], "reads", ({ values }) => values.getMany(["given", "task"]))] })];
     const agent = new Agent({ nodes });

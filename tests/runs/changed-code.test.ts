@@ -132,6 +132,47 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
     expect((await all(new Runs(store).events("t"))).filter(({ type }) => type === "graph.changed")).toHaveLength(1);
   });
 
+  it("is of the version that went on with it last: what mends it a second time is told so", async () => {
+    const store = open();
+    await parkAtB(store);
+    const seen: string[] = [];
+    const under = (version: string, shapes: readonly Shape[], rename?: [string, string], log: string[] = []) => {
+      const { nodes } = graphOf(shapes, log, version === "4" ? undefined : "b");
+      const migrate = (run: Migration): void => {
+        seen.push(run.version);
+        if (rename !== undefined) run.rename(...rename);
+      };
+      return new Agent({ name: "changing", version, store, nodes, migrate });
+    };
+    const atB = async (agent: Agent): Promise<void> => {
+      const run = await agent.resume("t");
+      for await (const { type } of run.events({ from: run.view().seq + 1 })) if (type === "module.started") break;
+      await run.park();
+    };
+    const chain = (first: string): Shape[] => [{ name: first, modules: ["a"] }, { name: "b", after: [first] }];
+    await atB(under("2", chain("first"), ["a", "first"]));
+    const runs = new Runs(store);
+    expect((await runs.get("t")).version).toBe("2");
+    // Fits as it is: nobody mends it, and it is newer code that goes on with it all the same.
+    await atB(under("3", chain("first")));
+    expect((await runs.get("t")).version).toBe("3");
+    const run = await under("4", chain("start"), ["first", "start"]).resume("t");
+    expect(await run.outcome).toMatchObject({ status: "COMPLETE", results: { start: "a", b: "b" } });
+    expect(seen).toEqual(["1", "3"]);
+    const view = await runs.get("t");
+    expect([view.version, run.view().version]).toEqual(["4", "4"]);
+    expect(applyEvents(undefined, await all(runs.events("t")))).toEqual(view);
+    expect((await runs.at("t", 1)).version).toBe("1");
+    // From an older generation, and as another run, it is of the code that does it.
+    const other = new Agent({ name: "other", version: "5", store, nodes: graphOf(chain("start")).nodes });
+    const forked = await other.fork("t", { taskId: "forked" });
+    await forked.outcome;
+    expect([forked.view().agent, forked.view().version]).toEqual(["other", "5"]);
+    const forkedView = await runs.get("forked");
+    expect([forkedView.agent, forkedView.version]).toEqual(["other", "5"]);
+    expect(applyEvents(undefined, await all(runs.events("forked")))).toEqual(forkedView);
+  });
+
   it("is refused with each difference where what it has visited is not as it was", async () => {
     const store = open();
     await parkAtB(store);

@@ -100,8 +100,14 @@ export type RunEventBody =
   | { type: "module.abandoned"; node: string; module: string }
   /** Each as it stands in the graph now; what depended on its `addedBy` depends on it too. */
   | { type: "nodes.added"; nodes: readonly ViewNode[] }
-  /** The code's graph is another one than that of the stored run, which fits it: how it differs, and the graph as it is now. */
-  | { type: "graph.changed"; changes: readonly string[]; nodes: readonly ViewNode[]; renamed?: Readonly<Record<string, string>> }
+  /** The code's graph is another one than that of the stored run, which fits it: how it differs, and the graph as it is now, by the code of that version. */
+  | {
+      type: "graph.changed";
+      version: string;
+      changes: readonly string[];
+      nodes: readonly ViewNode[];
+      renamed?: Readonly<Record<string, string>>;
+    }
   | { type: "jump.taken"; from: string; to: string }
   | { type: "error.reported"; report: ErrorReport }
   /** A call of a model has ended, well or not. */

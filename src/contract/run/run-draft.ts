@@ -184,6 +184,9 @@ export class RunDraft {
         this.#head = { ...head, status: "RUNNING", version: event.version };
         break;
       }
+      case "graph.changed":
+        this.#head = { ...this.#head, version: event.version };
+        break;
       case "run.parked":
         this.#head = { ...this.#head, status: event.dueAt !== null && event.dueAt <= at ? "READY" : "PARKED" };
         break;
