@@ -48,7 +48,7 @@ function giveTask(agent: PersistedAgent, task: TaskJSON): void {
 const isAgent = (snapshot: unknown): snapshot is PersistedAgent =>
   (snapshot as Partial<PersistedAgent> | null)?.children?.nodes !== undefined;
 
-export interface Fork {
+interface Fork {
   /** The name of the agent that runs it, which may be another one. */
   agent: string;
   task: TaskJSON;

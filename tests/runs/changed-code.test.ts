@@ -149,7 +149,10 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
       for await (const { type } of run.events({ from: run.view().seq + 1 })) if (type === "module.started") break;
       await run.park();
     };
-    const chain = (first: string): Shape[] => [{ name: first, modules: ["a"] }, { name: "b", after: [first] }];
+    const chain = (first: string): Shape[] => [
+      { name: first, modules: ["a"] },
+      { name: "b", after: [first] },
+    ];
     await atB(under("2", chain("first"), ["a", "first"]));
     const runs = new Runs(store);
     expect((await runs.get("t")).version).toBe("2");

@@ -15,6 +15,8 @@ type Call = (typeof CALLS)[number];
 const NONSENSE: readonly (readonly [string, unknown])[] = [
   ["null", null],
   ["an empty object", {}],
+  ["a yes without what belongs to it", { ok: true, lease: null }],
+  ["a no without what belongs to it", { ok: false, why: "owned" }],
   ["an object that throws when it is read", new Proxy({}, { get: (_, key) => (key === "then" ? undefined : fail(key)) })],
   ["a list of nothing", [null]],
   ["a symbol", Symbol("answer")],

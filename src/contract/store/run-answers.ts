@@ -8,12 +8,20 @@ type Rule = readonly [expected: string, fits: (answer: unknown) => boolean];
 
 const isObject = (answer: unknown): answer is Record<string, unknown> => typeof answer === "object" && answer !== null;
 const isList = (answer: unknown): boolean => Array.isArray(answer) && answer.every(isObject);
-const isTold = (answer: unknown): boolean =>
+const isTold = (answer: unknown): answer is Record<string, unknown> =>
   isObject(answer) && typeof answer.ok === "boolean" && (answer.ok || typeof answer.why === "string");
 const isGeneration = (answer: unknown): boolean =>
   isObject(answer) && typeof answer.generation === "number" && answer.parts instanceof Map && Array.isArray(answer.passedOver);
 
-const told: Rule = ["whether it was done, or why not", isTold];
+const hasRun = ({ why, run }: Record<string, unknown>): boolean => why === "not-found" || isObject(run);
+const hasAsked = ({ posted, cancel }: Record<string, unknown>): boolean =>
+  typeof posted === "number" && (cancel === null || isObject(cancel));
+
+/** @param done what comes with a yes @param refused what comes with a no */
+const told = (done: (answer: Record<string, unknown>) => boolean, refused = hasRun): Rule => [
+  "whether it was done, with what belongs to that, or why not",
+  (answer) => isTold(answer) && (answer.ok === true ? done(answer) : refused(answer)),
+];
 const list: Rule = ["an array of objects", isList];
 const flag: Rule = ["true or false", (answer) => typeof answer === "boolean"];
 const number: Rule = ["a number", Number.isFinite];
@@ -23,10 +31,13 @@ const orNone = (expected: string, fits: (answer: unknown) => boolean): Rule => [
 ];
 
 const RULES: Readonly<Record<Call, Rule>> = {
-  create: told,
-  claim: told,
-  renew: told,
-  commit: told,
+  create: told(({ lease }) => lease === undefined || isObject(lease)),
+  claim: told(({ lease, run }) => isObject(lease) && isObject(run)),
+  renew: told(
+    (answer) => typeof answer.until === "number" && hasAsked(answer),
+    ({ why }) => why === "fenced",
+  ),
+  commit: told((answer) => typeof answer.at === "number" && hasAsked(answer)),
   read: orNone("a row", isObject),
   load: orNone("a generation with its parts", isGeneration),
   locate: orNone("a place", isObject),
