@@ -1,5 +1,5 @@
 /** A schedule fires each of its times once, whoever is there, over changes of the clock and over downtime as it says. */
-import { Agent, defineModule, MemoryStore, Node, Runs, type ScheduleOptions } from "asimov-agents";
+import { Agent, defineModule, Node, type RunStore, Runs, type ScheduleOptions } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { AgentWorker, localQueue } from "asimov-agents/worker";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const TASK = { type: "digest", objective: "Sum up the day" };
 
-function benchOf(start: string, make: (options: { clock: SimulatedClock }) => MemoryStore = (options) => new MemoryStore(options)) {
+function benchOf(start: string, make: (options: { clock: SimulatedClock }) => RunStore) {
   const clock = new SimulatedClock(new Date(start));
   const store = make({ clock });
   const runs = new Runs(store, { clock });
@@ -35,7 +35,7 @@ const daily = (rest: Partial<ScheduleOptions> = {}): ScheduleOptions => ({ agent
 
 describe.each(storesOf())("a schedule (%s)", (_, make) => {
   it("is fired once for each time, by two workers of one store", async () => {
-    const bench = benchOf("2026-01-01T00:00:00Z", make as never);
+    const bench = benchOf("2026-01-01T00:00:00Z", make);
     const workers = [bench.worker(), bench.worker()];
     for (const worker of workers) await worker.start();
     await workers[0]?.schedule("daily", daily());
@@ -50,13 +50,13 @@ describe.each(storesOf())("a schedule (%s)", (_, make) => {
   });
 });
 
-describe("a schedule", () => {
+describe.each(storesOf())("the times of a schedule (%s)", (_, make) => {
   it.each([
     ["last", ["2026-01-04T09"]],
     ["skip", []],
     ["all", ["2026-01-01T09", "2026-01-02T09", "2026-01-03T09", "2026-01-04T09"]],
   ] as const)("that was missed while no worker was there fires as `missed: %s` says", async (missed, expected) => {
-    const bench = benchOf("2026-01-01T00:00:00Z");
+    const bench = benchOf("2026-01-01T00:00:00Z", make);
     await bench.runs.schedule("daily", daily({ missed }));
     await bench.clock.advance(3.5 * DAY);
     const worker = bench.worker();
@@ -74,7 +74,7 @@ describe("a schedule", () => {
       ["2026-03-27T12:00:00Z", "2026-03-29T01:10:00Z", "2026-03-28T01:30"],
       ["2026-10-23T12:00:00Z", "2026-10-25T01:10:00Z", "2026-10-25T00:30"],
     ] as const) {
-      const bench = benchOf(start);
+      const bench = benchOf(start, make);
       await bench.runs.schedule("night", daily({ cron: "30 2 * * *", timeZone: "Europe/Berlin" }));
       await bench.clock.advance(Date.parse(comes) - bench.clock.now());
       const worker = bench.worker();
@@ -90,7 +90,7 @@ describe("a schedule", () => {
       ["skip", ["00", "03"]],
       ["queue", ["00", "01", "02", "03"]],
     ] as const) {
-      const bench = benchOf("2025-12-31T23:30:00Z");
+      const bench = benchOf("2025-12-31T23:30:00Z", make);
       bench.workMs.value = 2.5 * HOUR;
       const worker = bench.worker();
       await worker.start();
@@ -112,7 +112,7 @@ describe("a schedule", () => {
       ["America/New_York", "2026-03-07T12:00:00Z", "2026-10-31T12:00:00Z"],
     ] as const) {
       for (const start of [spring, autumn]) {
-        const bench = benchOf(start);
+        const bench = benchOf(start, make);
         const worker = bench.worker();
         await worker.start();
         await worker.schedule("night", daily({ cron: "30 2 * * *", timeZone }));
@@ -127,7 +127,7 @@ describe("a schedule", () => {
   });
 
   it("that is given again fires as it is given now", async () => {
-    const bench = benchOf("2026-01-01T00:00:00Z");
+    const bench = benchOf("2026-01-01T00:00:00Z", make);
     const worker = bench.worker();
     await worker.start();
     await worker.schedule("daily", daily());
@@ -144,7 +144,7 @@ describe("a schedule", () => {
     [daily({ timeZone: "Europe/Atlantis" }), /expected a time zone/],
     [daily({ cron: "0 0 31 2 *" }), /names a time that never comes/],
   ])("that does not parse says where", async (options, message) => {
-    const { runs } = benchOf("2026-01-01T00:00:00Z");
+    const { runs } = benchOf("2026-01-01T00:00:00Z", make);
     const refused = runs.schedule("daily", options);
     await expect(refused).rejects.toMatchObject({ code: "schedule-invalid" });
     await expect(refused).rejects.toThrow(message);

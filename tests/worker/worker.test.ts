@@ -127,9 +127,9 @@ describe.each(storesOf())("a worker (%s)", (_, make) => {
   });
 });
 
-describe("a worker", () => {
+describe.each(storesOf())("one worker of several (%s)", (_, make) => {
   it("stops by putting down what works: READY, and another worker ends it", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const { promise: working, resolve } = Promise.withResolvers<void>();
     const first = bench.worker([
       nodeOf("work", async ({ signal }) => {
@@ -151,7 +151,7 @@ describe("a worker", () => {
   });
 
   it("has no more runs in memory at a time than it may, those of higher priority first", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const log: string[] = [];
     let most = 0;
     let now = 0;
@@ -175,7 +175,7 @@ describe("a worker", () => {
   });
 
   it("leaves what asks for an agent that it does not have, and says which it has", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const told: string[] = [];
     const onRefused = (error: Error): void => void told.push(error.message);
     await bench.runs.submit(taskOf("a"), { agent: "poet" });
@@ -195,7 +195,7 @@ describe("a worker", () => {
   });
 
   it("leaves runs of another version that do not fit, tries each graph once, and takes the others", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const older = new Agent({
       name: "report",
       clock: bench.clock,
@@ -219,7 +219,7 @@ describe("a worker", () => {
   });
 
   it("tells the end of a run that was cancelled while it waited, and before it began", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const agent = new Agent({
       name: "report",
       clock: bench.clock,
@@ -241,7 +241,7 @@ describe("a worker", () => {
   });
 
   it("does not end a run with the module that happened to submit it", async () => {
-    const bench = benchOf((options) => new MemoryStore(options));
+    const bench = benchOf(make);
     const worker = bench.worker([
       nodeOf("work", async ({ task, sleep }) => {
         if (task.id === "a") await worker.submit(taskOf("b"), { agent: "report" });
