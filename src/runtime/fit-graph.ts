@@ -135,8 +135,8 @@ const shownPath = (path: readonly string[]): string => path.map((name) => `"${na
 
 const isSameKind = (was: Kinds, is: Kinds): boolean =>
   was.isComposite === is.isComposite &&
-  (was.isComposite ||
-    (was.modules.length === is.modules.length && was.modules.every(({ type }, index) => type === is.modules[index]?.type)));
+  // Of modules that are more or fewer the graph itself says so, by their names.
+  (was.isComposite || was.modules.length !== is.modules.length || was.modules.every(({ type }, index) => type === is.modules[index]?.type));
 
 const kindsOf = ({ modules, isComposite }: Kinds): string =>
   isComposite ? "a graph" : `the kinds ${modules.map(({ type }) => type).join(", ") || "none"}`;

@@ -57,6 +57,19 @@ describe.each(STORES)("%s", (name, make) => {
   });
 });
 
+it.each<[name: string, make: (path: string) => RunStore]>([
+  ["FileStore", (dir) => new FileStore({ dir })],
+  ["SqliteStore", (file) => new SqliteStore({ file })],
+])("%s refuses a place that no system takes, for which it would wait for ever", (name, make) => {
+  for (const [path, words] of [
+    ["", /character/],
+    ["a\0b", /NUL/],
+  ] as const) {
+    expect(() => make(path)).toThrow(expect.objectContaining({ code: "invalid-options", message: expect.stringMatching(words) }));
+    expect(() => make(path)).toThrow(name);
+  }
+});
+
 /** As it may be where no compiler looks. */
 class HalfStore extends MemoryStore {
   override commit = undefined as never;

@@ -195,6 +195,9 @@ describe.each(allStores())("a run of a %s store whose code has changed", (_, mak
     expect(await refused([{ name: "a" }, { name: "b", after: ["a"], modules: ["other"] }])).toMatch(
       /node "b" was made of "b" and is made of "other" now/,
     );
+    const more = await refused([{ name: "a" }, { name: "b", after: ["a"], modules: ["b", "c"] }]);
+    expect(more).toMatch(/node "b" was made of "b" and is made of "b", "c" now/);
+    expect(more, "once").not.toContain("of the kinds");
     const flow = new FlowControlModule({ name: "a", flowConfig: { decisions: [] } });
     const kinds = codeOf({ store, nodes: [new Node({ name: "a", modules: [flow] }), ...graphOf(CHAIN).nodes.slice(1)] });
     await expect(kinds.resume("t")).rejects.toMatchObject({

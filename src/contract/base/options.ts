@@ -12,6 +12,9 @@ export const isFunction = (value: unknown): boolean => typeof value === "functio
 /** A text that is not empty. */
 export const nonEmpty = z.string().check(z.minLength(1));
 
+/** Of a file or folder: no system takes a name with a NUL, so that waiting for one would never end. */
+export const pathText = nonEmpty.check(z.refine((text) => !text.includes("\0"), "expected a path without a NUL character"));
+
 /** Any object that is no array, with all of its own keys; a record of zod drops one that is `__proto__`. */
 export const anyObject = z.custom<Record<string, unknown>>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),

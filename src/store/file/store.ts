@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { lazily } from "#contract/base/lazily";
-import { clockSchema, nonEmpty, parseOptions } from "#contract/base/options";
+import { clockSchema, parseOptions, pathText } from "#contract/base/options";
 import { type Clock, systemClock } from "#contract/base/services";
 import { Turns } from "#contract/base/turns";
 import { requireCount } from "#contract/store/run-checks";
@@ -34,7 +34,7 @@ export interface FileStoreOptions extends RunStoreOptions {
 }
 
 const schema = lazily(() =>
-  z.strictObject({ ...runStoreShape(), dir: z.optional(nonEmpty), fsync: z.optional(z.boolean()), clock: z.optional(clockSchema) }),
+  z.strictObject({ ...runStoreShape(), dir: z.optional(pathText), fsync: z.optional(z.boolean()), clock: z.optional(clockSchema) }),
 );
 
 /** Tasks that are remembered; another one is read again. */

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { lazily } from "#contract/base/lazily";
-import { clockSchema, nonEmpty, parseOptions } from "#contract/base/options";
+import { clockSchema, parseOptions, pathText } from "#contract/base/options";
 import { type Clock, systemClock } from "#contract/base/services";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
@@ -40,7 +40,7 @@ export interface SqliteStoreOptions extends RunStoreOptions {
 const schema = lazily(() =>
   z.strictObject({
     ...runStoreShape(),
-    file: nonEmpty,
+    file: pathText,
     busyMs: z.optional(z.int().check(z.gte(0))),
     clock: z.optional(clockSchema),
   }),
