@@ -11,7 +11,7 @@ export default defineConfig({
   test: {
     environment: "node",
     setupFiles: ["tests/support/seed.ts", "tests/support/leave-nothing.ts"],
-    globalSetup: ["tests/support/redis-server.ts"],
+    globalSetup: ["tests/support/redis-server.ts", "tests/support/postgres-server.ts"],
     testTimeout: 30_000,
     maxWorkers: "100%",
     // A file's name says where it belongs; what is slow does not hold up what is fast.

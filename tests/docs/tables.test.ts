@@ -88,6 +88,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   FileStore: ["src/store/file/store.ts", "FileStoreOptions"],
   SqliteStore: ["src/store/sqlite/store.ts", "SqliteStoreOptions"],
   RedisStore: ["src/store/redis/options.ts", "RedisStoreOptions"],
+  PostgresStore: ["src/store/postgres/options.ts", "PostgresStoreOptions"],
   "Runs handle": ["src/runs/runs.ts", "RunsOptions"],
   Submit: ["src/runs/submit.ts", "SubmitOptions"],
   Schedule: ["src/runs/schedules.ts", "ScheduleOptions"],

@@ -92,7 +92,9 @@ describe("package in an empty project", () => {
     const loaded = await loadedBy('await import("asimov-agents");');
     const urls = loaded.map(({ url }) => url);
     expect(urls.some((url) => url.includes("/asimov-agents/dist/node/index.js"))).toBe(true);
-    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|@statelyai|zod|@cfworker|@opentelemetry)/.test(url))).toEqual([]);
+    expect(urls.filter((url) => /\/(?:condition\/engine-text\.js|ioredis|pg\/|@statelyai|zod|@cfworker|@opentelemetry)/.test(url))).toEqual(
+      [],
+    );
     expect(loaded.filter(({ url, from }) => url.startsWith("node:") && from.includes("/asimov-agents/"))).toEqual([]);
     expect(new Set(urls.filter((url) => url.includes("/asimov-agents/"))).size).toBeLessThan(6);
   });
@@ -161,6 +163,11 @@ describe("package in an empty project", () => {
 
   it.each([
     ["Redis", "ioredis", `const { RedisCache } = await import("asimov-agents/redis"); await new RedisCache().get("key", null);`],
+    [
+      "PostgreSQL",
+      "pg",
+      `const { PostgresStore } = await import("asimov-agents/postgres"); await new PostgresStore({ connectionString: "postgres://localhost/x" }).now();`,
+    ],
     ["zod 3's JSON Schema", "zod-to-json-schema", missingExporter("zod")],
     ["Valibot's JSON Schema", "@valibot/to-json-schema", missingExporter("valibot")],
     ["the inspector", "@statelyai/inspect", `const { statelyInspector } = await import("asimov-agents/inspect"); statelyInspector();`],

@@ -1,10 +1,12 @@
 /** What the tests of stored runs share: the stores that they go over, each made anew and closed, a task, and all that an iteration gives. */
 import { join } from "node:path";
 import { type Clock, FileStore, MemoryStore, type RunStore, type RunStoreOptions, Task } from "asimov-agents";
+import { PostgresStore } from "asimov-agents/postgres";
 import { RedisStore } from "asimov-agents/redis";
 import { SqliteStore } from "asimov-agents/sqlite";
-import { afterEach, inject } from "vitest";
+import { afterEach, beforeAll, inject } from "vitest";
 import { newPlace } from "../store/place.ts";
+import { postgresUrl } from "../support/postgres-server.ts";
 
 export type Make = (options?: RunStoreOptions & { clock?: Clock }) => RunStore;
 
@@ -24,7 +26,15 @@ export function allStores(): [name: string, make: Make][] {
     if (clock !== undefined) throw new Error("Redis has a clock of its own.");
     return new RedisStore({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:`, ...options });
   };
-  return [...storesOf(), ["Redis", redis]];
+  let connectionString: string;
+  beforeAll(async () => {
+    connectionString = await postgresUrl();
+  }, 60_000);
+  const postgres: Make = ({ clock, ...options } = {}) => {
+    if (clock !== undefined) throw new Error("PostgreSQL has a clock of its own.");
+    return new PostgresStore({ connectionString, schema: `runs_${crypto.randomUUID().replaceAll("-", "_")}`, ...options });
+  };
+  return [...storesOf(), ["Redis", redis], ["Postgres", postgres]];
 }
 
 /** Makes stores for the tests of a block, and closes each when its test is over. @param given what each has besides */

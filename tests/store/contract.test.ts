@@ -3,9 +3,11 @@ import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, inject, it } from "vitest";
 import { FileStore } from "#store/file/store";
 import { MemoryStore } from "#store/memory/store";
+import { PostgresStore } from "#store/postgres/store";
 import { RedisStore } from "#store/redis/store";
 import { SqliteStore } from "#store/sqlite/store";
 import { runStoreLaws } from "#testing/run-store-suite";
+import { postgresUrl } from "../support/postgres-server.ts";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { newPlace } from "./place.ts";
 
@@ -80,4 +82,23 @@ describe("Redis store on a cluster", () => {
     reopen: (store, options) => open(prefixes.get(store) as string, options),
   });
   for (const { name, run } of laws) it(name, run);
+});
+
+describe("Postgres store", () => {
+  const schemas = new WeakMap<object, string>();
+  let connectionString: string;
+  beforeAll(async () => {
+    connectionString = await postgresUrl();
+  }, 60_000);
+  const open = (schema: string, options: object): PostgresStore => {
+    const store = new PostgresStore({ connectionString, schema, ...options });
+    schemas.set(store, schema);
+    return store;
+  };
+  const laws = runStoreLaws({
+    make: (options) => open(`laws_${crypto.randomUUID().replaceAll("-", "_")}`, options),
+    reopen: (store, options) => open(schemas.get(store) as string, options),
+  });
+  // One of them makes a thousand transactions, each on the disk before the next.
+  for (const { name, run } of laws) it(name, run, 120_000);
 });

@@ -65,7 +65,7 @@ const ROOMS: readonly Room[] = [
   { files: /^actors\//, ours: CONTRACT, packages: ["xstate"] },
   driver("cache", ["ioredis"]),
   { files: /^src\/values\//, ours: /^src\/(?:contract|cache)\//, packages: [] },
-  { ...driver("store", []), lazily: ["ioredis"] },
+  { ...driver("store", []), lazily: ["ioredis", "pg"] },
   { files: /^src\/replay\//, ours: CONTRACT, packages: [] },
   { files: /^src\/keep\//, ours: /^src\/(?:contract|replay)\//, packages: ["zod"] },
   // Whoever looks at stored runs has none of their agents' code.
@@ -144,7 +144,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 
 /** What the core must load without. */
 const LAZY =
-  /^(?:zod$|croner$|@cfworker\/|ioredis|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+  /^(?:zod$|croner$|@cfworker\/|ioredis|pg$|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

@@ -11,29 +11,39 @@ function isOnPath(program: string): boolean {
 }
 
 /** Installs Debian's package; the runlevel asks its scripts not to start a service. */
-function install(program: string): void {
+function install(name: string): void {
   const quiet = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } } as const;
   execFileSync("apt-get", ["update"], quiet);
-  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", program], quiet);
+  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", name], quiet);
+}
+
+export interface ProgramOptions {
+  brew: string;
+  /** Debian's package. Default the program's name. */
+  debian?: string;
+  /** Ends the sentence "Install it, or …". */
+  alternative?: string;
+  /** Whether it is there. Default: it is on the path. */
+  isThere?(): boolean;
 }
 
 /**
- * The program, whose package in Debian has the same name, can be started afterwards.
+ * The program can be started afterwards.
  *
- * @param alternative ends the sentence "Install it, or …"
  * @throws Error that tells how to install it by hand
  */
-export function requireProgram(program: string, { brew, alternative = "" }: { brew: string; alternative?: string }): void {
-  if (isOnPath(program)) return;
-  const command = `apt-get update && apt-get install -y ${program}`;
+export function requireProgram(program: string, options: ProgramOptions): void {
+  const { brew, debian = program, alternative = "", isThere = () => isOnPath(program) } = options;
+  if (isThere()) return;
+  const command = `apt-get update && apt-get install -y ${debian}`;
   const isRoot = process.getuid?.() === 0;
   if (isRoot && isOnPath("apt-get")) {
     try {
-      install(program);
+      install(debian);
     } catch (cause) {
       throw new Error(`Installing ${program} failed. Install it by hand, then run the tests again:\n  ${command}`, { cause });
     }
-    if (isOnPath(program)) return;
+    if (isThere()) return;
   }
   const line = process.platform === "darwin" ? `brew install ${brew}` : `${isRoot ? "" : "sudo "}sh -c '${command}'`;
   throw new Error(`These tests need ${program}. Install it${alternative}:\n  ${line}`);

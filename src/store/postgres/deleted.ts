@@ -1,0 +1,43 @@
+/** Runs that go, with all that they had. */
+import { OF_A_RUN } from "./schema.ts";
+import { NOW, type Run } from "./statement.ts";
+import { plainKey, unescaped } from "./texts.ts";
+
+/** Of runs that the transaction holds already. */
+export async function deleteRuns(run: Run, keys: readonly string[]): Promise<void> {
+  const others = OF_A_RUN.map((table) => `of_${table} as (delete from :${table} where run = any($1::uuid[]))`);
+  await run(`with ${others.join(", ")} delete from :runs where key = any($1::uuid[])`, [keys]);
+}
+
+/** Ended, and nobody's. */
+const FREE = `ended_at is not null and (lease_until is null or lease_until <= ${NOW})`;
+
+export interface Going {
+  /** They ended before. */
+  before: number;
+  /** How many of those that ended last stay. */
+  keep: number;
+  limit: number;
+}
+
+/** @returns the tasks of the runs that went */
+export async function deleteEnded(run: Run, { before, keep, limit }: Going): Promise<string[]> {
+  const found = await run(
+    `select key from (select key, ended_at, lease_until from :runs where ended_at is not null
+       order by ended_at desc, created_at desc, task_id desc offset $1) as ended
+     where ended_at < $2 and ${FREE} limit $3`,
+    [keep, before, limit],
+  );
+  if (found.count === 0) return [];
+  const keys = found.rows.map(({ key }) => key);
+  // Whoever was faster may have it go on.
+  const { rows } = await run(
+    `select key, task_id from :runs where key = any($1::uuid[]) and ended_at < $2 and ${FREE} order by key for update`,
+    [keys, before],
+  );
+  await deleteRuns(
+    run,
+    rows.map(({ key }) => plainKey(key as string)),
+  );
+  return rows.map(({ task_id: taskId }) => unescaped(taskId as string));
+}

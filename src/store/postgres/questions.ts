@@ -1,0 +1,110 @@
+/** Questions in their table: those that are open are found along an index, whatever else is stored. */
+import { rowDamaged } from "#contract/store/run-errors";
+import type { Sealed, StoredRun } from "#contract/store/run-record";
+import {
+  closedByEnd,
+  type NewQuestion,
+  type QuestionClosed,
+  type QuestionQuery,
+  type StoredQuestion,
+} from "#contract/store/stored-question";
+import { given, insertInto } from "./given.ts";
+import type { Of } from "./history.ts";
+import { listedRun } from "./run-rows.ts";
+import { START } from "./schema.ts";
+import { NOW, type Row, type Run, Values } from "./statement.ts";
+import { escaped, keyOf, unescaped } from "./texts.ts";
+
+export type Closing = Of<{ id: string; end: QuestionClosed }>;
+
+export async function writeAsked(run: Run, asked: readonly Of<NewQuestion>[]): Promise<void> {
+  await insertInto(
+    run,
+    "questions as questions",
+    asked,
+    {
+      key: ["uuid", ({ id }) => keyOf(id)],
+      run: ["uuid", (each) => each.run],
+      id: ["text", ({ id }) => escaped(id)],
+      asked_at: ["bigint", ({ askedAt }) => askedAt],
+      deadline: ["bigint", ({ deadline }) => deadline],
+      addressee: ["text", ({ to }) => (to === null ? null : escaped(to))],
+      body: ["sealed", ({ body }) => body],
+    },
+    `on conflict (key) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body
+     where questions.closed is null`,
+  );
+}
+
+export async function writeClosed(run: Run, closings: readonly Closing[]): Promise<void> {
+  if (closings.length === 0) return;
+  const { from, values } = given(closings, {
+    run: ["uuid", (each) => each.run],
+    key: ["uuid", ({ id }) => keyOf(id)],
+    closed: ["text", ({ end: { message: _, ...closed } }) => JSON.stringify(closed)],
+    message: ["sealed", ({ end }) => end.message],
+  });
+  await run(
+    `update :questions as questions set closed = given.closed, message = given.message from ${from}
+     where questions.key = given.key and questions.run = given.run and questions.closed is null`,
+    values,
+  );
+}
+
+/** With the end of their run all are closed. */
+export async function closeAll(run: Run, ended: readonly StoredRun[]): Promise<void> {
+  if (ended.length === 0) return;
+  const { from, values } = given(ended, {
+    run: ["uuid", ({ taskId }) => keyOf(taskId)],
+    closed: ["text", (each) => JSON.stringify(closedByEnd(each))],
+  });
+  await run(
+    `update :questions as questions set closed = given.closed from ${from} where questions.run = given.run and questions.closed is null`,
+    values,
+  );
+}
+
+/** @param kept which runs are there still */
+export function questionsStatement(query: QuestionQuery, kept: string): { text: string; values: unknown[] } {
+  const values = new Values();
+  const conditions = [kept];
+  const add = (sql: string, value: unknown): void => void conditions.push(`${sql} ${values.add(value)}`);
+  if (query.id === undefined) conditions.push("questions.closed is null and runs.status = 'open'");
+  else add("questions.key =", keyOf(query.id));
+  if (query.taskId !== undefined) add("questions.run =", keyOf(query.taskId));
+  if (query.agent !== undefined) add("runs.agent =", escaped(query.agent));
+  if (query.to !== undefined) add("questions.addressee =", escaped(query.to));
+  if (query.dueBefore !== undefined) add("questions.deadline <", query.dueBefore);
+  if (query.after !== undefined) {
+    const [askedAt, id] = [`${values.add(query.after.askedAt)}::bigint`, `${values.add(escaped(query.after.id))}::text`];
+    conditions.push(`(questions.asked_at, ${START("questions.id")}, questions.id) > (${askedAt}, ${START(id)}, ${id})`);
+  }
+  const text = `select runs.*, ${NOW} as now, questions.id as question, asked_at, deadline, addressee, body, closed, message
+    from :questions as questions join :runs as runs on runs.key = questions.run where ${conditions.join(" and ")}
+    order by questions.asked_at, ${START("questions.id")}, questions.id limit ${values.add(query.limit)}`;
+  return { text, values: values.list };
+}
+
+export function questionOf(row: Row): StoredQuestion {
+  const { taskId, agent } = listedRun(row);
+  const to = row.addressee as string | null;
+  return {
+    id: unescaped(row.question as string),
+    askedAt: row.asked_at as number,
+    deadline: row.deadline as number | null,
+    to: to === null ? null : unescaped(to),
+    body: row.body as Sealed,
+    taskId,
+    agent,
+    closed: row.closed === null ? null : closedOf(taskId, row),
+  };
+}
+
+function closedOf(taskId: string, row: Row): QuestionClosed {
+  try {
+    const closed = JSON.parse(row.closed as string) as QuestionClosed;
+    return row.message === null ? closed : { ...closed, message: row.message as Sealed };
+  } catch (error) {
+    throw rowDamaged(taskId, `the column closed of its question ${String(row.question)} cannot be read`, error);
+  }
+}

@@ -1,0 +1,260 @@
+/** The connections of a Postgres store: made and looked over at the first call, which settles in bounded time, as each does. */
+import { AsimovError } from "#contract/base/errors";
+import { monotonicOf, systemServices } from "#contract/base/services";
+import { closed } from "#contract/store/store-errors";
+import { failure, isPassing, isRefusal, missingPackage } from "./failures.ts";
+import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
+import { isPrepared, OF_A_RUN, prepareSchema } from "./schema.ts";
+import { queryOf, type Result, type Row, type Run } from "./statement.ts";
+
+export interface Listening {
+  end(): void;
+}
+
+// Another machine's server keeps no simulated time.
+const { clock, random } = systemServices;
+
+/** How long a call may take, with all its tries. */
+const CALL_MS = 10_000;
+/** How long it is tried again; the rest is for the last try. */
+const TRIES_MS = 5_000;
+const CONNECT_MS = 4_000;
+const LONGEST_PAUSE_MS = 500;
+
+/** A lost client leaves no lock behind for longer than others wait; what is acknowledged is on the disk, whatever the database has set. */
+const BEGIN = `begin isolation level read committed; set local lock_timeout = 4000; set local statement_timeout = 9000;
+  set local idle_in_transaction_session_timeout = 9000;
+  select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
+
+const TABLE = new RegExp(`(?<!:):(${["runs", ...OF_A_RUN].join("|")})\\b`, "g");
+const MOST_TEXTS = 500;
+
+const noop = (): void => {};
+
+export class Server {
+  readonly #settings: PostgresStoreSettings;
+  /** For people: without user and password. */
+  readonly #place: string;
+  readonly #texts = new Map<string, string>();
+  /** Without a listener, what an idle connection meets would end the process. */
+  readonly #onTrouble = (): void => {};
+  readonly #pending = new Set<(reason: unknown) => void>();
+  #pool: Promise<PostgresPool> | undefined;
+  #ready: Promise<void> | undefined;
+  #isClosed = false;
+  /** As statements name it. */
+  readonly schema: string;
+
+  constructor(settings: PostgresStoreSettings) {
+    this.#settings = settings;
+    this.schema = `"${settings.schema ?? "asimov"}"`;
+    const { connectionString } = settings;
+    const url = connectionString === undefined ? undefined : new URL(connectionString);
+    this.#place = url === undefined ? "the given pool" : `${url.host || (url.searchParams.get("host") ?? "localhost")}${url.pathname}`;
+    settings.pool?.on("error", this.#onTrouble);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  requireOpen(): void {
+    if (this.#isClosed) throw closed("PostgresStore");
+  }
+
+  /** Reads; tried again where the connection was lost. */
+  async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return await this.#tried(async (client, until) => (await this.#send(client, until, text, values)).rows);
+  }
+
+  /** All that `work` did is written, or nothing; `work` may be called again where nothing was. @throws AsimovError `store-…` */
+  async transaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return await this.#tried((client, until) => this.#transact(client, until, work));
+  }
+
+  /** Tells what is notified from when this settles until the connection is lost, which is told once. */
+  async listen(channel: string, tell: (payload: string) => void, lost: () => void): Promise<Listening> {
+    const until = monotonicOf(clock) + CALL_MS;
+    await this.#prepared(until);
+    const client = await this.#connect(until);
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      client.removeListener("notification", told);
+      client.release(true);
+    };
+    const told = ({ payload = "" }: { payload?: string | undefined }): void => tell(payload);
+    const gone = (): void => {
+      if (isOver) return;
+      end();
+      lost();
+    };
+    client.on("notification", told);
+    client.on("error", gone);
+    client.on("end", gone);
+    try {
+      await this.#send(client, until, `listen ${channel}`, []);
+    } catch (error) {
+      end();
+      throw failure(this.#place, error);
+    }
+    return { end };
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const fail of [...this.#pending]) fail(closed("PostgresStore"));
+    const pool = await this.#pool?.catch(() => undefined);
+    const { pool: given } = this.#settings;
+    if (given === undefined) await pool?.end();
+    else given.removeListener("error", this.#onTrouble);
+  }
+
+  async #tried<T>(work: (client: PostgresClient, until: number) => Promise<T>): Promise<T> {
+    const since = monotonicOf(clock);
+    for (let tries = 1; ; tries++) {
+      this.requireOpen();
+      try {
+        await this.#prepared(since + CALL_MS);
+        return await this.#withClient(since + CALL_MS, work);
+      } catch (error) {
+        this.requireOpen();
+        if (!isPassing(error) || monotonicOf(clock) - since > TRIES_MS) throw failure(this.#place, error);
+      }
+      await this.#bounded(new Promise<void>((resolve) => clock.setTimeout(resolve, pauseOf(tries))), since + CALL_MS);
+    }
+  }
+
+  async #transact<T>(client: PostgresClient, until: number, work: (run: Run) => Promise<T>): Promise<T> {
+    await this.#send(client, until, BEGIN, []);
+    const value = await work((text, values = []) => this.#send(client, until, text, values));
+    try {
+      await this.#send(client, until, "commit", []);
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      this.requireOpen();
+      throw failure(this.#place, error, true);
+    }
+    return value;
+  }
+
+  async #withClient<T>(until: number, work: (client: PostgresClient, until: number) => Promise<T>): Promise<T> {
+    const client = await this.#connect(until);
+    client.on("error", noop);
+    const give = (destroy: boolean): void => {
+      client.removeListener("error", noop);
+      // What it meets while it is closed concerns nobody.
+      if (destroy) client.on("error", noop);
+      client.release(destroy);
+    };
+    let value: T;
+    try {
+      value = await work(client, until);
+    } catch (error) {
+      const isThere = await this.#rollback(client, until, error);
+      give(!isThere);
+      throw error;
+    }
+    give(false);
+    return value;
+  }
+
+  /** @returns whether the connection can be used again */
+  async #rollback(client: PostgresClient, until: number, error: unknown): Promise<boolean> {
+    if (!isRefusal(error) && !(error instanceof AsimovError) && !(error instanceof Undone)) return false;
+    return await this.#send(client, until, "rollback", []).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #send(client: PostgresClient, until: number, text: string, values: readonly unknown[]): Promise<Result> {
+    const answer = await this.#bounded(client.query(queryOf(this.#placed(text), values)), until);
+    // One for each of several statements.
+    const { rows, rowCount } = Array.isArray(answer) ? (answer.at(-1) as typeof answer) : answer;
+    return { rows: rows as Row[], count: rowCount ?? 0 };
+  }
+
+  /** With the tables, which are written as `:runs`, in the schema of the store. */
+  #placed(text: string): string {
+    let placed = this.#texts.get(text);
+    if (placed === undefined) {
+      placed = text.replaceAll(TABLE, `${this.schema}.$1`);
+      if (this.#texts.size < MOST_TEXTS) this.#texts.set(text, placed);
+    }
+    return placed;
+  }
+
+  async #connect(until: number): Promise<PostgresClient> {
+    this.requireOpen();
+    const connecting = (await this.#opened()).connect();
+    try {
+      return await this.#bounded(connecting, Math.min(until, monotonicOf(clock) + CONNECT_MS));
+    } catch (error) {
+      connecting.then((client) => client.release(), noop);
+      throw error;
+    }
+  }
+
+  #opened(): Promise<PostgresPool> {
+    this.#pool ??= this.#open().catch((error: unknown) => {
+      this.#pool = undefined;
+      throw error;
+    });
+    return this.#pool;
+  }
+
+  async #open(): Promise<PostgresPool> {
+    const { pool: given, connectionString = "" } = this.#settings;
+    if (given !== undefined) return given;
+    const { default: pg } = await import("pg").catch((cause: unknown) => {
+      throw missingPackage(cause);
+    });
+    const pool = new pg.Pool({
+      connectionString,
+      fallback_application_name: "asimov-agents",
+      keepAlive: true,
+      allowExitOnIdle: true,
+      max: 10,
+    });
+    pool.on("error", noop);
+    return pool as unknown as PostgresPool;
+  }
+
+  #prepared(until: number): Promise<void> {
+    this.#ready ??= this.#prepare(until).catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #prepare(until: number): Promise<void> {
+    await this.#withClient(until, async (client) => {
+      const run: Run = (text, values = []) => this.#send(client, until, text, values);
+      if (await isPrepared(run, this.schema, this.#place)) return;
+      await this.#transact(client, until, (inside) => prepareSchema(inside, this.schema, this.#place));
+    });
+  }
+
+  async #bounded<T>(work: Promise<T>, until: number): Promise<T> {
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const timer = clock.setTimeout(() => reject(new Error("no answer in time")), Math.max(0, until - monotonicOf(clock)));
+    this.#pending.add(reject);
+    work.catch(noop);
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      this.#pending.delete(reject);
+      clock.clearTimeout(timer);
+    }
+  }
+}
+
+/** Thrown by the work of a transaction that wants it undone and done again. */
+export class Undone extends Error {}
+
+/** Longer each time, and never the same for two who wait. */
+const pauseOf = (tries: number): number => Math.min(10 * 2 ** Math.min(tries, 6), LONGEST_PAUSE_MS) * (0.5 + random() / 2);

@@ -1,0 +1,175 @@
+/** Runs in a PostgreSQL database, for any number of processes and machines. */
+import { brand } from "#contract/base/brand";
+import { systemServices } from "#contract/base/services";
+import { requireCount } from "#contract/store/run-checks";
+import type * as port from "#contract/store/run-commit";
+import { RunListeners } from "#contract/store/run-listeners";
+import { settingsOf } from "#contract/store/run-options";
+import type { StoredRun } from "#contract/store/run-record";
+import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
+import { type Change, type Decide, SteppedStore, type Wanted } from "#store/stepped-store";
+import { type Changed, Changes } from "./changes.ts";
+import { deleteEnded, deleteRuns } from "./deleted.ts";
+import { findRuns } from "./find.ts";
+import { Groups } from "./groups.ts";
+import { listEvents, listGenerations, listMessages, loadGeneration } from "./load.ts";
+import { type PostgresStoreOptions, parsePostgresStoreOptions } from "./options.ts";
+import { questionOf, questionsStatement } from "./questions.ts";
+import { lockRuns, runOf } from "./run-rows.ts";
+import { Server } from "./server.ts";
+import { NOW } from "./statement.ts";
+import { keyOf } from "./texts.ts";
+
+const SWEEP_EACH = 100;
+const SWEEP_LIMIT = 100;
+
+const isNewRun = ({ isNew }: Change): boolean => isNew === true;
+const changedOf = ({ run, isNew, taken }: Change): Changed => ({ taskId: run.taskId, isCommit: taken !== undefined && isNew !== true });
+
+/**
+ * A run store in a PostgreSQL database, version 13 or later, through the package `pg`, which is loaded at the first call. Leases and moments
+ * are judged by the server's clock. What comes in one turn of the event loop, of whatever runs, is one transaction. The tables are made at
+ * the first use, in a schema of their own.
+ *
+ * @throws AsimovError `invalid-options`; at the first use `missing-package` or `store-format` (another version of PostgreSQL, or of what is
+ *   stored), and from every call `store-unavailable` (retryable, within about 10 seconds), `store-full`, `store-read-only`, `store-refused`,
+ *   `store-damaged` or `store-closed`
+ * @example
+ * const store = new PostgresStore({ connectionString: "postgres://localhost/agents", schema: "reports" });
+ * const found = await store.find({ limit: 10 });
+ * await store.close();
+ */
+export class PostgresStore extends SteppedStore {
+  readonly #server: Server;
+  readonly #groups: Groups;
+  readonly #changes: Changes;
+  readonly #listeners = new RunListeners((listening) => this.#changes.listen(listening));
+  /** Which runs have not ended longer ago than ended runs are kept, as SQL. */
+  readonly #kept: string;
+  #creations = 0;
+
+  constructor(options: PostgresStoreOptions) {
+    const parsed = parsePostgresStoreOptions(options);
+    super(settingsOf(parsed));
+    const { retainMs } = this.settings;
+    this.#kept = Number.isFinite(retainMs)
+      ? `(runs.ended_at is null or runs.ended_at > ${NOW} - ${retainMs} or runs.lease_until > ${NOW})`
+      : "true";
+    this.#server = new Server(parsed);
+    this.#changes = new Changes(this.#server, systemServices.ids(), (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
+    this.#groups = new Groups(this.#server, {
+      settings: this.settings,
+      notify: (run, changes) => this.#changes.notify(run, changes.map(changedOf)),
+      told: (change) => this.#told(change),
+    });
+  }
+
+  protected async step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
+    return await this.#groups.step(taskId, wanted, decide);
+  }
+
+  async read(taskId: string): Promise<StoredRun | undefined> {
+    const [row] = await this.#server.read(`select * from :runs as runs where key = $1 and ${this.#kept}`, [keyOf(taskId)]);
+    return row === undefined ? undefined : runOf(row);
+  }
+
+  async load(taskId: string, generation?: number): Promise<port.StoredGeneration | undefined> {
+    return await loadGeneration(this.#server, taskId, this.#kept, this.settings.keep, generation);
+  }
+
+  async generations(taskId: string, { before = Number.MAX_SAFE_INTEGER, limit }: { before?: number; limit: number }) {
+    this.#requireLimit(limit);
+    return await listGenerations(this.#server, { taskId, kept: this.#kept, limit }, before, this.settings.keep);
+  }
+
+  async inbox(taskId: string, after: number): Promise<port.StoredMessage[]> {
+    return await listMessages(this.#server, { taskId, kept: this.#kept }, after);
+  }
+
+  async events(taskId: string, { from, limit }: { from: number; limit: number }): Promise<port.StoredEvent[]> {
+    this.#requireLimit(limit);
+    return await listEvents(this.#server, { taskId, kept: this.#kept, limit }, from, this.settings.keepEvents);
+  }
+
+  async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
+    this.#requireLimit(query.limit);
+    const { text, values } = questionsStatement(query, this.#kept);
+    return (await this.#server.read(text, values)).map(questionOf);
+  }
+
+  async find(query: port.FindQuery): Promise<StoredRun[]> {
+    this.#requireLimit(query.limit);
+    return await findRuns(this.#server, query, this.#kept);
+  }
+
+  async remove(taskId: string): Promise<boolean> {
+    const key = keyOf(taskId);
+    const was = await this.#server.transaction(async (run) => {
+      const { now, runs } = await lockRuns(run, [key]);
+      const found = runs.get(key);
+      if (found === undefined) return "missing";
+      await deleteRuns(run, [key]);
+      await this.#changes.notify(run, [{ taskId, isCommit: false }]);
+      return this.isPast(found, now) ? "past" : "there";
+    });
+    if (was !== "missing") this.#listeners.tell(taskId);
+    return was === "there";
+  }
+
+  async prune({ endedBefore = Number.MAX_SAFE_INTEGER, keep = 0 }: port.PruneQuery): Promise<number> {
+    await this.#sweep();
+    let removed = 0;
+    for (;;) {
+      const gone = await this.#deleteEnded(endedBefore, keep);
+      removed += gone;
+      if (gone === 0) return removed;
+    }
+  }
+
+  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
+    this.#server.requireOpen();
+    return this.#listeners.add(listener);
+  }
+
+  async now(): Promise<number> {
+    const [row] = await this.#server.read(`select ${NOW} as now`);
+    return row?.now as number;
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await this.#server.close();
+  }
+
+  #requireLimit(limit: number): void {
+    this.#server.requireOpen();
+    requireCount(limit, "limit", 1);
+  }
+
+  #told(change: Change): void {
+    const { taskId, isCommit } = changedOf(change);
+    this.#listeners.tell(taskId, isCommit);
+    if (isNewRun(change) && ++this.#creations % SWEEP_EACH === 0) void this.#sweep().catch(() => {});
+  }
+
+  async #sweep(): Promise<void> {
+    const { retainMs } = this.settings;
+    if (Number.isFinite(retainMs)) await this.#deleteEnded((await this.now()) - retainMs + 1, 0);
+  }
+
+  async #deleteEnded(before: number, keep: number): Promise<number> {
+    const gone = await this.#server.transaction(async (run) => {
+      const taskIds = await deleteEnded(run, { before, keep, limit: SWEEP_LIMIT });
+      if (taskIds.length > 0)
+        await this.#changes.notify(
+          run,
+          taskIds.map((taskId) => ({ taskId, isCommit: false })),
+        );
+      return taskIds;
+    });
+    for (const taskId of gone) this.#listeners.tell(taskId);
+    return gone.length;
+  }
+}
+
+brand(PostgresStore, "PostgresStore");

@@ -1,0 +1,375 @@
+/** What the store in PostgreSQL says of a server, and what it keeps of what a server lost. */
+import { inspect } from "node:util";
+import { Pool, type PoolClient } from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { PostgresPool, PostgresStoreOptions } from "#store/postgres/options";
+import { PostgresStore } from "#store/postgres/store";
+import { commitOf, newRun, owned } from "#testing/run-law";
+import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { type PostgresServer, startPostgresServer } from "../support/postgres-server.ts";
+
+/** As the client sends it; the name of a table has it, too. */
+const COMMIT = "\u000bcommit\0";
+
+/** On a busy machine. */
+const SOON = { timeout: 20_000 };
+
+describe("Postgres store", () => {
+  let server: PostgresServer;
+  let raw: Pool;
+  let schemas = 0;
+  const opened: { close(): Promise<void> }[] = [];
+  const hold = <T extends { close(): Promise<void> }>(each: T): T => {
+    opened.push(each);
+    return each;
+  };
+  const newSchema = (): string => `schema_${++schemas}`;
+  const open = (options: PostgresStoreOptions = {}): PostgresStore =>
+    hold(
+      new PostgresStore({
+        schema: newSchema(),
+        ...(options.pool === undefined ? { connectionString: server.url } : {}),
+        ...options,
+      }),
+    );
+  const proxied = async (): Promise<FaultProxy> => hold(await startFaultProxy(server.url));
+  /** Of a user, or to a database, of its own. */
+  const addressOf = (user: string, database = "postgres"): string => `postgres://${user}@127.0.0.1:${server.port}/${database}`;
+  const ask = async (text: string): Promise<Record<string, unknown>[]> => (await raw.query(text)).rows;
+
+  beforeAll(async () => {
+    server = await startPostgresServer();
+    raw = new Pool({ connectionString: server.url });
+    raw.on("error", () => {});
+  }, 60_000);
+  afterEach(async () => {
+    for (const each of opened.splice(0).reverse()) await each.close();
+  });
+  afterAll(async () => {
+    await raw.end();
+    await server.remove();
+  });
+
+  it("refuses wrong options without a word of their values", () => {
+    const secret = "secret-word";
+    const wrong: [object, string][] = [
+      [{ url: "x" }, "url"],
+      [{}, "name the server once"],
+      [{ connectionString: server.url, pool: raw }, "name the server once"],
+      [{ connectionString: `http://user:${secret}@localhost/x` }, "connectionString: expected a URL that starts with postgres://"],
+      [{ connectionString: `postgres://user:${secret}#/@localhost/x` }, "%-escapes"],
+      [{ pool: {} }, "new Pool()"],
+      [{ pool: new Pool({ max: 2 }) }, "at least 3 connections"],
+      [{ connectionString: server.url, schema: "x; drop" }, "schema: expected a name"],
+      [{ connectionString: server.url, schema: "pg_mine" }, "PostgreSQL's own"],
+      [{ connectionString: server.url, keep: 0 }, "keep"],
+    ];
+    for (const [options, says] of wrong) {
+      const made = (): PostgresStore => new PostgresStore(options as PostgresStoreOptions);
+      expect(made).toThrow(expect.objectContaining({ code: "invalid-options", message: expect.stringContaining(says) }));
+      expect(made).not.toThrow(secret);
+    }
+  });
+
+  it("takes any name for its schema, and any number of stores that make it at once", async () => {
+    const stores = Array.from({ length: 4 }, () => open({ schema: "select" }));
+    await Promise.all(stores.map((store, index) => owned(store, String(index))));
+    expect((await (stores[0] as PostgresStore).find({ limit: 9 })).length).toBe(4);
+  });
+
+  it("speaks through a pool of the user's, which it leaves open", async () => {
+    const store = open({ pool: raw });
+    await owned(store);
+    await store.close();
+    await store.close();
+    expect(await ask("select 1 as one")).toEqual([{ one: 1 }]);
+    await expect(store.read("a")).rejects.toMatchObject({ code: "store-closed" });
+  });
+
+  it("reads what it wrote whatever the database has set", async () => {
+    await ask("create database other");
+    await ask("alter database other set bytea_output = 'escape'");
+    await ask("alter database other set default_transaction_isolation = 'serializable'");
+    await ask("alter database other set synchronous_commit = off");
+    const store = open({ connectionString: addressOf("postgres", "other") });
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    await owned(store, "a", undefined, { first: commitOf(1, { bytes, text: "é\\\0🙂" }) });
+    expect((await store.load("a"))?.parts).toEqual(
+      new Map<string, unknown>([
+        ["bytes", bytes],
+        ["text", "é\\\0🙂"],
+      ]),
+    );
+  });
+
+  it.each([
+    ["store-format", "tables of another program", async (schema: string) => ask(`create table ${schema}.theirs (x int)`)],
+    [
+      "store-format",
+      "expected version 1, found version 9",
+      async (schema: string) => ask(`create table ${schema}.asimov_format as select 9 as version`),
+    ],
+  ])("says %s at the first call of a schema with what is not its own: %s", async (code, says, spoil) => {
+    const schema = newSchema();
+    await ask(`create schema ${schema}`);
+    await spoil(schema);
+    const store = open({ schema });
+    for (const call of [() => store.read("a"), () => store.create(newRun("a")), () => store.find({ limit: 1 })]) {
+      await expect(call()).rejects.toMatchObject({ code, retryable: false, message: expect.stringContaining(says) });
+    }
+  });
+
+  it("refuses a database of another encoding, and a server of an older version", async () => {
+    await ask("create database latin encoding 'LATIN1' template template0");
+    const latin = open({ connectionString: addressOf("postgres", "latin") });
+    await expect(latin.read("a")).rejects.toMatchObject({ code: "store-format", message: expect.stringContaining("encoded as LATIN1") });
+    const old = open({
+      pool: telling(raw, (rows) => rows.map((row) => ("number" in row ? { ...row, number: 120_022, version: "12.22" } : row))),
+    });
+    await expect(old.read("a")).rejects.toMatchObject({
+      code: "store-format",
+      message: expect.stringContaining("is version 12.22; expected 13"),
+    });
+  });
+
+  it("says what the server refuses, and what to do", async () => {
+    await ask("create role stranger login; create role crowd login connection limit 0");
+    await expect(open({ connectionString: addressOf("stranger") }).read("a")).rejects.toMatchObject({
+      code: "store-refused",
+      retryable: false,
+      message: expect.stringMatching(/its user may not do this.*\(42501\)/),
+    });
+    await expect(open({ connectionString: addressOf("postgres", "none") }).read("a")).rejects.toMatchObject({
+      code: "store-refused",
+      message: expect.stringContaining("no such database"),
+    });
+    await expect(open({ connectionString: addressOf("nobody-here") }).read("a")).rejects.toMatchObject({
+      code: "store-refused",
+      message: expect.stringContaining("does not let this user in"),
+    });
+    await expect(open({ connectionString: addressOf("crowd") }).read("a")).rejects.toMatchObject({
+      code: "store-unavailable",
+      retryable: true,
+      message: expect.stringContaining("max_connections"),
+    });
+  });
+
+  it("refuses writes of a full or a read-only server, and goes on when it takes them", async () => {
+    const schema = newSchema();
+    const store = open({ schema });
+    const lease = await owned(store);
+    await ask(
+      `create function ${schema}.full() returns trigger language plpgsql as $$ begin raise 'no space left' using errcode = '53100'; end $$;
+       create trigger full_disk before insert on ${schema}.commits execute function ${schema}.full()`,
+    );
+    await expect(store.commit(lease, commitOf(2))).rejects.toMatchObject({ code: "store-full", retryable: true });
+    await ask(`drop trigger full_disk on ${schema}.commits`);
+    await ask("create database quiet");
+    const quiet = open({ connectionString: addressOf("postgres", "quiet"), schema });
+    const mine = await owned(quiet);
+    await ask("alter database quiet set default_transaction_read_only = on");
+    const reader = open({ connectionString: addressOf("postgres", "quiet"), schema });
+    await expect(reader.commit(mine, commitOf(2))).rejects.toMatchObject({ code: "store-read-only", retryable: true });
+    expect((await reader.read("a"))?.generation).toBe(1);
+    expect((await store.commit(lease, commitOf(2))).ok).toBe(true);
+  });
+
+  it("says in time that a server is away, without the password, and goes on when it is back", async () => {
+    const proxy = await proxied();
+    const url = new URL(proxy.url);
+    url.password = "secret-word";
+    const store = open({ connectionString: url.href });
+    const lease = await owned(store);
+    proxy.blackHole();
+    const error: unknown = await store.commit(lease, commitOf(2)).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "store-unavailable", retryable: true, message: expect.stringContaining(url.host) });
+    expect(inspect(error, { depth: 9 })).not.toContain("secret-word");
+    proxy.recover();
+    expect((await store.commit(lease, commitOf(2))).ok).toBe(true);
+  });
+
+  it("says of a commit whose answer was lost that it is not known whether it was written", async () => {
+    const proxy = await proxied();
+    const store = open({ connectionString: proxy.url });
+    const lease = await owned(store);
+    const cut = proxy.cutReplyTo(COMMIT);
+    const made = store.commit(lease, commitOf(2));
+    await cut;
+    await expect(made).rejects.toMatchObject({
+      code: "store-unavailable",
+      retryable: true,
+      message: expect.stringContaining("is not known"),
+    });
+    await expect.poll(async () => (await store.read("a"))?.generation, SOON).toBe(2);
+  });
+
+  it("makes a step anew whose connection broke before it was written", async () => {
+    const proxy = await proxied();
+    const store = open({ connectionString: proxy.url });
+    const lease = await owned(store);
+    const cut = proxy.cutReplyTo("for update");
+    const made = store.commit(lease, commitOf(2));
+    await cut;
+    expect((await made).ok).toBe(true);
+    expect((await store.read("a"))?.generation).toBe(2);
+  });
+
+  it("writes what 64 runs do in one turn in one transaction, though one of them is refused", async () => {
+    const texts: string[] = [];
+    const store = open({ pool: telling(raw, noting(texts)) });
+    const leases = await Promise.all(Array.from({ length: 64 }, (_, index) => owned(store, String(index))));
+    texts.length = 0;
+    const made = await Promise.allSettled(
+      leases.map((lease, index) => store.commit(lease, commitOf(2, { part: String(index) }, index === 7 ? { consumed: [1] } : {}))),
+    );
+    expect(texts.filter((text) => text === "commit").length).toBe(1);
+    // As many as one run would need.
+    expect(texts.length).toBeLessThan(12);
+    for (const [index, each] of made.entries()) {
+      if (index === 7) expect(each).toMatchObject({ status: "rejected", reason: { code: "commit-invalid" } });
+      else expect(each).toMatchObject({ status: "fulfilled", value: { ok: true } });
+    }
+    expect((await store.load("7"))?.generation).toBe(1);
+    expect((await store.load("8"))?.parts.get("part")).toBe("8");
+  });
+
+  it("takes what is sent to one run in one turn in one transaction, each id once, in its order", async () => {
+    const texts: string[] = [];
+    const store = open({ pool: telling(raw, noting(texts)) });
+    await store.create(newRun("a"));
+    texts.length = 0;
+    const sent = await Promise.all(["1", "2", "1", "3"].map((id) => store.post("a", { kind: "message", id, mailbox: "box", body: id })));
+    expect(sent).toEqual(["stored", "stored", "duplicate", "stored"]);
+    expect(texts.filter((text) => text === "commit").length).toBe(1);
+    expect((await store.inbox("a", 0)).map(({ n, id }) => [n, id])).toEqual([
+      [1, "1"],
+      [2, "2"],
+      [3, "3"],
+    ]);
+  });
+
+  it("keeps no more than it says, however many generations there were", async () => {
+    const schema = newSchema();
+    const store = open({ schema, keep: 5, keepEvents: 10 });
+    const lease = await owned(store);
+    for (let generation = 2; generation <= 200; generation++) {
+      const events = [{ seq: generation - 1, at: 1, body: "e" }];
+      await store.commit(lease, commitOf(generation, { agent: String(generation) }, { events }));
+    }
+    const [counts] = await ask(
+      `select (select count(*)::int from ${schema}.commits) as commits, (select count(*)::int from ${schema}.undo) as undo,
+         (select count(*)::int from ${schema}.events) as events, (select count(*)::int from ${schema}.parts) as parts`,
+    );
+    const { commits, undo, events, parts } = counts as Record<string, number>;
+    expect(commits).toBeLessThanOrEqual(5 + 32);
+    expect(undo).toBeLessThanOrEqual(5 + 32);
+    expect(events).toBeLessThanOrEqual(10 + 32);
+    expect(parts).toBe(1);
+    await store.remove("a");
+    for (const table of ["runs", "labels", "commits", "undo", "events", "parts", "messages", "questions"])
+      expect(await ask(`select count(*)::int as left from ${schema}.${table}`), table).toEqual([{ left: 0 }]);
+  });
+
+  it("tells another process of what it did, also after its connection broke", async () => {
+    const proxy = await proxied();
+    const schema = newSchema();
+    const [mine, other] = [open({ schema }), open({ schema, connectionString: proxy.url })];
+    const told: [string | null, boolean | undefined][] = [];
+    const stop = other.subscribe((taskId, isCommit) => told.push([taskId, isCommit]));
+    await expect.poll(() => told, SOON).toContainEqual([null, false]);
+    const lease = await owned(mine, "a");
+    await expect.poll(() => told, SOON).toContainEqual(["a", false]);
+    told.length = 0;
+    await mine.commit(lease, commitOf(2));
+    await expect.poll(() => told, SOON).toEqual([["a", true]]);
+    proxy.cutAll();
+    told.length = 0;
+    await expect.poll(() => told, SOON).toContainEqual([null, false]);
+    await owned(mine, "b");
+    await expect.poll(() => told, SOON).toContainEqual(["b", false]);
+    told.length = 0;
+    // Longer than what is told may be.
+    await owned(mine, "x".repeat(9_000));
+    await expect.poll(() => told, SOON).toContainEqual([null, false]);
+    stop();
+  });
+
+  it("goes on where a server is started again", async () => {
+    const store = open();
+    const lease = await owned(store);
+    await server.stop();
+    const made = surely(() => store.commit(lease, commitOf(2)));
+    await server.start();
+    expect((await made).ok).toBe(true);
+  });
+
+  it("holds what it acknowledged over a kill of the server in the middle of commits", async () => {
+    const schema = newSchema();
+    const store = open({ schema });
+    const lease = await owned(store);
+    let acknowledged = 1;
+    let isOver = false;
+    const commits = (async () => {
+      while (!isOver) {
+        // As a run does whose answer was lost.
+        const generation = ((await surely(() => store.read("a")))?.generation ?? 0) + 1;
+        expect(generation).toBeGreaterThan(acknowledged);
+        const made = await store.commit(lease, commitOf(generation, { part: String(generation) })).catch(unlessFinal);
+        if (made?.ok === true) acknowledged = generation;
+      }
+    })();
+    commits.catch(() => {});
+    await expect.poll(() => acknowledged, SOON).toBeGreaterThan(30);
+    await server.kill();
+    const last = acknowledged;
+    await server.start();
+    await expect.poll(() => acknowledged, SOON).toBeGreaterThan(last + 5);
+    isOver = true;
+    await commits;
+    const loaded = await open({ schema }).load("a");
+    expect(loaded?.generation).toBeGreaterThanOrEqual(acknowledged);
+    expect(loaded?.parts.get("part")).toBe(String(loaded?.generation));
+  });
+});
+
+/** Undefined where another try may do it. */
+function unlessFinal(error: unknown): undefined {
+  if ((error as { retryable?: boolean }).retryable !== true) throw error;
+}
+
+/** Tried until it is done. */
+async function surely<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const done = await call().then((value) => ({ value }), unlessFinal);
+    if (done !== undefined) return done.value;
+  }
+}
+
+const noting =
+  (texts: string[]) =>
+  (rows: Record<string, unknown>[], text: string): unknown[] => {
+    texts.push(text);
+    return rows;
+  };
+
+/** The pool, whose answers are looked at on their way. */
+function telling(pool: Pool, told: (rows: Record<string, unknown>[], text: string) => unknown[]): PostgresPool {
+  const watched = (client: PoolClient): PoolClient =>
+    new Proxy(client, {
+      get(target, name) {
+        const found: unknown = Reflect.get(target, name);
+        if (typeof found !== "function") return found;
+        if (name !== "query") return found.bind(target);
+        return async (query: { text: string }) => {
+          const answer = await target.query(query);
+          return { ...answer, rows: told(answer.rows ?? [], query.text), rowCount: answer.rowCount };
+        };
+      },
+    });
+  return {
+    connect: async () => watched(await pool.connect()) as never,
+    end: () => pool.end(),
+    on: (event, listener) => pool.on(event, listener),
+    removeListener: (event, listener) => pool.removeListener(event, listener),
+  };
+}
