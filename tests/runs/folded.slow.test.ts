@@ -32,7 +32,8 @@ function lookAtEach(store: RunStore, live: ReadonlyMap<string, AgentRun>): Map<s
   return seen;
 }
 
-describe.each(allStores())("runs of a %s store", (name, make) => {
+// Not on Postgres yet: how long that takes there is not known.
+describe.each(allStores().filter(([name]) => name !== "Postgres"))("runs of a %s store", (name, make) => {
   const numRuns = name === "memory" ? 150 : 25;
   /** @returns how many views were compared */
   async function holds(graph: readonly NodePlan[], goOn: (agent: Agent, runs: Runs) => AsyncIterable<AgentRun>): Promise<number> {
