@@ -46,7 +46,7 @@ import { type ResumeAllOptions, resumeAllRuns } from "./runtime/resume-all.ts";
 import { type RetryOptions, retryRun } from "./runtime/retry-run.ts";
 import { type AgentLogic, KEEPING, runLogic, takeTask } from "./runtime/run-logic.ts";
 import { ownScope } from "./runtime/scopes.ts";
-import { attachRun, requireNamed, requireSameTask } from "./runtime/start-or-attach.ts";
+import { attachHere, attachRun, requireNamed } from "./runtime/start-or-attach.ts";
 import { validGraph } from "./runtime/valid-graph.ts";
 import { FileStore } from "./store/file/store.ts";
 import { MemoryStore } from "./store/memory/store.ts";
@@ -138,8 +138,8 @@ export interface RunOptions {
   /** Milliseconds from its start until it fails with `run-deadline`, time in which nobody runs it included; at least 1. */
   deadlineMs?: number;
   /**
-   * Of a task that is stored already, or runs in this process: `attach` gives the run that is there, resumed where nobody owns it, unless its
-   * task differs (`run-differs`); the other options are those that it began with. Default `"refuse"`: `run-exists`.
+   * Of a task that is stored already, or runs in this process: `attach` gives the run that is there, resumed where nobody owns it; where its
+   * task differs, `outcome` rejects with `run-differs`. The other options are those that it began with. Default `"refuse"`: `run-exists`.
    */
   ifExists?: "refuse" | "attach";
   /**
@@ -389,7 +389,7 @@ export class Agent {
     this.#services.turns.isOver();
     const { ifExists, whenWaiting, ...more } = given;
     const there = ifExists === "attach" ? this.#own.get(task.id)?.run : undefined;
-    if (there !== undefined) return requireSameTask(there, task);
+    if (there !== undefined) return attachHere(there, task);
     const isKept = this.#isKept();
     const store = this.#store;
     const kept = { [KEEPING]: { how: () => this.#keeping(), isKept, whenWaiting, ...as, ...(store === undefined ? {} : { store }) } };

@@ -28,10 +28,14 @@ export function requireNamed({ isNamed }: AgentHost, what: string): void {
   );
 }
 
-/** @throws RunError `run-differs` */
-export function requireSameTask(run: AgentRun, task: Task<unknown>): AgentRun {
-  requireSame(run.id, run.task, task);
-  return run;
+/** The run that this process has of the task; of another task of its id one whose outcome rejects with `run-differs`, as where the store has it. */
+export function attachHere(run: AgentRun, task: Task<unknown>): AgentRun {
+  try {
+    requireSame(run.id, run.task, task);
+    return run;
+  } catch (error) {
+    return new AttachedRun(run, Promise.reject(error));
+  }
 }
 
 /** @param fresh the run as it begins where the store holds none */
