@@ -57,6 +57,10 @@ const MEASURES = {
   restoreRun: async (kind: OnDisk, folder: string, size: number, taskId: string) =>
     (await import("./contenders/ours-restore.ts")).restoreRun(kind, folder, size, taskId),
   restoreFromMemory: async (size: number) => (await import("./contenders/ours-restore.ts")).restoreFromMemory(size),
+  ownRuns: async (kind: OnDisk, folder: string, rounds: number) =>
+    (await import("./contenders/ours-away.ts")).ownRuns(kind, folder, rounds),
+  hearRuns: async (kind: OnDisk, folder: string, rounds: number) =>
+    (await import("./contenders/ours-away.ts")).hearRuns(kind, folder, rounds),
   parked: async (folder: string, count: number) => (await import("./contenders/ours-parked.ts")).parkedTimes(folder, count),
   found: async (folder: string, count: number, rounds: number) =>
     (await import("./contenders/ours-found.ts")).foundTimes(folder, count, rounds),

@@ -7,6 +7,7 @@ import type { Benchmark, Figure } from "./figure.ts";
 import { QUICK, THOROUGH } from "./measure.ts";
 import manifest from "./package.json" with { type: "json" };
 import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures } from "./report.ts";
+import { awayBenchmark } from "./shapes/away.ts";
 import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
 import { durableBenchmark } from "./shapes/durable.ts";
@@ -42,6 +43,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   restoreBenchmark,
   foundBenchmark,
   parkedBenchmark,
+  awayBenchmark,
   cacheBenchmark,
   heapBenchmark,
   residentBenchmark,

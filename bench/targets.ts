@@ -16,6 +16,7 @@ import {
   RAW,
   SQLITE_SAVER,
 } from "./names.ts";
+import { ACTED, HEARD } from "./shapes/away.ts";
 import { CRITICAL_PATH } from "./shapes/branches.ts";
 import { FIRST_NODE, IMPORT, IMPORT_MEMORY } from "./shapes/cold-start.ts";
 import { COMMITS, COMMITS_BESIDE, heldIn, WHOLE_RUNS } from "./shapes/durable.ts";
@@ -138,6 +139,10 @@ const TARGETS: readonly Target[] = [
   ),
   ...[IN_MEMORY, IN_SQLITE, IN_FILES].map((kind) => atMost(`restoring a ${RESTORED}: ${kind}`, ["restore", RESTORED, kind], 300, "ms")),
   ...STATUSES.map((status) => atMost(`of 100,000 runs ${newestOf(status)}`, ["find", newestOf(status), IN_SQLITE], 20, "ms")),
+  ...[IN_SQLITE, IN_FILES].flatMap((kind): Target[] => [
+    atMost(`of another process's run: ${HEARD}: ${kind}`, ["away", HEARD, kind], 250, "ms"),
+    atMost(`of another process's run: ${ACTED}: ${kind}`, ["away", ACTED, kind], 250, "ms"),
+  ]),
   ...[WITHOUT_STORE, WITH_MEMORY_STORE].map((shape) => atMost(shape, ["resident", shape], 60, "kB")),
   // The lower ends of what the Python predecessor was measured with, on a machine of this kind.
   ...[1, 2, 3].map((draw) => beside(`five uneven branches, draw ${draw}`, ["branches", `draw ${draw}`], CRITICAL_PATH, 1.03)),

@@ -1,0 +1,65 @@
+/** Runs of one process as another one sees them: how soon what they tell is heard, and how soon one acts on its cancel. */
+import { Agent, defineModule, Node, Runs, Task } from "../../src/index.ts";
+import { type OnDisk, storeIn } from "./ours-stores.ts";
+
+const EVENTS = 50;
+const EACH_MS = 20;
+const runId = (round: number): string => `run-${round}`;
+
+/** By `Date.now`, which both processes share. */
+export interface Heard {
+  /** Milliseconds of each event. */
+  late: number[];
+  /** When each run was asked to end. */
+  cancelledAt: number[];
+}
+
+/** Owns one run after the other, and gives the moments at which it acted on their cancels. */
+export async function ownRuns(kind: OnDisk, folder: string, rounds: number): Promise<number[]> {
+  const store = storeIn(kind, folder);
+  const actedAt: number[] = [];
+  const telling = defineModule({
+    name: "tell",
+    config: { timeoutMs: Number.POSITIVE_INFINITY },
+    process: async ({ emit, signal }) => {
+      for (let event = 0; event < EVENTS; event++) {
+        emit({ type: "beat", at: Date.now() });
+        await new Promise((done) => setTimeout(done, EACH_MS));
+      }
+      await new Promise<void>((resolve) => {
+        const acted = (): void => {
+          actedAt.push(Date.now());
+          resolve();
+        };
+        if (signal.aborted) acted();
+        else signal.addEventListener("abort", acted, { once: true });
+      });
+      return { status: "success" };
+    },
+  });
+  const agent = new Agent({ name: "away", store, nodes: [new Node({ name: "tell", modules: [telling] })] });
+  for (let round = 0; round < rounds; round++) await agent.runTask(new Task({ id: runId(round), type: "bench", objective: "Tell" }));
+  await store.close();
+  return actedAt;
+}
+
+/** Listens to each run from its start, and has it end when it has told everything. */
+export async function hearRuns(kind: OnDisk, folder: string, rounds: number): Promise<Heard> {
+  const store = storeIn(kind, folder);
+  const runs = new Runs(store);
+  const heard: Heard = { late: [], cancelledAt: [] };
+  for (let round = 0; round < rounds; round++) {
+    const id = runId(round);
+    while ((await store.read(id)) === undefined) await new Promise((done) => setTimeout(done, 5));
+    let told = 0;
+    for await (const event of runs.events(id)) {
+      if (event.type !== "module.emitted") continue;
+      heard.late.push(Date.now() - Number(event.event.at));
+      if (++told < EVENTS) continue;
+      heard.cancelledAt.push(Date.now());
+      await runs.cancel(id);
+    }
+  }
+  await store.close();
+  return heard;
+}
