@@ -1,12 +1,12 @@
 /** A child ends with what gives it up, unless it is detached: its parent, a visit, an attempt. */
-import { Agent, agentModule, FlowControlModule, MemoryStore, Node, NonRetryableError, type Question, Runs } from "asimov-agents";
+import { Agent, agentModule, FlowControlModule, Node, NonRetryableError, type Question, Runs } from "asimov-agents";
 import { describe, expect, it, vi } from "vitest";
-import { all } from "../runs/stores.ts";
-import { approve, childOf, HOUR, inMemory, moduleOf, nodeOf, pairOf, taskOf } from "./pair.ts";
+import { all, storesOf } from "../runs/stores.ts";
+import { approve, childOf, HOUR, inStore, moduleOf, nodeOf, pairOf, taskOf } from "./pair.ts";
 
-describe("a parent", () => {
+describe.each(storesOf())("a parent (%s)", (_, make) => {
   it("cancels its child with itself, and waits for it", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const ended: string[] = [];
     const nodes = [
       nodeOf("work", ({ signal }) => {
@@ -29,7 +29,7 @@ describe("a parent", () => {
   });
 
   it("leaves a detached child to its own end", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const done = Promise.withResolvers<string>();
     const { outer } = pairOf({ store, clock, nodes: [nodeOf("work", () => done.promise)], child: { detached: true } });
     const run = outer.start(taskOf());
@@ -43,7 +43,7 @@ describe("a parent", () => {
   });
 
   it("that a jump sends back ends the child of the visit, and begins another", async () => {
-    const store = new MemoryStore();
+    const store = make();
     const goOn = Promise.withResolvers<void>();
     const asked: Question[] = [];
     const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -79,7 +79,7 @@ describe("a parent", () => {
   });
 
   it("aborted by a module beside it gives its child up, which its next attempt goes on with", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const log: string[] = [];
     let fails = 1;
     const inner = new Agent({ name: "child", clock, store, nodes: [nodeOf("kept", () => log.push("kept")), approve()] });
@@ -98,7 +98,7 @@ describe("a parent", () => {
   });
 
   it("ends its child also where its module had not begun again, before its own end is stored", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const pair = () => pairOf({ store, clock, nodes: [approve()], agent: { maxConcurrentTasks: 1 } });
     await clock.runUntil(pair().outer.runTask(taskOf(), { whenWaiting: "park" }));
     const id = await childOf(runs);
@@ -129,7 +129,7 @@ describe("a parent", () => {
   });
 
   it("whose node has failed ends its child at once, though the rest goes on", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const inner = new Agent({ name: "child", clock, store, nodes: [approve()] });
     let isSecond = false;
     const fails = moduleOf("fails", async ({ sleep }) => {
@@ -163,7 +163,7 @@ describe("a parent", () => {
   });
 
   it("forked has a child of its own", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const { outer } = pairOf({ store, clock, nodes: [approve()] });
     await clock.runUntil(outer.runTask(taskOf(), { whenWaiting: "park" }));
     const id = await childOf(runs);

@@ -1,12 +1,12 @@
 /** A parent is put down when its child is, or goes on elsewhere, and never misses its child's end, whenever it comes. */
-import { AsimovError, defineModule, MemoryStore, Node, Runs } from "asimov-agents";
+import { AsimovError, defineModule, Node, Runs } from "asimov-agents";
 import { describe, expect, it, vi } from "vitest";
-import { all } from "../runs/stores.ts";
-import { approve, childOf, HOUR, inMemory, nodeOf, pairOf, taskOf } from "./pair.ts";
+import { all, storesOf } from "../runs/stores.ts";
+import { approve, childOf, HOUR, inStore, nodeOf, pairOf, taskOf } from "./pair.ts";
 
-describe("a parent", () => {
+describe.each(storesOf())("a parent (%s)", (_, make) => {
   it("that would park stays as long as its child works in its process", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const work = defineModule({
       name: "work",
       config: { timeoutMs: 2 * HOUR },
@@ -23,7 +23,7 @@ describe("a parent", () => {
   });
 
   it("that is put down leaves its child working, and finds what it gave", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     let works = 0;
     const done = Promise.withResolvers<string>();
     const nodes = [
@@ -50,7 +50,7 @@ describe("a parent", () => {
   });
 
   it("in another process than its child hears of its end, held as it is", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const done = Promise.withResolvers<string>();
     const nodes = [nodeOf("work", () => done.promise)];
     const first = pairOf({ store, clock, nodes }).outer.start(taskOf());
@@ -66,7 +66,7 @@ describe("a parent", () => {
 
   it("that hears of an end that is not stored yet stays until it is, or until the child goes on elsewhere", async () => {
     for (const isLost of [false, true]) {
-      const { clock, store, runs } = inMemory();
+      const { clock, store, runs } = inStore(make);
       const gate = Promise.withResolvers<void>();
       const nodes = [approve()];
       const pair = () => pairOf({ store, clock, nodes });
@@ -107,7 +107,7 @@ describe("a parent", () => {
   });
 
   it("that hears of its child's end after it has looked at it, and before it is put down, looks again", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const pair = () => pairOf({ store, clock, nodes: [approve()] });
     await clock.runUntil(pair().outer.runTask(taskOf(), { whenWaiting: "park" }));
     const id = await childOf(runs);
@@ -144,7 +144,7 @@ describe("a parent", () => {
   });
 
   it("is told of its child's end by a store that is away for a while, and looks for it there", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const pair = () => pairOf({ store, clock, nodes: [approve()] });
     await clock.runUntil(pair().outer.runTask(taskOf(), { whenWaiting: "park" }));
     const id = await childOf(runs);
@@ -180,7 +180,7 @@ describe("a parent", () => {
   });
 
   it("that is held resumes a child that nobody owns", async () => {
-    const { clock, store, runs } = inMemory();
+    const { clock, store, runs } = inStore(make);
     const pair = () => pairOf({ store, clock, nodes: [approve()] });
     await clock.runUntil(pair().outer.runTask(taskOf(), { whenWaiting: "park" }));
     const { outer } = pair();
@@ -192,8 +192,8 @@ describe("a parent", () => {
   });
 
   it("with another store than its child does not park, and hears of its end where it is", async () => {
-    const { clock, store, runs } = inMemory();
-    const childStore = new MemoryStore({ clock });
+    const { clock, store, runs } = inStore(make);
+    const childStore = make({ clock });
     const pair = () => pairOf({ store, clock, childStore, nodes: [approve()] });
     const run = pair().outer.start(taskOf(), { whenWaiting: "park" });
     await clock.advance(HOUR);

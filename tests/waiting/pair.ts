@@ -58,11 +58,13 @@ export const approve = () =>
   new Node({ name: "approve", modules: [defineQuestion({ name: "approve", answer: z.object({ ok: z.boolean() }) })] });
 
 /** On one simulated clock, in one store. */
-export function inMemory() {
+export function inStore(make: (options: { clock: SimulatedClock }) => RunStore) {
   const clock = new SimulatedClock();
-  const store = new MemoryStore({ clock });
+  const store = make({ clock });
   return { clock, store, runs: new Runs(store, { clock }) };
 }
+
+export const inMemory = () => inStore((options) => new MemoryStore(options));
 
 /** The child's task of the parent `t`. */
 export const childOf = async (runs: Runs): Promise<string> => (await runs.get("t")).nodes.research?.childTaskId ?? "";
