@@ -21,7 +21,7 @@ const CHUNKS = [
   { name: "models", test: /\/src\/(?:chain|inference\/(?:call|faults|prices|request|transport|votes))\/|\/src\/clients\/inference-client/ },
   {
     name: "core",
-    test: /\/zod\/|\/machines\/(?!index)|\/actors\/(?!index)|\/src\/(?:agent|cache\/(?!redis)|(?:compile|condition|contract|keep|replay|runs|runtime|telemetry|values)\/|store\/(?!sqlite|redis|postgres)|inspect\/safe)/,
+    test: /\/zod\/|\/machines\/(?!index)|\/actors\/(?!index)|\/src\/(?:agent|cache\/(?!redis)|(?:compile|condition|contract|keep|replay|runs|runtime|telemetry|values)\/|store\/(?!told|sqlite|redis|postgres)|inspect\/safe)/,
   },
 ];
 

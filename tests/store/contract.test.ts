@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, inject, it } from "vitest";
+import type { RunStoreOptions } from "#contract/store/run-options";
+import type { RunStore } from "#contract/store/run-store";
 import { FileStore } from "#store/file/store";
 import { MemoryStore } from "#store/memory/store";
 import { PostgresStore } from "#store/postgres/store";
@@ -16,52 +18,41 @@ describe("memory store", () => {
   for (const { name, run } of laws) it(name, run);
 });
 
-describe("SQLite store", () => {
-  const place = newPlace();
-  const files = new WeakMap<object, string>();
-  const open = (file: string, options: object): SqliteStore => {
-    const store = new SqliteStore({ file, ...options });
-    files.set(store, file);
+/** Laws of stores each of which is found again by the name of its place. */
+function lawsOf(place: () => string, open: (place: string, options: RunStoreOptions) => RunStore) {
+  const places = new WeakMap<RunStore, string>();
+  const openAt = (at: string, options: RunStoreOptions): RunStore => {
+    const store = open(at, options);
+    places.set(store, at);
     return store;
   };
-  const laws = runStoreLaws({
-    make: (options) => open(join(place(), "runs.db"), options),
-    reopen: (store, options) => open(files.get(store) as string, options),
+  return runStoreLaws({
+    make: (options) => openAt(place(), options),
+    reopen: (store, options) => openAt(places.get(store) as string, options),
   });
+}
+
+const newPrefix = (): string => `${crypto.randomUUID()}:`;
+
+describe("SQLite store", () => {
+  const place = newPlace();
+  const laws = lawsOf(
+    () => join(place(), "runs.db"),
+    (file, options) => new SqliteStore({ file, ...options }),
+  );
   for (const { name, run } of laws) it(name, run);
 });
 
 describe("file store", () => {
-  const place = newPlace();
-  const folders = new WeakMap<object, string>();
-  const open = (dir: string, options: object): FileStore => {
-    const store = new FileStore({ dir, fsync: false, ...options });
-    folders.set(store, dir);
-    return store;
-  };
-  const laws = runStoreLaws({
-    make: (options) => open(place(), options),
-    reopen: (store, options) => open(folders.get(store) as string, options),
-  });
-  for (const { name, run } of laws) it(name, run);
+  for (const { name, run } of lawsOf(newPlace(), (dir, options) => new FileStore({ dir, fsync: false, ...options }))) it(name, run);
 });
 
 describe("Redis store", () => {
-  const prefixes = new WeakMap<object, string>();
-  const open = (prefix: string, options: object): RedisStore => {
-    const store = new RedisStore({ url: inject("redisUrl"), prefix, ...options });
-    prefixes.set(store, prefix);
-    return store;
-  };
-  const laws = runStoreLaws({
-    make: (options) => open(`${crypto.randomUUID()}:`, options),
-    reopen: (store, options) => open(prefixes.get(store) as string, options),
-  });
+  const laws = lawsOf(newPrefix, (prefix, options) => new RedisStore({ url: inject("redisUrl"), prefix, ...options }));
   for (const { name, run } of laws) it(name, run);
 });
 
 describe("Redis store on a cluster", () => {
-  const prefixes = new WeakMap<object, string>();
   let cluster: RedisCluster;
   let client: Cluster;
   beforeAll(async () => {
@@ -72,33 +63,18 @@ describe("Redis store on a cluster", () => {
     client.disconnect();
     await cluster.stop();
   });
-  const open = (prefix: string, options: object): RedisStore => {
-    const store = new RedisStore({ client, prefix, ...options });
-    prefixes.set(store, prefix);
-    return store;
-  };
-  const laws = runStoreLaws({
-    make: (options) => open(`${crypto.randomUUID()}:`, options),
-    reopen: (store, options) => open(prefixes.get(store) as string, options),
-  });
-  for (const { name, run } of laws) it(name, run);
+  for (const { name, run } of lawsOf(newPrefix, (prefix, options) => new RedisStore({ client, prefix, ...options }))) it(name, run);
 });
 
 describe("Postgres store", () => {
-  const schemas = new WeakMap<object, string>();
   let connectionString: string;
   beforeAll(async () => {
     connectionString = await postgresUrl();
   }, 60_000);
-  const open = (schema: string, options: object): PostgresStore => {
-    const store = new PostgresStore({ connectionString, schema, ...options });
-    schemas.set(store, schema);
-    return store;
-  };
-  const laws = runStoreLaws({
-    make: (options) => open(`laws_${crypto.randomUUID().replaceAll("-", "_")}`, options),
-    reopen: (store, options) => open(schemas.get(store) as string, options),
-  });
+  const laws = lawsOf(
+    () => `laws_${crypto.randomUUID().replaceAll("-", "_")}`,
+    (schema, options) => new PostgresStore({ connectionString, schema, ...options }),
+  );
   // One of them makes a thousand transactions, each on the disk before the next.
   for (const { name, run } of laws) it(name, run, 120_000);
 });

@@ -2,14 +2,11 @@
 import { AsimovError } from "#contract/base/errors";
 import { monotonicOf, systemServices } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
+import type { Listening } from "#store/told-changes";
 import { failure, isPassing, isRefusal, missingPackage } from "./failures.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
 import { isPrepared, OF_A_RUN, prepareSchema } from "./schema.ts";
 import { queryOf, type Result, type Row, type Run } from "./statement.ts";
-
-export interface Listening {
-  end(): void;
-}
 
 // Another machine's server keeps no simulated time.
 const { clock, random } = systemServices;

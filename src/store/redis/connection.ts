@@ -2,16 +2,13 @@
 import { AsimovError } from "#contract/base/errors";
 import { systemClock } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
+import type { Listening } from "#store/told-changes";
 import { evicts, failure, missingPackage, otherFormat, tooOld } from "./failures.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisStoreClient, RedisStoreSettings } from "./options.ts";
 import type { Script } from "./scripts.ts";
 
 export type Argument = string | Buffer | number;
-
-export interface Listening {
-  end(): void;
-}
 
 type Client = RedisStoreClient;
 

@@ -11,7 +11,7 @@ import { isOwned } from "#contract/store/run-status";
 import { unmatched } from "#contract/store/store-errors";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { type Change, type Decide, type Seen, SteppedStore, type Wanted } from "#store/stepped-store";
-import { Changes, toldText } from "./changes.ts";
+import { ToldChanges } from "#store/told-changes";
 import { Connection } from "./connection.ts";
 import { findRuns } from "./find.ts";
 import { listEvents, listGenerations, listMessages, loadGeneration } from "./history.ts";
@@ -57,7 +57,7 @@ export class RedisStore extends SteppedStore {
   readonly #questions: Questions;
   readonly #time = new ServerTime();
   readonly #listeners = new RunListeners((listening) => this.#changes.listen(listening));
-  readonly #changes: Changes;
+  readonly #changes: ToldChanges;
   readonly #known = new Map<string, Known>();
   readonly #id = systemServices.ids();
   #revisions = 0;
@@ -68,7 +68,7 @@ export class RedisStore extends SteppedStore {
     super(settingsOf(parsed));
     this.#keys = new Keys(parsed.prefix ?? "asimov:");
     this.#connection = new Connection(parsed, this.#keys);
-    this.#changes = new Changes(this.#connection, this.#id, (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
+    this.#changes = new ToldChanges(this.#connection, this.#id, (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
     this.#questions = new Questions(this.#connection, this.#keys, (run) => !this.isPast(run, this.#time.now()));
   }
 
@@ -195,7 +195,7 @@ export class RedisStore extends SteppedStore {
     plan: PlanWriter,
     { rev, made, now, wanted, isCommit }: { rev: string; made: string; now: number; wanted: Wanted; isCommit: boolean },
   ): Promise<[kind: string, ...rest: Buffer[]]> {
-    const told = [this.#keys.changes, toldText(taskId, this.#id, isCommit)];
+    const told = [this.#keys.changes, this.#changes.textOf(taskId, isCommit)];
     const args = [rev, made, now, wanted.message ?? "", wanted.question ?? "", plan.text, ...told, ...plan.blobs];
     const [kind, at, ...rest] = (await this.#connection.run(step, plan.keys, args)) as Reply;
     this.#time.heard(Number(at));

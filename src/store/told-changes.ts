@@ -1,0 +1,74 @@
+/** Hears what other stores of a server did to runs, as long as somebody listens; the connection for it is made again and again until it is there. */
+import { systemClock } from "#contract/base/services";
+
+/** A connection that hears. */
+export interface Listening {
+  end(): void;
+}
+
+interface Told {
+  /** Missing where it would be too long: any run. */
+  taskId?: string;
+  /** The store that did it. */
+  by: string;
+  isCommit?: true;
+}
+
+export interface Hearing {
+  readonly isClosed: boolean;
+  /** Settles when it hears; a lost connection is told once. */
+  listen(hear: (text: string) => void, lost: () => void): Promise<Listening>;
+}
+
+const AGAIN_MS = 100;
+
+export class ToldChanges {
+  readonly #hearing: Hearing;
+  readonly #id: string;
+  readonly #tell: (taskId: string | null, isCommit: boolean) => void;
+  #watch: object | undefined;
+  #listening: Listening | undefined;
+  #timer: unknown;
+
+  /** @param id what is told by that store is known here */
+  constructor(hearing: Hearing, id: string, tell: (taskId: string | null, isCommit: boolean) => void) {
+    this.#hearing = hearing;
+    this.#id = id;
+    this.#tell = tell;
+  }
+
+  /** What the others hear of a change. @param taskId undefined for any run */
+  textOf(taskId: string | undefined, isCommit: boolean): string {
+    const told: Told = { ...(taskId === undefined ? {} : { taskId }), by: this.#id, ...(isCommit ? { isCommit } : {}) };
+    return JSON.stringify(told);
+  }
+
+  listen(isWanted: boolean): void {
+    systemClock.clearTimeout(this.#timer);
+    this.#listening?.end();
+    this.#listening = undefined;
+    this.#watch = isWanted ? {} : undefined;
+    if (isWanted) void this.#open(this.#watch as object);
+  }
+
+  async #open(watch: object): Promise<void> {
+    const isWanted = (): boolean => this.#watch === watch && !this.#hearing.isClosed;
+    const again = (): void => {
+      if (isWanted()) this.#timer = systemClock.setTimeout(() => void this.#open(watch), AGAIN_MS);
+    };
+    try {
+      const listening = await this.#hearing.listen((text) => this.#hear(text), again);
+      if (!isWanted()) return listening.end();
+      this.#listening = listening;
+      // What was told before it heard is lost: whoever listens looks at everything.
+      this.#tell(null, false);
+    } catch {
+      again();
+    }
+  }
+
+  #hear(text: string): void {
+    const { taskId = null, by, isCommit = false } = JSON.parse(text) as Told;
+    if (by !== this.#id) this.#tell(taskId, isCommit);
+  }
+}
