@@ -97,6 +97,26 @@ export function findLaws(): RunLaws {
       }
     },
 
+    "finds those that lost owners have left, whatever else is due, soonest due first": async ({ make, reopen }) => {
+      const made = await make();
+      const now = await made.now();
+      const process: OwnerProcess = { host: "here", boot: "b", pid: 1, startedAt: 3 };
+      await made.create(newRun("waits", { dueAt: now - 5 }));
+      for (const taskId of ["lost", "taken", "gone"]) await made.create(newRun(taskId, { dueAt: now - 1 }));
+      await owned(made, "mine");
+      await made.claim("gone", { ...owner(), process });
+      for (const taskId of ["lost", "taken"]) await made.claim(taskId, owner("before", 1));
+      await past(made, (await stored(made, "taken")).lease?.until ?? 0);
+      await made.claim("taken", owner());
+      const query = { statuses: ["READY"], leased: true, order: "due" } as const;
+      for (const store of [made, await reopen(made)]) {
+        requireEqual(await idsOf(store, { ...query, isGone: ({ pid }) => pid === 1 }), ["gone", "lost"], "what lost owners have left");
+        requireEqual(await idsOf(store, query), ["lost"], "what ran out");
+        requireEqual(await idsOf(store, { ...query, agent: "reader" }), [], "of another agent");
+        requireEqual((await idsOf(store, { leased: true })).sort(), ["gone", "lost", "mine", "taken"], "all with a lease");
+      }
+    },
+
     "finds runs by status, agent, type, labels and age": async ({ make, reopen }) => {
       const made = await make();
       await oneOfEach(made);

@@ -160,6 +160,8 @@ export interface FindQuery {
   updatedBefore?: number;
   /** Those whose end is still to be told; found without a look at any other. */
   untold?: true;
+  /** Those with a lease, be it alive, run out or of a process that is gone; found without a look at any other. READY ones are what lost owners have left. */
+  leased?: true;
   /** `"due"`: those that have a moment to go on at, soonest first, then by task id. Default newest first. */
   order?: "due";
   /** Where the page before ended. */

@@ -31,7 +31,7 @@ export const orderOf = ({ order }: FindQuery): ((a: Place & DuePlace, b: Place &
   order === "due" ? compareDue : compareRuns;
 
 export function isFound(run: StoredRun, query: FindQuery, now: number): boolean {
-  const { agent, type, statuses, labels, updatedBefore, untold, after, isGone = () => false } = query;
+  const { agent, type, statuses, labels, updatedBefore, untold, leased, after, isGone = () => false } = query;
   return (
     (agent === undefined || run.agent === agent) &&
     (type === undefined || run.type === type) &&
@@ -39,6 +39,7 @@ export function isFound(run: StoredRun, query: FindQuery, now: number): boolean 
     (labels === undefined || Object.entries(labels).every(([key, value]) => Object.hasOwn(run.labels, key) && run.labels[key] === value)) &&
     (updatedBefore === undefined || run.updatedAt < updatedBefore) &&
     (untold === undefined || run.untold) &&
+    (leased === undefined || run.lease !== null) &&
     (query.order === undefined || run.dueAt !== null) &&
     (after === undefined || orderOf(query)(after, run) < 0)
   );

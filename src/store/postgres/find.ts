@@ -33,7 +33,7 @@ function ofStatus(status: RunStatus, gone: string): string {
   }
 }
 
-function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, after }: FindQuery, values: Values): string[] {
+function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, leased, order, after }: FindQuery, values: Values): string[] {
   const conditions: string[] = [];
   if (order === "due") conditions.push("status = 'open' and due_at is not null");
   if (after !== undefined) {
@@ -42,6 +42,7 @@ function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, 
     conditions.push(`(${column}, ${START("task_id")}, task_id) ${than} (${values.add(moment)}::bigint, ${START(id)}, ${id})`);
   }
   if (untold !== undefined) conditions.push("untold");
+  if (leased !== undefined) conditions.push("lease_until is not null");
   if (agent !== undefined) {
     const given = values.add(escaped(agent));
     conditions.push(`agent = ${given} and ${HASH("agent")} = ${HASH(`${given}::text`)}`);

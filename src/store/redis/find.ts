@@ -48,11 +48,12 @@ export async function findRuns(
 }
 
 async function sourceOf(connection: Connection, keys: Keys, query: FindQuery, now: number): Promise<Source> {
-  const { agent, statuses, labels = {}, untold, order, after, limit } = query;
+  const { agent, statuses, labels = {}, untold, leased, order, after, limit } = query;
   const page = Math.min(Math.max(LEAST_PAGE, limit), MOST_PAGE);
   const isOf = (...all: RunStatus[]): boolean => statuses?.every((status) => all.includes(status)) === true;
   const compare = (a: Entry, b: Entry): number =>
     orderOf(query)({ taskId: a.id, createdAt: a.score, dueAt: a.score }, { taskId: b.id, createdAt: b.score, dueAt: b.score });
+  if (leased !== undefined) return await allOf(connection, keys, lists.leases);
   if (order === "due") {
     const most = isOf("READY") ? now : undefined;
     const walked = [agent === undefined ? lists.due : lists.dueOf(agent)];
@@ -84,6 +85,14 @@ async function sourceOf(connection: Connection, keys: Keys, query: FindQuery, no
     compare,
     ...(after === undefined ? {} : { most: after.createdAt }),
   });
+}
+
+/** Of a list that is short however many runs there are: it is read whole, since its order is another. */
+async function allOf(connection: Connection, keys: Keys, list: string): Promise<Source> {
+  const read = Array.from({ length: BUCKETS }, (_, bucket) => connection.call("zrange", keys.list(bucket, list), 0, -1));
+  const members = (await Promise.all(read)) as Buffer[][];
+  const entries = members.flat().map((id) => ({ id: String(id), score: 0, list }));
+  return { next: async () => entries.splice(0) };
 }
 
 /** Of many that wait: those that are due, or owned, by their creation. */

@@ -49,7 +49,7 @@ function ofStatus(status: RunStatus, now: number, gone: readonly string[]): Cond
   }
 }
 
-function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, after }: FindQuery): Condition[] {
+function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, leased, order, after }: FindQuery): Condition[] {
   const conditions: Condition[] = [];
   const add = (sql: string, ...values: Value[]) => conditions.push({ sql, values });
   // As the index says it.
@@ -62,8 +62,9 @@ function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, 
     add("(created_at < ? or (created_at = ? and task_id < ?))", after.createdAt, after.createdAt, after.taskId);
     add("created_at <= ?", after.createdAt);
   }
-  // As the index says it.
+  // As the indexes say it.
   if (untold !== undefined) add("untold = 1");
+  if (leased !== undefined) add("owner is not null");
   if (agent !== undefined) add("agent = ?", agent);
   if (type !== undefined) add("type = ?", type);
   if (updatedBefore !== undefined) add("updated_at < ?", updatedBefore);
@@ -77,11 +78,13 @@ function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, order, 
 export function findRuns(db: Connection, query: FindQuery, now: number, pastAt: number): Numbered[] {
   const shared = conditionsOf(query);
   if (Number.isFinite(pastAt)) shared.push({ sql: "(ended_at is null or ended_at > ? or lease_until > ?)", values: [pastAt, now] });
+  // Few are owned: those are read and sorted, however many are due.
+  const select = query.leased === undefined ? SELECT : SELECT.replace("from runs", "from runs indexed by runs_by_owner");
   const walk = (conditions: readonly Condition[]): Numbered[] => {
     const where = conditions.length === 0 ? "" : ` where ${conditions.map(({ sql }) => sql).join(" and ")}`;
     const values = conditions.flatMap((condition) => condition.values);
     return db
-      .sql(`${SELECT}${where} order by ${query.order === "due" ? "due_at, task_id" : "created_at desc, task_id desc"} limit ?`)
+      .sql(`${select}${where} order by ${query.order === "due" ? "due_at, task_id" : "created_at desc, task_id desc"} limit ?`)
       .all(...values, query.limit)
       .map(listedRun);
   };
