@@ -2,4 +2,5 @@
 export type { QueueConsumer, WorkQueue } from "./contract/store/work-queue.ts";
 export { AgentWorker } from "./worker/agent-worker.ts";
 export { type LocalQueueOptions, localQueue } from "./worker/local-queue.ts";
+export type { LoopHeld } from "./worker/overload.ts";
 export type { AgentWorkerOptions } from "./worker/worker-options.ts";

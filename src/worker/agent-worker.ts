@@ -17,6 +17,7 @@ import { tellEnds } from "#runtime/resume-all";
 import { fireSchedules } from "./fire-schedules.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
+import { Overload } from "./overload.ts";
 import { Refusals } from "./refusals.ts";
 import { byTurn } from "./take-order.ts";
 import { Work } from "./work.ts";
@@ -50,6 +51,7 @@ export class AgentWorker {
   readonly #hosts = new Map<string, AgentHost>();
   readonly #options: AgentWorkerOptions;
   readonly #work = new Work();
+  readonly #overload: Overload;
   readonly #refusals = new Refusals();
   /** Agents that it does not have, and was asked for. */
   readonly #unknown = new Set<string>();
@@ -73,6 +75,7 @@ export class AgentWorker {
     this.#clock = clock;
     this.#queue = queue;
     this.#runs = new Runs(store, { queue, clock });
+    this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     for (const agent of given.agents) {
       const host = hostedBy(agent, { store, leaseMs });
       const { name } = host.services;
@@ -99,6 +102,7 @@ export class AgentWorker {
       });
     }
     this.#state = "started";
+    this.#overload.start();
     const agents = [...this.#hosts.keys(), SCHEDULES];
     this.#unconsume = this.#queue.consume({ store: this.#store, clock: this.#clock, agents, wake: () => this.#wake() });
     this.#wake();
@@ -154,6 +158,7 @@ export class AgentWorker {
     this.#clock.clearTimeout(timer);
     await this.#work.park();
     await this.#work.over();
+    this.#overload.stop();
   }
 
   #notWorking(): AsimovError {
@@ -241,8 +246,8 @@ export class AgentWorker {
 
   /** How many more it takes. */
   #free(agent?: string): number {
-    const { concurrency = 10, concurrencyOf = {} } = this.#options;
-    const free = concurrency - this.#work.size;
+    const { concurrencyOf = {} } = this.#options;
+    const free = this.#overload.limit - this.#work.size;
     const most = agent !== undefined && Object.hasOwn(concurrencyOf, agent) ? concurrencyOf[agent] : undefined;
     return agent === undefined || most === undefined ? free : Math.min(free, most - this.#work.sizeOf(agent));
   }

@@ -9,6 +9,8 @@ interface Working {
   /** Undefined where it was refused. */
   begun: Promise<AgentRun | undefined>;
   over: Promise<void>;
+  /** It is being put down. */
+  isLeaving?: true;
 }
 
 export class Work {
@@ -53,6 +55,19 @@ export class Work {
 
   /** Puts down what is left. */
   async park(): Promise<void> {
-    await Promise.all([...this.#working.values()].map(({ begun }) => begun.then((run) => run?.park()).catch(() => {})));
+    await Promise.all([...this.#working.values()].map(park));
+  }
+
+  /** Puts down those that were taken last, until so many are left. @returns their tasks */
+  putDown(left: number): string[] {
+    const staying = [...this.#working].filter(([, { isLeaving }]) => isLeaving !== true);
+    return staying.slice(left).map(([taskId, working]) => {
+      working.isLeaving = true;
+      void park(working);
+      return taskId;
+    });
   }
 }
+
+/** Where it cannot be put down now it goes on, and ends. */
+const park = ({ begun }: Working): Promise<void> => begun.then((run) => run?.park()).catch(() => {});

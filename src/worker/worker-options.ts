@@ -8,6 +8,7 @@ import type { Question } from "#contract/run/question";
 import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { queueSchema, type WorkQueue } from "#contract/store/work-queue";
+import type { LoopHeld } from "./overload.ts";
 
 export interface AgentWorkerOptions {
   /** Whose runs it takes: each has a name of its own, and no store or the worker's. */
@@ -26,6 +27,8 @@ export interface AgentWorkerOptions {
   onQuestion?: (question: Question) => void;
   /** Told of each run that this worker leaves as it is, and why; of runs whose graph or agent it does not have, of the first of each. Default: a warning. */
   onRefused?: (error: Error, taskId: string) => void;
+  /** Told when the event loop was held for more than a third of `leaseMs`, and which runs are put down for it. Default: a warning. */
+  onHeld?: (held: LoopHeld) => void;
   /** For what is waited for; the same as its agents' and its store's. Default the system's. */
   clock?: Clock;
 }
@@ -43,6 +46,7 @@ const schema = lazily(() =>
     leaseMs: z.optional(z.int().check(z.gte(100))),
     onQuestion: callback(),
     onRefused: callback(),
+    onHeld: callback(),
     clock: z.optional(clockSchema),
   }),
 );
