@@ -36,8 +36,9 @@ import {
   takeSend,
   takeWatch,
 } from "./run-queries.ts";
-import { removeSchedule, SCHEDULES, type ScheduleOptions, storeSchedule } from "./schedules.ts";
+import { removeSchedule, type ScheduleOptions, storeSchedule } from "./schedules.ts";
 import { type SubmitOptions, submitTask, takeSubmit } from "./submit.ts";
+import { tellingStore } from "./telling-store.ts";
 
 export interface RunsOptions {
   /** Milliseconds for one answer of the store about one run, at least 1; later it is refused with `effect-timeout`. Default 30,000. */
@@ -85,7 +86,6 @@ const SCHEMAS = lazily(() => ({
 export class Runs {
   readonly #store: RunStore;
   readonly #services: Pick<Services, "clock" | "ids">;
-  readonly #queue: WorkQueue | undefined;
 
   /** @throws AsimovError `invalid-options` */
   constructor(store: RunStore, options: RunsOptions = {}) {
@@ -97,8 +97,7 @@ export class Runs {
       effectTimeoutMs: limitMs = 30_000,
     } = parseOptions(SCHEMAS().runs, options, "Runs") as RunsOptions;
     this.#services = { clock, ids };
-    this.#queue = queue;
-    this.#store = new AnsweredStore(given, new EffectLimits(clock, { limitMs, graceMs: limitMs }));
+    this.#store = new AnsweredStore(tellingStore(given, queue), new EffectLimits(clock, { limitMs, graceMs: limitMs }));
   }
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */
@@ -187,9 +186,7 @@ export class Runs {
    */
   async submit(task: Task<unknown>, options: SubmitOptions): Promise<void> {
     const asked = takeSubmit(task, options);
-    const dueAt = await submitTask(this.#store, task.toJSON(), asked);
-    // It is stored: a queue that is away delays it.
-    await this.#queue?.tell({ taskId: task.id, agent: asked.agent, dueAt }).catch(() => {});
+    await submitTask(this.#store, task.toJSON(), asked);
   }
 
   /**
@@ -197,8 +194,7 @@ export class Runs {
    * whatever workers. A name that is known gets what is given now. @throws AsimovError `schedule-invalid`, `schedule-busy`, `invalid-options`
    */
   async schedule(name: string, options: ScheduleOptions): Promise<void> {
-    const next = await storeSchedule(this.#store, this.#services, name, options);
-    if (next !== undefined) await this.#queue?.tell({ ...next, agent: SCHEDULES }).catch(() => {});
+    await storeSchedule(this.#store, this.#services, name, options);
   }
 
   /** No more tasks of that schedule; those that were made stay. @throws AsimovError `schedule-not-found` */

@@ -134,7 +134,7 @@ export async function storeSchedule(
   { clock, ids }: { clock: Clock; ids: () => string },
   name: string,
   options: ScheduleOptions,
-): Promise<{ taskId: string; dueAt: number } | undefined> {
+): Promise<void> {
   const asked = takeSchedule(name, options);
   const times = await cronTimes(asked);
   const now = await store.now();
@@ -143,12 +143,11 @@ export async function storeSchedule(
   const taskId = idOf(name);
   for (let left = TRIES; left > 0; left--) {
     const next = times.after(now);
-    const told = next === null ? undefined : { taskId, dueAt: next };
     const info = encoded(store.settings.codec, sealInfo(taskId, JSON.stringify({ objective: asked.cron, params: {} })));
     const first = commitOfPart(store, taskId, { generation: 1, name: PART, value: fresh });
     const row = { taskId, agent: SCHEDULES, version: "", type: "schedule", labels: {}, graphHash: SCHEDULES, info, dueAt: next, first };
     const created = await store.create(row);
-    if (created.ok) return told;
+    if (created.ok) return;
     const claimed = await claimSchedule(store, created.run, { ids, leaseMs: LEASE_MS });
     if (claimed !== undefined) {
       const before = await readSchedule(store, claimed.run);
@@ -157,7 +156,7 @@ export async function storeSchedule(
       const { seen, waiting, latest } = before;
       const schedule = { ...fresh, waiting, latest, ...(isSame ? { seen } : {}) };
       const dueAt = isSame ? (waiting.length > 0 ? now : times.after(seen)) : next;
-      if (await writeSchedule(store, claimed, schedule, dueAt)) return told;
+      if (await writeSchedule(store, claimed, schedule, dueAt)) return;
     }
     await new Promise<void>((resolve) => clock.setTimeout(resolve, AGAIN_MS));
   }

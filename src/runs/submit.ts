@@ -9,6 +9,7 @@ import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { existsError } from "#contract/store/run-errors";
 import type { RunStore } from "#contract/store/run-store";
+import { PRIORITY } from "#contract/store/work-queue";
 import { submittedRun } from "#keep/submission";
 import { readInfo } from "./read-run.ts";
 import { requireSame } from "./same-task.ts";
@@ -29,9 +30,6 @@ export interface SubmitOptions {
   /** Of a task that is stored already: `attach` does nothing, unless its task differs (`run-differs`); `refuse` is `run-exists`. Default `"attach"`. */
   ifExists?: "attach" | "refuse";
 }
-
-/** On the row of a run that was submitted with a priority of its own. */
-export const PRIORITY = "asimov.priority";
 
 const schema = lazily(() =>
   z.strictObject({
@@ -62,13 +60,13 @@ export function takeSubmit(task: Task<unknown>, given: SubmitOptions): SubmitOpt
   return options;
 }
 
-/** @returns when it may begin. @throws RunError `run-exists`, `run-differs`; AsimovError `not-json` */
+/** @throws RunError `run-exists`, `run-differs`; AsimovError `not-json` */
 export async function submitTask(
   store: RunStore,
   task: TaskJSON,
   { agent, delayMs = 0, priority = 0, values, cachePrefix, deadlineMs, ifExists = "attach" }: SubmitOptions,
   labels: Readonly<Record<string, string>> = {},
-): Promise<number> {
+): Promise<void> {
   const dueAt = (await store.now()) + delayMs;
   const created = await store.create(
     submittedRun(store, {
@@ -81,7 +79,7 @@ export async function submitTask(
       ...(deadlineMs === undefined ? {} : { deadline: dueAt + deadlineMs }),
     }),
   );
-  if (created.ok) return dueAt;
+  if (created.ok) return;
   const { run } = created;
   if (ifExists === "refuse") throw existsError(run);
   if (run.agent !== agent) {
@@ -91,5 +89,4 @@ export async function submitTask(
     });
   }
   requireSame(task.id, { type: run.type, ...readInfo(store, run) }, task);
-  return run.dueAt ?? dueAt;
 }

@@ -5,13 +5,15 @@ import { AsimovError, RunError } from "#contract/base/errors";
 import { type Clock, systemClock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
-import type { StoredRun } from "#contract/store/run-record";
+import type { RunStatus, StoredRun } from "#contract/store/run-record";
+import { statusOf, withoutGone } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
-import type { WorkQueue } from "#contract/store/work-queue";
+import type { QueueConsumption, TurnResult, WorkQueue } from "#contract/store/work-queue";
 import { processesGone } from "#keep/owner";
 import { Runs } from "#runs/runs";
 import { SCHEDULES, type ScheduleOptions } from "#runs/schedules";
 import type { SubmitOptions } from "#runs/submit";
+import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
 import { fireSchedules } from "./fire-schedules.ts";
@@ -19,6 +21,7 @@ import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
 import { Overload } from "./overload.ts";
 import { Refusals } from "./refusals.ts";
+import { Reminders } from "./reminders.ts";
 import { byTurn } from "./take-order.ts";
 import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
@@ -27,6 +30,9 @@ const PAGE = 100;
 /** Milliseconds between two looks for tasks of agents that it does not have. */
 const UNKNOWN_AGAIN_MS = 60_000;
 const DEFAULT_GRACE_MS = 10_000;
+
+/** What kept a run from going on was told already. */
+const told = (): void => {};
 
 type State = "new" | "started" | "stopped";
 
@@ -45,6 +51,8 @@ type State = "new" | "started" | "stopped";
  */
 export class AgentWorker {
   readonly #store: RunStore;
+  /** As what it writes is told to the queue. */
+  readonly #told: RunStore;
   readonly #clock: Clock;
   readonly #queue: WorkQueue;
   readonly #runs: Runs;
@@ -53,16 +61,19 @@ export class AgentWorker {
   readonly #work = new Work();
   readonly #overload: Overload;
   readonly #refusals = new Refusals();
+  readonly #reminders: Reminders;
   /** Agents that it does not have, and was asked for. */
   readonly #unknown = new Set<string>();
   #unknownAt = Number.NEGATIVE_INFINITY;
   /** Runs of schedules that are not in memory any more, with the schedule's name. */
   readonly #scheduled = new Map<string, string>();
   #state: State = "new";
-  #unconsume: (() => Promise<void>) | undefined;
+  #consumption: QueueConsumption | undefined;
   #isAwake = false;
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
+  /** Whether lost owners have left more than there was room for. */
+  #hasLost = false;
   #looking: Promise<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -72,12 +83,14 @@ export class AgentWorker {
     const { store, queue = localQueue(), clock = systemClock, leaseMs = 30_000 } = given;
     this.#options = given;
     this.#store = store;
+    this.#told = tellingStore(store, queue);
     this.#clock = clock;
     this.#queue = queue;
+    this.#reminders = new Reminders(queue, clock);
     this.#runs = new Runs(store, { queue, clock });
     this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     for (const agent of given.agents) {
-      const host = hostedBy(agent, { store, leaseMs });
+      const host = hostedBy(agent, { store, told: this.#told, leaseMs });
       const { name } = host.services;
       if (this.#hosts.has(name)) {
         throw new AsimovError(`AgentWorker: two agents have the name "${name}". Give each a name of its own.`, {
@@ -103,8 +116,16 @@ export class AgentWorker {
     }
     this.#state = "started";
     this.#overload.start();
-    const agents = [...this.#hosts.keys(), SCHEDULES];
-    this.#unconsume = this.#queue.consume({ store: this.#store, clock: this.#clock, agents, wake: () => this.#wake() });
+    this.#consumption = this.#queue.consume({
+      store: this.#store,
+      clock: this.#clock,
+      leaseMs: this.#leaseMs,
+      agents: [...this.#hosts.keys(), SCHEDULES],
+      wake: () => this.#wake(),
+      room: (agent) => (this.#state === "started" ? this.#free(agent) : 0),
+      take: (taskId) => runInNoScope(() => this.#takeTurn(taskId)),
+      refused: (error) => this.#tell(error, ""),
+    });
     this.#wake();
     await this.#looking;
   }
@@ -150,7 +171,8 @@ export class AgentWorker {
     this.#state = "stopped";
     this.#drained?.promise.catch(() => {});
     this.#drained?.reject(this.#notWorking());
-    await this.#unconsume?.();
+    // There is no room from now on.
+    this.#consumption?.roomed?.();
     await this.#looking;
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = this.#clock.setTimeout(resolve, graceMs);
@@ -159,6 +181,7 @@ export class AgentWorker {
     await this.#work.park();
     await this.#work.over();
     this.#overload.stop();
+    await this.#consumption?.end();
   }
 
   #notWorking(): AsimovError {
@@ -189,25 +212,59 @@ export class AgentWorker {
       }
     }
     this.#looking = undefined;
-    if (this.#work.size > 0 || this.#state !== "started") return;
-    this.#drained?.resolve();
-    this.#drained = undefined;
   }
 
   async #lookOnce(): Promise<void> {
-    if (this.#hasChores || this.#scheduled.size > 0) await this.#doChores();
-    await this.#takeAll();
+    const isByOthers = this.#hasChores;
+    this.#hasChores = false;
+    if (isByOthers || this.#scheduled.size > 0) await this.#doChores();
+    // What was begun and lost comes before whatever is due.
+    if (isByOthers || this.#hasLost) await this.#takeLost();
+    const isTaker = this.#queue.givesTurns !== true;
+    if (isTaker) await this.#takeAll();
+    else if (isByOthers) await this.#remind();
+    if (this.#drained === undefined || this.#work.size > 0 || this.#isAwake || this.#state !== "started") return;
+    if (!isTaker && (await this.#hasReady())) return;
+    this.#drained.resolve();
+    this.#drained = undefined;
   }
 
   async #doChores(): Promise<void> {
-    this.#hasChores = false;
     await this.#tellUnknown();
     for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
-    await fireSchedules(this.#store, await this.#freed(), {
-      leaseMs: this.#options.leaseMs ?? 30_000,
-      submitted: (run) => this.#queue.tell(run).catch(() => {}),
+    await fireSchedules(this.#told, await this.#freed(), {
+      leaseMs: this.#leaseMs,
       refused: (error, taskId) => this.#tell(error, taskId),
     });
+  }
+
+  async #takeLost(): Promise<void> {
+    this.#hasLost = false;
+    for (const agent of this.#hosts.keys()) {
+      const lost = await this.#store.find({ ...this.#ready(agent), leased: true });
+      const now = await this.#store.now();
+      for (const run of lost) {
+        if (this.#free(agent) < 1) this.#hasLost = true;
+        else this.#consider(run, now)?.catch(told);
+      }
+    }
+  }
+
+  /** What nobody was told of, or a queue has lost. */
+  async #remind(): Promise<void> {
+    for (const agent of this.#hosts.keys())
+      await this.#reminders.remind(await this.#store.find(this.#ready(agent)), await this.#store.now());
+  }
+
+  async #hasReady(): Promise<boolean> {
+    const now = await this.#store.now();
+    const isLeft = (run: StoredRun): boolean => !this.#refusals.isRefused(run, pairOf(this.#hosts.get(run.agent) as AgentHost, run), now);
+    for (const agent of this.#hosts.keys()) if ((await this.#store.find(this.#ready(agent))).some(isLeft)) return true;
+    return false;
+  }
+
+  #ready(agent: string) {
+    return { agent, statuses: ["READY"], order: "due", limit: PAGE, isGone: processesGone() } as const;
   }
 
   async #takeAll(): Promise<void> {
@@ -223,7 +280,7 @@ export class AgentWorker {
         isMore = true;
       }
       const now = await this.#store.now();
-      for (const run of pages.flat().sort(byTurn)) this.#consider(run, now);
+      for (const run of pages.flat().sort(byTurn)) this.#consider(run, now)?.catch(told);
     }
   }
 
@@ -238,10 +295,13 @@ export class AgentWorker {
 
   /** Of each agent those that are due longest. @param places where each page goes on; none for the first */
   async #pages(places: readonly StoredRun[]): Promise<StoredRun[][]> {
-    const base = { statuses: ["READY"], order: "due", limit: PAGE, isGone: processesGone() } as const;
-    if (places.length > 0) return await Promise.all(places.map((after) => this.#store.find({ ...base, agent: after.agent, after })));
+    if (places.length > 0) return await Promise.all(places.map((after) => this.#store.find({ ...this.#ready(after.agent), after })));
     const agents = [...this.#hosts.keys()].filter((agent) => this.#free(agent) > 0);
-    return await Promise.all(agents.map((agent) => this.#store.find({ ...base, agent })));
+    return await Promise.all(agents.map((agent) => this.#store.find(this.#ready(agent))));
+  }
+
+  get #leaseMs(): number {
+    return this.#options.leaseMs ?? 30_000;
   }
 
   /** How many more it takes. */
@@ -252,19 +312,49 @@ export class AgentWorker {
     return agent === undefined || most === undefined ? free : Math.min(free, most - this.#work.sizeOf(agent));
   }
 
-  #consider(run: StoredRun, now: number): void {
+  async #takeTurn(taskId: string): Promise<TurnResult> {
+    const [run, now] = await Promise.all([this.#store.read(taskId), this.#store.now()]);
+    if (run === undefined) return "not-found";
+    const status = statusOf(withoutGone(run, processesGone()), now);
+    // Told before its moment: the queue's clock may be ahead of the store's.
+    if (status === "PARKED" && run.dueAt !== null) await this.#reminders.tell(run, now);
+    // One of the library's own, such as a schedule, is among the chores.
+    if (status === "READY" && !this.#hosts.has(run.agent)) this.#wake();
+    if (status !== "READY" || !this.#hosts.has(run.agent) || this.#work.has(taskId)) return status;
+    if (this.#state !== "started" || this.#free(run.agent) < 1) return "full";
+    return (await this.#consider(run, now)) ?? status;
+  }
+
+  /** Undefined where it is left to others; else settles with where it then stands. */
+  #consider(run: StoredRun, now: number): Promise<RunStatus> | undefined {
     const { taskId, agent } = run;
     const host = this.#hosts.get(agent);
-    if (host === undefined || this.#state !== "started" || this.#work.has(taskId) || this.#free(agent) < 1) return;
+    if (host === undefined || this.#state !== "started" || this.#work.has(taskId) || this.#free(agent) < 1) return undefined;
     const pair = pairOf(host, run);
-    if (this.#refusals.isRefused(run, pair, now)) return;
+    if (this.#refusals.isRefused(run, pair, now)) return undefined;
     const { onQuestion } = this.#options;
-    this.#work.take(host, run, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) }, (error) => {
-      if (error !== undefined && this.#refusals.add(error, run, pair, now)) this.#tell(error as Error, taskId);
-      const schedule = run.labels[SCHEDULES];
-      if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
-      this.#wake(true);
-    });
+    const taken = this.#work.take(host, run, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
+    return taken.then(
+      (status) => {
+        this.#over(run);
+        return status;
+      },
+      (error) => {
+        const isNews = this.#refusals.add(error, run, pair, now);
+        if (isNews) this.#tell(error as Error, taskId);
+        this.#over(run);
+        if (isNews) throw error;
+        // Somebody else was faster.
+        return "RUNNING";
+      },
+    );
+  }
+
+  #over({ taskId, labels }: StoredRun): void {
+    const schedule = labels[SCHEDULES];
+    if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
+    this.#wake(true);
+    this.#consumption?.roomed?.();
   }
 
   /** Tasks for agents that it does not have, looked for along all that are open, and so not often. */

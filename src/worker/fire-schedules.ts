@@ -9,7 +9,6 @@ import { submitTask } from "#runs/submit";
 
 interface Firing {
   leaseMs: number;
-  submitted(run: { taskId: string; agent: string; dueAt: number }): unknown;
   refused(error: Error, taskId: string): void;
 }
 
@@ -43,7 +42,7 @@ async function fire(store: RunStore, found: StoredRun, firing: Firing): Promise<
     const now = await store.now();
     const { moments, seen } = dueOf(schedule, times, now);
     const next = { ...schedule, seen, waiting: [...schedule.waiting, ...moments] };
-    await submitAll(store, next, now, firing);
+    await submitAll(store, next, now);
     const soonest = times.after(seen);
     const again = next.waiting.length > 0 ? now + AGAIN_MS : null;
     const dueAt = again === null ? soonest : Math.min(again, soonest ?? again);
@@ -69,7 +68,7 @@ function dueOf({ seen: last, missed }: StoredSchedule, times: CronTimes, now: nu
   return { moments, seen: Math.max(last, now) };
 }
 
-async function submitAll(store: RunStore, schedule: StoredSchedule, now: number, { submitted }: Firing): Promise<void> {
+async function submitAll(store: RunStore, schedule: StoredSchedule, now: number): Promise<void> {
   const { name, agent, overlap, missed, waiting } = schedule;
   for (let moment = waiting[0]; moment !== undefined; moment = waiting[0]) {
     const task = taskAt(schedule, moment);
@@ -78,8 +77,7 @@ async function submitAll(store: RunStore, schedule: StoredSchedule, now: number,
     const isHeldUp = !isThere && (await isRunning(store, schedule.latest));
     if (isHeldUp && (overlap === "queue" || (missed === "all" && moment < now - MISSED_MS))) return;
     if (!isHeldUp) {
-      const dueAt = isThere ? moment : await submitTask(store, task.toJSON(), { agent }, { [SCHEDULES]: name });
-      if (!isThere) await submitted({ taskId: task.id, agent, dueAt });
+      if (!isThere) await submitTask(store, task.toJSON(), { agent }, { [SCHEDULES]: name });
       schedule.latest = task.id;
     }
     waiting.shift();

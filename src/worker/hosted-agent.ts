@@ -7,8 +7,15 @@ import { type AgentHost, hostOf } from "#runtime/agent-host";
 import { graphHashOf } from "#runtime/graph-hash";
 import { requireNamed } from "#runtime/start-or-attach";
 
+export interface Hosting {
+  store: RunStore;
+  /** As its runs write to it. */
+  told: RunStore;
+  leaseMs: number;
+}
+
 /** @throws AsimovError `invalid-options`, `agent-unnamed`, `worker-other-store` */
-export function hostedBy(agent: object, { store, leaseMs }: { store: RunStore; leaseMs: number }): AgentHost {
+export function hostedBy(agent: object, { store, told, leaseMs }: Hosting): AgentHost {
   const host = hostOf(agent);
   if (host === undefined) throw new AsimovError("AgentWorker: `agents` expected Agents.", { code: "invalid-options" });
   requireNamed(host, "AgentWorker");
@@ -19,7 +26,7 @@ export function hostedBy(agent: object, { store, leaseMs }: { store: RunStore; l
     );
   }
   const { ids } = host.services;
-  return { ...host, keeping: () => ({ ...host.keeping(), store, owner: newOwner(ids(), leaseMs) }) };
+  return { ...host, keeping: () => ({ ...host.keeping(), store: told, owner: newOwner(ids(), leaseMs) }) };
 }
 
 /** A run's graph and that of the code that would go on with it. */

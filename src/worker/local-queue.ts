@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
-import type { QueueConsumer, WorkQueue } from "#contract/store/work-queue";
+import type { QueueConsumer, QueueConsumption, WorkQueue } from "#contract/store/work-queue";
 
 export interface LocalQueueOptions {
   /** Milliseconds after which a worker looks for what lost owners have left, though nothing told of it; at least 10. Default 1,000. */
@@ -24,13 +24,11 @@ const SETTLE_MS = 20;
 export function localQueue(options: LocalQueueOptions = {}): WorkQueue {
   const { pollMs = 1_000 } = parseOptions(schema(), options, "localQueue") as LocalQueueOptions;
   return {
-    // The store tells of it.
-    tell: async () => {},
-    consume: (consumer) => new Watch(consumer, pollMs).end,
+    consume: (consumer) => new Watch(consumer, pollMs),
   };
 }
 
-class Watch {
+class Watch implements QueueConsumption {
   readonly #consumer: QueueConsumer;
   readonly #pollMs: number;
   readonly #unsubscribe: () => void;
@@ -50,14 +48,14 @@ class Watch {
     this.#rearm();
   }
 
-  readonly end = async (): Promise<void> => {
+  async end(): Promise<void> {
     this.#isOver = true;
     this.#unsubscribe();
     const { clock } = this.#consumer;
     clock.clearTimeout(this.#timer);
     clock.clearTimeout(this.#settling);
     await this.#arming;
-  };
+  }
 
   #settle(): void {
     this.#settling ??= this.#consumer.clock.setTimeout(() => {

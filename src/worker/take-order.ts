@@ -1,8 +1,6 @@
 /** Which of the runs that can go on goes on first. */
 import type { StoredRun } from "#contract/store/run-record";
-import { PRIORITY } from "#runs/submit";
-
-const priorityOf = ({ labels }: StoredRun): number => Number(labels[PRIORITY] ?? 0) || 0;
+import { priorityOf } from "#contract/store/work-queue";
 
 /** Those that somebody has begun and lost come first, then those of a higher priority, then those that are due longest. */
 export const byTurn = (a: StoredRun, b: StoredRun): number =>

@@ -1,5 +1,5 @@
 /** The runs that a worker has in memory, from their claim until they have ended or wait. */
-import type { StoredRun } from "#contract/store/run-record";
+import type { RunStatus, StoredRun } from "#contract/store/run-record";
 import type { AgentHost } from "#runtime/agent-host";
 import type { AgentRun } from "#runtime/agent-run";
 import { type GoOnOptions, resumeRun } from "#runtime/go-on";
@@ -12,6 +12,8 @@ interface Working {
   /** It is being put down. */
   isLeaving?: true;
 }
+
+const noop = (): void => {};
 
 export class Work {
   readonly #working = new Map<string, Working>();
@@ -30,22 +32,19 @@ export class Work {
     return size;
   }
 
-  /** @param told what kept it from going on, if anything did; called once it is over */
-  take(host: AgentHost, { taskId, agent }: StoredRun, options: GoOnOptions, told: (error?: unknown) => void): void {
+  /** Settles once it is over, with where it then stands; rejects with what kept it from going on. */
+  take(host: AgentHost, { taskId, agent }: StoredRun, options: GoOnOptions): Promise<RunStatus> {
     const resumed = resumeRun(host, { taskId }, options);
-    const work = async (): Promise<unknown> => {
+    const work = async (): Promise<RunStatus> => {
       try {
-        await (await resumed).outcome;
-        return undefined;
-      } catch (error) {
-        return error;
+        return (await (await resumed).outcome).status as RunStatus;
+      } finally {
+        this.#working.delete(taskId);
       }
     };
-    const over = work().then((error) => {
-      this.#working.delete(taskId);
-      told(error);
-    });
-    this.#working.set(taskId, { agent, begun: resumed.catch(() => undefined), over });
+    const over = work();
+    this.#working.set(taskId, { agent, begun: resumed.catch(() => undefined), over: over.then(noop, noop) });
+    return over;
   }
 
   /** Settles when all that is there now is over. */

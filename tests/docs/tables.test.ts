@@ -94,6 +94,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   Schedule: ["src/runs/schedules.ts", "ScheduleOptions"],
   AgentWorker: ["src/worker/worker-options.ts", "AgentWorkerOptions"],
   localQueue: ["src/worker/local-queue.ts", "LocalQueueOptions"],
+  bullQueue: ["src/worker/bull-options.ts", "BullQueueOptions"],
   MemoryCache: ["src/cache/memory/cache.ts", "MemoryCacheOptions"],
   RedisCache: ["src/cache/redis/options.ts", "RedisCacheOptions"],
   "Every model client": ["src/inference/call/call-settings.ts", "ClientOptions"],

@@ -110,7 +110,13 @@ const ROOMS: readonly Room[] = [
     lazily: ["node:*"],
   },
   { files: /^src\/(?:agent[\w-]*\.ts|runtime\/)/, ours: ANY, packages: ["xstate", "zod"], composes: true },
-  { files: /^src\/worker\//, ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/, packages: ["zod"] },
+  {
+    files: /^src\/worker\//,
+    ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/,
+    packages: ["zod"],
+    types: ["bullmq"],
+    lazily: ["bullmq", "node:*"],
+  },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   {
     files: /^examples\//,
@@ -144,7 +150,7 @@ const OUTSIDE: Readonly<Record<string, RegExp>> = {
 
 /** What the core must load without. */
 const LAZY =
-  /^(?:zod$|croner$|@cfworker\/|ioredis|pg$|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
+  /^(?:zod$|croner$|@cfworker\/|ioredis|bullmq|pg$|@opentelemetry\/|@statelyai\/inspect|@anthropic-ai\/|@aws-sdk\/|@smithy\/|@google|@modelcontextprotocol\/|openai$)|^node:/;
 
 const packageOf = (specifier: string): string =>
   specifier.startsWith("node:") ? "node:*" : specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

@@ -93,28 +93,28 @@ describe.each(storesOf())("a worker (%s)", (_, make) => {
     const told: unknown[] = [];
     const wakes: (() => void)[] = [];
     const queue: WorkQueue = {
-      async tell({ taskId, agent, dueAt }) {
-        told.push([taskId, agent, dueAt]);
+      async tell({ taskId, agent, delayMs, priority }) {
+        told.push([taskId, agent, delayMs, priority]);
         if (taskId === "lost") throw new Error("the queue is away");
         for (const wake of wakes) wake();
       },
       consume({ wake }) {
         wakes.push(wake);
-        return async () => void wakes.splice(wakes.indexOf(wake), 1);
+        return { end: async () => void wakes.splice(wakes.indexOf(wake), 1) };
       },
     };
     const runs = new Runs(store, { clock, queue });
     const worker = workerOf([nodeOf("work", () => "done")], { queue });
     await worker.start();
-    const now = clock.now();
-    await runs.submit(taskOf("heard"), { agent: "report" });
+    const hour = clock.now() + HOUR;
+    await runs.submit(taskOf("heard"), { agent: "report", priority: 2 });
     await clock.runUntil(worker.drain());
     await runs.submit(taskOf("lost"), { agent: "report", delayMs: 5 });
     await runs.schedule("hourly", { agent: "report", cron: "0 * * * *", task: { type: "test", objective: "Work" } });
     expect(told).toEqual([
-      ["heard", "report", now],
-      ["lost", "report", expect.any(Number)],
-      ["asimov.schedule/hourly", "asimov.schedule", now + HOUR],
+      ["heard", "report", 0, 2],
+      ["lost", "report", 5, 0],
+      ["asimov.schedule/hourly", "asimov.schedule", hour - clock.now(), 0],
     ]);
     expect([await statusOf("heard"), await statusOf("lost")]).toEqual(["COMPLETE", "PARKED"]);
     await clock.advance(10);

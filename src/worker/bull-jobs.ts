@@ -1,0 +1,131 @@
+/** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
+import type { BackendFactory, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import { AsimovError } from "#contract/base/errors";
+import type { WakeUp } from "#contract/store/work-queue";
+import type { BullQueueOptions } from "./bull-options.ts";
+
+type Bull = typeof import("bullmq");
+export type Turn = { taskId: string };
+export type TurnWorker = Worker<Turn, { status: string }>;
+
+/** BullMQ's first priority is 1, and its last this. */
+const LAST_PRIORITY = 2 ** 21 - 1;
+const MIDDLE_PRIORITY = 2 ** 20;
+const DEFAULT_KEPT = 1_000;
+/** What its Postgres backend counts to. */
+const MOST = 2 ** 31 - 1;
+
+/** Names of BullMQ must not hold a colon. */
+const queueName = (agent: string): string => `asimov.${encodeURIComponent(agent)}`;
+
+const missing = (cause: unknown): AsimovError =>
+  new AsimovError("bullQueue needs the package bullmq, and ioredis or pg beside it: `npm install bullmq ioredis`.", {
+    code: "missing-package",
+    cause,
+  });
+
+async function loadBull(): Promise<Bull> {
+  try {
+    // As CommonJS: its Postgres backend finds `pg` there alone.
+    const { createRequire } = await import("node:module");
+    return createRequire(import.meta.url)("bullmq") as Bull;
+  } catch (cause) {
+    throw missing(cause);
+  }
+}
+
+const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
+
+export class BullJobs {
+  readonly #options: BullQueueOptions;
+  #bull: Promise<Bull> | undefined;
+  readonly #queues = new Map<string, Promise<Queue<Turn>>>();
+
+  constructor(options: BullQueueOptions) {
+    this.#options = options;
+  }
+
+  async add({ taskId, agent, delayMs, priority }: WakeUp): Promise<void> {
+    const queue = await this.#queueOf(agent);
+    const count = this.#options.keepJobs ?? DEFAULT_KEPT;
+    await queue.add(
+      agent,
+      { taskId },
+      {
+        // One job waits, however often a run is woken, and one more after that which has its turn.
+        deduplication: { id: taskId, keepLastIfActive: true, reschedule: true },
+        delay: delayMs,
+        priority: Math.min(Math.max(1, MIDDLE_PRIORITY - priority), LAST_PRIORITY),
+        removeOnComplete: { count },
+        removeOnFail: { count },
+      },
+    );
+  }
+
+  /** Takes nothing before it is run. @param trouble whatever happens to its connections */
+  async worker(
+    agent: string,
+    process: Processor<Turn, { status: string }>,
+    leaseMs: number,
+    trouble: (error: Error) => void,
+  ): Promise<TurnWorker> {
+    const { Worker } = await this.#loaded();
+    const { limiter, metricsMinutes } = this.#options;
+    const options: WorkerOptions = {
+      ...(await this.#base()),
+      autorun: false,
+      // What was lost is found by its lease; here it only is not to wait for longer.
+      lockDuration: leaseMs,
+      stalledInterval: Math.max(50, Math.ceil(leaseMs / 3)),
+      maxStalledCount: MOST,
+      ...(limiter === undefined ? {} : { limiter }),
+      ...(metricsMinutes === undefined ? {} : { metrics: { maxDataPoints: metricsMinutes } }),
+    };
+    const worker: TurnWorker = new Worker(queueName(agent), process, options, (await this.#factory()) as undefined);
+    worker.on("error", trouble);
+    return worker;
+  }
+
+  /** Whoever adds to it afterwards opens it again. */
+  async close(): Promise<void> {
+    const open = [...this.#queues.values()];
+    this.#queues.clear();
+    await Promise.all(open.map((queue) => queue.then((opened) => opened.close()).catch(() => {})));
+  }
+
+  #queueOf(agent: string): Promise<Queue<Turn>> {
+    const there = this.#queues.get(agent);
+    if (there !== undefined) return there;
+    const opened = this.#open(agent);
+    this.#queues.set(agent, opened);
+    opened.catch(() => this.#queues.delete(agent));
+    return opened;
+  }
+
+  async #open(agent: string): Promise<Queue<Turn>> {
+    const { Queue } = await this.#loaded();
+    const queue = new Queue<Turn>(queueName(agent), await this.#base(), (await this.#factory()) as undefined);
+    // Whoever adds is told.
+    queue.on("error", () => {});
+    return queue as unknown as Queue<Turn>;
+  }
+
+  #loaded(): Promise<Bull> {
+    this.#bull ??= loadBull();
+    return this.#bull;
+  }
+
+  async #factory(): Promise<BackendFactory | undefined> {
+    if (this.#options.backend !== "postgres") return undefined;
+    return (await this.#loaded()).createPostgresBackend as unknown as BackendFactory;
+  }
+
+  async #base() {
+    const { connection, backend, prefix = isCluster(connection) ? "{bull}" : "bull" } = this.#options;
+    if (backend === "postgres") {
+      const config = typeof connection === "string" ? { connectionString: connection } : connection;
+      return { connection: "query" in config ? config : { migrate: true, ...config } } as WorkerOptions;
+    }
+    return { connection: typeof connection === "string" ? { url: connection } : connection, prefix } as WorkerOptions;
+  }
+}

@@ -1,0 +1,59 @@
+/** What a queue on BullMQ is made with. */
+import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
+import { nonEmpty, parseOptions } from "#contract/base/options";
+
+export interface BullQueueOptions {
+  /**
+   * Where BullMQ keeps its jobs: `redis://…` or `rediss://…`, options or a client of ioredis (a `Cluster` too); with `backend: "postgres"`
+   * `postgres://…` or options of a pool of `pg`, which may name BullMQ's own `schema` (default `"bullmq"`). It need not be where the runs are.
+   */
+  connection: string | object;
+  /** Default `"redis"`. */
+  backend?: "redis" | "postgres";
+  /** What the names of BullMQ's keys in Redis begin with. Default `"bull"`, as of BullMQ's own tools, and `"{bull}"` on a cluster. */
+  prefix?: string;
+  /** At most `max` turns of one agent in `duration` milliseconds, of all workers together. Default: no limit. */
+  limiter?: { max: number; duration: number };
+  /** How many jobs that are over are kept of an agent, of those that went well and of the others. Default 1,000. */
+  keepJobs?: number;
+  /** For how many minutes BullMQ counts jobs, for its `getMetrics`. Default none. */
+  metricsMinutes?: number;
+  /** Milliseconds after which a worker looks for what lost owners have left, and for what the queue was not told of; at least 10. Default 1,000. */
+  sweepMs?: number;
+}
+
+const count = () => z.int().check(z.gte(1));
+const PROTOCOLS = { redis: /^rediss?:\/\//, postgres: /^postgres(?:ql)?:\/\// };
+
+const schema = lazily(() =>
+  z
+    .strictObject({
+      connection: z.union([nonEmpty, z.custom<object>((value) => typeof value === "object" && value !== null)], {
+        error: "expected a URL, or an object: options or a client",
+      }),
+      backend: z.optional(z.enum(["redis", "postgres"])),
+      prefix: z.optional(nonEmpty),
+      limiter: z.optional(z.strictObject({ max: count(), duration: count() })),
+      keepJobs: z.optional(z.int().check(z.gte(0))),
+      metricsMinutes: z.optional(count()),
+      sweepMs: z.optional(z.int().check(z.gte(10))),
+    })
+    .check(
+      z.refine(
+        ({ connection, backend = "redis" }) =>
+          typeof connection !== "string" || (PROTOCOLS[backend].test(connection) && URL.canParse(connection)),
+        {
+          path: ["connection"],
+          error: 'expected a URL that starts with redis:// or rediss://, with `backend: "postgres"` postgres:// or postgresql://',
+        },
+      ),
+      z.refine(({ prefix, backend }) => prefix === undefined || backend !== "postgres", {
+        path: ["prefix"],
+        error: "is of Redis alone; on Postgres name a `schema` in `connection`",
+      }),
+    ),
+);
+
+/** @throws AsimovError `invalid-options`; the message holds no value of an option */
+export const takeBullOptions = (options: unknown): BullQueueOptions => parseOptions(schema(), options, "bullQueue") as BullQueueOptions;
