@@ -2,14 +2,15 @@
 import { inspect } from "node:util";
 import { Pool, type PoolClient } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Lease } from "#contract/store/run-record";
 import type { PostgresPool, PostgresStoreOptions } from "#store/postgres/options";
 import { PostgresStore } from "#store/postgres/store";
-import { commitOf, newRun, owned } from "#testing/run-law";
+import { commitOf, newRun, owned, owner } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { type PostgresServer, startPostgresServer } from "../support/postgres-server.ts";
 
-/** As the client sends it; the name of a table has it, too. */
-const COMMIT = "\u000bcommit\0";
+/** In what is sent for a step, whatever the schema. */
+const STEP = ".step($1, $2)";
 
 /** On a busy machine. */
 const SOON = { timeout: 20_000 };
@@ -188,33 +189,79 @@ describe("Postgres store", () => {
     expect((await store.commit(lease, commitOf(2))).ok).toBe(true);
   });
 
-  it("says of a commit whose answer was lost that it is not known whether it was written", async () => {
+  it("settles a commit whose answer was lost, though others have done something to its run since", async () => {
+    const [proxy, schema] = [await proxied(), newSchema()];
+    const [store, other] = [open({ schema, connectionString: proxy.url }), open({ schema })];
+    const lease = await owned(store);
+    const cut = proxy.cutReplyTo(STEP);
+    const made = store.commit(lease, commitOf(2, { part: "2" }));
+    await cut;
+    proxy.down();
+    for (let n = 1; n <= 5; n++) expect(await other.post("a", { kind: "message", id: `${n}`, mailbox: "box", body: "1" })).toBe("stored");
+    proxy.recover();
+    expect(await made).toMatchObject({ ok: true });
+    expect(await other.read("a")).toMatchObject({ generation: 2, inbox: { last: 5 } });
+    expect((await store.commit(lease, commitOf(3))).ok).toBe(true);
+  });
+
+  it("says of a commit whose answer stays lost that it is not known whether it was written", async () => {
     const proxy = await proxied();
     const store = open({ connectionString: proxy.url });
     const lease = await owned(store);
-    const cut = proxy.cutReplyTo(COMMIT);
+    const cut = proxy.cutReplyTo(STEP);
     const made = store.commit(lease, commitOf(2));
+    made.catch(() => {});
     await cut;
+    proxy.down();
     await expect(made).rejects.toMatchObject({
       code: "store-unavailable",
       retryable: true,
       message: expect.stringContaining("is not known"),
     });
-    await expect.poll(async () => (await store.read("a"))?.generation, SOON).toBe(2);
+    proxy.recover();
+    expect(await store.commit(lease, commitOf(2))).toMatchObject({ ok: false, why: "fenced", run: { generation: 2 } });
+    expect((await store.commit(lease, commitOf(3))).ok).toBe(true);
   });
 
   it("makes a step anew whose connection broke before it was written", async () => {
-    const proxy = await proxied();
-    const store = open({ connectionString: proxy.url });
+    const schema = newSchema();
+    const store = open({ schema });
     const lease = await owned(store);
-    const cut = proxy.cutReplyTo("for update");
+    const holder = await raw.connect();
+    await holder.query(`begin; lock table ${schema}.runs`);
     const made = store.commit(lease, commitOf(2));
-    await cut;
+    const waits = `select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%step(%'`;
+    await expect.poll(() => ask(waits), SOON).toHaveLength(1);
+    const [{ pid } = {}] = await ask(waits);
+    await ask(`select pg_terminate_backend(${pid})`);
+    await holder.query("rollback");
+    holder.release();
     expect((await made).ok).toBe(true);
     expect((await store.read("a"))?.generation).toBe(2);
   });
 
-  it("writes what 64 runs do in one turn in one transaction, though one of them is refused", async () => {
+  it("takes one round trip for a commit of its owner, and two for a step on a run that it does not know", async () => {
+    const texts: string[] = [];
+    const store = open({ pool: telling(raw, noting(texts)) });
+    const lease = await owned(store);
+    const sentFor = async (step: Promise<unknown>): Promise<number> => {
+      texts.length = 0;
+      await step;
+      return texts.filter((text) => !text.includes("pg_notify")).length;
+    };
+    for (let generation = 2; generation <= 40; generation++) {
+      const change = { events: [{ seq: generation - 1, at: 1, body: "e" }], remove: generation % 2 === 0 ? ["part"] : [] };
+      const commit = commitOf(generation, generation % 2 === 0 ? { agent: "1" } : { part: "1" }, change);
+      expect(await sentFor(store.commit(lease, commit))).toBe(1);
+    }
+    expect(await sentFor(store.renew(lease, 60_000))).toBe(1);
+    expect(await sentFor(store.commit(lease, commitOf(41, {}, { run: { status: "COMPLETE" } })))).toBe(1);
+    expect(await sentFor(store.claim("a", owner(), { ended: true }))).toBe(2);
+    expect(await sentFor(store.create(newRun("b"), owner()))).toBe(2);
+    expect(await sentFor(store.post("b", { kind: "message", id: "1", mailbox: "box", body: "1" }))).toBe(2);
+  });
+
+  it("writes what 64 runs do in one turn by one statement, though one of them is refused", async () => {
     const texts: string[] = [];
     const store = open({ pool: telling(raw, noting(texts)) });
     const leases = await Promise.all(Array.from({ length: 64 }, (_, index) => owned(store, String(index))));
@@ -222,9 +269,7 @@ describe("Postgres store", () => {
     const made = await Promise.allSettled(
       leases.map((lease, index) => store.commit(lease, commitOf(2, { part: String(index) }, index === 7 ? { consumed: [1] } : {}))),
     );
-    expect(texts.filter((text) => text === "commit").length).toBe(1);
-    // As many as one run would need.
-    expect(texts.length).toBeLessThan(12);
+    expect(texts.filter((text) => !text.includes("pg_notify"))).toEqual([expect.stringContaining(STEP)]);
     for (const [index, each] of made.entries()) {
       if (index === 7) expect(each).toMatchObject({ status: "rejected", reason: { code: "commit-invalid" } });
       else expect(each).toMatchObject({ status: "fulfilled", value: { ok: true } });
@@ -233,14 +278,32 @@ describe("Postgres store", () => {
     expect((await store.load("8"))?.parts.get("part")).toBe("8");
   });
 
-  it("takes what is sent to one run in one turn in one transaction, each id once, in its order", async () => {
+  it("makes the other steps of a turn where the server refuses what one of them writes", async () => {
+    const schema = newSchema();
+    const store = open({ schema });
+    const leases = await Promise.all(["a", "b", "c"].map((taskId) => owned(store, taskId)));
+    await ask(`alter table ${schema}.parts add check (name <> 'refused')`);
+    const made = await Promise.allSettled(
+      leases.map((lease, index) => store.commit(lease, commitOf(2, { [index === 1 ? "refused" : "part"]: "1" }))),
+    );
+    expect(made).toMatchObject([
+      { status: "fulfilled", value: { ok: true } },
+      { status: "rejected", reason: { code: "store-format", message: expect.stringContaining("(23514)") } },
+      { status: "fulfilled", value: { ok: true } },
+    ]);
+    expect((await store.read("b"))?.generation).toBe(1);
+    expect((await store.commit(leases[1] as Lease, commitOf(2, { part: "1" }))).ok).toBe(true);
+  });
+
+  it("takes what is sent to one run in one turn by one statement, each id once, in its order", async () => {
     const texts: string[] = [];
     const store = open({ pool: telling(raw, noting(texts)) });
     await store.create(newRun("a"));
     texts.length = 0;
     const sent = await Promise.all(["1", "2", "1", "3"].map((id) => store.post("a", { kind: "message", id, mailbox: "box", body: id })));
     expect(sent).toEqual(["stored", "stored", "duplicate", "stored"]);
-    expect(texts.filter((text) => text === "commit").length).toBe(1);
+    // One looks, one writes.
+    expect(texts.filter((text) => !text.includes("pg_notify"))).toHaveLength(2);
     expect((await store.inbox("a", 0)).map(({ n, id }) => [n, id])).toEqual([
       [1, "1"],
       [2, "2"],

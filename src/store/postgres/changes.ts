@@ -1,8 +1,11 @@
-/** What is done to runs is told on a channel of the schema, with the transaction that did it. */
+/**
+ * What is done to runs is told on a channel of the schema, after the transaction that did it: one that notifies holds a lock of the whole
+ * server until it is on the disk, so that all commits would wait for each other.
+ */
+import { systemClock } from "#contract/base/services";
 import { digestOf } from "#contract/store/digest";
 import { ToldChanges } from "#store/told-changes";
 import type { Server } from "./server.ts";
-import type { Run } from "./statement.ts";
 
 export interface Changed {
   taskId: string;
@@ -11,13 +14,20 @@ export interface Changed {
 
 /** PostgreSQL takes 8,000 bytes. */
 const MOST_BYTES = 7_900;
+const MOST_AT_ONCE = 1_000;
+const FLUSH_MS = 1_000;
+const NOTIFY = "select pg_notify($1, told) from unnest($2::text[]) as t (told)";
 
 export class Changes {
   readonly #channel: string;
+  readonly #server: Server;
   readonly #told: ToldChanges;
+  readonly #untold = new Set<string>();
+  #telling: Promise<void> | undefined;
 
   /** @param id what is told by that store is known here */
   constructor(server: Server, id: string, tell: (taskId: string | null, isCommit: boolean) => void) {
+    this.#server = server;
     this.#channel = `asimov_${digestOf(server.schema)}`;
     const hearing = {
       get isClosed() {
@@ -28,14 +38,34 @@ export class Changes {
     this.#told = new ToldChanges(hearing, id, tell);
   }
 
-  /** With the transaction of those changes. */
-  async notify(run: Run, changes: readonly Changed[]): Promise<void> {
-    const told = new Set(changes.map((changed) => this.#textOf(changed)));
-    await run("select pg_notify($1, told) from unnest($2::text[]) as t (told)", [this.#channel, [...told]]);
+  /** Soon; what comes while others are told goes together. */
+  notify(changes: readonly Changed[]): void {
+    for (const changed of changes) this.#untold.add(this.#textOf(changed));
+    this.#telling ??= this.#tell().finally(() => {
+      this.#telling = undefined;
+    });
+  }
+
+  /** Settles when all is told, or cannot be soon. */
+  async flush(): Promise<void> {
+    if (this.#telling === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = systemClock.setTimeout(resolve, FLUSH_MS);
+    await Promise.race([this.#telling, late]);
+    systemClock.clearTimeout(timer);
   }
 
   listen(isWanted: boolean): void {
     this.#told.listen(isWanted);
+  }
+
+  async #tell(): Promise<void> {
+    while (this.#untold.size > 0) {
+      const told = [...this.#untold].slice(0, MOST_AT_ONCE);
+      for (const text of told) this.#untold.delete(text);
+      // Whoever does not hear of it looks now and then.
+      await this.#server.read(NOTIFY, [this.#channel, told]).catch(() => this.#untold.clear());
+    }
   }
 
   #textOf({ taskId, isCommit }: Changed): string {

@@ -1,6 +1,7 @@
 /** Runs that go, with all that they had. */
-import { OF_A_RUN } from "./schema.ts";
+
 import { NOW, type Run } from "./statement.ts";
+import { OF_A_RUN } from "./tables.ts";
 import { plainKey, unescaped } from "./texts.ts";
 
 /** Of runs that the transaction holds already. */

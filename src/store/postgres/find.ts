@@ -4,9 +4,9 @@ import { orderOf } from "#contract/store/run-order";
 import type { OwnerProcess, RunStatus, StoredRun } from "#contract/store/run-record";
 import type { IsGone } from "#contract/store/run-status";
 import { listedRun } from "./run-rows.ts";
-import { HASH, START } from "./schema.ts";
 import type { Server } from "./server.ts";
 import { NOW, Values } from "./statement.ts";
+import { HASH, START } from "./tables.ts";
 import { escaped, labelKey } from "./texts.ts";
 
 const MOMENT = "(select now from moment)";

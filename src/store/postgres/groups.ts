@@ -1,46 +1,38 @@
-/** Steps in groups: what comes in one turn of the event loop, of whatever runs, is one transaction. */
+/** Steps in groups: what comes in one turn of the event loop, of whatever runs, is one statement, and so one transaction. */
 import { afterThisTurn } from "#contract/base/turns";
 import type { RunStoreSettings } from "#contract/store/run-options";
-import { unmatched } from "#contract/store/store-errors";
-import type { Change, Decide, Seen, Wanted } from "#store/stepped-store";
-import { given } from "./given.ts";
-import { untakenOf } from "./history.ts";
+import { ServerTime } from "#store/server-time";
+import type { Change, Decide, Wanted } from "#store/stepped-store";
+import { Line, type Reply } from "./line.ts";
 import { Plan } from "./plan.ts";
-import { lockRuns } from "./run-rows.ts";
-import { type Server, Undone } from "./server.ts";
-import type { Run } from "./statement.ts";
+import { runOfJson } from "./run-rows.ts";
+import type { Server } from "./server.ts";
+import type { Row } from "./statement.ts";
 import { keyOf, plainKey } from "./texts.ts";
-
-interface Job {
-  taskId: string;
-  key: string;
-  wanted: Wanted;
-  decide: Decide<unknown>;
-  resolve(answer: unknown): void;
-  reject(error: unknown): void;
-}
-
-/** What came of a job, once the transaction is made. */
-type End = { job: Job; change?: Change | undefined } & ({ answer: unknown } | { error: unknown });
 
 export interface GroupsOptions {
   settings: RunStoreSettings;
-  /** In the transaction, of all that is changed. */
-  notify(run: Run, changes: readonly Change[]): Promise<void>;
-  /** After it. */
-  told(change: Change): void;
+  /** After the transaction. */
+  told(changes: readonly Change[]): void;
 }
+
+const STEP = "select * from :step($1, $2)";
 
 /** One is on its way while the next is made. */
 const MOST_AT_ONCE = 2;
-const MOST_JOBS = 500;
+const MOST_LINES = 500;
 /** More is written by another statement. */
 const MOST_BYTES = 32 * 1024 * 1024;
+/** How many runs are remembered as they were written, so that the next write of their owner need not look at them. */
+const MOST_KNOWN = 10_000;
 
 export class Groups {
   readonly #server: Server;
   readonly #options: GroupsOptions;
-  #jobs: Job[] = [];
+  readonly #time = new ServerTime();
+  /** By task, last used last. */
+  readonly #lines = new Map<string, Line>();
+  readonly #waiting = new Set<Line>();
   #isScheduled = false;
   #running = 0;
 
@@ -52,9 +44,20 @@ export class Groups {
   step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
     this.#server.requireOpen();
     return new Promise<T>((resolve, reject) => {
-      this.#jobs.push({ taskId, key: keyOf(taskId), wanted, decide, resolve: resolve as (answer: unknown) => void, reject });
+      const line = this.#lines.get(taskId) ?? new Line(taskId, keyOf(taskId));
+      this.#lines.delete(taskId);
+      this.#lines.set(taskId, line);
+      line.push({ wanted, decide, resolve: resolve as (answer: unknown) => void, reject });
+      // Else it follows what is on its way.
+      if (line.isSent) return;
+      this.#waiting.add(line);
       this.#schedule();
     });
+  }
+
+  /** Of a run that is removed. */
+  forget(taskId: string): void {
+    this.#lines.get(taskId)?.forget();
   }
 
   #schedule(): void {
@@ -67,109 +70,93 @@ export class Groups {
   }
 
   #start(): void {
-    if (this.#jobs.length === 0 || this.#running >= MOST_AT_ONCE) return;
-    const jobs = this.#jobs.splice(0, MOST_JOBS);
-    this.#running++;
-    void this.#make(jobs).finally(() => {
-      this.#running--;
-      this.#start();
-    });
-    if (this.#jobs.length > 0) this.#start();
+    while (this.#waiting.size > 0 && this.#running < MOST_AT_ONCE) {
+      const [plan, sent] = this.#take(this.#waiting);
+      if (sent.length === 0) continue;
+      this.#running++;
+      void this.#send(plan, sent).finally(() => {
+        this.#running--;
+        this.#start();
+      });
+    }
   }
 
-  async #make(jobs: readonly Job[]): Promise<void> {
-    try {
-      const ends = await this.#server.transaction((run) => this.#decideAll(run, jobs));
-      for (const end of ends) {
-        if (end.change !== undefined) this.#options.told(end.change);
-        if ("error" in end) end.job.reject(end.error);
-        else end.job.resolve(end.answer);
+  #take(waiting: Set<Line>): [plan: Plan, sent: Line[]] {
+    const plan = new Plan(this.#options.settings);
+    const sent: Line[] = [];
+    for (const line of waiting) {
+      if (sent.length === MOST_LINES || plan.bytes > MOST_BYTES) break;
+      waiting.delete(line);
+      const next = line.next(this.#time.now());
+      if (next === undefined) this.#leave(line);
+      else {
+        plan.add(next);
+        sent.push(line);
       }
+    }
+    return [plan, sent];
+  }
+
+  async #send(plan: Plan, sent: readonly Line[]): Promise<void> {
+    try {
+      const rows = await this.#server.write(STEP, plan.values);
+      this.#replied(new Map(rows.map((row) => [plainKey(row.key as string), row])), sent);
     } catch (error) {
       // What one of them met is not the others' fault.
-      if (jobs.length === 1 || (error as { retryable?: boolean }).retryable === true) for (const job of jobs) job.reject(error);
-      else for (const job of jobs) await this.#make([job]);
+      if (sent.length === 1 || (error as { retryable?: boolean }).retryable === true) for (const line of sent) line.failed(error);
+      else await this.#sendEach(sent);
+    }
+    for (const line of sent) this.#leave(line);
+  }
+
+  async #sendEach(lines: readonly Line[]): Promise<void> {
+    for (const line of lines) {
+      line.retry();
+      const [plan, sent] = this.#take(new Set([line]));
+      if (sent.length > 0) await this.#send(plan, sent);
     }
   }
 
-  /** Several of one run one after the other. */
-  async #decideAll(run: Run, jobs: readonly Job[]): Promise<End[]> {
-    const ends: End[] = [];
-    for (let left = jobs; left.length > 0; ) {
-      const round = new Map<string, Job>();
-      const later: Job[] = [];
-      for (const job of left) {
-        if (round.has(job.key)) later.push(job);
-        else round.set(job.key, job);
-      }
-      ends.push(...(await this.#decideEach(run, [...round.values()])));
-      left = later;
-    }
-    const changes = ends.flatMap(({ change }) => (change === undefined ? [] : [change]));
-    if (changes.length > 0) await this.#options.notify(run, changes);
-    return ends;
-  }
-
-  /** Each of another run. */
-  async #decideEach(run: Run, jobs: readonly Job[]): Promise<End[]> {
-    const { now, runs } = await lockRuns(
-      run,
-      jobs.map(({ key }) => key),
-    );
-    const [known, closed] = [await knownOf(run, jobs), await closedOf(run, jobs)];
-    const seenOf = ({ key }: Job): Seen => ({ run: runs.get(key), hasMessage: known.has(key), isClosed: closed.has(key) });
-    const ends = jobs.map((job): End => {
+  #replied(rows: ReadonlyMap<string, Row>, lines: readonly Line[]): void {
+    const changes: Change[] = [];
+    for (const line of lines) {
+      const row = rows.get(line.key) as Row;
+      this.#time.heard(row.at as number);
       try {
-        return { job, ...job.decide(seenOf(job), now) };
+        changes.push(...line.replied(replyOf(row)));
       } catch (error) {
-        return { job, error };
+        line.failed(error);
       }
-    });
-    const checked = await checkedOf(run, ends);
-    let plan = new Plan(this.#options.settings);
-    const write = async (): Promise<void> => {
-      if (!(await plan.write(run))) throw new Undone("somebody else made the run meanwhile");
-      plan = new Plan(this.#options.settings);
-    };
-    for (const { job, change } of checked) {
-      if (change === undefined) continue;
-      plan.add(runs.get(job.key), change);
-      if (plan.bytes > MOST_BYTES) await write();
     }
-    await write();
-    return checked;
+    if (changes.length > 0) this.#options.told(changes);
+  }
+
+  /** It is not on its way any more. */
+  #leave(line: Line): void {
+    if (line.isSent) return;
+    if (!line.isIdle) this.#waiting.add(line);
+    else if (!line.isWorthKeeping) this.#lines.delete(line.taskId);
+    if (this.#lines.size <= MOST_KNOWN) return;
+    for (const [taskId, other] of this.#lines) {
+      if (!other.isIdle) continue;
+      this.#lines.delete(taskId);
+      break;
+    }
   }
 }
 
-/** The runs that were sent before what they are sent now. */
-async function knownOf(run: Run, jobs: readonly Job[]): Promise<Set<string>> {
-  const wanted = jobs.flatMap(({ key, wanted: { message } }) => (message === undefined ? [] : [{ key, id: keyOf(message) }]));
-  if (wanted.length === 0) return new Set();
-  const { from, values } = given(wanted, { run: ["uuid", ({ key }) => key], key: ["uuid", ({ id }) => id] });
-  const { rows } = await run(`select given.run from ${from} join :messages as messages using (run, key)`, values);
-  return new Set(rows.map((row) => plainKey(row.run as string)));
-}
+const keysOf = (json: unknown): Set<string> => new Set(json === null ? [] : (JSON.parse(json as string) as string[]).map(plainKey));
 
-/** The runs whose question is closed. */
-async function closedOf(run: Run, jobs: readonly Job[]): Promise<Set<string>> {
-  const wanted = jobs.flatMap(({ key, wanted: { question } }) => (question === undefined ? [] : [{ key, id: keyOf(question) }]));
-  if (wanted.length === 0) return new Set();
-  const { from, values } = given(wanted, { run: ["uuid", ({ key }) => key], key: ["uuid", ({ id }) => id] });
-  const { rows } = await run(
-    `select given.run from ${from} join :questions as questions using (run, key) where closed is not null`,
-    values,
-  );
-  return new Set(rows.map((row) => plainKey(row.run as string)));
-}
-
-/** Refuses those that consume what is not there, before anything is written. */
-async function checkedOf(run: Run, ends: readonly End[]): Promise<End[]> {
-  const consumed = ends.flatMap(({ job, change }) => (change?.taken?.commit.consumed ?? []).map((n) => ({ run: job.key, n })));
-  if (consumed.length === 0) return [...ends];
-  const untaken = new Set((await untakenOf(run, consumed)).map((each) => `${plainKey(each.run)} ${each.n}`));
-  return ends.map((end): End => {
-    const { job, change } = end;
-    const wrong = change?.taken?.commit.consumed.find((n) => !untaken.delete(`${job.key} ${n}`));
-    return wrong === undefined ? end : { job, error: unmatched(job.taskId, wrong) };
-  });
+/** @throws SnapshotError `snapshot-damaged` */
+function replyOf(row: Row): Reply {
+  switch (row.kind) {
+    case "done":
+      return { kind: "done" };
+    case "unmatched":
+      return { kind: "unmatched", n: row.n as number };
+    default: {
+      const { run, revision } = row.run === null ? { run: undefined, revision: null } : runOfJson(row.run as string);
+      return { kind: "seen", known: { run, revision, messages: keysOf(row.messages), closed: keysOf(row.closed) } };
+    }
+  }
 }

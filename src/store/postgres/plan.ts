@@ -1,46 +1,42 @@
-/** What a group of steps writes, at most one step a run: collected, then written by few statements, each for all of them. */
-import type { StoredEvent } from "#contract/store/run-commit";
+/** What the steps on some runs look at and write, as the function `step` of the schema takes it. */
 import type { RunStoreSettings } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
-import type { NewQuestion, QuestionClosed } from "#contract/store/stored-question";
+import { closedByEnd, type NewQuestion, type QuestionClosed } from "#contract/store/stored-question";
 import type { Change } from "#store/stepped-store";
-import { deleteRuns } from "./deleted.ts";
-import {
-  type Arrived,
-  type Generation,
-  type Kept,
-  type Of,
-  type Part,
-  sweep,
-  takeMessages,
-  writeEvents,
-  writeGenerations,
-  writeMessages,
-  writeParts,
-} from "./history.ts";
-import { type Closing, closeAll, writeAsked, writeClosed } from "./questions.ts";
-import { insertLabels, insertRuns, updateRuns } from "./run-rows.ts";
-import type { Run } from "./statement.ts";
-import { keyOf } from "./texts.ts";
+import { allOf, changingOf } from "./columns.ts";
+import { Pieces } from "./sealed.ts";
+import { escaped, keyOf, labelKey } from "./texts.ts";
 
 /** Old generations and events go when this many have come, in one sweep for all of them. */
 const SWEEP_EACH = 32;
 
+/** What is to be known of a run. */
+export interface Look {
+  key: string;
+  /** Keys. */
+  messages: readonly string[];
+  questions: readonly string[];
+}
+
+/** What steps on one run, one after the other, make of it; at most one of them is a commit. */
+export interface Written extends Look {
+  /** What lies there, which may be past. */
+  before: StoredRun | undefined;
+  /** The revision of that. */
+  since: string | null;
+  /** The revision that is made. */
+  made: string;
+  /** The moment for which it was decided. */
+  at: number;
+  changes: readonly Change[];
+}
+
+type Row = Record<string, unknown>;
+
 export class Plan {
   readonly #settings: RunStoreSettings;
-  readonly #gone: string[] = [];
-  readonly #inserts: StoredRun[] = [];
-  readonly #updates: { before: StoredRun; run: StoredRun }[] = [];
-  readonly #generations: Of<Generation>[] = [];
-  readonly #whole: Of<{ generation: number }>[] = [];
-  readonly #parts: Of<Part>[] = [];
-  readonly #events: Of<StoredEvent>[] = [];
-  readonly #messages: Of<Arrived>[] = [];
-  readonly #consumed: Of<{ n: number }>[] = [];
-  readonly #asked: Of<NewQuestion>[] = [];
-  readonly #closed: Closing[] = [];
-  readonly #ended: StoredRun[] = [];
-  readonly #kept: Of<Kept>[] = [];
+  readonly #lists: Record<string, Row[]> = {};
+  readonly #texts = new Pieces();
   /** About as many as are written. */
   bytes = 0;
 
@@ -48,70 +44,99 @@ export class Plan {
     this.#settings = settings;
   }
 
-  add(before: StoredRun | undefined, { run, isNew, taken, events = [], message }: Change): void {
-    const key = keyOf(run.taskId);
-    const isFirst = isNew === true || before === undefined;
-    if (!isFirst) this.#updates.push({ before, run });
-    else {
-      if (before !== undefined) this.#gone.push(key);
-      this.#inserts.push(run);
-    }
-    if (taken !== undefined) this.#commit(key, run, taken);
-    if (!isFirst && before.status === "open" && run.status !== "open") this.#ended.push(run);
-    for (const event of events) this.#events.push({ run: key, ...event });
-    if (message !== undefined) this.#arrive(key, run, message);
-    this.bytes += taken?.bytes ?? 0;
+  /** The arguments of `step`. */
+  get values(): [plan: string, texts: Buffer] {
+    return [JSON.stringify(this.#lists), this.#texts.value];
   }
 
-  #commit(run: string, { updatedAt: at, lastSeq }: StoredRun, { commit, bytes }: NonNullable<Change["taken"]>): void {
+  add(next: Look | Written): void {
+    this.#look(next);
+    if ("made" in next) this.#write(next);
+    else this.#add("steps", { key: next.key });
+  }
+
+  #look({ key, messages, questions }: Look): void {
+    for (const message of messages) this.#add("looks", { run: key, message });
+    for (const question of questions) this.#add("looks", { run: key, question });
+  }
+
+  #write({ key, before, since, made, at, changes }: Written): void {
+    this.#add("steps", { key, made, since, at });
+    const last = changes.at(-1)?.run as StoredRun;
+    const isNew = changes.some((change) => change.isNew === true);
+    if (!isNew)
+      this.#add("updates", { key, made, ...changingOf(last), info: before?.info === last.info ? null : this.#texts.add(last.info) });
+    else {
+      if (before !== undefined) this.#add("gone", { run: key });
+      this.#add("inserts", { ...allOf(last), made, info: this.#texts.add(last.info) });
+      for (const [name, value] of Object.entries(last.labels)) this.#add("labels", { run: key, label: labelKey(name, value) });
+    }
+    let earlier = isNew ? undefined : before;
+    const closed = new Set<string>();
+    const close = (id: string, { message, ...end }: QuestionClosed): void => {
+      // What closes it first counts.
+      if (closed.has(id)) return;
+      closed.add(id);
+      const said = message === undefined ? null : this.#texts.add(message);
+      this.#add("closed", { run: key, key: keyOf(id), closed: JSON.stringify(end), message: said });
+    };
+    for (const { run, taken, events = [], message } of changes) {
+      if (taken !== undefined) this.#commit(key, run, taken, close);
+      if (earlier?.status === "open" && run.status !== "open") this.#add("ended", { run: key, closed: JSON.stringify(closedByEnd(run)) });
+      for (const { seq, at: moment, body } of events) this.#add("events", { run: key, seq, at: moment, body: this.#texts.add(body) });
+      if (message !== undefined) this.#arrive(key, run, message, close);
+      earlier = run;
+      this.bytes += taken?.bytes ?? 0;
+    }
+  }
+
+  #commit(
+    run: string,
+    { updatedAt: at, lastSeq }: StoredRun,
+    { commit, bytes }: NonNullable<Change["taken"]>,
+    close: (id: string, end: QuestionClosed) => void,
+  ): void {
     const { generation, info, put, remove, whole, events, consumed, questions } = commit;
-    this.#generations.push({ run, generation, at, bytes, info });
-    if (whole === true && generation > 1) this.#whole.push({ run, generation });
-    for (const [name, content] of put) this.#parts.push({ run, generation, name, content });
-    for (const name of new Set(remove)) this.#parts.push({ run, generation, name, content: undefined });
-    for (const event of events) this.#events.push({ run, ...event });
-    for (const n of consumed) this.#consumed.push({ run, n });
+    this.#add("commits", { run, generation, at, bytes, info: this.#texts.add(info) });
+    if (whole === true && generation > 1) this.#add("whole", { run, generation });
+    for (const [name, content] of put)
+      this.#add("parts", { run, generation, key: keyOf(name), name: escaped(name), content: this.#texts.add(content) });
+    for (const name of new Set(remove)) this.#add("parts", { run, generation, key: keyOf(name), name: escaped(name) });
+    for (const { seq, at: moment, body } of events) this.#add("events", { run, seq, at: moment, body: this.#texts.add(body) });
+    for (const n of consumed) this.#add("consumed", { run, n });
     this.#ask(run, questions?.put ?? []);
-    for (const { id, ...end } of questions?.close ?? []) this.#close(run, id, { ...end, at });
+    for (const { id, ...end } of questions?.close ?? []) close(id, { ...end, at });
     if (generation % SWEEP_EACH !== 0) return;
     const { keep, keepEvents } = this.#settings;
-    this.#kept.push({ run, generation: generation - keep + 1, seq: lastSeq - keepEvents });
+    this.#add("kept", { run, generation: generation - keep + 1, seq: lastSeq - keepEvents });
   }
 
-  #arrive(run: string, { inbox, updatedAt: at }: StoredRun, { id, mailbox, body, closes }: NonNullable<Change["message"]>): void {
-    this.#messages.push({ run, n: inbox.last, id, mailbox, body, at });
+  #arrive(
+    run: string,
+    { inbox, updatedAt: at }: StoredRun,
+    { id, mailbox, body, closes }: NonNullable<Change["message"]>,
+    close: (id: string, end: QuestionClosed) => void,
+  ): void {
+    const row = { run, n: inbox.last, key: keyOf(id), id: escaped(id), mailbox: escaped(mailbox), at, body: this.#texts.add(body) };
+    this.#add("messages", row);
     if (closes === undefined) return;
     const { id: question, ...end } = closes;
-    this.#close(run, question, { ...end, at, message: body });
+    close(question, { ...end, at, message: body });
   }
 
   /** Of two of one id, the last says what is asked, the first when. */
   #ask(run: string, put: readonly NewQuestion[]): void {
-    const asked = new Map<string, Of<NewQuestion>>();
-    for (const question of put) asked.set(question.id, { ...question, run, askedAt: asked.get(question.id)?.askedAt ?? question.askedAt });
-    this.#asked.push(...asked.values());
+    const asked = new Map<string, NewQuestion>();
+    for (const question of put) asked.set(question.id, { ...question, askedAt: asked.get(question.id)?.askedAt ?? question.askedAt });
+    for (const { id, askedAt, deadline, to, body } of asked.values()) {
+      const addressee = to === null ? null : escaped(to);
+      this.#add("asked", { run, key: keyOf(id), id: escaped(id), asked_at: askedAt, deadline, addressee, body: this.#texts.add(body) });
+    }
   }
 
-  /** What closes it first counts. */
-  #close(run: string, id: string, end: QuestionClosed): void {
-    if (!this.#closed.some((other) => other.run === run && other.id === id)) this.#closed.push({ run, id, end });
-  }
-
-  /** @returns false where somebody else made one of the new runs meanwhile: then nothing of it may stay */
-  async write(run: Run): Promise<boolean> {
-    if (this.#gone.length > 0) await deleteRuns(run, this.#gone);
-    if (!(await insertRuns(run, this.#inserts))) return false;
-    await insertLabels(run, this.#inserts);
-    await updateRuns(run, this.#updates);
-    await writeGenerations(run, this.#generations);
-    await writeParts(run, this.#whole, this.#parts);
-    await writeEvents(run, this.#events);
-    await writeMessages(run, this.#messages);
-    await takeMessages(run, this.#consumed);
-    await writeAsked(run, this.#asked);
-    await writeClosed(run, this.#closed);
-    await closeAll(run, this.#ended);
-    await sweep(run, this.#kept);
-    return true;
+  #add(list: string, row: Row): void {
+    const rows = this.#lists[list];
+    if (rows === undefined) this.#lists[list] = [row];
+    else rows.push(row);
   }
 }

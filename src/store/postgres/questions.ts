@@ -1,68 +1,11 @@
 /** Questions in their table: those that are open are found along an index, whatever else is stored. */
 import { rowDamaged } from "#contract/store/run-errors";
-import type { Sealed, StoredRun } from "#contract/store/run-record";
-import {
-  closedByEnd,
-  type NewQuestion,
-  type QuestionClosed,
-  type QuestionQuery,
-  type StoredQuestion,
-} from "#contract/store/stored-question";
-import { given, insertInto } from "./given.ts";
-import type { Of } from "./history.ts";
+import type { Sealed } from "#contract/store/run-record";
+import type { QuestionClosed, QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { listedRun } from "./run-rows.ts";
-import { START } from "./schema.ts";
-import { NOW, type Row, type Run, Values } from "./statement.ts";
+import { NOW, type Row, Values } from "./statement.ts";
+import { START } from "./tables.ts";
 import { escaped, keyOf, unescaped } from "./texts.ts";
-
-export type Closing = Of<{ id: string; end: QuestionClosed }>;
-
-export async function writeAsked(run: Run, asked: readonly Of<NewQuestion>[]): Promise<void> {
-  await insertInto(
-    run,
-    "questions as questions",
-    asked,
-    {
-      key: ["uuid", ({ id }) => keyOf(id)],
-      run: ["uuid", (each) => each.run],
-      id: ["text", ({ id }) => escaped(id)],
-      asked_at: ["bigint", ({ askedAt }) => askedAt],
-      deadline: ["bigint", ({ deadline }) => deadline],
-      addressee: ["text", ({ to }) => (to === null ? null : escaped(to))],
-      body: ["sealed", ({ body }) => body],
-    },
-    `on conflict (key) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body
-     where questions.closed is null`,
-  );
-}
-
-export async function writeClosed(run: Run, closings: readonly Closing[]): Promise<void> {
-  if (closings.length === 0) return;
-  const { from, values } = given(closings, {
-    run: ["uuid", (each) => each.run],
-    key: ["uuid", ({ id }) => keyOf(id)],
-    closed: ["text", ({ end: { message: _, ...closed } }) => JSON.stringify(closed)],
-    message: ["sealed", ({ end }) => end.message],
-  });
-  await run(
-    `update :questions as questions set closed = given.closed, message = given.message from ${from}
-     where questions.key = given.key and questions.run = given.run and questions.closed is null`,
-    values,
-  );
-}
-
-/** With the end of their run all are closed. */
-export async function closeAll(run: Run, ended: readonly StoredRun[]): Promise<void> {
-  if (ended.length === 0) return;
-  const { from, values } = given(ended, {
-    run: ["uuid", ({ taskId }) => keyOf(taskId)],
-    closed: ["text", (each) => JSON.stringify(closedByEnd(each))],
-  });
-  await run(
-    `update :questions as questions set closed = given.closed from ${from} where questions.run = given.run and questions.closed is null`,
-    values,
-  );
-}
 
 /** @param kept which runs are there still */
 export function questionsStatement(query: QuestionQuery, kept: string): { text: string; values: unknown[] } {

@@ -12,25 +12,19 @@ export function untagged(stored: Buffer): Sealed {
   return Uint8Array.from(stored[0] === BYTES ? stored.subarray(1) : stored);
 }
 
-/** Many values as one parameter, which goes over the line as it is, and where in it each of them is. */
-export class Blob {
-  readonly at: (number | null)[] = [];
-  readonly size: (number | null)[] = [];
-  readonly #pieces: Buffer[] = [];
-  bytes = 0;
+/** Where in them a value begins, from 1, and how many bytes it has. */
+export type Piece = readonly [at: number, size: number];
 
-  /** Null for undefined. */
-  add(sealed: Sealed | undefined): void {
-    if (sealed === undefined) {
-      this.at.push(null);
-      this.size.push(null);
-      return;
-    }
+/** Many values as one parameter, which goes over the line as it is. */
+export class Pieces {
+  readonly #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  add(sealed: Sealed): Piece {
     const piece = tagged(sealed);
-    this.at.push(this.bytes + 1);
-    this.size.push(piece.length);
     this.#pieces.push(piece);
-    this.bytes += piece.length;
+    this.#bytes += piece.length;
+    return [this.#bytes - piece.length + 1, piece.length];
   }
 
   get value(): Buffer {

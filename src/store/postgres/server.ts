@@ -5,8 +5,9 @@ import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
 import { failure, isPassing, isRefusal, missingPackage } from "./failures.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
-import { isPrepared, OF_A_RUN, prepareSchema } from "./schema.ts";
+import { isPrepared, prepareSchema } from "./schema.ts";
 import { queryOf, type Result, type Row, type Run } from "./statement.ts";
+import { OF_A_RUN } from "./tables.ts";
 
 // Another machine's server keeps no simulated time.
 const { clock, random } = systemServices;
@@ -23,7 +24,7 @@ const BEGIN = `begin isolation level read committed; set local lock_timeout = 40
   set local idle_in_transaction_session_timeout = 9000;
   select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
 
-const TABLE = new RegExp(`(?<!:):(${["runs", ...OF_A_RUN].join("|")})\\b`, "g");
+const TABLE = new RegExp(`(?<!:):(${["runs", "step", ...OF_A_RUN].join("|")})\\b`, "g");
 const MOST_TEXTS = 500;
 
 const noop = (): void => {};
@@ -62,6 +63,20 @@ export class Server {
   /** Reads; tried again where the connection was lost. */
   async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return await this.#tried(async (client, until) => (await this.#send(client, until, text, values)).rows);
+  }
+
+  /** One statement that writes, and of which a second try does what the first did not; tried again where the connection was lost. */
+  async write(text: string, values: readonly unknown[]): Promise<Row[]> {
+    let isUnknown = false;
+    const send = async (client: PostgresClient, until: number): Promise<Row[]> => {
+      try {
+        return (await this.#send(client, until, text, values)).rows;
+      } catch (error) {
+        isUnknown ||= !isRefusal(error);
+        throw error;
+      }
+    };
+    return await this.#tried(send, () => isUnknown);
   }
 
   /** All that `work` did is written, or nothing; `work` may be called again where nothing was. @throws AsimovError `store-…` */
@@ -109,7 +124,8 @@ export class Server {
     else given.removeListener("error", this.#onTrouble);
   }
 
-  async #tried<T>(work: (client: PostgresClient, until: number) => Promise<T>): Promise<T> {
+  /** @param isUnknown whether what was written may have taken effect */
+  async #tried<T>(work: (client: PostgresClient, until: number) => Promise<T>, isUnknown = (): boolean => false): Promise<T> {
     const since = monotonicOf(clock);
     for (let tries = 1; ; tries++) {
       this.requireOpen();
@@ -118,7 +134,7 @@ export class Server {
         return await this.#withClient(since + CALL_MS, work);
       } catch (error) {
         this.requireOpen();
-        if (!isPassing(error) || monotonicOf(clock) - since > TRIES_MS) throw failure(this.#place, error);
+        if (!isPassing(error) || monotonicOf(clock) - since > TRIES_MS) throw failure(this.#place, error, isUnknown());
       }
       await this.#bounded(new Promise<void>((resolve) => clock.setTimeout(resolve, pauseOf(tries))), since + CALL_MS);
     }
@@ -160,7 +176,7 @@ export class Server {
 
   /** @returns whether the connection can be used again */
   async #rollback(client: PostgresClient, until: number, error: unknown): Promise<boolean> {
-    if (!isRefusal(error) && !(error instanceof AsimovError) && !(error instanceof Undone)) return false;
+    if (!isRefusal(error) && !(error instanceof AsimovError)) return false;
     return await this.#send(client, until, "rollback", []).then(
       () => true,
       () => false,
@@ -249,9 +265,6 @@ export class Server {
     }
   }
 }
-
-/** Thrown by the work of a transaction that wants it undone and done again. */
-export class Undone extends Error {}
 
 /** Longer each time, and never the same for two who wait. */
 const pauseOf = (tries: number): number => Math.min(10 * 2 ** Math.min(tries, 6), LONGEST_PAUSE_MS) * (0.5 + random() / 2);

@@ -20,7 +20,7 @@ export const NOW = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint"
 
 const HEX = "\\x";
 
-function bytesOf(text: string): Buffer {
+export function bytesOf(text: string): Buffer {
   if (text.startsWith(HEX)) return Buffer.from(text.slice(HEX.length), "hex");
   // As `bytea_output = escape` writes it.
   return Buffer.from(

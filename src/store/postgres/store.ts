@@ -57,11 +57,7 @@ export class PostgresStore extends SteppedStore {
       : "true";
     this.#server = new Server(parsed);
     this.#changes = new Changes(this.#server, systemServices.ids(), (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
-    this.#groups = new Groups(this.#server, {
-      settings: this.settings,
-      notify: (run, changes) => this.#changes.notify(run, changes.map(changedOf)),
-      told: (change) => this.#told(change),
-    });
+    this.#groups = new Groups(this.#server, { settings: this.settings, told: (changes) => this.#told(changes) });
   }
 
   protected async step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
@@ -109,10 +105,9 @@ export class PostgresStore extends SteppedStore {
       const found = runs.get(key);
       if (found === undefined) return "missing";
       await deleteRuns(run, [key]);
-      await this.#changes.notify(run, [{ taskId, isCommit: false }]);
       return this.isPast(found, now) ? "past" : "there";
     });
-    if (was !== "missing") this.#listeners.tell(taskId);
+    if (was !== "missing") this.#gone([taskId]);
     return was === "there";
   }
 
@@ -138,6 +133,7 @@ export class PostgresStore extends SteppedStore {
 
   async close(): Promise<void> {
     this.#listeners.clear();
+    await this.#changes.flush();
     await this.#server.close();
   }
 
@@ -146,10 +142,11 @@ export class PostgresStore extends SteppedStore {
     requireCount(limit, "limit", 1);
   }
 
-  #told(change: Change): void {
-    const { taskId, isCommit } = changedOf(change);
-    this.#listeners.tell(taskId, isCommit);
-    if (isNewRun(change) && ++this.#creations % SWEEP_EACH === 0) void this.#sweep().catch(() => {});
+  #told(changes: readonly Change[]): void {
+    const told = changes.map(changedOf);
+    this.#changes.notify(told);
+    for (const { taskId, isCommit } of told) this.#listeners.tell(taskId, isCommit);
+    for (const change of changes) if (isNewRun(change) && ++this.#creations % SWEEP_EACH === 0) void this.#sweep().catch(() => {});
   }
 
   async #sweep(): Promise<void> {
@@ -158,17 +155,17 @@ export class PostgresStore extends SteppedStore {
   }
 
   async #deleteEnded(before: number, keep: number): Promise<number> {
-    const gone = await this.#server.transaction(async (run) => {
-      const taskIds = await deleteEnded(run, { before, keep, limit: SWEEP_LIMIT });
-      if (taskIds.length > 0)
-        await this.#changes.notify(
-          run,
-          taskIds.map((taskId) => ({ taskId, isCommit: false })),
-        );
-      return taskIds;
-    });
-    for (const taskId of gone) this.#listeners.tell(taskId);
+    const gone = await this.#server.transaction((run) => deleteEnded(run, { before, keep, limit: SWEEP_LIMIT }));
+    this.#gone(gone);
     return gone.length;
+  }
+
+  #gone(taskIds: readonly string[]): void {
+    this.#changes.notify(taskIds.map((taskId) => ({ taskId, isCommit: false })));
+    for (const taskId of taskIds) {
+      this.#groups.forget(taskId);
+      this.#listeners.tell(taskId);
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { unmatched } from "#contract/store/store-errors";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
+import { ServerTime } from "#store/server-time";
 import { type Change, type Decide, type Seen, SteppedStore, type Wanted } from "#store/stepped-store";
 import { ToldChanges } from "#store/told-changes";
 import { Connection } from "./connection.ts";
@@ -22,7 +23,6 @@ import { Questions } from "./questions.ts";
 import { runOf } from "./row.ts";
 import { readRun } from "./rows.ts";
 import { step } from "./scripts.ts";
-import { ServerTime } from "./server-time.ts";
 import { type Entry, Walk } from "./walk.ts";
 
 /** A run as it was when this store last wrote it. */
