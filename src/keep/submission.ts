@@ -35,7 +35,8 @@ export interface NewSubmission extends Submission {
   agent: string;
   /** Beside the task's own. */
   labels: Readonly<Record<string, string>>;
-  dueAt: number;
+  /** Null: when somebody says so. */
+  dueAt: number | null;
 }
 
 export function submittedRun(store: RunStore, { agent, labels, dueAt, ...submission }: NewSubmission): NewRun {

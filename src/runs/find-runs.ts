@@ -3,9 +3,9 @@ import type { RunView } from "#contract/run/run-view";
 import type { FindQuery } from "#contract/store/run-commit";
 import type { RunStore } from "#contract/store/run-store";
 import { processesGone } from "#keep/owner";
+import { isOwnAgent } from "./key-record.ts";
 import { readFound } from "./read-run.ts";
 import type { FindRuns } from "./run-queries.ts";
-import { SCHEDULES } from "./schedules.ts";
 
 /** Where a run stands among others: the later it began, the earlier it comes. */
 export type RunPlace = NonNullable<FindQuery["after"]>;
@@ -33,7 +33,7 @@ export async function* findRuns(
     const page = await store.find({ ...query, isGone: processesGone(), limit: size, ...(last === undefined ? {} : { after: last }) });
     for (const run of page) {
       // The library's own, unless somebody asks for them.
-      if (run.agent === SCHEDULES && query.agent !== SCHEDULES) continue;
+      if (isOwnAgent(run.agent) && query.agent !== run.agent) continue;
       const view = await readFound(store, run);
       // It may have gone on, or be gone, since it was found.
       if (view === undefined || query.statuses?.includes(view.status) === false) continue;

@@ -36,7 +36,19 @@ export async function sendMessage(
 export async function cancelRun(store: RunStore, taskId: string, reason: string | undefined): Promise<void> {
   if (reason !== undefined) requireText(reason, "cancel: the reason");
   const why = reason === undefined || reason === "" ? "The run was cancelled." : `The run was cancelled: ${shownMessageOf(reason)}`;
-  const report = { taskId, status: "error", error: why, code: "cancelled" };
+  await endRun(store, taskId, why, "cancelled");
+}
+
+/** Of a run that has not begun, and that another one stands for by now; nothing where it has ended, or is gone. */
+export async function replaceRun(store: RunStore, taskId: string, by: string): Promise<void> {
+  const why = `Run ${by} of the same key stands for this one, which had not begun.`;
+  await endRun(store, taskId, why, "run-replaced").catch((error: unknown) => {
+    if (!(error instanceof RunError) || !["run-ended", "run-not-found"].includes(error.code)) throw error;
+  });
+}
+
+async function endRun(store: RunStore, taskId: string, why: string, code: string): Promise<void> {
+  const report = { taskId, status: "error", error: why, code };
   const told = [
     { type: "error.reported", report, graph: [] },
     { type: "run.ended", status: "FAILED", code: "cancelled", graph: [] },

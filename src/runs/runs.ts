@@ -12,6 +12,7 @@ import type { RunView } from "#contract/run/run-view";
 import { requireText } from "#contract/store/run-checks";
 import type { GenerationEntry } from "#contract/store/run-commit";
 import { notFound } from "#contract/store/run-errors";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { decoded, openNote, requireFalling } from "#contract/store/seal";
@@ -20,6 +21,9 @@ import type { GenerationNote } from "#keep/kept";
 import { AnsweredStore } from "./answered-store.ts";
 import { type FindFrom, type FoundRun, findRuns, type RunPlace } from "./find-runs.ts";
 import { followEvents, followView } from "./follow.ts";
+import { type KeyHost, lookAtKey, submitKeyed } from "./key-gate.ts";
+import { isHeldByKey } from "./key-options.ts";
+import { GATE } from "./key-record.ts";
 import { cancelRun, sendMessage } from "./orders.ts";
 import { type AnswerOptions, answerQuestion, listQuestions } from "./questions.ts";
 import { readView, readViewAt, requireRun } from "./read-run.ts";
@@ -37,7 +41,7 @@ import {
   takeWatch,
 } from "./run-queries.ts";
 import { removeSchedule, type ScheduleOptions, storeSchedule } from "./schedules.ts";
-import { type SubmitOptions, submitTask, takeSubmit } from "./submit.ts";
+import { type SubmitOptions, type Submitted, submitTask, takeSubmit } from "./submit.ts";
 import { tellingStore } from "./telling-store.ts";
 
 export interface RunsOptions {
@@ -86,6 +90,7 @@ const SCHEMAS = lazily(() => ({
 export class Runs {
   readonly #store: RunStore;
   readonly #services: Pick<Services, "clock" | "ids">;
+  readonly #keys: KeyHost;
 
   /** @throws AsimovError `invalid-options` */
   constructor(store: RunStore, options: RunsOptions = {}) {
@@ -97,7 +102,9 @@ export class Runs {
       effectTimeoutMs: limitMs = 30_000,
     } = parseOptions(SCHEMAS().runs, options, "Runs") as RunsOptions;
     this.#services = { clock, ids };
-    this.#store = new AnsweredStore(tellingStore(given, queue), new EffectLimits(clock, { limitMs, graceMs: limitMs }));
+    const limits = new EffectLimits(clock, { limitMs, graceMs: limitMs });
+    this.#store = new AnsweredStore(tellingStore(given, queue), limits);
+    this.#keys = { place: given, store: new AnsweredStore(given, limits), told: this.#store, services: this.#services };
   }
 
   /** Newest first. What cannot be read of one is among its `errors`. @throws RunError `run-not-found` for `after` */
@@ -180,13 +187,25 @@ export class Runs {
   }
 
   /**
-   * A task for a worker that has its agent, stored when this settles. The same task once more is the same run.
+   * A task for a worker that has its agent, stored when this settles. The same task once more is the same run. Gives the run that stands for
+   * it, which with `singleton` may be another one.
    *
-   * @throws AsimovError `invalid-options`, `task-not-waiting`, `not-json`; RunError `run-differs`, `run-exists`
+   * @throws AsimovError `invalid-options`, `task-not-waiting`, `not-json`; RunError `run-differs`, `run-exists`, `key-busy`
+   * @example
+   * const task = new Task({ type: "report", objective: "Saturn" });
+   * const { taskId, isNew } = await runs.submit(task, { agent: "report", key: "user-7", limit: { concurrent: 2, perMinute: 30 } });
    */
-  async submit(task: Task<unknown>, options: SubmitOptions): Promise<void> {
+  async submit(task: Task<unknown>, options: SubmitOptions): Promise<Submitted> {
     const asked = takeSubmit(task, options);
-    await submitTask(this.#store, task.toJSON(), asked);
+    const { key } = asked;
+    if (key === undefined || !isHeldByKey(asked)) return await submitTask(this.#store, task.toJSON(), asked);
+    return await submitKeyed(this.#keys, task.toJSON(), { ...asked, key });
+  }
+
+  /** Of a run that a key held up, the others may have their turn now; where this fails, a worker finds it out. */
+  async #freed(run: StoredRun | undefined): Promise<void> {
+    const gate = run?.labels[GATE];
+    if (run !== undefined && gate !== undefined) await lookAtKey(this.#keys, gate, [run.taskId]);
   }
 
   /**
@@ -205,6 +224,8 @@ export class Runs {
   /** Settles when the request is stored: an owner acts on it within 250 ms; a run that nobody owns has ended with it. @throws RunError `run-ended` */
   async cancel(taskId: string, reason?: string): Promise<void> {
     await cancelRun(this.#store, taskId, reason);
+    const freed = async (): Promise<void> => this.#freed(await this.#store.read(taskId));
+    await freed().catch(() => {});
   }
 
   /**
@@ -227,7 +248,9 @@ export class Runs {
   /** With all that is stored of it. Its owner, if any, stops with `run-not-found`. @throws RunError `run-not-found` */
   async remove(taskId: string): Promise<void> {
     requireText(taskId, "The task id");
+    const run = await this.#store.read(taskId);
     if (!(await this.#store.remove(taskId))) throw notFound(taskId);
+    await this.#freed(run).catch(() => {});
   }
 
   /** Removes ended runs, all but the `keep` that ended last; says how many. */

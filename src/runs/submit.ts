@@ -8,13 +8,17 @@ import { anyObject, nonEmpty, parseOptions } from "#contract/base/options";
 import { Task, type TaskJSON } from "#contract/base/task";
 import { TaskStatus } from "#contract/base/vocabulary";
 import { existsError } from "#contract/store/run-errors";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { PRIORITY } from "#contract/store/work-queue";
 import { submittedRun } from "#keep/submission";
+import { type KeyedStart, type KeyOptions, keyShape, requireKeyed } from "./key-options.ts";
+import { KEY } from "./key-record.ts";
 import { readInfo } from "./read-run.ts";
 import { requireSame } from "./same-task.ts";
 
-export interface SubmitOptions {
+/** How a task is to be run. */
+export interface SubmittedTask {
   /** The name of the agent that is to run it. */
   agent: string;
   /** Milliseconds until it may begin. Default 0. */
@@ -25,11 +29,24 @@ export interface SubmitOptions {
   values?: Record<string, unknown>;
   /** Keeps the run's values in the agent's cache, in a key space of this name. */
   cachePrefix?: string;
-  /** Milliseconds, from when it may begin, until it fails with `run-deadline`. */
+  /** Milliseconds, after its `delayMs`, until it fails with `run-deadline`, the waiting for its turn among those of its key included. */
   deadlineMs?: number;
   /** Of a task that is stored already: `attach` does nothing, unless its task differs (`run-differs`); `refuse` is `run-exists`. Default `"attach"`. */
   ifExists?: "attach" | "refuse";
 }
+
+/** With what may be asked of the starts of a key, as far as it goes together. */
+export type SubmitOptions = Omit<SubmittedTask, "delayMs"> & KeyOptions;
+
+/** What became of a submit. */
+export interface Submitted {
+  /** The run that stands for the task: its own, or the one that holds its key as `singleton`. */
+  taskId: string;
+  /** Whether this submit has made it. */
+  isNew: boolean;
+}
+
+export type TakenSubmit = SubmittedTask & Partial<KeyedStart>;
 
 const schema = lazily(() =>
   z.strictObject({
@@ -40,11 +57,12 @@ const schema = lazily(() =>
     cachePrefix: z.optional(nonEmpty),
     deadlineMs: z.optional(z.int().check(z.gte(1))),
     ifExists: z.optional(z.enum(["attach", "refuse"])),
+    ...keyShape,
   }),
 );
 
-export function takeSubmit(task: Task<unknown>, given: SubmitOptions): SubmitOptions {
-  const options = parseOptions(schema(), given, "submit") as SubmitOptions;
+export function takeSubmit(task: Task<unknown>, given: SubmitOptions): TakenSubmit {
+  const options = parseOptions(schema(), given, "submit") as TakenSubmit;
   if (!(task instanceof Task)) {
     throw new AsimovError(
       `submit: expected a Task, got ${task === null ? "null" : typeof task}; make one by new Task({ type, objective }).`,
@@ -57,6 +75,7 @@ export function takeSubmit(task: Task<unknown>, given: SubmitOptions): SubmitOpt
     throw new AsimovError(`Task ${task.id} is ${task.status}; a task runs once. Make a new Task.`, { code: "task-not-waiting" });
   }
   requireName(options.agent, "agent");
+  requireKeyed(options);
   return options;
 }
 
@@ -64,23 +83,30 @@ export function takeSubmit(task: Task<unknown>, given: SubmitOptions): SubmitOpt
 export async function submitTask(
   store: RunStore,
   task: TaskJSON,
-  { agent, delayMs = 0, priority = 0, values, cachePrefix, deadlineMs, ifExists = "attach" }: SubmitOptions,
-  labels: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const dueAt = (await store.now()) + delayMs;
+  options: SubmittedTask & { key?: string },
+  { labels = {}, isHeld = false }: { labels?: Readonly<Record<string, string>>; isHeld?: boolean } = {},
+): Promise<Submitted> {
+  const { agent, key, delayMs = 0, priority = 0, values, cachePrefix, deadlineMs } = options;
+  const from = (await store.now()) + delayMs;
+  const dueAt = isHeld ? null : from;
+  const own = { ...(priority === 0 ? {} : { [PRIORITY]: String(priority) }), ...(key === undefined ? {} : { [KEY]: key }) };
   const created = await store.create(
     submittedRun(store, {
       task,
       agent,
       dueAt,
-      labels: { ...labels, ...(priority === 0 ? {} : { [PRIORITY]: String(priority) }) },
+      labels: { ...labels, ...own },
       ...(values === undefined ? {} : { values: copyJson(values, "submit: values") }),
       ...(cachePrefix === undefined ? {} : { cachePrefix }),
-      ...(deadlineMs === undefined ? {} : { deadline: dueAt + deadlineMs }),
+      ...(deadlineMs === undefined ? {} : { deadline: from + deadlineMs }),
     }),
   );
-  if (created.ok) return;
-  const { run } = created;
+  if (!created.ok) requireAttached(store, created.run, task, options);
+  return { taskId: task.id, isNew: created.ok };
+}
+
+/** Of a task that is stored already. @throws RunError `run-exists`, `run-differs` */
+export function requireAttached(store: RunStore, run: StoredRun, task: TaskJSON, { agent, ifExists = "attach" }: SubmittedTask): void {
   if (ifExists === "refuse") throw existsError(run);
   if (run.agent !== agent) {
     throw new RunError(`Run ${task.id} is of agent "${run.agent}", and not of "${agent}": a task that differs needs an id of its own.`, {

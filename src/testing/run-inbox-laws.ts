@@ -63,6 +63,13 @@ export function inboxLaws(): RunLaws {
       requireEqual(await send(store, "x", "b"), "stored", "the same id to another run");
     },
 
+    "does not make a run due that nobody has begun": async ({ make }) => {
+      const store = await make();
+      await store.create({ ...newRun("a"), graphHash: "", dueAt: null });
+      requireEqual(await send(store, "x"), "stored", "a message to it");
+      requireEqual([(await stored(store)).dueAt, (await stored(store)).inbox.count], [null, 1], "the row");
+    },
+
     "lets a commit take a message once": async ({ make }) => {
       const store = await make();
       const lease = await owned(store);

@@ -2,7 +2,7 @@
 import { brand } from "#contract/base/brand";
 import { dropping } from "#contract/base/dropping";
 import { AsimovError, RunError } from "#contract/base/errors";
-import { type Clock, systemClock } from "#contract/base/services";
+import { type Clock, systemClock, systemServices } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
@@ -10,19 +10,18 @@ import { statusOf, withoutGone } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import type { QueueConsumption, TurnResult, WorkQueue } from "#contract/store/work-queue";
 import { processesGone } from "#keep/owner";
+import { GATE, KEY_TYPE } from "#runs/key-record";
 import { Runs } from "#runs/runs";
 import { SCHEDULES, type ScheduleOptions } from "#runs/schedules";
-import type { SubmitOptions } from "#runs/submit";
+import type { SubmitOptions, Submitted } from "#runs/submit";
 import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
-import { Figures } from "./figures.ts";
 import { fireSchedules } from "./fire-schedules.ts";
-import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
+import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
-import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
 import { byTurn } from "./take-order.ts";
@@ -30,12 +29,16 @@ import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
 
 const PAGE = 100;
+/** Of the library's own. */
+const OWN_PAGE = 50;
 /** Milliseconds between two looks for tasks of agents that it does not have. */
 const UNKNOWN_AGAIN_MS = 60_000;
 const DEFAULT_GRACE_MS = 10_000;
 
 /** What kept a run from going on was told already. */
 const told = (): void => {};
+
+type State = "new" | "started" | "stopped";
 
 /**
  * Takes what is READY of its agents, as it is due: what was submitted, what a lost process has left, and what was answered. A run that waits is
@@ -59,8 +62,7 @@ export class AgentWorker {
   readonly #runs: Runs;
   readonly #hosts = new Map<string, AgentHost>();
   readonly #options: AgentWorkerOptions;
-  readonly #figures: Figures;
-  readonly #work: Work;
+  readonly #work = new Work();
   readonly #overload: Overload;
   readonly #refusals = new Refusals();
   readonly #reminders: Reminders;
@@ -69,9 +71,10 @@ export class AgentWorker {
   #unknownAt = Number.NEGATIVE_INFINITY;
   /** Runs of schedules that are not in memory any more, with the schedule's name. */
   readonly #scheduled = new Map<string, string>();
-  #state: WorkerState = "new";
+  /** Runs of keys that are not in memory any more, by the key's record. */
+  readonly #keyed = new Map<string, string[]>();
+  #state: State = "new";
   #consumption: QueueConsumption | undefined;
-  readonly #looks = new Looks();
   #isAwake = false;
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
@@ -91,6 +94,7 @@ export class AgentWorker {
     this.#queue = queue;
     this.#reminders = new Reminders(queue, clock);
     this.#runs = new Runs(store, { queue, clock });
+    this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     for (const agent of given.agents) {
       const host = hostedBy(agent, { store, told: this.#told, leaseMs });
       const { name } = host.services;
@@ -101,14 +105,6 @@ export class AgentWorker {
       }
       this.#hosts.set(name, host);
     }
-    this.#figures = new Figures({
-      ...{ clock, agents: [...this.#hosts.keys()], telemetry: ([...this.#hosts.values()][0] as AgentHost).services.telemetry },
-      sizeOf: (agent) => this.#work.sizeOf(agent),
-      waiting: (agent) => countReady(store, agent),
-      heldMs: () => this.#overload.heldMs,
-    });
-    this.#work = new Work(this.#figures);
-    this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     const stranger = Object.keys(given.concurrencyOf ?? {}).find((name) => !this.#hosts.has(name));
     if (stranger !== undefined) {
       throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${this.#names()}.`, {
@@ -120,13 +116,12 @@ export class AgentWorker {
   /** Settles when what is READY now was looked at. @throws AsimovError `worker-started`, `worker-stopped` */
   async start(): Promise<void> {
     if (this.#state !== "new") {
-      throw new AsimovError(`This worker was ${this.#state === "started" ? "started" : "stopped"} already. Make a new one.`, {
+      throw new AsimovError(`This worker was ${this.#state} already. Make a new one.`, {
         code: this.#state === "started" ? "worker-started" : "worker-stopped",
       });
     }
     this.#state = "started";
     this.#overload.start();
-    this.#figures.start();
     this.#consumption = this.#queue.consume({
       store: this.#store,
       clock: this.#clock,
@@ -142,10 +137,11 @@ export class AgentWorker {
   }
 
   /** A task, stored when this settles; see `Runs.submit`. */
-  async submit(task: Task<unknown>, options: SubmitOptions): Promise<void> {
-    await this.#runs.submit(task, options);
+  async submit(task: Task<unknown>, options: SubmitOptions): Promise<Submitted> {
+    const submitted = await this.#runs.submit(task, options);
     if (!this.#hosts.has(options.agent)) this.#leave(options.agent, task.id);
     this.#wake();
+    return submitted;
   }
 
   /** Tasks by the clock, stored when this settles; see `Runs.schedule`. */
@@ -178,19 +174,8 @@ export class AgentWorker {
     await this.#stopping;
   }
 
-  /** How it is, as plain JSON; cheap, and without asking its store. */
-  health(): WorkerHealth {
-    return {
-      state: this.#state,
-      running: this.#work.size,
-      free: this.#state === "started" ? Math.max(0, this.#free()) : 0,
-      heldMs: this.#overload.heldMs,
-      ...this.#looks.seen,
-    };
-  }
-
   async #stop(graceMs: number): Promise<void> {
-    this.#state = "stopping";
+    this.#state = "stopped";
     this.#drained?.promise.catch(() => {});
     this.#drained?.reject(this.#notWorking());
     // There is no room from now on.
@@ -204,8 +189,6 @@ export class AgentWorker {
     await this.#work.over();
     this.#overload.stop();
     await this.#consumption?.end();
-    this.#figures.stop();
-    this.#state = "stopped";
   }
 
   #notWorking(): AsimovError {
@@ -230,9 +213,7 @@ export class AgentWorker {
       this.#isAwake = false;
       try {
         await this.#lookOnce();
-        this.#looks.done(this.#clock.now());
       } catch (error) {
-        this.#looks.failed(error, this.#clock.now());
         // The queue wakes it again.
         this.#tell(error as Error, "");
       }
@@ -244,6 +225,7 @@ export class AgentWorker {
     const isByOthers = this.#hasChores;
     this.#hasChores = false;
     if (isByOthers || this.#scheduled.size > 0) await this.#doChores();
+    else if (this.#keyed.size > 0) await this.#openKeys([]);
     // What was begun and lost comes before whatever is due.
     if (isByOthers || this.#hasLost) await this.#takeLost();
     const isTaker = this.#queue.givesTurns !== true;
@@ -258,10 +240,22 @@ export class AgentWorker {
   async #doChores(): Promise<void> {
     await this.#tellUnknown();
     for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
-    await fireSchedules(this.#told, await this.#freed(), {
-      leaseMs: this.#leaseMs,
-      refused: (error, taskId) => this.#tell(error, taskId),
-    });
+    const own = await this.#store.find({ ...this.#ready(SCHEDULES), limit: OWN_PAGE });
+    const [keys, schedules] = [own.filter(({ type }) => type === KEY_TYPE), own.filter(({ type }) => type !== KEY_TYPE)];
+    await fireSchedules(
+      this.#told,
+      { due: schedules, ended: await this.#freed() },
+      { leaseMs: this.#leaseMs, refused: (error, taskId) => this.#tell(error, taskId) },
+    );
+    await this.#openKeys(keys);
+  }
+
+  async #openKeys(due: readonly StoredRun[]): Promise<void> {
+    const ended = new Map(this.#keyed);
+    this.#keyed.clear();
+    const services = { clock: this.#clock, ids: systemServices.ids };
+    const host = { place: this.#store, store: this.#store, told: this.#told, services };
+    await openKeys(host, { due, ended }, (error, taskId) => this.#tell(error, taskId));
   }
 
   async #takeLost(): Promise<void> {
@@ -359,7 +353,7 @@ export class AgentWorker {
     const pair = pairOf(host, run);
     if (this.#refusals.isRefused(run, pair, now)) return undefined;
     const { onQuestion } = this.#options;
-    const taken = this.#work.take(host, run, now, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
+    const taken = this.#work.take(host, run, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
     return taken.then(
       (status) => {
         this.#over(run);
@@ -367,7 +361,7 @@ export class AgentWorker {
       },
       (error) => {
         const isNews = this.#refusals.add(error, run, pair, now);
-        if (isNews) this.#refuse(error as Error, run);
+        if (isNews) this.#tell(error as Error, taskId);
         this.#over(run);
         if (isNews) throw error;
         // Somebody else was faster.
@@ -379,6 +373,8 @@ export class AgentWorker {
   #over({ taskId, labels }: StoredRun): void {
     const schedule = labels[SCHEDULES];
     if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
+    const gate = labels[GATE];
+    if (gate !== undefined) this.#keyed.set(gate, [...(this.#keyed.get(gate) ?? []), taskId]);
     this.#wake(true);
     this.#consumption?.roomed?.();
   }
@@ -401,12 +397,7 @@ export class AgentWorker {
     if (this.#unknown.has(agent)) return;
     this.#unknown.add(agent);
     const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${this.#names()}: it leaves the run to a worker that has it.`;
-    this.#refuse(new RunError(message, { code: "worker-unknown-agent", taskId }), { agent, taskId });
-  }
-
-  #refuse(error: Error, { agent, taskId }: Pick<StoredRun, "agent" | "taskId">): void {
-    this.#figures.refused(agent, error);
-    this.#tell(error, taskId);
+    this.#tell(new RunError(message, { code: "worker-unknown-agent", taskId }), taskId);
   }
 
   #tell(error: Error, taskId: string): void {

@@ -2,7 +2,6 @@
 import { systemServices } from "#contract/base/services";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { processesGone } from "#keep/owner";
 import { type CronTimes, cronTimes } from "#runs/cron";
 import { claimSchedule, idOf, readSchedule, SCHEDULES, type StoredSchedule, taskAt, writeSchedule } from "#runs/schedules";
 import { submitTask } from "#runs/submit";
@@ -12,7 +11,6 @@ interface Firing {
   refused(error: Error, taskId: string): void;
 }
 
-const PAGE = 20;
 /** A time that is over for longer was missed. */
 const MISSED_MS = 60_000;
 /** Times of one schedule that are fired at once; the rest follows. */
@@ -21,8 +19,11 @@ const MOST = 500;
 const AGAIN_MS = 60_000;
 
 /** @param ended schedules of which a run has ended here: another may wait for that */
-export async function fireSchedules(store: RunStore, ended: readonly string[], firing: Firing): Promise<void> {
-  const due = await store.find({ agent: SCHEDULES, statuses: ["READY"], order: "due", limit: PAGE, isGone: processesGone() });
+export async function fireSchedules(
+  store: RunStore,
+  { due, ended }: { due: readonly StoredRun[]; ended: readonly string[] },
+  firing: Firing,
+): Promise<void> {
   const freed = await Promise.all(ended.map((name) => store.read(idOf(name))));
   for (const run of [...due, ...freed.filter((run) => run !== undefined)]) {
     try {
@@ -77,7 +78,7 @@ async function submitAll(store: RunStore, schedule: StoredSchedule, now: number)
     const isHeldUp = !isThere && (await isRunning(store, schedule.latest));
     if (isHeldUp && (overlap === "queue" || (missed === "all" && moment < now - MISSED_MS))) return;
     if (!isHeldUp) {
-      if (!isThere) await submitTask(store, task.toJSON(), { agent }, { [SCHEDULES]: name });
+      if (!isThere) await submitTask(store, task.toJSON(), { agent }, { labels: { [SCHEDULES]: name } });
       schedule.latest = task.id;
     }
     waiting.shift();

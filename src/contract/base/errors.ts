@@ -88,7 +88,7 @@ brand(SnapshotError, "SnapshotError");
 
 /**
  * A run that is another one's, is there already, or is not: `run-exists`, `run-differs`, `run-owned`, `run-fenced`, `run-other-agent`,
- * `run-not-found`, `run-not-stored`, `run-ended`, `run-not-ended`, `run-not-begun`, `run-parked`, `run-not-parked`, `run-parking`, `send-unstored`; or whose store failed: `store-failed`.
+ * `run-not-found`, `run-not-stored`, `run-ended`, `run-not-ended`, `run-not-begun`, `run-parked`, `run-not-parked`, `run-parking`, `send-unstored`, `key-busy`; or whose store failed: `store-failed`.
  */
 export class RunError extends AsimovError {
   readonly taskId: string;

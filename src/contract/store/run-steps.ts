@@ -125,10 +125,11 @@ export function untimely(
   return from !== undefined && now < from ? "early" : undefined;
 }
 
-/** A message more: whoever owns the run sees it; a run that nobody owns is due. */
+/** A message more: whoever owns the run sees it; a run that nobody owns is due, unless nobody has begun it, and so said of which graph it is. */
 export function postedRun(run: StoredRun, now: number): StoredRun {
   const { count, last } = run.inbox;
-  const dueAt = isOwned(run, now) ? run.dueAt : Math.min(run.dueAt ?? now, now);
+  const isSeen = isOwned(run, now) || run.graphHash === "";
+  const dueAt = isSeen ? run.dueAt : Math.min(run.dueAt ?? now, now);
   return { ...run, dueAt, updatedAt: now, inbox: { count: count + 1, last: last + 1 } };
 }
 
