@@ -3,6 +3,7 @@ export type { QueueConsumer, QueueConsumption, TurnResult, WakeUp, WorkQueue } f
 export { AgentWorker } from "./worker/agent-worker.ts";
 export type { BullQueueOptions } from "./worker/bull-options.ts";
 export { type BullQueue, bullQueue } from "./worker/bull-queue.ts";
+export type { WorkerHealth, WorkerState } from "./worker/health.ts";
 export { type LocalQueueOptions, localQueue } from "./worker/local-queue.ts";
 export type { LoopHeld } from "./worker/overload.ts";
 export type { AgentWorkerOptions } from "./worker/worker-options.ts";

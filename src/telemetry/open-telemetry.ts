@@ -1,16 +1,6 @@
-/**
- * Spans and figures by OpenTelemetry's API, which records nothing until the user installs an SDK.
- *
- * The API is never imported: whoever installs an SDK registers it, by whichever copy of the API, under a symbol of the process,
- * and that is where it is read.
- */
+/** Spans and figures by OpenTelemetry's API, which records nothing until the user installs an SDK. */
 import type {
   Context,
-  ContextManager,
-  Counter,
-  Histogram,
-  Meter,
-  MeterProvider,
   Attributes as SpanAttributes,
   SpanKind,
   Span as SpanOfApi,
@@ -20,23 +10,10 @@ import type {
 import { brand } from "#contract/base/brand";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import { asimovErrorOf } from "#contract/base/errors";
-import type { Attributes, Instrument, LazyAttributes, Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
+import type { Attributes, LazyAttributes, Span, SpanFailure, Telemetry } from "#contract/base/telemetry";
 import { ERROR_TYPE } from "./gen-ai.ts";
-
-/** The instrumentation scope, and the start of every name. */
-const SCOPE = "asimov-agents";
-
-const told = (attributes: LazyAttributes): SpanAttributes =>
-  ({ ...(typeof attributes === "function" ? attributes() : attributes) }) as SpanAttributes;
-
-/** What was registered; each part by itself. */
-interface Registered {
-  trace?: TracerProvider;
-  context?: ContextManager;
-  metrics?: MeterProvider;
-}
-const API = Symbol.for("opentelemetry.js.api.1");
-const registered = (): Registered => (globalThis as { [API]?: Registered })[API] ?? {};
+import { meters } from "./meters.ts";
+import { registered, SCOPE, told } from "./registered.ts";
 
 /** Where an SDK was installed; the API's own proxy says so, whichever copy of the API it is of. */
 function installedTracers(): TracerProvider | undefined {
@@ -128,23 +105,8 @@ class ApiSpan implements Span {
 
 brand(ApiSpan, "ApiSpan");
 
-/** Figures: `asimov.node.visits`, a counter, and `asimov.node.duration`, a histogram in seconds, both by `asimov.node.status`. */
+/** Spans here; for figures see `meters`. */
 export function openTelemetry(): Telemetry {
-  let provider: MeterProvider | undefined;
-  let meter: Meter | undefined;
-  let histograms = new Map<Instrument, Histogram>();
-  let figures: Figures | undefined;
-  /** Instruments are made once for each SDK that was installed, and of none before that. */
-  function installedMeter(): Meter | undefined {
-    const { metrics } = registered();
-    if (metrics !== provider) {
-      provider = metrics;
-      meter = metrics?.getMeter(SCOPE);
-      histograms = new Map();
-      figures = undefined;
-    }
-    return meter;
-  }
   return {
     startSpan(name, attributes, parent, kind) {
       const tracers = installedTracers();
@@ -153,37 +115,6 @@ export function openTelemetry(): Telemetry {
       const about = { attributes: told(attributes), kind: kind === "client" ? CLIENT : INTERNAL };
       return new ApiSpan(within.setValue(SPAN_KEY, tracers.getTracer(SCOPE).startSpan(name, about, within)));
     },
-    record(instrument, value, attributes) {
-      const installed = installedMeter();
-      if (installed === undefined) return;
-      const histogram = histograms.get(instrument) ?? createHistogram(installed, instrument);
-      histograms.set(instrument, histogram);
-      histogram.record(value, told(attributes));
-    },
-    countNode(status, durationMs) {
-      const installed = installedMeter();
-      if (installed === undefined) return;
-      figures ??= createFigures(installed);
-      const attributes = { "asimov.node.status": status };
-      figures.visits.add(1, attributes);
-      figures.durations.record(durationMs / 1_000, attributes);
-    },
-  };
-}
-
-function createHistogram(meter: Meter, { name, description, unit, bounds }: Instrument): Histogram {
-  const advice = bounds === undefined ? {} : { advice: { explicitBucketBoundaries: [...bounds] } };
-  return meter.createHistogram(name, { description, unit, ...advice });
-}
-
-interface Figures {
-  visits: Counter;
-  durations: Histogram;
-}
-
-function createFigures(meter: Meter): Figures {
-  return {
-    visits: meter.createCounter("asimov.node.visits", { description: "Visits of nodes that ended", unit: "{visit}" }),
-    durations: meter.createHistogram("asimov.node.duration", { description: "How long a visit of a node took", unit: "s" }),
+    ...meters(),
   };
 }

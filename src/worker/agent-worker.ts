@@ -17,11 +17,14 @@ import type { SubmitOptions, Submitted } from "#runs/submit";
 import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
+import { Figures } from "./figures.ts";
 import { fireSchedules } from "./fire-schedules.ts";
+import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
 import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
+import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
 import { byTurn } from "./take-order.ts";
@@ -37,8 +40,6 @@ const DEFAULT_GRACE_MS = 10_000;
 
 /** What kept a run from going on was told already. */
 const told = (): void => {};
-
-type State = "new" | "started" | "stopped";
 
 /**
  * Takes what is READY of its agents, as it is due: what was submitted, what a lost process has left, and what was answered. A run that waits is
@@ -62,7 +63,8 @@ export class AgentWorker {
   readonly #runs: Runs;
   readonly #hosts = new Map<string, AgentHost>();
   readonly #options: AgentWorkerOptions;
-  readonly #work = new Work();
+  readonly #figures: Figures;
+  readonly #work: Work;
   readonly #overload: Overload;
   readonly #refusals = new Refusals();
   readonly #reminders: Reminders;
@@ -73,8 +75,9 @@ export class AgentWorker {
   readonly #scheduled = new Map<string, string>();
   /** Runs of keys that are not in memory any more, by the key's record. */
   readonly #keyed = new Map<string, string[]>();
-  #state: State = "new";
+  #state: WorkerState = "new";
   #consumption: QueueConsumption | undefined;
+  readonly #looks = new Looks();
   #isAwake = false;
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
@@ -94,7 +97,6 @@ export class AgentWorker {
     this.#queue = queue;
     this.#reminders = new Reminders(queue, clock);
     this.#runs = new Runs(store, { queue, clock });
-    this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     for (const agent of given.agents) {
       const host = hostedBy(agent, { store, told: this.#told, leaseMs });
       const { name } = host.services;
@@ -105,6 +107,14 @@ export class AgentWorker {
       }
       this.#hosts.set(name, host);
     }
+    this.#figures = new Figures({
+      ...{ clock, agents: [...this.#hosts.keys()], telemetry: ([...this.#hosts.values()][0] as AgentHost).services.telemetry },
+      sizeOf: (agent) => this.#work.sizeOf(agent),
+      waiting: (agent) => countReady(store, agent),
+      heldMs: () => this.#overload.heldMs,
+    });
+    this.#work = new Work(this.#figures);
+    this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
     const stranger = Object.keys(given.concurrencyOf ?? {}).find((name) => !this.#hosts.has(name));
     if (stranger !== undefined) {
       throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${this.#names()}.`, {
@@ -116,12 +126,13 @@ export class AgentWorker {
   /** Settles when what is READY now was looked at. @throws AsimovError `worker-started`, `worker-stopped` */
   async start(): Promise<void> {
     if (this.#state !== "new") {
-      throw new AsimovError(`This worker was ${this.#state} already. Make a new one.`, {
+      throw new AsimovError(`This worker was ${this.#state === "started" ? "started" : "stopped"} already. Make a new one.`, {
         code: this.#state === "started" ? "worker-started" : "worker-stopped",
       });
     }
     this.#state = "started";
     this.#overload.start();
+    this.#figures.start();
     this.#consumption = this.#queue.consume({
       store: this.#store,
       clock: this.#clock,
@@ -174,8 +185,19 @@ export class AgentWorker {
     await this.#stopping;
   }
 
+  /** How it is, as plain JSON; cheap, and without asking its store. */
+  health(): WorkerHealth {
+    return {
+      state: this.#state,
+      running: this.#work.size,
+      free: this.#state === "started" ? Math.max(0, this.#free()) : 0,
+      heldMs: this.#overload.heldMs,
+      ...this.#looks.seen,
+    };
+  }
+
   async #stop(graceMs: number): Promise<void> {
-    this.#state = "stopped";
+    this.#state = "stopping";
     this.#drained?.promise.catch(() => {});
     this.#drained?.reject(this.#notWorking());
     // There is no room from now on.
@@ -189,6 +211,8 @@ export class AgentWorker {
     await this.#work.over();
     this.#overload.stop();
     await this.#consumption?.end();
+    this.#figures.stop();
+    this.#state = "stopped";
   }
 
   #notWorking(): AsimovError {
@@ -213,7 +237,9 @@ export class AgentWorker {
       this.#isAwake = false;
       try {
         await this.#lookOnce();
+        this.#looks.done(this.#clock.now());
       } catch (error) {
+        this.#looks.failed(error, this.#clock.now());
         // The queue wakes it again.
         this.#tell(error as Error, "");
       }
@@ -353,7 +379,7 @@ export class AgentWorker {
     const pair = pairOf(host, run);
     if (this.#refusals.isRefused(run, pair, now)) return undefined;
     const { onQuestion } = this.#options;
-    const taken = this.#work.take(host, run, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
+    const taken = this.#work.take(host, run, now, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
     return taken.then(
       (status) => {
         this.#over(run);
@@ -361,7 +387,7 @@ export class AgentWorker {
       },
       (error) => {
         const isNews = this.#refusals.add(error, run, pair, now);
-        if (isNews) this.#tell(error as Error, taskId);
+        if (isNews) this.#refuse(error as Error, run);
         this.#over(run);
         if (isNews) throw error;
         // Somebody else was faster.
@@ -397,7 +423,12 @@ export class AgentWorker {
     if (this.#unknown.has(agent)) return;
     this.#unknown.add(agent);
     const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${this.#names()}: it leaves the run to a worker that has it.`;
-    this.#tell(new RunError(message, { code: "worker-unknown-agent", taskId }), taskId);
+    this.#refuse(new RunError(message, { code: "worker-unknown-agent", taskId }), { agent, taskId });
+  }
+
+  #refuse(error: Error, { agent, taskId }: Pick<StoredRun, "agent" | "taskId">): void {
+    this.#figures.refused(agent, error);
+    this.#tell(error, taskId);
   }
 
   #tell(error: Error, taskId: string): void {

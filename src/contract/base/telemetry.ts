@@ -30,11 +30,18 @@ export interface Instrument {
   readonly bounds?: readonly number[];
 }
 
+/** Tells the values of gauges, as they are now. */
+export type ReadGauges = (tell: (gauge: Instrument, value: number, attributes: LazyAttributes) => void) => Promise<void>;
+
 export interface Telemetry {
   /** Without a parent, under the span that is active. `client` marks a call of another service. */
   startSpan(name: string, attributes: LazyAttributes, parent?: Span | undefined, kind?: "internal" | "client"): Span;
   /** One value of a histogram. */
   record(instrument: Instrument, value: number, attributes: LazyAttributes): void;
+  /** One more of a counter. */
+  count(instrument: Instrument, attributes: LazyAttributes): void;
+  /** Asks for gauges whenever somebody reads them; an SDK that is installed later does so from the next figure on. Returns the end of that. */
+  observe(gauges: readonly Instrument[], read: ReadGauges): () => void;
   /** One visit of a node that ended. */
   countNode(status: string, durationMs: number): void;
 }

@@ -1,0 +1,44 @@
+/** How a worker is: what a health check of a server asks for. It asks nobody, and is made of what the worker last saw. */
+import { asimovErrorOf, messageOf } from "#contract/base/errors";
+
+export type WorkerState = "new" | "started" | "stopping" | "stopped";
+
+/** Plain JSON. */
+export interface WorkerHealth {
+  /** `stopping` until what works has ended or is put down. */
+  state: WorkerState;
+  /** Runs in memory. */
+  running: number;
+  /** How many more it takes now. */
+  free: number;
+  /** For how long the event loop was held, at most, in the last minute: milliseconds, to a sixtieth of `leaseMs`. */
+  heldMs: number;
+  /** When it last saw what its store holds, in milliseconds since 1970; null before that. While it is started that is no longer ago than its queue lets pass. */
+  lastLookAt: number | null;
+  /** Whether the store answered when it last looked; null before that. */
+  isStoreReachable: boolean | null;
+  /** What the last look that failed said, and when; it stays when the store is back. */
+  lastError: { at: number; message: string; code?: string } | null;
+}
+
+export class Looks {
+  #seen: Pick<WorkerHealth, "lastLookAt" | "isStoreReachable" | "lastError"> = {
+    lastLookAt: null,
+    isStoreReachable: null,
+    lastError: null,
+  };
+
+  get seen(): Readonly<Pick<WorkerHealth, "lastLookAt" | "isStoreReachable" | "lastError">> {
+    return this.#seen;
+  }
+
+  done(at: number): void {
+    this.#seen = { ...this.#seen, lastLookAt: at, isStoreReachable: true };
+  }
+
+  failed(error: unknown, at: number): void {
+    const code = asimovErrorOf(error)?.code;
+    const lastError = { at, message: messageOf(error), ...(code === undefined ? {} : { code }) };
+    this.#seen = { ...this.#seen, isStoreReachable: false, lastError };
+  }
+}

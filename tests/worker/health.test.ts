@@ -1,0 +1,62 @@
+/** A worker's health is what it last saw: plain JSON, also while its store is away. */
+import { Agent, AsimovError, defineModule, type FindQuery, MemoryStore, Node, Task } from "asimov-agents";
+import { SimulatedClock } from "asimov-agents/testing";
+import { AgentWorker, localQueue } from "asimov-agents/worker";
+import { describe, expect, it } from "vitest";
+
+class Leaving extends MemoryStore {
+  isAway = false;
+  override async find(query: FindQuery) {
+    if (this.isAway) throw new AsimovError("The store is away.", { code: "store-unavailable", retryable: true });
+    return await super.find(query);
+  }
+}
+
+describe("a worker's health", () => {
+  it("says what it does, and when its store last answered", async () => {
+    const clock = new SimulatedClock();
+    const store = new Leaving({ clock });
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const work = defineModule({
+      name: "work",
+      process: async ({ signal }) => {
+        resolve();
+        return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    const agent = new Agent({ name: "report", clock, nodes: [new Node({ name: "work", modules: [work] })] });
+    const told: string[] = [];
+    const worker = new AgentWorker({
+      ...{ agents: [agent], store, clock, concurrency: 3, queue: localQueue({ pollMs: 1_000 }) },
+      onRefused: ({ message }) => void told.push(message),
+    });
+    const start = clock.now();
+    const nothing = { running: 0, free: 0, heldMs: 0, lastLookAt: null, isStoreReachable: null, lastError: null };
+    expect(worker.health()).toEqual({ state: "new", ...nothing });
+    await worker.start();
+    expect(worker.health()).toEqual({ ...nothing, state: "started", free: 3, lastLookAt: start, isStoreReachable: true });
+    await worker.submit(new Task({ id: "a", type: "test", objective: "Work" }), { agent: "report" });
+    await clock.runUntil(begun);
+    expect(worker.health()).toMatchObject({ running: 1, free: 2 });
+
+    await clock.advance(2_000);
+    const lastLookAt = worker.health().lastLookAt as number;
+    expect(lastLookAt).toBeGreaterThan(start);
+    store.isAway = true;
+    await clock.advance(2_000);
+    const away = worker.health();
+    expect(away).toMatchObject({ running: 1, lastLookAt, isStoreReachable: false });
+    expect(away.lastError).toEqual({ at: expect.any(Number), code: "store-unavailable", message: "The store is away." });
+    expect(new Set(told)).toEqual(new Set(["The store is away."]));
+    expect(JSON.parse(JSON.stringify(away))).toEqual(away);
+    store.isAway = false;
+    await clock.advance(2_000);
+    expect(worker.health()).toMatchObject({ isStoreReachable: true, lastError: away.lastError && { code: "store-unavailable" } });
+
+    const stopping = worker.stop({ graceMs: 500 });
+    expect(worker.health()).toMatchObject({ state: "stopping", running: 1, free: 0 });
+    await clock.runUntil(stopping);
+    expect(worker.health()).toMatchObject({ state: "stopped", running: 0, free: 0 });
+    await store.close();
+  });
+});
