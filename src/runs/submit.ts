@@ -23,7 +23,7 @@ export interface SubmittedTask {
   agent: string;
   /** Milliseconds until it may begin. Default 0. */
   delayMs?: number;
-  /** Of several that may begin, one with a higher number begins first. Default 0. */
+  /** Of several of its agent that may begin, one with a higher number begins first. Default 0. */
   priority?: number;
   /** Set before the first node starts. */
   values?: Record<string, unknown>;

@@ -17,6 +17,7 @@ import type { SubmitOptions, Submitted } from "#runs/submit";
 import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
+import { AgentTurns } from "./agent-turns.ts";
 import { Figures } from "./figures.ts";
 import { fireSchedules } from "./fire-schedules.ts";
 import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
@@ -27,7 +28,6 @@ import { Overload } from "./overload.ts";
 import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
-import { byTurn } from "./take-order.ts";
 import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
 
@@ -66,6 +66,7 @@ export class AgentWorker {
   readonly #figures: Figures;
   readonly #work: Work;
   readonly #overload: Overload;
+  readonly #agentTurns: AgentTurns;
   readonly #refusals = new Refusals();
   readonly #reminders: Reminders;
   /** Agents that it does not have, and was asked for. */
@@ -115,6 +116,11 @@ export class AgentWorker {
     });
     this.#work = new Work(this.#figures);
     this.#overload = new Overload({ clock, leaseMs, concurrency: given.concurrency ?? 10, work: this.#work, onHeld: given.onHeld });
+    this.#agentTurns = new AgentTurns({
+      clock,
+      sizeOf: (agent) => this.#work.sizeOf(agent),
+      freed: () => this.#consumption?.roomed?.(),
+    });
     const stranger = Object.keys(given.concurrencyOf ?? {}).find((name) => !this.#hosts.has(name));
     if (stranger !== undefined) {
       throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${this.#names()}.`, {
@@ -139,7 +145,7 @@ export class AgentWorker {
       leaseMs: this.#leaseMs,
       agents: [...this.#hosts.keys(), SCHEDULES],
       wake: () => this.#wake(),
-      room: (agent) => (this.#state === "started" ? this.#free(agent) : 0),
+      room: (agent) => (this.#state === "started" ? this.#room(agent) : 0),
       take: (taskId) => runInNoScope(() => this.#takeTurn(taskId)),
       refused: (error) => this.#tell(error, ""),
     });
@@ -210,6 +216,7 @@ export class AgentWorker {
     await this.#work.park();
     await this.#work.over();
     this.#overload.stop();
+    this.#agentTurns.end();
     await this.#consumption?.end();
     this.#figures.stop();
     this.#state = "stopped";
@@ -326,7 +333,7 @@ export class AgentWorker {
         isMore = true;
       }
       const now = await this.#store.now();
-      for (const run of pages.flat().sort(byTurn)) this.#consider(run, now)?.catch(told);
+      for (const run of this.#agentTurns.inTurn(pages.flat())) this.#consider(run, now)?.catch(told);
     }
   }
 
@@ -358,6 +365,11 @@ export class AgentWorker {
     return agent === undefined || most === undefined ? free : Math.min(free, most - this.#work.sizeOf(agent));
   }
 
+  /** How many more a queue may give it: not what another agent is waiting for. */
+  #room(agent: string): number {
+    return this.#free(agent) - this.#agentTurns.before(agent);
+  }
+
   async #takeTurn(taskId: string): Promise<TurnResult> {
     const [run, now] = await Promise.all([this.#store.read(taskId), this.#store.now()]);
     if (run === undefined) return "not-found";
@@ -367,7 +379,12 @@ export class AgentWorker {
     // One of the library's own, such as a schedule, is among the chores.
     if (status === "READY" && !this.#hosts.has(run.agent)) this.#wake();
     if (status !== "READY" || !this.#hosts.has(run.agent) || this.#work.has(taskId)) return status;
-    if (this.#state !== "started" || this.#free(run.agent) < 1) return "full";
+    if (this.#state !== "started") return "full";
+    if (this.#room(run.agent) < 1) {
+      // One that has as many as it may have waits for its own.
+      if (this.#free(run.agent) === this.#free()) this.#agentTurns.turnedAway(run.agent);
+      return "full";
+    }
     return (await this.#consider(run, now)) ?? status;
   }
 
@@ -379,6 +396,7 @@ export class AgentWorker {
     const pair = pairOf(host, run);
     if (this.#refusals.isRefused(run, pair, now)) return undefined;
     const { onQuestion } = this.#options;
+    this.#agentTurns.took(agent);
     const taken = this.#work.take(host, run, now, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
     return taken.then(
       (status) => {

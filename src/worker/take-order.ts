@@ -1,4 +1,4 @@
-/** Which of the runs that can go on goes on first. */
+/** Which of the runs of an agent that can go on goes on first. */
 import type { StoredRun } from "#contract/store/run-record";
 import { priorityOf } from "#contract/store/work-queue";
 

@@ -88,6 +88,23 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     expect(told).toEqual([]);
   });
 
+  it("begins another agent's run within the first ends of a flood that was told before", async () => {
+    const { runs, workerOf, told, until } = setUp();
+    const ids = Array.from({ length: 60 }, (_, at) => `a-${at}`);
+    const begun: string[] = [];
+    const working = () => agentOf([nodeOf("work", ({ task }) => void begun.push(task.id))]);
+    for (const id of ids) await runs.submit(taskOf(id), { agent: "report" });
+    await runs.submit(taskOf("b"), { agent: "other" });
+    const other = agentOf([nodeOf("work", ({ task }) => void begun.push(task.id))], "other");
+    const worker = workerOf([working(), other], { concurrency: 1 });
+    await worker.start();
+    await until("b", "COMPLETE");
+    await Promise.all(ids.map((id) => until(id, "COMPLETE")));
+    // Two queues are opened one after the other, and each asks its server.
+    expect(begun.indexOf("b")).toBeLessThan(15);
+    expect(told).toEqual([]);
+  });
+
   it("wakes a run that was parked by its answer, by its moment and by a message, through the queue", async () => {
     const { runs, workerOf, look, told, until } = setUp({ sweepMs: 60_000 });
     const ask = new Node({ name: "ask", modules: [defineQuestion({ name: "ask", answer: z.string() })] });
