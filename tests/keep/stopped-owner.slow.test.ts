@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { Agent, type AgentRun } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import { newPlace } from "../store/place.ts";
-import { type Driver, openStore, SHARED } from "../store/story.ts";
+import { sharedStores } from "../store/shared-stores.ts";
+import { type Driver, openStore } from "../store/story.ts";
 import { ownedNodes } from "./owned-nodes.ts";
 
 const SCRIPT = join(import.meta.dirname, "owner-process.ts");
@@ -30,7 +31,7 @@ async function stoppedOutside(driver: Driver, folder: string, owner: ChildProces
   database.close();
 }
 
-describe.each(SHARED)("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
+describe.each(sharedStores())("the owner of a run in a %s store that is stopped past its lease, and wakes", (driver) => {
   const newFolder = newPlace();
 
   it("commits nothing more: its modules are aborted, its outcome is `run-fenced`, and one end is told", { timeout: 60_000 }, async () => {

@@ -8,7 +8,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { openEvent } from "#contract/store/seal";
 import { chance } from "#testing/run-law";
 import { newPlace } from "../store/place.ts";
-import { type Driver, openStore, SHARED } from "../store/story.ts";
+import { sharedStores } from "../store/shared-stores.ts";
+import { type Driver, openStore } from "../store/story.ts";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { TASK_ID } from "./fixture.ts";
 import type { Noted } from "./killed-graph.ts";
@@ -61,7 +62,7 @@ async function stored(driver: Driver, folder: string): Promise<{ ended: string[]
   };
 }
 
-describe.each(SHARED)("a run in a %s store whose process is killed", (driver) => {
+describe.each(sharedStores())("a run in a %s store whose process is killed", (driver) => {
   const newFolder = newPlace();
   const place = (): string => {
     const folder = newFolder();

@@ -5,7 +5,8 @@ import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { openEvent } from "#contract/store/seal";
 import { newPlace } from "../store/place.ts";
-import { openStore, SHARED } from "../store/story.ts";
+import { sharedStores } from "../store/shared-stores.ts";
+import { openStore } from "../store/story.ts";
 import { LONG_MS } from "../support/long.ts";
 import { endOf, newTask, TASK_ID } from "./fixture.ts";
 import { killedAgent, type Noted } from "./killed-graph.ts";
@@ -31,7 +32,7 @@ function mortal(store: RunStore, at: number, isDone: boolean): { calls: () => nu
 
 const placesOf = (notes: readonly Noted[]): string[] => notes.map(({ place }) => place).sort();
 
-describe.each(SHARED)("a run in a %s store whose process dies", (driver) => {
+describe.each(sharedStores())("a run in a %s store whose process dies", (driver) => {
   const newFolder = newPlace();
   const place = (): string => {
     const folder = newFolder();

@@ -32,8 +32,7 @@ function lookAtEach(store: RunStore, live: ReadonlyMap<string, AgentRun>): Map<s
   return seen;
 }
 
-// Not on Postgres yet: how long that takes there is not known.
-describe.each(allStores().filter(([name]) => name !== "Postgres"))("runs of a %s store", (name, make) => {
+describe.each(allStores())("runs of a %s store", (name, make) => {
   const numRuns = name === "memory" ? 150 : 25;
   /** @returns how many views were compared */
   async function holds(graph: readonly NodePlan[], goOn: (agent: Agent, runs: Runs) => AsyncIterable<AgentRun>): Promise<number> {

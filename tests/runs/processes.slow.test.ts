@@ -4,12 +4,13 @@ import { Agent, type AgentEvent, Runs } from "asimov-agents";
 import { applyEvent, applyEvents, type RunView } from "asimov-agents/view";
 import { afterEach, describe, expect, it } from "vitest";
 import { newPlace } from "../store/place.ts";
-import { openStore, SHARED } from "../store/story.ts";
+import { sharedStores } from "../store/shared-stores.ts";
+import { openStore } from "../store/story.ts";
 import { OwnerProcess } from "./owner.ts";
 import { asksFor, type Graph } from "./owner-graphs.ts";
 import { all } from "./stores.ts";
 
-describe.each(SHARED)("a run of another process, in a %s store", (driver) => {
+describe.each(sharedStores())("a run of another process, in a %s store", (driver) => {
   const newFolder = newPlace();
   const toEnd: (() => Promise<unknown>)[] = [];
   afterEach(async () => {

@@ -7,7 +7,8 @@ import { describe, expect, it } from "vitest";
 import { chance, past } from "#testing/run-law";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
 import { newPlace } from "./place.ts";
-import { chapter, type Driver, expectStory, ON_DISK, openStore, SHARED, takeOver } from "./story.ts";
+import { sharedStores } from "./shared-stores.ts";
+import { chapter, type Driver, expectStory, ON_DISK, openStore, takeOver } from "./story.ts";
 
 const KILLS = counted(10, 200);
 
@@ -31,7 +32,7 @@ const place = (): string => {
   return folder;
 };
 
-describe.each(SHARED)("%s store between processes", (driver) => {
+describe.each(sharedStores())("%s store between processes", (driver) => {
   it(`has all that was acknowledged, and only whole generations, after each of ${KILLS} kill -9, seed ${SEED}`, {
     timeout: LONG_MS,
   }, async () => {

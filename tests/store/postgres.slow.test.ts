@@ -357,6 +357,27 @@ describe("Postgres store", () => {
     stop();
   });
 
+  it("notices that nobody answers where it listens, and tells whoever listens to look at everything", async () => {
+    const [proxy, schema] = [await proxied(), newSchema()];
+    const [mine, other] = [open({ schema }), open({ schema, connectionString: proxy.url })];
+    const told: (string | null)[] = [];
+    other.subscribe((taskId) => told.push(taskId));
+    await expect.poll(() => told, SOON).toEqual([null]);
+    proxy.freeze();
+    await owned(mine, "a");
+    await expect.poll(() => told, SOON).toEqual([null, null]);
+    await owned(mine, "b");
+    await expect.poll(() => told, SOON).toEqual([null, null, "b"]);
+  });
+
+  it("tells whoever listens to look at everything now and then where what is notified does not reach it", async () => {
+    const other = open({ pool: deafened(raw) });
+    let told = 0;
+    other.subscribe(() => told++);
+    await expect.poll(() => told, SOON).toBe(1);
+    await expect.poll(() => told, SOON).toBe(2);
+  });
+
   it("goes on where a server is started again", async () => {
     const store = open();
     const lease = await owned(store);
@@ -414,6 +435,25 @@ const noting =
     texts.push(text);
     return rows;
   };
+
+/** As behind a pool that gives each transaction to another of its connections: what a server notifies does not arrive. */
+function deafened(pool: Pool): PostgresPool {
+  const deaf = (client: PoolClient): PoolClient =>
+    new Proxy(client, {
+      get(target, name) {
+        const found: unknown = Reflect.get(target, name);
+        if (typeof found !== "function") return found;
+        if (name !== "on") return found.bind(target);
+        return (event: string, listener: () => void) => (event === "notification" ? target : target.on(event as "end", listener));
+      },
+    });
+  return {
+    connect: async () => deaf(await pool.connect()) as never,
+    end: () => pool.end(),
+    on: (event, listener) => pool.on(event, listener),
+    removeListener: (event, listener) => pool.removeListener(event, listener),
+  };
+}
 
 /** The pool, whose answers are looked at on their way. */
 function telling(pool: Pool, told: (rows: Record<string, unknown>[], text: string) => unknown[]): PostgresPool {

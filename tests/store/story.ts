@@ -1,18 +1,21 @@
 /** A run whose every generation is known ahead, so that whoever finds it, however it got there, can tell what must be in it. */
 import { expect } from "vitest";
+import { digestOf } from "#contract/store/digest";
 import type { Commit } from "#contract/store/run-commit";
 import type { Lease } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { FileStore } from "#store/file/store";
+import { PostgresStore } from "#store/postgres/store";
 import { RedisStore } from "#store/redis/store";
 import { SqliteStore } from "#store/sqlite/store";
 import { chance, commitOf, newRun } from "#testing/run-law";
+import { postgresOfTests } from "../support/postgres-of-tests.ts";
 import { redisOfTests } from "../support/redis-of-tests.ts";
 
 /** Stores that a place on the disk holds. */
 export const ON_DISK = ["file", "sqlite"] as const;
 /** Stores that processes share. */
-export const SHARED = [...ON_DISK, "redis"] as const;
+export const SHARED = [...ON_DISK, "redis", "postgres"] as const;
 export type Driver = (typeof SHARED)[number];
 
 export function openStore(driver: string, place: string, options: object = {}): RunStore {
@@ -21,6 +24,8 @@ export function openStore(driver: string, place: string, options: object = {}): 
       return new FileStore({ dir: place, ...options });
     case "sqlite":
       return new SqliteStore({ file: `${place}/runs.db`, ...options });
+    case "postgres":
+      return new PostgresStore({ connectionString: postgresOfTests(), schema: `at_${digestOf(place)}`, ...options });
     default:
       return new RedisStore({ url: redisOfTests(), prefix: `${place}:`, ...options });
   }

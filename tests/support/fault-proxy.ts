@@ -1,4 +1,4 @@
-/** A TCP proxy in front of Redis that breaks connections on command. */
+/** A TCP proxy in front of a server that breaks connections on command. */
 import { connect, createServer, type Socket } from "node:net";
 
 export interface FaultProxy {
@@ -14,6 +14,8 @@ export interface FaultProxy {
   cutAll(): void;
   /** From now on nothing arrives, and nothing is refused: as with a cable pulled out. */
   blackHole(): void;
+  /** Nothing arrives any more on what is open now, and nobody is told: half of it is dead. New ones work. */
+  freeze(): void;
   /** Cuts every connection, and refuses new ones: an outage. */
   down(): void;
   /** From now on no reply that contains the text arrives. */
@@ -37,6 +39,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   let swallowing = false;
   let refusing = false;
   let dropped: string | undefined;
+  let frozen = new WeakSet<Socket>();
 
   const server = createServer((client) => {
     if (refusing) {
@@ -53,7 +56,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     sockets.add(client);
     for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
     client.on("data", (request) => {
-      if (swallowing) return;
+      if (swallowing || frozen.has(client)) return;
       const rule = rules.find(({ text }) => request.includes(text));
       rules = rules.filter((other) => other !== rule);
       if (rule?.cut) cutting = rule;
@@ -61,7 +64,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       upstream.write(request);
     });
     upstream.on("data", (reply) => {
-      if (swallowing || (dropped !== undefined && reply.includes(dropped))) return;
+      if (swallowing || frozen.has(client) || (dropped !== undefined && reply.includes(dropped))) return;
       if (cutting === undefined) {
         client.write(reply);
         return;
@@ -95,6 +98,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     cutAll,
     blackHole() {
       swallowing = true;
+    },
+    freeze() {
+      frozen = new WeakSet(sockets);
     },
     down() {
       refusing = true;

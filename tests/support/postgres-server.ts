@@ -20,6 +20,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { requireProgram } from "./debian-program.ts";
+import { VARIABLE } from "./postgres-of-tests.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -164,8 +165,14 @@ export async function startPostgresServer(...extra: string[]): Promise<PostgresS
   };
 }
 
-/** The address of the server that all share, which is started where it is not there yet. */
+/** The address of the server that all share, which is started where it is not there yet; from then on `postgresOfTests` knows it. */
 export async function postgresUrl(): Promise<string> {
+  const url = await sharedUrl();
+  process.env[VARIABLE] = url;
+  return url;
+}
+
+async function sharedUrl(): Promise<string> {
   const given = inject("postgres");
   if ("url" in given) return given.url;
   const { folder } = given;

@@ -11,6 +11,7 @@ import { chance } from "#testing/run-law";
 import { all } from "../runs/stores.ts";
 import { newPlace } from "../store/place.ts";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
+import { postgresUrl } from "../support/postgres-server.ts";
 import { ASKING, killedAgent, MAILBOX } from "./killed-agent.ts";
 import { type Place, storeAt } from "./place.ts";
 
@@ -81,9 +82,10 @@ class Users {
 }
 
 const newFolder = newPlace();
-const PLACES: [store: string, workers: number, place: (folder: string) => Place][] = [
+const PLACES: [store: string, workers: number, place: (folder: string) => Place | Promise<Place>][] = [
   ["SQLite", 1, (folder) => ({ file: join(folder, "runs.db") })],
   ["Redis", 3, () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
+  ["Postgres", 3, async () => ({ connectionString: await postgresUrl(), schema: `killed_${crypto.randomUUID().replaceAll("-", "_")}` })],
 ];
 
 describe.each(PLACES)("a worker on %s, one of %i, that is killed", (_name, count, placeIn) => {
@@ -105,7 +107,7 @@ describe.each(PLACES)("a worker on %s, one of %i, that is killed", (_name, count
   }, async () => {
     const folder = newFolder();
     mkdirSync(folder, { recursive: true });
-    const [place, log] = [placeIn(folder), join(folder, "log")];
+    const [place, log] = [await placeIn(folder), join(folder, "log")];
     const store = storeAt(place);
     const users = new Users(store, RUNS);
     const random = chance(SEED);

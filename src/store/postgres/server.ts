@@ -4,6 +4,7 @@ import { monotonicOf, systemServices } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
 import { failure, isPassing, isRefusal, missingPackage } from "./failures.ts";
+import { Listener } from "./listener.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
 import { isPrepared, prepareSchema } from "./schema.ts";
 import { queryOf, type Result, type Row, type Run } from "./statement.ts";
@@ -85,33 +86,24 @@ export class Server {
   }
 
   /** Tells what is notified from when this settles until the connection is lost, which is told once. */
-  async listen(channel: string, tell: (payload: string) => void, lost: () => void): Promise<Listening> {
+  async listen(channel: string, hear: (payload: string) => void, lost: () => void): Promise<Listening> {
     const until = monotonicOf(clock) + CALL_MS;
     await this.#prepared(until);
     const client = await this.#connect(until);
-    let isOver = false;
-    const end = (): void => {
-      if (isOver) return;
-      isOver = true;
-      client.removeListener("notification", told);
-      client.release(true);
-    };
-    const told = ({ payload = "" }: { payload?: string | undefined }): void => tell(payload);
-    const gone = (): void => {
-      if (isOver) return;
-      end();
-      lost();
-    };
-    client.on("notification", told);
-    client.on("error", gone);
-    client.on("end", gone);
+    const listener = new Listener(channel, systemServices.ids().replaceAll("-", ""), {
+      client,
+      clock,
+      send: (text, limitMs) => this.#send(client, monotonicOf(clock) + limitMs, text, []),
+      hear,
+      lost,
+    });
     try {
-      await this.#send(client, until, `listen ${channel}`, []);
+      await listener.start(until - monotonicOf(clock));
     } catch (error) {
-      end();
+      listener.end();
       throw failure(this.#place, error);
     }
-    return { end };
+    return listener;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,77 @@
+/** A connection that hears what is notified, and makes sure that it does: what nobody answers any more says nothing by itself. */
+import type { Clock } from "#contract/base/services";
+import type { PostgresClient } from "./options.ts";
+
+/** How often it says something to itself, and how soon it has to hear that. */
+const BEAT_MS = 5_000;
+const BEAT_LIMIT_MS = 4_000;
+
+export interface ListenerOptions {
+  client: PostgresClient;
+  clock: Clock;
+  /** A statement on the client. */
+  send(text: string, limitMs: number): Promise<unknown>;
+  hear(payload: string): void;
+  /** Once, where it can hear no more. */
+  lost(): void;
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #channel: string;
+  /** Of its own: nobody else is told of a beat. */
+  readonly #own: string;
+  #timer: unknown;
+  #hasHeard = false;
+  #isOver = false;
+
+  /** @param id unlike that of any other, as a part of the name of a channel */
+  constructor(channel: string, id: string, options: ListenerOptions) {
+    this.#channel = channel;
+    this.#own = `beat_${id}`;
+    this.#options = options;
+    const { client } = options;
+    client.on("notification", this.#told);
+    client.on("error", this.#gone);
+    client.on("end", this.#gone);
+  }
+
+  async start(limitMs: number): Promise<void> {
+    await this.#options.send(`listen ${this.#channel}; listen ${this.#own}`, limitMs);
+    if (!this.#isOver) this.#beatLater();
+  }
+
+  /** The client is closed: what it listens to would be heard by whoever gets it next. */
+  readonly end = (): void => {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { client, clock } = this.#options;
+    clock.clearTimeout(this.#timer);
+    client.removeListener("notification", this.#told);
+    client.release(true);
+  };
+
+  readonly #told = ({ channel, payload = "" }: { channel: string; payload?: string | undefined }): void => {
+    if (channel === this.#own) this.#hasHeard = true;
+    else this.#options.hear(payload);
+  };
+
+  readonly #gone = (): void => {
+    if (this.#isOver) return;
+    this.end();
+    this.#options.lost();
+  };
+
+  #beatLater(): void {
+    this.#timer = this.#options.clock.setTimeout(() => void this.#beat(), BEAT_MS);
+  }
+
+  async #beat(): Promise<void> {
+    this.#hasHeard = false;
+    await this.#options.send(`notify ${this.#own}`, BEAT_LIMIT_MS).catch(() => {});
+    if (this.#isOver) return;
+    // Who is told of what a transaction of its own notified is told before that is over; a pool between may have given it to others.
+    if (this.#hasHeard) this.#beatLater();
+    else this.#gone();
+  }
+}
