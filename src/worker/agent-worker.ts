@@ -305,8 +305,11 @@ export class AgentWorker {
 
   /** What nobody was told of, or a queue has lost. */
   async #remind(): Promise<void> {
-    for (const agent of this.#hosts.keys())
-      await this.#reminders.remind(await this.#store.find(this.#ready(agent)), await this.#store.now());
+    for (const agent of this.#hosts.keys()) {
+      const now = await this.#store.now();
+      const given = await this.#reminders.remind(await this.#store.find(this.#ready(agent)), now);
+      for (const run of given) this.#consider(run, now)?.catch(told);
+    }
   }
 
   async #hasReady(): Promise<boolean> {

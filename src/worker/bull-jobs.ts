@@ -1,5 +1,5 @@
 /** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
-import type { BackendFactory, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { BackendFactory, Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import { AsimovError } from "#contract/base/errors";
 import type { WakeUp } from "#contract/store/work-queue";
 import type { BullQueueOptions } from "./bull-options.ts";
@@ -45,10 +45,11 @@ export class BullJobs {
     this.#options = options;
   }
 
-  async add({ taskId, agent, delayMs, priority }: WakeUp): Promise<void> {
+  /** The job that stands for the run from now on, which may be one that was there. */
+  async add({ taskId, agent, delayMs, priority }: WakeUp): Promise<Job<Turn>> {
     const queue = await this.#queueOf(agent);
     const count = this.#options.keepJobs ?? DEFAULT_KEPT;
-    await queue.add(
+    return await queue.add(
       agent,
       { taskId },
       {

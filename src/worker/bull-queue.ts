@@ -29,8 +29,11 @@ export function bullQueue(options: BullQueueOptions): BullQueue {
   const jobs = new BullJobs(given);
   return {
     givesTurns: true,
-    tell: (run) => inTime(jobs.add(run), ADD_MS),
+    tell: async (run) => void (await inTime(jobs.add(run), ADD_MS)),
+    remind: (run) => inTime(isActive(jobs.add(run)), ADD_MS),
     consume: (consumer) => new BullTurns(consumer, jobs, given.sweepMs ?? 1_000),
     close: () => jobs.close(),
   };
 }
+
+const isActive = async (adding: ReturnType<BullJobs["add"]>): Promise<boolean> => (await (await adding).getState()) === "active";

@@ -1,12 +1,12 @@
 /** Tells a queue once more of runs that have been READY for a while: their wake-up may be lost, or whoever made them ready knows of no queue. */
 import type { Clock } from "#contract/base/services";
 import type { StoredRun } from "#contract/store/run-record";
-import { priorityOf, type WorkQueue } from "#contract/store/work-queue";
+import { priorityOf, type WakeUp, type WorkQueue } from "#contract/store/work-queue";
 
 /** Milliseconds after which a queue should have heard of a run by itself. */
 const LATE_MS = 1_000;
 /** Milliseconds until a queue is told again of a run that waits for its turn. */
-const AGAIN_MS = 30_000;
+const AGAIN_MS = 5_000;
 
 export class Reminders {
   readonly #queue: WorkQueue;
@@ -19,26 +19,38 @@ export class Reminders {
     this.#clock = clock;
   }
 
-  /** @param now by the store's clock */
-  async remind(runs: readonly StoredRun[], now: number): Promise<void> {
+  /** @param now by the store's clock. @returns those whose turn somebody has who has not begun it */
+  async remind(runs: readonly StoredRun[], now: number): Promise<StoredRun[]> {
+    const given: StoredRun[] = [];
     const at = this.#clock.now();
     for (const [taskId, told] of this.#told) if (at - told >= AGAIN_MS) this.#told.delete(taskId);
     for (const run of runs) {
       const { taskId, lease, dueAt } = run;
       if (lease !== null || dueAt === null || now - dueAt < LATE_MS || this.#told.has(taskId)) continue;
       this.#told.set(taskId, at);
-      await this.tell(run, now);
+      if (await this.#ask(run, now)) given.push(run);
     }
+    return given;
+  }
+
+  async tell(run: StoredRun, now: number): Promise<void> {
+    await this.#queue.tell?.(wakeUp(run, now)).catch(() => {});
   }
 
   /** A queue that is away is told at the next look. */
-  async tell(run: StoredRun, now: number): Promise<void> {
-    const { taskId, agent, dueAt } = run;
-    const delayMs = Math.max(0, (dueAt ?? now) - now);
+  async #ask(run: StoredRun, now: number): Promise<boolean> {
     try {
-      await this.#queue.tell?.({ taskId, agent, delayMs, priority: priorityOf(run) });
+      return (await this.#queue.remind?.(wakeUp(run, now))) === true;
     } catch {
-      this.#told.delete(taskId);
+      this.#told.delete(run.taskId);
+      return false;
     }
   }
 }
+
+const wakeUp = (run: StoredRun, now: number): WakeUp => ({
+  taskId: run.taskId,
+  agent: run.agent,
+  delayMs: Math.max(0, (run.dueAt ?? now) - now),
+  priority: priorityOf(run),
+});

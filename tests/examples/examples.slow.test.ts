@@ -4,6 +4,7 @@ import { describe, expect, inject, it } from "vitest";
 import type { Script } from "#testing/script";
 import { type InferenceServerFormat, startInferenceServer } from "#testing/servers/inference-server";
 import type { ServedRequest } from "#testing/servers/served-request";
+import { postgresUrl } from "../support/postgres-server.ts";
 import { type ProgramOptions, ROOT, run, runFile } from "../support/program.ts";
 
 const folder = join(ROOT, "examples");
@@ -35,6 +36,8 @@ describe("examples", () => {
       "14-map-and-reduce.ts",
       "15-approval-page.ts",
       "16-support-desk.ts",
+      "17-workers-on-bullmq.ts",
+      "18-workers-on-postgres.ts",
     ]);
   });
 
@@ -44,7 +47,7 @@ describe("examples", () => {
     expect(imports.length).toBeGreaterThan(0);
     for (const from of imports)
       expect(from).toMatch(
-        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|@?hono(\/[\w-]+)?|xstate|zod|node:[\w/]+)$/,
+        /^(asimov-agents(\/(redis|inspect|machines|actors|testing|anthropic|openai|sqlite|worker))?|@?hono(\/[\w-]+)?|xstate|zod|node:[\w/]+|\.\/workers\/story\.ts)$/,
       );
     expect(text.split("\n").length).toBeLessThanOrEqual(71);
   });
@@ -247,5 +250,25 @@ describe("examples", () => {
       "2026-04-25 to the customer: We close this case.",
       "2026-05-18 COMPLETE",
     ]);
+  });
+
+  it.each([
+    ["17-workers-on-bullmq.ts", async () => ({ REDIS_URL: inject("redisUrl"), DATABASE_URL: undefined })],
+    ["18-workers-on-postgres.ts", async () => ({ DATABASE_URL: await postgresUrl(), REDIS_URL: undefined })],
+  ])("%s ends each report though a worker is killed, and repeats nothing else", { timeout: 60_000 }, async (name, env) => {
+    expect(await linesOf(name, { env: await env() })).toEqual([
+      "a web process and three workers are ready",
+      "12 reports were asked for",
+      "a worker was killed in the middle of its work",
+      "12 of 12 are COMPLETE",
+      "what was repeated was the killed worker's, under the same key",
+      "the others were stopped by SIGTERM",
+    ]);
+  });
+
+  it.each(["17-workers-on-bullmq.ts", "18-workers-on-postgres.ts"])("%s says what to do where no server is named", async (name) => {
+    const { stdout, stderr, code } = await runFile(join(folder, name), [], { env: { REDIS_URL: undefined, DATABASE_URL: undefined } });
+    expect({ stdout, code }).toEqual({ stdout: "", code: 1 });
+    expect(stderr).toMatch(/^This example needs .+: \w+=\S+ node .*\.ts\n$/);
   });
 });

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { Agent, defineQuestion, Node, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type AgentWorkerOptions, type BullQueue, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
-import type { Queue } from "bullmq";
+import type { Job, Queue, Worker } from "bullmq";
 import { afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { postgresUrl } from "../support/postgres-server.ts";
@@ -34,6 +34,19 @@ const lookAt = (agent: string, options: BullQueueOptions): Queue => {
     factory,
   );
 };
+
+/** As a worker does that dies at once. */
+async function takeOne({ name, opts }: Queue): Promise<{ worker: Worker; job: Job }> {
+  const { createPostgresBackend, Worker } = createRequire(import.meta.url)("bullmq") as typeof import("bullmq");
+  const isRedis = (opts.connection as { url?: string }).url !== undefined;
+  const worker = new Worker(
+    name,
+    null,
+    { ...opts, skipLockRenewal: true } as never,
+    isRedis ? undefined : (createPostgresBackend as never),
+  );
+  return { worker, job: (await worker.getNextJob("dead")) as Job };
+}
 
 describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   const closing: (() => Promise<unknown>)[] = [];
@@ -196,6 +209,18 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     await worker.start();
     expect([await until("untold", "COMPLETE"), await until("left", "COMPLETE")]).toEqual(["COMPLETE", "COMPLETE"]);
     expect(told).toEqual([]);
+  });
+
+  it("goes on with a run whose turn was given to a process that died before it began", async () => {
+    const { runs, workerOf, look, until } = setUp();
+    await runs.submit(taskOf("t"), { agent: "report" });
+    const { worker, job } = await takeOne(look());
+    closing.push(() => worker.close(true));
+    expect(job.data).toEqual({ taskId: "t" });
+    const heir = workerOf([agentOf([nodeOf("work", () => "done")])]);
+    await heir.start();
+    expect(await until("t", "COMPLETE")).toBe("COMPLETE");
+    expect(await look().getJobCountByTypes("active")).toBe(1);
   });
 
   it("fails the job of a run that this worker cannot go on with, and leaves the run", async () => {

@@ -51,6 +51,11 @@ export interface WorkQueue {
   readonly givesTurns?: boolean;
   /** The run is stored. A queue that watches the store needs none. */
   tell?(run: WakeUp): Promise<void>;
+  /**
+   * The run has been READY for a while. Whether somebody has its turn now, and has not begun it: whoever that was may be lost, so that the run is
+   * taken without one.
+   */
+  remind?(run: WakeUp): Promise<boolean>;
   /** Wakes until its end, at once when something changes, and also by itself, for owners that were lost. */
   consume(consumer: QueueConsumer): QueueConsumption;
 }
