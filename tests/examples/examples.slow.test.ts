@@ -255,7 +255,7 @@ describe("examples", () => {
   it.each([
     ["17-workers-on-bullmq.ts", async () => ({ REDIS_URL: inject("redisUrl"), DATABASE_URL: undefined })],
     ["18-workers-on-postgres.ts", async () => ({ DATABASE_URL: await postgresUrl(), REDIS_URL: undefined })],
-  ])("%s ends each report though a worker is killed, and repeats nothing else", { timeout: 60_000 }, async (name, env) => {
+  ])("%s ends each report though a worker is killed, and repeats nothing else", { timeout: 120_000 }, async (name, env) => {
     expect(await linesOf(name, { env: await env() })).toEqual([
       "a web process and three workers are ready",
       "12 reports were asked for",
