@@ -1,8 +1,14 @@
 /** The PostgreSQL server that tests share, for the processes that they start, too. */
-export const VARIABLE = "ASIMOV_TEST_POSTGRES_URL";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Its address, or the folder that holds that once it is started. */
+export const VARIABLE = "ASIMOV_TEST_POSTGRES";
+
+export const addressIn = (folder: string): string => join(folder, "url");
 
 export function postgresOfTests(): string {
-  const url = process.env[VARIABLE];
-  if (url === undefined) throw new Error(`${VARIABLE} is not set: await \`postgresUrl()\` first, which starts the server.`);
-  return url;
+  const given = process.env[VARIABLE];
+  if (given === undefined) throw new Error(`${VARIABLE} is not set: only vitest's global setup sets it.`);
+  return given.startsWith("postgres") ? given : readFileSync(addressIn(given), "utf8");
 }

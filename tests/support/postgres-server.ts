@@ -20,7 +20,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { requireProgram } from "./debian-program.ts";
-import { VARIABLE } from "./postgres-of-tests.ts";
+import { addressIn, VARIABLE } from "./postgres-of-tests.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -167,16 +167,10 @@ export async function startPostgresServer(...extra: string[]): Promise<PostgresS
 
 /** The address of the server that all share, which is started where it is not there yet; from then on `postgresOfTests` knows it. */
 export async function postgresUrl(): Promise<string> {
-  const url = await sharedUrl();
-  process.env[VARIABLE] = url;
-  return url;
-}
-
-async function sharedUrl(): Promise<string> {
   const given = inject("postgres");
   if ("url" in given) return given.url;
   const { folder } = given;
-  const [address, starting, failed] = [join(folder, "url"), join(folder, "starting"), join(folder, "failed")];
+  const [address, starting, failed] = [addressIn(folder), join(folder, "starting"), join(folder, "failed")];
   try {
     mkdirSync(starting);
   } catch {
@@ -212,10 +206,12 @@ export function setup(project: TestProject): (() => Promise<void>) | undefined {
   const given = process.env.POSTGRES_URL;
   if (given !== undefined && given !== "") {
     project.provide("postgres", { url: given });
+    process.env[VARIABLE] = given;
     return undefined;
   }
   const folder = mkdtempSync(join(tmpdir(), "asimov-postgres-"));
   project.provide("postgres", { folder });
+  process.env[VARIABLE] = folder;
   const end = (signal: NodeJS.Signals): number | undefined => {
     const pid = Number(textOf(join(folder, "pid")) ?? 0);
     try {
