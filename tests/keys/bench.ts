@@ -1,9 +1,11 @@
 /** A store, whoever submits, and workers whose one node says when it begins and ends. */
 import { Agent, defineModule, type KeyLimit, Node, type RunStore, Runs, Task } from "asimov-agents";
 import type { SimulatedClock } from "asimov-agents/testing";
-import { AgentWorker, type AgentWorkerOptions } from "asimov-agents/worker";
+import { AgentWorker, type AgentWorkerOptions, localQueue } from "asimov-agents/worker";
 import { afterEach } from "vitest";
 import type { Make } from "../runs/stores.ts";
+
+const HOUR = 3_600_000;
 
 export const taskOf = (id: string): Task => new Task({ id, type: "test", objective: "Work" });
 
@@ -53,7 +55,8 @@ export class Bench {
   }
 
   async worker(options: Partial<AgentWorkerOptions> = {}): Promise<AgentWorker> {
-    const clock = this.clock === undefined ? {} : { clock: this.clock };
+    // Simulated, each look and each renewal is a real one.
+    const clock = this.clock === undefined ? {} : { clock: this.clock, queue: localQueue({ pollMs: HOUR }), leaseMs: HOUR };
     const worker = new AgentWorker({ agents: [this.agent()], store: this.store, ...clock, ...options });
     this.#workers.push(worker);
     await worker.start();
@@ -70,8 +73,14 @@ export class Bench {
     return await Promise.all(ids.map(async (id) => (await this.runs.get(id)).status));
   }
 
+  /** Puts down what its workers have in hand. */
+  async stop(): Promise<void> {
+    const stopped = Promise.all(this.#workers.splice(0).map((worker) => worker.stop({ graceMs: 0 })));
+    await (this.clock?.runUntil(stopped) ?? stopped);
+  }
+
   async close(): Promise<void> {
-    for (const worker of this.#workers) await worker.stop({ graceMs: 0 });
+    await this.stop();
     await this.store.close();
   }
 }
