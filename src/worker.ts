@@ -6,4 +6,5 @@ export { type BullQueue, bullQueue } from "./worker/bull-queue.ts";
 export type { WorkerHealth, WorkerState } from "./worker/health.ts";
 export { type LocalQueueOptions, localQueue } from "./worker/local-queue.ts";
 export type { LoopHeld } from "./worker/overload.ts";
+export type { StopSignal } from "./worker/stop-signals.ts";
 export type { AgentWorkerOptions } from "./worker/worker-options.ts";

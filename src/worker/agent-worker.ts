@@ -20,6 +20,7 @@ import { tellEnds } from "#runtime/resume-all";
 import { AgentTurns } from "./agent-turns.ts";
 import { Figures } from "./figures.ts";
 import { fireSchedules } from "./fire-schedules.ts";
+import { Grace } from "./grace.ts";
 import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
@@ -28,6 +29,7 @@ import { Overload } from "./overload.ts";
 import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
+import { onSignals } from "./stop-signals.ts";
 import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
 
@@ -86,7 +88,10 @@ export class AgentWorker {
   #hasLost = false;
   #looking: Promise<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
+  readonly #grace: Grace;
   #stopping: Promise<void> | undefined;
+  readonly #stopped = Promise.withResolvers<void>();
+  #deafen: (() => void) | undefined;
 
   constructor(options: AgentWorkerOptions) {
     const given = takeOptions(options);
@@ -96,6 +101,7 @@ export class AgentWorker {
     this.#told = tellingStore(store, queue);
     this.#clock = clock;
     this.#queue = queue;
+    this.#grace = new Grace(clock);
     this.#reminders = new Reminders(queue, clock);
     this.#runs = new Runs(store, { queue, clock });
     for (const agent of given.agents) {
@@ -136,6 +142,9 @@ export class AgentWorker {
         code: this.#state === "started" ? "worker-started" : "worker-stopped",
       });
     }
+    this.#deafen = onSignals(this.#options.stopOn ?? [], (isSecond) => {
+      this.stop(isSecond ? { graceMs: 0 } : {}).catch((error) => this.#tell(error as Error, ""));
+    });
     this.#state = "started";
     this.#overload.start();
     this.#figures.start();
@@ -181,13 +190,21 @@ export class AgentWorker {
     await promise;
   }
 
+  /** Settles when it has stopped, whoever asked for that: what its store and its queue hold open may be closed then. */
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
   /**
-   * Takes nothing more, lets what works go on for `graceMs` (10,000 by default), and puts down what is left: READY, for any worker. Nothing is
-   * cancelled. May be called twice.
+   * Takes nothing more, lets what works go on for `graceMs` (that of the worker, 10,000, by default), and puts down what is left: READY, for any worker.
+   * Nothing is cancelled. May be called again: with a shorter `graceMs` it puts down sooner.
    */
   async stop(options: { graceMs?: number } = {}): Promise<void> {
-    const { graceMs = DEFAULT_GRACE_MS } = takeStop(options);
-    this.#stopping ??= this.#stop(graceMs);
+    const { graceMs } = takeStop(options);
+    if (this.#stopping === undefined) {
+      this.#grace.limit(graceMs ?? this.#options.graceMs ?? DEFAULT_GRACE_MS);
+      this.#stopping = this.#stop().finally(this.#stopped.resolve);
+    } else if (graceMs !== undefined) this.#grace.limit(graceMs);
     await this.#stopping;
   }
 
@@ -202,23 +219,22 @@ export class AgentWorker {
     };
   }
 
-  async #stop(graceMs: number): Promise<void> {
+  async #stop(): Promise<void> {
     this.#state = "stopping";
     this.#drained?.promise.catch(() => {});
     this.#drained?.reject(this.#notWorking());
     // There is no room from now on.
     this.#consumption?.roomed?.();
-    await this.#looking;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimeout(resolve, graceMs);
-    await Promise.race([this.#work.over(), late]);
-    this.#clock.clearTimeout(timer);
-    await this.#work.park();
+    // A store that does not answer its look is not waited for any longer than what works.
+    await Promise.race([Promise.all([this.#looking, this.#work.over()]), this.#grace.over]);
+    this.#grace.end();
+    await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
     this.#overload.stop();
     this.#agentTurns.end();
     await this.#consumption?.end();
     this.#figures.stop();
+    this.#deafen?.();
     this.#state = "stopped";
   }
 

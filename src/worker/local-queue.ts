@@ -54,7 +54,6 @@ class Watch implements QueueConsumption {
     const { clock } = this.#consumer;
     clock.clearTimeout(this.#timer);
     clock.clearTimeout(this.#settling);
-    await this.#arming;
   }
 
   #settle(): void {

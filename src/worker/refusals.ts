@@ -6,7 +6,14 @@ import type { StoredRun } from "#contract/store/run-record";
 const AGAIN_MS = 5_000;
 
 /** What only says that somebody else was faster. */
-const RACED: ReadonlySet<string | undefined> = new Set(["run-owned", "run-ended", "run-not-found", "run-fenced", "run-parked"]);
+const RACED: ReadonlySet<string | undefined> = new Set([
+  "run-owned",
+  "run-ended",
+  "run-not-found",
+  "run-fenced",
+  "run-parked",
+  "run-stopped",
+]);
 
 export class Refusals {
   readonly #unfit = new Set<string>();

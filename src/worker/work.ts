@@ -15,6 +15,9 @@ interface Working {
   isLeaving?: true;
 }
 
+/** The store has not answered whether it took it. */
+const UNSTORED: ReadonlySet<string | undefined> = new Set(["run-not-parked", "run-parking"]);
+
 const noop = (): void => {};
 
 export class Work {
@@ -65,9 +68,15 @@ export class Work {
     await Promise.all([...this.#working.values()].map(({ over }) => over));
   }
 
-  /** Puts down what is left. */
-  async park(): Promise<void> {
-    await Promise.all([...this.#working.values()].map((working) => this.#park(working, "stop")));
+  /** Puts down what is left. Where the store does not take that, the run is let go of: its lease runs out. @param letGo told why */
+  async park(letGo: (error: Error, taskId: string) => void): Promise<void> {
+    const parking = [...this.#working].map(async ([taskId, working]) => {
+      const error = await this.#park(working, "stop");
+      if (error === undefined || !UNSTORED.has(asimovErrorOf(error)?.code)) return;
+      letGo(error, taskId);
+      (await working.begun)?.actor.stop();
+    });
+    await Promise.all(parking);
   }
 
   /** Puts down those that were taken last, until so many are left. @returns their tasks */
@@ -80,14 +89,16 @@ export class Work {
     });
   }
 
-  async #park({ agent, begun }: Working, why: GivenUpFor): Promise<void> {
+  /** @returns why it could not be: it goes on, and ends. */
+  async #park({ agent, begun }: Working, why: GivenUpFor): Promise<Error | undefined> {
     const run = await begun;
-    if (run === undefined) return;
+    if (run === undefined) return undefined;
     try {
       await run.park();
       this.#figures.givenUp(agent, why);
-    } catch {
-      // It goes on, and ends.
+      return undefined;
+    } catch (error) {
+      return error as Error;
     }
   }
 }

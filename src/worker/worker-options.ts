@@ -9,6 +9,7 @@ import type { RunStore } from "#contract/store/run-store";
 import { storeSchema } from "#contract/store/run-store-shape";
 import { queueSchema, type WorkQueue } from "#contract/store/work-queue";
 import type { LoopHeld } from "./overload.ts";
+import { STOP_SIGNALS, type StopSignal } from "./stop-signals.ts";
 
 export interface AgentWorkerOptions {
   /** Whose runs it takes: each has a name of its own, and no store or the worker's. */
@@ -29,6 +30,10 @@ export interface AgentWorkerOptions {
   onRefused?: (error: Error, taskId: string) => void;
   /** Told when the event loop was held for more than a third of `leaseMs`, and which runs are put down for it. Default: a warning. */
   onHeld?: (held: LoopHeld) => void;
+  /** Milliseconds for which `stop` lets what works go on, where it is not told. Default 10,000. */
+  graceMs?: number;
+  /** Signals of the process on which it stops: on the first as by `stop()`, on the next one at once. The process is not ended. Default none. */
+  stopOn?: readonly StopSignal[];
   /** For what is waited for; the same as its agents' and its store's. Default the system's. */
   clock?: Clock;
 }
@@ -47,6 +52,8 @@ const schema = lazily(() =>
     onQuestion: callback(),
     onRefused: callback(),
     onHeld: callback(),
+    graceMs: z.optional(z.number().check(z.gte(0))),
+    stopOn: z.optional(z.array(z.enum(STOP_SIGNALS))),
     clock: z.optional(clockSchema),
   }),
 );
