@@ -103,6 +103,8 @@ export class Kept implements KeptRun {
   #end: { status: RunEnd; untold: boolean } | undefined;
   #opening: Promise<void> | undefined;
   readonly #opened = Promise.withResolvers<void>();
+  /** Of a run that was submitted: settles when its first values are there, without which nobody could go on with it. */
+  #begun: PromiseWithResolvers<void> | undefined;
   #isPutDown = false;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, PartTexts>) {
@@ -229,8 +231,14 @@ export class Kept implements KeptRun {
   /** Begins a run that was stored, with nothing of it done, and is owned: its first commit is all of it. */
   begin(state: KeeperState, pending: number): void {
     const keeper = this.#keep(state, pending);
+    this.#begun = Promise.withResolvers();
     this.#opened.resolve();
     void keeper.look();
+  }
+
+  /** Its first values are there. */
+  hasBegun(): void {
+    this.#begun?.resolve();
   }
 
   #newRun(first: NewRun["first"]): NewRun {
@@ -352,6 +360,7 @@ export class Kept implements KeptRun {
   async park(): Promise<boolean> {
     this.#isPutDown = true;
     if (this.#keeper === undefined) await this.opened;
+    await this.#begun?.promise;
     return this.#isPutDown && (await this.#keeper?.park()) === true;
   }
 
@@ -377,9 +386,11 @@ export class Kept implements KeptRun {
   saving(generation: number, { why, nodes }: GenerationNote): void {
     if (this.#changes.isFrozen) return;
     const { events } = this.#run;
-    // The first event is that of its start.
-    if (events.told > 0) events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, why, nodes }, []);
-    if (why === "parked") events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
+    // The first event is that of its start: one that is put down before that begins when it is taken up.
+    if (events.told > 0) {
+      events.tell({ type: "snapshot.saved", ref: { taskId: this.taskId, generation }, why, nodes }, []);
+      if (why === "parked") events.tell({ type: "run.parked", dueAt: this.#run.dueAt }, []);
+    }
     if (why === "ended") this.#run.tellEnd();
   }
 

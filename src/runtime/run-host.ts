@@ -570,6 +570,7 @@ export class RunHost implements Outbox {
   async open(): Promise<void> {
     const patience = new Patience(this.services.clock);
     this.#patience = patience;
+    this.kept?.hasBegun();
     // It may be over by now.
     if (this.#isCancelled || this.#isFinished) patience.end();
     // No node runs before the run is stored, and owned.

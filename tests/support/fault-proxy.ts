@@ -1,5 +1,6 @@
 /** A TCP proxy in front of a server that breaks connections on command. */
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 
 export interface FaultProxy {
   readonly url: string;
@@ -20,7 +21,11 @@ export interface FaultProxy {
   down(): void;
   /** From now on no reply that contains the text arrives. */
   dropRepliesWith(text: string): void;
-  /** Ends the outage or the black hole, and its connections. */
+  /** From now on what is asked reaches the server, and no reply arrives. */
+  swallowReplies(): void;
+  /** From now on each reply comes so many milliseconds later; 0: at once. */
+  delayReplies(ms: number): void;
+  /** Ends the outage, the black hole or the swallowing, and its connections. */
   recover(): void;
   close(): Promise<void>;
 }
@@ -31,13 +36,16 @@ interface Rule {
   done(): void;
 }
 
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+/** @param host where it listens */
+export async function startFaultProxy(target: string, host = "127.0.0.1"): Promise<FaultProxy> {
   const url = new URL(target);
   const { hostname, port } = url;
   const sockets = new Set<Socket>();
   let rules: Rule[] = [];
   let swallowing = false;
   let refusing = false;
+  let isMute = false;
+  let delayMs = 0;
   let dropped: string | undefined;
   let frozen = new WeakSet<Socket>();
 
@@ -48,6 +56,18 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     }
     const upstream = connect(Number(port || 6379), hostname);
     let cutting: Rule | undefined;
+    // Replies that are held back: none overtakes another.
+    let late = 0;
+    let last = Promise.resolve();
+    const later = (reply: Buffer): void => {
+      const due = Date.now() + delayMs;
+      late++;
+      last = last.then(async () => {
+        await pause(Math.max(0, due - Date.now()));
+        client.write(reply);
+        late--;
+      });
+    };
     const end = (): void => {
       sockets.delete(client);
       client.destroy();
@@ -64,9 +84,10 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       upstream.write(request);
     });
     upstream.on("data", (reply) => {
-      if (swallowing || frozen.has(client) || (dropped !== undefined && reply.includes(dropped))) return;
+      if (swallowing || isMute || frozen.has(client) || (dropped !== undefined && reply.includes(dropped))) return;
       if (cutting === undefined) {
-        client.write(reply);
+        if (delayMs === 0 && late === 0) client.write(reply);
+        else later(reply);
         return;
       }
       const { done } = cutting;
@@ -76,12 +97,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   });
 
   const listening = await new Promise<number>((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
+    server.listen(0, host, () => {
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : 0);
     });
   });
-  url.host = `127.0.0.1:${listening}`;
+  url.host = `${host}:${listening}`;
   const cutAll = (): void => {
     for (const socket of [...sockets]) socket.destroy();
   };
@@ -109,8 +130,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     dropRepliesWith(text) {
       dropped = text;
     },
+    swallowReplies() {
+      isMute = true;
+    },
+    delayReplies(ms) {
+      delayMs = ms;
+    },
     recover() {
       swallowing = false;
+      isMute = false;
       refusing = false;
       cutAll();
     },

@@ -4,7 +4,7 @@ import { PostgresStore } from "asimov-agents/postgres";
 import { RedisStore } from "asimov-agents/redis";
 import { SqliteStore } from "asimov-agents/sqlite";
 
-export type Place = { file: string } | { url: string; prefix: string } | { connectionString: string; schema: string };
+export type Place = { file: string } | { url: string; prefix?: string } | { connectionString: string; schema?: string };
 
 export function storeAt(place: Place): RunStore {
   if ("file" in place) return new SqliteStore(place);
