@@ -24,14 +24,25 @@ const missing = (cause: unknown): AsimovError =>
     cause,
   });
 
-async function loadBull(): Promise<Bull> {
+/** As CommonJS: BullMQ's Postgres backend finds `pg` there alone. */
+async function load<T>(name: string): Promise<T> {
   try {
-    // As CommonJS: its Postgres backend finds `pg` there alone.
     const { createRequire } = await import("node:module");
-    return createRequire(import.meta.url)("bullmq") as Bull;
+    return createRequire(import.meta.url)(name) as T;
   } catch (cause) {
     throw missing(cause);
   }
+}
+
+/** BullMQ listens to no connection that it has out of its pool: a server that dies meanwhile would end the process. Who asked hears of it all the same. */
+async function heardClient(): Promise<object> {
+  const { Client } = await load<typeof import("pg")>("pg");
+  return class extends Client {
+    constructor(...given: ConstructorParameters<typeof Client>) {
+      super(...given);
+      this.on("error", () => {});
+    }
+  };
 }
 
 const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
@@ -112,7 +123,7 @@ export class BullJobs {
   }
 
   #loaded(): Promise<Bull> {
-    this.#bull ??= loadBull();
+    this.#bull ??= load("bullmq");
     return this.#bull;
   }
 
@@ -125,7 +136,8 @@ export class BullJobs {
     const { connection, backend, prefix = isCluster(connection) ? "{bull}" : "bull" } = this.#options;
     if (backend === "postgres") {
       const config = typeof connection === "string" ? { connectionString: connection } : connection;
-      return { connection: "query" in config ? config : { migrate: true, ...config } } as WorkerOptions;
+      if ("query" in config) return { connection: config } as WorkerOptions;
+      return { connection: { migrate: true, Client: await heardClient(), ...config } } as WorkerOptions;
     }
     return { connection: typeof connection === "string" ? { url: connection } : connection, prefix } as WorkerOptions;
   }

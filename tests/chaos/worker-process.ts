@@ -14,6 +14,8 @@ export interface WorkerGiven {
   workMs: number;
 }
 
+// Its parent is gone.
+process.once("disconnect", () => process.exit(1));
 const { place, queue: given, notes, leaseMs, concurrency, workMs } = JSON.parse(process.argv[2] as string) as WorkerGiven;
 const keep = noteBook(notes);
 const owned = new Set<string>();
@@ -33,5 +35,3 @@ const { queue } = queueAt(given, place);
 const worker = new AgentWorker({ agents, store, queue, leaseMs, concurrency, onRefused, onHeld: () => {} });
 await worker.start();
 process.send?.({ owned: owned.size });
-// Its parent is gone.
-process.once("disconnect", () => process.exit(1));
