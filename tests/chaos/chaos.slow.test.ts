@@ -38,7 +38,16 @@ describe("workers in networks of their own", () => {
   it("keep every law while one is cut off for longer than its lease, or it is said what this machine lacks", {
     timeout: LONG_MS,
   }, async ({ annotate }) => {
-    const options: ChaosOptions = { ...SHORT, store: "redis", queue: "local", proxy: false, kills: 0, stops: 0, serverKills: 0, cuts: counted(2, 10) };
+    const options: ChaosOptions = {
+      ...SHORT,
+      store: "redis",
+      queue: "local",
+      proxy: false,
+      kills: 0,
+      stops: 0,
+      serverKills: 0,
+      cuts: counted(2, 10),
+    };
     const report = await chaos(options);
     if (typeof report === "string") {
       expect(report).toMatch(/^(?:rights for network namespaces|the program `ip`)/);

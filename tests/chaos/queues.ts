@@ -9,6 +9,7 @@ export type QueueName = (typeof QUEUES)[number];
 export function queueAt(name: QueueName, place: Place): { queue: ReturnType<typeof localQueue>; close(): Promise<void> } {
   if (name === "local") return { queue: localQueue(), close: async () => {} };
   if ("file" in place) throw new Error("BullMQ has no queue in a file.");
-  const queue = "url" in place ? bullQueue({ connection: place.url }) : bullQueue({ connection: place.connectionString, backend: "postgres" });
+  const queue =
+    "url" in place ? bullQueue({ connection: place.url }) : bullQueue({ connection: place.connectionString, backend: "postgres" });
   return { queue, close: () => queue.close() };
 }

@@ -32,7 +32,7 @@ export interface Lost {
 }
 
 /** Of the runs that a worker had claimed, those that it had not let go of, as far as it came to write that down. */
-export function heldAt(notes: readonly Note[]): Map<string, number> {
+function heldAt(notes: readonly Note[]): Map<string, number> {
   const held = new Map<string, number>();
   for (const note of notes) {
     if (note.kind === "claimed") held.set(note.task, note.token);
