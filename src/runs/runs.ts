@@ -192,6 +192,7 @@ export class Runs {
    *
    * @throws AsimovError `invalid-options`, `task-not-waiting`, `not-json`; RunError `run-differs`, `run-exists`, `key-busy`
    * @example
+   * const runs = new Runs(new MemoryStore());
    * const task = new Task({ type: "report", objective: "Saturn" });
    * const { taskId, isNew } = await runs.submit(task, { agent: "report", key: "user-7", limit: { concurrent: 2, perMinute: 30 } });
    */
