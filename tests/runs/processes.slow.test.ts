@@ -32,7 +32,7 @@ describe.each(sharedStores())("a run of another process, in a %s store", (driver
     const ids = async (query: Parameters<Runs["find"]>[0]): Promise<string[]> => (await all(runs.find(query))).map(({ taskId }) => taskId);
     /** The run is there, and its picture is as that. */
     const until = async (taskId: string, isSo: (view: RunView) => boolean): Promise<RunView> => {
-      await expect.poll(async () => (await store.read(taskId))?.taskId, { timeout: 20_000 }).toBe(taskId);
+      await expect.poll(async () => (await store.read(taskId))?.taskId, { timeout: 60_000 }).toBe(taskId);
       for await (const view of runs.watch(taskId)) if (isSo(view)) return view;
       throw new Error(`run ${taskId} ended before it was so`);
     };

@@ -1,13 +1,14 @@
 /** What the store in PostgreSQL says of a server, and what it keeps of what a server lost. */
 import { inspect } from "node:util";
-import { Pool, type PoolClient } from "pg";
+import { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Lease } from "#contract/store/run-record";
-import type { PostgresPool, PostgresStoreOptions } from "#store/postgres/options";
+import type { PostgresStoreOptions } from "#store/postgres/options";
 import { PostgresStore } from "#store/postgres/store";
 import { commitOf, newRun, owned, owner } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { type PostgresServer, startPostgresServer } from "../support/postgres-server.ts";
+import { deafened, noting, telling } from "../support/told-pool.ts";
 
 /** In what is sent for a step, whatever the schema. */
 const STEP = ".step($1, $2)";
@@ -427,52 +428,4 @@ async function surely<T>(call: () => Promise<T>): Promise<T> {
     const done = await call().then((value) => ({ value }), unlessFinal);
     if (done !== undefined) return done.value;
   }
-}
-
-const noting =
-  (texts: string[]) =>
-  (rows: Record<string, unknown>[], text: string): unknown[] => {
-    texts.push(text);
-    return rows;
-  };
-
-/** As behind a pool that gives each transaction to another of its connections: what a server notifies does not arrive. */
-function deafened(pool: Pool): PostgresPool {
-  const deaf = (client: PoolClient): PoolClient =>
-    new Proxy(client, {
-      get(target, name) {
-        const found: unknown = Reflect.get(target, name);
-        if (typeof found !== "function") return found;
-        if (name !== "on") return found.bind(target);
-        return (event: string, listener: () => void) => (event === "notification" ? target : target.on(event as "end", listener));
-      },
-    });
-  return {
-    connect: async () => deaf(await pool.connect()) as never,
-    end: () => pool.end(),
-    on: (event, listener) => pool.on(event, listener),
-    removeListener: (event, listener) => pool.removeListener(event, listener),
-  };
-}
-
-/** The pool, whose answers are looked at on their way. */
-function telling(pool: Pool, told: (rows: Record<string, unknown>[], text: string) => unknown[]): PostgresPool {
-  const watched = (client: PoolClient): PoolClient =>
-    new Proxy(client, {
-      get(target, name) {
-        const found: unknown = Reflect.get(target, name);
-        if (typeof found !== "function") return found;
-        if (name !== "query") return found.bind(target);
-        return async (query: { text: string }) => {
-          const answer = await target.query(query);
-          return { ...answer, rows: told(answer.rows ?? [], query.text), rowCount: answer.rowCount };
-        };
-      },
-    });
-  return {
-    connect: async () => watched(await pool.connect()) as never,
-    end: () => pool.end(),
-    on: (event, listener) => pool.on(event, listener),
-    removeListener: (event, listener) => pool.removeListener(event, listener),
-  };
 }

@@ -2,7 +2,7 @@
 import type { StoredRun } from "#contract/store/run-record";
 import { escaped, keyOf } from "./texts.ts";
 
-type Type = "bigint" | "text" | "boolean";
+type Type = "uuid" | "bigint" | "text" | "boolean";
 
 /** What steps change, beside the info. */
 export const CHANGING = {
@@ -30,6 +30,7 @@ export const FIXED = {
   created_at: "bigint",
   task_id: "text",
   agent: "text",
+  agent_key: "uuid",
   type: "text",
   labels: "text",
 } as const satisfies Record<string, Type>;
@@ -68,6 +69,7 @@ export function allOf(run: StoredRun): Values<typeof CHANGING & typeof FIXED & {
     created_at: run.createdAt,
     task_id: escaped(run.taskId),
     agent: escaped(run.agent),
+    agent_key: keyOf(run.agent),
     type: escaped(run.type),
     labels: JSON.stringify(run.labels),
   };

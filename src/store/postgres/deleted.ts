@@ -23,8 +23,10 @@ export interface Going {
 
 /** @returns the tasks of the runs that went */
 export async function deleteEnded(run: Run, { before, keep, limit }: Going): Promise<string[]> {
+  // Where none need stay, nobody looks at those that ended later.
+  const within = keep === 0 ? "ended_at < $2" : "ended_at is not null";
   const found = await run(
-    `select key from (select key, ended_at, lease_until from :runs where ended_at is not null
+    `select key from (select key, ended_at, lease_until from :runs where ${within}
        order by ended_at desc, created_at desc, task_id desc offset $1) as ended
      where ended_at < $2 and ${FREE} limit $3`,
     [keep, before, limit],

@@ -6,20 +6,27 @@ import type { IsGone } from "#contract/store/run-status";
 import { listedRun } from "./run-rows.ts";
 import type { Server } from "./server.ts";
 import { NOW, Values } from "./statement.ts";
-import { HASH, START } from "./tables.ts";
-import { escaped, labelKey } from "./texts.ts";
+import { START } from "./tables.ts";
+import { escaped, keyOf, labelKey } from "./texts.ts";
 
 const MOMENT = "(select now from moment)";
+
+/** From one process to the next, however many runs each has. */
+const NEXT_OWNER = (than: string): string =>
+  `select process from :runs where lease_until is not null and process is not null ${than} order by process limit 1`;
+const OWNERS = `with recursive each as (
+    (${NEXT_OWNER("")}) union all select (${NEXT_OWNER("and process > each.process")}) from each where each.process is not null
+  ) select process from each where process is not null`;
 
 /** The processes of leases that count as run out, as they are written. */
 async function goneOf(server: Server, isGone: IsGone | undefined): Promise<string[]> {
   if (isGone === undefined) return [];
-  const rows = await server.read("select distinct process from :runs where lease_until is not null and process is not null");
+  const rows = await server.read(OWNERS);
   return rows.map(({ process }) => process as string).filter((process) => isGone(JSON.parse(process) as OwnerProcess));
 }
 
 /** @param gone names the list of processes that are gone */
-function ofStatus(status: RunStatus, gone: string): string {
+function ofStatus(status: RunStatus, order: FindQuery["order"], gone: string): string {
   const owned = `coalesce(lease_until > ${MOMENT}, false) and not coalesce(process = any(${gone}::text[]), false)`;
   switch (status) {
     case "RUNNING":
@@ -27,7 +34,8 @@ function ofStatus(status: RunStatus, gone: string): string {
     case "READY":
       return `status = 'open' and due_at is not null and due_at <= ${MOMENT} and not (${owned})`;
     case "PARKED":
-      return `status = 'open' and (due_at is null or due_at > ${MOMENT}) and not (${owned})`;
+      // Along the moments, the walk begins behind those that have come.
+      return `status = 'open' and ${order === "due" ? `due_at > ${MOMENT}` : `(due_at is null or due_at > ${MOMENT})`} and not (${owned})`;
     default:
       return `status = '${status}'`;
   }
@@ -43,10 +51,7 @@ function conditionsOf({ agent, type, labels = {}, updatedBefore, untold, leased,
   }
   if (untold !== undefined) conditions.push("untold");
   if (leased !== undefined) conditions.push("lease_until is not null");
-  if (agent !== undefined) {
-    const given = values.add(escaped(agent));
-    conditions.push(`agent = ${given} and ${HASH("agent")} = ${HASH(`${given}::text`)}`);
-  }
+  if (agent !== undefined) conditions.push(`agent_key = ${values.add(keyOf(agent))}`);
   if (type !== undefined) conditions.push(`type = ${values.add(escaped(type))}`);
   if (updatedBefore !== undefined) conditions.push(`updated_at < ${values.add(updatedBefore)}`);
   for (const [name, value] of Object.entries(labels)) {
@@ -69,7 +74,7 @@ export async function findRuns(server: Server, query: FindQuery, kept: string): 
   const along = order === "due" ? `due_at, ${START("task_id")}, task_id` : `created_at desc, ${START("task_id")} desc, task_id desc`;
   const walk = (more: readonly string[]): string =>
     `(select * from :runs as runs where ${[...more, ...shared].join(" and ")} order by ${along} limit ${most})`;
-  const walks = statuses === undefined ? [walk([])] : [...new Set(statuses)].map((status) => walk([ofStatus(status, list)]));
+  const walks = statuses === undefined ? [walk([])] : [...new Set(statuses)].map((status) => walk([ofStatus(status, order, list)]));
   if (walks.length === 0) return [];
   const rows = await server.read(`with moment as materialized (select ${NOW} as now) ${walks.join(" union all ")}`, values.list);
   const found = rows.map(listedRun);

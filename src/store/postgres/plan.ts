@@ -92,7 +92,7 @@ export class Plan {
 
   #commit(
     run: string,
-    { updatedAt: at, lastSeq }: StoredRun,
+    { agent, updatedAt: at, lastSeq }: StoredRun,
     { commit, bytes }: NonNullable<Change["taken"]>,
     close: (id: string, end: QuestionClosed) => void,
   ): void {
@@ -104,7 +104,7 @@ export class Plan {
     for (const name of new Set(remove)) this.#add("parts", { run, generation, key: keyOf(name), name: escaped(name) });
     for (const { seq, at: moment, body } of events) this.#add("events", { run, seq, at: moment, body: this.#texts.add(body) });
     for (const n of consumed) this.#add("consumed", { run, n });
-    this.#ask(run, questions?.put ?? []);
+    this.#ask(run, keyOf(agent), questions?.put ?? []);
     for (const { id, ...end } of questions?.close ?? []) close(id, { ...end, at });
     if (generation % SWEEP_EACH !== 0) return;
     const { keep, keepEvents } = this.#settings;
@@ -125,12 +125,13 @@ export class Plan {
   }
 
   /** Of two of one id, the last says what is asked, the first when. */
-  #ask(run: string, put: readonly NewQuestion[]): void {
+  #ask(run: string, agentKey: string, put: readonly NewQuestion[]): void {
     const asked = new Map<string, NewQuestion>();
     for (const question of put) asked.set(question.id, { ...question, askedAt: asked.get(question.id)?.askedAt ?? question.askedAt });
     for (const { id, askedAt, deadline, to, body } of asked.values()) {
-      const addressee = to === null ? null : escaped(to);
-      this.#add("asked", { run, key: keyOf(id), id: escaped(id), asked_at: askedAt, deadline, addressee, body: this.#texts.add(body) });
+      const [addressee, addresseeKey] = to === null ? [null, null] : [escaped(to), keyOf(to)];
+      const row = { run, key: keyOf(id), id: escaped(id), asked_at: askedAt, deadline, addressee, addressee_key: addresseeKey };
+      this.#add("asked", { ...row, agent_key: agentKey, body: this.#texts.add(body) });
     }
   }
 

@@ -15,8 +15,8 @@ export function questionsStatement(query: QuestionQuery, kept: string): { text: 
   if (query.id === undefined) conditions.push("questions.closed is null and runs.status = 'open'");
   else add("questions.key =", keyOf(query.id));
   if (query.taskId !== undefined) add("questions.run =", keyOf(query.taskId));
-  if (query.agent !== undefined) add("runs.agent =", escaped(query.agent));
-  if (query.to !== undefined) add("questions.addressee =", escaped(query.to));
+  if (query.agent !== undefined) add("questions.agent_key =", keyOf(query.agent));
+  if (query.to !== undefined) add("questions.addressee_key =", keyOf(query.to));
   if (query.dueBefore !== undefined) add("questions.deadline <", query.dueBefore);
   if (query.after !== undefined) {
     const [askedAt, id] = [`${values.add(query.after.askedAt)}::bigint`, `${values.add(escaped(query.after.id))}::text`];

@@ -154,11 +154,15 @@ ${when(
 )}
 ${when(
   "asked",
-  `insert into :questions as questions (key, run, id, asked_at, deadline, addressee, body)
-    select given.key, given.run, given.id, given.asked_at, given.deadline, given.addressee, ${piece("body")}
-    from ${given("asked", "key uuid, run uuid, id text, asked_at bigint, deadline bigint, addressee text, body int[]")}
+  `insert into :questions as questions (key, run, id, asked_at, deadline, addressee, addressee_key, agent_key, body)
+    select given.key, given.run, given.id, given.asked_at, given.deadline, given.addressee, given.addressee_key, given.agent_key, ${piece("body")}
+    from ${given(
+      "asked",
+      "key uuid, run uuid, id text, asked_at bigint, deadline bigint, addressee text, addressee_key uuid, agent_key uuid, body int[]",
+    )}
     where given.run = any(going)
-    on conflict (key) do update set deadline = excluded.deadline, addressee = excluded.addressee, body = excluded.body
+    on conflict (key) do update set deadline = excluded.deadline, addressee = excluded.addressee,
+      addressee_key = excluded.addressee_key, body = excluded.body
     where questions.closed is null`,
 )}
 ${when(
