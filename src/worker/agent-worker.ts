@@ -26,6 +26,7 @@ import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
 import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
+import { parkChildren } from "./park-children.ts";
 import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
@@ -228,8 +229,10 @@ export class AgentWorker {
     // A store that does not answer its look is not waited for any longer than what works.
     await Promise.race([Promise.all([this.#looking, this.#work.over()]), this.#grace.over]);
     this.#grace.end();
+    const parents = new Set(this.#work.ids);
     await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
+    await parkChildren([...this.#hosts.values()], parents);
     this.#overload.stop();
     this.#agentTurns.end();
     await this.#consumption?.end();

@@ -1,6 +1,7 @@
 /** A worker stops whatever it is at: while it claims, while its store does not answer, twice; nothing hangs, and nothing is lost. */
 import {
   Agent,
+  agentModule,
   type ClaimOptions,
   type Commit,
   defineModule,
@@ -62,7 +63,7 @@ function benchOf() {
     onRefused: (error) => void told.push((error as { code?: string }).code),
   });
   const statusOf = async (id: string) => (await runs.get(id)).status;
-  return { clock, store, worker, begun, told, statusOf };
+  return { clock, store, runs, worker, begun, told, statusOf };
 }
 
 describe("a worker that is stopped", () => {
@@ -120,6 +121,28 @@ describe("a worker that is stopped", () => {
     await clock.runUntil(heir.drain());
     expect([await statusOf("a"), (await store.read("a"))?.ends]).toEqual(["COMPLETE", 1]);
     await heir.stop();
+  });
+
+  it("puts down with a run what that has begun in the same process", async () => {
+    const { clock, store, runs } = benchOf();
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const hang = defineModule({
+      name: "hang",
+      process: async ({ signal }) => {
+        resolve();
+        return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    const inner = new Agent({ name: "inner", clock, nodes: [new Node({ name: "hang", modules: [hang] })] });
+    const ask = agentModule(inner, { name: "ask", task: () => ({ objective: "Hang" }) });
+    const outer = new Agent({ name: "outer", clock, nodes: [new Node({ name: "ask", modules: [ask] })] });
+    const worker = new AgentWorker({ agents: [outer, inner], store, clock, queue: localQueue({ pollMs: HOUR }) });
+    await worker.start();
+    await worker.submit(taskOf("t"), { agent: "outer" });
+    await clock.runUntil(begun);
+    const child = (await runs.get("t")).nodes.ask?.childTaskId ?? "";
+    await clock.runUntil(worker.stop({ graceMs: 0 }));
+    expect([(await runs.get("t")).status, (await runs.get(child)).status]).toEqual(["READY", "READY"]);
   });
 
   it("twice stops once, as soon as either asks for, and tells whoever waits for it", async () => {
