@@ -115,7 +115,7 @@ const ROOMS: readonly Room[] = [
     ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/,
     packages: ["zod"],
     types: ["bullmq"],
-    lazily: ["bullmq", "node:*"],
+    lazily: ["bullmq", "pg", "node:*"],
   },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   {
