@@ -3,8 +3,9 @@ import { Apart } from "./apart.ts";
 import type { SaverName } from "./contenders/langgraph.ts";
 import type { Growing } from "./contenders/ours-growth.ts";
 import type { Parts } from "./contenders/ours-items.ts";
-import type { Kind, OnDisk } from "./contenders/ours-stores.ts";
+import type { Kind, OnDisk, OnServer } from "./contenders/ours-stores.ts";
 import type { Window } from "./contenders/ours-tools.ts";
+import type { Measured, QueueName } from "./contenders/ours-workers.ts";
 import type { StoreName } from "./contenders/stores.ts";
 import type { GraphSpec } from "./shapes/graph-shape.ts";
 import type { Trial } from "./trial.ts";
@@ -57,11 +58,17 @@ const MEASURES = {
   restoreRun: async (kind: OnDisk, folder: string, size: number, taskId: string) =>
     (await import("./contenders/ours-restore.ts")).restoreRun(kind, folder, size, taskId),
   restoreFromMemory: async (size: number) => (await import("./contenders/ours-restore.ts")).restoreFromMemory(size),
-  ownRuns: async (kind: OnDisk, folder: string, rounds: number) =>
-    (await import("./contenders/ours-away.ts")).ownRuns(kind, folder, rounds),
-  hearRuns: async (kind: OnDisk, folder: string, rounds: number) =>
-    (await import("./contenders/ours-away.ts")).hearRuns(kind, folder, rounds),
-  parked: async (folder: string, count: number) => (await import("./contenders/ours-parked.ts")).parkedTimes(folder, count),
+  ownRuns: async (kind: Kind, place: string, rounds: number) => (await import("./contenders/ours-away.ts")).ownRuns(kind, place, rounds),
+  hearRuns: async (kind: Kind, place: string, rounds: number) => (await import("./contenders/ours-away.ts")).hearRuns(kind, place, rounds),
+  parked: async (kind: OnDisk | OnServer, place: string, count: number) =>
+    (await import("./contenders/ours-parked.ts")).parkedTimes(kind, place, count),
+  serverCommits: async (kind: OnServer, url: string, rounds: number) =>
+    (await import("./contenders/ours-servers.ts")).serverCommits(kind, url, rounds),
+  submitRuns: async (measured: Measured, queue: QueueName, runs: number) =>
+    (await import("./contenders/ours-workers.ts")).submitRuns(measured, queue, runs),
+  workOn: async (measured: Measured, queue: QueueName) => (await import("./contenders/ours-workers.ts")).workOn(measured, queue),
+  runInProcess: async (measured: Measured, runs: number) => (await import("./contenders/ours-workers.ts")).runInProcess(measured, runs),
+  bareJobs: async (url: string, count: number) => (await import("./contenders/bullmq.ts")).bareJobs(url, count),
   found: async (folder: string, count: number, rounds: number) =>
     (await import("./contenders/ours-found.ts")).foundTimes(folder, count, rounds),
   bytesOfRun: async (runs: number, isStored: boolean) => (await import("./contenders/ours-resident.ts")).bytesOfRun(runs, isStored),

@@ -25,8 +25,10 @@ import { packageBenchmark } from "./shapes/package-cost.ts";
 import { parkedBenchmark } from "./shapes/parked.ts";
 import { residentBenchmark } from "./shapes/resident.ts";
 import { restoreBenchmark } from "./shapes/restore.ts";
+import { serversBenchmark } from "./shapes/servers.ts";
 import { snapshotBenchmark } from "./shapes/snapshots.ts";
 import { chainBenchmark } from "./shapes/tool-chains.ts";
+import { workersBenchmark } from "./shapes/workers.ts";
 import { verdictsOn } from "./targets.ts";
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -44,6 +46,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   foundBenchmark,
   parkedBenchmark,
   awayBenchmark,
+  serversBenchmark,
+  workersBenchmark,
   cacheBenchmark,
   heapBenchmark,
   residentBenchmark,

@@ -6,6 +6,8 @@ import {
   FLOOR,
   IN_FILES,
   IN_MEMORY,
+  IN_POSTGRES,
+  IN_REDIS,
   IN_SQLITE,
   ITEMS,
   LANGGRAPH,
@@ -30,8 +32,10 @@ import { PROVIDERS } from "./shapes/model-streams.ts";
 import { INSTALLED } from "./shapes/package-cost.ts";
 import { WITH_MEMORY_STORE, WITHOUT_STORE } from "./shapes/resident.ts";
 import { RESTORED } from "./shapes/restore.ts";
+import { ALONE, BARE_WRITE } from "./shapes/servers.ts";
 import { leftOf, SAVED } from "./shapes/snapshots.ts";
 import { EARLY_TURNS, LATE_TURNS } from "./shapes/tool-chains.ts";
+import { byWorkers, inProcess } from "./shapes/workers.ts";
 
 export interface Verdict {
   target: string;
@@ -139,9 +143,34 @@ const TARGETS: readonly Target[] = [
   ),
   ...[IN_MEMORY, IN_SQLITE, IN_FILES].map((kind) => atMost(`restoring a ${RESTORED}: ${kind}`, ["restore", RESTORED, kind], 300, "ms")),
   ...STATUSES.map((status) => atMost(`of 100,000 runs ${newestOf(status)}`, ["find", newestOf(status), IN_SQLITE], 20, "ms")),
-  ...[IN_SQLITE, IN_FILES].flatMap((kind): Target[] => [
-    atMost(`of another process's run: ${HEARD}: ${kind}`, ["away", HEARD, kind], 250, "ms"),
+  ...[IN_SQLITE, IN_FILES, IN_REDIS, IN_POSTGRES].flatMap((kind): Target[] => [
+    atMost(
+      `of another process's run: ${HEARD}: ${kind}`,
+      ["away", HEARD, kind],
+      kind === IN_REDIS || kind === IN_POSTGRES ? 100 : 250,
+      "ms",
+    ),
     atMost(`of another process's run: ${ACTED}: ${kind}`, ["away", ACTED, kind], 250, "ms"),
+  ]),
+  ...[IN_REDIS, IN_POSTGRES].flatMap((kind): Target[] => [
+    growing(`${kind}: ${ALONE} by ${BARE_WRITE}`, "servers", [BARE_WRITE, ALONE], 1.5, kind),
+    ...(["localQueue", "bullQueue"] as const).flatMap((queue): Target[] => {
+      const [waiting, one, two] = [
+        byWorkers("waits 20 ms", queue, 1),
+        byWorkers("burns 20 ms", queue, 1),
+        byWorkers("burns 20 ms", queue, 2),
+      ];
+      return [
+        growing(
+          `${kind}, ${queue}: time of one worker by that of one process, where modules wait`,
+          "workers",
+          [waiting, inProcess("waits 20 ms")],
+          1 / 0.8,
+          kind,
+        ),
+        growing(`${kind}, ${queue}: time of two workers by that of one, where modules burn`, "workers", [two, one], 1 / 1.4, kind),
+      ];
+    }),
   ]),
   ...[WITHOUT_STORE, WITH_MEMORY_STORE].map((shape) => atMost(shape, ["resident", shape], 60, "kB")),
   // The lower ends of what the Python predecessor was measured with, on a machine of this kind.

@@ -1,6 +1,6 @@
 /** Runs of one process as another one sees them: how soon what they tell is heard, and how soon one acts on its cancel. */
 import { Agent, defineModule, Node, Runs, Task } from "../../src/index.ts";
-import { type OnDisk, storeIn } from "./ours-stores.ts";
+import { type Kind, storeIn } from "./ours-stores.ts";
 
 const EVENTS = 50;
 const EACH_MS = 20;
@@ -15,8 +15,8 @@ export interface Heard {
 }
 
 /** Owns one run after the other, and gives the moments at which it acted on their cancels. */
-export async function ownRuns(kind: OnDisk, folder: string, rounds: number): Promise<number[]> {
-  const store = storeIn(kind, folder);
+export async function ownRuns(kind: Kind, place: string, rounds: number): Promise<number[]> {
+  const store = storeIn(kind, place);
   const actedAt: number[] = [];
   const telling = defineModule({
     name: "tell",
@@ -44,8 +44,8 @@ export async function ownRuns(kind: OnDisk, folder: string, rounds: number): Pro
 }
 
 /** Listens to each run from its start, and has it end when it has told everything. */
-export async function hearRuns(kind: OnDisk, folder: string, rounds: number): Promise<Heard> {
-  const store = storeIn(kind, folder);
+export async function hearRuns(kind: Kind, place: string, rounds: number): Promise<Heard> {
+  const store = storeIn(kind, place);
   const runs = new Runs(store);
   const heard: Heard = { late: [], cancelledAt: [] };
   for (let round = 0; round < rounds; round++) {

@@ -1,14 +1,13 @@
 /** 100,000 runs that wait in a database, and a worker that starts beside them and ends those that are answered. */
-import { mkdtempSync } from "node:fs";
-import { join } from "node:path";
-import { Agent, defineQuestion, Node, Runs, Task } from "../../src/index.ts";
-import { SqliteStore } from "../../src/sqlite.ts";
+import { Agent, defineQuestion, Node, type RunStore, Runs, Task } from "../../src/index.ts";
 import { AgentWorker } from "../../src/worker.ts";
+import { type OnDisk, type OnServer, storeIn } from "./ours-stores.ts";
 
 /** Runs that are there to be answered: one by one, and at once. */
 const ALONE = 100;
 const AT_ONCE = 1_000;
 const LOOK_MS = 20;
+const LOOKS = 20;
 /** Rows that are created in one transaction. */
 const A_TRANSACTION = 1_000;
 
@@ -18,10 +17,12 @@ export interface ParkedTimes {
   answers: number[];
   /** Of those that were answered at once, until the last had ended. */
   atOnce: number;
+  /** Of a list of the 50 newest. */
+  newest: number[];
 }
 
 /** Rows as those of runs that wait for months. */
-async function fill(store: SqliteStore, count: number): Promise<void> {
+async function fill(store: RunStore, count: number): Promise<void> {
   const [like, first] = [await store.read("run-0"), await store.load("run-0")];
   if (like === undefined || first === undefined) throw new Error("no run was parked");
   const { agent, version, type, graphHash, info, dueAt } = like;
@@ -33,8 +34,8 @@ async function fill(store: SqliteStore, count: number): Promise<void> {
   }
 }
 
-export async function parkedTimes(folder: string, count: number): Promise<ParkedTimes> {
-  const store = new SqliteStore({ file: join(mkdtempSync(join(folder, "sqlite-")), "runs.db") });
+export async function parkedTimes(kind: OnDisk | OnServer, place: string, count: number): Promise<ParkedTimes> {
+  const store = storeIn(kind, place);
   const approve = defineQuestion({
     name: "approve",
     show: () => ({ text: "Go on?" }),
@@ -58,6 +59,14 @@ export async function parkedTimes(folder: string, count: number): Promise<Parked
   const start = performance.now() - startedAt;
 
   const runs = new Runs(store);
+  const newest: number[] = [];
+  for (let look = 0; look < LOOKS; look++) {
+    const lookedAt = performance.now();
+    let found = 0;
+    for await (const { status } of runs.find({ status: "PARKED", limit: 50 })) if (status === "PARKED") found++;
+    if (found !== 50) throw new Error(`${found} runs were found`);
+    newest.push(performance.now() - lookedAt);
+  }
   const answer = (id: string): Promise<void> => runs.answer(questions.get(id) as string, {});
   const waiting = new Map<string, () => void>();
   const look = async (taskId: string): Promise<void> => {
@@ -97,5 +106,5 @@ export async function parkedTimes(folder: string, count: number): Promise<Parked
   unsubscribe();
   await worker.stop();
   await store.close();
-  return { start, answers, atOnce };
+  return { start, answers, atOnce, newest };
 }

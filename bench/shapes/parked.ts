@@ -1,30 +1,31 @@
-/** 100,000 runs that wait on SQLite: what starting a worker beside them costs, and how soon an answered one has ended. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Benchmark } from "../figure.ts";
+/** 100,000 runs that wait: what starting a worker beside them costs, and how soon an answered one has ended. */
+import type { Benchmark, Figure } from "../figure.ts";
 import { apart } from "../jobs.ts";
 import { spreadOf } from "../measure.ts";
-import { IN_SQLITE } from "../names.ts";
+import { IN_POSTGRES, IN_REDIS, IN_SQLITE } from "../names.ts";
+import { bytesAt, inPlace } from "../places.ts";
 
 export const parkedBenchmark: Benchmark = {
   name: "parked",
   title: "A worker beside 100,000 parked runs",
   async run({ quick }) {
-    const folder = await mkdtemp(join(tmpdir(), "asimov-bench-"));
-    try {
-      const { start, answers, atOnce } = await apart("parked", folder, quick ? 10_000 : 100_000);
-      const figure = (shape: string, milliseconds: number[]) => ({
-        ...{ group: "parked", shape, contender: IN_SQLITE, unit: "ms" as const },
-        spread: spreadOf(milliseconds),
+    const figures: Figure[] = [];
+    const count = quick ? 10_000 : 100_000;
+    for (const kind of [IN_SQLITE, IN_REDIS, IN_POSTGRES] as const) {
+      const { start, answers, atOnce, bytes, newest } = await inPlace(kind, async (place) => {
+        const before = await bytesAt(kind, place);
+        const times = await apart("parked", kind, place, count);
+        return { ...times, bytes: ((await bytesAt(kind, place)) - before) / count };
       });
-      return [
-        figure("its start", [start]),
-        figure("from an answer until the end is stored", answers),
-        figure("1,000 answers at once, until all have ended", [atOnce]),
-      ];
-    } finally {
-      await rm(folder, { recursive: true, force: true });
+      const add = (shape: string, values: number[], unit = "ms"): void => {
+        figures.push({ group: "parked", shape, contender: kind, unit, spread: spreadOf(values) });
+      };
+      add("its start", [start]);
+      add("the 50 newest that wait, listed", newest);
+      add("from an answer until the end is stored", answers);
+      add("1,000 answers at once, until all have ended", [atOnce]);
+      add("what a run takes there, in memory on Redis, else on the disk", [bytes / 1_000], "kB");
     }
+    return figures;
   },
 };

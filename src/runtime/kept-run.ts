@@ -80,7 +80,7 @@ const LOSSES: Readonly<Record<Loss, readonly [code: string, message: string]>> =
 };
 
 /** Milliseconds until what a run tells is stored, and heard. */
-const TELL_WITHIN_MS = 100;
+const TELL_WITHIN_MS = 50;
 
 /** Milliseconds between two tries to tell a store that a deadline is over: its clock may be behind, or it may be away. */
 const FIRST_TRY_MS = 10;
