@@ -1,5 +1,5 @@
 /** The entry point `asimov-agents/worker`: processes that run what is stored and submitted, as it is due. */
-export type { QueueConsumer, QueueConsumption, TurnResult, WakeUp, WorkQueue } from "./contract/store/work-queue.ts";
+export type { QueueConsumer, QueueConsumption, Reminded, TurnResult, WakeUp, WorkQueue } from "./contract/store/work-queue.ts";
 export { AgentWorker } from "./worker/agent-worker.ts";
 export type { BullQueueOptions } from "./worker/bull-options.ts";
 export { type BullQueue, bullQueue } from "./worker/bull-queue.ts";

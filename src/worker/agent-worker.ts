@@ -88,6 +88,9 @@ export class AgentWorker {
   /** Whether lost owners have left more than there was room for. */
   #hasLost = false;
   #looking: Promise<void> | undefined;
+  /** The first look is over. */
+  readonly #looked = Promise.withResolvers<void>();
+  #reminding: Promise<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   readonly #grace: Grace;
   #stopping: Promise<void> | undefined;
@@ -103,7 +106,7 @@ export class AgentWorker {
     this.#clock = clock;
     this.#queue = queue;
     this.#grace = new Grace(clock);
-    this.#reminders = new Reminders(queue, clock);
+    this.#reminders = new Reminders({ queue, store, clock }, (error, taskId) => this.#tell(error, taskId));
     this.#runs = new Runs(store, { queue, clock });
     for (const agent of given.agents) {
       const host = hostedBy(agent, { store, told: this.#told, leaseMs });
@@ -160,7 +163,7 @@ export class AgentWorker {
       refused: (error) => this.#tell(error, ""),
     });
     this.#wake();
-    await this.#looking;
+    await this.#looked.promise;
   }
 
   /** A task, stored when this settles; see `Runs.submit`. */
@@ -269,6 +272,7 @@ export class AgentWorker {
         // The queue wakes it again.
         this.#tell(error as Error, "");
       }
+      this.#looked.resolve();
     }
     this.#looking = undefined;
   }
@@ -282,7 +286,7 @@ export class AgentWorker {
     if (isByOthers || this.#hasLost) await this.#takeLost();
     const isTaker = this.#queue.givesTurns !== true;
     if (isTaker) await this.#takeAll();
-    else if (isByOthers) await this.#remind();
+    else if (isByOthers) this.#remindOnce();
     if (this.#drained === undefined || this.#work.size > 0 || this.#isAwake || this.#state !== "started") return;
     if (!isTaker && (await this.#hasReady())) return;
     this.#drained.resolve();
@@ -325,10 +329,20 @@ export class AgentWorker {
   /** What nobody was told of, or a queue has lost. */
   async #remind(): Promise<void> {
     for (const agent of this.#hosts.keys()) {
+      if (this.#state !== "started") return;
       const now = await this.#store.now();
       const given = await this.#reminders.remind(await this.#store.find(this.#ready(agent)), now);
       for (const run of given) this.#consider(run, now)?.catch(told);
     }
+  }
+
+  /** Beside the looks: a queue that is away holds none of them up. */
+  #remindOnce(): void {
+    this.#reminding ??= this.#remind()
+      .catch((error) => this.#tell(error as Error, ""))
+      .finally(() => {
+        this.#reminding = undefined;
+      });
   }
 
   async #hasReady(): Promise<boolean> {

@@ -1,8 +1,9 @@
 /** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
 import type { BackendFactory, Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import { AsimovError } from "#contract/base/errors";
-import type { WakeUp } from "#contract/store/work-queue";
+import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import type { BullQueueOptions } from "./bull-options.ts";
+import { inTime } from "./queue-away.ts";
 
 type Bull = typeof import("bullmq");
 export type Turn = { taskId: string };
@@ -12,6 +13,8 @@ export type TurnWorker = Worker<Turn, { status: string }>;
 const LAST_PRIORITY = 2 ** 21 - 1;
 const MIDDLE_PRIORITY = 2 ** 20;
 const DEFAULT_KEPT = 1_000;
+/** Milliseconds for which a server that is away is waited for at the end. */
+const CLOSE_MS = 2_000;
 /** What its Postgres backend counts to. */
 const MOST = 2 ** 31 - 1;
 
@@ -45,12 +48,16 @@ async function heardClient(): Promise<object> {
   };
 }
 
+/** BullMQ's own waits for up to twenty seconds before it looks whether the server is back. */
+const retryStrategy = (times: number): number => Math.min(50 * 2 ** (times - 1), 1_000);
+
+const isClient = (connection: string | object): boolean => typeof (connection as { duplicate?: unknown }).duplicate === "function";
 const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
 
 export class BullJobs {
   readonly #options: BullQueueOptions;
   #bull: Promise<Bull> | undefined;
-  readonly #queues = new Map<string, Promise<Queue<Turn>>>();
+  readonly #queues = new Map<string, { queue: Promise<Queue<Turn>>; opened: Promise<Queue<Turn>> }>();
 
   constructor(options: BullQueueOptions) {
     this.#options = options;
@@ -72,6 +79,13 @@ export class BullJobs {
         removeOnFail: { count },
       },
     );
+  }
+
+  async remind(run: WakeUp): Promise<Reminded> {
+    const known = await (await this.#queueOf(run.agent)).getDeduplicationJobId(run.taskId);
+    const job = await this.add(run);
+    if (known === null || known === undefined) return "unknown";
+    return (await job.getState()) === "active" ? "given" : "waits";
   }
 
   /** Takes nothing before it is run. @param trouble whatever happens to its connections */
@@ -98,23 +112,32 @@ export class BullJobs {
     return worker;
   }
 
-  /** Whoever adds to it afterwards opens it again. */
+  /** Whoever adds to it afterwards opens it again. A server that is away is not waited for. */
   async close(): Promise<void> {
     const open = [...this.#queues.values()];
     this.#queues.clear();
-    await Promise.all(open.map((queue) => queue.then((opened) => opened.close()).catch(() => {})));
+    const closed = open.map(async ({ queue }) => inTime((await queue).close(), CLOSE_MS).catch(async () => (await queue).disconnect()));
+    await Promise.all(closed.map((each) => each.catch(() => {})));
   }
 
   #queueOf(agent: string): Promise<Queue<Turn>> {
     const there = this.#queues.get(agent);
-    if (there !== undefined) return there;
-    const opened = this.#open(agent);
-    this.#queues.set(agent, opened);
-    opened.catch(() => this.#queues.delete(agent));
+    if (there !== undefined) return there.opened;
+    const queue = this.#make(agent);
+    const opened = queue.then(async (made) => {
+      await made.waitUntilReady();
+      return made;
+    });
+    this.#queues.set(agent, { queue, opened });
+    // What BullMQ could not prepare once it does not try again by itself.
+    opened.catch(async () => {
+      this.#queues.delete(agent);
+      await queue.then((made) => made.close()).catch(() => {});
+    });
     return opened;
   }
 
-  async #open(agent: string): Promise<Queue<Turn>> {
+  async #make(agent: string): Promise<Queue<Turn>> {
     const { Queue } = await this.#loaded();
     const queue = new Queue<Turn>(queueName(agent), await this.#base(), (await this.#factory()) as undefined);
     // Whoever adds is told.
@@ -139,6 +162,8 @@ export class BullJobs {
       if ("query" in config) return { connection: config } as WorkerOptions;
       return { connection: { migrate: true, Client: await heardClient(), ...config } } as WorkerOptions;
     }
-    return { connection: typeof connection === "string" ? { url: connection } : connection, prefix } as WorkerOptions;
+    if (isClient(connection)) return { connection, prefix } as WorkerOptions;
+    const options = typeof connection === "string" ? { url: connection } : connection;
+    return { connection: { retryStrategy, ...options }, prefix } as WorkerOptions;
   }
 }

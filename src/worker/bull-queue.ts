@@ -3,7 +3,7 @@ import type { WakeUp, WorkQueue } from "#contract/store/work-queue";
 import { BullJobs } from "./bull-jobs.ts";
 import { type BullQueueOptions, takeBullOptions } from "./bull-options.ts";
 import { BullTurns } from "./bull-turns.ts";
-import { inTime } from "./queue-away.ts";
+import { Soon } from "./queue-away.ts";
 
 /** Milliseconds for which a queue that is away is waited for. */
 const ADD_MS = 5_000;
@@ -27,13 +27,12 @@ export interface BullQueue extends WorkQueue {
 export function bullQueue(options: BullQueueOptions): BullQueue {
   const given = takeBullOptions(options);
   const jobs = new BullJobs(given);
+  const soon = new Soon(ADD_MS);
   return {
     givesTurns: true,
-    tell: async (run) => void (await inTime(jobs.add(run), ADD_MS)),
-    remind: (run) => inTime(isActive(jobs.add(run)), ADD_MS),
+    tell: async (run) => void (await soon.run(() => jobs.add(run))),
+    remind: (run) => soon.run(() => jobs.remind(run)),
     consume: (consumer) => new BullTurns(consumer, jobs, given.sweepMs ?? 1_000),
     close: () => jobs.close(),
   };
 }
-
-const isActive = async (adding: ReturnType<BullJobs["add"]>): Promise<boolean> => (await (await adding).getState()) === "active";

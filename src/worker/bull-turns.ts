@@ -20,6 +20,8 @@ interface Taker {
   worker: TurnWorker;
   /** Jobs that it has. */
   turns: number;
+  /** Whether its queue was there. */
+  isReady: boolean;
 }
 
 export class BullTurns implements QueueConsumption {
@@ -28,9 +30,9 @@ export class BullTurns implements QueueConsumption {
   readonly #sweepMs: number;
   readonly #takers = new Map<string, Taker>();
   readonly #going = new Set<Promise<unknown>>();
-  readonly #opened: Promise<void>;
   /** When it was told of what. */
   readonly #told = new Map<string, number>();
+  #opening: Promise<void> | undefined;
   #timer: unknown;
   #isOver = false;
 
@@ -38,7 +40,7 @@ export class BullTurns implements QueueConsumption {
     this.#consumer = consumer;
     this.#jobs = jobs;
     this.#sweepMs = sweepMs;
-    this.#opened = this.#open().catch((error) => this.#trouble(error));
+    this.#openAll();
     this.#sweep();
   }
 
@@ -49,7 +51,6 @@ export class BullTurns implements QueueConsumption {
   async end(): Promise<void> {
     this.#isOver = true;
     this.#consumer.clock.clearTimeout(this.#timer);
-    await this.#opened;
     const closed = [...this.#takers.values()].map(({ worker }) => worker.close());
     await Promise.all(this.#going);
     await inTime(Promise.all([...closed, this.#jobs.close()]), CLOSE_MS).catch(() => this.#cut());
@@ -60,21 +61,41 @@ export class BullTurns implements QueueConsumption {
     for (const { worker } of this.#takers.values()) worker.disconnect().catch(() => {});
   }
 
+  /** Those that are not there yet; what BullMQ could not prepare it does not try again by itself. */
   async #open(): Promise<void> {
     const { agents, leaseMs } = this.#consumer;
     for (const agent of agents) {
+      if (this.#isOver || this.#takers.has(agent)) continue;
       const worker = await this.#jobs.worker(
         agent,
         (job, token) => this.#turn(agent, job, token),
         leaseMs,
         (error) => this.#trouble(error),
       );
-      const taker = { worker, turns: 0 };
-      this.#takers.set(agent, taker);
-      if (this.#isOver) return;
-      this.#adjust(agent, taker);
-      worker.run().catch((error) => this.#trouble(error));
+      this.#takers.set(agent, { worker, turns: 0, isReady: false });
+      this.#begin(agent).catch((error) => {
+        this.#trouble(error);
+        this.#takers.delete(agent);
+        worker.close(true).catch(() => {});
+      });
     }
+  }
+
+  async #begin(agent: string): Promise<void> {
+    const taker = this.#takers.get(agent) as Taker;
+    await taker.worker.waitUntilReady();
+    if (this.#isOver) return;
+    taker.isReady = true;
+    this.#adjust(agent, taker);
+    taker.worker.run().catch((error) => this.#trouble(error));
+  }
+
+  #openAll(): void {
+    this.#opening ??= this.#open()
+      .catch((error) => this.#trouble(error))
+      .finally(() => {
+        this.#opening = undefined;
+      });
   }
 
   async #turn(agent: string, job: Job<Turn>, token: string | undefined): Promise<{ status: string }> {
@@ -96,8 +117,8 @@ export class BullTurns implements QueueConsumption {
   }
 
   /** Jobs that wait for nothing but room wait in the queue, where others take them. */
-  #adjust(agent: string, { worker, turns }: Taker): void {
-    if (this.#isOver) return;
+  #adjust(agent: string, { worker, turns, isReady }: Taker): void {
+    if (this.#isOver || !isReady) return;
     const room = this.#consumer.room(agent);
     worker.concurrency = Math.max(1, turns + room);
     if (room > 0 === !worker.isPaused()) return;
@@ -108,6 +129,7 @@ export class BullTurns implements QueueConsumption {
     const { clock } = this.#consumer;
     this.#timer = clock.setTimeout(() => {
       this.#consumer.wake();
+      this.#openAll();
       if (!this.#isOver) this.#sweep();
     }, this.#sweepMs);
   }

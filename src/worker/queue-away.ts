@@ -24,3 +24,26 @@ export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
     systemClock.clearTimeout(timer);
   }
 }
+
+/** Of calls that a server answers in time; while one is late the next ones are refused at once. */
+export class Soon {
+  readonly #ms: number;
+  #late = 0;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  async run<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#late > 0) throw queueAway(`The queue has not answered for ${this.#ms} ms`);
+    const work = ask();
+    try {
+      return await inTime(work, this.#ms);
+    } catch (error) {
+      this.#late++;
+      const over = (): void => void this.#late--;
+      work.then(over, over);
+      throw error;
+    }
+  }
+}

@@ -1,22 +1,32 @@
 /** Tells a queue once more of runs that have been READY for a while: their wake-up may be lost, or whoever made them ready knows of no queue. */
+import { RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { StoredRun } from "#contract/store/run-record";
-import { priorityOf, type WakeUp, type WorkQueue } from "#contract/store/work-queue";
+import type { RunStore } from "#contract/store/run-store";
+import { priorityOf, type Reminded, type WakeUp, type WorkQueue } from "#contract/store/work-queue";
 
 /** Milliseconds after which a queue should have heard of a run by itself. */
 const LATE_MS = 1_000;
 /** Milliseconds until a queue is told again of a run that waits for its turn. */
 const AGAIN_MS = 5_000;
 
+type Refused = (error: Error, taskId: string) => void;
+
 export class Reminders {
   readonly #queue: WorkQueue;
+  readonly #store: RunStore;
   readonly #clock: Clock;
+  readonly #refused: Refused;
+  /** Whether somebody was told that the queue knows nothing: of the first run alone. */
+  #isSaid = false;
   /** When the queue was last told of a run. */
   readonly #told = new Map<string, number>();
 
-  constructor(queue: WorkQueue, clock: Clock) {
+  constructor({ queue, store, clock }: { queue: WorkQueue; store: RunStore; clock: Clock }, refused: Refused) {
     this.#queue = queue;
+    this.#store = store;
     this.#clock = clock;
+    this.#refused = refused;
   }
 
   /** @param now by the store's clock. @returns those whose turn somebody has who has not begun it */
@@ -28,7 +38,12 @@ export class Reminders {
       const { taskId, lease, dueAt } = run;
       if (lease !== null || dueAt === null || now - dueAt < LATE_MS || this.#told.has(taskId)) continue;
       this.#told.set(taskId, at);
-      if (await this.#ask(run, now)) given.push(run);
+      const known = await this.#ask(run, now);
+      if (known === "given") given.push(run);
+      if (known === "unknown" && !this.#isSaid && (await this.#stillReady(run))) {
+        this.#isSaid = true;
+        this.#refused(untold(taskId), taskId);
+      }
     }
     return given;
   }
@@ -37,16 +52,28 @@ export class Reminders {
     await this.#queue.tell?.(wakeUp(run, now)).catch(() => {});
   }
 
+  /** It may have had its turn since it was found. */
+  async #stillReady({ taskId, token, generation }: StoredRun): Promise<boolean> {
+    const row = await this.#store.read(taskId);
+    return row !== undefined && row.lease === null && row.token === token && row.generation === generation;
+  }
+
   /** A queue that is away is told at the next look. */
-  async #ask(run: StoredRun, now: number): Promise<boolean> {
+  async #ask(run: StoredRun, now: number): Promise<Reminded | undefined> {
     try {
-      return (await this.#queue.remind?.(wakeUp(run, now))) === true;
+      return await this.#queue.remind?.(wakeUp(run, now));
     } catch {
       this.#told.delete(run.taskId);
-      return false;
+      return undefined;
     }
   }
 }
+
+const untold = (taskId: string): RunError =>
+  new RunError(
+    `Run ${taskId} has been READY for a second, and the worker's queue knew nothing of it. Whoever submits, answers or sends needs \`new Runs(store, { queue })\` with a queue of the same connection and prefix; until then workers find such runs by looking.`,
+    { code: "queue-untold", taskId },
+  );
 
 const wakeUp = (run: StoredRun, now: number): WakeUp => ({
   taskId: run.taskId,

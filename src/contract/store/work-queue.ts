@@ -43,6 +43,12 @@ export interface QueueConsumption {
   end(): Promise<void>;
 }
 
+/**
+ * `"unknown"`: it was not told of the run, or has lost it. `"given"`: somebody has the run's turn, and has not begun it; whoever that is may be lost,
+ * so that the run is taken without one.
+ */
+export type Reminded = "unknown" | "waits" | "given";
+
 export interface WorkQueue {
   /**
    * Whether a run that nobody has begun is taken when the queue gives it its turn, and then only. Else a worker that is woken takes what is READY.
@@ -51,11 +57,8 @@ export interface WorkQueue {
   readonly givesTurns?: boolean;
   /** The run is stored. A queue that watches the store needs none. */
   tell?(run: WakeUp): Promise<void>;
-  /**
-   * The run has been READY for a while. Whether somebody has its turn now, and has not begun it: whoever that was may be lost, so that the run is
-   * taken without one.
-   */
-  remind?(run: WakeUp): Promise<boolean>;
+  /** The run has been READY for a while: it is told again, and what the queue knew of it is said. */
+  remind?(run: WakeUp): Promise<Reminded>;
   /** Wakes until its end, at once when something changes, and also by itself, for owners that were lost. */
   consume(consumer: QueueConsumer): QueueConsumption;
 }
