@@ -6,7 +6,7 @@ import { IN_POSTGRES, IN_REDIS } from "../names.ts";
 import { inPlace } from "../places.ts";
 
 export const ALONE = "a commit alone";
-export const GROUPED = "a commit of 64 that come in one turn";
+const GROUPED = "a commit of 64 that come in one turn";
 export const BARE_WRITE = "a bare write that is on the disk";
 const ROUND_TRIP = "a round trip with nothing to do";
 

@@ -10,7 +10,7 @@ import { inPlace } from "../places.ts";
 const RUNS: Readonly<Record<Work, number>> = { "waits 20 ms": 200, "burns 20 ms": 60, "no-op": 300 };
 const ROUNDS = 3;
 const QUEUES = ["localQueue", "bullQueue"] as const;
-export const WORKS = Object.keys(RUNS) as Work[];
+const WORKS = Object.keys(RUNS) as Work[];
 
 export const inProcess = (work: Work): string => `modules: ${work}; in one process`;
 export const byWorkers = (work: Work, queue: QueueName, workers: number): string =>
