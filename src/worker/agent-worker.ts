@@ -24,6 +24,7 @@ import { Grace } from "./grace.ts";
 import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
+import { LostRuns } from "./lost-runs.ts";
 import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
 import { parkChildren } from "./park-children.ts";
@@ -85,8 +86,7 @@ export class AgentWorker {
   #isAwake = false;
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
-  /** Whether lost owners have left more than there was room for. */
-  #hasLost = false;
+  readonly #lost: LostRuns;
   #looking: Promise<void> | undefined;
   /** The first look is over. */
   readonly #looked = Promise.withResolvers<void>();
@@ -107,6 +107,13 @@ export class AgentWorker {
     this.#queue = queue;
     this.#grace = new Grace(clock);
     this.#reminders = new Reminders({ queue, store, clock }, (error, taskId) => this.#tell(error, taskId));
+    this.#lost = new LostRuns({
+      clock,
+      find: () => this.#findLost(),
+      now: () => this.#store.now(),
+      hasRoom: (agent) => this.#free(agent) > 0,
+      take: (run, now) => void this.#consider(run, now)?.catch(told),
+    });
     this.#runs = new Runs(store, { queue, clock });
     for (const agent of given.agents) {
       const host = hostedBy(agent, { store, told: this.#told, leaseMs });
@@ -282,8 +289,7 @@ export class AgentWorker {
     this.#hasChores = false;
     if (isByOthers || this.#scheduled.size > 0) await this.#doChores();
     else if (this.#keyed.size > 0) await this.#openKeys([]);
-    // What was begun and lost comes before whatever is due.
-    if (isByOthers || this.#hasLost) await this.#takeLost();
+    await this.#lost.takeAll(isByOthers);
     const isTaker = this.#queue.givesTurns !== true;
     if (isTaker) await this.#takeAll();
     else if (isByOthers) this.#remindOnce();
@@ -314,16 +320,9 @@ export class AgentWorker {
     await openKeys(host, { due, ended }, (error, taskId) => this.#tell(error, taskId));
   }
 
-  async #takeLost(): Promise<void> {
-    this.#hasLost = false;
-    for (const agent of this.#hosts.keys()) {
-      const lost = await this.#store.find({ ...this.#ready(agent), leased: true });
-      const now = await this.#store.now();
-      for (const run of lost) {
-        if (this.#free(agent) < 1) this.#hasLost = true;
-        else this.#consider(run, now)?.catch(told);
-      }
-    }
+  async #findLost(): Promise<StoredRun[]> {
+    const found = [...this.#hosts.keys()].map((agent) => this.#store.find({ ...this.#ready(agent), leased: true }));
+    return (await Promise.all(found)).flat();
   }
 
   /** What nobody was told of, or a queue has lost. */
@@ -415,6 +414,7 @@ export class AgentWorker {
     // One of the library's own, such as a schedule, is among the chores.
     if (status === "READY" && !this.#hosts.has(run.agent)) this.#wake();
     if (status !== "READY" || !this.#hosts.has(run.agent) || this.#work.has(taskId)) return status;
+    await this.#lost.takeAll(false);
     if (this.#state !== "started") return "full";
     if (this.#room(run.agent) < 1) {
       // One that has as many as it may have waits for its own.

@@ -85,7 +85,7 @@ describe.each(storesOf())("the times of a schedule (%s)", (_, make) => {
     }
   });
 
-  it("skips a time at which the run before has not ended, or lets it wait for that", async () => {
+  it("skips a time at which the run before has not ended, or lets it wait for that", { timeout: 120_000 }, async () => {
     for (const [overlap, hours] of [
       ["skip", ["00", "03"]],
       ["queue", ["00", "01", "02", "03"]],
@@ -106,7 +106,7 @@ describe.each(storesOf())("the times of a schedule (%s)", (_, make) => {
     }
   });
 
-  it("fires once a day where the clock is put forward and back", async () => {
+  it("fires once a day where the clock is put forward and back", { timeout: 120_000 }, async () => {
     for (const [timeZone, spring, autumn] of [
       ["Europe/Berlin", "2026-03-28T12:00:00Z", "2026-10-24T12:00:00Z"],
       ["America/New_York", "2026-03-07T12:00:00Z", "2026-10-31T12:00:00Z"],
