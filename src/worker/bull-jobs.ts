@@ -13,6 +13,7 @@ export type TurnWorker = Worker<Turn, { status: string }>;
 const LAST_PRIORITY = 2 ** 21 - 1;
 const MIDDLE_PRIORITY = 2 ** 20;
 const DEFAULT_KEPT = 1_000;
+const RETRY_MS = 1_000;
 /** Milliseconds for which a server that is away is waited for at the end. */
 const CLOSE_MS = 2_000;
 /** What its Postgres backend counts to. */
@@ -104,6 +105,8 @@ export class BullJobs {
       lockDuration: leaseMs,
       stalledInterval: Math.max(50, Math.ceil(leaseMs / 3)),
       maxStalledCount: MOST,
+      // Else it does nothing for fifteen seconds after its connection broke.
+      runRetryDelay: RETRY_MS,
       ...(limiter === undefined ? {} : { limiter }),
       ...(metricsMinutes === undefined ? {} : { metrics: { maxDataPoints: metricsMinutes } }),
     };

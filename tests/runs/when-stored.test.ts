@@ -7,11 +7,11 @@ import { all, taskOf } from "./stores.ts";
 
 describe("a stored run", () => {
   it.each<[SnapshotControl, string[]]>([
-    ["ALWAYS", ["0 started", "0 step a", "100 progress", "300 step a b", "400 progress", "600 progress b", "600 ended"]],
-    ["ONCE", ["0 started", "0 step a", "100 progress", "300 step b", "400 progress", "600 ended"]],
-    ["NEVER", ["0 started", "100 progress", "400 progress", "600 ended"]],
+    ["ALWAYS", ["0 started", "0 step a", "50 progress", "300 step a b", "350 progress", "600 progress b", "600 ended"]],
+    ["ONCE", ["0 started", "0 step a", "50 progress", "300 step b", "350 progress", "600 ended"]],
+    ["NEVER", ["0 started", "50 progress", "350 progress", "600 ended"]],
   ])(
-    "of nodes that ask for %s is stored at its start, for their sake, 100 ms after it told something, and at its end",
+    "of nodes that ask for %s is stored at its start, for their sake, 50 ms after it told something, and at its end",
     async (snapshot, expected) => {
       const clock = new SimulatedClock();
       const store = new MemoryStore({ clock });
