@@ -18,6 +18,7 @@ import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
 import { AgentTurns } from "./agent-turns.ts";
+import { Chores } from "./chores.ts";
 import { Figures } from "./figures.ts";
 import { fireSchedules } from "./fire-schedules.ts";
 import { Grace } from "./grace.ts";
@@ -87,6 +88,7 @@ export class AgentWorker {
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
   readonly #lost: LostRuns;
+  readonly #chores: Chores;
   #looking: Promise<void> | undefined;
   /** The first look is over. */
   readonly #looked = Promise.withResolvers<void>();
@@ -107,6 +109,7 @@ export class AgentWorker {
     this.#queue = queue;
     this.#grace = new Grace(clock);
     this.#reminders = new Reminders({ queue, store, clock }, (error, taskId) => this.#tell(error, taskId));
+    this.#chores = new Chores(clock, (error) => this.#tell(error as Error, ""));
     this.#lost = new LostRuns({
       clock,
       find: () => this.#findLost(),
@@ -287,13 +290,13 @@ export class AgentWorker {
   async #lookOnce(): Promise<void> {
     const isByOthers = this.#hasChores;
     this.#hasChores = false;
-    if (isByOthers || this.#scheduled.size > 0) await this.#doChores();
-    else if (this.#keyed.size > 0) await this.#openKeys([]);
     await this.#lost.takeAll(isByOthers);
+    if (isByOthers || this.#scheduled.size > 0) await this.#chores.do(() => this.#doChores());
+    else if (this.#keyed.size > 0) await this.#chores.do(() => this.#openKeys([]));
     const isTaker = this.#queue.givesTurns !== true;
     if (isTaker) await this.#takeAll();
     else if (isByOthers) this.#remindOnce();
-    if (this.#drained === undefined || this.#work.size > 0 || this.#isAwake || this.#state !== "started") return;
+    if (this.#drained === undefined || this.#work.size > 0 || !this.#chores.areDone || this.#isAwake || this.#state !== "started") return;
     if (!isTaker && (await this.#hasReady())) return;
     this.#drained.resolve();
     this.#drained = undefined;
