@@ -160,7 +160,6 @@ export class AgentWorker {
       this.stop(isSecond ? { graceMs: 0 } : {}).catch((error) => this.#tell(error as Error, ""));
     });
     this.#state = "started";
-    this.#overload.start();
     this.#figures.start();
     this.#consumption = this.#queue.consume({
       store: this.#store,
@@ -246,7 +245,7 @@ export class AgentWorker {
     await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
     await parkChildren([...this.#hosts.values()], parents);
-    this.#overload.stop();
+    this.#overload.worked();
     this.#agentTurns.end();
     await this.#consumption?.end();
     this.#figures.stop();
@@ -437,6 +436,7 @@ export class AgentWorker {
     const { onQuestion } = this.#options;
     this.#agentTurns.took(agent);
     const taken = this.#work.take(host, run, now, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
+    this.#overload.worked();
     return taken.then(
       (status) => {
         this.#over(run);
@@ -458,6 +458,7 @@ export class AgentWorker {
     if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
     const gate = labels[GATE];
     if (gate !== undefined) this.#keyed.set(gate, [...(this.#keyed.get(gate) ?? []), taskId]);
+    this.#overload.worked();
     this.#wake(true);
     this.#consumption?.roomed?.();
   }

@@ -25,11 +25,16 @@ export class LoopWatch {
     this.#everyMs = Math.max(SOONEST_MS, of.everyMs);
   }
 
+  /** Does nothing where it is started already. */
   start(): void {
+    if (this.#timer === undefined) this.#next();
+  }
+
+  #next(): void {
     const before = monotonicOf(this.#of.clock);
     this.#timer = this.#of.clock.setTimeout(() => {
       const now = monotonicOf(this.#of.clock);
-      this.start();
+      this.#next();
       const ms = Math.max(0, now - before - this.#everyMs);
       this.#holds = [...this.#since(now).filter((hold) => hold.ms > ms), { at: now, ms }];
       this.#of.held(ms);
@@ -38,6 +43,7 @@ export class LoopWatch {
 
   stop(): void {
     this.#of.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** The longest of the last minute, in milliseconds. */

@@ -48,12 +48,10 @@ export class Overload {
     return this.#watch.longestMs;
   }
 
-  start(): void {
-    this.#watch.start();
-  }
-
-  stop(): void {
-    this.#watch.stop();
+  /** There are runs, or none any more: without any, a hold endangers nothing, and no timer is set. */
+  worked(): void {
+    if (this.#of.work.size > 0) this.#watch.start();
+    else this.#watch.stop();
   }
 
   #held(ms: number): void {
