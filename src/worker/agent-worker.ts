@@ -245,7 +245,7 @@ export class AgentWorker {
     await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
     await parkChildren([...this.#hosts.values()], parents);
-    this.#overload.worked();
+    this.#overload.end();
     this.#agentTurns.end();
     await this.#consumption?.end();
     this.#figures.stop();

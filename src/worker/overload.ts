@@ -31,6 +31,7 @@ export class Overload {
   readonly #of: Loaded;
   readonly #watch: LoopWatch;
   readonly #limit: RunLimit;
+  #isOver = false;
 
   constructor(of: Loaded) {
     this.#of = of;
@@ -50,8 +51,14 @@ export class Overload {
 
   /** There are runs, or none any more: without any, a hold endangers nothing, and no timer is set. */
   worked(): void {
-    if (this.#of.work.size > 0) this.#watch.start();
+    if (this.#of.work.size > 0 && !this.#isOver) this.#watch.start();
     else this.#watch.stop();
+  }
+
+  /** For good, also where the worker has let go of runs that have not ended. */
+  end(): void {
+    this.#isOver = true;
+    this.#watch.stop();
   }
 
   #held(ms: number): void {
