@@ -69,7 +69,13 @@ export async function parkedTimes(kind: OnDisk | OnServer, place: string, count:
   }
   const answer = (id: string): Promise<void> => runs.answer(questions.get(id) as string, {});
   const waiting = new Map<string, () => void>();
-  const look = async (taskId: string): Promise<void> => {
+  const looks = new Set<Promise<void>>();
+  const look = (taskId: string): void => {
+    if (!waiting.has(taskId)) return;
+    const looked = lookAt(taskId).finally(() => looks.delete(looked));
+    looks.add(looked);
+  };
+  const lookAt = async (taskId: string): Promise<void> => {
     if ((await store.read(taskId))?.status !== "COMPLETE") return;
     waiting.get(taskId)?.();
     waiting.delete(taskId);
@@ -77,13 +83,13 @@ export async function parkedTimes(kind: OnDisk | OnServer, place: string, count:
   // Of many at once each is looked at now and then: to look at each commit would be a part of what is measured.
   const changed = new Set<string>();
   const lookAtAll = (): void => {
-    for (const id of changed) void look(id);
+    for (const id of changed) look(id);
     changed.clear();
   };
   let looking: NodeJS.Timeout | undefined;
   const unsubscribe = store.subscribe((id, isCommit) => {
     if (id === null || isCommit !== true || !waiting.has(id)) return;
-    if (looking === undefined) void look(id);
+    if (looking === undefined) look(id);
     else changed.add(id);
   });
   const untilEnd = (id: string): Promise<void> => new Promise((resolve) => waiting.set(id, resolve));
@@ -104,6 +110,7 @@ export async function parkedTimes(kind: OnDisk | OnServer, place: string, count:
   const atOnce = performance.now() - answeredAt;
   clearInterval(looking);
   unsubscribe();
+  await Promise.all(looks);
   await worker.stop();
   await store.close();
   return { start, answers, atOnce, newest };
