@@ -3,7 +3,7 @@ import { ForwardingStore } from "#contract/store/forwarding-store";
 import type * as port from "#contract/store/run-commit";
 import type { Lease, Owner } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { priorityOf, type WakeUp, type WorkQueue } from "#contract/store/work-queue";
+import { type WakeUp, type WorkQueue, wakeUpOf } from "#contract/store/work-queue";
 
 type Tell = (run: WakeUp) => Promise<void>;
 
@@ -48,7 +48,7 @@ class TellingStore extends ForwardingStore {
       const [run, now] = await Promise.all([this.store.read(taskId), this.store.now()]);
       // An owner looks for itself, and what it leaves behind is found by its lease.
       if (run === undefined || run.status !== "open" || run.dueAt === null || run.lease !== null) return;
-      await this.#tell({ taskId, agent: run.agent, delayMs: Math.max(0, run.dueAt - now), priority: priorityOf(run) });
+      await this.#tell(wakeUpOf(run, now));
     } catch {}
   }
 }

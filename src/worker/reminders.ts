@@ -3,7 +3,7 @@ import { RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { priorityOf, type Reminded, type WakeUp, type WorkQueue } from "#contract/store/work-queue";
+import { type Reminded, type WorkQueue, wakeUpOf } from "#contract/store/work-queue";
 
 /** Milliseconds after which a queue should have heard of a run by itself. */
 const LATE_MS = 1_000;
@@ -49,7 +49,7 @@ export class Reminders {
   }
 
   async tell(run: StoredRun, now: number): Promise<void> {
-    await this.#queue.tell?.(wakeUp(run, now)).catch(() => {});
+    await this.#queue.tell?.(wakeUpOf(run, now)).catch(() => {});
   }
 
   /** It may have had its turn since it was found. */
@@ -61,7 +61,7 @@ export class Reminders {
   /** A queue that is away is told at the next look. */
   async #ask(run: StoredRun, now: number): Promise<Reminded | undefined> {
     try {
-      return await this.#queue.remind?.(wakeUp(run, now));
+      return await this.#queue.remind?.(wakeUpOf(run, now));
     } catch {
       this.#told.delete(run.taskId);
       return undefined;
@@ -74,10 +74,3 @@ const untold = (taskId: string): RunError =>
     `Run ${taskId} has been READY for a second, and the worker's queue knew nothing of it. Whoever submits, answers or sends needs \`new Runs(store, { queue })\` with a queue of the same connection and prefix; until then workers find such runs by looking.`,
     { code: "queue-untold", taskId },
   );
-
-const wakeUp = (run: StoredRun, now: number): WakeUp => ({
-  taskId: run.taskId,
-  agent: run.agent,
-  delayMs: Math.max(0, (run.dueAt ?? now) - now),
-  priority: priorityOf(run),
-});

@@ -68,6 +68,14 @@ export const PRIORITY = "asimov.priority";
 
 export const priorityOf = ({ labels }: Pick<StoredRun, "labels">): number => Number(labels[PRIORITY] ?? 0) || 0;
 
+/** What a queue is told of a run that goes on at its `dueAt`, or now. @param now by the store's clock */
+export const wakeUpOf = (run: Pick<StoredRun, "taskId" | "agent" | "dueAt" | "labels">, now: number): WakeUp => ({
+  taskId: run.taskId,
+  agent: run.agent,
+  delayMs: Math.max(0, (run.dueAt ?? now) - now),
+  priority: priorityOf(run),
+});
+
 const isQueue = (value: unknown): boolean => {
   const queue = value as Partial<WorkQueue> | null | undefined;
   return typeof queue?.consume === "function" && ["function", "undefined"].includes(typeof queue.tell);
