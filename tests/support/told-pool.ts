@@ -15,43 +15,35 @@ export const noting =
     return rows;
   };
 
-/** As behind a pool that gives each transaction to another of its connections: what a server notifies does not arrive. */
-export function deafened(pool: Pool): PostgresPool {
-  const deaf = (client: PoolClient): PoolClient =>
+/** The pool, with one method of its clients in place of theirs. */
+function replacing(pool: Pool, method: "on" | "query", replacement: (client: PoolClient) => unknown): PostgresPool {
+  const replaced = (client: PoolClient): PoolClient =>
     new Proxy(client, {
       get(target, name) {
         const found: unknown = Reflect.get(target, name);
         if (typeof found !== "function") return found;
-        if (name !== "on") return found.bind(target);
-        return (event: string, listener: () => void) => (event === "notification" ? target : target.on(event as "end", listener));
+        return name === method ? replacement(target) : found.bind(target);
       },
     });
   return {
-    connect: async () => deaf(await pool.connect()) as never,
+    connect: async () => replaced(await pool.connect()) as never,
     end: () => pool.end(),
     on: (event, listener) => pool.on(event, listener),
     removeListener: (event, listener) => pool.removeListener(event, listener),
   };
 }
 
+/** As behind a pool that gives each transaction to another of its connections: what a server notifies does not arrive. */
+export const deafened = (pool: Pool): PostgresPool =>
+  replacing(
+    pool,
+    "on",
+    (client) => (event: string, listener: () => void) => (event === "notification" ? client : client.on(event as "end", listener)),
+  );
+
 /** The pool, whose answers are looked at on their way. */
-export function telling(pool: Pool, told: (rows: Record<string, unknown>[], asked: Asked) => unknown[]): PostgresPool {
-  const watched = (client: PoolClient): PoolClient =>
-    new Proxy(client, {
-      get(target, name) {
-        const found: unknown = Reflect.get(target, name);
-        if (typeof found !== "function") return found;
-        if (name !== "query") return found.bind(target);
-        return async (query: Asked) => {
-          const answer = await target.query(query);
-          return { ...answer, rows: told(answer.rows ?? [], query), rowCount: answer.rowCount };
-        };
-      },
-    });
-  return {
-    connect: async () => watched(await pool.connect()) as never,
-    end: () => pool.end(),
-    on: (event, listener) => pool.on(event, listener),
-    removeListener: (event, listener) => pool.removeListener(event, listener),
-  };
-}
+export const telling = (pool: Pool, told: (rows: Record<string, unknown>[], asked: Asked) => unknown[]): PostgresPool =>
+  replacing(pool, "query", (client) => async (query: Asked) => {
+    const answer = await client.query(query);
+    return { ...answer, rows: told(answer.rows ?? [], query), rowCount: answer.rowCount };
+  });
