@@ -14,6 +14,7 @@ const SHORT: Omit<ChaosOptions, "store" | "queue" | "proxy"> = {
   leaseMs: 3_000,
   concurrency: 4,
   workMs: 100,
+  longestMs: 0.8 * LONG_MS,
 };
 
 const tried: Omit<ChaosOptions, keyof typeof SHORT>[] = [

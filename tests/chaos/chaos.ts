@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryStore } from "asimov-agents";
+import { MemoryStore, Runs } from "asimov-agents";
 import { AgentWorker } from "asimov-agents/worker";
 import { chance } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
@@ -10,6 +10,7 @@ import { storeAt } from "../worker/place.ts";
 import { type Begun, chaosAgents } from "./agents.ts";
 import { type Recovery, recoveryOf } from "./figures.ts";
 import { LAWS, notesOf, type Undisturbed } from "./laws.ts";
+import { whatIsLeft } from "./left.ts";
 import { makeNetworks, type Networks } from "./networks.ts";
 import { allNotes } from "./notes.ts";
 import { type QueueName, queueAt } from "./queues.ts";
@@ -38,6 +39,8 @@ export interface ChaosOptions {
   /** Of each worker. */
   concurrency: number;
   workMs: number;
+  /** After so many milliseconds it is given up, and told what is not over. */
+  longestMs?: number;
 }
 
 export interface Report {
@@ -94,6 +97,13 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
   const direct = storeAt(server.place());
   const place = server.place(await through(networks?.address));
   const store = storeAt(place);
+  const tooLong = setTimeout(
+    async () => {
+      const left = await whatIsLeft(direct, new Runs(direct), await allNotes(folder)).catch(String);
+      reject(new Error(`It is not over after ${options.longestMs} ms. Befallen: ${JSON.stringify(made)}.\n${left}`));
+    },
+    options.longestMs ?? 2 ** 31 - 1,
+  );
   const told = queueAt(queue, place);
   const made: Made = { kills: 0, stops: 0, serverKills: 0, cuts: 0 };
   const kinds = Object.keys(made) as (keyof Made)[];
@@ -135,6 +145,7 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
       claims: notesOf(notes, "claimed").length,
     };
   } finally {
+    clearTimeout(tooLong);
     over.abort();
     await workers.end();
     for (const each of [told, store, direct]) await each.close();

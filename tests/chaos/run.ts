@@ -18,7 +18,8 @@ const USAGE = `npm run chaos -- [options]
   --proxy           connections are cut, slowed and lost
   --lease N         milliseconds (3000)
   --concurrency N   runs of each of the three workers at a time (4)
-  --work N          milliseconds that a module works (200)`;
+  --work N          milliseconds that a module works (200)
+  --longest N       milliseconds after which it is given up, and told what is not over (one hour)`;
 
 const number = (short: string) => ({ type: "string", default: short }) as const;
 const { values } = parseArgs({
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     lease: number("3000"),
     concurrency: number("4"),
     work: number("200"),
+    longest: number("3600000"),
     help: { type: "boolean", default: false },
   },
 });
@@ -57,6 +59,7 @@ const options: ChaosOptions = {
   leaseMs: Number(values.lease),
   concurrency: Number(values.concurrency),
   workMs: Number(values.work),
+  longestMs: Number(values.longest),
 };
 const report = await chaos(options);
 if (typeof report === "string") {

@@ -37,6 +37,11 @@ describe("Postgres store", () => {
   const proxied = async (): Promise<FaultProxy> => hold(await startFaultProxy(server.url));
   /** Of a user, or to a database, of its own. */
   const addressOf = (user: string, database = "postgres"): string => `postgres://${user}@127.0.0.1:${server.port}/${database}`;
+  /** Closed as the store is. */
+  const newPool = (connectionString: string) => {
+    const pool = new Pool({ connectionString });
+    return Object.assign(pool, { close: () => pool.end() });
+  };
   const ask = async (text: string): Promise<Record<string, unknown>[]> => (await raw.query(text)).rows;
 
   beforeAll(async () => {
@@ -223,6 +228,22 @@ describe("Postgres store", () => {
     expect(await store.commit(lease, commitOf(2))).toMatchObject({ ok: false, why: "fenced", run: { generation: 2 } });
     expect((await store.commit(lease, commitOf(3))).ok).toBe(true);
   });
+
+  it.each(["its own pool", "a given pool"])(
+    "outlives a server that says good-bye to a connection of %s in the breath that made it",
+    async (whose) => {
+      const proxy = await proxied();
+      const store = open(whose === "its own pool" ? { connectionString: proxy.url } : { pool: hold(newPool(proxy.url)) });
+      const field = (kind: string, text: string): Buffer => Buffer.from(`${kind}${text}\0`);
+      const fields = Buffer.concat([field("S", "FATAL"), field("C", "57P01"), field("M", "terminating connection"), Buffer.alloc(1)]);
+      const header = Buffer.from("E\0\0\0\0");
+      header.writeInt32BE(fields.length + 4, 1);
+      const cut = proxy.addTo("Z\0\0\0\u0005I", Buffer.concat([header, fields]));
+      await store.create(newRun("a"));
+      await cut;
+      expect((await store.read("a"))?.taskId).toBe("a");
+    },
+  );
 
   it("makes a step anew whose connection broke before it was written", async () => {
     const schema = newSchema();

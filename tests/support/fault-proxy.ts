@@ -9,6 +9,8 @@ export interface FaultProxy {
   readonly connections: number;
   /** Lets the next request that contains the text reach the server, then cuts its connection in place of the reply. Resolves when it did. */
   cutReplyTo(text: string): Promise<void>;
+  /** The next reply that contains the text arrives with more behind it, at once, and its connection is cut then. Resolves when it was. */
+  addTo(text: string, more: Buffer): Promise<void>;
   /** Resolves when a request that contains the text passes. */
   sees(text: string): Promise<void>;
   /** Cuts every connection that is open now. */
@@ -46,6 +48,7 @@ export async function startFaultProxy(target: string, host = "127.0.0.1"): Promi
   let refusing = false;
   let isMute = false;
   let delayMs = 0;
+  let added: { text: string; more: Buffer; done(): void } | undefined;
   let dropped: string | undefined;
   let frozen = new WeakSet<Socket>();
 
@@ -85,6 +88,12 @@ export async function startFaultProxy(target: string, host = "127.0.0.1"): Promi
     });
     upstream.on("data", (reply) => {
       if (swallowing || isMute || frozen.has(client) || (dropped !== undefined && reply.includes(dropped))) return;
+      if (added !== undefined && reply.includes(added.text)) {
+        const { more, done } = added;
+        added = undefined;
+        client.end(Buffer.concat([reply, more]), done);
+        return;
+      }
       if (cutting === undefined) {
         if (delayMs === 0 && late === 0) client.write(reply);
         else later(reply);
@@ -115,6 +124,10 @@ export async function startFaultProxy(target: string, host = "127.0.0.1"): Promi
       return sockets.size;
     },
     cutReplyTo: (text) => expect(text, true),
+    addTo: (text, more) =>
+      new Promise((done) => {
+        added = { text, more, done };
+      }),
     sees: (text) => expect(text, false),
     cutAll,
     blackHole() {

@@ -35,8 +35,11 @@ export class Server {
   /** For people: without user and password. */
   readonly #place: string;
   readonly #texts = new Map<string, string>();
-  /** Without a listener, what an idle connection meets would end the process. */
+  /** Without a listener, what a connection meets while nobody asks it anything would end the process: one that is idle, or was just made. */
   readonly #onTrouble = (): void => {};
+  readonly #onConnect = (client: PostgresClient): void => {
+    client.on("error", noop);
+  };
   readonly #pending = new Set<(reason: unknown) => void>();
   #pool: Promise<PostgresPool> | undefined;
   #ready: Promise<void> | undefined;
@@ -50,7 +53,12 @@ export class Server {
     const { connectionString } = settings;
     const url = connectionString === undefined ? undefined : new URL(connectionString);
     this.#place = url === undefined ? "the given pool" : `${url.host || (url.searchParams.get("host") ?? "localhost")}${url.pathname}`;
-    settings.pool?.on("error", this.#onTrouble);
+    if (settings.pool !== undefined) this.#watch(settings.pool);
+  }
+
+  #watch(pool: PostgresPool): void {
+    pool.on("error", this.#onTrouble);
+    pool.on("connect", this.#onConnect);
   }
 
   get isClosed(): boolean {
@@ -113,7 +121,8 @@ export class Server {
     const pool = await this.#pool?.catch(() => undefined);
     const { pool: given } = this.#settings;
     if (given === undefined) await pool?.end();
-    else given.removeListener("error", this.#onTrouble);
+    given?.removeListener("error", this.#onTrouble);
+    given?.removeListener("connect", this.#onConnect);
   }
 
   /** @param isUnknown whether what was written may have taken effect */
@@ -224,7 +233,7 @@ export class Server {
       allowExitOnIdle: true,
       max: 10,
     });
-    pool.on("error", noop);
+    this.#watch(pool as unknown as PostgresPool);
     return pool as unknown as PostgresPool;
   }
 
