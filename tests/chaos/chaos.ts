@@ -113,6 +113,7 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
     const done = wanted === 0 ? 1 : sumOf(Object.values(made)) / wanted;
     return done === 1 || users.part <= 0.1 + 0.8 * done || workers.busy(Math.random) === undefined;
   });
+  const parts: Promise<unknown>[] = [];
   try {
     workers.start();
     const working = users.work().finally(() => over.abort());
@@ -121,12 +122,10 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
       return lost.filter(({ token }, at) => rows[at]?.lease?.token === token || (rows[at]?.token ?? 0) > token);
     };
     const around = { workers, server, users, networks: networks?.all ?? [], signal: over.signal, stillTheirs };
-    const all = Promise.all([
-      proxy && proxies.length > 0 ? weather(proxies, chance(seed + 1), over.signal) : {},
-      makeTrouble(options, made, { ...around, random: chance(seed) }),
-      working,
-    ]);
-    const [faults, lost] = await Promise.race([all, broken]);
+    const raining = proxy && proxies.length > 0 ? weather(proxies, chance(seed + 1), over.signal) : Promise.resolve({});
+    const troubled = makeTrouble(options, made, { ...around, random: chance(seed) });
+    parts.push(working, raining, troubled);
+    const [faults, lost] = await Promise.race([Promise.all([raining, troubled, working]), broken]);
     const calm = new Users({ store: direct }, runs);
     await calm.told();
     await workers.end();
@@ -147,6 +146,9 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
   } finally {
     clearTimeout(tooLong);
     over.abort();
+    users.end();
+    // Until then a worker, or the server, may be started again.
+    await Promise.allSettled(parts);
     await workers.end();
     for (const each of [told, store, direct]) await each.close();
     for (const each of proxies) await each.close();

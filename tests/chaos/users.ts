@@ -81,11 +81,16 @@ export class Users {
         for (const message of ["a", "a", "b", "b"])
           await insist(() => this.#runs.send(id, MAILBOX, { message, for: id }, { id: `${id}/${message}` }));
       }
-      for (const id of this.ids) while ((await insist(() => this.#store.read(id)))?.status === "open") await pause(100);
+      for (const id of this.ids) while (!this.#isOver && (await insist(() => this.#store.read(id)))?.status === "open") await pause(100);
     } finally {
-      this.#isOver = true;
+      this.end();
       await answering;
     }
+  }
+
+  /** They lose interest in what is not over. */
+  end(): void {
+    this.#isOver = true;
   }
 
   async #answer(): Promise<void> {
