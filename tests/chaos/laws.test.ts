@@ -6,7 +6,7 @@ import type { Note } from "./notes.ts";
 import type { Story } from "./users.ts";
 
 const story: Story = {
-  ...{ task: "a", outcome: "whole", ends: 1, untold: false, isWhole: true },
+  ...{ task: "a", outcome: { status: "whole" }, ends: 1, untold: false, isWhole: true },
   ended: [{ what: "first.1/work", status: "success", at: 20 }],
   opened: new Map([["approve", 1]]),
 };
@@ -28,7 +28,7 @@ const changed = (more: Partial<Story>): Observed => ({ ...sound, stories: [{ ...
 const noted = (...more: Note[]): Observed => ({ ...sound, notes: [...notes, ...more] });
 
 const BREACHES: [what: string, law: RegExp, observed: Observed][] = [
-  ["another outcome", /as in one process/, changed({ outcome: "partial" })],
+  ["another outcome", /as in one process/, changed({ outcome: { status: "partial" } })],
   ["a run that is not there", /as in one process/, { ...sound, stories: [] }],
   ["a module that begins after its end was committed", /never runs again/, noted({ kind: "began", at: 21, ...begun, fence: 3 })],
   ["a repeat under another key", /key/, noted({ kind: "began", at: 12, ...begun, key: "a/other" })],

@@ -31,13 +31,22 @@ const keysOf = (begun: readonly Begun[]): Map<string, Set<string>> => {
   return keys;
 };
 
+/** What is not the same, by its name. */
+function differences(expected: Story["outcome"] = {}, found: Story["outcome"] = {}): string[] {
+  const names = [...new Set([...Object.keys(expected), ...Object.keys(found)])];
+  return names
+    .filter((name) => expected[name] !== found[name])
+    .map((name) => `${name}: expected ${expected[name]}, came out ${found[name]}`);
+}
+
 export const LAWS: Readonly<Record<string, Law>> = {
   "each run ends as in one process: status, results, executions, errors, values, messages": ({ stories, undisturbed }) => {
     const expected = new Map(undisturbed.stories.map(({ task, outcome }) => [task, outcome]));
     const found = new Map(stories.map(({ task, outcome }) => [task, outcome]));
-    return [...new Set([...expected.keys(), ...found.keys()])]
-      .filter((task) => expected.get(task) !== found.get(task))
-      .map((task) => `${task}: expected ${expected.get(task)}, came out ${found.get(task)}`);
+    return [...new Set([...expected.keys(), ...found.keys()])].flatMap((task) => {
+      const different = differences(expected.get(task), found.get(task));
+      return different.length === 0 ? [] : [`${task}: ${different.join("; ")}`];
+    });
   },
 
   "what was committed never runs again": ({ stories, notes }) => {

@@ -38,8 +38,8 @@ const QUESTIONS = 5;
 /** All that came of a run. */
 export interface Story {
   task: string;
-  /** What is the same however often it was interrupted. */
-  outcome: unknown;
+  /** What is the same however often it was interrupted: by its name, as text with the names of each object in order. */
+  outcome: Readonly<Record<string, string>>;
   ended: readonly Ended[];
   /** By its name, how often a question was opened. */
   opened: ReadonlyMap<string, number>;
@@ -147,7 +147,7 @@ export class Users {
       const shape = { status, errors, values, failedChains, executions };
       return {
         task,
-        outcome: canonical({ ...shape, nodes: given(nodes), messages, left: row?.inbox.count, posted: row?.inbox.last }),
+        outcome: texts({ ...shape, nodes: given(nodes), messages, left: row?.inbox.count, posted: row?.inbox.last }),
         ended,
         opened,
         ends: row?.ends ?? 0,
@@ -159,6 +159,9 @@ export class Users {
 }
 
 const counts = (numbers: readonly number[]): boolean => numbers.every((number, at) => number === at + 1);
+
+const texts = (values: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, canonical(value ?? null)]));
 
 /** As text, with the names of an object in order. */
 function canonical(value: unknown): string {
