@@ -37,12 +37,14 @@ export interface NewSubmission extends Submission {
   labels: Readonly<Record<string, string>>;
   /** Null: when somebody says so. */
   dueAt: number | null;
+  /** The task of the run that waits for it in a module. */
+  parent?: string | undefined;
 }
 
-export function submittedRun(store: RunStore, { agent, labels, dueAt, ...submission }: NewSubmission): NewRun {
+export function submittedRun(store: RunStore, { agent, labels, dueAt, parent, ...submission }: NewSubmission): NewRun {
   const { task } = submission;
   const { objective, params } = task;
-  const info = encoded(store.settings.codec, sealInfo(task.id, JSON.stringify({ objective, params })));
+  const info = encoded(store.settings.codec, sealInfo(task.id, JSON.stringify({ objective, params, parent })));
   return {
     ...{ taskId: task.id, agent, version: "", type: task.type, labels: { ...task.labels, ...labels }, graphHash: "", info, dueAt },
     first: commitOfPart(store, task.id, { generation: 1, name: PART, value: submission }),

@@ -204,6 +204,15 @@ export function dependentOf(text: string): string[] {
 
 const isRunPart = (part: string): boolean => isReplayPart(part) && placeOf(part)[1].startsWith(RUN);
 
+/** Of a run that has ended, wherever that was: whatever it waited for has ended with it, and is tried again. */
+export const withRunsOver = (replay: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(replay).map(([part, text]) => {
+      if (!isRunPart(part) || dependentOf(text).length === 0) return [part, text];
+      return [part, JSON.stringify({ ...(JSON.parse(text) as KeptChild), over: true })];
+    }),
+  );
+
 /** Another run has runs of its own. */
 export const withoutRuns = (replay: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(replay).filter(([part]) => !isRunPart(part)));

@@ -84,7 +84,7 @@ export async function submitTask(
   store: RunStore,
   task: TaskJSON,
   options: SubmittedTask & { key?: string },
-  { labels = {}, isHeld = false }: { labels?: Readonly<Record<string, string>>; isHeld?: boolean } = {},
+  { labels = {}, isHeld = false, parent }: { labels?: Readonly<Record<string, string>>; isHeld?: boolean; parent?: string } = {},
 ): Promise<Submitted> {
   const { agent, key, delayMs = 0, priority = 0, values, cachePrefix, deadlineMs } = options;
   const from = (await store.now()) + delayMs;
@@ -95,6 +95,7 @@ export async function submitTask(
       task,
       agent,
       dueAt,
+      parent,
       labels: { ...labels, ...own },
       ...(values === undefined ? {} : { values: copyJson(values, "submit: values") }),
       ...(cachePrefix === undefined ? {} : { cachePrefix }),

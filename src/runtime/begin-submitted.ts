@@ -2,24 +2,22 @@
 import { AsimovError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
 import { afterThisTurn } from "#contract/base/turns";
-import type { Question } from "#contract/run/question";
 import type { StoredRun } from "#contract/store/run-record";
 import { PartsSum } from "#contract/store/seal";
 import { isSubmitted, readSubmission } from "#keep/submission";
+import { readInfo } from "#runs/read-run";
 import type { AgentHost, Asking } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import { claimLease } from "./claim-run.ts";
 import { codeOf } from "./code-of.ts";
-import type { KeepingOf, WhenWaiting } from "./keeping.ts";
+import type { KeepingOf } from "./keeping.ts";
 import type { Kept } from "./kept-run.ts";
 import { KEEPING, takeTask } from "./run-logic.ts";
 import { requireOwnName } from "./take-run.ts";
 
-interface Begin {
+interface Begin extends Pick<KeepingOf, "whenWaiting" | "onQuestion" | "childQueue"> {
   signal?: AbortSignal;
   takeOver?: boolean;
-  whenWaiting?: WhenWaiting | undefined;
-  onQuestion?: (question: Question) => void;
 }
 
 /** Undefined where somebody else has begun it meanwhile. @throws RunError `run-owned`, `run-ended`, `run-other-agent` */
@@ -27,7 +25,7 @@ export async function beginSubmitted(
   host: AgentHost,
   { keeping, asked, limits }: Asking,
   found: StoredRun,
-  { signal, takeOver, whenWaiting, onQuestion }: Begin,
+  { signal, takeOver, whenWaiting, onQuestion, childQueue }: Begin,
 ): Promise<AgentRun | undefined> {
   requireOwnName(host, found);
   const { taskId } = found;
@@ -41,7 +39,8 @@ export async function beginSubmitted(
     }
     const { task: json, values, cachePrefix, deadline } = await limits.run(`loading run ${taskId}`, () => readSubmission(store, stored));
     if (json.id !== taskId) throw new AsimovError(`Run ${taskId} holds the task ${json.id}.`, { code: "snapshot-damaged" });
-    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, onQuestion, ends: stored.ends };
+    const { parent } = readInfo(store, stored);
+    const kept: KeepingOf = { how: () => keeping, isKept: true, whenWaiting, onQuestion, childQueue, parent, ends: stored.ends };
     const launched = host.launch({
       task: Task.fromJSON(json),
       [KEEPING]: kept,

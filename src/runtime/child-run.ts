@@ -4,17 +4,20 @@ import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "#contr
 import { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
 import type { Failure } from "#contract/node/result";
+import type { ChildQueue } from "#contract/run/child-queue";
 import type { KeptChild } from "#contract/run/host";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
-import { standingOf } from "#keep/owner";
+import { newOwner, standingOf } from "#keep/owner";
 import { isTransient, Patience, untilAnswered } from "#keep/patience";
+import { isSubmitted } from "#keep/submission";
 import { AnsweredStore } from "#runs/answered-store";
 import { type Changes, changesOf } from "#runs/changes";
 import { nextChange } from "#runs/follow";
 import { cancelRun } from "#runs/orders";
 import { readView } from "#runs/read-run";
+import { submitTask } from "#runs/submit";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
 import type { ChildPlace } from "./child-place.ts";
@@ -22,6 +25,7 @@ import { type GoOnOptions, resumeRun } from "./go-on.ts";
 import { retryRun } from "./retry-run.ts";
 import { ownScope } from "./scopes.ts";
 import { replayRun } from "./start-or-attach.ts";
+import { tellStoredEnd } from "./take-run.ts";
 
 /** What was found of it: here, elsewhere, or ended. */
 type Found = { run: AgentRun } | { away: StoredRun } | { ended: StoredRun };
@@ -54,6 +58,9 @@ export class ChildRun {
   #changes: Changes | undefined;
   /** How often it has said that it is about to end, or somebody else that it has: what was read before is old by then. */
   #said = 0;
+  /** Where it is left for others, once that is known. */
+  #queue: ChildQueue | undefined;
+  #submitting: Promise<unknown> | undefined;
   /** For a store that is away. */
   readonly #patience: Patience;
   readonly #limits: EffectLimits;
@@ -114,10 +121,11 @@ export class ChildRun {
   }
 
   async #follow(isNew: boolean, signal: AbortSignal): Promise<unknown> {
+    await this.#findQueue();
     for (let isFirst = isNew; ; isFirst = false) {
       signal.throwIfAborted();
       const said = this.#said;
-      const found = isFirst ? { run: this.#start() } : await this.#find(signal);
+      const found = isFirst ? await this.#begin() : await this.#find(signal);
       signal.throwIfAborted();
       if (found === undefined) continue;
       if ("away" in found) await this.#lookAway(found.away, said, signal);
@@ -132,41 +140,78 @@ export class ChildRun {
   /** Undefined where that has changed meanwhile. */
   async #find(signal: AbortSignal): Promise<Found | undefined> {
     const here = this.#agent.own.get(this.#id)?.run;
-    if (here !== undefined && this.#kept.over !== true) return { run: here };
     // Whoever had given it up wanted its end: it is tried again from there.
-    await here?.outcome.catch(elsewhere);
+    if (this.#kept.over === true) await here?.outcome.catch(elsewhere);
+    else if (here !== undefined && this.#queue === undefined) return { run: here };
     const store = this.#store;
-    if (store === undefined) return { run: this.#start() };
+    if (store === undefined) return await this.#begin();
     this.#changes ??= changesOf(store, this.#id, this.#place.run.clock, signal);
     this.#changes.look();
     const [row, now] = await this.#answered(async () => [await store.read(this.#id), await store.now()]);
     signal.throwIfAborted();
-    if (row === undefined) return { run: this.#start() };
+    if (row === undefined) return await this.#begin();
     const { over } = this.#kept;
-    if (row.status !== "open") return over === true && row.status !== "COMPLETE" ? await this.#retry() : { ended: row };
+    if (row.status !== "open") return over === true && row.status !== "COMPLETE" ? await this.#retry(row) : { ended: row };
     if (over === true && row.cancel !== null) return { away: row };
     const status = statusOf(standingOf(row), now);
+    if (this.#queue !== undefined) return { away: row };
     const isOurs = status === "READY" || (status === "PARKED" && this.#place.run.whenWaiting === "hold");
     return isOurs ? await this.#resume() : { away: row };
   }
 
-  #start(): AgentRun {
-    const { task } = this.#kept;
+  /** A run that others may take is left to them only where its store is that of its parent: there it tells that of its end. */
+  async #findQueue(): Promise<void> {
+    const { childQueue } = this.#place.run;
+    const store = this.#store;
+    if (childQueue === undefined || !this.#agent.isNamed || store === undefined) return;
+    if (await this.#isWithParent(store)) this.#queue = childQueue;
+  }
+
+  /** Undefined where it is submitted, and so to be looked at. */
+  async #begin(): Promise<Found | undefined> {
+    const parent = this.#place.run.task.id;
+    const task = new Task({ ...this.#kept.task, id: this.#id });
     this.#tried();
-    const as = { ...this.#asParent(), parent: this.#place.run.task.id };
-    return runInNoScope(() => this.#agent.start(new Task({ ...task, id: this.#id }), as));
+    if (this.#queue === undefined) return { run: runInNoScope(() => this.#agent.start(task, { ...this.#asParent(), parent })) };
+    const { priority, submitted } = this.#queue;
+    const store = new AnsweredStore(this.#queue.store, this.#limits);
+    const { name: agent } = this.#agent.services;
+    this.#submitting = this.#answered(() => submitTask(store, task.toJSON(), { agent, priority }, { parent }));
+    await this.#submitting;
+    submitted(agent, this.#id);
+    return undefined;
   }
 
   async #resume(): Promise<Found | undefined> {
     return this.#taken(await runInNoScope(() => resumeRun(this.#agent, { taskId: this.#id }, this.#asParent())).catch(elsewhere));
   }
 
-  async #retry(): Promise<Found | undefined> {
-    return this.#taken(
-      await runInNoScope(() => retryRun(this.#agent, this.#id, { whenWaiting: this.#place.run.whenWaiting }, this.#asParent())).catch(
-        elsewhere,
-      ),
-    );
+  async #retry(row: StoredRun): Promise<Found | undefined> {
+    if (isSubmitted(row)) {
+      // Cancelled before anybody had begun it: there is nothing to go on from.
+      const store = this.#store as RunStore;
+      await this.#answered(async () => {
+        await tellStoredEnd(this.#agent, store, row);
+        await store.remove(this.#id);
+      });
+      return undefined;
+    }
+    const queue = this.#queue;
+    const agent = queue === undefined ? this.#agent : this.#asOf(queue);
+    const { whenWaiting } = this.#place.run;
+    const as = { ...this.#asParent(), isForOthers: queue !== undefined };
+    const run = await runInNoScope(() => retryRun(agent, this.#id, { whenWaiting }, as)).catch(elsewhere);
+    const taken = this.#taken(run);
+    if (queue === undefined) return taken;
+    // Where its store does not take that, it goes on here.
+    await run?.park().catch(() => {});
+    return undefined;
+  }
+
+  /** While it is reopened for others. */
+  #asOf({ store, leaseMs }: ChildQueue): AgentHost {
+    const { keeping, services } = this.#agent;
+    return { ...this.#agent, keeping: () => ({ ...keeping(), store, owner: newOwner(services.ids(), leaseMs) }) };
   }
 
   #asParent(): Pick<GoOnOptions, "whenWaiting" | "onQuestion"> {
@@ -250,6 +295,8 @@ export class ChildRun {
   async #giveUp(why: string): Promise<void> {
     const { detached } = this.#kept;
     if (detached === true) return;
+    // Nobody can end what is not there yet.
+    await this.#submitting?.catch(() => {});
     this.#place.keep({ ...this.#kept, over: true });
     const here = this.#agent.own.get(this.#id)?.run;
     const reason = `run ${this.#place.run.task.id}, which waited for it, gave it up (${why})`;

@@ -3,6 +3,7 @@ import type { EffectLimits } from "#contract/base/effect-limits";
 import { errorDetailsOf, shownMessageOf } from "#contract/base/error-details";
 import type { AsimovError } from "#contract/base/errors";
 import { afterThisTurn } from "#contract/base/turns";
+import type { ChildQueue } from "#contract/run/child-queue";
 import type { Question } from "#contract/run/question";
 import type { RunStore } from "#contract/store/run-store";
 import { misused } from "#contract/store/store-errors";
@@ -38,6 +39,10 @@ export interface GoOnOptions extends ResumeOptions {
   values?: Record<string, unknown>;
   /** Told of its questions beside the agent's own. */
   onQuestion?: (question: Question) => void;
+  /** See `KeepingOf`. */
+  childQueue?: ChildQueue;
+  /** Nothing of it starts here: it is given back, for whoever has it next. */
+  isForOthers?: boolean;
 }
 
 const misnamed = (found: unknown): AsimovError => misused("A snapshot", "a task's id, a folder, or { taskId, generation }", found);
@@ -75,7 +80,7 @@ export async function goOn(
   host: AgentHost,
   keeping: Keeping,
   { persisted, state, graphs, generation, passedOver, isTold, stale, run: stored }: ClaimedRun,
-  { signal, cachePrefix, values, whenWaiting, onQuestion }: GoOnOptions,
+  { signal, cachePrefix, values, whenWaiting, onQuestion, childQueue, isForOthers }: GoOnOptions,
   limits: EffectLimits,
 ): Promise<AgentRun> {
   try {
@@ -87,6 +92,7 @@ export async function goOn(
       isKept: true,
       whenWaiting,
       onQuestion,
+      childQueue,
       parent,
       ends: stored.ends,
       ...(graphs === undefined ? {} : { stored: graphs }),
@@ -94,7 +100,9 @@ export async function goOn(
     const launched = host.relaunch(Object.assign(persisted, { [KEEPING]: kept }));
     const { run, scope } = launched;
     if (stale.length > 0) scope.run.asking.closeStored(stale);
-    (scope.run.kept as Kept).goOn(state, stored.inbox.count);
+    const goesOn = scope.run.kept as Kept;
+    goesOn.goOn(state, stored.inbox.count);
+    if (isForOthers === true) void goesOn.park();
     try {
       if (first !== undefined) await limits.run("setting the run's values", () => run.values.setMany(first));
     } catch (error) {

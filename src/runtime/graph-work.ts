@@ -20,6 +20,7 @@ import { type AgentModule, defineModule, type ModuleResult, type NodeLike } from
 import type { Node } from "#contract/node/node";
 import type { Permit, Permits } from "#contract/node/permits";
 import { type Failure, type Fault, type NodeReport, withoutFinality } from "#contract/node/result";
+import type { ChildQueue } from "#contract/run/child-queue";
 import type { RunEventBody } from "#contract/run/events";
 import type {
   EndedNode,
@@ -190,6 +191,10 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   get whenWaiting(): WhenWaiting {
     return this.run.whenWaiting;
+  }
+
+  get childQueue(): ChildQueue | undefined {
+    return this.run.childQueue;
   }
 
   get onQuestion(): ((question: Question) => void) | undefined {

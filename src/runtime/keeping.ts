@@ -1,4 +1,5 @@
 /** How a run is kept: by whom, where, and from when on. */
+import type { ChildQueue } from "#contract/run/child-queue";
 import type { Question } from "#contract/run/question";
 import type { Owner } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
@@ -29,6 +30,8 @@ export interface KeepingOf {
   onQuestion?: ((question: Question) => void) | undefined;
   /** The task of the run that waits for it in a module, if one does. */
   parent?: string | undefined;
+  /** Absent where the runs that its modules wait for begin in its process. */
+  childQueue?: ChildQueue | undefined;
   /** How often the run has ended before. Default 0. */
   ends?: number;
 }

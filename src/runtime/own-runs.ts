@@ -3,8 +3,6 @@ import type { AgentRun } from "./agent-run.ts";
 
 /** When a run began; a store may hold it, too, and it may come to that later. */
 interface MaybeStored {
-  /** The task of the run that waits for it. */
-  readonly parent: string | undefined;
   readonly createdAt: number;
   readonly kept: { readonly fence: number; readonly opened: Promise<void> } | undefined;
 }
@@ -39,10 +37,6 @@ export class OwnRun {
     return this.run.id;
   }
 
-  get parent(): string | undefined {
-    return this.#host.parent;
-  }
-
   get createdAt(): number {
     return this.#host.createdAt;
   }
@@ -71,11 +65,6 @@ export class OwnRuns {
 
   get(taskId: string): OwnRun | undefined {
     return this.#runs.get(taskId);
-  }
-
-  /** Those that runs in this process wait for. */
-  childrenOf(parents: ReadonlySet<string>): AgentRun[] {
-    return [...this.#runs.values()].filter(({ parent }) => parent !== undefined && parents.has(parent)).map(({ run }) => run);
   }
 
   /** Those that no store holds. */

@@ -9,6 +9,7 @@ import { PartsSum } from "#contract/store/seal";
 import type { PersistedAgent } from "#keep/persisted";
 import { withoutOpenQuestions } from "#keep/rekey";
 import { failedNodes, reopen, retryNodes } from "#keep/reopen";
+import { withRunsOver } from "#replay/replay-log";
 import { requireRun, withLastWords } from "#runs/read-run";
 import { partOfKey } from "#values/value-parts";
 import { type AgentHost, askedBy } from "./agent-host.ts";
@@ -34,7 +35,7 @@ export async function retryRun(
   host: AgentHost,
   taskId: string,
   { nodes, keys = "same", signal, whenWaiting }: RetryOptions,
-  as: Pick<GoOnOptions, "onQuestion"> = {},
+  as: Pick<GoOnOptions, "onQuestion" | "isForOthers"> = {},
 ): Promise<AgentRun> {
   const { limits, keeping, asked } = askedBy(host);
   const { store } = asked;
@@ -89,7 +90,7 @@ async function mended(host: AgentHost, store: RunStore, claimed: ClaimedRun, { n
     );
   }
   agent.context.task = task;
-  agent.replay = withoutOpenQuestions(agent.replay);
+  agent.replay = withRunsOver(withoutOpenQuestions(agent.replay));
   agent.view = { ...(agent.view as RunView), questions: [] };
   retryNodes(agent, { limitsOf: stored, names: nodes ?? failed, keys });
   if (failure?.code === "budget-exceeded") agent.context.spent = NOTHING_SPENT;

@@ -15,6 +15,7 @@ import type { Graph } from "#contract/graph/graph";
 import type { OutputMailbox } from "#contract/node/output-mailbox";
 import type { Failure, Fault } from "#contract/node/result";
 import { NOTHING_SPENT, type Spending } from "#contract/run/budget";
+import type { ChildQueue } from "#contract/run/child-queue";
 import { endId } from "#contract/run/end";
 import type { RunEventBody } from "#contract/run/events";
 import type { Order } from "#contract/run/order";
@@ -276,6 +277,10 @@ export class RunHost implements Outbox {
 
   get onQuestion(): ((question: Question) => void) | undefined {
     return this.#keeping?.onQuestion;
+  }
+
+  get childQueue(): ChildQueue | undefined {
+    return this.#keeping?.childQueue;
   }
 
   get parent(): string | undefined {

@@ -5,6 +5,7 @@ import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { hasEnded, type PersistedAgent } from "#keep/persisted";
 import { requireSound } from "#keep/sound-row";
+import { isSubmitted } from "#keep/submission";
 import { readInfo, requireRun } from "#runs/read-run";
 import { requireSame } from "#runs/same-task";
 import { type AgentHost, askedBy, type Launched } from "./agent-host.ts";
@@ -103,6 +104,7 @@ async function takeUp(
 /** An ended run gives its outcome once more; undefined where it was cancelled while nobody owned it, and has none. */
 export async function replayRun(host: AgentHost, store: RunStore, row: StoredRun): Promise<AgentRun | undefined> {
   await tellStoredEnd(host, store, row);
+  if (isSubmitted(row)) return undefined;
   const { persisted } = await readRun(store, row, { graph: () => host.graph() });
   if (!hasEnded(persisted as unknown as PersistedAgent)) return undefined;
   const ended = host.relaunch(persisted);

@@ -8,7 +8,7 @@ import { runInNoScope } from "#contract/chat/call-scope";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
 import { statusOf, withoutGone } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
-import type { QueueConsumption, TurnResult, WorkQueue } from "#contract/store/work-queue";
+import { priorityOf, type QueueConsumption, type TurnResult, type WorkQueue } from "#contract/store/work-queue";
 import { processesGone } from "#keep/owner";
 import { GATE, KEY_TYPE } from "#runs/key-record";
 import { Runs } from "#runs/runs";
@@ -28,7 +28,6 @@ import { localQueue } from "./local-queue.ts";
 import { LostRuns } from "./lost-runs.ts";
 import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
-import { parkChildren } from "./park-children.ts";
 import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
@@ -178,10 +177,14 @@ export class AgentWorker {
   /** A task, stored when this settles; see `Runs.submit`. */
   async submit(task: Task<unknown>, options: SubmitOptions): Promise<Submitted> {
     const submitted = await this.#runs.submit(task, options);
-    if (!this.#hosts.has(options.agent)) this.#leave(options.agent, task.id);
-    this.#wake();
+    this.#submitted(options.agent, task.id);
     return submitted;
   }
+
+  readonly #submitted = (agent: string, taskId: string): void => {
+    if (!this.#hosts.has(agent)) this.#leave(agent, taskId);
+    this.#wake();
+  };
 
   /** Tasks by the clock, stored when this settles; see `Runs.schedule`. */
   async schedule(name: string, options: ScheduleOptions): Promise<void> {
@@ -241,10 +244,8 @@ export class AgentWorker {
     // A store that does not answer its look is not waited for any longer than what works.
     await Promise.race([Promise.all([this.#looking, this.#work.over()]), this.#grace.over]);
     this.#grace.end();
-    const parents = new Set(this.#work.ids);
     await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
-    await parkChildren([...this.#hosts.values()], parents);
     this.#overload.end();
     this.#agentTurns.end();
     await this.#consumption?.end();
@@ -435,7 +436,8 @@ export class AgentWorker {
     if (this.#refusals.isRefused(run, pair, now)) return undefined;
     const { onQuestion } = this.#options;
     this.#agentTurns.took(agent);
-    const taken = this.#work.take(host, run, now, { whenWaiting: "park", ...(onQuestion === undefined ? {} : { onQuestion }) });
+    const childQueue = { store: this.#told, priority: priorityOf(run), leaseMs: this.#leaseMs, submitted: this.#submitted };
+    const taken = this.#work.take(host, run, now, { whenWaiting: "park", childQueue, ...(onQuestion === undefined ? {} : { onQuestion }) });
     this.#overload.worked();
     return taken.then(
       (status) => {

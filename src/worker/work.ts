@@ -32,10 +32,6 @@ export class Work {
     return this.#working.size;
   }
 
-  get ids(): string[] {
-    return [...this.#working.keys()];
-  }
-
   has(taskId: string): boolean {
     return this.#working.has(taskId);
   }

@@ -1,6 +1,6 @@
 /** Workers woken by BullMQ, on Redis and on Postgres: what its users see of it, and what never depends on it. */
 import { createRequire } from "node:module";
-import { Agent, defineQuestion, Node, Runs, Task } from "asimov-agents";
+import { Agent, agentModule, defineQuestion, Node, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type AgentWorkerOptions, type BullQueue, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
 import type { Job, Queue, Worker } from "bullmq";
@@ -178,6 +178,28 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     expect(begun.filter((each) => each.startsWith("first"))).toHaveLength(1);
     for (const end of ends) end();
     await Promise.all(["a", "b", "c"].map((id) => until(id, "COMPLETE")));
+  });
+
+  it("gives a child its turn as a job of its own agent's queue, and its parent another one when it has ended", async () => {
+    // What the queue is not told of is found too late.
+    const { store, runs, workerOf, look, told, until } = setUp({ sweepMs: 60_000 });
+    const innerOf = () => new Agent({ name: "inner", store, nodes: [nodeOf("work", () => "did it")] });
+    const ask = agentModule(innerOf(), { name: "ask", task: () => ({ objective: "Part" }) });
+    const parents = workerOf([new Agent({ name: "report", store, nodes: [new Node({ name: "ask", modules: [ask] })] })]);
+    await parents.start();
+    await runs.submit(taskOf("t"), { agent: "report", priority: 4 });
+    await until("t", "PARKED");
+    const child = (await runs.get("t")).nodes.ask?.childTaskId ?? "";
+    const jobs = (await look("inner").getJobs(["prioritized", "waiting"])).map(({ data }) => data);
+    expect([jobs, told]).toEqual([[{ taskId: child }], [expect.stringContaining('agent "inner"')]]);
+    const children = workerOf([innerOf()]);
+    await children.start();
+    expect(await until("t", "COMPLETE", "FAILED")).toBe("COMPLETE");
+    expect(await runs.value("t", ["nodes", "ask", "result"])).toBe("did it");
+    const ended = async (agent: string) =>
+      (await look(agent).getCompleted()).map(({ data, returnvalue }) => [data.taskId, returnvalue.status]);
+    await expect.poll(() => ended("inner")).toEqual([[child, "COMPLETE"]]);
+    await expect.poll(() => ended("report")).toContainEqual(["t", "COMPLETE"]);
   });
 
   it("holds to the rate limit of BullMQ", async () => {

@@ -123,7 +123,7 @@ describe("a worker that is stopped", () => {
     await heir.stop();
   });
 
-  it("puts down with a run what that has begun in the same process", async () => {
+  it("leaves its parents parked, and puts down their children, which are runs of its own", async () => {
     const { clock, store, runs } = benchOf();
     const { promise: begun, resolve } = Promise.withResolvers<void>();
     const hang = defineModule({
@@ -142,7 +142,7 @@ describe("a worker that is stopped", () => {
     await clock.runUntil(begun);
     const child = (await runs.get("t")).nodes.ask?.childTaskId ?? "";
     await clock.runUntil(worker.stop({ graceMs: 0 }));
-    expect([(await runs.get("t")).status, (await runs.get(child)).status]).toEqual(["READY", "READY"]);
+    expect([(await runs.get("t")).status, (await runs.get(child)).status]).toEqual(["PARKED", "READY"]);
   });
 
   it("twice stops once, as soon as either asks for, and tells whoever waits for it", async () => {

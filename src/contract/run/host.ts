@@ -18,6 +18,7 @@ import type { Fault, NodeReport } from "#contract/node/result";
 import type { Cache } from "#contract/store/cache";
 import type { Written } from "#contract/store/run-room";
 import type { QuestionEnd } from "#contract/store/stored-question";
+import type { ChildQueue } from "./child-queue.ts";
 import type { RunEventBody } from "./events.ts";
 import type { Question } from "./question.ts";
 import type { Waiting } from "./run-view.ts";
@@ -123,6 +124,8 @@ export interface ModuleHost {
   readonly whenWaiting: "hold" | "park";
   /** Told of its questions beside the agent, and of those of the runs that it waits for. */
   readonly onQuestion: ((question: Question) => void) | undefined;
+  /** Where they are left for whoever takes them; absent where they begin in this process. */
+  readonly childQueue: ChildQueue | undefined;
   readonly isRestored: boolean;
   /** Whether anything is kept of what modules have had. */
   readonly hasKept: boolean;
