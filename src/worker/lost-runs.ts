@@ -19,18 +19,28 @@ export class LostRuns {
   /** More than there was room for. */
   #isLeft = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
 
   constructor(of: Losing) {
     this.#of = of;
   }
 
-  /** @param isAsked by the worker's queue; else by one of its own runs that is over, or a turn */
+  /** @param isAsked by the worker's queue; else by one of its own runs that is over, or a turn, which waits for a look that is under way */
   async takeAll(isAsked: boolean): Promise<void> {
-    const { clock, hasRoom, take } = this.#of;
-    const at = monotonicOf(clock);
+    if (!isAsked && this.#looking !== undefined) return await this.#looking;
+    const at = monotonicOf(this.#of.clock);
     if (!isAsked && !this.#isLeft && at - this.#lookedAt < AGAIN_MS) return;
     this.#lookedAt = at;
-    const [found, now] = await Promise.all([this.#of.find(), this.#of.now()]);
+    const looking = this.#look().finally(() => {
+      if (this.#looking === looking) this.#looking = undefined;
+    });
+    this.#looking = looking;
+    await looking;
+  }
+
+  async #look(): Promise<void> {
+    const { find, now: ask, hasRoom, take } = this.#of;
+    const [found, now] = await Promise.all([find(), ask()]);
     this.#isLeft = false;
     for (const run of found) {
       if (hasRoom(run.agent)) take(run, now);

@@ -22,6 +22,7 @@ const tried: Omit<ChaosOptions, keyof typeof SHORT>[] = [
   { store: "redis", queue: "local", proxy: true },
   { store: "redis", queue: "bull", proxy: true },
   { store: "postgres", queue: "local", proxy: true },
+  { store: "postgres", queue: "bull", proxy: true },
 ];
 
 describe.each(tried)("workers on $store, woken by the queue $queue", (given) => {
