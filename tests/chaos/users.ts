@@ -144,7 +144,9 @@ export class Users {
       const executions = ended.map(({ what, status }) => `${what} ${status}`).sort();
       const messages = [];
       for (const name of Object.keys(nodes)) if (name === MAILBOX) messages.push(nodes[name]?.result);
-      const shape = { status, errors, values, failedChains, executions };
+      // That its store was away for long is told of a run, too, and is none of its own.
+      const own = errors.filter(({ code }) => code !== "store-unavailable");
+      const shape = { status, errors: own, values, failedChains, executions };
       return {
         task,
         // How many messages were posted is not of the outcome: each owner of a child tells its parent that the child is about to end.
