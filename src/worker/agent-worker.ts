@@ -1,8 +1,8 @@
 /** Runs stored tasks of its agents in this process; whose they are, and what is true of them, only the store says. */
 import { brand } from "#contract/base/brand";
 import { dropping } from "#contract/base/dropping";
-import { AsimovError, RunError } from "#contract/base/errors";
-import { type Clock, systemClock, systemServices } from "#contract/base/services";
+import { AsimovError } from "#contract/base/errors";
+import { type Clock, systemClock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
 import type { RunStatus, StoredRun } from "#contract/store/run-record";
@@ -10,36 +10,29 @@ import { statusOf, withoutGone } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { priorityOf, type QueueConsumption, type TurnResult, type WorkQueue } from "#contract/store/work-queue";
 import { processesGone } from "#keep/owner";
-import { GATE, KEY_TYPE } from "#runs/key-record";
 import { Runs } from "#runs/runs";
 import { SCHEDULES, type ScheduleOptions } from "#runs/schedules";
 import type { SubmitOptions, Submitted } from "#runs/submit";
 import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
-import { tellEnds } from "#runtime/resume-all";
 import { AgentTurns } from "./agent-turns.ts";
-import { Chores } from "./chores.ts";
 import { Figures } from "./figures.ts";
-import { fireSchedules } from "./fire-schedules.ts";
 import { Grace } from "./grace.ts";
 import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
 import { localQueue } from "./local-queue.ts";
 import { LostRuns } from "./lost-runs.ts";
-import { openKeys } from "./open-keys.ts";
 import { Overload } from "./overload.ts";
 import { countReady } from "./ready.ts";
 import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
 import { onSignals } from "./stop-signals.ts";
+import { UnknownAgents } from "./unknown-agents.ts";
+import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
 
 const PAGE = 100;
-/** Of the library's own. */
-const OWN_PAGE = 50;
-/** Milliseconds between two looks for tasks of agents that it does not have. */
-const UNKNOWN_AGAIN_MS = 60_000;
 const DEFAULT_GRACE_MS = 10_000;
 
 /** What kept a run from going on was told already. */
@@ -73,13 +66,6 @@ export class AgentWorker {
   readonly #agentTurns: AgentTurns;
   readonly #refusals = new Refusals();
   readonly #reminders: Reminders;
-  /** Agents that it does not have, and was asked for. */
-  readonly #unknown = new Set<string>();
-  #unknownAt = Number.NEGATIVE_INFINITY;
-  /** Runs of schedules that are not in memory any more, with the schedule's name. */
-  readonly #scheduled = new Map<string, string>();
-  /** Runs of keys that are not in memory any more, by the key's record. */
-  readonly #keyed = new Map<string, string[]>();
   #state: WorkerState = "new";
   #consumption: QueueConsumption | undefined;
   readonly #looks = new Looks();
@@ -87,7 +73,8 @@ export class AgentWorker {
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
   readonly #lost: LostRuns;
-  readonly #chores: Chores;
+  readonly #upkeep: Upkeep;
+  readonly #unknownAgents: UnknownAgents;
   #looking: Promise<void> | undefined;
   /** The first look is over. */
   readonly #looked = Promise.withResolvers<void>();
@@ -107,8 +94,10 @@ export class AgentWorker {
     this.#clock = clock;
     this.#queue = queue;
     this.#grace = new Grace(clock);
-    this.#reminders = new Reminders({ queue, store, clock }, (error, taskId) => this.#tell(error, taskId));
-    this.#chores = new Chores(clock, (error) => this.#tell(error as Error, ""));
+    const refused = (error: Error, taskId: string): void => this.#tell(error, taskId);
+    this.#reminders = new Reminders({ queue, store, clock }, refused);
+    this.#unknownAgents = new UnknownAgents({ clock, store, known: this.#hosts, refuse: (error, run) => this.#refuse(error, run) });
+    this.#upkeep = new Upkeep({ clock, store, told: this.#told, leaseMs, hosts: this.#hosts, unknown: this.#unknownAgents, refused });
     this.#lost = new LostRuns({
       clock,
       find: () => this.#findLost(),
@@ -142,7 +131,8 @@ export class AgentWorker {
     });
     const stranger = Object.keys(given.concurrencyOf ?? {}).find((name) => !this.#hosts.has(name));
     if (stranger !== undefined) {
-      throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${this.#names()}.`, {
+      const names = [...this.#hosts.keys()].map((name) => `"${name}"`);
+      throw new AsimovError(`AgentWorker: concurrencyOf names the agent "${stranger}", and this worker has ${names.join(", ")}.`, {
         code: "invalid-options",
       });
     }
@@ -182,7 +172,7 @@ export class AgentWorker {
   }
 
   readonly #submitted = (agent: string, taskId: string): void => {
-    if (!this.#hosts.has(agent)) this.#leave(agent, taskId);
+    this.#unknownAgents.submitted(agent, taskId);
     this.#wake();
   };
 
@@ -291,36 +281,14 @@ export class AgentWorker {
     const isByOthers = this.#hasChores;
     this.#hasChores = false;
     await this.#lost.takeAll(isByOthers);
-    if (isByOthers || this.#scheduled.size > 0) await this.#chores.do(() => this.#doChores());
-    else if (this.#keyed.size > 0) await this.#chores.do(() => this.#openKeys([]));
+    await this.#upkeep.do(isByOthers);
     const isTaker = this.#queue.givesTurns !== true;
     if (isTaker) await this.#takeAll();
     else if (isByOthers) this.#remindOnce();
-    if (this.#drained === undefined || this.#work.size > 0 || !this.#chores.areDone || this.#isAwake || this.#state !== "started") return;
+    if (this.#drained === undefined || this.#work.size > 0 || !this.#upkeep.isDone || this.#isAwake || this.#state !== "started") return;
     if (!isTaker && (await this.#hasReady())) return;
     this.#drained.resolve();
     this.#drained = undefined;
-  }
-
-  async #doChores(): Promise<void> {
-    await this.#tellUnknown();
-    for (const host of this.#hosts.values()) await tellEnds(host, (error, taskId) => this.#tell(error, taskId));
-    const own = await this.#store.find({ ...this.#ready(SCHEDULES), limit: OWN_PAGE });
-    const [keys, schedules] = [own.filter(({ type }) => type === KEY_TYPE), own.filter(({ type }) => type !== KEY_TYPE)];
-    await fireSchedules(
-      this.#told,
-      { due: schedules, ended: await this.#freed() },
-      { leaseMs: this.#leaseMs, refused: (error, taskId) => this.#tell(error, taskId) },
-    );
-    await this.#openKeys(keys);
-  }
-
-  async #openKeys(due: readonly StoredRun[]): Promise<void> {
-    const ended = new Map(this.#keyed);
-    this.#keyed.clear();
-    const services = { clock: this.#clock, ids: systemServices.ids };
-    const host = { place: this.#store, store: this.#store, told: this.#told, services };
-    await openKeys(host, { due, ended }, (error, taskId) => this.#tell(error, taskId));
   }
 
   async #findLost(): Promise<StoredRun[]> {
@@ -373,15 +341,6 @@ export class AgentWorker {
       const now = await this.#store.now();
       for (const run of this.#agentTurns.inTurn(pages.flat())) this.#consider(run, now)?.catch(told);
     }
-  }
-
-  /** Schedules of which a run has ended here. */
-  async #freed(): Promise<string[]> {
-    const over = [...this.#scheduled];
-    this.#scheduled.clear();
-    const names: string[] = [];
-    for (const [taskId, name] of over) if ((await this.#store.read(taskId))?.status !== "open") names.push(name);
-    return names;
   }
 
   /** Of each agent those that are due longest. @param places where each page goes on; none for the first */
@@ -455,35 +414,11 @@ export class AgentWorker {
     );
   }
 
-  #over({ taskId, labels }: StoredRun): void {
-    const schedule = labels[SCHEDULES];
-    if (schedule !== undefined) this.#scheduled.set(taskId, schedule);
-    const gate = labels[GATE];
-    if (gate !== undefined) this.#keyed.set(gate, [...(this.#keyed.get(gate) ?? []), taskId]);
+  #over(run: StoredRun): void {
+    this.#upkeep.over(run);
     this.#overload.worked();
     this.#wake(true);
     this.#consumption?.roomed?.();
-  }
-
-  /** Tasks for agents that it does not have, looked for along all that are open, and so not often. */
-  async #tellUnknown(): Promise<void> {
-    const now = this.#clock.now();
-    if (now - this.#unknownAt < UNKNOWN_AGAIN_MS) return;
-    this.#unknownAt = now;
-    for (const { agent, taskId } of await this.#store.find({ statuses: ["READY"], limit: PAGE })) {
-      if (!this.#hosts.has(agent) && agent !== SCHEDULES) this.#leave(agent, taskId);
-    }
-  }
-
-  #names(): string {
-    return [...this.#hosts.keys()].map((name) => `"${name}"`).join(", ");
-  }
-
-  #leave(agent: string, taskId: string): void {
-    if (this.#unknown.has(agent)) return;
-    this.#unknown.add(agent);
-    const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${this.#names()}: it leaves the run to a worker that has it.`;
-    this.#refuse(new RunError(message, { code: "worker-unknown-agent", taskId }), { agent, taskId });
   }
 
   #refuse(error: Error, { agent, taskId }: Pick<StoredRun, "agent" | "taskId">): void {

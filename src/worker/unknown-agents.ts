@@ -1,0 +1,46 @@
+/** Agents that a worker was asked for and does not have: of each is told once, and its runs are left to a worker that has it. */
+import { type AsimovError, RunError } from "#contract/base/errors";
+import type { Clock } from "#contract/base/services";
+import type { RunStore } from "#contract/store/run-store";
+import { SCHEDULES } from "#runs/schedules";
+
+/** Milliseconds between two looks, each along all that are open. */
+const AGAIN_MS = 60_000;
+/** So many runs are looked at. */
+const PAGE = 100;
+
+interface Asked {
+  clock: Clock;
+  store: RunStore;
+  /** The agents that it has. */
+  known: Pick<ReadonlyMap<string, unknown>, "has" | "keys">;
+  refuse(error: AsimovError, run: { agent: string; taskId: string }): void;
+}
+
+export class UnknownAgents {
+  readonly #of: Asked;
+  readonly #told = new Set<string>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(of: Asked) {
+    this.#of = of;
+  }
+
+  /** A run of an agent that it may have. */
+  submitted(agent: string, taskId: string): void {
+    const { known, refuse } = this.#of;
+    if (known.has(agent) || agent === SCHEDULES || this.#told.has(agent)) return;
+    this.#told.add(agent);
+    const names = [...known.keys()].map((name) => `"${name}"`).join(", ");
+    const message = `Run ${taskId} asks for agent "${agent}", and this worker has ${names}: it leaves the run to a worker that has it.`;
+    refuse(new RunError(message, { code: "worker-unknown-agent", taskId }), { agent, taskId });
+  }
+
+  async look(): Promise<void> {
+    const { clock, store } = this.#of;
+    const now = clock.now();
+    if (now - this.#lookedAt < AGAIN_MS) return;
+    this.#lookedAt = now;
+    for (const { agent, taskId } of await store.find({ statuses: ["READY"], limit: PAGE })) this.submitted(agent, taskId);
+  }
+}
