@@ -15,7 +15,7 @@ import { makeNetworks, type Networks } from "./networks.ts";
 import { allNotes } from "./notes.ts";
 import { type QueueName, queueAt } from "./queues.ts";
 import { type StoreName, startServer } from "./servers.ts";
-import { type Made, makeTrouble } from "./trouble.ts";
+import { type Made, makeTrouble, PACE } from "./trouble.ts";
 import { insist, Users } from "./users.ts";
 import { weather } from "./weather.ts";
 import { type Lost, Workers } from "./workers.ts";
@@ -111,7 +111,7 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
   // Whatever is to befall them finds them at work: answers keep step with it, unless nobody has anything to do.
   const users: Users = new Users({ store, queue: told.queue }, runs, () => {
     const done = wanted === 0 ? 1 : sumOf(Object.values(made)) / wanted;
-    return done === 1 || users.part <= 0.1 + 0.8 * done || workers.busy(Math.random) === undefined;
+    return done === 1 || users.part <= 0.1 + PACE * done || workers.busy(Math.random) === undefined;
   });
   const parts: Promise<unknown>[] = [];
   try {

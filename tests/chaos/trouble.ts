@@ -25,6 +25,9 @@ export interface Around {
   stillTheirs(lost: readonly Lost[]): Promise<readonly Lost[]>;
 }
 
+/** How much of their answers users have given when all troubles are made; the same for both, or each might wait for the other. */
+export const PACE = 0.8;
+
 /** @param made is counted up */
 export async function makeTrouble(
   { kills, stops, serverKills, cuts, leaseMs }: ChaosOptions,
@@ -45,7 +48,7 @@ export async function makeTrouble(
     for (; made.kills < kills; made.kills++) {
       await pause(random() * 1_000);
       // Over all of the work, and not those alone that are first.
-      while (!isOver() && made.kills / kills > users.part) await pause(10);
+      while (!isOver() && (PACE * made.kills) / kills > users.part) await pause(10);
       const at = await busy();
       if (at === undefined) return;
       lost.push(...(await stillTheirs(await workers.kill(at))));

@@ -19,10 +19,12 @@ process.once("disconnect", () => process.exit(1));
 const { place, queue: given, notes, leaseMs, concurrency, workMs } = JSON.parse(process.argv[2] as string) as WorkerGiven;
 const keep = noteBook(notes);
 const owned = new Set<string>();
+/** It is another's, or was let go of by a commit of which no answer came. */
+const hasLost = (note: Parameters<Write>[0]): boolean => note.kind === "committed" && !["ok", "unknown"].includes(note.answer);
 const write: Write = (note) => {
   keep(note);
   if (note.kind === "claimed") owned.add(note.task);
-  else if (note.kind === "released") owned.delete(note.task);
+  else if (note.kind === "released" || hasLost(note)) owned.delete(note.task);
   else return;
   process.send?.({ owned: owned.size });
 };
