@@ -25,11 +25,12 @@ export function tableOf({ seed, store, queue, runs, leaseMs, proxy }: ChaosOptio
     ]),
   ];
   if (recovery.count > 0) {
-    const { count, p50, p99, most, overtaken } = recovery;
+    const { count, p50, p99, most, overtaken, unsaid } = recovery;
     rows.push(
       [`recovery after a kill, of ${count} runs: p50`, against(p50, leaseMs + 1_000)],
       ["p99", against(p99, leaseMs + 3_000)],
       ["longest", `${most} ms`],
+      ["had in between by one that was killed before it could say so", `${unsaid} more runs`],
       ["new runs taken while a lost one could have been", String(overtaken)],
     );
   }
