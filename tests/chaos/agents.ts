@@ -101,7 +101,8 @@ export function chaosAgents(note: (begun: Begun) => void, workMs: number): Agent
       node("talk", ["mail"], [talk]),
       node("count", ["approve"], [count], rounds),
       new Node({ name: "again?", type: "FLOW_CONTROL", modules: [again], dependencies: ["count"], nodeConfig: rounds }),
-      node("breaks", ["count"], [breaks], { maxRetries: 0 }),
+      // After the rounds: beside them, how often it runs would be a matter of who is first.
+      node("breaks", ["again?"], [breaks], { maxRetries: 0 }),
       node("child", ["inner", "talk", "again?", "each"], [asksHelper]),
       node("last", ["child"]),
     ],
