@@ -321,12 +321,16 @@ export class RunKeeper {
     if (posted > 0) this.#run.posted(posted);
   }
 
+  /** What it gives back itself is nobody else's doing: its last commit says whether it was the owner until then. */
+  get #isLeaving(): boolean {
+    return this.#parking !== undefined || this.#end !== undefined;
+  }
+
   /** What others asked for meanwhile. */
   async look(): Promise<void> {
     try {
       const run = await this.#run.limited("looking at the run", () => this.#store.read(this.#run.taskId));
-      // What it gives back itself is nobody else's doing.
-      if (this.#isOver || this.#parking !== undefined || this.#end !== undefined) return;
+      if (this.#isOver || this.#isLeaving) return;
       if (run !== undefined) requireSound(this.#run.taskId, run);
       if (run === undefined || !isHeld(run, this.lease)) return this.#lose(run === undefined ? "not-found" : "fenced");
       this.#heard({ cancel: run.cancel, posted: run.inbox.last });
@@ -341,7 +345,7 @@ export class RunKeeper {
   }
 
   #renewed(renewed: RenewResult): void {
-    if (!renewed.ok) return this.#lose("fenced");
+    if (!renewed.ok) return this.#isLeaving ? undefined : this.#lose("fenced");
     const { lease } = this.#state;
     this.#state = { ...this.#state, lease: { ...lease, until: Math.max(lease.until, renewed.until) } };
     if (this.#parking === undefined) this.#goOn();

@@ -8,7 +8,7 @@ import { isSubmitted, readSubmission } from "#keep/submission";
 import { readInfo } from "#runs/read-run";
 import type { AgentHost, Asking } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
-import { claimLease } from "./claim-run.ts";
+import { claimLease, unlessLost } from "./claim-run.ts";
 import { codeOf } from "./code-of.ts";
 import type { KeepingOf } from "./keeping.ts";
 import type { Kept } from "./kept-run.ts";
@@ -59,7 +59,6 @@ export async function beginSubmitted(
     });
     return run;
   } catch (error) {
-    await store.renew(lease, 0).catch(() => {});
-    throw error;
+    throw await unlessLost(store, lease, error);
   }
 }

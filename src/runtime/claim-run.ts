@@ -59,7 +59,7 @@ export interface Wanted {
 
 /**
  * @param found the row, as it was read
- * @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec`
+ * @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-fenced`; SnapshotError `snapshot-not-found`, `snapshot-damaged`, `snapshot-codec`
  */
 export async function claimRun(
   keeping: Keeping,
@@ -98,9 +98,22 @@ export async function claimRun(
       },
     };
   } catch (error) {
-    await store.renew(lease, 0).catch(() => {});
-    throw error;
+    throw await unlessLost(store, lease, error);
   }
+}
+
+/**
+ * Gives back a lease that came to nothing. @returns why it did: where the run was another's before it was read, that alone, since what was read
+ * does not fit what was claimed
+ */
+export async function unlessLost(store: RunStore, lease: Lease, error: unknown): Promise<unknown> {
+  const given = await store.renew(lease, 0).catch(() => undefined);
+  if (given?.ok !== false) return error;
+  const { taskId } = lease;
+  return new RunError(`Run ${taskId} was taken by somebody else while it was read here, for longer than its lease. It goes on there.`, {
+    code: "run-fenced",
+    taskId,
+  });
 }
 
 /** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-damaged` */
