@@ -221,7 +221,7 @@ export class AgentWorker {
       running: this.#work.size,
       free: this.#state === "started" ? Math.max(0, this.#free()) : 0,
       heldMs: this.#overload.heldMs,
-      ...this.#looks.seen,
+      ...this.#looks.at(this.#clock.now()),
     };
   }
 
@@ -232,7 +232,7 @@ export class AgentWorker {
     // There is no room from now on.
     this.#consumption?.roomed?.();
     // A store that does not answer its look is not waited for any longer than what works.
-    await Promise.race([Promise.all([this.#looking, this.#work.over()]), this.#grace.over]);
+    await Promise.race([Promise.all([this.#looking, this.#reminding, this.#work.over()]), this.#grace.over]);
     this.#grace.end();
     await this.#work.park((error, taskId) => this.#tell(error, taskId));
     await this.#work.over();
@@ -264,6 +264,7 @@ export class AgentWorker {
     // What wakes it meanwhile has it look once more: nothing that comes is lost.
     while (this.#isAwake && this.#state === "started") {
       this.#isAwake = false;
+      this.#looks.begun(this.#clock.now());
       try {
         await this.#lookOnce();
         this.#looks.done(this.#clock.now());
@@ -427,6 +428,8 @@ export class AgentWorker {
   }
 
   #tell(error: Error, taskId: string): void {
+    // What still asked when it stopped concerns nobody: its store may be closed.
+    if (this.#state === "stopped") return;
     const { onRefused } = this.#options;
     if (onRefused !== undefined) dropping(() => onRefused(error, taskId));
     // biome-ignore lint/suspicious/noConsole: a run that nobody goes on with must not be silent

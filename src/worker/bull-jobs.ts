@@ -16,6 +16,8 @@ const DEFAULT_KEPT = 1_000;
 const RETRY_MS = 1_000;
 /** Milliseconds for which a server that is away is waited for at the end. */
 const CLOSE_MS = 2_000;
+/** Connections to Postgres of each agent's queue, and of its worker, which listens by one more. BullMQ's own number is that of `pg`, ten. */
+const POOLED = { queue: 2, worker: 3 };
 /** What its Postgres backend counts to. */
 const MOST = 2 ** 31 - 1;
 
@@ -99,7 +101,7 @@ export class BullJobs {
     const { Worker } = await this.#loaded();
     const { limiter, metricsMinutes } = this.#options;
     const options: WorkerOptions = {
-      ...(await this.#base()),
+      ...(await this.#base("worker")),
       autorun: false,
       // What was lost is found by its lease; here it only is not to wait for longer.
       lockDuration: leaseMs,
@@ -142,7 +144,7 @@ export class BullJobs {
 
   async #make(agent: string): Promise<Queue<Turn>> {
     const { Queue } = await this.#loaded();
-    const queue = new Queue<Turn>(queueName(agent), await this.#base(), (await this.#factory()) as undefined);
+    const queue = new Queue<Turn>(queueName(agent), await this.#base("queue"), (await this.#factory()) as undefined);
     // Whoever adds is told.
     queue.on("error", () => {});
     return queue as unknown as Queue<Turn>;
@@ -158,12 +160,12 @@ export class BullJobs {
     return (await this.#loaded()).createPostgresBackend as unknown as BackendFactory;
   }
 
-  async #base() {
+  async #base(of: keyof typeof POOLED) {
     const { connection, backend, prefix = isCluster(connection) ? "{bull}" : "bull" } = this.#options;
     if (backend === "postgres") {
       const config = typeof connection === "string" ? { connectionString: connection } : connection;
       if ("query" in config) return { connection: config } as WorkerOptions;
-      return { connection: { migrate: true, Client: await heardClient(), ...config } } as WorkerOptions;
+      return { connection: { migrate: true, max: POOLED[of], Client: await heardClient(), ...config } } as WorkerOptions;
     }
     if (isClient(connection)) return { connection, prefix } as WorkerOptions;
     const options = typeof connection === "string" ? { url: connection } : connection;

@@ -5,8 +5,8 @@ import { type BullQueueOptions, takeBullOptions } from "./bull-options.ts";
 import { BullTurns } from "./bull-turns.ts";
 import { Soon } from "./queue-away.ts";
 
-/** Milliseconds for which a queue that is away is waited for. */
-const ADD_MS = 5_000;
+/** Milliseconds for which a queue that is away is waited for, once: while it does not answer, nobody else waits. */
+const ADD_MS = 1_000;
 
 export interface BullQueue extends WorkQueue {
   tell(run: WakeUp): Promise<void>;

@@ -8,6 +8,8 @@ import { inTime, queueAway } from "./queue-away.ts";
 
 /** Milliseconds for which a queue that is away keeps a process from its end. */
 const CLOSE_MS = 5_000;
+/** Somebody else has the turn by now, after a stop or an outage: whose the run is the store says. */
+const LOST_TURN = /could not renew lock for job|Missing lock for job/i;
 /** Of one trouble nobody is told again for so many milliseconds. */
 const QUIET_MS = 60_000;
 
@@ -135,8 +137,8 @@ export class BullTurns implements QueueConsumption {
   }
 
   #trouble(error: unknown): void {
-    if (this.#isOver) return;
     const what = messageOf(error);
+    if (this.#isOver || LOST_TURN.test(what)) return;
     const now = systemClock.now();
     if (now - (this.#told.get(what) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     this.#told.set(what, now);

@@ -15,28 +15,40 @@ export interface WorkerHealth {
   heldMs: number;
   /** When it last saw what its store holds, in milliseconds since 1970; null before that. While it is started that is no longer ago than its queue lets pass. */
   lastLookAt: number | null;
-  /** Whether the store answered when it last looked; null before that. */
+  /** Whether the store answered when it last looked, and has not been silent for two seconds since it was asked; null before that. */
   isStoreReachable: boolean | null;
   /** What the last look that failed said, and when; it stays when the store is back. */
   lastError: { at: number; message: string; code?: string } | null;
 }
 
+/** Milliseconds after which a store that has not answered a look yet counts as away. */
+const SILENT_MS = 2_000;
+
 export class Looks {
+  /** Of the look that is under way. */
+  #begunAt: number | undefined;
   #seen: Pick<WorkerHealth, "lastLookAt" | "isStoreReachable" | "lastError"> = {
     lastLookAt: null,
     isStoreReachable: null,
     lastError: null,
   };
 
-  get seen(): Readonly<Pick<WorkerHealth, "lastLookAt" | "isStoreReachable" | "lastError">> {
-    return this.#seen;
+  at(now: number): Readonly<Pick<WorkerHealth, "lastLookAt" | "isStoreReachable" | "lastError">> {
+    const isSilent = this.#begunAt !== undefined && now - this.#begunAt >= SILENT_MS;
+    return isSilent ? { ...this.#seen, isStoreReachable: false } : this.#seen;
+  }
+
+  begun(at: number): void {
+    this.#begunAt = at;
   }
 
   done(at: number): void {
+    this.#begunAt = undefined;
     this.#seen = { ...this.#seen, lastLookAt: at, isStoreReachable: true };
   }
 
   failed(error: unknown, at: number): void {
+    this.#begunAt = undefined;
     const code = asimovErrorOf(error)?.code;
     const lastError = { at, message: messageOf(error), ...(code === undefined ? {} : { code }) };
     this.#seen = { ...this.#seen, isStoreReachable: false, lastError };

@@ -96,6 +96,17 @@ describe("redis cache whose server refuses a command", () => {
     expect(await right.get("key")).toBe(1);
   });
 
+  it.each([
+    ["url", (): RedisCache => open({ url: `${server.url}/99` })],
+    ["db", (): RedisCache => open({ port: Number(new URL(server.url).port), db: 99 })],
+  ])("says of a database that the server does not have that there is none, and writes nowhere (%s)", async (_, make) => {
+    const none = make();
+    for (const operation of [() => none.set("key", 1), () => none.get("key")]) {
+      expect((await refusalOf(operation())).message).toContain("no database of that number");
+    }
+    expect(await raw.dbsize()).toBe(0);
+  });
+
   it("says of NOPERM what its user must be allowed, to receivers too", async () => {
     await raw.call("acl", "setuser", "limited", "on", ">pass", "~*", "+@all", "-set", "-client|tracking");
     const limited = open({ port: Number(new URL(server.url).port), username: "limited", password: "pass" });

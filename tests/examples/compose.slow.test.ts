@@ -1,4 +1,5 @@
 /** The servers of the compose file, started with its words and Debian's programs: the stories of the examples are told on them. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -40,7 +41,8 @@ describe("examples/workers/compose.yaml", () => {
   });
 
   it("names programs that there are", () => {
-    const programs = [...text.matchAll(/"(examples\/workers\/[\w-]+\.ts)"/g)].map(([, file]) => file);
-    expect(programs.sort()).toEqual(["examples/workers/web.ts", "examples/workers/worker.ts"]);
+    const programs = [...text.matchAll(/\["node", "([\w-]+\.ts)"\]/g)].map(([, file = ""]) => file);
+    expect(programs.sort()).toEqual(["web.ts", "worker.ts"]);
+    for (const file of programs) expect(existsSync(join(ROOT, "examples/workers", file))).toBe(true);
   });
 });

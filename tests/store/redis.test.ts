@@ -49,6 +49,7 @@ describe("Redis store", () => {
     const wrong: [RedisStoreOptions | object, string][] = [
       [{ urls: "x" }, "urls"],
       [{ url: `http://user:${secret}@localhost` }, "redis://"],
+      [{ url: `${server.url}/runs` }, "number of a database"],
       [{ url: server.url, client: raw }, "name the server once"],
       [{ client: {} }, "new Redis()"],
       [{ client: new Redis(server.url, { lazyConnect: true, keyPrefix: "x" }) }, "keyPrefix"],
@@ -70,6 +71,21 @@ describe("Redis store", () => {
     await store.close();
     expect(await raw.ping()).toBe("PONG");
     await expect(store.read("a")).rejects.toMatchObject({ code: "store-closed" });
+  });
+
+  it.each(["/3", "?db=3"])("keeps its runs in the database that its address names (%s)", async (at) => {
+    await owned(open({ url: `${server.url}${at}` }));
+    expect(await raw.dbsize()).toBe(0);
+    await raw.select(3);
+    expect(await raw.exists("asimov:format")).toBe(1);
+  });
+
+  it("writes nothing where the server has no database of that number", async () => {
+    const store = open({ url: `${server.url}/99` });
+    for (const call of [() => store.create(newRun("a")), () => store.read("a")]) {
+      await expect(call()).rejects.toMatchObject({ code: "store-refused", message: expect.stringContaining("no database of that number") });
+    }
+    expect(await raw.dbsize()).toBe(0);
   });
 
   it("keeps all keys of a run, and the lists that it stands in, in one slot, under the prefix", async () => {

@@ -3,6 +3,7 @@ import { Agent, AsimovError, defineModule, type FindQuery, MemoryStore, Node, Ta
 import { SimulatedClock } from "asimov-agents/testing";
 import { AgentWorker, localQueue } from "asimov-agents/worker";
 import { describe, expect, it } from "vitest";
+import { Looks } from "#worker/health";
 
 class Leaving extends MemoryStore {
   isAway = false;
@@ -58,5 +59,20 @@ describe("a worker's health", () => {
     await clock.runUntil(stopping);
     expect(worker.health()).toMatchObject({ state: "stopped", running: 0, free: 0 });
     await store.close();
+  });
+});
+
+describe("what is said of a store", () => {
+  it("is that it is away where it has been silent for two seconds, until it answers", () => {
+    const looks = new Looks();
+    looks.begun(0);
+    looks.done(5);
+    looks.begun(10);
+    expect([2_009, 2_010].map((now) => looks.at(now))).toEqual([
+      { lastLookAt: 5, isStoreReachable: true, lastError: null },
+      { lastLookAt: 5, isStoreReachable: false, lastError: null },
+    ]);
+    looks.done(3_000);
+    expect(looks.at(9_000)).toEqual({ lastLookAt: 3_000, isStoreReachable: true, lastError: null });
   });
 });

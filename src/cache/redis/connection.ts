@@ -1,6 +1,7 @@
 /** The connection of a Redis cache: made at the first command, and every command on it settles in bounded time. */
 import { cacheClosed } from "#cache/failures";
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { databaseOf } from "#contract/base/redis-url";
 import type { RedisClient, RedisSettings } from "./options.ts";
 import { refusal, UNKNOWN_EFFECT } from "./refusals.ts";
 
@@ -169,13 +170,30 @@ export class RedisConnection {
       this.#client = undefined;
       throw new AsimovError("RedisCache needs the package ioredis: `npm install ioredis`.", { code: "missing-package", cause });
     });
-    const client: RedisClient =
-      url === undefined ? new Redis({ host: "127.0.0.1", ...definedOf(server), ...tuning }) : new Redis(url, tuning);
+    const make = (address: string | undefined, options: typeof server): RedisClient =>
+      address === undefined ? new Redis({ host: "127.0.0.1", ...definedOf(options), ...tuning }) : new Redis(address, tuning);
+    const named = url === undefined ? undefined : databaseOf(url);
+    const database = named?.database ?? server.db ?? 0;
+    if (database > 0) await this.#requireDatabase(make(named?.url, { ...server, db: undefined }), database);
+    const client = make(url, server);
     client.on("error", (error) => this.#note(error));
     client.on("ready", () => {
       this.#trouble = undefined;
     });
     return client;
+  }
+
+  /** A client that a database is refused goes on in the first one. @param probe of no other use */
+  async #requireDatabase(probe: RedisClient, database: number): Promise<void> {
+    probe.on("error", (error) => this.#note(error));
+    try {
+      await this.bounded(probe.call("select", database), COMMAND_MS);
+    } catch (error) {
+      this.#client = undefined;
+      throw this.explain(error);
+    } finally {
+      probe.disconnect();
+    }
   }
 
   /** Without a listener ioredis would print the error. */

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
+import { redisUrl } from "#contract/base/redis-url";
 
 type Argument = string | number;
 
@@ -52,7 +53,7 @@ const schema = lazily(() =>
       db: z.optional(z.int().check(z.gte(0))),
       username: z.optional(z.string()),
       password: z.optional(z.string()),
-      url: z.optional(z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" })),
+      url: z.optional(redisUrl()),
       client: z.optional(
         z.custom<RedisClient>(isClient, "expected a client of ioredis, made by `new Redis()`").check(
           z.refine(

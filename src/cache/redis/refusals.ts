@@ -50,6 +50,11 @@ const REFUSALS: readonly Refusal[] = [
     todo: `Allow it in the server's ACL: \`${REDIS_ACL}\` and \`~…\` for the keys, such as \`~team-a:*\` for the prefix "team-a".`,
   },
   {
+    reply: /DB index is out of range|SELECT is not allowed/i,
+    happened: "it has no database of that number",
+    todo: "Name another one by `db`, or at the end of the `url`: a server has 16 where its configuration (`databases`) says nothing else.",
+  },
+  {
     reply: word("WRONGTYPE"),
     happened: "another client stored something of another type under this name (values are strings, mailboxes are lists)",
     todo: "Delete or rename it with another client, or give the cache a prefix of its own.",

@@ -1,5 +1,6 @@
 /** The connection of a Redis store: made and looked over at the first command, and each command on it settles in bounded time. */
 import { AsimovError } from "#contract/base/errors";
+import { databaseOf } from "#contract/base/redis-url";
 import { systemClock } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
@@ -25,6 +26,8 @@ const tuning = {
   retryStrategy: (times: number) => Math.min(50 * 2 ** (times - 1), 1_000),
 };
 
+const LOCAL = "redis://127.0.0.1:6379";
+
 /** It is made anew when it breaks, by whoever listens. */
 const brief = { lazyConnect: true, protocol: 2, enableOfflineQueue: true, retryStrategy: () => null, autoResubscribe: false };
 
@@ -42,7 +45,7 @@ export class Connection {
   constructor(settings: RedisStoreSettings, keys: Keys) {
     this.#settings = settings;
     this.#keys = keys;
-    this.#place = settings.client === undefined ? new URL(settings.url ?? "redis://127.0.0.1:6379").host : "the given client";
+    this.#place = settings.client === undefined ? new URL(settings.url ?? LOCAL).host : "the given client";
   }
 
   requireOpen(): void {
@@ -133,17 +136,29 @@ export class Connection {
   }
 
   async #open(): Promise<Client> {
-    const { client: given, url = "redis://127.0.0.1:6379" } = this.#settings;
+    const { client: given, url = LOCAL } = this.#settings;
     if (given !== undefined) return given;
     const { Redis } = await import("ioredis").catch((cause: unknown) => {
       throw missingPackage(cause);
     });
+    const { url: server, database } = databaseOf(url);
+    if (database > 0) await this.#requireDatabase(new Redis(server, tuning) as unknown as Client, database);
     const client = new Redis(url, tuning) as unknown as Client;
     client.on("error", (error) => this.#note(error));
     client.on("ready", () => {
       this.#trouble = undefined;
     });
     return client;
+  }
+
+  /** A client that a database is refused goes on in the first one. @param probe of no other use */
+  async #requireDatabase(probe: Client, database: number): Promise<void> {
+    probe.on("error", (error) => this.#note(error));
+    try {
+      await this.#bounded(probe.callBuffer("select", database));
+    } finally {
+      probe.disconnect();
+    }
   }
 
   /** Without a listener ioredis would print the error. */

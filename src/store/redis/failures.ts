@@ -49,6 +49,13 @@ const KINDS: readonly Kind[] = [
     passes: false,
   },
   {
+    reply: /DB index is out of range|SELECT is not allowed/i,
+    code: "store-refused",
+    happened: "it has no database of that number",
+    todo: "Name another one at the end of the `url`, or none: a server has 16 where its configuration (`databases`) says nothing else, a cluster one.",
+    passes: false,
+  },
+  {
     reply: word("WRONGTYPE"),
     code: "store-format",
     happened: "another program stored something of another type under a name of the store's",

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
+import { redisUrl } from "#contract/base/redis-url";
 import { type RunStoreOptions, runStoreShape } from "#contract/store/run-options";
 
 type Argument = string | Uint8Array | number;
@@ -56,7 +57,7 @@ const schema = lazily(() =>
   z
     .strictObject({
       ...runStoreShape(),
-      url: z.optional(z.url({ protocol: /^rediss?$/, error: "expected a URL that starts with redis:// or rediss://" })),
+      url: z.optional(redisUrl()),
       client: z.optional(
         z.custom<RedisStoreClient>(isClient, "expected a client of ioredis, made by `new Redis()` or `new Cluster()`").check(
           z.refine((client) => !hasPrefix(client), "the client must not have a `keyPrefix`; use `prefix` of the store"),
