@@ -4,11 +4,8 @@ import { placeOf } from "./place.ts";
 import { reports } from "./reports.ts";
 
 const { store, queue, close } = placeOf(process.env);
-const worker = new AgentWorker({ agents: [reports], store, queue, concurrency: 4 });
+const worker = new AgentWorker({ agents: [reports], store, queue, concurrency: 4, stopOn: ["SIGTERM", "SIGINT"], graceMs: 10_000 });
 await worker.start();
 console.log("ready");
-
-process.once("SIGTERM", async () => {
-  await worker.stop({ graceMs: 10_000 });
-  await close();
-});
+await worker.stopped;
+await close();

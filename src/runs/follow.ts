@@ -51,18 +51,24 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
 /** Ends with the run, after its last view. */
 export async function* followView({ store, clock, taskId, signal }: Follow): AsyncGenerator<RunView, undefined> {
   let run: StoredRun | undefined = await requireRun(store, taskId);
+  let at = 0;
   const changes = changesOf(store, taskId, clock, signal);
   const read = async (): Promise<RunView | undefined> => {
+    at = await store.now();
     run = await store.read(taskId);
     return run && (await readView(store, taskId));
   };
-  yield* viewsOf(changes, read, async () => nextChange(changes, run as StoredRun, await store.now()));
+  yield* viewsOf(changes, read, async () => nextChange(changes, { run: run as StoredRun, at }, await store.now()));
 }
 
-/** Settles when the run is another one than it was: written to, let go by its owner's death, or due. @param now by its store's clock */
-export async function nextChange(changes: Changes, seen: StoredRun, now: number): Promise<void> {
-  const leave = whenGone(seen, () => changes.hint());
-  await changes.next(untilMoment(standingOf(seen), now));
+/**
+ * Settles when the run is another one than it was: written to, let go by its owner's death, or due, also while nobody waited.
+ * @param seen the row, and a moment before it was read, or at which it was judged @param now both by its store's clock
+ */
+export async function nextChange(changes: Changes, { run, at }: { run: StoredRun; at: number }, now: number): Promise<void> {
+  const leave = whenGone(run, () => changes.hint());
+  const moment = nextMoment(standingOf(run), at);
+  await changes.next(moment === undefined ? undefined : Math.min(LONGEST_MS, Math.max(0, moment - now + 1)));
   leave();
 }
 
@@ -92,8 +98,8 @@ export async function* viewsOf(
   }
 }
 
-/** Milliseconds until its status is another one though nobody does anything: its lease runs out, or it is due. */
-function untilMoment({ lease, dueAt, status }: StoredRun, now: number): number | undefined {
-  const moments = [lease?.until, dueAt].filter((moment) => moment !== undefined && moment !== null && moment > now) as number[];
-  return status !== "open" || moments.length === 0 ? undefined : Math.min(LONGEST_MS, Math.min(...moments) - now + 1);
+/** When its status is another one than it was, though nobody does anything: its lease runs out, or it is due. */
+function nextMoment({ lease, dueAt, status }: StoredRun, at: number): number | undefined {
+  const moments = [lease?.until, dueAt].filter((moment) => moment !== undefined && moment !== null && moment > at) as number[];
+  return status !== "open" || moments.length === 0 ? undefined : Math.min(...moments);
 }

@@ -1,4 +1,5 @@
 /** A store that tells a queue of each run that this process has made ready to go on, now or at a moment: by a submit, an answer, a message, or by putting it down. */
+import { asimovErrorOf } from "#contract/base/errors";
 import { ForwardingStore } from "#contract/store/forwarding-store";
 import type * as port from "#contract/store/run-commit";
 import type { Lease, Owner } from "#contract/store/run-record";
@@ -19,7 +20,7 @@ class TellingStore extends ForwardingStore {
     // Whatever is read of it afterwards, somebody else may have written.
     const { taskId } = run;
     const created = await super.create(run, owner);
-    if (created.ok && owner === undefined) await this.#look(taskId);
+    if (created.ok && owner === undefined) await this.#look(taskId, true);
     return created;
   }
 
@@ -42,14 +43,16 @@ class TellingStore extends ForwardingStore {
     return posted;
   }
 
-  /** What was asked for is stored: a queue that is away delays it, and nobody is told. */
-  async #look(taskId: string): Promise<void> {
+  /** What was asked for is stored: a queue that is away delays it, and nobody is told. @throws AsimovError `missing-package` to who submits, where there is no queue */
+  async #look(taskId: string, isNew = false): Promise<void> {
     try {
       const [run, now] = await Promise.all([this.store.read(taskId), this.store.now()]);
       // An owner looks for itself, and what it leaves behind is found by its lease.
       if (run === undefined || run.status !== "open" || run.dueAt === null || run.lease !== null) return;
       await this.#tell(wakeUpOf(run, now));
-    } catch {}
+    } catch (error) {
+      if (isNew && asimovErrorOf(error)?.code === "missing-package") throw error;
+    }
   }
 }
 

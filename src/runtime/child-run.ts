@@ -28,7 +28,7 @@ import { replayRun } from "./start-or-attach.ts";
 import { tellStoredEnd } from "./take-run.ts";
 
 /** What was found of it: here, elsewhere, or ended. */
-type Found = { run: AgentRun } | { away: StoredRun } | { ended: StoredRun };
+type Found = { run: AgentRun } | { away: StoredRun; at: number } | { ended: StoredRun };
 type End = { result: unknown } | { failure: Failure };
 
 /** It is somebody else's by now, or was put down: it is looked for again. */
@@ -128,7 +128,7 @@ export class ChildRun {
       const found = isFirst ? await this.#begin() : await this.#find(signal);
       signal.throwIfAborted();
       if (found === undefined) continue;
-      if ("away" in found) await this.#lookAway(found.away, said, signal);
+      if ("away" in found) await this.#lookAway(found, said, signal);
       else {
         this.#stay();
         const end = "run" in found ? await this.#outcomeOf(found.run) : await this.#endOf(found.ended);
@@ -152,11 +152,11 @@ export class ChildRun {
     if (row === undefined) return await this.#begin();
     const { over } = this.#kept;
     if (row.status !== "open") return over === true && row.status !== "COMPLETE" ? await this.#retry(row) : { ended: row };
-    if (over === true && row.cancel !== null) return { away: row };
+    if (over === true && row.cancel !== null) return { away: row, at: now };
     const status = statusOf(standingOf(row), now);
-    if (this.#queue !== undefined) return { away: row };
+    if (this.#queue !== undefined) return { away: row, at: now };
     const isOurs = status === "READY" || (status === "PARKED" && this.#place.run.whenWaiting === "hold");
-    return isOurs ? await this.#resume() : { away: row };
+    return isOurs ? await this.#resume() : { away: row, at: now };
   }
 
   /** A run that others may take is left to them only where its store is that of its parent: there it tells that of its end. */
@@ -263,7 +263,7 @@ export class ChildRun {
   }
 
   /** Waits until something has become of it. A parent that may be put down is: the run tells it before it ends. @param said when the row was read */
-  async #lookAway(row: StoredRun, said: number, signal: AbortSignal): Promise<void> {
+  async #lookAway({ away: row, at }: { away: StoredRun; at: number }, said: number, signal: AbortSignal): Promise<void> {
     const store = this.#store as RunStore;
     const now = await this.#answered(() => store.now());
     const isEnding = row.lease !== null && isOwned(row, now) && this.#kept.ending === row.lease.token;
@@ -271,7 +271,7 @@ export class ChildRun {
     if (said !== this.#said || signal.aborted) return;
     if (mayPark) this.#go();
     else this.#stay();
-    await nextChange(this.#changes as Changes, row, now);
+    await nextChange(this.#changes as Changes, { run: row, at }, now);
   }
 
   /** Whether its store is where its parent is: there it tells that of its end. */

@@ -63,8 +63,13 @@ describe("recovery", () => {
 
   it("is the time from the kill to the next claim, and counts what was taken while the lost run could have been", () => {
     const lost = [{ task: "a", token: 1, at: 2_000 }];
-    expect(recoveryOf(lost, claims, 3_000)).toEqual({ count: 1, p50: 7_000, p99: 7_000, most: 7_000, overtaken: 1 });
+    expect(recoveryOf(lost, claims, 3_000)).toEqual({ count: 1, p50: 7_000, p99: 7_000, most: 7_000, overtaken: 1, unsaid: 0 });
     expect(recoveryOf(lost, claims, 6_000)).toMatchObject({ overtaken: 0 });
+  });
+
+  it("leaves out what somebody had in between who did not come to say so", () => {
+    const later: Note[] = [{ ...fresh, at: 1, task: "a" }, fresh, { ...fresh, at: 9_000, task: "a", token: 3, isNew: false }];
+    expect(recoveryOf([{ task: "a", token: 1, at: 2_000 }], later, 3_000)).toMatchObject({ count: 0, unsaid: 1, overtaken: 0 });
   });
 
   it("leaves out what nobody has taken again", () => {

@@ -47,6 +47,27 @@ describe("package in an empty project", () => {
     expect(names).not.toEqual([]);
   });
 
+  it.each([
+    ["ioredis", `const { RedisStore } = await import("asimov-agents/redis"); await new RedisStore().read("a");`],
+    [
+      "pg",
+      `const { PostgresStore } = await import("asimov-agents/postgres"); await new PostgresStore({ connectionString: "postgres://localhost" }).read("a");`,
+    ],
+    [
+      "bullmq",
+      `const { MemoryStore, Runs, Task } = await import("asimov-agents");
+      const { bullQueue } = await import("asimov-agents/worker");
+      const runs = new Runs(new MemoryStore(), { queue: bullQueue({ connection: "redis://localhost" }) });
+      await runs.submit(new Task({ type: "test", objective: "Work" }), { agent: "report" });`,
+    ],
+  ])("says that %s is to be installed, to who needs it", async (name, use) => {
+    const told = `try { ${use} } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+    expect(await runModule(`without-${name}`, told)).toEqual({
+      code: "missing-package",
+      message: expect.stringMatching(new RegExp(`npm install .*${name}`)),
+    });
+  });
+
   it("keeps what is inside to itself", async () => {
     const inside = `await import("asimov-agents/dist/src/index.js").catch((error) => console.log(JSON.stringify(error.code)));`;
     expect(await runModule("inside", inside)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED");

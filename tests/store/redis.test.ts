@@ -134,6 +134,24 @@ describe("Redis store", () => {
     }
   });
 
+  it("names the version that it needs of a server that is older", async () => {
+    const old = new Proxy(raw, {
+      get(target, name) {
+        const found: unknown = Reflect.get(target, name);
+        if (typeof found !== "function") return found;
+        if (name !== "callBuffer") return found.bind(target);
+        return async (command: string, ...args: string[]) => {
+          const reply = String(await target.callBuffer(command, ...args));
+          return command === "info" ? reply.replace(/redis_version:\S+/, "redis_version:6.0.16") : reply;
+        };
+      },
+    });
+    await expect(open({ client: old }).read("a")).rejects.toMatchObject({
+      code: "store-format",
+      message: expect.stringContaining("is version 6.0.16; expected 6.2 or later"),
+    });
+  });
+
   it("refuses writes of a full or a read-only server, and goes on when it takes them", async () => {
     const store = open();
     const lease = await owned(store);
