@@ -82,6 +82,7 @@ export type { ErrorReport, NodeResult } from "./contract/node/result.ts";
 export { type AskContext, defineQuestion, type QuestionInit, sleepFor, sleepUntil } from "./contract/node/waiting-modules.ts";
 export type { Budget } from "./contract/run/budget.ts";
 export type { AgentEvent } from "./contract/run/events.ts";
+export type { DeltaPart, ModelDelta } from "./contract/run/model-delta.ts";
 export type { TaskOutcome } from "./contract/run/outcome.ts";
 export type { ParkedRun } from "./contract/run/parked.ts";
 export type { Question } from "./contract/run/question.ts";

@@ -34,6 +34,9 @@ export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpo
 /** The scope of what a chain asks: the same run, within the chain's span. */
 export const askScope = (scope: CallScope, span: Span): CallScope => ({
   agentName: scope.agentName,
+  get deltas() {
+    return scope.deltas;
+  },
   get signal() {
     return scope.signal;
   },
@@ -54,7 +57,13 @@ export function toolScope(
 ): CallScope {
   const { name: agentName, idempotencyKey } = tool;
   const approvals = scope.approvals === undefined ? undefined : approvalsIn(scope.approvals, wait);
-  const own: CallScope = { ...askScope(scope, span), agentName, signal, idempotencyKey, approvals };
+  const own: CallScope = {
+    ...askScope(scope, span),
+    ...{ agentName, signal, idempotencyKey, approvals },
+    get deltas() {
+      return scope.deltas;
+    },
+  };
   known.set(own, { key: idempotencyKey, counts: countsOf(scope) });
   return own;
 }

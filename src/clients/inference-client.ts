@@ -117,7 +117,9 @@ export abstract class InferenceClient {
   async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
     const reader = this.#reader();
     const { call, output } = await this.#prepareLoaded(messages, options, reader);
-    const first = await call(false).generate();
+    // Whoever follows the run sees the answer come.
+    const isFollowed = currentScope(options.signal)?.deltas !== undefined;
+    const first = await (isFollowed ? call(true).answer() : call(false).generate());
     if (output === undefined) return first;
     const judged = await judge(first, output);
     if ("generation" in judged) return judged.generation;

@@ -8,6 +8,7 @@ import { requireName } from "#contract/base/names";
 import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
+import type { ModelDelta } from "#contract/run/model-delta";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { ParkedRun } from "#contract/run/parked";
 import type { RunView } from "#contract/run/run-view";
@@ -25,6 +26,8 @@ export interface EventsOptions {
   from?: number;
   /** Events that wait for their reader; at least 1, `Infinity` for no limit. Default 10,000. */
   maxBuffered?: number;
+  /** Whether what models answer is told, too, while they answer: `model.delta`. Their calls are streamed while somebody asks for that. Default false. */
+  deltas?: boolean;
 }
 
 const eventsSchema = lazily(() =>
@@ -36,6 +39,7 @@ const eventsSchema = lazily(() =>
       }),
       10_000,
     ),
+    deltas: z.optional(z.boolean()),
   }),
 );
 
@@ -57,7 +61,8 @@ export interface AgentRun<Outcome extends TaskOutcome | ParkedRun = TaskOutcome>
    * Events from now on, or from a number on; ends with the run. Whoever reads slower than the run tells loses the oldest, and gets `events.dropped` in their
    * place. What its store cannot give rejects `next`. @throws AsimovError `invalid-options`
    */
-  events(options?: EventsOptions): AsyncIterable<AgentEvent>;
+  events(options?: EventsOptions & { deltas?: false }): AsyncIterable<AgentEvent>;
+  events(options: EventsOptions): AsyncIterable<AgentEvent | ModelDelta>;
   /** The run's picture as it stands, plain JSON: what `applyEvents` of `asimov-agents/view` makes of all its events so far; of a stored run, of those that are stored. */
   view(): RunView;
   /**
@@ -129,7 +134,8 @@ export function launch({ logic, inspect, from }: Launch): { run: AgentRun; scope
   })();
   // Whoever listens to events alone must not lose the process to an unhandled rejection.
   outcome.catch(() => {});
-  const events: AgentRun["events"] = (options = {}) => run.events.subscribe(parseOptions(eventsSchema(), options, "events"));
+  const events = ((options: EventsOptions = {}) =>
+    run.events.subscribe(parseOptions(eventsSchema(), options, "events"))) as AgentRun["events"];
   const view: AgentRun["view"] = () => run.view();
   const send: AgentRun["send"] = async (mailbox, message) => {
     requireName(mailbox, "mailbox");

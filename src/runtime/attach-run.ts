@@ -3,6 +3,7 @@ import type { Actor } from "xstate";
 import { AsimovError } from "#contract/base/errors";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
+import type { ModelDelta } from "#contract/run/model-delta";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { RunView } from "#contract/run/run-view";
 import type { Cache } from "#contract/store/cache";
@@ -47,14 +48,16 @@ export class AttachedRun implements AgentRun {
     return this.#run.actor;
   }
 
-  events(options?: EventsOptions): AsyncIterable<AgentEvent> {
+  events(options?: EventsOptions & { deltas?: false }): AsyncIterable<AgentEvent>;
+  events(options: EventsOptions): AsyncIterable<AgentEvent | ModelDelta>;
+  events(options?: EventsOptions): AsyncIterable<AgentEvent | ModelDelta> {
     // Of one that has begun, what was told until it was known to be the task's is from now on, too.
     const isEarly = !this.#isFound;
     const events = this.#found.then((run) =>
-      run.events(isEarly && run === this.#fresh ? { from: 1, ...options } : options)[Symbol.asyncIterator](),
+      run.events({ ...(isEarly && run === this.#fresh ? { from: 1 } : {}), ...options })[Symbol.asyncIterator](),
     );
     // Whoever asks for the outcome hears of a run that was refused; its events are none.
-    const refused = (error: unknown): IteratorResult<AgentEvent, undefined> => {
+    const refused = (error: unknown): IteratorResult<AgentEvent | ModelDelta, undefined> => {
       if (error instanceof AsimovError && error.code === "invalid-options") throw error;
       return { done: true, value: undefined };
     };

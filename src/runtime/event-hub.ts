@@ -1,6 +1,7 @@
 /** A run's events, numbered and kept: to whoever iterates over them, to the machine that embeds the run, and to the run's picture. */
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
+import type { ModelDelta, ToldDelta } from "#contract/run/model-delta";
 import { type KeptView, RunDraft, type ViewChanges } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
 import { EarlierEvents, type ReadEarlier } from "./earlier-events.ts";
@@ -21,6 +22,13 @@ export interface HubInit {
   readonly keep?: number;
 }
 
+export interface Reading {
+  from?: number | undefined;
+  maxBuffered: number;
+  /** Whether what models answer is told, too. */
+  deltas?: boolean | undefined;
+}
+
 /** Whoever hears each event as it is told, where anybody does. */
 export interface Hearer {
   isHeard(): boolean;
@@ -35,6 +43,8 @@ export class EventHub {
   /** The moment of the newest event. */
   #latest: number;
   readonly #subscriptions = new Set<Subscription>();
+  /** Of these, those that were promised what models answer. */
+  #deltaReaders = 0;
   /** The picture up to some event: made when somebody looks, or when events that it needs would be lost. */
   #draft: RunDraft | undefined;
   /** The last event that the picture holds. */
@@ -109,6 +119,17 @@ export class EventHub {
     } else if (this.#subscriptions.size > 0 || this.#hearer?.isHeard() === true) this.#hear(this.#kept.get(this.told));
   }
 
+  get hasDeltaReaders(): boolean {
+    return this.#deltaReaders > 0;
+  }
+
+  /** At once, also to who is told the events when they are stored. */
+  tellDelta(delta: ToldDelta, graph: readonly string[]): void {
+    if (this.#isEnded) return;
+    const told: ModelDelta = { type: "model.delta", taskId: this.#taskId, at: this.#clock.now(), graph, ...delta };
+    for (const subscription of this.#subscriptions) subscription.pushDelta(told);
+  }
+
   #hear(event: KeptEvent): void {
     for (const subscription of this.#subscriptions) subscription.push(event);
     if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(event, this.#taskId));
@@ -172,20 +193,25 @@ export class EventHub {
   }
 
   /** Events from that number on, as far as they are kept here or in a store, else from now on. Leaving the loop ends the subscription. */
-  subscribe({ from = this.#lastHeard + 1, maxBuffered }: { from?: number | undefined; maxBuffered: number }): AsyncIterable<AgentEvent> {
+  subscribe({ from = this.#lastHeard + 1, maxBuffered, deltas = false }: Reading): AsyncIterable<AgentEvent | ModelDelta> {
     const { first } = this.#kept;
     const released = this.#lastHeard;
     const earlier = { seq: Math.min(first - 1, released), at: first > this.told ? this.#createdAt : this.#kept.moment(first) };
     const read = from <= earlier.seq ? this.#readEarlier : undefined;
     const subscription = new Subscription(
       this.#taskId,
-      { from, maxBuffered, earlier: read && new EarlierEvents(this.#taskId, read, from, earlier) },
-      (left) => this.#subscriptions.delete(left),
+      { from, maxBuffered, deltas, earlier: read && new EarlierEvents(this.#taskId, read, from, earlier) },
+      (left) => {
+        if (this.#subscriptions.delete(left) && deltas) this.#deltaReaders--;
+      },
     );
     if (from <= earlier.seq && read === undefined) subscription.drop(earlier.seq - from + 1, earlier);
     for (let seq = Math.max(from, first); seq <= released; seq++) subscription.push(this.#kept.get(seq));
     if (this.#isEnded) subscription.end();
-    else this.#subscriptions.add(subscription);
+    else {
+      this.#subscriptions.add(subscription);
+      if (deltas) this.#deltaReaders++;
+    }
     return subscription;
   }
 
@@ -204,6 +230,7 @@ export class EventHub {
     this.#isEnded = true;
     for (const subscription of this.#subscriptions) subscription.end();
     this.#subscriptions.clear();
+    this.#deltaReaders = 0;
   }
 
   #draw(last: number): void {

@@ -34,6 +34,7 @@ import type {
   RunningModule,
 } from "#contract/run/host";
 import { iterationLimitOf } from "#contract/run/limit";
+import type { ToldDelta } from "#contract/run/model-delta";
 import type { Question } from "#contract/run/question";
 import type { Waiting } from "#contract/run/run-view";
 import { NodeCompleted } from "#contract/run/unread-event";
@@ -237,6 +238,11 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
     const job = new ModuleJob(this, order, keeper, permit);
     job.start();
     return job;
+  }
+
+  get deltas(): ((delta: ToldDelta) => void) | undefined {
+    const { events } = this.run;
+    return events.hasDeltaReaders ? (delta) => events.tellDelta(delta, this.#path) : undefined;
   }
 
   tell(event: RunEventBody, at?: number): void {

@@ -21,6 +21,7 @@ import type { Node } from "#contract/node/node";
 import { takeAsk } from "#contract/node/take-ask";
 import { takeReceive, takeSleep } from "#contract/node/take-waits";
 import type { ModuleHost, OpenValues } from "#contract/run/host";
+import { deltaPartOf } from "#contract/run/model-delta";
 import type { Waiting } from "#contract/run/run-view";
 import { ModuleEmitted } from "#contract/run/unread-event";
 import type { Cache, ReceivePermit } from "#contract/store/cache";
@@ -242,6 +243,13 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   /** See `agentModule`. */
   child<T>(name: string, follow: (place: ChildPlace) => Promise<T>): Promise<T> {
     return this.gate.through(`run "${name}"`, () => this.#waiting().child(name, follow));
+  }
+
+  get deltas(): CallScope["deltas"] {
+    const tell = this.gate.isOpen ? this.#host.deltas : undefined;
+    if (tell === undefined) return undefined;
+    const { node, visit, attempt } = this.#visit.order;
+    return (part) => tell({ node, module: this.#module.name, visit, attempt, part: deltaPartOf(part) });
   }
 
   get approvals(): Approvals {

@@ -37,6 +37,10 @@ export class StepScope implements CallScope {
     return this.#module.chains;
   }
 
+  get deltas(): CallScope["deltas"] {
+    return this.#module.deltas;
+  }
+
   get approvals(): CallScope["approvals"] {
     return this.#module.approvals;
   }

@@ -2,6 +2,7 @@
 import { Queue } from "#contract/base/queue";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
 import { eventsDropped } from "#contract/run/events-dropped";
+import type { ModelDelta } from "#contract/run/model-delta";
 import { UnreadEvent } from "#contract/run/unread-event";
 import type { EarlierEvents } from "./earlier-events.ts";
 
@@ -13,7 +14,8 @@ export interface KeptEvent {
   readonly body: RunEventBody;
 }
 
-type Result = IteratorResult<AgentEvent, undefined>;
+type Told = AgentEvent | ModelDelta;
+type Result = IteratorResult<Told, undefined>;
 
 const DONE: Result = { done: true, value: undefined };
 
@@ -21,20 +23,23 @@ export function readEvent({ seq, at, graph, body }: KeptEvent, taskId: string): 
   return { seq, at, taskId, ...(body instanceof UnreadEvent ? body.read() : body), graph } as AgentEvent;
 }
 
+const isDelta = (told: KeptEvent | ModelDelta): told is ModelDelta => "type" in told;
+
 interface Call {
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
 
-export class Subscription implements AsyncIterableIterator<AgentEvent, undefined> {
+export class Subscription implements AsyncIterableIterator<Told, undefined> {
   readonly #taskId: string;
   readonly #from: number;
   readonly #maxBuffered: number;
+  readonly #hasDeltas: boolean;
   readonly #leave: (subscription: Subscription) => void;
   /** What comes before all that is pushed, until it is read. */
   #earlier: EarlierEvents | undefined;
   #isReading = false;
-  readonly #unread = new Queue<KeptEvent>();
+  readonly #unread = new Queue<KeptEvent | ModelDelta>();
   /** Calls of `next` that came before their event. */
   readonly #waiting = new Queue<Call>();
   /** What was dropped since the last one read: always the oldest, so that it stands before all that is unread. */
@@ -44,22 +49,38 @@ export class Subscription implements AsyncIterableIterator<AgentEvent, undefined
   /** @param from the number of the first event that it is given */
   constructor(
     taskId: string,
-    { from, maxBuffered, earlier }: { from: number; maxBuffered: number; earlier?: EarlierEvents | undefined },
+    { from, maxBuffered, deltas, earlier }: { from: number; maxBuffered: number; deltas: boolean; earlier?: EarlierEvents | undefined },
     leave: (subscription: Subscription) => void,
   ) {
     this.#taskId = taskId;
     this.#from = from;
     this.#maxBuffered = maxBuffered;
+    this.#hasDeltas = deltas;
     this.#earlier = earlier;
     this.#leave = leave;
   }
 
   push(event: KeptEvent): void {
     if (event.seq < this.#from) return;
+    this.#add(event);
+  }
+
+  pushDelta(delta: ModelDelta): void {
+    if (this.#hasDeltas) this.#add(delta);
+  }
+
+  #add(told: KeptEvent | ModelDelta): void {
     const call = this.#earlier === undefined ? this.#waiting.shift() : undefined;
-    if (call !== undefined) return call.resolve({ done: false, value: readEvent(event, this.#taskId) });
-    this.#unread.push(event);
-    if (this.#unread.size > this.#maxBuffered) this.drop(1, this.#unread.shift() as KeptEvent);
+    if (call !== undefined) return call.resolve({ done: false, value: this.#read(told) });
+    this.#unread.push(told);
+    if (this.#unread.size <= this.#maxBuffered) return;
+    const oldest = this.#unread.shift() as KeptEvent | ModelDelta;
+    // What nobody keeps is not missed by its number.
+    if (!isDelta(oldest)) this.drop(1, oldest);
+  }
+
+  #read(told: KeptEvent | ModelDelta): Told {
+    return isDelta(told) ? told : readEvent(told, this.#taskId);
   }
 
   /** So many events, up to and with this one, are gone. */
@@ -118,7 +139,7 @@ export class Subscription implements AsyncIterableIterator<AgentEvent, undefined
     );
   }
 
-  #take(): AgentEvent | undefined {
+  #take(): Told | undefined {
     if (this.#earlier !== undefined) {
       const event = this.#earlier.take();
       if (event !== undefined || !this.#earlier.isRead) return event;
@@ -130,6 +151,6 @@ export class Subscription implements AsyncIterableIterator<AgentEvent, undefined
       return eventsDropped(this.#taskId, last, count);
     }
     const event = this.#unread.shift();
-    return event === undefined ? undefined : readEvent(event, this.#taskId);
+    return event && this.#read(event);
   }
 }

@@ -1,12 +1,13 @@
 /** The picture of a run as a pure fold over its numbered events: whoever has the events keeps it, in a browser too. */
 import { AsimovError } from "#contract/base/errors";
 import type { AgentEvent } from "./events.ts";
+import type { ModelDelta } from "./model-delta.ts";
 import { RunDraft } from "./run-draft.ts";
 import type { RunView } from "./run-view.ts";
 
 /**
  * The view after more events, which copies once what they change. Each is the run's next one: those up to the view's `seq` are passed over, since
- * whoever connects anew is given some twice, and so are those without a number. Kinds that are not known change nothing.
+ * whoever connects anew is given some twice, and so are those without a number, such as `model.delta`. Kinds that are not known change nothing.
  *
  * @param view `undefined` to begin, with the run's first event
  * @throws AsimovError `view-unstarted` without a view to begin with, `view-gap` where events are missing in between, `view-other-run` for those
@@ -16,9 +17,10 @@ import type { RunView } from "./run-view.ts";
  * let view = run.view();
  * for await (const event of run.events({ from: view.seq + 1 })) view = applyEvents(view, [event]);
  */
-export function applyEvents(view: RunView | undefined, events: Iterable<AgentEvent>): RunView {
+export function applyEvents(view: RunView | undefined, events: Iterable<AgentEvent | ModelDelta>): RunView {
   let draft = view === undefined ? undefined : RunDraft.of(view);
   for (const event of events) {
+    if (event.type === "model.delta") continue;
     if (draft === undefined) draft = begunBy(event);
     else if (event.taskId !== draft.taskId) throw otherRun(draft.taskId, event.taskId);
     else if (event.seq > draft.seq) draft = next(draft, event);
@@ -36,7 +38,7 @@ export function applyEvents(view: RunView | undefined, events: Iterable<AgentEve
  * let view: RunView | undefined;
  * for await (const event of agent.start(task).events()) view = applyEvent(view, event);
  */
-export const applyEvent = (view: RunView | undefined, event: AgentEvent): RunView => applyEvents(view, [event]);
+export const applyEvent = (view: RunView | undefined, event: AgentEvent | ModelDelta): RunView => applyEvents(view, [event]);
 
 function begunBy(event: AgentEvent): RunDraft {
   if (event.graph.length > 0) throw unstarted(event.type);

@@ -20,6 +20,7 @@ import type { Written } from "#contract/store/run-room";
 import type { QuestionEnd } from "#contract/store/stored-question";
 import type { ChildQueue } from "./child-queue.ts";
 import type { RunEventBody } from "./events.ts";
+import type { ToldDelta } from "./model-delta.ts";
 import type { Question } from "./question.ts";
 import type { Waiting } from "./run-view.ts";
 import type { LeftBehind } from "./unread-event.ts";
@@ -164,6 +165,8 @@ export interface ModuleHost {
   /** The span that what happens within a node belongs to. */
   spanOf(node: string): Span;
   startSpan(name: string, node: string, attributes: Record<string, string | number>): Span;
+  /** Tells whoever asked for it what a model answers; absent while nobody asks. */
+  readonly deltas: ((delta: ToldDelta) => void) | undefined;
   /** See `CallScope.admit`; what the node's modules call. */
   admit(node: string, estimate: CallEstimate): SettleCall;
   /** See `ModuleContext.fence`. */

@@ -105,7 +105,11 @@ export class ModelCall {
       if (done === true) {
         const answer = this.#builder.complete();
         if (this.#builder.parts.length > 0) this.#started();
-        return this.#resolve(this.#succeed(answer, this.#lastEvent));
+        this.#tell(this.#builder.parts);
+        const generation = this.#succeed(answer, this.#lastEvent);
+        const { finishReason, usage } = generation;
+        this.#tell([{ type: "finish", finishReason, usage }]);
+        return this.#resolve(generation);
       }
       this.#lastEvent = this.#attempt?.read(value);
     } catch (error) {
@@ -114,6 +118,7 @@ export class ModelCall {
       this.#held = { error };
     }
     if (this.#builder.parts.length === 0) return this.#readOn();
+    this.#tell(this.#builder.parts);
     if (!this.#isUnread) return this.#resolve(this.take());
     this.#builder.parts = [];
     this.#started();
@@ -126,6 +131,12 @@ export class ModelCall {
       (error: unknown) => this.#reject(error),
     );
   };
+
+  /** To whoever follows the run, whether anybody here reads them or not. */
+  #tell(parts: readonly StreamPart[]): void {
+    const tell = this.#order.scope?.deltas;
+    if (tell !== undefined) for (const part of parts) tell(part);
+  }
 
   /** The parts that nobody has taken yet. */
   take(): StreamPart[] {
