@@ -116,10 +116,12 @@ export abstract class InferenceClient {
    */
   async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
     const reader = this.#reader();
-    const { call, output } = await this.#prepareLoaded(messages, options, reader);
+    const prepared = await this.#prepareLoaded(messages, options, reader);
+    const { output } = prepared;
     // Whoever follows the run sees the answer come.
-    const isFollowed = currentScope(options.signal)?.deltas !== undefined;
-    const first = await (isFollowed ? call(true).answer() : call(false).generate());
+    const whole = ({ call: begin }: Prepared): Promise<Generation> =>
+      currentScope(options.signal)?.deltas === undefined ? begin(false).generate() : begin(true).answer();
+    const first = await whole(prepared);
     if (output === undefined) return first;
     const judged = await judge(first, output);
     if ("generation" in judged) return judged.generation;
@@ -129,7 +131,7 @@ export abstract class InferenceClient {
       { role: ChatRole.ASSISTANT, content: first.blocks },
       { role: ChatRole.USER, content: repairRequest(judged.faults) },
     ];
-    const second = await this.#prepare(repair, options, reader).call(false).generate();
+    const second = await whole(this.#prepare(repair, options, reader));
     const usage = addUsage(first.usage, second.usage);
     const rejudged = await judge({ ...second, usage }, output);
     if ("generation" in rejudged) return rejudged.generation;

@@ -40,6 +40,8 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
   #earlier: EarlierEvents | undefined;
   #isReading = false;
   readonly #unread = new Queue<KeptEvent | ModelDelta>();
+  /** Of these. */
+  #deltas = 0;
   /** Calls of `next` that came before their event. */
   readonly #waiting = new Queue<Call>();
   /** What was dropped since the last one read: always the oldest, so that it stands before all that is unread. */
@@ -62,21 +64,32 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
 
   push(event: KeptEvent): void {
     if (event.seq < this.#from) return;
-    this.#add(event);
+    if (this.#give(event)) return;
+    this.#unread.push(event);
+    while (this.#unread.size - this.#deltas > this.#maxBuffered) {
+      const oldest = this.#shift() as KeptEvent | ModelDelta;
+      if (!isDelta(oldest)) this.drop(1, oldest);
+    }
   }
 
+  /** It takes no event's place: what is unread of these is bounded by itself. */
   pushDelta(delta: ModelDelta): void {
-    if (this.#hasDeltas) this.#add(delta);
+    if (!this.#hasDeltas || this.#give(delta) || this.#deltas >= this.#maxBuffered) return;
+    this.#unread.push(delta);
+    this.#deltas++;
   }
 
-  #add(told: KeptEvent | ModelDelta): void {
+  /** Whether somebody waits for it. */
+  #give(told: KeptEvent | ModelDelta): boolean {
     const call = this.#earlier === undefined ? this.#waiting.shift() : undefined;
-    if (call !== undefined) return call.resolve({ done: false, value: this.#read(told) });
-    this.#unread.push(told);
-    if (this.#unread.size <= this.#maxBuffered) return;
-    const oldest = this.#unread.shift() as KeptEvent | ModelDelta;
-    // What nobody keeps is not missed by its number.
-    if (!isDelta(oldest)) this.drop(1, oldest);
+    call?.resolve({ done: false, value: this.#read(told) });
+    return call !== undefined;
+  }
+
+  #shift(): KeptEvent | ModelDelta | undefined {
+    const told = this.#unread.shift();
+    if (told !== undefined && isDelta(told)) this.#deltas--;
+    return told;
   }
 
   #read(told: KeptEvent | ModelDelta): Told {
@@ -150,7 +163,7 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
       this.#dropped = undefined;
       return eventsDropped(this.#taskId, last, count);
     }
-    const event = this.#unread.shift();
-    return event && this.#read(event);
+    const told = this.#shift();
+    return told && this.#read(told);
   }
 }
