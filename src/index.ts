@@ -137,7 +137,7 @@ export type { Migration } from "./keep/migrate.ts";
 export type { KeyedStart, KeyLimit, KeyOptions } from "./runs/key-options.ts";
 export type { AnswerOptions } from "./runs/questions.ts";
 export type { FindQuestions, FindRuns } from "./runs/run-queries.ts";
-export { type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
+export { type FollowOptions, type RunHistoryEntry, Runs, type RunsOptions } from "./runs/runs.ts";
 export type { ScheduleOptions } from "./runs/schedules.ts";
 export type { SubmitOptions, Submitted, SubmittedTask } from "./runs/submit.ts";
 export type { AgentRun, EventsOptions } from "./runtime/agent-run.ts";

@@ -2,6 +2,7 @@
  * A run store as callers meet it: each answer about one run comes in time, or is an error of ours that names the run. What a store looks for
  * among all its runs takes as long as it takes. An answer that nobody could go on with is such an error, too.
  */
+import { dropping } from "#contract/base/dropping";
 import type { EffectLimits } from "#contract/base/effect-limits";
 import { requireAnswer } from "#contract/store/run-answers";
 import type * as port from "#contract/store/run-commit";
@@ -88,6 +89,18 @@ export class AnsweredStore extends RunStore {
 
   prune(query: port.PruneQuery): Promise<number> {
     return this.#ask("prune", "prune runs", (store) => store.prune(query));
+  }
+
+  override publish(taskId: string, text: string): void {
+    dropping(() => this.#store.publish(taskId, text));
+  }
+
+  override hear(taskId: string, listener: (text: string) => void): () => void {
+    try {
+      return requireAnswer("hear", this.#store.hear(taskId, listener));
+    } catch {
+      return () => {};
+    }
   }
 
   subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {

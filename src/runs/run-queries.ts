@@ -56,7 +56,7 @@ const SCHEMAS = lazily(() => ({
   }),
   answer: z.strictObject({ by: z.optional(nonEmpty), shownHash: z.optional(nonEmpty) }),
   watch: z.strictObject({ signal: z.optional(signalSchema) }),
-  events: z.strictObject({ from: z.optional(z.int().check(z.gte(1))), signal: z.optional(signalSchema) }),
+  events: z.strictObject({ from: z.optional(z.int().check(z.gte(1))), deltas: z.optional(z.boolean()), signal: z.optional(signalSchema) }),
   send: z.strictObject({ id: z.optional(nonEmpty) }),
   prune: z.strictObject({ endedBefore: z.optional(date), keep: z.optional(z.int().check(z.gte(0))) }),
   path: z.array(z.string()),

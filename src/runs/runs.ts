@@ -7,6 +7,7 @@ import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import { type Clock, type Services, systemServices } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import type { AgentEvent } from "#contract/run/events";
+import type { ModelDelta } from "#contract/run/model-delta";
 import type { Question } from "#contract/run/question";
 import type { RunView } from "#contract/run/run-view";
 import { requireText } from "#contract/store/run-checks";
@@ -21,6 +22,7 @@ import type { GenerationNote } from "#keep/kept";
 import { AnsweredStore } from "./answered-store.ts";
 import { type FindFrom, type FoundRun, findRuns, type RunPlace } from "./find-runs.ts";
 import { followEvents, followView } from "./follow.ts";
+import { withDeltas } from "./follow-deltas.ts";
 import { type KeyHost, lookAtKey, submitKeyed } from "./key-gate.ts";
 import { isHeldByKey } from "./key-options.ts";
 import { GATE } from "./key-record.ts";
@@ -43,6 +45,15 @@ import {
 import { removeSchedule, type ScheduleOptions, storeSchedule } from "./schedules.ts";
 import { type SubmitOptions, type Submitted, submitTask, takeSubmit } from "./submit.ts";
 import { tellingStore } from "./telling-store.ts";
+
+export interface FollowOptions {
+  /** The number of the first event. Default 1. */
+  from?: number;
+  /** Default false. */
+  deltas?: boolean;
+  /** Ends it. */
+  signal?: AbortSignal;
+}
 
 export interface RunsOptions {
   /** Milliseconds for one answer of the store about one run, at least 1; later it is refused with `effect-timeout`. Default 30,000. */
@@ -231,11 +242,16 @@ export class Runs {
 
   /**
    * What the run has told, from a number on, by default from its first event, and what it tells from now on; ends with the run, or with the
-   * signal. `events.dropped` stands for those that are kept no more. @throws SnapshotError `snapshot-damaged`
+   * signal. `events.dropped` stands for those that are kept no more. With `deltas` also what models answer from now on, while they answer (`model.delta`): at
+   * once, from any process on Redis and PostgreSQL, on the others from this one, and where that is lost, not again. @throws SnapshotError `snapshot-damaged`
    */
-  async *events(taskId: string, options: { from?: number; signal?: AbortSignal } = {}): AsyncGenerator<AgentEvent, undefined> {
-    const { from = 1, signal } = takeEvents(options);
-    yield* followEvents({ store: this.#store, clock: this.#services.clock, taskId, signal }, from);
+  events(taskId: string, options?: FollowOptions & { deltas?: false }): AsyncGenerator<AgentEvent, undefined>;
+  events(taskId: string, options: FollowOptions): AsyncGenerator<AgentEvent | ModelDelta, undefined>;
+  async *events(taskId: string, options: FollowOptions = {}): AsyncGenerator<AgentEvent | ModelDelta, undefined> {
+    const { from = 1, deltas = false, signal } = takeEvents(options);
+    const about = { store: this.#store, clock: this.#services.clock, taskId, signal };
+    const events = followEvents(about, from);
+    yield* deltas ? withDeltas(events, about) : events;
   }
 
   /**

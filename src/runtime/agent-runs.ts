@@ -2,6 +2,7 @@
 import { asimovErrorOf } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent } from "#contract/run/events";
+import type { ModelDelta } from "#contract/run/model-delta";
 import type { RunView } from "#contract/run/run-view";
 import { notStored } from "#contract/store/run-errors";
 import { compareRuns } from "#contract/store/run-order";
@@ -10,7 +11,7 @@ import { Changes } from "#runs/changes";
 import type { FindFrom, FoundRun, RunPlace } from "#runs/find-runs";
 import { viewsOf } from "#runs/follow";
 import { takeEvents, takeSend, takeWatch } from "#runs/run-queries";
-import { type RunHistoryEntry, Runs, type RunsOptions } from "#runs/runs";
+import { type FollowOptions, type RunHistoryEntry, Runs, type RunsOptions } from "#runs/runs";
 import type { AgentRun } from "./agent-run.ts";
 import type { OwnRun, OwnRuns } from "./own-runs.ts";
 
@@ -134,15 +135,17 @@ export class AgentRuns extends Runs {
     else await super.cancel(taskId, reason);
   }
 
-  override async *events(taskId: string, options: { from?: number; signal?: AbortSignal } = {}): AsyncGenerator<AgentEvent, undefined> {
-    const { from = 1, signal } = takeEvents(options);
+  override events(taskId: string, options?: FollowOptions & { deltas?: false }): AsyncGenerator<AgentEvent, undefined>;
+  override events(taskId: string, options: FollowOptions): AsyncGenerator<AgentEvent | ModelDelta, undefined>;
+  override async *events(taskId: string, options: FollowOptions = {}): AsyncGenerator<AgentEvent | ModelDelta, undefined> {
+    const { from = 1, deltas = false, signal } = takeEvents(options);
     const own = this.#unstored(taskId);
     if (own === undefined) {
       await unlessAborted(this.#own.get(taskId)?.stored, signal);
       if (signal?.aborted === true) return;
       return yield* super.events(taskId, options);
     }
-    const told = own.run.events({ from })[Symbol.asyncIterator]();
+    const told = own.run.events({ from, deltas })[Symbol.asyncIterator]();
     const leave = (): void => void told.return?.();
     signal?.addEventListener("abort", leave);
     try {

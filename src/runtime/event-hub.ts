@@ -4,6 +4,7 @@ import type { AgentEvent, RunEventBody } from "#contract/run/events";
 import type { ModelDelta, ToldDelta } from "#contract/run/model-delta";
 import { type KeptView, RunDraft, type ViewChanges } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
+import type { DeltaPublisher } from "./delta-publisher.ts";
 import { EarlierEvents, type ReadEarlier } from "./earlier-events.ts";
 import { KeptEvents } from "./kept-events.ts";
 import { type KeptEvent, readEvent, Subscription } from "./subscription.ts";
@@ -45,6 +46,7 @@ export class EventHub {
   readonly #subscriptions = new Set<Subscription>();
   /** Of these, those that were promised what models answer. */
   #deltaReaders = 0;
+  #publisher: DeltaPublisher | undefined;
   /** The picture up to some event: made when somebody looks, or when events that it needs would be lost. */
   #draft: RunDraft | undefined;
   /** The last event that the picture holds. */
@@ -120,7 +122,7 @@ export class EventHub {
   }
 
   get hasDeltaReaders(): boolean {
-    return this.#deltaReaders > 0;
+    return this.#deltaReaders > 0 || this.#publisher?.isWanted === true;
   }
 
   /** At once, also to who is told the events when they are stored. */
@@ -128,6 +130,7 @@ export class EventHub {
     if (this.#isEnded) return;
     const told: ModelDelta = { type: "model.delta", taskId: this.#taskId, at: this.#clock.now(), graph, ...delta };
     for (const subscription of this.#subscriptions) subscription.pushDelta(told);
+    this.#publisher?.tell(told);
   }
 
   #hear(event: KeptEvent): void {
@@ -147,6 +150,8 @@ export class EventHub {
 
   /** Nothing is stored after all. */
   unhold(): void {
+    this.#publisher?.end();
+    this.#publisher = undefined;
     this.release(this.told);
     this.#released = undefined;
     this.#heldBy = undefined;
@@ -187,6 +192,11 @@ export class EventHub {
     return (this.#draft ?? this.#unstarted()).takeChanges(isWhole);
   }
 
+  /** Who tells other processes what models answer. */
+  publishBy(publisher: DeltaPublisher): void {
+    this.#publisher = publisher;
+  }
+
   /** What is not remembered is stored, and read there. */
   storedIn(read: ReadEarlier | undefined): void {
     this.#readEarlier = read;
@@ -217,6 +227,7 @@ export class EventHub {
 
   /** The run is somebody else's from here on: what is not stored is no part of its picture, since its numbers are another's. */
   cut(): void {
+    this.#publisher?.end();
     this.#isCut = true;
   }
 
@@ -231,6 +242,7 @@ export class EventHub {
     for (const subscription of this.#subscriptions) subscription.end();
     this.#subscriptions.clear();
     this.#deltaReaders = 0;
+    this.#publisher?.end();
   }
 
   #draw(last: number): void {

@@ -26,6 +26,7 @@ import { type KeeperState, RunKeeper } from "#keep/run-keeper";
 import { AnsweredStore } from "#runs/answered-store";
 import { cancelRun, tellEnding } from "#runs/orders";
 import type { Asking } from "./asking.ts";
+import { DeltaPublisher } from "./delta-publisher.ts";
 import { earlierOf } from "./earlier-events.ts";
 import { graphHashOf } from "./graph-hash.ts";
 import type { Keeping } from "./keeping.ts";
@@ -114,6 +115,7 @@ export class Kept implements KeptRun {
     this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
     run.events.storedIn(earlierOf(this.#asked, run.task.id));
+    run.events.publishBy(new DeltaPublisher(this.#asked, run.task.id, run.services.clock));
   }
 
   get taskId(): string {

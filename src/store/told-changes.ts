@@ -12,6 +12,8 @@ interface Told {
   /** The store that did it. */
   by: string;
   isCommit?: true;
+  /** What was said of the run, in place of a change. */
+  said?: string;
 }
 
 export interface Hearing {
@@ -26,21 +28,33 @@ export class ToldChanges {
   readonly #hearing: Hearing;
   readonly #id: string;
   readonly #tell: (taskId: string | null, isCommit: boolean) => void;
+  readonly #say: (taskId: string, text: string) => void;
   #watch: object | undefined;
   #listening: Listening | undefined;
   #timer: unknown;
 
-  /** @param id what is told by that store is known here */
-  constructor(hearing: Hearing, id: string, tell: (taskId: string | null, isCommit: boolean) => void) {
+  /** @param id what is told by that store is known here @param say told of what is no change */
+  constructor(
+    hearing: Hearing,
+    id: string,
+    tell: (taskId: string | null, isCommit: boolean) => void,
+    say: (taskId: string, text: string) => void,
+  ) {
     this.#hearing = hearing;
     this.#id = id;
     this.#tell = tell;
+    this.#say = say;
   }
 
   /** What the others hear of a change. @param taskId undefined for any run */
   textOf(taskId: string | undefined, isCommit: boolean): string {
     const told: Told = { ...(taskId === undefined ? {} : { taskId }), by: this.#id, ...(isCommit ? { isCommit } : {}) };
     return JSON.stringify(told);
+  }
+
+  /** What the others hear that was said of a run. */
+  saidOf(taskId: string, said: string): string {
+    return JSON.stringify({ taskId, by: this.#id, said } satisfies Told);
   }
 
   listen(isWanted: boolean): void {
@@ -68,7 +82,9 @@ export class ToldChanges {
   }
 
   #hear(text: string): void {
-    const { taskId = null, by, isCommit = false } = JSON.parse(text) as Told;
-    if (by !== this.#id) this.#tell(taskId, isCommit);
+    const { taskId = null, by, isCommit = false, said } = JSON.parse(text) as Told;
+    if (by === this.#id) return;
+    if (said === undefined) this.#tell(taskId, isCommit);
+    else if (taskId !== null) this.#say(taskId, said);
   }
 }

@@ -80,6 +80,14 @@ export class ForwardingStore extends RunStore {
     return this.store.subscribe(listener);
   }
 
+  override publish(taskId: string, text: string): void {
+    this.store.publish(taskId, text);
+  }
+
+  override hear(taskId: string, listener: (text: string) => void): () => void {
+    return this.store.hear(taskId, listener);
+  }
+
   now(): Promise<number> {
     return this.store.now();
   }

@@ -3,7 +3,7 @@ import { AsimovError, RunError } from "#contract/base/errors";
 import type { RunStore } from "./run-store.ts";
 import { nameOf } from "./run-store-shape.ts";
 
-type Call = Exclude<keyof RunStore, "settings" | "close">;
+type Call = Exclude<keyof RunStore, "settings" | "close" | "publish">;
 type Rule = readonly [expected: string, fits: (answer: unknown) => boolean];
 
 const isObject = (answer: unknown): answer is Record<string, unknown> => typeof answer === "object" && answer !== null;
@@ -25,6 +25,7 @@ const told = (done: (answer: Record<string, unknown>) => boolean, refused = hasR
 const list: Rule = ["an array of objects", isList];
 const flag: Rule = ["true or false", (answer) => typeof answer === "boolean"];
 const number: Rule = ["a number", Number.isFinite];
+const end: Rule = ["a function that ends it", (answer) => typeof answer === "function"];
 const orNone = (expected: string, fits: (answer: unknown) => boolean): Rule => [
   `${expected} or undefined`,
   (answer) => answer === undefined || fits(answer),
@@ -50,7 +51,8 @@ const RULES: Readonly<Record<Call, Rule>> = {
   events: list,
   remove: flag,
   prune: number,
-  subscribe: ["a function that ends it", (answer) => typeof answer === "function"],
+  subscribe: end,
+  hear: end,
   now: number,
 };
 

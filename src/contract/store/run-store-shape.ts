@@ -18,6 +18,8 @@ const METHODS: Record<Exclude<keyof RunStore, "settings">, true> = {
     remove: true,
     prune: true,
     subscribe: true,
+    publish: true,
+    hear: true,
     now: true,
     close: true,
   },

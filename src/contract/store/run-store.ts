@@ -1,5 +1,6 @@
 /** The port where runs live: each method is one atomic step, judged by the store's clock; drivers in `store/` pass one contract suite. */
 import { brand } from "#contract/base/brand";
+import { Bystanders } from "./bystanders.ts";
 import type {
   ClaimOptions,
   ClaimResult,
@@ -35,6 +36,7 @@ import type { QuestionQuery, StoredQuestion } from "./stored-question.ts";
  */
 export abstract class RunStore {
   readonly settings: RunStoreSettings;
+  readonly #bystanders = new Bystanders();
 
   constructor(settings: RunStoreSettings) {
     this.settings = settings;
@@ -85,6 +87,17 @@ export abstract class RunStore {
    * owner did it, for stores that know.
    */
   abstract subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void;
+  /**
+   * Says something of a run that nobody keeps, such as what a model answers, to whoever hears of it now: at once, in the order in which it was said, or not at
+   * all. It holds nothing up, and never throws. Unless a store has a way to other processes, those that have the same store object hear it.
+   */
+  publish(taskId: string, text: string): void {
+    this.#bystanders.tell(taskId, text);
+  }
+  /** Hears what is said of a run from now on. Returns the end of it. */
+  hear(taskId: string, listener: (text: string) => void): () => void {
+    return this.#bystanders.add(taskId, listener);
+  }
   /** Milliseconds since 1970 by the clock that leases are judged by. */
   abstract now(): Promise<number>;
   /** Ends what is under way, and frees what is held. May be called twice. */

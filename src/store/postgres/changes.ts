@@ -23,10 +23,17 @@ export class Changes {
   readonly #server: Server;
   readonly #told: ToldChanges;
   readonly #untold = new Set<string>();
+  /** In their order; a connection that is away loses them. */
+  #unsaid: string[] = [];
   #telling: Promise<void> | undefined;
 
   /** @param id what is told by that store is known here */
-  constructor(server: Server, id: string, tell: (taskId: string | null, isCommit: boolean) => void) {
+  constructor(
+    server: Server,
+    id: string,
+    tell: (taskId: string | null, isCommit: boolean) => void,
+    say: (taskId: string, text: string) => void,
+  ) {
     this.#server = server;
     this.#channel = `asimov_${digestOf(server.schema)}`;
     const hearing = {
@@ -35,12 +42,24 @@ export class Changes {
       },
       listen: (hear: (text: string) => void, lost: () => void) => server.listen(this.#channel, hear, lost),
     };
-    this.#told = new ToldChanges(hearing, id, tell);
+    this.#told = new ToldChanges(hearing, id, tell, say);
   }
 
   /** Soon; what comes while others are told goes together. */
   notify(changes: readonly Changed[]): void {
     for (const changed of changes) this.#untold.add(this.#textOf(changed));
+    this.#begin();
+  }
+
+  /** What is too long for the server is not said, and neither is what comes when too much is unsaid. */
+  say(taskId: string, text: string): void {
+    const said = this.#told.saidOf(taskId, text);
+    if (Buffer.byteLength(said) > MOST_BYTES || this.#unsaid.length >= MOST_AT_ONCE) return;
+    this.#unsaid.push(said);
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#telling ??= this.#tell().finally(() => {
       this.#telling = undefined;
     });
@@ -60,11 +79,12 @@ export class Changes {
   }
 
   async #tell(): Promise<void> {
-    while (this.#untold.size > 0) {
+    while (this.#untold.size + this.#unsaid.length > 0) {
       const told = [...this.#untold].slice(0, MOST_AT_ONCE);
       for (const text of told) this.#untold.delete(text);
+      const said = this.#unsaid.splice(0);
       // Whoever does not hear of it looks now and then.
-      await this.#server.read(NOTIFY, [this.#channel, told]).catch(() => this.#untold.clear());
+      await this.#server.read(NOTIFY, [this.#channel, [...told, ...said]]).catch(() => this.#untold.clear());
     }
   }
 

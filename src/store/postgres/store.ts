@@ -56,7 +56,12 @@ export class PostgresStore extends SteppedStore {
       ? `(runs.ended_at is null or runs.ended_at > ${NOW} - ${retainMs} or runs.lease_until > ${NOW})`
       : "true";
     this.#server = new Server(parsed);
-    this.#changes = new Changes(this.#server, systemServices.ids(), (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
+    this.#changes = new Changes(
+      this.#server,
+      systemServices.ids(),
+      (taskId, isCommit) => this.#listeners.tell(taskId, isCommit),
+      (taskId, text) => super.publish(taskId, text),
+    );
     this.#groups = new Groups(this.#server, { settings: this.settings, told: (changes) => this.#told(changes) });
   }
 
@@ -119,6 +124,18 @@ export class PostgresStore extends SteppedStore {
       removed += gone;
       if (gone === 0) return removed;
     }
+  }
+
+  override publish(taskId: string, text: string): void {
+    super.publish(taskId, text);
+    if (!this.#server.isClosed) this.#changes.say(taskId, text);
+  }
+
+  override hear(taskId: string, listener: (text: string) => void): () => void {
+    const leave = [super.hear(taskId, listener), this.subscribe(() => {})];
+    return () => {
+      for (const each of leave) each();
+    };
   }
 
   subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {

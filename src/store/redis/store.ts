@@ -68,7 +68,12 @@ export class RedisStore extends SteppedStore {
     super(settingsOf(parsed));
     this.#keys = new Keys(parsed.prefix ?? "asimov:");
     this.#connection = new Connection(parsed, this.#keys);
-    this.#changes = new ToldChanges(this.#connection, this.#id, (taskId, isCommit) => this.#listeners.tell(taskId, isCommit));
+    this.#changes = new ToldChanges(
+      this.#connection,
+      this.#id,
+      (taskId, isCommit) => this.#listeners.tell(taskId, isCommit),
+      (taskId, text) => super.publish(taskId, text),
+    );
     this.#questions = new Questions(this.#connection, this.#keys, (run) => !this.isPast(run, this.#time.now()));
   }
 
@@ -177,6 +182,19 @@ export class RedisStore extends SteppedStore {
   subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
     this.#connection.requireOpen();
     return this.#listeners.add(listener);
+  }
+
+  override publish(taskId: string, text: string): void {
+    super.publish(taskId, text);
+    if (this.#connection.isClosed) return;
+    this.#connection.call("publish", this.#keys.changes, this.#changes.saidOf(taskId, text)).catch(() => {});
+  }
+
+  override hear(taskId: string, listener: (text: string) => void): () => void {
+    const leave = [super.hear(taskId, listener), this.subscribe(() => {})];
+    return () => {
+      for (const each of leave) each();
+    };
   }
 
   async now(): Promise<number> {
