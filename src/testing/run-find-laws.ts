@@ -268,6 +268,37 @@ export function findLaws(): RunLaws {
       last();
     },
 
+    "says what nobody keeps to who hears of that run, in order, until it hears no more": async ({ make }) => {
+      const store = await make();
+      const hearing = (until: string): { said: string[]; all: Promise<void>; end: () => void } => {
+        const { promise: all, resolve } = Promise.withResolvers<void>();
+        const said: string[] = [];
+        const end = store.hear("a", (text) => {
+          said.push(text);
+          if (text === until) resolve();
+        });
+        return { said, all, end };
+      };
+      const first = hearing("3");
+      for (const [taskId, text] of [
+        ["a", "1"],
+        ["b", "of another"],
+        ["a", "2"],
+        ["a", "3"],
+      ] as const)
+        store.publish(taskId, text);
+      await first.all;
+      first.end();
+      first.end();
+      const second = hearing("4");
+      store.publish("a", "4");
+      await second.all;
+      second.end();
+      requireEqual([first.said, second.said], [["1", "2", "3"], ["4"]], "what was heard");
+      await store.close();
+      store.publish("a", "5");
+    },
+
     "does nothing after it was closed, twice if need be": async ({ make }) => {
       const store = await make();
       const lease = await owned(store);

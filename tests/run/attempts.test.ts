@@ -95,9 +95,12 @@ describe("attempts of a node", () => {
   it("gives each module one key for all attempts of a visit, and each attempt one of its own; the same run the same prefix", async () => {
     const keys: string[] = [];
     const attempts: string[] = [];
-    const note = ({ idempotencyKey, attemptKey, node }: ModuleContext) => {
+    // The first that failed would keep the other from its beginning.
+    const { promise: haveBegun, resolve } = Promise.withResolvers<void>();
+    const note = async ({ idempotencyKey, attemptKey, node }: ModuleContext) => {
       keys.push(idempotencyKey);
-      attempts.push(attemptKey);
+      if (attempts.push(attemptKey) === 2) resolve();
+      await haveBegun;
       return node.attempt === 1 ? failure("again") : success();
     };
     await runNodes([new Node({ name: "a", modules: [moduleOf("x", note), moduleOf("y", note)], nodeConfig: { parallel: true } })]);
