@@ -207,14 +207,16 @@ describe("parallel modules", () => {
 
   it("are aborted when one fails, and awaited before the retry", async () => {
     const log: string[] = [];
+    const begun = deferred();
     const modules = [
       moduleOf("fails", async ({ node }) => {
-        await Promise.resolve();
+        await begun.promise;
         log.push(`fails ${node.attempt}`);
         return node.attempt === 1 ? failure("no") : success();
       }),
       moduleOf("sibling", async ({ signal, node }) => {
         if (node.attempt > 1) return success();
+        begun.resolve();
         const reason = await aborted(signal);
         await new Promise((resolve) => setImmediate(resolve));
         log.push(`sibling ${node.attempt} cleaned up after ${(reason as Error).message}`);

@@ -100,7 +100,11 @@ describe("results", () => {
     const reads = nodeOf("reads", ["same", "around 1"], async ({ results }: ModuleContext) => {
       return success([results.outer, results.same, Object.keys(results), "outer" in results, results.nothing, results["around 1"]]);
     });
-    const same = nodeOf("same", [], () => success("inner"));
+    const isRead = deferred();
+    const same = nodeOf("same", [], async () => {
+      await isRead.promise;
+      return success("inner");
+    });
     const nodes = [
       nodeOf("outer", [], () => success("outside")),
       nodeOf("same", [], () => success("outer")),
@@ -110,7 +114,10 @@ describe("results", () => {
         nodes: [
           within(
             1,
-            nodeOf("deep", [], ({ results }) => success(results.same)),
+            nodeOf("deep", [], ({ results }) => {
+              isRead.resolve();
+              return success(results.same);
+            }),
           ),
           same,
           reads,
