@@ -302,7 +302,7 @@ export class AgentWorker {
     for (const agent of this.#hosts.keys()) {
       if (this.#state !== "started") return;
       const now = await this.#store.now();
-      const given = await this.#reminders.remind(await this.#store.find(this.#ready(agent)), now);
+      const given = await this.#reminders.remind(await this.#takable(agent, now), now);
       for (const run of given) this.#consider(run, now)?.catch(told);
     }
   }
@@ -318,9 +318,21 @@ export class AgentWorker {
 
   async #hasReady(): Promise<boolean> {
     const now = await this.#store.now();
-    const isLeft = (run: StoredRun): boolean => !this.#refusals.isRefused(run, pairOf(this.#hosts.get(run.agent) as AgentHost, run), now);
-    for (const agent of this.#hosts.keys()) if ((await this.#store.find(this.#ready(agent))).some(isLeft)) return true;
+    for (const agent of this.#hosts.keys()) if ((await this.#takable(agent, now)).length > 0) return true;
     return false;
+  }
+
+  /** Of the READY runs of an agent those that are due longest, past those that it cannot go on with. */
+  async #takable(agent: string, now: number): Promise<StoredRun[]> {
+    const host = this.#hosts.get(agent) as AgentHost;
+    const found: StoredRun[] = [];
+    let page: StoredRun[] = [];
+    do {
+      const after = page.at(-1);
+      page = await this.#store.find({ ...this.#ready(agent), ...(after === undefined ? {} : { after }) });
+      found.push(...page.filter((run) => !this.#refusals.isRefused(run, pairOf(host, run), now)));
+    } while (page.length === PAGE && found.length < PAGE);
+    return found;
   }
 
   #ready(agent: string) {
