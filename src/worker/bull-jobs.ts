@@ -1,5 +1,5 @@
 /** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
-import type { BackendFactory, Job, Processor, Queue, Worker, WorkerOptions } from "bullmq";
+import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import { AsimovError } from "#contract/base/errors";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import type { BullQueueOptions } from "./bull-options.ts";
@@ -20,6 +20,9 @@ const CLOSE_MS = 2_000;
 const POOLED = { queue: 2, worker: 3 };
 /** What its Postgres backend counts to. */
 const MOST = 2 ** 31 - 1;
+
+/** Of a job that will be given to a worker. */
+const TO_COME: ReadonlySet<JobState | "unknown"> = new Set(["waiting", "prioritized", "delayed"]);
 
 /** Names of BullMQ must not hold a colon. */
 const queueName = (agent: string): string => `asimov.${encodeURIComponent(agent)}`;
@@ -88,7 +91,18 @@ export class BullJobs {
     const known = await (await this.#queueOf(run.agent)).getDeduplicationJobId(run.taskId);
     const job = await this.add(run);
     if (known === null || known === undefined) return "unknown";
-    return (await job.getState()) === "active" ? "given" : "waits";
+    const state = await job.getState();
+    if (state === "active") return "given";
+    if (!TO_COME.has(state)) await this.#replace(job, state, run);
+    return "waits";
+  }
+
+  /** Its list is gone, or what it held, by eviction or by hand, and no turn will come of it. Another job than that one stays. */
+  async #replace(job: Job<Turn>, state: JobState | "unknown", run: WakeUp): Promise<void> {
+    if (!(await job.removeDeduplicationKey())) return;
+    // One that is over is kept to be looked at, as others are.
+    if (state === "unknown") await job.remove().catch(() => {});
+    await this.add(run);
   }
 
   /** Takes nothing before it is run. @param trouble whatever happens to its connections */

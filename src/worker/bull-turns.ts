@@ -8,8 +8,8 @@ import { inTime, queueAway } from "./queue-away.ts";
 
 /** Milliseconds for which a queue that is away keeps a process from its end. */
 const CLOSE_MS = 5_000;
-/** Somebody else has the turn by now, after a stop or an outage: whose the run is the store says. */
-const LOST_TURN = /could not renew lock for job|Missing lock for job/i;
+/** Somebody else has the turn by now, or its job is gone, after a stop, an outage or by hand: whose the run is the store says. */
+const LOST_TURN = /could not renew lock for job|(?:Missing (?:lock|key)|Lock mismatch) for job|is not in the active state/i;
 /** Of one trouble nobody is told again for so many milliseconds. */
 const QUIET_MS = 60_000;
 

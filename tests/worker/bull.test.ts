@@ -11,6 +11,9 @@ import { moduleOf, nodeOf } from "../waiting/pair.ts";
 
 const taskOf = (id: string) => new Task({ id, type: "test", objective: "Work" });
 
+/** Servers and connections that share two processors come in their time. */
+const PATIENT = { timeout: 20_000 };
+
 let postgres: string;
 beforeAll(async () => {
   postgres = await postgresUrl();
@@ -24,7 +27,8 @@ const BACKENDS: [string, (name: string) => BullQueueOptions][] = [
 
 /** As its users look at it. */
 const lookAt = (agent: string, options: BullQueueOptions): Queue => {
-  const connection = options.backend === "postgres" ? options.connection : { url: options.connection as string };
+  const connection =
+    options.backend === "postgres" ? { migrate: true, ...(options.connection as object) } : { url: options.connection as string };
   // As CommonJS: there alone its Postgres backend finds `pg`.
   const { createPostgresBackend, Queue } = createRequire(import.meta.url)("bullmq") as typeof import("bullmq");
   const factory = options.backend === "postgres" ? (createPostgresBackend as never) : undefined;
@@ -54,7 +58,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  const setUp = (more: Partial<BullQueueOptions> = {}) => {
+  const setUp = async (more: Partial<BullQueueOptions> = {}) => {
     const name = newName();
     const options = { ...optionsOf(name), sweepMs: 50, ...more };
     const store = new RedisStore({ url: inject("redisUrl"), prefix: `${name}-runs:` });
@@ -76,6 +80,8 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
       closing.push(() => seen.close());
       return seen;
     };
+    // Making its tables may take longer than a queue is waited for.
+    await look().waitUntilReady();
     const runs = new Runs(store, { queue });
     const until = async (taskId: string, ...statuses: string[]): Promise<string> => {
       for await (const { status } of runs.watch(taskId)) if (statuses.includes(status)) return status;
@@ -86,7 +92,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   const agentOf = (nodes: Node[], name = "report") => new Agent({ name, nodes });
 
   it("gives each run that is submitted its turn, and shows it as a job", async () => {
-    const { runs, workerOf, look, told, until } = setUp();
+    const { runs, workerOf, look, told, until } = await setUp();
     const ids = ["a", "b", "c"];
     for (const id of ids) await runs.submit(taskOf(id), { agent: "report" });
     const seen = look();
@@ -97,12 +103,12 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     await worker.drain();
     // A run of which the queue was reminded has a job more, which finds nothing to do.
     const results = async () => new Map((await seen.getCompleted()).map(({ data, returnvalue }) => [data.taskId, returnvalue.status]));
-    await expect.poll(results).toEqual(new Map(ids.map((id) => [id, "COMPLETE"])));
+    await expect.poll(results, PATIENT).toEqual(new Map(ids.map((id) => [id, "COMPLETE"])));
     expect(told).toEqual([]);
   });
 
   it("begins another agent's run within the first ends of a flood that was told before", async () => {
-    const { runs, workerOf, told, until } = setUp();
+    const { runs, workerOf, told, until } = await setUp();
     const ids = Array.from({ length: 60 }, (_, at) => `a-${at}`);
     const begun: string[] = [];
     const working = () => agentOf([nodeOf("work", ({ task }) => void begun.push(task.id))]);
@@ -119,7 +125,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("wakes a run that was parked by its answer, by its moment and by a message, through the queue", async () => {
-    const { runs, workerOf, look, told, until } = setUp({ sweepMs: 60_000 });
+    const { runs, workerOf, look, told, until } = await setUp({ sweepMs: 60_000 });
     const ask = new Node({ name: "ask", modules: [defineQuestion({ name: "ask", answer: z.string() })] });
     const sleep = new Node({ name: "sleep", dependencies: ["ask"], modules: [moduleOf("sleep", (context) => context.sleep(300))] });
     const hear = new Node({ name: "hear", dependencies: ["sleep"], modules: [moduleOf("hear", ({ receive }) => receive("news"))] });
@@ -139,7 +145,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("begins what has a higher priority first, and what is delayed not before its moment", async () => {
-    const { runs, workerOf, until } = setUp();
+    const { runs, workerOf, until } = await setUp();
     for (const [id, priority] of [
       ["low", -5],
       ["middle", 0],
@@ -158,7 +164,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("leaves what a worker has no room for in the queue, where another one takes it", async () => {
-    const { runs, workerOf, until } = setUp();
+    const { runs, workerOf, until } = await setUp();
     const begun: string[] = [];
     const ends: (() => void)[] = [];
     const held = (name: string) =>
@@ -171,10 +177,10 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     for (const id of ["a", "b", "c"]) await runs.submit(taskOf(id), { agent: "report" });
     const first = workerOf([held("first")], { concurrency: 1 });
     await first.start();
-    await expect.poll(() => begun.length).toBe(1);
+    await expect.poll(() => begun.length, PATIENT).toBe(1);
     const second = workerOf([held("second")], { concurrency: 2 });
     await second.start();
-    await expect.poll(() => begun.length).toBe(3);
+    await expect.poll(() => begun.length, PATIENT).toBe(3);
     expect(begun.filter((each) => each.startsWith("first"))).toHaveLength(1);
     for (const end of ends) end();
     await Promise.all(["a", "b", "c"].map((id) => until(id, "COMPLETE")));
@@ -182,7 +188,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
 
   it("gives a child its turn as a job of its own agent's queue, and its parent another one when it has ended", async () => {
     // What the queue is not told of is found too late.
-    const { store, runs, workerOf, look, told, until } = setUp({ sweepMs: 60_000 });
+    const { store, runs, workerOf, look, told, until } = await setUp({ sweepMs: 60_000 });
     const innerOf = () => new Agent({ name: "inner", store, nodes: [nodeOf("work", () => "did it")] });
     const ask = agentModule(innerOf(), { name: "ask", task: () => ({ objective: "Part" }) });
     const parents = workerOf([new Agent({ name: "report", store, nodes: [new Node({ name: "ask", modules: [ask] })] })]);
@@ -198,12 +204,12 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     expect(await runs.value("t", ["nodes", "ask", "result"])).toBe("did it");
     const ended = async (agent: string) =>
       (await look(agent).getCompleted()).map(({ data, returnvalue }) => [data.taskId, returnvalue.status]);
-    await expect.poll(() => ended("inner")).toEqual([[child, "COMPLETE"]]);
-    await expect.poll(() => ended("report")).toContainEqual(["t", "COMPLETE"]);
+    await expect.poll(() => ended("inner"), PATIENT).toEqual([[child, "COMPLETE"]]);
+    await expect.poll(() => ended("report"), PATIENT).toContainEqual(["t", "COMPLETE"]);
   });
 
   it("holds to the rate limit of BullMQ", async () => {
-    const { runs, workerOf, until } = setUp({ limiter: { max: 2, duration: 600 } });
+    const { runs, workerOf, until } = await setUp({ limiter: { max: 2, duration: 600 } });
     const begun: number[] = [];
     const ids = ["a", "b", "c", "d", "e"];
     for (const id of ids) await runs.submit(taskOf(id), { agent: "report" });
@@ -215,7 +221,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("goes on with what the queue was never told of, and with what a lost owner has left", async () => {
-    const { store, workerOf, until, told } = setUp();
+    const { store, workerOf, until, told } = await setUp();
     await new Runs(store).submit(taskOf("untold"), { agent: "report" });
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     const hangs = nodeOf("work", () => {
@@ -234,7 +240,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("goes on with a run whose turn was given to a process that died before it began", async () => {
-    const { runs, workerOf, look, until } = setUp();
+    const { runs, workerOf, look, until } = await setUp();
     await runs.submit(taskOf("t"), { agent: "report" });
     const { worker, job } = await takeOne(look());
     closing.push(() => worker.close(true));
@@ -246,7 +252,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
   });
 
   it("fails the job of a run that this worker cannot go on with, and leaves the run", async () => {
-    const { runs, workerOf, look, told } = setUp();
+    const { runs, workerOf, look, told } = await setUp();
     const ask = () => defineQuestion({ name: "ask", answer: z.string() });
     const old = workerOf([agentOf([new Node({ name: "ask", modules: [ask()] })])]);
     await old.start();
@@ -257,13 +263,13 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     await worker.start();
     const [question] = (await runs.get("t")).questions;
     await runs.answer(question?.id ?? "", "yes");
-    await expect.poll(() => told).toEqual([expect.stringContaining("graph")]);
-    await expect.poll(async () => (await look().getFailed()).map(({ failedReason }) => failedReason)).toEqual([told[0]]);
+    await expect.poll(() => told, PATIENT).toEqual([expect.stringContaining("graph")]);
+    await expect.poll(async () => (await look().getFailed()).map(({ failedReason }) => failedReason), PATIENT).toEqual([told[0]]);
     expect((await runs.get("t")).status).toBe("READY");
   });
 
   it("puts down what is left when it stops, and another worker has it at once", async () => {
-    const { runs, workerOf, until } = setUp({ sweepMs: 60_000 });
+    const { runs, workerOf, until } = await setUp({ sweepMs: 60_000 });
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
     const hangs = nodeOf("work", () => {
       begin();
