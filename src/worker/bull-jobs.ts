@@ -3,6 +3,7 @@ import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOpt
 import { AsimovError } from "#contract/base/errors";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import type { BullQueueOptions } from "./bull-options.ts";
+import { BullRedis, isClient, retryStrategy } from "./bull-redis.ts";
 import { inTime } from "./queue-away.ts";
 
 type Bull = typeof import("bullmq");
@@ -54,19 +55,17 @@ async function heardClient(): Promise<object> {
   };
 }
 
-/** BullMQ's own waits for up to twenty seconds before it looks whether the server is back. */
-const retryStrategy = (times: number): number => Math.min(50 * 2 ** (times - 1), 1_000);
-
-const isClient = (connection: string | object): boolean => typeof (connection as { duplicate?: unknown }).duplicate === "function";
 const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
 
 export class BullJobs {
   readonly #options: BullQueueOptions;
+  readonly #redis: BullRedis | undefined;
   #bull: Promise<Bull> | undefined;
   readonly #queues = new Map<string, { queue: Promise<Queue<Turn>>; opened: Promise<Queue<Turn>> }>();
 
   constructor(options: BullQueueOptions) {
     this.#options = options;
+    this.#redis = options.backend === "postgres" ? undefined : new BullRedis(options.connection, load);
   }
 
   /** The job that stands for the run from now on, which may be one that was there. */
@@ -113,6 +112,7 @@ export class BullJobs {
     trouble: (error: Error) => void,
   ): Promise<TurnWorker> {
     const { Worker } = await this.#loaded();
+    await this.#redis?.require(trouble);
     const { limiter, metricsMinutes } = this.#options;
     const options: WorkerOptions = {
       ...(await this.#base("worker")),
@@ -135,6 +135,7 @@ export class BullJobs {
   async close(): Promise<void> {
     const open = [...this.#queues.values()];
     this.#queues.clear();
+    this.#redis?.close();
     const closed = open.map(async ({ queue }) => inTime((await queue).close(), CLOSE_MS).catch(async () => (await queue).disconnect()));
     await Promise.all(closed.map((each) => each.catch(() => {})));
   }
@@ -158,6 +159,7 @@ export class BullJobs {
 
   async #make(agent: string): Promise<Queue<Turn>> {
     const { Queue } = await this.#loaded();
+    await this.#redis?.require();
     const queue = new Queue<Turn>(queueName(agent), await this.#base("queue"), (await this.#factory()) as undefined);
     // Whoever adds is told.
     queue.on("error", () => {});

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
+import { redisUrl } from "#contract/base/redis-url";
 
 export interface BullQueueOptions {
   /**
@@ -26,6 +27,11 @@ export interface BullQueueOptions {
 const count = () => z.int().check(z.gte(1));
 const PROTOCOLS = { redis: /^rediss?:\/\//, postgres: /^postgres(?:ql)?:\/\// };
 
+/** Of options of ioredis too. */
+const urlOf = (connection: string | object): unknown =>
+  typeof connection === "string" ? connection : (connection as { url?: unknown }).url;
+const isAddress = (url: unknown): boolean => typeof url !== "string" || !PROTOCOLS.redis.test(url) || redisUrl().safeParse(url).success;
+
 const schema = lazily(() =>
   z
     .strictObject({
@@ -48,6 +54,10 @@ const schema = lazily(() =>
           error: 'expected a URL that starts with redis:// or rediss://, with `backend: "postgres"` postgres:// or postgresql://',
         },
       ),
+      z.refine(({ connection, backend = "redis" }) => backend !== "redis" || isAddress(urlOf(connection)), {
+        path: ["connection"],
+        error: "expected the number of a database behind the address, as in redis://localhost:6379/2",
+      }),
       z.refine(({ prefix, backend }) => prefix === undefined || backend !== "postgres", {
         path: ["prefix"],
         error: "is of Redis alone; on Postgres name a `schema` in `connection`",

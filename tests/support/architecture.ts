@@ -115,7 +115,7 @@ const ROOMS: readonly Room[] = [
     ours: /^src\/(?:contract|keep|runs|runtime)\/|^src\/agent\.ts$/,
     packages: ["zod"],
     types: ["bullmq"],
-    lazily: ["bullmq", "pg", "node:*"],
+    lazily: ["bullmq", "ioredis", "pg", "node:*"],
   },
   { files: /^src\/[\w-]+\.ts$/, ours: ANY, packages: [] },
   {

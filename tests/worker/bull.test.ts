@@ -202,10 +202,11 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     await children.start();
     expect(await until("t", "COMPLETE", "FAILED")).toBe("COMPLETE");
     expect(await runs.value("t", ["nodes", "ask", "result"])).toBe("did it");
+    // Of one that was reminded of there is another, which found nothing to do.
     const ended = async (agent: string) =>
-      (await look(agent).getCompleted()).map(({ data, returnvalue }) => [data.taskId, returnvalue.status]);
-    await expect.poll(() => ended("inner"), PATIENT).toEqual([[child, "COMPLETE"]]);
-    await expect.poll(() => ended("report"), PATIENT).toContainEqual(["t", "COMPLETE"]);
+      new Set((await look(agent).getCompleted()).map(({ data, returnvalue }) => `${data.taskId} ${returnvalue.status}`));
+    await expect.poll(() => ended("inner"), PATIENT).toEqual(new Set([`${child} COMPLETE`]));
+    await expect.poll(() => ended("report"), PATIENT).toContain("t COMPLETE");
   });
 
   it("holds to the rate limit of BullMQ", async () => {

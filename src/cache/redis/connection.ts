@@ -1,6 +1,7 @@
 /** The connection of a Redis cache: made at the first command, and every command on it settles in bounded time. */
 import { cacheClosed } from "#cache/failures";
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
 import type { RedisClient, RedisSettings } from "./options.ts";
 import { refusal, UNKNOWN_EFFECT } from "./refusals.ts";
@@ -183,17 +184,12 @@ export class RedisConnection {
     return client;
   }
 
-  /** A client that a database is refused goes on in the first one. @param probe of no other use */
   async #requireDatabase(probe: RedisClient, database: number): Promise<void> {
-    probe.on("error", (error) => this.#note(error));
-    try {
-      await this.bounded(probe.call("select", database), COMMAND_MS);
-    } catch (error) {
+    const select = () => this.bounded(probe.call("select", database), COMMAND_MS);
+    await withProbe(probe, (error) => this.#note(error), select).catch((error: unknown) => {
       this.#client = undefined;
       throw this.explain(error);
-    } finally {
-      probe.disconnect();
-    }
+    });
   }
 
   /** Without a listener ioredis would print the error. */

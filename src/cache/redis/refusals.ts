@@ -1,5 +1,6 @@
 /** What a Redis server means when it refuses a command, and what there is to do. */
 import { AsimovError } from "#contract/base/errors";
+import { NO_DATABASE } from "#contract/base/redis-server";
 
 interface Refusal {
   /** The first word of the server's reply; a server before 7.0 puts others before it when a script met it. */
@@ -50,9 +51,7 @@ const REFUSALS: readonly Refusal[] = [
     todo: `Allow it in the server's ACL: \`${REDIS_ACL}\` and \`~…\` for the keys, such as \`~team-a:*\` for the prefix "team-a".`,
   },
   {
-    reply: /DB index is out of range|SELECT is not allowed/i,
-    happened: "it has no database of that number",
-    todo: "Name another one by `db`, or at the end of the `url`: a server has 16 where its configuration (`databases`) says nothing else.",
+    ...NO_DATABASE,
   },
   {
     reply: word("WRONGTYPE"),

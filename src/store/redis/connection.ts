@@ -1,10 +1,11 @@
 /** The connection of a Redis store: made and looked over at the first command, and each command on it settles in bounded time. */
 import { AsimovError } from "#contract/base/errors";
+import { requireKeeping, withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
 import { systemClock } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
-import { evicts, failure, missingPackage, otherFormat, tooOld } from "./failures.ts";
+import { failure, missingPackage, otherFormat } from "./failures.ts";
 import type { Keys } from "./keys.ts";
 import type { RedisStoreClient, RedisStoreSettings } from "./options.ts";
 import type { Script } from "./scripts.ts";
@@ -16,7 +17,7 @@ type Client = RedisStoreClient;
 /** How long a command may take, reconnects included. */
 const COMMAND_MS = 5_000;
 const FORMAT = "1";
-const LEAST_VERSION = [6, 2] as const;
+const CODES = { old: "store-format", evicts: "store-evicts" };
 
 const tuning = {
   lazyConnect: true,
@@ -124,11 +125,7 @@ export class Connection {
     const client = await this.#client;
     const ask = async (command: string, ...args: Argument[]): Promise<string> =>
       String(await this.#bounded(client.callBuffer(command, ...args)));
-    const [version = "0"] = /(?<=redis_version:)[\d.]+/.exec(await ask("info", "server")) ?? [];
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major < LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor < LEAST_VERSION[1])) throw tooOld(this.#place, version);
-    const [policy = "noeviction"] = /(?<=maxmemory_policy:)\S+/.exec(await ask("info", "memory")) ?? [];
-    if (policy !== "noeviction") throw evicts(this.#place, policy);
+    requireKeeping(this.#place, await ask("info"), CODES);
     await ask("set", this.#keys.format, FORMAT, "NX");
     const format = await ask("get", this.#keys.format);
     if (format !== FORMAT) throw otherFormat(this.#place, FORMAT, format);
@@ -142,23 +139,20 @@ export class Connection {
       throw missingPackage(cause);
     });
     const { url: server, database } = databaseOf(url);
-    if (database > 0) await this.#requireDatabase(new Redis(server, tuning) as unknown as Client, database);
+    if (database > 0) {
+      const probe = new Redis(server, tuning) as unknown as Client;
+      await withProbe(
+        probe,
+        (error) => this.#note(error),
+        () => this.#bounded(probe.callBuffer("select", database)),
+      );
+    }
     const client = new Redis(url, tuning) as unknown as Client;
     client.on("error", (error) => this.#note(error));
     client.on("ready", () => {
       this.#trouble = undefined;
     });
     return client;
-  }
-
-  /** A client that a database is refused goes on in the first one. @param probe of no other use */
-  async #requireDatabase(probe: Client, database: number): Promise<void> {
-    probe.on("error", (error) => this.#note(error));
-    try {
-      await this.#bounded(probe.callBuffer("select", database));
-    } finally {
-      probe.disconnect();
-    }
   }
 
   /** Without a listener ioredis would print the error. */

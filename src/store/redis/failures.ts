@@ -1,5 +1,6 @@
 /** What Redis and the network say, in the words of the library. */
 import { AsimovError, messageOf } from "#contract/base/errors";
+import { NO_DATABASE, refusedText } from "#contract/base/redis-server";
 
 interface Kind {
   /** Of the server's reply; before 7.0 one that a script met has other words before it. */
@@ -49,10 +50,8 @@ const KINDS: readonly Kind[] = [
     passes: false,
   },
   {
-    reply: /DB index is out of range|SELECT is not allowed/i,
+    ...NO_DATABASE,
     code: "store-refused",
-    happened: "it has no database of that number",
-    todo: "Name another one at the end of the `url`, or none: a server has 16 where its configuration (`databases`) says nothing else, a cluster one.",
     passes: false,
   },
   {
@@ -99,9 +98,8 @@ export function failure(place: string, error: unknown, trouble?: Error): AsimovE
   if (error instanceof AsimovError) return error;
   const met = isReply(error) ? error : trouble;
   if (isReply(met)) {
-    const { code, happened, todo, passes } = KINDS.find(({ reply }) => reply.test(textOf(met))) ?? OTHER;
-    const text = `Redis at ${place} refused a command: ${happened}. ${todo} It replied: ${textOf(met)}`;
-    return new AsimovError(text, { code, retryable: passes });
+    const kind = KINDS.find(({ reply }) => reply.test(textOf(met))) ?? OTHER;
+    return new AsimovError(refusedText(place, kind, textOf(met)), { code: kind.code, retryable: kind.passes });
   }
   const details = [textOf(error), (trouble as { code?: string } | undefined)?.code ?? ""].filter((detail) => detail !== "").join("; ");
   return new AsimovError(
@@ -112,17 +110,6 @@ export function failure(place: string, error: unknown, trouble?: Error): AsimovE
 
 export const missingPackage = (cause: unknown): AsimovError =>
   new AsimovError("RedisStore needs the package ioredis: `npm install ioredis`.", { code: "missing-package", cause });
-
-export const tooOld = (place: string, version: string): AsimovError =>
-  new AsimovError(`Redis at ${place} is version ${version}; expected 6.2 or later. Update it, or use another store.`, {
-    code: "store-format",
-  });
-
-export const evicts = (place: string, policy: string): AsimovError =>
-  new AsimovError(
-    `Redis at ${place} may throw away what is stored: expected \`maxmemory-policy noeviction\`, found ${policy}. Set it: \`CONFIG SET maxmemory-policy noeviction\`, and in its configuration file.`,
-    { code: "store-evicts" },
-  );
 
 export const otherFormat = (place: string, expected: string, found: string): AsimovError =>
   new AsimovError(

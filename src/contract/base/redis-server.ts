@@ -1,0 +1,54 @@
+/** What a server of Redis must be so that what it is given is there afterwards: said in the same words by whatever keeps something in one. */
+import { AsimovError } from "./errors.ts";
+
+const LEAST_VERSION = [6, 2] as const;
+
+/** Of the errors of whoever asks. */
+export interface ServerCodes {
+  old: string;
+  evicts: string;
+}
+
+const tooOld = (place: string, version: string, { old: code }: ServerCodes): AsimovError =>
+  new AsimovError(`Redis at ${place} is version ${version}; expected 6.2 or later. Update it, or use another server.`, { code });
+
+const evicts = (place: string, policy: string, { evicts: code }: ServerCodes): AsimovError =>
+  new AsimovError(
+    `Redis at ${place} may throw away what is stored: expected \`maxmemory-policy noeviction\`, found ${policy}. Set it: \`CONFIG SET maxmemory-policy noeviction\`, and in its configuration file.`,
+    { code },
+  );
+
+/** @param info what the server says of itself, of its `server` and its `memory`. @throws AsimovError with those codes */
+export function requireKeeping(place: string, info: string, codes: ServerCodes): void {
+  const [version = "0"] = /(?<=redis_version:)[\d.]+/.exec(info) ?? [];
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < LEAST_VERSION[0] || (major === LEAST_VERSION[0] && minor < LEAST_VERSION[1])) throw tooOld(place, version, codes);
+  const [policy = "noeviction"] = /(?<=maxmemory_policy:)\S+/.exec(info) ?? [];
+  if (policy !== "noeviction") throw evicts(place, policy, codes);
+}
+
+/** What it replies to who selects a database that it does not have. */
+export const NO_DATABASE = {
+  reply: /DB index is out of range|SELECT is not allowed/i,
+  happened: "it has no database of that number",
+  todo: "Name another one at the end of the `url`, or by `db` where there is one, or none: a server has 16 where its configuration (`databases`) says nothing else, a cluster one.",
+};
+
+/** @param reply without the arguments of the command */
+export const refusedText = (place: string, { happened, todo }: { happened: string; todo: string }, reply: string): string =>
+  `Redis at ${place} refused a command: ${happened}. ${todo} It replied: ${reply}`;
+
+interface Probe {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  disconnect(): void;
+}
+
+/** A client that a database is refused goes on in the first one: which there is, one of no other use is asked. @param note what its connection meets */
+export async function withProbe<P extends Probe, T>(probe: P, note: (error: Error) => void, ask: (probe: P) => Promise<T>): Promise<T> {
+  probe.on("error", note);
+  try {
+    return await ask(probe);
+  } finally {
+    probe.disconnect();
+  }
+}

@@ -1,0 +1,135 @@
+/** The Redis that a queue is given: one that does not keep what it is given, or is another than was named, is refused before BullMQ uses it. */
+import { Agent, Runs, Task } from "asimov-agents";
+import { RedisStore } from "asimov-agents/redis";
+import { AgentWorker, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { ownRedis } from "../support/own-redis.ts";
+import { nodeOf } from "../waiting/pair.ts";
+
+const PATIENT = { timeout: 20_000 };
+
+describe("the Redis of a queue on BullMQ", () => {
+  const own = ownRedis();
+  const closing: (() => Promise<unknown>)[] = [];
+  beforeEach(async () => {
+    await own.raw.config("SET", "maxmemory-policy", "noeviction");
+    await own.raw.flushall();
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+    vi.restoreAllMocks();
+  });
+
+  function hosting(connection: BullQueueOptions["connection"]) {
+    const store = new RedisStore({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` });
+    closing.push(() => store.close());
+    const queueOf = () => {
+      const queue = bullQueue({ connection, sweepMs: 50 });
+      closing.push(() => queue.close());
+      return queue;
+    };
+    const runs = new Runs(store, { queue: queueOf() });
+    const told: { code?: string; message: string }[] = [];
+    const agents = [new Agent({ name: "report", nodes: [nodeOf("work", () => "done")] })];
+    const worker = new AgentWorker({ agents, store, queue: queueOf(), onRefused: (error) => void told.push(error) });
+    closing.push(() => worker.stop({ graceMs: 0 }));
+    const submit = () => runs.submit(new Task({ id: "t", type: "test", objective: "Work" }), { agent: "report" });
+    const ends = async (): Promise<string> => {
+      for await (const { status } of runs.watch("t")) if (status === "COMPLETE") return status;
+      return (await runs.get("t")).status;
+    };
+    return { runs, worker, told, submit, ends };
+  }
+  const evicting = /^Redis at \S+ may throw away what is stored: expected `maxmemory-policy noeviction`, found allkeys-lru\. Set it: /;
+
+  it("is refused while it may throw jobs away, and used once it does not", async () => {
+    await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");
+    const warn = vi.spyOn(console, "warn");
+    const { runs, worker, told, submit, ends } = hosting(own.server.url);
+    await submit();
+    await worker.start();
+    await expect.poll(() => told, PATIENT).toEqual([expect.objectContaining({ code: "queue-refused", retryable: false })]);
+    expect(told[0]?.message).toMatch(evicting);
+    expect((await runs.get("t")).status).toBe("READY");
+    expect([await own.raw.dbsize(), warn.mock.calls]).toEqual([0, []]);
+    await own.raw.config("SET", "maxmemory-policy", "noeviction");
+    expect(await ends()).toBe("COMPLETE");
+  });
+
+  it("is refused in the words in which a store refuses it", async () => {
+    await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");
+    const { worker, told } = hosting(own.server.url);
+    await worker.start();
+    await expect.poll(() => told.length, PATIENT).toBe(1);
+    const store = new RedisStore({ url: own.server.url });
+    closing.push(() => store.close());
+    await expect(store.read("t")).rejects.toMatchObject({ code: "store-evicts", message: told[0]?.message });
+  });
+
+  it("is asked by a client that it was given, too", async () => {
+    await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");
+    const client = new Redis(own.server.url, { maxRetriesPerRequest: null });
+    closing.push(async () => client.disconnect());
+    const { worker, told, submit, ends } = hosting(client);
+    await worker.start();
+    await expect.poll(() => told.map(({ message }) => message), PATIENT).toEqual([expect.stringContaining("found allkeys-lru")]);
+    await own.raw.config("SET", "maxmemory-policy", "noeviction");
+    await submit();
+    expect(await ends()).toBe("COMPLETE");
+    expect(await client.ping()).toBe("PONG");
+  });
+
+  it.each<[string, (url: string) => BullQueueOptions["connection"]]>([
+    ["at the end of its URL", (url) => `${url}/99`],
+    ["in the query of its URL", (url) => `${url}?db=99`],
+    ["by `db`", (url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port), db: 99 })],
+    ["in the URL of its options", (url) => ({ url: `${url}/99` })],
+  ])("says that there is no database of that number (%s), and writes into no other", async (_, connectionOf) => {
+    const { runs, worker, told, submit } = hosting(connectionOf(own.server.url));
+    await submit();
+    await worker.start();
+    await expect.poll(() => told, PATIENT).toEqual([expect.objectContaining({ code: "queue-refused" })]);
+    expect(told[0]?.message).toMatch(/no database of that number\. Name another one at the end of the `url`.*It replied: ERR/);
+    expect((await runs.get("t")).status).toBe("READY");
+    expect(await own.raw.dbsize()).toBe(0);
+  });
+
+  it.each<[string, (url: string) => BullQueueOptions["connection"]]>([
+    ["at the end of its URL", (url) => `${url}/3`],
+    ["by `db`", (url) => ({ host: new URL(url).hostname, port: Number(new URL(url).port), db: 3 })],
+  ])("keeps jobs in the database that was named (%s)", async (_, connectionOf) => {
+    const { worker, told, submit, ends } = hosting(connectionOf(own.server.url));
+    await submit();
+    await worker.start();
+    expect(await ends()).toBe("COMPLETE");
+    expect(await own.raw.dbsize()).toBe(0);
+    expect(told).toEqual([]);
+  });
+
+  it.each([[`redis://127.0.0.1/abc`], [{ url: "redis://127.0.0.1/abc" }]])(
+    "must be named with the number of its database, if with any (%j)",
+    (connection) => {
+      const make = () => bullQueue({ connection });
+      expect(make).toThrow(
+        expect.objectContaining({
+          code: "invalid-options",
+          message: expect.stringMatching(/connection: expected the number of a database/),
+        }),
+      );
+    },
+  );
+
+  it("leaves no connection behind when a worker stops that could not use it", async () => {
+    await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");
+    const { worker, told } = hosting(own.server.url);
+    await worker.start();
+    await expect.poll(() => told.length, PATIENT).toBe(1);
+    await worker.stop();
+    const clients = async () =>
+      String(await own.raw.client("LIST"))
+        .trim()
+        .split("\n").length;
+    await expect.poll(clients, PATIENT).toBe(1);
+  });
+});
