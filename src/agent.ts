@@ -1,6 +1,7 @@
 /** The agent: a graph of nodes and what its runs share; every run is an actor of its own. */
 import type { InspectionEvent, Snapshot } from "xstate";
 import * as z from "zod/mini";
+import { someMs, timerMs, wholeMs } from "#contract/base/durations";
 import { MemoryCache } from "./cache/memory/cache.ts";
 import { compilesByDefault } from "./compile/switch.ts";
 import { luaConditions } from "./condition/lua.ts";
@@ -182,13 +183,13 @@ const agentSchema = lazily(() =>
     store: z.optional(storeSchema()),
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
-    leaseMs: z.optional(z.int().check(z.gte(100))),
+    leaseMs: z.optional(timerMs(100)),
     inspect: z.optional(
       z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
     ),
     redact: z.optional(z.union([z.literal(false), z.custom<RedactOptions>((value) => typeof value === "object" && value !== null)])),
-    abortGraceMs: z.optional(z.number().check(z.gte(0))),
-    effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
+    abortGraceMs: z.optional(someMs(0)),
+    effectTimeoutMs: z.optional(someMs(1)),
     clock: z.optional(clockSchema),
     ids: z.optional(z.custom<() => string>((value) => typeof value === "function", { message: "expected a function" })),
     compile: z.optional(z.boolean()),
@@ -231,7 +232,7 @@ const runSchema = lazily(() =>
     signal: z.optional(signalSchema),
     cachePrefix: z.optional(nonEmpty),
     values: z.optional(z.unknown()),
-    deadlineMs: z.optional(z.int().check(z.gte(1))),
+    deadlineMs: z.optional(wholeMs(1)),
     ifExists: z.optional(z.enum(["refuse", "attach"])),
     whenWaiting: z.optional(z.enum(["hold", "park"])),
   }),

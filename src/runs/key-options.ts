@@ -1,5 +1,6 @@
 /** What is asked of the starts of a key, checked: which of its options go together. */
 import * as z from "zod/mini";
+import { wholeMs } from "#contract/base/durations";
 import { AsimovError } from "#contract/base/errors";
 import { requireName } from "#contract/base/names";
 import { nonEmpty } from "#contract/base/options";
@@ -36,7 +37,7 @@ const most = z.int().check(z.gte(1), z.lte(10_000));
 export const keyShape = {
   key: z.optional(nonEmpty),
   limit: z.optional(z.strictObject({ concurrent: z.optional(most), perMinute: z.optional(most) })),
-  debounceMs: z.optional(z.int().check(z.gte(1))),
+  debounceMs: z.optional(wholeMs(1)),
   singleton: z.optional(z.boolean()),
 };
 

@@ -1,6 +1,7 @@
 /** The runs of a store, for whoever has none of their agents' code: to find, to look at, to tell something, to end. */
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
+import { someMs } from "#contract/base/durations";
 import { EffectLimits } from "#contract/base/effect-limits";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
@@ -83,7 +84,7 @@ const PAGE = 50;
 const SCHEMAS = lazily(() => ({
   store: storeSchema(),
   runs: z.strictObject({
-    effectTimeoutMs: z.optional(z.number().check(z.gte(1))),
+    effectTimeoutMs: z.optional(someMs(1)),
     queue: z.optional(queueSchema()),
     clock: z.optional(clockSchema),
     ids: z.optional(z.custom<() => string>(isFunction, { message: "expected a function" })),

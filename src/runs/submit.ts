@@ -1,5 +1,6 @@
 /** A task becomes a stored run that nobody has begun: from then on any worker that has its agent takes it. */
 import * as z from "zod/mini";
+import { wholeMs } from "#contract/base/durations";
 import { AsimovError, RunError } from "#contract/base/errors";
 import { copyJson } from "#contract/base/json";
 import { lazily } from "#contract/base/lazily";
@@ -51,11 +52,11 @@ export type TakenSubmit = SubmittedTask & Partial<KeyedStart>;
 const schema = lazily(() =>
   z.strictObject({
     agent: nonEmpty,
-    delayMs: z.optional(z.int().check(z.gte(0))),
+    delayMs: z.optional(wholeMs(0)),
     priority: z.optional(z.int()),
     values: z.optional(anyObject),
     cachePrefix: z.optional(nonEmpty),
-    deadlineMs: z.optional(z.int().check(z.gte(1))),
+    deadlineMs: z.optional(wholeMs(1)),
     ifExists: z.optional(z.enum(["attach", "refuse"])),
     ...keyShape,
   }),

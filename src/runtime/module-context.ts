@@ -1,5 +1,6 @@
 /** A module's view of the run, and the scope of the models that it calls: the same object, so that a module without models pays for no scope. */
 
+import { requireMs } from "#contract/base/durations";
 import { toJsonText } from "#contract/base/json";
 import { requireName } from "#contract/base/names";
 import type { Task } from "#contract/base/task";
@@ -159,7 +160,11 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
   }
 
   get sleep(): ModuleContext["sleep"] {
-    return (ms, options) => this.gate.through("sleeping", async () => this.#sleep(momentIn("sleep", ms, this.#host.clock), options));
+    return (ms, options) =>
+      this.gate.through("sleeping", async () => {
+        requireMs("sleep", ms);
+        await this.#sleep(momentIn(ms, this.#host.clock), options);
+      });
   }
 
   get sleepUntil(): ModuleContext["sleepUntil"] {

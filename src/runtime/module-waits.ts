@@ -137,7 +137,7 @@ export class ModuleWaits {
       const { node } = this.#attempt.order;
       const kept = slot.read<Received>();
       if (kept?.message !== undefined) return kept.message === null ? null : (kept.message.value as T);
-      const due = timeoutMs === undefined ? undefined : momentIn("timeoutMs", timeoutMs, this.#host.clock);
+      const due = timeoutMs === undefined ? undefined : momentIn(timeoutMs, this.#host.clock);
       const until = kept === undefined ? due : kept.until;
       const open = this.#host.openValues();
       const keep = (message: T | null): T | null => {
@@ -271,13 +271,13 @@ export class ModuleWaits {
     await requireDeadlineAnswer(schema, name, onDeadline)?.();
     const shown: unknown = typeof show === "function" ? await show() : show;
     const { clock } = this.#host;
-    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentIn("afterMs", afterMs, clock), to: next }));
+    const later = escalate.map(({ afterMs, to: next }) => ({ at: momentIn(afterMs, clock), to: next }));
     return this.#newlyAsked(slot, {
       name,
       shown,
       schema: schema.json,
       kind: "question",
-      ...(deadlineMs === undefined ? {} : { deadline: momentIn("deadlineMs", deadlineMs, clock) }),
+      ...(deadlineMs === undefined ? {} : { deadline: momentIn(deadlineMs, clock) }),
       ...(to === undefined ? {} : { to }),
       ...(onDeadline === undefined ? {} : { onDeadline }),
       ...(later.length === 0 ? {} : { escalate: later.sort((a, b) => a.at - b.at) }),

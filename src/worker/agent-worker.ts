@@ -17,6 +17,7 @@ import { tellingStore } from "#runs/telling-store";
 import type { AgentHost } from "#runtime/agent-host";
 import { AgentTurns } from "./agent-turns.ts";
 import { Figures } from "./figures.ts";
+import { firstDue } from "./first-due.ts";
 import { Grace } from "./grace.ts";
 import { Looks, type WorkerHealth, type WorkerState } from "./health.ts";
 import { hostedBy, pairOf } from "./hosted-agent.ts";
@@ -325,14 +326,7 @@ export class AgentWorker {
   /** Of the READY runs of an agent those that are due longest, past those that it cannot go on with. */
   async #takable(agent: string, now: number): Promise<StoredRun[]> {
     const host = this.#hosts.get(agent) as AgentHost;
-    const found: StoredRun[] = [];
-    let page: StoredRun[] = [];
-    do {
-      const after = page.at(-1);
-      page = await this.#store.find({ ...this.#ready(agent), ...(after === undefined ? {} : { after }) });
-      found.push(...page.filter((run) => !this.#refusals.isRefused(run, pairOf(host, run), now)));
-    } while (page.length === PAGE && found.length < PAGE);
-    return found;
+    return await firstDue(this.#store, agent, PAGE, (run) => this.#refusals.isRefused(run, pairOf(host, run), now));
   }
 
   #ready(agent: string) {

@@ -1,5 +1,6 @@
 /** What a queue on BullMQ is made with. */
 import * as z from "zod/mini";
+import { timerMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { redisUrl } from "#contract/base/redis-url";
@@ -43,7 +44,7 @@ const schema = lazily(() =>
       limiter: z.optional(z.strictObject({ max: count(), duration: count() })),
       keepJobs: z.optional(z.int().check(z.gte(0))),
       metricsMinutes: z.optional(count()),
-      sweepMs: z.optional(z.int().check(z.gte(10))),
+      sweepMs: z.optional(timerMs(10)),
     })
     .check(
       z.refine(

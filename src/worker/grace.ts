@@ -1,10 +1,11 @@
 /** Until when what works may go on; whoever asks for less time shortens it. */
+import { setLongTimeout } from "#contract/base/long-timer";
 import type { Clock } from "#contract/base/services";
 
 export class Grace {
   readonly #clock: Clock;
   readonly #over = Promise.withResolvers<void>();
-  readonly #timers: unknown[] = [];
+  readonly #cancels: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -16,10 +17,10 @@ export class Grace {
 
   /** At most so many milliseconds from now on. */
   limit(ms: number): void {
-    this.#timers.push(this.#clock.setTimeout(() => this.#over.resolve(), ms));
+    this.#cancels.push(setLongTimeout(ms, this.#over.resolve, this.#clock));
   }
 
   end(): void {
-    for (const timer of this.#timers) this.#clock.clearTimeout(timer);
+    for (const cancel of this.#cancels) cancel();
   }
 }

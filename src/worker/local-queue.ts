@@ -1,5 +1,6 @@
 /** A queue that is nothing but the store: it listens for changes, and sleeps until the soonest moment, with one timer for all runs. */
 import * as z from "zod/mini";
+import { timerMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { QueueConsumer, QueueConsumption, WorkQueue } from "#contract/store/work-queue";
@@ -9,7 +10,7 @@ export interface LocalQueueOptions {
   pollMs?: number;
 }
 
-const schema = lazily(() => z.strictObject({ pollMs: z.optional(z.int().check(z.gte(10))) }));
+const schema = lazily(() => z.strictObject({ pollMs: z.optional(timerMs(10)) }));
 
 /** What comes within so many milliseconds moves the timer once. */
 const SETTLE_MS = 20;

@@ -2,14 +2,15 @@
 import { type Clock, systemServices } from "#contract/base/services";
 import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
-import { processesGone } from "#keep/owner";
 import { GATE, KEY_TYPE } from "#runs/key-record";
 import { SCHEDULES } from "#runs/schedules";
 import type { AgentHost } from "#runtime/agent-host";
 import { tellEnds } from "#runtime/resume-all";
 import { Chores } from "./chores.ts";
 import { fireSchedules } from "./fire-schedules.ts";
+import { firstDue } from "./first-due.ts";
 import { openKeys } from "./open-keys.ts";
+import { SetAside } from "./set-aside.ts";
 import type { UnknownAgents } from "./unknown-agents.ts";
 
 /** Schedules and keys that are looked at, at once. */
@@ -29,6 +30,7 @@ interface LookedAfter {
 export class Upkeep {
   readonly #of: LookedAfter;
   readonly #chores: Chores;
+  readonly #aside = new SetAside();
   /** Runs of schedules that are not in memory any more, with the schedule's name. */
   readonly #scheduled = new Map<string, string>();
   /** Runs of keys that are not in memory any more, by the key's record. */
@@ -58,20 +60,36 @@ export class Upkeep {
   }
 
   async #doAll(): Promise<void> {
-    const { store, told, leaseMs, hosts, unknown, refused } = this.#of;
+    const { clock, store, told, leaseMs, hosts, unknown } = this.#of;
     await unknown.look();
-    for (const host of hosts.values()) await tellEnds(host, refused);
-    const own = await store.find({ agent: SCHEDULES, statuses: ["READY"], order: "due", limit: PAGE, isGone: processesGone() });
+    for (const host of hosts.values()) await tellEnds(host, (error, taskId) => this.#refused(error, taskId));
+    const now = clock.now();
+    const own = await firstDue(store, SCHEDULES, PAGE, (run) => this.#aside.has(run, now));
     const [keys, schedules] = [own.filter(({ type }) => type === KEY_TYPE), own.filter(({ type }) => type !== KEY_TYPE)];
-    await fireSchedules(told, { due: schedules, ended: await this.#freed() }, { leaseMs, refused });
+    await fireSchedules(told, { due: schedules, ended: await this.#freed() }, { leaseMs, refused: this.#refusedOf(schedules) });
     await this.#openKeys(keys);
   }
 
+  #refused(error: Error, taskId: string, row?: StoredRun): void {
+    const { clock, refused } = this.#of;
+    if (this.#aside.put(error, taskId, row, clock.now())) refused(error, taskId);
+  }
+
+  /** @param rows as they were looked at */
+  #refusedOf(rows: readonly StoredRun[]) {
+    return (error: Error, taskId: string): void =>
+      this.#refused(
+        error,
+        taskId,
+        rows.find((row) => row.taskId === taskId),
+      );
+  }
+
   async #openKeys(due: readonly StoredRun[]): Promise<void> {
-    const { clock, store, told, refused } = this.#of;
+    const { clock, store, told } = this.#of;
     const ended = new Map(this.#keyed);
     this.#keyed.clear();
-    await openKeys({ place: store, store, told, services: { clock, ids: systemServices.ids } }, { due, ended }, refused);
+    await openKeys({ place: store, store, told, services: { clock, ids: systemServices.ids } }, { due, ended }, this.#refusedOf(due));
   }
 
   /** Schedules of which a run has ended here. */

@@ -1,6 +1,7 @@
 /** What a worker is given, checked. */
 import * as z from "zod/mini";
 import type { Agent } from "#agent";
+import { someMs, timerMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, isFunction, parseOptions } from "#contract/base/options";
 import type { Clock } from "#contract/base/services";
@@ -48,17 +49,17 @@ const schema = lazily(() =>
     queue: z.optional(queueSchema()),
     concurrency: z.optional(count()),
     concurrencyOf: z.optional(z.record(z.string(), count())),
-    leaseMs: z.optional(z.int().check(z.gte(100))),
+    leaseMs: z.optional(timerMs(100)),
     onQuestion: callback(),
     onRefused: callback(),
     onHeld: callback(),
-    graceMs: z.optional(z.number().check(z.gte(0))),
+    graceMs: z.optional(someMs(0)),
     stopOn: z.optional(z.array(z.enum(STOP_SIGNALS))),
     clock: z.optional(clockSchema),
   }),
 );
 
-const stopSchema = lazily(() => z.strictObject({ graceMs: z.optional(z.number().check(z.gte(0))) }));
+const stopSchema = lazily(() => z.strictObject({ graceMs: z.optional(someMs(0)) }));
 
 /** @throws AsimovError `invalid-options` */
 export const takeOptions = (options: AgentWorkerOptions): AgentWorkerOptions =>

@@ -242,8 +242,11 @@ describe.each(storesOf())("waiting (%s)", (_, make) => {
     ];
     const agent = new Agent({ clock, store: open({ clock }), nodes: [new Node({ name: "outer", nodes: inner })] });
     const run = agent.start(taskOf());
-    await clock.advance(10);
-    await agent.runs.answer(run.view().questions[0]?.id ?? "", "Ada");
+    const asked = async () => {
+      for await (const event of run.events({ from: 1 })) if (event.type === "question.opened") return event.question.id;
+      return "";
+    };
+    await agent.runs.answer(await clock.runUntil(asked()), "Ada");
     const outcome = await clock.runUntil(run.outcome);
     expect([outcome.status, fails]).toEqual(["COMPLETE", 2]);
     expect((await agent.runs.get("t")).questions).toEqual([]);

@@ -75,7 +75,7 @@ describe("a month of simulated time", () => {
     });
     const told: string[] = [];
     const worker = new AgentWorker({
-      ...{ agents: [waiting, digest], store, clock, concurrency: 100, leaseMs: 60 * DAY, queue: localQueue({ pollMs: DAY }) },
+      ...{ agents: [waiting, digest], store, clock, concurrency: 100, leaseMs: 24 * DAY, queue: localQueue({ pollMs: DAY }) },
       onQuestion: ({ taskId, to }) => void told.push(`${taskId} ${to}`),
     });
     await worker.start();

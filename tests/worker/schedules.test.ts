@@ -25,7 +25,7 @@ function benchOf(start: string, make: (options: { clock: SimulatedClock }) => Ru
   const worker = () =>
     new AgentWorker({
       agents: [new Agent({ name: "report", clock, effectTimeoutMs: 30 * DAY, nodes: [new Node({ name: "work", modules: [work] })] })],
-      ...{ store, clock, queue: localQueue({ pollMs: HOUR }), leaseMs: 30 * DAY },
+      ...{ store, clock, queue: localQueue({ pollMs: HOUR }), leaseMs: 24 * DAY },
     });
   const fired = async (): Promise<string[]> => (await all(runs.find({ type: "digest" }))).map(({ taskId }) => taskId).sort();
   return { clock, store, runs, worker, fired, workMs };

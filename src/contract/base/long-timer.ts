@@ -2,7 +2,7 @@
 import type { Clock } from "./services.ts";
 
 /** The longest delay that `setTimeout` honours: 2^31 - 1 milliseconds. */
-const LONGEST_STEP_MS = 2_147_483_647;
+export const LONGEST_STEP_MS = 2_147_483_647;
 
 /**
  * Calls `fire` once, after `ms` milliseconds; `Infinity` never fires. Keeps a Node process alive, as `setTimeout` does.

@@ -124,7 +124,7 @@ export function graphNodeOf(node: Node): GraphNode {
   };
 }
 
-/** Milliseconds to wait after a failed attempt. Exponential, as AWS's builders' library describes it, without jitter: a node has no rivals. */
+/** Whole milliseconds to wait after a failed attempt. Exponential, as AWS's builders' library describes it, without jitter: a node has no rivals. */
 export function backoffMs({ initialMs, factor, maxMs }: NodeDefinition["backoff"], attempt: number): number {
-  return Math.min(maxMs, initialMs * factor ** (attempt - 1));
+  return Math.ceil(Math.min(maxMs, initialMs * factor ** (attempt - 1)));
 }

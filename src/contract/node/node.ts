@@ -1,6 +1,7 @@
 /** A node: modules that run as one step of the graph, or a graph of its own, with conditions and limits. */
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
+import { someMs } from "#contract/base/durations";
 import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { requireName } from "#contract/base/names";
@@ -90,9 +91,9 @@ const nodeConfigSchema = lazily(() =>
     backoff: z.optional(
       z
         .strictObject({
-          initialMs: z.number().check(z.gte(0)),
+          initialMs: someMs(0),
           factor: z.optional(z.number().check(z.gte(1))),
-          maxMs: z.optional(z.number().check(z.gte(0))),
+          maxMs: z.optional(someMs(0)),
         })
         .check(
           z.refine(({ initialMs, maxMs = initialMs }) => maxMs >= initialMs, { path: ["maxMs"], message: "expected at least initialMs" }),

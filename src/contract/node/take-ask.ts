@@ -1,11 +1,10 @@
 /** What a module asks, checked. */
 import * as z from "zod/mini";
+import { someMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import type { Schema } from "#contract/chat/schema";
 import type { Ask } from "./module.ts";
-
-const ms = (least: number) => z.number().check(z.gte(least));
 
 export const askShape = lazily(() => ({
   show: z.optional(z.unknown()),
@@ -13,9 +12,9 @@ export const askShape = lazily(() => ({
     message: "expected zod, a Standard Schema or JSON Schema",
   }),
   to: z.optional(nonEmpty),
-  deadlineMs: z.optional(ms(1)),
+  deadlineMs: z.optional(someMs(1)),
   onDeadline: z.optional(z.union([z.literal("fail"), z.strictObject({ answer: z.unknown() })])),
-  escalate: z.optional(z.array(z.strictObject({ afterMs: ms(0), to: nonEmpty }))),
+  escalate: z.optional(z.array(z.strictObject({ afterMs: someMs(0), to: nonEmpty }))),
 }));
 
 /** Nobody is asked once it is too late. */

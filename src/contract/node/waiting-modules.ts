@@ -1,5 +1,6 @@
 /** Modules that only wait: for somebody's answer, or for a moment. Nothing before them runs again when they go on. */
 import * as z from "zod/mini";
+import { requireMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
 import type { Task } from "#contract/base/task";
@@ -9,7 +10,7 @@ import type { Cache } from "#contract/store/cache";
 import { answerSchema, compileAnswer, requireDeadlineAnswer } from "./answer-schema.ts";
 import { AgentModule, type AgentModuleInit, type Ask, type ModuleContext, type ModuleResult } from "./module.ts";
 import { askShape, isInTime } from "./take-ask.ts";
-import { requireDate, requireMs } from "./take-waits.ts";
+import { requireDate } from "./take-waits.ts";
 
 /** What a question is made of. */
 export type AskContext = Pick<ModuleContext, "values" | "results" | "item" | "index" | "task" | "signal" | "config">;

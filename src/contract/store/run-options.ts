@@ -1,5 +1,6 @@
 /** The options that every run store has. */
 import * as z from "zod/mini";
+import { wholeMs } from "#contract/base/durations";
 import { isFunction } from "#contract/base/options";
 
 /** Makes bytes of bytes and back, as to encrypt or to compress. */
@@ -45,7 +46,7 @@ export const runStoreShape = () => ({
   maxPartBytes: count(),
   keepEvents: count(),
   keep: count(),
-  retainMs: count(),
+  retainMs: z.optional(wholeMs(1)),
 });
 
 export function settingsOf(options: Partial<Record<keyof RunStoreOptions, unknown>>): RunStoreSettings {

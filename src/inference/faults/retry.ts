@@ -1,5 +1,6 @@
 /** When another attempt starts: exponential with full jitter, or as the provider asks, within a cap. */
 import * as z from "zod/mini";
+import { someMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { setLongTimeout } from "#contract/base/long-timer";
 import type { Clock } from "#contract/base/services";
@@ -33,9 +34,9 @@ export const retrySchema = lazily(() =>
   z
     .strictObject({
       maxAttempts: z.optional(z.int().check(z.gte(1))),
-      initialDelayMs: z.optional(z.number().check(z.gte(0))),
-      maxDelayMs: z.optional(z.number().check(z.gte(0))),
-      maxRetryAfterMs: z.optional(z.number().check(z.gte(0))),
+      initialDelayMs: z.optional(someMs(0)),
+      maxDelayMs: z.optional(someMs(0)),
+      maxRetryAfterMs: z.optional(someMs(0)),
     })
     .check(
       z.refine(({ initialDelayMs = 0, maxDelayMs = initialDelayMs }) => maxDelayMs >= initialDelayMs, {

@@ -1,6 +1,7 @@
 /** Runs in one file of SQLite, by the module that Node has built in. */
 import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
+import { wholeMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, parseOptions, pathText } from "#contract/base/options";
 import { type Clock, systemClock } from "#contract/base/services";
@@ -41,7 +42,7 @@ const schema = lazily(() =>
   z.strictObject({
     ...runStoreShape(),
     file: pathText,
-    busyMs: z.optional(z.int().check(z.gte(0))),
+    busyMs: z.optional(wholeMs(0)),
     clock: z.optional(clockSchema),
   }),
 );
