@@ -9,7 +9,7 @@ import { readTalk, talkOf, WANT_EACH_MS } from "./delta-talk.ts";
 const MOST = 10_000;
 
 interface Followed {
-  store: Pick<RunStore, "publish" | "hear">;
+  store: Pick<RunStore, "settings" | "publish" | "hear">;
   clock: Clock;
   taskId: string;
 }
@@ -18,11 +18,12 @@ export async function* withDeltas(
   events: AsyncGenerator<AgentEvent, undefined>,
   { store, clock, taskId }: Followed,
 ): AsyncGenerator<AgentEvent | ModelDelta, undefined> {
+  const { codec } = store.settings;
   let unread: ModelDelta[] = [];
   let heard = Promise.withResolvers<"heard">();
-  const want = (): void => store.publish(taskId, talkOf({ say: "wanted" }));
+  const want = (): void => store.publish(taskId, talkOf({ say: "wanted" }, codec));
   const leave = store.hear(taskId, (text) => {
-    const talk = readTalk(text);
+    const talk = readTalk(text, codec);
     if (talk?.say === "asked") want();
     if (talk?.say !== "told") return;
     unread.push(...talk.deltas.slice(0, MOST - unread.length));

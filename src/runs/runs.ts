@@ -50,7 +50,10 @@ import { tellingStore } from "./telling-store.ts";
 export interface FollowOptions {
   /** The number of the first event. Default 1. */
   from?: number;
-  /** Default false. */
+  /**
+   * Whether what models answer is told, too, as the run's owner tells it: at once, without a `seq`, and not again; it may be lost. In the process of
+   * a `MemoryStore`, or of a store without a way to others, alone. Default false.
+   */
   deltas?: boolean;
   /** Ends it. */
   signal?: AbortSignal;

@@ -1,4 +1,5 @@
 /** Tells readers in other processes what models of a run answer, while any of them wants to hear it. */
+import { dropping } from "#contract/base/dropping";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { ModelDelta } from "#contract/run/model-delta";
 import type { RunStore } from "#contract/store/run-store";
@@ -11,7 +12,7 @@ const BATCH_CHARS = 1_800;
 const PIECE_CHARS = 400;
 
 export class DeltaPublisher {
-  readonly #store: Pick<RunStore, "publish" | "hear">;
+  readonly #store: Pick<RunStore, "settings" | "publish" | "hear">;
   readonly #taskId: string;
   readonly #clock: Clock;
   #leave: (() => void) | undefined;
@@ -21,7 +22,7 @@ export class DeltaPublisher {
   #timer: unknown;
   #isEnded = false;
 
-  constructor(store: Pick<RunStore, "publish" | "hear">, taskId: string, clock: Clock) {
+  constructor(store: Pick<RunStore, "settings" | "publish" | "hear">, taskId: string, clock: Clock) {
     this.#store = store;
     this.#taskId = taskId;
     this.#clock = clock;
@@ -38,27 +39,15 @@ export class DeltaPublisher {
     if (!this.isWanted) return;
     for (const piece of piecesOf(delta)) {
       const { length } = JSON.stringify(piece);
-      if (this.#chars + length > BATCH_CHARS) this.#send();
+      if (this.#chars + length > BATCH_CHARS) this.flush();
       this.#batch.push(piece);
       this.#chars += length;
     }
-    this.#timer ??= this.#clock.setTimeout(() => this.#send(), BATCH_MS);
+    this.#timer ??= this.#clock.setTimeout(() => this.flush(), BATCH_MS);
   }
 
-  end(): void {
-    this.#send();
-    this.#isEnded = true;
-    this.#leave?.();
-  }
-
-  #listen(): void {
-    this.#leave = this.#store.hear(this.#taskId, (text) => {
-      if (readTalk(text)?.say === "wanted") this.#wantedAt = monotonicOf(this.#clock);
-    });
-    this.#say({ say: "asked" });
-  }
-
-  #send(): void {
+  /** Now, what was told. */
+  flush(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     const deltas = this.#batch.splice(0);
@@ -66,8 +55,22 @@ export class DeltaPublisher {
     if (deltas.length > 0) this.#say({ say: "told", deltas });
   }
 
+  end(): void {
+    this.flush();
+    this.#isEnded = true;
+    this.#leave?.();
+  }
+
+  #listen(): void {
+    this.#leave = this.#store.hear(this.#taskId, (text) => {
+      if (readTalk(text, this.#store.settings.codec)?.say === "wanted") this.#wantedAt = monotonicOf(this.#clock);
+    });
+    this.#say({ say: "asked" });
+  }
+
   #say(talk: DeltaTalk): void {
-    this.#store.publish(this.#taskId, talkOf(talk));
+    // What a codec of the user's throws fails the commits, and not the call of a model.
+    dropping(() => this.#store.publish(this.#taskId, talkOf(talk, this.#store.settings.codec)));
   }
 }
 

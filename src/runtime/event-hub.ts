@@ -169,8 +169,9 @@ export class EventHub {
     return Array.from({ length: count }, (_, index) => readEvent(this.#kept.get(first + index), this.#taskId));
   }
 
-  /** What was told since this was last asked; it is told to others when it is released. */
+  /** What was told since this was last asked; it is told to others when it is released, after what models have answered before. */
   takeHeld(): AgentEvent[] {
+    this.#publisher?.flush();
     const taken = this.#held.slice(this.#taken);
     this.#taken = this.#held.length;
     return taken.map((event) => readEvent(event, this.#taskId));

@@ -14,6 +14,8 @@ interface Told {
   isCommit?: true;
   /** What was said of the run, in place of a change. */
   said?: string;
+  /** Of what a store has said: PostgreSQL tells equal texts of one transaction once. */
+  n?: number;
 }
 
 export interface Hearing {
@@ -32,6 +34,7 @@ export class ToldChanges {
   #watch: object | undefined;
   #listening: Listening | undefined;
   #timer: unknown;
+  #said = 0;
 
   /** @param id what is told by that store is known here @param say told of what is no change */
   constructor(
@@ -54,7 +57,7 @@ export class ToldChanges {
 
   /** What the others hear that was said of a run. */
   saidOf(taskId: string, said: string): string {
-    return JSON.stringify({ taskId, by: this.#id, said } satisfies Told);
+    return JSON.stringify({ taskId, by: this.#id, said, n: ++this.#said } satisfies Told);
   }
 
   listen(isWanted: boolean): void {

@@ -2,7 +2,7 @@
 import type { FindQuery } from "#contract/store/run-commit";
 import { compareRuns } from "#contract/store/run-order";
 import type { OwnerProcess, StoredRun } from "#contract/store/run-record";
-import type { RunStore } from "#contract/store/run-store";
+import { RunStore } from "#contract/store/run-store";
 import { requireCode, requireEqual, requireTrue } from "./law.ts";
 import { commitOf, HOUR, newRun, owned, owner, past, type RunLaws, stored } from "./run-law.ts";
 
@@ -297,6 +297,38 @@ export function findLaws(): RunLaws {
       requireEqual([first.said, second.said], [["1", "2", "3"], ["4"]], "what was heard");
       await store.close();
       store.publish("a", "5");
+    },
+
+    "says it once where it is said, and elsewhere, too, where it has a way to other processes": async ({ make, reopen }) => {
+      const store = await make();
+      const other = store.hear === RunStore.prototype.hear ? store : await reopen(store);
+      await owned(store);
+      const { promise: isThere, resolve: there } = Promise.withResolvers<void>();
+      const { promise: all, resolve: heardAll } = Promise.withResolvers<void>();
+      const [here, elsewhere]: [string[], string[]] = [[], []];
+      store.hear("a", (text) => here.push(text));
+      const leave = other.hear("a", (text) => {
+        elsewhere.push(text);
+        if (text === "?") there();
+        if (text === "é3") heardAll();
+      });
+      // It may take a while until the other one hears.
+      const asking = setInterval(() => store.publish("a", "?"), 10);
+      await isThere;
+      clearInterval(asking);
+      store.publish("a", "1");
+      store.publish("b", "of another");
+      store.publish("a", "1");
+      store.publish("a", "\n2");
+      store.publish("a", "é3");
+      await all;
+      leave();
+      for (const said of [here, elsewhere])
+        requireEqual(
+          said.filter((text) => text !== "?"),
+          ["1", "1", "\n2", "é3"],
+          "what was heard",
+        );
     },
 
     "does nothing after it was closed, twice if need be": async ({ make }) => {

@@ -1,36 +1,66 @@
 /** What models answer is heard where the run is not: by whoever has a store of its own over the same place, and so in another process. */
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Agent, ChatRole, defineModule, MemoryStore, type ModelDelta, Node, type RunStore, Runs, Task } from "asimov-agents";
+import {
+  Agent,
+  ChatRole,
+  defineModule,
+  FileStore,
+  MemoryStore,
+  type ModelDelta,
+  Node,
+  type RunStore,
+  type RunStoreOptions,
+  Runs,
+  Task,
+} from "asimov-agents";
 import { PostgresStore } from "asimov-agents/postgres";
 import { RedisStore } from "asimov-agents/redis";
+import { SqliteStore } from "asimov-agents/sqlite";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { AgentWorker } from "asimov-agents/worker";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { newPlace } from "../store/place.ts";
 import { postgresUrl } from "../support/postgres-server.ts";
 
 const ASKED = [{ role: ChatRole.USER, content: "Say hello" }];
 
+const folder = newPlace();
 type Place = () => RunStore;
-const PLACES: [name: string, make: () => Promise<Place>][] = [
+const PLACES: [name: string, make: (options: RunStoreOptions) => Promise<Place>][] = [
   [
     "the same memory",
-    async () => {
-      const store = new MemoryStore();
+    async (options) => {
+      const store = new MemoryStore(options);
       return () => store;
     },
   ],
   [
+    "files",
+    async (options) => {
+      const dir = folder();
+      return () => new FileStore({ dir, fsync: false, ...options });
+    },
+  ],
+  [
+    "SQLite",
+    async (options) => {
+      const file = join(folder(), "runs.db");
+      return () => new SqliteStore({ file, ...options });
+    },
+  ],
+  [
     "Redis",
-    async () => {
-      const options = { url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` };
-      return () => new RedisStore(options);
+    async (options) => {
+      const place = { url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` };
+      return () => new RedisStore({ ...place, ...options });
     },
   ],
   [
     "Postgres",
-    async () => {
-      const options = { connectionString: await postgresUrl(), schema: `deltas_${crypto.randomUUID().replaceAll("-", "")}` };
-      return () => new PostgresStore(options);
+    async (options) => {
+      const place = { connectionString: await postgresUrl(), schema: `deltas_${crypto.randomUUID().replaceAll("-", "")}` };
+      return () => new PostgresStore({ ...place, ...options });
     },
   ],
 ];
@@ -41,8 +71,8 @@ afterEach(async () => {
 });
 
 describe.each(PLACES)("what models answer, heard by way of %s", (_, make) => {
-  const open = async (): Promise<Place> => {
-    const place = await make();
+  const open = async (options: RunStoreOptions = {}): Promise<Place> => {
+    const place = await make(options);
     return () => {
       const store = place();
       opened.push(store);
@@ -89,6 +119,52 @@ describe.each(PLACES)("what models answer, heard by way of %s", (_, make) => {
     expect(told.join("").replace(/^(?:hm)*/, "")).toBe(text);
     expect(deltas.at(-1)).toMatchObject({ type: "model.delta", taskId: id, node: "ask", module: "model", part: { type: "finish" } });
     expect(types.at(-1)).toBe("run.ended");
+  });
+
+  it("is said as the codec of the store makes it", async () => {
+    const flip = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 0x5a);
+    const place = await open({ codec: { encode: flip, decode: flip } });
+    const hosted = place();
+    const said: string[] = [];
+    const { publish } = hosted;
+    hosted.publish = (taskId, text) => {
+      said.push(text);
+      publish.call(hosted, taskId, text);
+    };
+    const text = "What only its reader knows, é, ".repeat(100);
+    const runs = new Runs(place());
+    const id = await submitted(runs);
+    let heard = "";
+    await hosting(hosted, new ScriptedInferenceClient([text]), () => heard !== "").start();
+    for await (const event of runs.events(id, { deltas: true }))
+      if (event.type === "model.delta" && event.part.type === "text-delta") heard += event.part.text;
+    expect(heard.replace(/^(?:hm)*/, "")).toBe(text);
+    const told = said.filter((each) => JSON.parse(each).say === "told");
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.filter((each) => each.includes("only its reader"))).toEqual([]);
+  });
+
+  it("is said before what is stored after it", async () => {
+    const place = await open();
+    const hosted = place();
+    const done: string[] = [];
+    const { publish, commit } = hosted;
+    hosted.publish = (taskId, text) => {
+      const { say, deltas } = JSON.parse(text) as { say: string; deltas?: ModelDelta[] };
+      if (say === "told") done.push(...(deltas ?? []).map(({ part }) => part.type));
+      publish.call(hosted, taskId, text);
+    };
+    hosted.commit = (lease, given) => {
+      done.push(...given.events.map(({ body }) => /"type":"([^"]+)"/.exec(String(body))?.[1] ?? ""));
+      return commit.call(hosted, lease, given);
+    };
+    const runs = new Runs(place());
+    const id = await submitted(runs);
+    let isHeard = false;
+    await hosting(hosted, new ScriptedInferenceClient(["Hello"]), () => isHeard).start();
+    for await (const { type } of runs.events(id, { deltas: true })) isHeard ||= type === "model.delta";
+    expect(done).toContain("finish");
+    expect(done.lastIndexOf("finish")).toBeLessThan(done.indexOf("module.ended"));
   });
 
   it("is published to nobody where nobody has asked", async () => {

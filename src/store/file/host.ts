@@ -1,8 +1,9 @@
 /** The part of Node that the file store uses, asked for at run time, so that the core bundles for a browser. */
 import { AsimovError, messageOf, SnapshotError } from "#contract/base/errors";
+import type { TalkSystem } from "#store/talk-files";
 
 /** Short calls are synchronous: each takes microseconds, a hop to the thread pool ten times that. What waits for the disk is not. */
-interface FileSystem {
+interface FileSystem extends TalkSystem {
   mkdirSync(path: string, options: { mode: number; recursive?: boolean }): string | undefined;
   openSync(path: string, flags: string, mode?: number): number;
   writeSync(file: number, bytes: Uint8Array, offset: number): number;

@@ -3,19 +3,20 @@ import * as z from "zod/mini";
 import { brand } from "#contract/base/brand";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, parseOptions, pathText } from "#contract/base/options";
-import { type Clock, systemClock } from "#contract/base/services";
+import { type Clock, systemClock, systemServices } from "#contract/base/services";
 import { Turns } from "#contract/base/turns";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
 import { copyRun } from "#contract/store/run-copy";
-import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
 import { compareRuns, isFound, orderOf } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned } from "#contract/store/run-status";
 import { closed } from "#contract/store/store-errors";
 import { compareQuestions, isAskedFor, type QuestionQuery, type StoredQuestion, taskOfQuestion } from "#contract/store/stored-question";
-import { type Decide, SteppedStore, type Wanted } from "#store/stepped-store";
+import { SharedStore } from "#store/shared-store";
+import type { Decide, Wanted } from "#store/stepped-store";
+import { Talk } from "#store/talk";
 import { ChangesFile } from "./changes-file.ts";
 import { Disk } from "./disk.ts";
 import { errorCode, type Host, openHost, present, readFailed, requireNoFile, writeFailed } from "./host.ts";
@@ -46,6 +47,7 @@ interface Place {
   disk: Disk;
   dir: string;
   changes: ChangesFile;
+  talk: Talk;
 }
 
 interface Task {
@@ -64,12 +66,11 @@ interface Task {
  * @example
  * const store = new FileStore({ dir: "/var/lib/agent", keep: 20 });
  */
-export class FileStore extends SteppedStore {
+export class FileStore extends SharedStore {
   readonly #options: z.infer<ReturnType<typeof schema>>;
   readonly #clock: Clock;
   readonly #tasks = new Map<string, Task>();
   readonly #turns = new Turns();
-  readonly #listeners = new RunListeners((listening) => this.#watch(listening));
   #endWatch: () => void = () => {};
   #place: Place | undefined;
   #isClosed = false;
@@ -124,6 +125,7 @@ export class FileStore extends SteppedStore {
   async events(taskId: string, { from, limit }: { from: number; limit: number }): Promise<port.StoredEvent[]> {
     requireCount(limit, "limit", 1);
     const { keepEvents } = this.settings;
+    this.#open().talk.look();
     return await this.#with<port.StoredEvent[]>(taskId, [], (folder, { run }) => {
       const first = Math.max(from, run.lastSeq - keepEvents + 1);
       return folder
@@ -173,18 +175,14 @@ export class FileStore extends SteppedStore {
     return removed;
   }
 
-  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
-    this.#requireOpen();
-    return this.#listeners.add(listener);
-  }
-
   async now(): Promise<number> {
     return this.#time();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#listeners.clear();
+    this.listeners.clear();
+    this.#place?.talk.close();
     await Promise.all([...this.#tasks.values()].map(({ turn }) => turn));
     this.#tasks.clear();
   }
@@ -205,7 +203,7 @@ export class FileStore extends SteppedStore {
         throw writeFailed(taskId, folder.path, error);
       }
       changes.touch();
-      this.#listeners.tell(taskId, change.taken !== undefined && change.isNew !== true);
+      this.listeners.tell(taskId, change.taken !== undefined && change.isNew !== true);
       return answer;
     }
   }
@@ -223,7 +221,7 @@ export class FileStore extends SteppedStore {
 
   /** After the steps that were asked for before; again when the run was stepped on or removed while it was read. */
   async #with<T>(taskId: string, absent: T, use: (folder: TaskFolder, step: Step) => T | Promise<T>): Promise<T | typeof absent> {
-    this.#requireOpen();
+    this.requireOpen();
     return await this.#inTurn(taskId, async ({ folder }) => {
       for (;;) {
         const step = this.#newest(folder);
@@ -249,7 +247,7 @@ export class FileStore extends SteppedStore {
         throw writeFailed(taskId, folder.path, error);
       }
       changes.touch();
-      this.#listeners.tell(taskId);
+      this.listeners.tell(taskId);
       return !isPast;
     });
   }
@@ -312,21 +310,30 @@ export class FileStore extends SteppedStore {
     }
   }
 
-  #requireOpen(): void {
+  protected requireOpen(): void {
     if (this.#isClosed) throw closed("FileStore");
   }
 
+  protected sayToOthers(taskId: string, text: string): void {
+    if (!this.#isClosed) this.#open().talk.say(taskId, text);
+  }
+
+  protected override hearOthers(): () => void {
+    return this.#open().talk.hear();
+  }
+
   #time(): number {
-    this.#requireOpen();
+    this.requireOpen();
     return Math.floor(this.#clock.now());
   }
 
   #open(): Place {
-    this.#requireOpen();
+    this.requireOpen();
     if (this.#place !== undefined) return this.#place;
     const host = openHost();
     const dir = host.path.resolve(this.#options.dir ?? (host.env.ASIMOV_SNAPSHOT || host.path.join(host.os.tmpdir(), "asimov_snapshot")));
-    this.#place = { host, dir, disk: new Disk(host, this.#options.fsync ?? true), changes: new ChangesFile(host, dir) };
+    const talk = new Talk(host.fs, host.path.join(dir, ".talk"), systemServices.ids(), (taskId, text) => this.heard(taskId, text));
+    this.#place = { host, dir, disk: new Disk(host, this.#options.fsync ?? true), changes: new ChangesFile(host, dir), talk };
     return this.#place;
   }
 
@@ -353,9 +360,9 @@ export class FileStore extends SteppedStore {
     return task;
   }
 
-  #watch(listening: boolean): void {
+  protected watch(isListening: boolean): void {
     this.#endWatch();
-    this.#endWatch = listening ? this.#open().changes.watch(() => this.#listeners.tell(null)) : () => {};
+    this.#endWatch = isListening ? this.#open().changes.watch(() => this.listeners.tell(null)) : () => {};
   }
 }
 

@@ -3,11 +3,11 @@ import { brand } from "#contract/base/brand";
 import { systemServices } from "#contract/base/services";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
-import { RunListeners } from "#contract/store/run-listeners";
 import { settingsOf } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
-import { type Change, type Decide, SteppedStore, type Wanted } from "#store/stepped-store";
+import { SharedStore } from "#store/shared-store";
+import type { Change, Decide, Wanted } from "#store/stepped-store";
 import { type Changed, Changes } from "./changes.ts";
 import { deleteEnded, deleteRuns } from "./deleted.ts";
 import { findRuns } from "./find.ts";
@@ -39,11 +39,10 @@ const changedOf = ({ run, isNew, taken }: Change): Changed => ({ taskId: run.tas
  * const found = await store.find({ limit: 10 });
  * await store.close();
  */
-export class PostgresStore extends SteppedStore {
+export class PostgresStore extends SharedStore {
   readonly #server: Server;
   readonly #groups: Groups;
   readonly #changes: Changes;
-  readonly #listeners = new RunListeners((listening) => this.#changes.listen(listening));
   /** Which runs have not ended longer ago than ended runs are kept, as SQL. */
   readonly #kept: string;
   #creations = 0;
@@ -59,8 +58,8 @@ export class PostgresStore extends SteppedStore {
     this.#changes = new Changes(
       this.#server,
       systemServices.ids(),
-      (taskId, isCommit) => this.#listeners.tell(taskId, isCommit),
-      (taskId, text) => super.publish(taskId, text),
+      (taskId, isCommit) => this.listeners.tell(taskId, isCommit),
+      (taskId, text) => this.heard(taskId, text),
     );
     this.#groups = new Groups(this.#server, { settings: this.settings, told: (changes) => this.#told(changes) });
   }
@@ -126,32 +125,27 @@ export class PostgresStore extends SteppedStore {
     }
   }
 
-  override publish(taskId: string, text: string): void {
-    super.publish(taskId, text);
-    if (!this.#server.isClosed) this.#changes.say(taskId, text);
-  }
-
-  override hear(taskId: string, listener: (text: string) => void): () => void {
-    const leave = [super.hear(taskId, listener), this.subscribe(() => {})];
-    return () => {
-      for (const each of leave) each();
-    };
-  }
-
-  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
-    this.#server.requireOpen();
-    return this.#listeners.add(listener);
-  }
-
   async now(): Promise<number> {
     const [row] = await this.#server.read(`select ${NOW} as now`);
     return row?.now as number;
   }
 
   async close(): Promise<void> {
-    this.#listeners.clear();
+    this.listeners.clear();
     await this.#changes.flush();
     await this.#server.close();
+  }
+
+  protected requireOpen(): void {
+    this.#server.requireOpen();
+  }
+
+  protected watch(isListening: boolean): void {
+    this.#changes.listen(isListening);
+  }
+
+  protected sayToOthers(taskId: string, text: string): void {
+    if (!this.#server.isClosed) this.#changes.say(taskId, text);
   }
 
   #requireLimit(limit: number): void {
@@ -162,7 +156,7 @@ export class PostgresStore extends SteppedStore {
   #told(changes: readonly Change[]): void {
     const told = changes.map(changedOf);
     this.#changes.notify(told);
-    for (const { taskId, isCommit } of told) this.#listeners.tell(taskId, isCommit);
+    for (const { taskId, isCommit } of told) this.listeners.tell(taskId, isCommit);
     for (const change of changes) if (isNewRun(change) && ++this.#creations % SWEEP_EACH === 0) void this.#sweep().catch(() => {});
   }
 
@@ -181,7 +175,7 @@ export class PostgresStore extends SteppedStore {
     this.#changes.notify(taskIds.map((taskId) => ({ taskId, isCommit: false })));
     for (const taskId of taskIds) {
       this.#groups.forget(taskId);
-      this.#listeners.tell(taskId);
+      this.listeners.tell(taskId);
     }
   }
 }

@@ -109,6 +109,13 @@ return { 'done', now }`,
 };
 
 /**
+ * Says something of a run: by the server that has it, since what one server of a cluster publishes is heard in order.
+ *
+ * KEYS[1] run; ARGV[1] the channel, ARGV[2] what is said.
+ */
+export const say: Script = { lua: "return redis.call('PUBLISH', ARGV[1], ARGV[2])" };
+
+/**
  * A generation, whole.
  *
  * KEYS[1] run, KEYS[2] its generations, KEYS[3] its parts; ARGV[1] the number, or "" for the newest; ARGV[2] how many are kept.

@@ -3,7 +3,6 @@ import { brand } from "#contract/base/brand";
 import { systemServices } from "#contract/base/services";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
-import { RunListeners } from "#contract/store/run-listeners";
 import { settingsOf } from "#contract/store/run-options";
 import { compareRuns } from "#contract/store/run-order";
 import type { StoredRun } from "#contract/store/run-record";
@@ -11,7 +10,8 @@ import { isOwned } from "#contract/store/run-status";
 import { unmatched } from "#contract/store/store-errors";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { ServerTime } from "#store/server-time";
-import { type Change, type Decide, type Seen, SteppedStore, type Wanted } from "#store/stepped-store";
+import { SharedStore } from "#store/shared-store";
+import type { Change, Decide, Seen, Wanted } from "#store/stepped-store";
 import { ToldChanges } from "#store/told-changes";
 import { Connection } from "./connection.ts";
 import { findRuns } from "./find.ts";
@@ -22,7 +22,7 @@ import { PlanWriter } from "./plan.ts";
 import { Questions } from "./questions.ts";
 import { runOf } from "./row.ts";
 import { readRun } from "./rows.ts";
-import { step } from "./scripts.ts";
+import { say, step } from "./scripts.ts";
 import { type Entry, Walk } from "./walk.ts";
 
 /** A run as it was when this store last wrote it. */
@@ -51,12 +51,11 @@ const MOST_KNOWN = 10_000;
  * const found = await store.find({ limit: 10 });
  * await store.close();
  */
-export class RedisStore extends SteppedStore {
+export class RedisStore extends SharedStore {
   readonly #keys: Keys;
   readonly #connection: Connection;
   readonly #questions: Questions;
   readonly #time = new ServerTime();
-  readonly #listeners = new RunListeners((listening) => this.#changes.listen(listening));
   readonly #changes: ToldChanges;
   readonly #known = new Map<string, Known>();
   readonly #id = systemServices.ids();
@@ -71,8 +70,8 @@ export class RedisStore extends SteppedStore {
     this.#changes = new ToldChanges(
       this.#connection,
       this.#id,
-      (taskId, isCommit) => this.#listeners.tell(taskId, isCommit),
-      (taskId, text) => super.publish(taskId, text),
+      (taskId, isCommit) => this.listeners.tell(taskId, isCommit),
+      (taskId, text) => this.heard(taskId, text),
     );
     this.#questions = new Questions(this.#connection, this.#keys, (run) => !this.isPast(run, this.#time.now()));
   }
@@ -94,7 +93,7 @@ export class RedisStore extends SteppedStore {
       const [kind, ...rest] = await this.#write(taskId, plan, { rev: change === undefined ? "?" : rev, made, now, wanted, isCommit });
       if (kind === "done" && decided?.change !== undefined) {
         this.#remember(taskId, made, decided.change);
-        this.#listeners.tell(taskId, isCommit);
+        this.listeners.tell(taskId, isCommit);
         if (isNewRun(decided.change)) void this.#sweepNow();
         return decided.answer;
       }
@@ -179,33 +178,29 @@ export class RedisStore extends SteppedStore {
     return gone.filter(Boolean).length;
   }
 
-  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
-    this.#connection.requireOpen();
-    return this.#listeners.add(listener);
-  }
-
-  override publish(taskId: string, text: string): void {
-    super.publish(taskId, text);
-    if (this.#connection.isClosed) return;
-    this.#connection.call("publish", this.#keys.changes, this.#changes.saidOf(taskId, text)).catch(() => {});
-  }
-
-  override hear(taskId: string, listener: (text: string) => void): () => void {
-    const leave = [super.hear(taskId, listener), this.subscribe(() => {})];
-    return () => {
-      for (const each of leave) each();
-    };
-  }
-
   async now(): Promise<number> {
     const [seconds, micros] = (await this.#connection.call("time")) as [Buffer, Buffer];
     return this.#time.heard(Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
   }
 
   async close(): Promise<void> {
-    this.#listeners.clear();
+    this.listeners.clear();
     this.#known.clear();
     await this.#connection.close();
+  }
+
+  protected requireOpen(): void {
+    this.#connection.requireOpen();
+  }
+
+  protected watch(isListening: boolean): void {
+    this.#changes.listen(isListening);
+  }
+
+  protected sayToOthers(taskId: string, text: string): void {
+    if (this.#connection.isClosed) return;
+    const said = [this.#keys.changes, this.#changes.saidOf(taskId, text)];
+    this.#connection.run(say, [this.#keys.ofRun(taskId).run], said).catch(() => {});
   }
 
   async #write(
@@ -257,7 +252,7 @@ export class RedisStore extends SteppedStore {
       const order = { rev: String(revision), made: `${this.#id}.${++this.#revisions}`, now, wanted: {}, isCommit: false };
       const [kind] = await this.#write(taskId, new PlanWriter(this.#keys, taskId).remove(run), order);
       if (kind !== "done") continue;
-      this.#listeners.tell(taskId);
+      this.listeners.tell(taskId);
       return true;
     }
   }

@@ -38,6 +38,10 @@ export class Connection {
     this.#busyMs = busyMs;
   }
 
+  get isOpen(): boolean {
+    return !this.#isClosed;
+  }
+
   requireOpen(): void {
     if (this.#isClosed) throw closed("SqliteStore");
   }

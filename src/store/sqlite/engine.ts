@@ -1,5 +1,6 @@
 /** The part of `node:sqlite` that is used, asked for when it is needed, so that nothing but a store of this kind needs it. */
 import { AsimovError } from "#contract/base/errors";
+import type { TalkSystem } from "#store/talk-files";
 
 export type Value = string | number | Uint8Array | null;
 export type Row = Record<string, Value>;
@@ -18,7 +19,7 @@ export interface Database {
 
 interface Modules {
   "node:sqlite": { DatabaseSync: new (file: string) => Database } | undefined;
-  fs: {
+  fs: TalkSystem & {
     mkdirSync(path: string, options: { recursive: true; mode: number }): unknown;
     openSync(path: string, flags: string, mode: number): number;
     closeSync(file: number): void;

@@ -4,14 +4,15 @@ import { brand } from "#contract/base/brand";
 import { wholeMs } from "#contract/base/durations";
 import { lazily } from "#contract/base/lazily";
 import { clockSchema, parseOptions, pathText } from "#contract/base/options";
-import { type Clock, systemClock } from "#contract/base/services";
+import { type Clock, systemClock, systemServices } from "#contract/base/services";
 import { requireCount } from "#contract/store/run-checks";
 import type * as port from "#contract/store/run-commit";
-import { RunListeners } from "#contract/store/run-listeners";
 import { type RunStoreOptions, runStoreShape, settingsOf } from "#contract/store/run-options";
 import type { StoredRun } from "#contract/store/run-record";
 import type { QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
-import { type Change, type Decide, type Seen, SteppedStore, type Wanted } from "#store/stepped-store";
+import { SharedStore } from "#store/shared-store";
+import type { Change, Decide, Seen, Wanted } from "#store/stepped-store";
+import { Talk } from "#store/talk";
 import { Connection } from "./connection.ts";
 import { requireSqlite } from "./engine.ts";
 import { findRuns } from "./find.ts";
@@ -60,20 +61,22 @@ const SWEEP_LIMIT = 100;
  * @example
  * const store = new SqliteStore({ file: "/var/lib/agent/runs.db", retainMs: 30 * 86_400_000 });
  */
-export class SqliteStore extends SteppedStore {
+export class SqliteStore extends SharedStore {
   readonly #db: Connection;
   readonly #clock: Clock;
-  readonly #listeners = new RunListeners((listening) => this.#watch(listening));
+  readonly #talk: Talk;
   #timer: unknown;
   #watching: object | undefined;
   #creations = 0;
 
   constructor(options: SqliteStoreOptions) {
     const parsed = parseOptions(schema(), options, "SqliteStore options");
-    requireSqlite();
+    const { get } = requireSqlite();
     super(settingsOf(parsed));
     this.#db = new Connection(parsed.file, parsed.busyMs ?? 10_000);
     this.#clock = parsed.clock ?? systemClock;
+    const folder = `${get("path").resolve(parsed.file)}-talk`;
+    this.#talk = new Talk(get("fs"), folder, systemServices.ids(), (taskId, text) => this.heard(taskId, text));
   }
 
   protected async step<T>(taskId: string, { message, question }: Wanted, decide: Decide<T>): Promise<T> {
@@ -114,11 +117,12 @@ export class SqliteStore extends SteppedStore {
   }
 
   async events(taskId: string, { from, limit }: { from: number; limit: number }): Promise<port.StoredEvent[]> {
+    this.#talk.look();
     return await this.#list(taskId, limit, ({ id, run }) => listEvents(this.#db, id, run, from, limit, this.settings.keepEvents));
   }
 
   async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
-    this.#db.requireOpen();
+    this.requireOpen();
     requireCount(query.limit, "limit", 1);
     return await this.#db.read(() => {
       const now = this.#time();
@@ -127,7 +131,7 @@ export class SqliteStore extends SteppedStore {
   }
 
   async find(query: port.FindQuery): Promise<StoredRun[]> {
-    this.#db.requireOpen();
+    this.requireOpen();
     requireCount(query.limit, "limit", 1);
     return await this.#db.read(() => {
       const now = this.#time();
@@ -165,19 +169,27 @@ export class SqliteStore extends SteppedStore {
     return removed;
   }
 
-  subscribe(listener: (taskId: string | null, isCommit?: boolean) => void): () => void {
-    this.#db.requireOpen();
-    return this.#listeners.add(listener);
-  }
-
   async now(): Promise<number> {
-    this.#db.requireOpen();
+    this.requireOpen();
     return this.#time();
   }
 
   async close(): Promise<void> {
-    this.#listeners.clear();
+    this.listeners.clear();
+    this.#talk.close();
     await this.#db.close();
+  }
+
+  protected requireOpen(): void {
+    this.#db.requireOpen();
+  }
+
+  protected sayToOthers(taskId: string, text: string): void {
+    if (this.#db.isOpen) this.#talk.say(taskId, text);
+  }
+
+  protected override hearOthers(): () => void {
+    return this.#talk.hear();
   }
 
   #time(): number {
@@ -190,7 +202,7 @@ export class SqliteStore extends SteppedStore {
   }
 
   async #list<T>(taskId: string, limit: number, list: (there: Numbered) => T[]): Promise<T[]> {
-    this.#db.requireOpen();
+    this.requireOpen();
     requireCount(limit, "limit", 1);
     return await this.#db.read(() => {
       const there = this.#there(taskId);
@@ -215,12 +227,12 @@ export class SqliteStore extends SteppedStore {
     if (message !== undefined) addMessage(this.#db, id, run, message);
     if (message?.closes !== undefined)
       writeQuestions(this.#db, id, run.updatedAt, { put: [], close: [{ ...message.closes, message: message.body }] });
-    this.#listeners.tell(run.taskId, taken !== undefined && isNew !== true);
+    this.listeners.tell(run.taskId, taken !== undefined && isNew !== true);
   }
 
   #delete(id: number, taskId: string): void {
     deleteRun(this.#db, id);
-    this.#listeners.tell(taskId);
+    this.listeners.tell(taskId);
   }
 
   #sweep(now: number): void {
@@ -232,15 +244,15 @@ export class SqliteStore extends SteppedStore {
   }
 
   /** Another process cannot tell: whether it has written is looked up while somebody listens, which keeps this one alive. */
-  #watch(listening: boolean): void {
+  protected watch(isListening: boolean): void {
     systemClock.clearTimeout(this.#timer);
     const watch = {};
-    this.#watching = listening ? watch : undefined;
-    if (!listening) return;
+    this.#watching = isListening ? watch : undefined;
+    if (!isListening) return;
     let seen: string | undefined;
     const look = async (): Promise<void> => {
       const version = await this.#db.read(() => JSON.stringify(this.#db.version())).catch(() => seen);
-      if (seen !== undefined && version !== seen) this.#listeners.tell(null);
+      if (seen !== undefined && version !== seen) this.listeners.tell(null);
       seen = version;
       if (this.#watching !== watch) return;
       this.#timer = systemClock.setTimeout(() => void look(), WATCH_MS);
