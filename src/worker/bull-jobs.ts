@@ -1,6 +1,7 @@
 /** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
 import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOptions } from "bullmq";
 import { AsimovError } from "#contract/base/errors";
+import { monotonicOf, systemClock } from "#contract/base/services";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import type { BullQueueOptions } from "./bull-options.ts";
 import { BullRedis, isClient, retryStrategy } from "./bull-redis.ts";
@@ -15,6 +16,8 @@ const LAST_PRIORITY = 2 ** 21 - 1;
 const MIDDLE_PRIORITY = 2 ** 20;
 const DEFAULT_KEPT = 1_000;
 const RETRY_MS = 1_000;
+/** Milliseconds after a trouble in which nobody is blamed for what the queue does not know: it may have been told in vain. */
+const TROUBLED_MS = 60_000;
 /** Milliseconds for which a server that is away is waited for at the end. */
 const CLOSE_MS = 2_000;
 /** Connections to Postgres of each agent's queue, and of its worker, which listens by one more. BullMQ's own number is that of `pg`, ten. */
@@ -61,6 +64,7 @@ export class BullJobs {
   readonly #options: BullQueueOptions;
   readonly #redis: BullRedis | undefined;
   #bull: Promise<Bull> | undefined;
+  #troubledAt = Number.NEGATIVE_INFINITY;
   readonly #queues = new Map<string, { queue: Promise<Queue<Turn>>; opened: Promise<Queue<Turn>> }>();
 
   constructor(options: BullQueueOptions) {
@@ -86,10 +90,15 @@ export class BullJobs {
     );
   }
 
+  /** Its connections have met something, or it did not answer in time. */
+  readonly troubled = (): void => {
+    this.#troubledAt = monotonicOf(systemClock);
+  };
+
   async remind(run: WakeUp): Promise<Reminded> {
     const known = await (await this.#queueOf(run.agent)).getDeduplicationJobId(run.taskId);
     const job = await this.add(run);
-    if (known === null || known === undefined) return "unknown";
+    if (known === null || known === undefined) return monotonicOf(systemClock) - this.#troubledAt < TROUBLED_MS ? "waits" : "unknown";
     const state = await job.getState();
     if (state === "active") return "given";
     if (!TO_COME.has(state)) await this.#replace(job, state, run);
@@ -127,6 +136,7 @@ export class BullJobs {
       ...(metricsMinutes === undefined ? {} : { metrics: { maxDataPoints: metricsMinutes } }),
     };
     const worker: TurnWorker = new Worker(queueName(agent), process, options, (await this.#factory()) as undefined);
+    worker.on("error", this.troubled);
     worker.on("error", trouble);
     return worker;
   }
@@ -159,10 +169,10 @@ export class BullJobs {
 
   async #make(agent: string): Promise<Queue<Turn>> {
     const { Queue } = await this.#loaded();
-    await this.#redis?.require();
+    await this.#redis?.require(this.troubled);
     const queue = new Queue<Turn>(queueName(agent), await this.#base("queue"), (await this.#factory()) as undefined);
     // Whoever adds is told.
-    queue.on("error", () => {});
+    queue.on("error", this.troubled);
     return queue as unknown as Queue<Turn>;
   }
 

@@ -28,10 +28,15 @@ export function bullQueue(options: BullQueueOptions): BullQueue {
   const given = takeBullOptions(options);
   const jobs = new BullJobs(given);
   const soon = new Soon(ADD_MS);
+  const ask = <T>(asked: () => Promise<T>): Promise<T> =>
+    soon.run(asked).catch((error: unknown) => {
+      jobs.troubled();
+      throw error;
+    });
   return {
     givesTurns: true,
-    tell: async (run) => void (await soon.run(() => jobs.add(run))),
-    remind: (run) => soon.run(() => jobs.remind(run)),
+    tell: async (run) => void (await ask(() => jobs.add(run))),
+    remind: (run) => ask(() => jobs.remind(run)),
     consume: (consumer) => new BullTurns(consumer, jobs, given.sweepMs ?? 1_000),
     close: () => jobs.close(),
   };

@@ -64,20 +64,27 @@ export class BullRedis {
   }
 
   async #ask(): Promise<void> {
+    const { promise: cut, reject } = Promise.withResolvers<never>();
+    cut.catch(() => {});
+    this.#cut = () => reject(queueAway("The queue was closed"));
     const connection = this.#connection;
-    if (isClient(connection)) return keeps("the given client", await connection.info());
+    if (!isClient(connection)) return await this.#probe(connection, cut);
+    keeps("the given client", await Promise.race([connection.info(), cut]));
+  }
+
+  async #probe(connection: string | Address, cut: Promise<never>): Promise<void> {
     const { url: text, ...options }: Address = typeof connection === "string" ? { url: connection } : connection;
     const { Redis } = await this.#load<typeof import("ioredis")>("ioredis");
     const { url, database } = text === undefined ? { url: undefined, database: 0 } : databaseOf(text);
     const settings = { retryStrategy, ...options, db: 0, lazyConnect: false, maxRetriesPerRequest: null };
-    const probe = url === undefined ? new Redis(settings) : new Redis(url, settings);
+    const made = url === undefined ? new Redis(settings) : new Redis(url, settings);
     const place = url === undefined ? `${options.host ?? "127.0.0.1"}:${options.port ?? 6379}` : new URL(url).host;
-    this.#cut = () => probe.disconnect();
+    const ask = async (probe: typeof made): Promise<void> => {
+      keeps(place, await probe.info());
+      await probe.select(database || (options.db ?? 0));
+    };
     try {
-      await withProbe(probe, this.#note, async () => {
-        keeps(place, await probe.info());
-        await probe.select(database || (options.db ?? 0));
-      });
+      await withProbe(made, this.#note, (probe) => Promise.race([ask(probe), cut]));
     } catch (error) {
       throw failure(place, error);
     }

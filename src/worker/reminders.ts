@@ -71,6 +71,6 @@ export class Reminders {
 
 const untold = (taskId: string): RunError =>
   new RunError(
-    `Run ${taskId} has been READY for a second, and the worker's queue knew nothing of it. Whoever submits, answers or sends needs \`new Runs(store, { queue })\` with a queue of the same connection and prefix; until then workers find such runs by looking.`,
+    `Run ${taskId} has been READY for a second, and the worker's queue knew nothing of it. Whoever submits, answers or sends needs \`new Runs(store, { queue })\` with a queue of the same connection and prefix; until then workers find such runs by looking. Where they have one, the queue was told late, has lost what it was told, or another worker could not go on with the run: then there is nothing to do. Of others like it you are not told.`,
     { code: "queue-untold", taskId },
   );

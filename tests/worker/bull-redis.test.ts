@@ -4,7 +4,9 @@ import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { startFaultProxy } from "../support/fault-proxy.ts";
 import { ownRedis } from "../support/own-redis.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 import { nodeOf } from "../waiting/pair.ts";
 
 const PATIENT = { timeout: 20_000 };
@@ -29,7 +31,8 @@ describe("the Redis of a queue on BullMQ", () => {
       closing.push(() => queue.close());
       return queue;
     };
-    const runs = new Runs(store, { queue: queueOf() });
+    const queue = queueOf();
+    const runs = new Runs(store, { queue });
     const told: { code?: string; message: string }[] = [];
     const agents = [new Agent({ name: "report", nodes: [nodeOf("work", () => "done")] })];
     const worker = new AgentWorker({ agents, store, queue: queueOf(), onRefused: (error) => void told.push(error) });
@@ -39,7 +42,7 @@ describe("the Redis of a queue on BullMQ", () => {
       for await (const { status } of runs.watch("t")) if (status === "COMPLETE") return status;
       return (await runs.get("t")).status;
     };
-    return { runs, worker, told, submit, ends };
+    return { runs, queue, worker, told, submit, ends };
   }
   const evicting = /^Redis at \S+ may throw away what is stored: expected `maxmemory-policy noeviction`, found allkeys-lru\. Set it: /;
 
@@ -78,6 +81,35 @@ describe("the Redis of a queue on BullMQ", () => {
     await submit();
     expect(await ends()).toBe("COMPLETE");
     expect(await client.ping()).toBe("PONG");
+  });
+
+  it("is no other one than that of who submits, where a run was submitted while it was away", async () => {
+    const proxy = await startFaultProxy(own.server.url);
+    closing.push(() => proxy.close());
+    const { worker, told, submit, queue, ends } = hosting(proxy.url);
+    await worker.start();
+    proxy.down();
+    await expect.poll(() => told.map(({ code }) => code), PATIENT).toContain("queue-away");
+    await submit();
+    // What it still held is lost with it.
+    await queue.close();
+    proxy.recover();
+    expect(await ends()).toBe("COMPLETE");
+    expect(told.map(({ code }) => code)).not.toContain("queue-untold");
+  });
+
+  it.each<[string, (url: string) => BullQueueOptions["connection"]]>([
+    ["a URL", (url) => url],
+    ["a client", (url) => new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 }).on("error", () => {})],
+  ])("is waited for by nobody who closes his queue (%s)", async (_, connectionOf) => {
+    const away = await startRedisServer();
+    await away.stop();
+    const connection = connectionOf(away.url);
+    closing.push(async () => void (connection instanceof Redis && connection.disconnect()));
+    const { runs, submit, queue } = hosting(connection);
+    await submit();
+    await queue.close();
+    expect((await runs.get("t")).status).toBe("READY");
   });
 
   it.each<[string, (url: string) => BullQueueOptions["connection"]]>([
