@@ -1,7 +1,7 @@
 /** Runs stored tasks of its agents in this process; whose they are, and what is true of them, only the store says. */
 import { brand } from "#contract/base/brand";
 import { dropping } from "#contract/base/dropping";
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf } from "#contract/base/errors";
 import { type Clock, systemClock } from "#contract/base/services";
 import type { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
@@ -77,8 +77,8 @@ export class AgentWorker {
   readonly #upkeep: Upkeep;
   readonly #unknownAgents: UnknownAgents;
   #looking: Promise<void> | undefined;
-  /** The first look is over. */
-  readonly #looked = Promise.withResolvers<void>();
+  /** Until the first look is over: by it `start` settles. */
+  #looked: PromiseWithResolvers<void> | undefined;
   #reminding: Promise<void> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   readonly #grace: Grace;
@@ -139,7 +139,11 @@ export class AgentWorker {
     }
   }
 
-  /** Settles when what is READY now was looked at. @throws AsimovError `worker-started`, `worker-stopped` */
+  /**
+   * Settles when what is READY now was looked at, or the store did not answer.
+   *
+   * @throws AsimovError `worker-started`, `worker-stopped`, `store-closed`, after which it may be started again
+   */
   async start(): Promise<void> {
     if (this.#state !== "new") {
       throw new AsimovError(`This worker was ${this.#state === "started" ? "started" : "stopped"} already. Make a new one.`, {
@@ -150,7 +154,20 @@ export class AgentWorker {
       this.stop(isSecond ? { graceMs: 0 } : {}).catch((error) => this.#tell(error as Error, ""));
     });
     this.#state = "started";
-    this.#figures.start();
+    const looked = Promise.withResolvers<void>();
+    this.#looked = looked;
+    try {
+      this.#consume();
+      this.#wake();
+      await looked.promise;
+    } catch (error) {
+      await this.#unbegin();
+      throw error;
+    }
+    if (this.#state === "started") this.#figures.start();
+  }
+
+  #consume(): void {
     this.#consumption = this.#queue.consume({
       store: this.#store,
       clock: this.#clock,
@@ -161,8 +178,15 @@ export class AgentWorker {
       take: (taskId) => runInNoScope(() => this.#takeTurn(taskId)),
       refused: (error) => this.#tell(error, ""),
     });
-    this.#wake();
-    await this.#looked.promise;
+  }
+
+  /** What was never of use is as it was before; one that is being stopped ends by that. */
+  async #unbegin(): Promise<void> {
+    if (this.#state !== "started") return;
+    this.#state = "new";
+    this.#deafen?.();
+    await this.#consumption?.end();
+    this.#consumption = undefined;
   }
 
   /** A task, stored when this settles; see `Runs.submit`. */
@@ -265,16 +289,19 @@ export class AgentWorker {
     // What wakes it meanwhile has it look once more: nothing that comes is lost.
     while (this.#isAwake && this.#state === "started") {
       this.#isAwake = false;
+      const first = this.#looked;
+      this.#looked = undefined;
       this.#looks.begun(this.#clock.now());
       try {
         await this.#lookOnce();
         this.#looks.done(this.#clock.now());
       } catch (error) {
         this.#looks.failed(error, this.#clock.now());
+        if (first !== undefined && asimovErrorOf(error)?.code === "store-closed") first.reject(error);
         // The queue wakes it again.
-        this.#tell(error as Error, "");
+        else this.#tell(error as Error, "");
       }
-      this.#looked.resolve();
+      first?.resolve();
     }
     this.#looking = undefined;
   }
@@ -411,12 +438,12 @@ export class AgentWorker {
         return status;
       },
       (error) => {
-        const isNews = this.#refusals.add(error, run, pair, now);
-        if (isNews) this.#refuse(error as Error, run);
+        const why = this.#refusals.add(error, run, pair, now);
+        if (why === "news") this.#refuse(error as Error, run);
         this.#over(run);
-        if (isNews) throw error;
         // Somebody else was faster.
-        return "RUNNING";
+        if (why === "raced") return "RUNNING";
+        throw error;
       },
     );
   }

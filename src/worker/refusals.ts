@@ -29,12 +29,16 @@ export class Refusals {
     return false;
   }
 
-  /** Whether somebody is to be told. */
-  add(error: unknown, { taskId, generation }: StoredRun, pair: string, now: number): boolean {
+  /** Whether somebody is to be told: of a graph that does not fit once, though several runs of it were tried together. */
+  add(error: unknown, { taskId, generation }: StoredRun, pair: string, now: number): "raced" | "news" | "known" {
     const known = asimovErrorOf(error);
-    if (RACED.has(known?.code)) return false;
-    if (known?.code === "snapshot-other-graph") this.#unfit.add(pair);
-    else this.#aside.set(taskId, { generation, until: known?.retryable === true ? now + AGAIN_MS : Number.POSITIVE_INFINITY });
-    return true;
+    if (RACED.has(known?.code)) return "raced";
+    if (known?.code === "snapshot-other-graph") {
+      const isKnown = this.#unfit.has(pair);
+      this.#unfit.add(pair);
+      return isKnown ? "known" : "news";
+    }
+    this.#aside.set(taskId, { generation, until: known?.retryable === true ? now + AGAIN_MS : Number.POSITIVE_INFINITY });
+    return "news";
   }
 }

@@ -1,13 +1,16 @@
 /** Agents that a worker was asked for and does not have: of each is told once, and its runs are left to a worker that has it. */
 import { type AsimovError, RunError } from "#contract/base/errors";
 import type { Clock } from "#contract/base/services";
+import type { StoredRun } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { SCHEDULES } from "#runs/schedules";
 
-/** Milliseconds between two looks, each along all that are open. */
+/** Milliseconds after the last of them was looked at. */
 const AGAIN_MS = 60_000;
-/** So many runs are looked at. */
+/** So many runs are looked at together, and so many times; the rest follows after so many milliseconds. */
 const PAGE = 100;
+const PAGES = 5;
+const REST_MS = 1_000;
 
 interface Asked {
   clock: Clock;
@@ -20,7 +23,9 @@ interface Asked {
 export class UnknownAgents {
   readonly #of: Asked;
   readonly #told = new Set<string>();
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #againAt = Number.NEGATIVE_INFINITY;
+  /** The last that was looked at, where others follow. */
+  #after: StoredRun | undefined;
 
   constructor(of: Asked) {
     this.#of = of;
@@ -39,8 +44,15 @@ export class UnknownAgents {
   async look(): Promise<void> {
     const { clock, store } = this.#of;
     const now = clock.now();
-    if (now - this.#lookedAt < AGAIN_MS) return;
-    this.#lookedAt = now;
-    for (const { agent, taskId } of await store.find({ statuses: ["READY"], limit: PAGE })) this.submitted(agent, taskId);
+    if (now < this.#againAt) return;
+    this.#againAt = now + REST_MS;
+    for (let left = PAGES; left > 0; left--) {
+      const page = await store.find({ statuses: ["READY"], limit: PAGE, ...(this.#after === undefined ? {} : { after: this.#after }) });
+      for (const { agent, taskId } of page) this.submitted(agent, taskId);
+      this.#after = page.length === PAGE ? page.at(-1) : undefined;
+      if (this.#after !== undefined) continue;
+      this.#againAt = now + AGAIN_MS;
+      return;
+    }
   }
 }
