@@ -3,7 +3,7 @@ import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOpt
 import { AsimovError } from "#contract/base/errors";
 import { monotonicOf, systemClock } from "#contract/base/services";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
-import type { BullQueueOptions } from "./bull-options.ts";
+import { type BullQueueOptions, isCluster } from "./bull-options.ts";
 import { BullRedis, isClient, retryStrategy } from "./bull-redis.ts";
 import { inTime } from "./queue-away.ts";
 
@@ -57,8 +57,6 @@ async function heardClient(): Promise<object> {
     }
   };
 }
-
-const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
 
 export class BullJobs {
   readonly #options: BullQueueOptions;

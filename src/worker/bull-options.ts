@@ -13,7 +13,7 @@ export interface BullQueueOptions {
   connection: string | object;
   /** Default `"redis"`. */
   backend?: "redis" | "postgres";
-  /** What the names of BullMQ's keys in Redis begin with. Default `"bull"`, as of BullMQ's own tools, and `"{bull}"` on a cluster. */
+  /** What the names of BullMQ's keys in Redis begin with. Default `"bull"`, as of BullMQ's own tools, and `"{bull}"` on a cluster, where it must have a hash tag. */
   prefix?: string;
   /** At most `max` turns of one agent in `duration` milliseconds, of all workers together. Default: no limit. */
   limiter?: { max: number; duration: number };
@@ -27,6 +27,10 @@ export interface BullQueueOptions {
 
 const count = () => z.int().check(z.gte(1));
 const PROTOCOLS = { redis: /^rediss?:\/\//, postgres: /^postgres(?:ql)?:\/\// };
+/** What of a key says its slot. */
+const HASH_TAG = /^[^{]*\{[^}]+\}/;
+
+export const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
 
 /** Of options of ioredis too. */
 const urlOf = (connection: string | object): unknown =>
@@ -58,6 +62,10 @@ const schema = lazily(() =>
       z.refine(({ connection, backend = "redis" }) => backend !== "redis" || isAddress(urlOf(connection)), {
         path: ["connection"],
         error: "expected the number of a database behind the address, as in redis://localhost:6379/2",
+      }),
+      z.refine(({ connection, prefix }) => prefix === undefined || !isCluster(connection) || HASH_TAG.test(prefix), {
+        path: ["prefix"],
+        error: "on a cluster a hash tag is expected, as in {bull}, which puts all keys of a queue into one slot",
       }),
       z.refine(({ prefix, backend }) => prefix === undefined || backend !== "postgres", {
         path: ["prefix"],

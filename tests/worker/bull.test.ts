@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { Agent, agentModule, defineQuestion, Node, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type AgentWorkerOptions, type BullQueue, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
-import type { Job, Queue, Worker } from "bullmq";
+import type { Job, JobType, Queue, Worker } from "bullmq";
 import { afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { z } from "zod";
 import { postgresUrl } from "../support/postgres-server.ts";
@@ -207,6 +207,32 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
       new Set((await look(agent).getCompleted()).map(({ data, returnvalue }) => `${data.taskId} ${returnvalue.status}`));
     await expect.poll(() => ended("inner"), PATIENT).toEqual(new Set([`${child} COMPLETE`]));
     await expect.poll(() => ended("report"), PATIENT).toContain("t COMPLETE");
+  });
+
+  it("is looked at with BullMQ's own tools: counts, jobs and metrics, by a queue object from outside", async () => {
+    const { runs, workerOf, look } = await setUp({ sweepMs: 60_000, metricsMinutes: 5 });
+    const ends: (() => void)[] = [];
+    const held = nodeOf("work", () => new Promise<void>((resolve) => ends.push(resolve)));
+    const worker = workerOf([agentOf([held])], { concurrency: 1 });
+    await worker.start();
+    const seen = look();
+    for (const id of ["a", "b", "c"]) await runs.submit(taskOf(id), { agent: "report" });
+    await runs.submit(taskOf("later"), { agent: "report", delayMs: 3_600_000 });
+    const counts = () => seen.getJobCounts("active", "prioritized", "waiting", "delayed", "completed", "failed");
+    await expect.poll(counts, PATIENT).toEqual({ active: 1, prioritized: 2, waiting: 0, delayed: 1, completed: 0, failed: 0 });
+    const namesOf = async (state: JobType) => (await seen.getJobs([state])).map(({ data }) => data.taskId);
+    expect(await namesOf("delayed")).toEqual(["later"]);
+    expect([...(await namesOf("active")), ...(await namesOf("prioritized"))].sort()).toEqual(["a", "b", "c"]);
+    for (let done = 0; done < 3; done++) {
+      await expect.poll(() => ends.length, PATIENT).toBe(done + 1);
+      ends[done]?.();
+    }
+    await expect.poll(counts, PATIENT).toEqual({ active: 0, prioritized: 0, waiting: 0, delayed: 1, completed: 3, failed: 0 });
+    const [newest] = await seen.getJobs(["completed"], 0, 0);
+    expect(newest).toMatchObject({ name: "report", data: { taskId: "c" }, returnvalue: { status: "COMPLETE" } });
+    expect(newest?.finishedOn).toBeGreaterThanOrEqual(newest?.processedOn ?? Number.POSITIVE_INFINITY);
+    expect((await seen.getMetrics("completed")).meta.count).toBe(3);
+    expect((await seen.getMetrics("failed")).meta.count).toBe(0);
   });
 
   it("holds to the rate limit of BullMQ", async () => {
