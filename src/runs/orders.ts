@@ -62,8 +62,11 @@ async function endRun(store: RunStore, taskId: string, why: string, code: string
   if (result === "ended") throw hasEnded(taskId, "A cancel");
 }
 
-/** A run that was cancelled while nobody owned it, and so without its code: the runs that it waited for end, too, and its parent hears of it. */
-async function endRelated(store: RunStore, taskId: string): Promise<void> {
+/**
+ * Of a run that was cancelled while nobody owned it, and so without its code: the runs that it waited for end, too, and its parent hears of it.
+ * Nothing where that is so already.
+ */
+export async function endRelated(store: RunStore, taskId: string): Promise<void> {
   const run = await store.read(taskId);
   if (run?.status !== "CANCELLED") return;
   for (const child of await childrenOf(store, run)) {

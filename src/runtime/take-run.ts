@@ -5,6 +5,7 @@ import type { RunStore } from "#contract/store/run-store";
 import type { PersistedAgent } from "#keep/persisted";
 import { storedEndMessage, unbegunEndMessage } from "#keep/stored-end";
 import { isSubmitted, readSubmission } from "#keep/submission";
+import { endRelated } from "#runs/orders";
 import type { AgentHost } from "./agent-host.ts";
 import { type ClaimedRun, claimRun, readRun, type Wanted } from "./claim-run.ts";
 import type { Keeping } from "./keeping.ts";
@@ -19,9 +20,11 @@ export function requireOwnName({ services: { name }, isNamed }: AgentHost, { tas
   );
 }
 
-/** The message of an end that its own process did not tell, at least once. */
+/** What follows from an end that its own process did not tell, at least once: for the runs that belong to it, and the message. */
 export async function tellStoredEnd(host: AgentHost, store: RunStore, run: StoredRun): Promise<void> {
   if (!run.untold) return;
+  // Whoever cancelled it may have come no further.
+  await endRelated(store, run.taskId);
   const { outputMailbox, cache } = host.services;
   if (outputMailbox !== null) {
     await cache.publishToMailbox(outputMailbox, await endMessageOf(host, store, run));

@@ -7,6 +7,8 @@ import type { Network } from "./networks.ts";
 import { type Note, readNotes } from "./notes.ts";
 import type { WorkerGiven } from "./worker-process.ts";
 
+/** Characters kept of what a worker says, the last ones: it may be asked why it ended. */
+const SAID_KEPT = 10_000;
 const PROGRAM = new URL("worker-process.ts", import.meta.url).pathname;
 
 export interface WorkersGiven extends Omit<WorkerGiven, "place" | "notes"> {
@@ -63,14 +65,18 @@ export class Workers {
     const given: WorkerGiven = { place: places[at] as Place, queue, notes, leaseMs, concurrency, workMs };
     const program = ["--conditions=asimov-source", PROGRAM, JSON.stringify(given)];
     const [command = "", ...args] = [...(networks?.[at]?.enter ?? []), process.execPath, ...program];
-    const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    let said = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-SAID_KEPT);
+    });
     const living: Living = { process: child, notes, owned: 0, isStopped: false };
     child.on("message", ({ owned }: { owned: number }) => {
       living.owned = owned;
     });
     this.#living[at] = living;
-    child.on("exit", (code) => {
-      if (code !== null) this.#broken(new Error(`A worker ended by itself, with code ${code}.`));
+    child.on("close", (code) => {
+      if (code !== null) this.#broken(new Error(`A worker ended by itself, with code ${code}. It said:\n${said}`));
     });
   }
 

@@ -7,6 +7,7 @@ import type { PostgresStoreOptions } from "#store/postgres/options";
 import { PostgresStore } from "#store/postgres/store";
 import { commitOf, newRun, owned, owner } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { goodBye } from "../support/postgres-good-bye.ts";
 import { type PostgresServer, startPostgresServer } from "../support/postgres-server.ts";
 import { deafened, noting, telling } from "../support/told-pool.ts";
 
@@ -234,11 +235,7 @@ describe("Postgres store", () => {
     async (whose) => {
       const proxy = await proxied();
       const store = open(whose === "its own pool" ? { connectionString: proxy.url } : { pool: hold(newPool(proxy.url)) });
-      const field = (kind: string, text: string): Buffer => Buffer.from(`${kind}${text}\0`);
-      const fields = Buffer.concat([field("S", "FATAL"), field("C", "57P01"), field("M", "terminating connection"), Buffer.alloc(1)]);
-      const header = Buffer.from("E\0\0\0\0");
-      header.writeInt32BE(fields.length + 4, 1);
-      const cut = proxy.addTo("Z\0\0\0\u0005I", Buffer.concat([header, fields]));
+      const cut = proxy.addTo("Z\0\0\0\u0005I", goodBye());
       await store.create(newRun("a"));
       await cut;
       expect((await store.read("a"))?.taskId).toBe("a");

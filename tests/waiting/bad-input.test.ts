@@ -92,7 +92,7 @@ describe("a module that asks again whatever it is told", () => {
     };
     const agent = new Agent({ name: "a", store: new MemoryStore(), abortGraceMs: 10, nodes: [nodeOf("n", asksOn, once)] });
     const run = agent.start(taskOf());
-    for await (const { type } of run.events()) if (type === "node.waiting" || type === "snapshot.saved") break;
+    for await (const { type } of run.events()) if (type === "node.waiting") break;
     await (how === "parked" ? run.park() : run.cancel());
     await new Promise((resolve) => setTimeout(resolve, 1));
     isOver = true;

@@ -3,8 +3,10 @@ import { createServer } from "node:net";
 import { Agent, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
+import { Pool } from "pg";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { startFaultProxy } from "../support/fault-proxy.ts";
+import { goodBye } from "../support/postgres-good-bye.ts";
 import { postgresUrl } from "../support/postgres-server.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { nodeOf } from "../waiting/pair.ts";
@@ -26,9 +28,9 @@ const queueOf = (options: BullQueueOptions) => {
 };
 const taskOf = (id: string) => new Task({ id, type: "test", objective: "Work" });
 
-function hosting(store: RedisStore, options: BullQueueOptions) {
+function hosting(store: RedisStore, options: BullQueueOptions, name = "report") {
   const told: string[] = [];
-  const agent = new Agent({ name: "report", nodes: [nodeOf("work", () => "done")] });
+  const agent = new Agent({ name, nodes: [nodeOf("work", () => "done")] });
   const worker = new AgentWorker({
     ...{ agents: [agent], store, queue: queueOf(options) },
     onRefused: (error) => void told.push((error as { code?: string }).code ?? error.message),
@@ -88,6 +90,38 @@ describe("a queue on BullMQ that is away", () => {
     await new Runs(store).submit(taskOf("t"), { agent: "report" });
     await expect.poll(() => new Set(told), { timeout: 20_000 }).toEqual(new Set(["queue-away"]));
     proxy.recover();
+    expect(await ends(store, "t")).toBe("COMPLETE");
+  });
+
+  it("outlives PostgreSQL that says good-bye to the connection by which BullMQ listens in the breath that made it", {
+    timeout: 60_000,
+  }, async () => {
+    const store = storeOf();
+    const proxy = await startFaultProxy(await postgresUrl());
+    closing.push(() => proxy.close());
+    const name = crypto.randomUUID();
+    const { worker } = hosting(
+      store,
+      {
+        backend: "postgres",
+        connection: { connectionString: proxied(await postgresUrl(), proxy.port), schema: `bye_${name.replaceAll("-", "")}` },
+      },
+      name,
+    );
+    await worker.start();
+    const raw = new Pool({ connectionString: await postgresUrl() });
+    closing.push(() => raw.end());
+    const listeners = `from pg_stat_activity where application_name = 'asimov.${name}'`;
+    await expect.poll(async () => (await raw.query(`select pid ${listeners}`)).rowCount, { timeout: 20_000 }).toBe(1);
+    let said = proxy.addTo("server_version", goodBye());
+    await raw.query(`select pg_terminate_backend(pid) ${listeners}`);
+    // Also those of its pool come anew.
+    for (let connection = 1; connection < 6; connection++) {
+      await said;
+      said = proxy.addTo("server_version", goodBye());
+    }
+    await said;
+    await new Runs(store).submit(taskOf("t"), { agent: name });
     expect(await ends(store, "t")).toBe("COMPLETE");
   });
 

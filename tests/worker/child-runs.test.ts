@@ -169,6 +169,39 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
     expect(await store.read(child)).toMatchObject({ status: "COMPLETE", ends: 1 });
   });
 
+  /** What a process has stored that dies before it comes to more. */
+  const cancelAlone = (store: RunStore, taskId: string) => store.post(taskId, { kind: "cancel", reason: "enough", end: { events: [] } });
+
+  it("has a parent go on though whoever cancelled its child died before it could say so", async () => {
+    const { runs, store, innerOf, outerOf, workerOf, until, childOf } = apart(() => "did it");
+    const parents = workerOf([outerOf()]);
+    await parents.start();
+    await parents.submit(taskOf(), { agent: "outer" });
+    const child = await childOf("t");
+    await until("t", "PARKED");
+    expect(await cancelAlone(store, child)).toBe("stored");
+    await workerOf([innerOf("apart")]).start();
+    expect(await until("t", "FAILED", "COMPLETE")).toBe("FAILED");
+    expect((await runs.get("t")).errors[0]).toMatchObject({ code: "cancelled" });
+  });
+
+  it("ends a child though whoever cancelled its parent died before it could do that", async () => {
+    const began = Promise.withResolvers<void>();
+    const { store, innerOf, outerOf, workerOf, until, childOf } = apart(({ signal }) => {
+      began.resolve();
+      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    const [parents, children] = [workerOf([outerOf()]), workerOf([innerOf("apart")])];
+    await parents.start();
+    await children.start();
+    await parents.submit(taskOf(), { agent: "outer" });
+    const child = await childOf("t");
+    await began.promise;
+    await until("t", "PARKED");
+    expect(await cancelAlone(store, "t")).toBe("stored");
+    expect(await until(child, "CANCELLED", "COMPLETE")).toBe("CANCELLED");
+  });
+
   it("leaves a detached child to its end", async () => {
     const [began, done] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
     const { runs, innerOf, outerOf, workerOf, until, childOf } = apart(() => {
