@@ -1,4 +1,6 @@
 /** Hears what other stores of a server did to runs, as long as somebody listens; the connection for it is made again and again until it is there. */
+import * as z from "zod/mini";
+import { lazily } from "#contract/base/lazily";
 import { systemClock } from "#contract/base/services";
 
 /** A connection that hears. */
@@ -16,6 +18,19 @@ interface Told {
   said?: string;
   /** Of what a store has said: PostgreSQL tells equal texts of one transaction once. */
   n?: number;
+}
+
+const schema = lazily(() =>
+  z.object({ taskId: z.optional(z.string()), by: z.string(), isCommit: z.optional(z.literal(true)), said: z.optional(z.string()) }),
+);
+
+/** Undefined for what others say there: any program may publish on any channel. */
+function readTold(text: string): Told | undefined {
+  try {
+    return schema().safeParse(JSON.parse(text)).data as Told | undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export interface Hearing {
@@ -85,8 +100,9 @@ export class ToldChanges {
   }
 
   #hear(text: string): void {
-    const { taskId = null, by, isCommit = false, said } = JSON.parse(text) as Told;
-    if (by === this.#id) return;
+    const told = readTold(text);
+    if (told === undefined || told.by === this.#id) return;
+    const { taskId = null, isCommit = false, said } = told;
     if (said === undefined) this.#tell(taskId, isCommit);
     else if (taskId !== null) this.#say(taskId, said);
   }

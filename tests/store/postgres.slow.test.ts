@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { digestOf } from "#contract/store/digest";
 import type { Lease } from "#contract/store/run-record";
 import type { PostgresStoreOptions } from "#store/postgres/options";
 import { PostgresStore } from "#store/postgres/store";
@@ -111,7 +112,10 @@ describe("Postgres store", () => {
   });
 
   it.each([
-    ["store-format", "tables of another program", async (schema: string) => ask(`create table ${schema}.theirs (x int)`)],
+    ...["table %.theirs (x int)", "view %.runs as select 1 as x", "type %.runs as (x int)", "sequence %.theirs", "domain %.x as int"].map(
+      (made) =>
+        ["store-format", "what another program has made", async (schema: string) => ask(`create ${made.replace("%", schema)}`)] as const,
+    ),
     [
       "store-format",
       "expected version 1, found version 9",
@@ -374,6 +378,74 @@ describe("Postgres store", () => {
     await owned(mine, "x".repeat(9_000));
     await expect.poll(() => told, SOON).toContainEqual([null, false]);
     stop();
+  });
+
+  it("hears on over what another program notifies on its channel", async () => {
+    const schema = newSchema();
+    const [mine, other] = [open({ schema }), open({ schema })];
+    const told: (string | null)[] = [];
+    other.subscribe((taskId) => told.push(taskId));
+    await expect.poll(() => told, SOON).toEqual([null]);
+    for (const text of ["junk", "null", "[]", "5", '{"taskId":5}']) {
+      await raw.query("select pg_notify($1, $2)", [`asimov_${digestOf(`"${schema}"`)}`, text]);
+    }
+    await owned(mine, "a");
+    await expect.poll(() => told, SOON).toEqual([null, "a"]);
+  });
+
+  it("writes again when its sessions were read-only and are not any more", async () => {
+    const user = newSchema();
+    await ask(`create role ${user} superuser login`);
+    const store = open({ connectionString: addressOf(user), schema: newSchema() });
+    await owned(store, "a");
+    await ask(`alter role ${user} set default_transaction_read_only = on`);
+    await ask(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${user}'`);
+    await expect(store.create(newRun("b"))).rejects.toMatchObject({ code: "store-read-only", retryable: true });
+    await ask(`alter role ${user} reset default_transaction_read_only`);
+    await owned(store, "b");
+  });
+
+  it("says what is to be raised where a role may not take its time", async () => {
+    const [user, schema] = [newSchema(), newSchema()];
+    await ask(`create role ${user} superuser login`);
+    const store = open({ connectionString: addressOf(user), schema });
+    await owned(store, "a");
+    await ask(`alter role ${user} set statement_timeout = 50`);
+    await ask(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${user}'`);
+    const holder = await raw.connect();
+    await holder.query(`begin; lock table ${schema}.runs`);
+    await expect(store.read("a")).rejects.toMatchObject({ message: expect.stringContaining("`statement_timeout`") });
+    await holder.query("rollback");
+    holder.release();
+  });
+
+  it("makes its tables anew where somebody has made the schema anew", async () => {
+    const schema = newSchema();
+    const store = open({ schema });
+    await owned(store, "a");
+    await ask(`drop schema ${schema} cascade`);
+    await expect(store.create(newRun("a"))).rejects.toMatchObject({ code: "store-format" });
+    await owned(store, "a");
+  });
+
+  it("says at once what no other try would mend, and what to do", async () => {
+    const ended = newPool(server.url);
+    await ended.end();
+    const all = new Pool({ connectionString: server.url, max: 3 });
+    const held = await Promise.all([all.connect(), all.connect(), all.connect()]);
+    const tries: [PostgresStoreOptions, string, string][] = [
+      [{ connectionString: `${server.url}?sslmode=require` }, "store-refused", "takes no encrypted connections"],
+      [{ connectionString: `${server.url}?sslmode=verify-full&sslrootcert=/nope.pem` }, "store-refused", "certificate"],
+      [{ pool: ended }, "store-closed", "the pool was ended"],
+      [{ pool: all }, "store-unavailable", "all of the pool's are in use"],
+    ];
+    for (const [options, code, says] of tries) {
+      const store = new PostgresStore(options);
+      await expect(store.read("a")).rejects.toMatchObject({ code, message: expect.stringContaining(says) });
+      await store.close();
+    }
+    for (const client of held) client.release();
+    await all.end();
   });
 
   it("notices that nobody answers where it listens, and tells whoever listens to look at everything", async () => {

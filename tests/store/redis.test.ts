@@ -216,6 +216,16 @@ describe("Redis store", () => {
     expect(await asked()).toBeGreaterThan(0);
   });
 
+  it("hears on over what another program publishes on its channel", async () => {
+    const [mine, other] = [open(), open()];
+    const told: (string | null)[] = [];
+    other.subscribe((taskId) => told.push(taskId));
+    await expect.poll(() => told).toEqual([null]);
+    for (const text of ["junk", "null", "[]", "5", '{"taskId":5}']) expect(await raw.publish("asimov:changes", text)).toBe(1);
+    await owned(mine, "a");
+    await expect.poll(() => told).toEqual([null, "a"]);
+  });
+
   it("tells another process of what it did, also after its connection broke", async () => {
     const proxy = await proxied();
     const [mine, other] = [open(), open({ url: proxy.url })];

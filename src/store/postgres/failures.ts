@@ -48,7 +48,13 @@ const KINDS: readonly Kind[] = [
   },
   {
     ...UNAVAILABLE,
-    states: ["55P03", "57014", "40"],
+    states: ["57014"],
+    happened: "a statement took longer than it may",
+    todo: "Give its role a `statement_timeout` of 10 s or more; where it has that, look for long transactions in pg_stat_activity.",
+  },
+  {
+    ...UNAVAILABLE,
+    states: ["55P03", "40"],
     happened: "others held what is written here for too long",
     todo: "Try again; where it stays so, look for long transactions in pg_stat_activity.",
   },
@@ -112,14 +118,47 @@ export const isRefusal = (error: unknown): boolean =>
 const kindOf = (state: string): Omit<Kind, "states"> =>
   KINDS.find(({ states }) => states.some((start) => state.startsWith(start))) ?? OTHER;
 
-/** The driver's own words for a password that is missing. */
-const isOfPassword = (error: unknown): boolean => /SASL|password must be/.test(messageOf(error));
+/** What the driver says by itself, and would say again. */
+const OF_DRIVER: readonly { says: RegExp; code: string; happened: string; todo: string }[] = [
+  {
+    says: /SASL|password must be/,
+    code: "store-refused",
+    happened: "wants a password",
+    todo: "Write it into the `connectionString`.",
+  },
+  {
+    says: /does not support SSL/,
+    code: "store-refused",
+    happened: "takes no encrypted connections",
+    todo: "Set `ssl` to on there, or leave `sslmode` out of the `connectionString`.",
+  },
+  {
+    says: /ENOENT: .* open /,
+    code: "store-refused",
+    happened: "cannot be asked without a certificate or key that is not where the `connectionString` says",
+    todo: "Put the file there, or name the one that is.",
+  },
+  {
+    says: /Cannot use a pool after calling end/,
+    code: "store-closed",
+    happened: "cannot be asked any more: the pool was ended",
+    todo: "End it after the store is closed, and make a new store with a new one.",
+  },
+];
+
+const driverKindOf = (error: unknown) => OF_DRIVER.find(({ says }) => says.test(messageOf(error)));
+
+/** Whether the session stays as it was when the server is another: a connection that says so is not used again. */
+export const isOfSession = (error: unknown): boolean => stateOf(error) === "25006";
+
+/** Whether what the store made is not there: somebody has made the database, or the schema, anew. */
+export const isUnprepared = (error: unknown): boolean => ["42P01", "42883", "3F000"].includes(stateOf(error) ?? "");
 
 /** Whether the same may be tried again at once: it was not written, and another try may go another way. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof AsimovError) return false;
   const state = stateOf(error);
-  if (state === undefined) return !isOfPassword(error);
+  if (state === undefined) return driverKindOf(error) === undefined;
   return /^(?:40|57P|08|53300)/.test(state);
 }
 
@@ -140,13 +179,10 @@ export function failure(place: string, error: unknown, isUnknown = false): Asimo
     const text = `PostgreSQL at ${place} refused a statement: ${happened}. ${todo}${doubt} It said: ${textOf(error)} (${state})`;
     return new AsimovError(text, { code, retryable: passes });
   }
-  if (isOfPassword(error)) {
-    return new AsimovError(
-      `PostgreSQL at ${place} wants a password. Write it into the \`connectionString\`. The driver said: ${textOf(error)}`,
-      {
-        code: "store-refused",
-      },
-    );
+  const kind = driverKindOf(error);
+  if (kind !== undefined) {
+    const { code, happened, todo } = kind;
+    return new AsimovError(`PostgreSQL at ${place} ${happened}. ${todo}${doubt} The driver said: ${textOf(error)}`, { code });
   }
   return new AsimovError(`PostgreSQL at ${place} is not available: ${textOf(error)}. Check that it runs and can be reached.${doubt}`, {
     code: "store-unavailable",

@@ -14,10 +14,15 @@ const FORMAT = "asimov_format";
 
 /** Undefined where there is no schema, or an empty one. */
 async function versionOf(run: Run, schema: string, place: string): Promise<number | undefined> {
-  const found = await run("select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r'", [schema]);
+  const found = await run(
+    `select relname as name from pg_class where relnamespace = to_regnamespace($1)
+     union all select proname from pg_proc where pronamespace = to_regnamespace($1)
+     union all select typname from pg_type where typnamespace = to_regnamespace($1)`,
+    [schema],
+  );
   if (found.count === 0) return undefined;
   const expected = `version ${STEPS.length}`;
-  if (!found.rows.some(({ name }) => name === FORMAT)) throw otherFormat(place, schema, expected, "tables of another program");
+  if (!found.rows.some(({ name }) => name === FORMAT)) throw otherFormat(place, schema, expected, "what another program has made");
   const { rows } = await run(`select version from ${schema}.${FORMAT}`);
   const version = rows[0]?.version;
   if (typeof version === "number" && version >= 1 && version <= STEPS.length) return version;

@@ -3,7 +3,7 @@ import { AsimovError } from "#contract/base/errors";
 import { monotonicOf, systemServices } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
-import { failure, isPassing, isRefusal, missingPackage } from "./failures.ts";
+import { failure, isOfSession, isPassing, isRefusal, isUnprepared, missingPackage } from "./failures.ts";
 import { Listener } from "./listener.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
 import { isPrepared, prepareSchema } from "./schema.ts";
@@ -27,6 +27,7 @@ const BEGIN = `begin isolation level read committed; set local lock_timeout = 40
 
 const TABLE = new RegExp(`(?<!:):(${["runs", "step", ...OF_A_RUN].join("|")})\\b`, "g");
 const MOST_TEXTS = 500;
+const NO_CONNECTION = `no connection within ${CONNECT_MS} ms, or all of the pool's are in use for longer`;
 
 const noop = (): void => {};
 
@@ -135,6 +136,7 @@ export class Server {
         return await this.#withClient(since + CALL_MS, work);
       } catch (error) {
         this.requireOpen();
+        if (isUnprepared(error)) this.#ready = undefined;
         if (!isPassing(error) || monotonicOf(clock) - since > TRIES_MS) throw failure(this.#place, error, isUnknown());
       }
       await this.#bounded(new Promise<void>((resolve) => clock.setTimeout(resolve, pauseOf(tries))), since + CALL_MS);
@@ -177,7 +179,7 @@ export class Server {
 
   /** @returns whether the connection can be used again */
   async #rollback(client: PostgresClient, until: number, error: unknown): Promise<boolean> {
-    if (!isRefusal(error) && !(error instanceof AsimovError)) return false;
+    if ((!isRefusal(error) || isOfSession(error)) && !(error instanceof AsimovError)) return false;
     return await this.#send(client, until, "rollback", []).then(
       () => true,
       () => false,
@@ -205,7 +207,7 @@ export class Server {
     this.requireOpen();
     const connecting = (await this.#opened()).connect();
     try {
-      return await this.#bounded(connecting, Math.min(until, monotonicOf(clock) + CONNECT_MS));
+      return await this.#bounded(connecting, Math.min(until, monotonicOf(clock) + CONNECT_MS), NO_CONNECTION);
     } catch (error) {
       connecting.then((client) => client.release(), noop);
       throw error;
@@ -253,9 +255,9 @@ export class Server {
     });
   }
 
-  async #bounded<T>(work: Promise<T>, until: number): Promise<T> {
+  async #bounded<T>(work: Promise<T>, until: number, late = "no answer in time"): Promise<T> {
     const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const timer = clock.setTimeout(() => reject(new Error("no answer in time")), Math.max(0, until - monotonicOf(clock)));
+    const timer = clock.setTimeout(() => reject(new Error(late)), Math.max(0, until - monotonicOf(clock)));
     this.#pending.add(reject);
     work.catch(noop);
     try {
