@@ -29,6 +29,7 @@ import { Refusals } from "./refusals.ts";
 import { Reminders } from "./reminders.ts";
 import { onSignals } from "./stop-signals.ts";
 import { UnknownAgents } from "./unknown-agents.ts";
+import { UnstoredRuns } from "./unstored-runs.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Work } from "./work.ts";
 import { type AgentWorkerOptions, takeOptions, takeStop } from "./worker-options.ts";
@@ -70,6 +71,7 @@ export class AgentWorker {
   #state: WorkerState = "new";
   #consumption: QueueConsumption | undefined;
   readonly #looks = new Looks();
+  readonly #unstored: UnstoredRuns;
   #isAwake = false;
   /** Whether there may be ends to tell, or schedules to fire. */
   #hasChores = false;
@@ -91,7 +93,11 @@ export class AgentWorker {
     const { store, queue = localQueue(), clock = systemClock, leaseMs = 30_000 } = given;
     this.#options = given;
     this.#store = store;
-    this.#told = tellingStore(store, queue);
+    this.#unstored = new UnstoredRuns(tellingStore(store, queue), (error, taskId) => {
+      this.#looks.noticed(error, clock.now());
+      this.#tell(error as Error, taskId);
+    });
+    this.#told = this.#unstored.store;
     this.#clock = clock;
     this.#queue = queue;
     this.#grace = new Grace(clock);
@@ -245,6 +251,7 @@ export class AgentWorker {
       state: this.#state,
       running: this.#work.size,
       free: this.#state === "started" ? Math.max(0, this.#free()) : 0,
+      unstored: this.#unstored.size,
       heldMs: this.#overload.heldMs,
       ...this.#looks.at(this.#clock.now()),
     };
@@ -449,6 +456,7 @@ export class AgentWorker {
   }
 
   #over(run: StoredRun): void {
+    this.#unstored.over(run.taskId);
     this.#upkeep.over(run);
     this.#overload.worked();
     this.#wake(true);

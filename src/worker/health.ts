@@ -11,13 +11,15 @@ export interface WorkerHealth {
   running: number;
   /** How many more it takes now. */
   free: number;
+  /** Of `running` those of which the store did not take what they committed last; they are stored when it does. */
+  unstored: number;
   /** For how long the event loop was held, at most, in the last minute: milliseconds, to a sixtieth of `leaseMs`. */
   heldMs: number;
   /** When it last saw what its store holds, in milliseconds since 1970; null before that. While it is started that is no longer ago than its queue lets pass. */
   lastLookAt: number | null;
   /** Whether the store answered when it last looked, and has not been silent for two seconds since it was asked; null before that. */
   isStoreReachable: boolean | null;
-  /** What the last look that failed said, and when; it stays when the store is back. */
+  /** What the last look or commit that failed said, and when; it stays when the store is back. */
   lastError: { at: number; message: string; code?: string } | null;
 }
 
@@ -49,8 +51,13 @@ export class Looks {
 
   failed(error: unknown, at: number): void {
     this.#begunAt = undefined;
+    this.noticed(error, at);
+    this.#seen = { ...this.#seen, isStoreReachable: false };
+  }
+
+  /** Beside a look. */
+  noticed(error: unknown, at: number): void {
     const code = asimovErrorOf(error)?.code;
-    const lastError = { at, message: messageOf(error), ...(code === undefined ? {} : { code }) };
-    this.#seen = { ...this.#seen, isStoreReachable: false, lastError };
+    this.#seen = { ...this.#seen, lastError: { at, message: messageOf(error), ...(code === undefined ? {} : { code }) } };
   }
 }

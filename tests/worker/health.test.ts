@@ -1,5 +1,5 @@
 /** A worker's health is what it last saw: plain JSON, also while its store is away. */
-import { Agent, AsimovError, defineModule, type FindQuery, MemoryStore, Node, Task } from "asimov-agents";
+import { Agent, AsimovError, type Commit, defineModule, type FindQuery, type Lease, MemoryStore, Node, Task } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { AgentWorker, localQueue } from "asimov-agents/worker";
 import { describe, expect, it } from "vitest";
@@ -32,7 +32,7 @@ describe("a worker's health", () => {
       onRefused: ({ message }) => void told.push(message),
     });
     const start = clock.now();
-    const nothing = { running: 0, free: 0, heldMs: 0, lastLookAt: null, isStoreReachable: null, lastError: null };
+    const nothing = { running: 0, free: 0, unstored: 0, heldMs: 0, lastLookAt: null, isStoreReachable: null, lastError: null };
     expect(worker.health()).toEqual({ state: "new", ...nothing });
     await worker.start();
     expect(worker.health()).toEqual({ ...nothing, state: "started", free: 3, lastLookAt: start, isStoreReachable: true });
@@ -58,6 +58,59 @@ describe("a worker's health", () => {
     expect(worker.health()).toMatchObject({ state: "stopping", running: 1, free: 0 });
     await clock.runUntil(stopping);
     expect(worker.health()).toMatchObject({ state: "stopped", running: 0, free: 0 });
+    await store.close();
+  });
+});
+
+class Full extends MemoryStore {
+  isFull = false;
+  override async commit(lease: Lease, commit: Commit) {
+    if (this.isFull) throw new AsimovError("The store is full.", { code: "store-full", retryable: true });
+    return await super.commit(lease, commit);
+  }
+}
+
+describe("a worker whose store takes no commits", () => {
+  it("says so once for each run, counts those that are not stored, and they are when it takes them again", async () => {
+    const clock = new SimulatedClock();
+    const store = new Full({ clock });
+    const done = Promise.withResolvers<string>();
+    const ended = Promise.withResolvers<void>();
+    let begun = 0;
+    const both = Promise.withResolvers<void>();
+    const work = defineModule({
+      name: "work",
+      process: async ({ signal }) => {
+        if (++begun === 2) both.resolve();
+        const abort = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        return { status: "success", result: await Promise.race([done.promise, abort]) };
+      },
+    });
+    const agent = new Agent({ name: "report", clock, nodes: [new Node({ name: "work", modules: [work] })] });
+    const told: [code: unknown, taskId: string][] = [];
+    const onRefused = (error: Error, taskId: string): void => {
+      told.push([(error as { code?: unknown }).code, taskId]);
+      if (told.length === 2) ended.resolve();
+    };
+    const worker = new AgentWorker({ agents: [agent], store, clock, queue: localQueue({ pollMs: 100 }), onRefused });
+    await worker.start();
+    for (const id of ["a", "b"]) await worker.submit(new Task({ id, type: "test", objective: "Work" }), { agent: "report" });
+    await clock.runUntil(both.promise);
+    store.isFull = true;
+    done.resolve("done");
+    await clock.runUntil(ended.promise);
+    await clock.advance(5_000);
+    expect(told.sort()).toEqual([
+      ["store-full", "a"],
+      ["store-full", "b"],
+    ]);
+    const full = { running: 2, unstored: 2, isStoreReachable: true, lastError: { code: "store-full", message: "The store is full." } };
+    expect(worker.health()).toMatchObject(full);
+    store.isFull = false;
+    await clock.runUntil(worker.drain());
+    expect(worker.health()).toMatchObject({ running: 0, unstored: 0, lastError: { code: "store-full" } });
+    expect((await store.find({ limit: 9 })).map(({ status }) => status)).toEqual(["COMPLETE", "COMPLETE"]);
+    await clock.runUntil(worker.stop());
     await store.close();
   });
 });
