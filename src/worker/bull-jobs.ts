@@ -1,9 +1,10 @@
 /** BullMQ as the queue uses it: one queue for each agent, and a job for each run that is to have a turn. */
 import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOptions } from "bullmq";
-import { AsimovError } from "#contract/base/errors";
 import { monotonicOf, systemClock } from "#contract/base/services";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
+import { load } from "./bull-load.ts";
 import { type BullQueueOptions, isCluster } from "./bull-options.ts";
+import { heardBackend, postgresConnection } from "./bull-postgres.ts";
 import { BullRedis, isClient, retryStrategy } from "./bull-redis.ts";
 import { inTime } from "./queue-away.ts";
 
@@ -20,8 +21,6 @@ const RETRY_MS = 1_000;
 const TROUBLED_MS = 60_000;
 /** Milliseconds for which a server that is away is waited for at the end. */
 const CLOSE_MS = 2_000;
-/** Connections to Postgres of each agent's queue, and of its worker, which listens by one more. BullMQ's own number is that of `pg`, ten. */
-const POOLED = { queue: 2, worker: 3 };
 /** What its Postgres backend counts to. */
 const MOST = 2 ** 31 - 1;
 
@@ -30,33 +29,6 @@ const TO_COME: ReadonlySet<JobState | "unknown"> = new Set(["waiting", "prioriti
 
 /** Names of BullMQ must not hold a colon. */
 const queueName = (agent: string): string => `asimov.${encodeURIComponent(agent)}`;
-
-const missing = (cause: unknown): AsimovError =>
-  new AsimovError("bullQueue needs the package bullmq, and ioredis or pg beside it: `npm install bullmq ioredis`.", {
-    code: "missing-package",
-    cause,
-  });
-
-/** As CommonJS: BullMQ's Postgres backend finds `pg` there alone. */
-async function load<T>(name: string): Promise<T> {
-  try {
-    const { createRequire } = await import("node:module");
-    return createRequire(import.meta.url)(name) as T;
-  } catch (cause) {
-    throw missing(cause);
-  }
-}
-
-/** BullMQ listens to no connection that it has out of its pool: a server that dies meanwhile would end the process. Who asked hears of it all the same. */
-async function heardClient(): Promise<object> {
-  const { Client } = await load<typeof import("pg")>("pg");
-  return class extends Client {
-    constructor(...given: ConstructorParameters<typeof Client>) {
-      super(...given);
-      this.on("error", () => {});
-    }
-  };
-}
 
 export class BullJobs {
   readonly #options: BullQueueOptions;
@@ -180,16 +152,13 @@ export class BullJobs {
   }
 
   async #factory(): Promise<BackendFactory | undefined> {
-    if (this.#options.backend !== "postgres") return undefined;
-    return (await this.#loaded()).createPostgresBackend as unknown as BackendFactory;
+    return this.#options.backend === "postgres" ? await heardBackend(await this.#loaded()) : undefined;
   }
 
-  async #base(of: keyof typeof POOLED) {
+  async #base(of: "queue" | "worker") {
     const { connection, backend, prefix = isCluster(connection) ? "{bull}" : "bull" } = this.#options;
     if (backend === "postgres") {
-      const config = typeof connection === "string" ? { connectionString: connection } : connection;
-      if ("query" in config) return { connection: config } as WorkerOptions;
-      return { connection: { migrate: true, max: POOLED[of], Client: await heardClient(), ...config } } as WorkerOptions;
+      return { connection: await postgresConnection(connection, of) } as WorkerOptions;
     }
     if (isClient(connection)) return { connection, prefix } as WorkerOptions;
     const options = typeof connection === "string" ? { url: connection } : connection;

@@ -28,7 +28,7 @@ export async function heardBackend({ createPostgresBackend }: typeof import("bul
   const Client = await heardClient();
   return ((...given: Parameters<typeof createPostgresBackend>) => {
     const backend = createPostgresBackend(...given);
-    const connection: { pgModule?: object } = Reflect.get(backend, "connection");
+    const connection = Reflect.get(backend, "connection") as unknown as { pgModule?: object };
     if (connection.pgModule !== undefined) connection.pgModule = { ...connection.pgModule, Client };
     return backend;
   }) as BackendFactory;
