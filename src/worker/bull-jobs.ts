@@ -3,9 +3,9 @@ import type { BackendFactory, Job, JobState, Processor, Queue, Worker, WorkerOpt
 import { monotonicOf, systemClock } from "#contract/base/services";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import { load } from "./bull-load.ts";
-import { type BullQueueOptions, isCluster } from "./bull-options.ts";
+import { type BullQueueOptions, isClient, isCluster } from "./bull-options.ts";
 import { heardBackend, postgresConnection } from "./bull-postgres.ts";
-import { BullRedis, isClient, retryStrategy } from "./bull-redis.ts";
+import { BullRedis, retryStrategy } from "./bull-redis.ts";
 import { inTime } from "./queue-away.ts";
 
 type Bull = typeof import("bullmq");
@@ -39,7 +39,7 @@ export class BullJobs {
 
   constructor(options: BullQueueOptions) {
     this.#options = options;
-    this.#redis = options.backend === "postgres" ? undefined : new BullRedis(options.connection, load);
+    this.#redis = options.backend === "postgres" ? undefined : new BullRedis(options.connection);
   }
 
   /** The job that stands for the run from now on, which may be one that was there. */

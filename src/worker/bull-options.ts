@@ -7,7 +7,8 @@ import { redisUrl } from "#contract/base/redis-url";
 
 export interface BullQueueOptions {
   /**
-   * Where BullMQ keeps its jobs: `redis://…` or `rediss://…`, options or a client of ioredis (a `Cluster` too); with `backend: "postgres"`
+   * Where BullMQ keeps its jobs: `redis://…` or `rediss://…`, options or a client of ioredis (a `Cluster` too), which has
+   * `maxRetriesPerRequest: null` and no `keyPrefix`; with `backend: "postgres"`
    * `postgres://…` or options of a pool of `pg`, which may name BullMQ's own `schema` (default `"bullmq"`). It need not be where the runs are.
    */
   connection: string | object;
@@ -31,6 +32,21 @@ const PROTOCOLS = { redis: /^rediss?:\/\//, postgres: /^postgres(?:ql)?:\/\// };
 const HASH_TAG = /^[^{]*\{[^}]+\}/;
 
 export const isCluster = (connection: unknown): boolean => (connection as { isCluster?: unknown }).isCluster === true;
+
+export const isClient = (connection: string | object): boolean => typeof (connection as { duplicate?: unknown }).duplicate === "function";
+
+interface Settings {
+  keyPrefix?: string;
+  maxRetriesPerRequest?: number | null;
+  redisOptions?: Settings;
+}
+
+/** Of ioredis: as they are given, or those of a client; those of a cluster's servers are apart. */
+function settingsOf(connection: string | object): Settings[] {
+  if (typeof connection === "string") return [];
+  const { options = {} } = isClient(connection) ? (connection as { options?: Settings }) : { options: connection as Settings };
+  return [options, options.redisOptions ?? {}];
+}
 
 /** Of options of ioredis too. */
 const urlOf = (connection: string | object): unknown =>
@@ -63,6 +79,18 @@ const schema = lazily(() =>
         path: ["connection"],
         error: "expected the number of a database behind the address, as in redis://localhost:6379/2",
       }),
+      z.refine(({ connection }) => settingsOf(connection).every(({ keyPrefix = "" }) => keyPrefix === ""), {
+        path: ["connection"],
+        error: "must have no `keyPrefix`; use `prefix` of the queue",
+      }),
+      z.refine(
+        ({ connection }) =>
+          !isClient(connection) || settingsOf(connection).every(({ maxRetriesPerRequest = null }) => maxRetriesPerRequest === null),
+        {
+          path: ["connection"],
+          error: "expected a client with `maxRetriesPerRequest: null`: BullMQ waits for jobs for as long as it takes",
+        },
+      ),
       z.refine(({ connection, prefix }) => prefix === undefined || !isCluster(connection) || HASH_TAG.test(prefix), {
         path: ["prefix"],
         error: "on a cluster a hash tag is expected, as in {bull}, which puts all keys of a queue into one slot",

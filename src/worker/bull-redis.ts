@@ -1,18 +1,18 @@
 /** The Redis of a queue, which is asked whether it keeps what it is given before BullMQ is: that would go on without a word to the worker. */
 import { AsimovError, messageOf } from "#contract/base/errors";
-import { NO_DATABASE, refusedText, requireKeeping, withProbe } from "#contract/base/redis-server";
+import { NO_DATABASE, refusedText, requireKeeping, WRONG_LOGIN, withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
+import { load } from "./bull-load.ts";
+import { isClient } from "./bull-options.ts";
 import { queueAway } from "./queue-away.ts";
 
 /** Of what no moment mends. */
 const REFUSED = "queue-refused";
 
 type Heard = (error: Error) => void;
-type Load = <T>(name: string) => Promise<T>;
 
 interface Client {
   info(): Promise<string>;
-  duplicate(): unknown;
 }
 interface Address {
   url?: string;
@@ -24,19 +24,14 @@ interface Address {
 /** BullMQ's own waits for up to twenty seconds before it looks whether the server is back. */
 export const retryStrategy = (times: number): number => Math.min(50 * 2 ** (times - 1), 1_000);
 
-export const isClient = (connection: string | object): connection is Client =>
-  typeof (connection as Partial<Client>).duplicate === "function";
-
 export class BullRedis {
   readonly #connection: string | object;
-  readonly #load: Load;
   readonly #hearing = new Set<Heard>();
   #asked: Promise<void> | undefined;
   #cut: (() => void) | undefined;
 
-  constructor(connection: string | object, load: Load) {
+  constructor(connection: string | object) {
     this.#connection = connection;
-    this.#load = load;
   }
 
   /**
@@ -69,12 +64,12 @@ export class BullRedis {
     this.#cut = () => reject(queueAway("The queue was closed"));
     const connection = this.#connection;
     if (!isClient(connection)) return await this.#probe(connection, cut);
-    keeps("the given client", await Promise.race([connection.info(), cut]));
+    keeps("the given client", await Promise.race([(connection as Client).info(), cut]));
   }
 
   async #probe(connection: string | Address, cut: Promise<never>): Promise<void> {
     const { url: text, ...options }: Address = typeof connection === "string" ? { url: connection } : connection;
-    const { Redis } = await this.#load<typeof import("ioredis")>("ioredis");
+    const { Redis } = await load<typeof import("ioredis")>("ioredis");
     const { url, database } = text === undefined ? { url: undefined, database: 0 } : databaseOf(text);
     const settings = { retryStrategy, ...options, db: 0, lazyConnect: false, maxRetriesPerRequest: null };
     const made = url === undefined ? new Redis(settings) : new Redis(url, settings);
@@ -91,16 +86,21 @@ export class BullRedis {
   }
 
   readonly #note = (error: Error): void => {
+    // Whoever asks is told in so many words.
+    if (refusalOf(error) !== undefined) return;
     for (const heard of this.#hearing) heard(error);
   };
 }
 
 const keeps = (place: string, info: string): void => requireKeeping(place, info, { old: REFUSED, evicts: REFUSED });
 
+const refusalOf = (error: unknown) => [NO_DATABASE, WRONG_LOGIN].find(({ reply }) => reply.test(messageOf(error)));
+
 function failure(place: string, error: unknown): AsimovError {
   if (error instanceof AsimovError) return error;
   const reply = messageOf(error);
-  if (NO_DATABASE.reply.test(reply)) return new AsimovError(refusedText(place, NO_DATABASE, reply), { code: REFUSED });
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return new AsimovError(refusedText(place, refusal, reply), { code: REFUSED });
   // Without the error of ioredis, which may hold the password.
   return queueAway(`The queue refused: ${reply}`);
 }

@@ -1,4 +1,5 @@
 /** The Redis that a queue is given: one that does not keep what it is given, or is another than was named, is refused before BullMQ uses it. */
+import { inspect } from "node:util";
 import { Agent, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, type BullQueueOptions, bullQueue } from "asimov-agents/worker";
@@ -151,6 +152,27 @@ describe("the Redis of a queue on BullMQ", () => {
       );
     },
   );
+
+  it("says that it wants another password, once, without the one that it was given", async () => {
+    const { worker, told } = hosting(own.server.url.replace("redis://", "redis://nobody:hunter2@"));
+    await worker.start();
+    await expect.poll(() => told, PATIENT).toEqual([expect.objectContaining({ code: "queue-refused" })]);
+    expect(told[0]?.message).toMatch(/wants another user name or password, or any\. Write them into the `url`\. It replied: WRONGPASS/);
+    expect(inspect(told, { depth: 9 })).not.toContain("hunter2");
+  });
+
+  it.each<[string, () => BullQueueOptions["connection"], RegExp]>([
+    ["a `keyPrefix`", () => ({ host: "127.0.0.1", keyPrefix: "x:" }), /must have no `keyPrefix`; use `prefix` of the queue/],
+    [
+      "a client with a `keyPrefix`",
+      () => new Redis({ lazyConnect: true, keyPrefix: "x:", maxRetriesPerRequest: null }),
+      /must have no `keyPrefix`; use `prefix` of the queue/,
+    ],
+    ["a client that gives up", () => new Redis({ lazyConnect: true }), /expected a client with `maxRetriesPerRequest: null`/],
+  ])("is not spoken to through %s", (_, connectionOf, says) => {
+    const make = () => bullQueue({ connection: connectionOf() });
+    expect(make).toThrow(expect.objectContaining({ code: "invalid-options", message: expect.stringMatching(says) }));
+  });
 
   it("leaves no connection behind when a worker stops that could not use it", async () => {
     await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");

@@ -27,15 +27,28 @@ export function requireKeeping(place: string, info: string, codes: ServerCodes):
   if (policy !== "noeviction") throw evicts(place, policy, codes);
 }
 
+interface Refusal {
+  reply: RegExp;
+  happened: string;
+  todo: string;
+}
+
+/** What it replies to who does not log in as it wants. */
+export const WRONG_LOGIN: Refusal = {
+  reply: /(?:^|[\s:-])(?:NOAUTH|WRONGPASS)\b/,
+  happened: "it wants another user name or password, or any",
+  todo: "Write them into the `url`.",
+};
+
 /** What it replies to who selects a database that it does not have. */
-export const NO_DATABASE = {
+export const NO_DATABASE: Refusal = {
   reply: /DB index is out of range|SELECT is not allowed/i,
   happened: "it has no database of that number",
   todo: "Name another one at the end of the `url`, or by `db` where there is one, or none: a server has 16 where its configuration (`databases`) says nothing else, a cluster one.",
 };
 
 /** @param reply without the arguments of the command */
-export const refusedText = (place: string, { happened, todo }: { happened: string; todo: string }, reply: string): string =>
+export const refusedText = (place: string, { happened, todo }: Omit<Refusal, "reply">, reply: string): string =>
   `Redis at ${place} refused a command: ${happened}. ${todo} It replied: ${reply}`;
 
 interface Probe {

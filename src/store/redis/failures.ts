@@ -1,6 +1,6 @@
 /** What Redis and the network say, in the words of the library. */
 import { AsimovError, messageOf } from "#contract/base/errors";
-import { NO_DATABASE, refusedText } from "#contract/base/redis-server";
+import { NO_DATABASE, refusedText, WRONG_LOGIN } from "#contract/base/redis-server";
 
 interface Kind {
   /** Of the server's reply; before 7.0 one that a script met has other words before it. */
@@ -36,10 +36,8 @@ const KINDS: readonly Kind[] = [
     passes: true,
   },
   {
-    reply: word("NOAUTH|WRONGPASS"),
+    ...WRONG_LOGIN,
     code: "store-refused",
-    happened: "it wants another user name or password, or any",
-    todo: "Write them into the `url`.",
     passes: false,
   },
   {
