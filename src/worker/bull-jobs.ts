@@ -4,7 +4,7 @@ import { monotonicOf, systemClock } from "#contract/base/services";
 import type { Reminded, WakeUp } from "#contract/store/work-queue";
 import { load } from "./bull-load.ts";
 import { type BullQueueOptions, isClient, isCluster } from "./bull-options.ts";
-import { heardBackend, postgresConnection } from "./bull-postgres.ts";
+import { BullPostgres, heardBackend, postgresConnection } from "./bull-postgres.ts";
 import { BullRedis, retryStrategy } from "./bull-redis.ts";
 import { inTime } from "./queue-away.ts";
 
@@ -32,14 +32,15 @@ const queueName = (agent: string): string => `asimov.${encodeURIComponent(agent)
 
 export class BullJobs {
   readonly #options: BullQueueOptions;
-  readonly #redis: BullRedis | undefined;
+  readonly #server: BullRedis | BullPostgres;
   #bull: Promise<Bull> | undefined;
   #troubledAt = Number.NEGATIVE_INFINITY;
   readonly #queues = new Map<string, { queue: Promise<Queue<Turn>>; opened: Promise<Queue<Turn>> }>();
 
   constructor(options: BullQueueOptions) {
     this.#options = options;
-    this.#redis = options.backend === "postgres" ? undefined : new BullRedis(options.connection);
+    const { backend, connection } = options;
+    this.#server = backend === "postgres" ? new BullPostgres(connection) : new BullRedis(connection);
   }
 
   /** The job that stands for the run from now on, which may be one that was there. */
@@ -91,7 +92,7 @@ export class BullJobs {
     trouble: (error: Error) => void,
   ): Promise<TurnWorker> {
     const { Worker } = await this.#loaded();
-    await this.#redis?.require(trouble);
+    await this.#server.require(trouble);
     const { limiter, metricsMinutes } = this.#options;
     const options: WorkerOptions = {
       ...(await this.#base("worker")),
@@ -106,7 +107,6 @@ export class BullJobs {
       ...(metricsMinutes === undefined ? {} : { metrics: { maxDataPoints: metricsMinutes } }),
     };
     const worker: TurnWorker = new Worker(queueName(agent), process, options, (await this.#factory()) as undefined);
-    worker.on("error", this.troubled);
     worker.on("error", trouble);
     return worker;
   }
@@ -115,7 +115,7 @@ export class BullJobs {
   async close(): Promise<void> {
     const open = [...this.#queues.values()];
     this.#queues.clear();
-    this.#redis?.close();
+    this.#server.close();
     const closed = open.map(async ({ queue }) => inTime((await queue).close(), CLOSE_MS).catch(async () => (await queue).disconnect()));
     await Promise.all(closed.map((each) => each.catch(() => {})));
   }
@@ -139,7 +139,7 @@ export class BullJobs {
 
   async #make(agent: string): Promise<Queue<Turn>> {
     const { Queue } = await this.#loaded();
-    await this.#redis?.require(this.troubled);
+    await this.#server.require(this.troubled);
     const queue = new Queue<Turn>(queueName(agent), await this.#base("queue"), (await this.#factory()) as undefined);
     // Whoever adds is told.
     queue.on("error", this.troubled);

@@ -139,6 +139,7 @@ export class BullTurns implements QueueConsumption {
   #trouble(error: unknown): void {
     const what = messageOf(error);
     if (this.#isOver || LOST_TURN.test(what)) return;
+    this.#jobs.troubled();
     const now = systemClock.now();
     if (now - (this.#told.get(what) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     this.#told.set(what, now);
