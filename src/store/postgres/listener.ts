@@ -1,4 +1,8 @@
-/** A connection that hears what is notified, and makes sure that it does: what nobody answers any more says nothing by itself. */
+/**
+ * A connection that hears what is notified, and makes sure that it does: what nobody answers any more says nothing by itself, and a pool between, such as
+ * PgBouncer in transaction mode, passes on what is notified to whoever happens to speak. So of a connection that is not the server's own it says now and
+ * then that it is lost: whoever listens looks at everything.
+ */
 import type { Clock } from "#contract/base/services";
 import type { PostgresClient } from "./options.ts";
 
@@ -10,7 +14,7 @@ export interface ListenerOptions {
   client: PostgresClient;
   clock: Clock;
   /** A statement on the client. */
-  send(text: string, limitMs: number): Promise<unknown>;
+  send(text: string, limitMs: number): Promise<{ rows: unknown[] }>;
   hear(payload: string): void;
   /** Once, where it can hear no more. */
   lost(): void;
@@ -37,8 +41,13 @@ export class Listener {
   }
 
   async start(limitMs: number): Promise<void> {
-    await this.#options.send(`listen ${this.#channel}; listen ${this.#own}`, limitMs);
-    if (!this.#isOver) this.#beatLater();
+    const { send, client, clock } = this.#options;
+    const { rows } = await send("select pg_backend_pid() as pid", limitMs);
+    const isDirect = client.processID == null || client.processID === (rows as { pid: number }[])[0]?.pid;
+    if (isDirect) await send(`listen ${this.#channel}; listen ${this.#own}`, limitMs);
+    if (this.#isOver) return;
+    if (isDirect) this.#beatLater();
+    else this.#timer = clock.setTimeout(this.#gone, BEAT_MS);
   }
 
   /** The client is closed: what it listens to would be heard by whoever gets it next. */

@@ -13,6 +13,8 @@ export interface PostgresQuery {
 }
 
 export interface PostgresClient {
+  /** Of the server's process, as it was told when it connected. */
+  readonly processID?: number | null;
   query(query: PostgresQuery): Promise<{ rows: unknown[]; rowCount: number | null }>;
   /** With true, the connection is closed. */
   release(destroy?: boolean): void;
