@@ -39,10 +39,13 @@ export function benchmarkTable({ title }: Pick<Benchmark, "title">, figures: rea
   return `### ${title}\n\n${table(["", "unit", ...contenders], rows)}`;
 }
 
-export function verdictTable(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(({ target, aim, figure, isMet }) => [target, aim, figure, isMet ? "pass" : "**miss**"]);
-  return `### Targets\n\n${table(["target", "aim", "figure", ""], rows)}`;
-}
+const TARGETS = "### Targets";
+
+const rowOf = ({ target, aim, figure, isMet }: Verdict): string[] => [target, aim, figure, isMet ? "pass" : "**miss**"];
+
+const targetsTable = (rows: readonly (readonly string[])[]): string => `${TARGETS}\n\n${table(["target", "aim", "figure", ""], rows)}`;
+
+export const verdictTable = (verdicts: readonly Verdict[]): string => targetsTable(verdicts.map(rowOf));
 
 export const versionOf = (manifest: string): string => (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 
@@ -78,13 +81,56 @@ export function machineLine({ date, node, cpu, cores, memoryGB, versions }: Mach
   return `${date}, Node ${node}, ${cores} × ${cpu}, ${memoryGB} GB; ${packages.join(", ")}.`;
 }
 
+interface Part {
+  machine: Machine;
+  tables: readonly string[];
+  verdicts: readonly Verdict[];
+}
+
+/** The document with these figures in place of those of the same names; tables that are new stand before the targets, and targets behind the others. */
+export function withSomeFigures(document: string, { machine, tables, verdicts }: Part): string {
+  const [head = "", ...sections] = figuresIn(document).split(/^(?=### )/m);
+  const byTitle = new Map(sections.map((section) => [titleOf(section), section.trim()]));
+  const targets = new Map(rowsOf(byTitle.get(TARGETS) ?? "").map((row) => [row[0], row]));
+  byTitle.delete(TARGETS);
+  const when = `Measured on ${machine.date}, with Node ${machine.node}.`;
+  for (const each of tables) byTitle.set(titleOf(each), each.replace("\n\n", `\n\n${when}\n\n`));
+  for (const row of verdicts.map(rowOf)) targets.set(row[0], row);
+  return withFigures(document, [head.trim(), ...byTitle.values(), targetsTable([...targets.values()])].join("\n\n"));
+}
+
+const titleOf = (section: string): string => section.slice(0, section.indexOf("\n"));
+
+const rowsOf = (section: string): string[][] =>
+  section
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .slice(2)
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+
 const BEGIN = "<!-- figures: written by `npm run bench -- --docs` -->";
 const END = "<!-- /figures -->";
 
-/** The document with its figures replaced. @throws Error when it does not mark where they stand */
-export function withFigures(document: string, figures: string): string {
+/** @throws Error when the document does not mark where they stand */
+function placeIn(document: string): { from: number; to: number } {
   const from = document.indexOf(BEGIN);
   const to = document.indexOf(END);
   if (from === -1 || to < from) throw new Error(`The document holds no "${BEGIN}" before "${END}".`);
+  return { from, to };
+}
+
+function figuresIn(document: string): string {
+  const { from, to } = placeIn(document);
+  return document.slice(from + BEGIN.length, to);
+}
+
+/** The document with its figures replaced. */
+export function withFigures(document: string, figures: string): string {
+  const { from, to } = placeIn(document);
   return `${document.slice(0, from)}${BEGIN}\n\n${figures}\n\n${document.slice(to)}`;
 }

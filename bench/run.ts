@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import type { Benchmark, Figure } from "./figure.ts";
 import { QUICK, THOROUGH } from "./measure.ts";
 import manifest from "./package.json" with { type: "json" };
-import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures } from "./report.ts";
+import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, withFigures, withSomeFigures } from "./report.ts";
 import { awayBenchmark } from "./shapes/away.ts";
 import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
@@ -62,7 +62,7 @@ const USAGE = `npm run bench -- [--quick] [--only NAME,NAME] [--json FILE] [--do
   --quick        fewer samples and sizes: a look, not a measurement
   --only NAMES   some of: ${BENCHMARKS.map(({ name }) => name).join(", ")}
   --json FILE    where the figures go (default bench/results.json)
-  --docs         also put the tables into docs/benchmarks.md`;
+  --docs         also put the tables into docs/benchmarks.md, with --only in place of those of the same names`;
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -100,22 +100,23 @@ async function main(): Promise<void> {
   installContenders();
   const benchmarks = select(BENCHMARKS, values.only);
   const machine = describeMachine();
-  const sections = [machineLine(machine)];
-  console.log(`${sections[0]}\nMedian (lowest–highest).\n`);
+  const tables: string[] = [];
+  console.log(`${machineLine(machine)}\nMedian (lowest–highest).\n`);
   const figures: Figure[] = [];
   for (const benchmark of benchmarks) {
     const measured = await benchmark.run({ sampling: values.quick ? QUICK : THOROUGH, quick: values.quick });
     figures.push(...measured);
-    sections.push(benchmarkTable(benchmark, measured));
-    console.log(`${sections.at(-1)}\n`);
+    tables.push(benchmarkTable(benchmark, measured));
+    console.log(`${tables.at(-1)}\n`);
   }
   const verdicts = verdictsOn(figures);
-  if (verdicts.length > 0) sections.push(verdictTable(verdicts));
-  console.log(`${verdicts.length > 0 ? sections.at(-1) : ""}\n`);
+  console.log(`${verdicts.length > 0 ? verdictTable(verdicts) : ""}\n`);
   writeFileSync(values.json, `${JSON.stringify({ machine, quick: values.quick, figures, targets: verdicts }, undefined, 2)}\n`);
   if (!values.docs) return;
   const document = here("../docs/benchmarks.md");
-  writeFileSync(document, withFigures(readFileSync(document, "utf8"), sections.join("\n\n")));
+  const before = readFileSync(document, "utf8");
+  const all = [machineLine(machine), ...tables, verdictTable(verdicts)].join("\n\n");
+  writeFileSync(document, values.only === undefined ? withFigures(before, all) : withSomeFigures(before, { machine, tables, verdicts }));
 }
 
 try {

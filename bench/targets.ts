@@ -18,7 +18,7 @@ import {
   RAW,
   SQLITE_SAVER,
 } from "./names.ts";
-import { ACTED, HEARD } from "./shapes/away.ts";
+import { ACTED, DELTA, HEARD } from "./shapes/away.ts";
 import { CRITICAL_PATH } from "./shapes/branches.ts";
 import { FIRST_NODE, IMPORT, IMPORT_MEMORY } from "./shapes/cold-start.ts";
 import { COMMITS, COMMITS_BESIDE, heldIn, WHOLE_RUNS } from "./shapes/durable.ts";
@@ -150,6 +150,7 @@ const TARGETS: readonly Target[] = [
       kind === IN_REDIS || kind === IN_POSTGRES ? 100 : 250,
       "ms",
     ),
+    atMost(`of another process's run: ${DELTA}, p50: ${kind}`, ["away", DELTA, kind], 50, "ms"),
     atMost(`of another process's run: ${ACTED}: ${kind}`, ["away", ACTED, kind], 250, "ms"),
   ]),
   ...[IN_REDIS, IN_POSTGRES].flatMap((kind): Target[] => [
