@@ -31,22 +31,27 @@ export function nextPlace(scope: CallScope): { key: string; checkpoint?: Checkpo
   return chains === undefined ? { key } : { key, checkpoint: chains(key) };
 }
 
-/** The scope of what a chain asks: the same run, within the chain's span. */
-export const askScope = (scope: CallScope, span: Span): CallScope => ({
-  agentName: scope.agentName,
+type Own = Pick<CallScope, "agentName" | "signal" | "idempotencyKey" | "approvals">;
+
+/** What may change while it is used is asked for each time. */
+const within = (scope: CallScope, span: Span, own: Own): CallScope => ({
+  agentName: own.agentName,
   get deltas() {
     return scope.deltas;
   },
   get signal() {
-    return scope.signal;
+    return own.signal;
   },
   span,
-  idempotencyKey: scope.idempotencyKey,
+  idempotencyKey: own.idempotencyKey,
   chains: scope.chains,
-  approvals: scope.approvals,
+  approvals: own.approvals,
   wait: (work) => scope.wait(work),
   admit: (estimate) => scope.admit(estimate),
 });
+
+/** The scope of what a chain asks: the same run, within the chain's span. */
+export const askScope = (scope: CallScope, span: Span): CallScope => within(scope, span, scope);
 
 /** The scope of one tool: chains that it starts are told apart by the tool's key, whichever of its siblings ran before. */
 export function toolScope(
@@ -57,13 +62,7 @@ export function toolScope(
 ): CallScope {
   const { name: agentName, idempotencyKey } = tool;
   const approvals = scope.approvals === undefined ? undefined : approvalsIn(scope.approvals, wait);
-  const own: CallScope = {
-    ...askScope(scope, span),
-    ...{ agentName, signal, idempotencyKey, approvals },
-    get deltas() {
-      return scope.deltas;
-    },
-  };
+  const own = within(scope, span, { agentName, signal, idempotencyKey, approvals });
   known.set(own, { key: idempotencyKey, counts: countsOf(scope) });
   return own;
 }

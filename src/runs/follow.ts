@@ -8,7 +8,7 @@ import type { RunStore } from "#contract/store/run-store";
 import { standingOf, whenGone } from "#keep/owner";
 import { type Changes, changesOf } from "./changes.ts";
 import { readEvents } from "./read-events.ts";
-import { readView, requireRun } from "./read-run.ts";
+import { type JudgedRun, readJudged, requireRun } from "./read-run.ts";
 
 /** Milliseconds between two views at least. */
 const VIEW_EVERY_MS = 100;
@@ -50,15 +50,14 @@ export async function* followEvents({ store, clock, taskId, signal }: Follow, fr
 
 /** Ends with the run, after its last view. */
 export async function* followView({ store, clock, taskId, signal }: Follow): AsyncGenerator<RunView, undefined> {
-  let run: StoredRun | undefined = await requireRun(store, taskId);
-  let at = 0;
+  await requireRun(store, taskId);
+  let judged: JudgedRun | undefined;
   const changes = changesOf(store, taskId, clock, signal);
   const read = async (): Promise<RunView | undefined> => {
-    at = await store.now();
-    run = await store.read(taskId);
-    return run && (await readView(store, taskId));
+    judged = await readJudged(store, taskId);
+    return judged?.view;
   };
-  yield* viewsOf(changes, read, async () => nextChange(changes, { run: run as StoredRun, at }, await store.now()));
+  yield* viewsOf(changes, read, async () => nextChange(changes, judged as JudgedRun, await store.now()));
 }
 
 /**

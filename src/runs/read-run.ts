@@ -1,5 +1,5 @@
 /** A stored run as its picture, read without the code of its agent: what is shown is verified by its seal, and nothing else is parsed. */
-import { messageOf, RunError, SnapshotError } from "#contract/base/errors";
+import { asimovErrorOf, messageOf, RunError, SnapshotError } from "#contract/base/errors";
 import { NO_USAGE } from "#contract/chat/usage";
 import { applyEvents } from "#contract/run/apply-event";
 import type { KeptView } from "#contract/run/run-draft";
@@ -70,6 +70,27 @@ function requireReached({ taskId, generation }: StoredRun, given: number): void 
 
 /** The picture now, of the newest whole generation: those that were passed over are told among its errors. @throws RunError `run-not-found`, SnapshotError `snapshot-damaged` */
 export async function readView(store: RunStore, taskId: string): Promise<RunView> {
+  return (await judgedRun(store, taskId)).view;
+}
+
+export interface JudgedRun {
+  view: RunView;
+  run: StoredRun;
+  /** By its store's clock: when it was judged where it stands. */
+  at: number;
+}
+
+/** Undefined where it is gone. @throws SnapshotError `snapshot-damaged` */
+export async function readJudged(store: RunStore, taskId: string): Promise<JudgedRun | undefined> {
+  try {
+    return await judgedRun(store, taskId);
+  } catch (error) {
+    if (asimovErrorOf(error)?.code === "run-not-found") return undefined;
+    throw error;
+  }
+}
+
+async function judgedRun(store: RunStore, taskId: string): Promise<JudgedRun> {
   for (let left = READS; ; left--) {
     const run = await requireRun(store, taskId);
     const view = await newestView(store, run);
@@ -78,7 +99,9 @@ export async function readView(store: RunStore, taskId: string): Promise<RunView
       requireReached(await requireRun(store, taskId), view.generation);
       if (left > 0) continue;
     }
-    return standing(await withLastWords(store, run, view), run, await store.now());
+    const told = await withLastWords(store, run, view);
+    const at = await store.now();
+    return { view: standing(told, run, at), run, at };
   }
 }
 

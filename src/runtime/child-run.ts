@@ -4,12 +4,11 @@ import { AsimovError, asimovErrorOf, messageOf, NonRetryableError } from "#contr
 import { Task } from "#contract/base/task";
 import { runInNoScope } from "#contract/chat/call-scope";
 import type { Failure } from "#contract/node/result";
-import type { ChildQueue } from "#contract/run/child-queue";
 import type { KeptChild } from "#contract/run/host";
 import type { StoredRun } from "#contract/store/run-record";
 import { isOwned, statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
-import { newOwner, standingOf } from "#keep/owner";
+import { standingOf } from "#keep/owner";
 import { isTransient, Patience, untilAnswered } from "#keep/patience";
 import { isSubmitted } from "#keep/submission";
 import { AnsweredStore } from "#runs/answered-store";
@@ -17,12 +16,10 @@ import { type Changes, changesOf } from "#runs/changes";
 import { nextChange } from "#runs/follow";
 import { cancelRun } from "#runs/orders";
 import { readView } from "#runs/read-run";
-import { submitTask } from "#runs/submit";
 import type { AgentHost } from "./agent-host.ts";
 import type { AgentRun } from "./agent-run.ts";
+import { type ChildHands, OthersHands, OwnHands } from "./child-hands.ts";
 import type { ChildPlace } from "./child-place.ts";
-import { type GoOnOptions, resumeRun } from "./go-on.ts";
-import { retryRun } from "./retry-run.ts";
 import { ownScope } from "./scopes.ts";
 import { replayRun } from "./start-or-attach.ts";
 import { tellStoredEnd } from "./take-run.ts";
@@ -58,9 +55,10 @@ export class ChildRun {
   #changes: Changes | undefined;
   /** How often it has said that it is about to end, or somebody else that it has: what was read before is old by then. */
   #said = 0;
-  /** Where it is left for others, once that is known. */
-  #queue: ChildQueue | undefined;
-  #submitting: Promise<unknown> | undefined;
+  readonly #own: OwnHands;
+  /** Those of others, once that is known. */
+  #hands: ChildHands;
+  #beginning: Promise<unknown> | undefined;
   /** For a store that is away. */
   readonly #patience: Patience;
   readonly #limits: EffectLimits;
@@ -71,6 +69,8 @@ export class ChildRun {
     this.#place = place;
     this.#agent = agent;
     this.#id = place.taskId;
+    this.#own = new OwnHands(agent, place);
+    this.#hands = this.#own;
     this.#patience = new Patience(place.run.clock);
     const { clock, effectTimeoutMs: limitMs } = agent.services;
     this.#limits = new EffectLimits(clock, { limitMs, graceMs: limitMs });
@@ -121,7 +121,7 @@ export class ChildRun {
   }
 
   async #follow(isNew: boolean, signal: AbortSignal): Promise<unknown> {
-    await this.#findQueue();
+    await this.#findHands();
     for (let isFirst = isNew; ; isFirst = false) {
       signal.throwIfAborted();
       const said = this.#said;
@@ -142,7 +142,7 @@ export class ChildRun {
     const here = this.#agent.own.get(this.#id)?.run;
     // Whoever had given it up wanted its end: it is tried again from there.
     if (this.#kept.over === true) await here?.outcome.catch(elsewhere);
-    else if (here !== undefined && this.#queue === undefined) return { run: here };
+    else if (here !== undefined && !this.#hands.areOthers) return { run: here };
     const store = this.#store;
     if (store === undefined) return await this.#begin();
     this.#changes ??= changesOf(store, this.#id, this.#place.run.clock, signal);
@@ -154,36 +154,34 @@ export class ChildRun {
     if (row.status !== "open") return over === true && row.status !== "COMPLETE" ? await this.#retry(row) : { ended: row };
     if (over === true && row.cancel !== null) return { away: row, at: now };
     const status = statusOf(standingOf(row), now);
-    if (this.#queue !== undefined) return { away: row, at: now };
+    if (this.#hands.areOthers) return { away: row, at: now };
     const isOurs = status === "READY" || (status === "PARKED" && this.#place.run.whenWaiting === "hold");
     return isOurs ? await this.#resume() : { away: row, at: now };
   }
 
   /** A run that others may take is left to them only where its store is that of its parent: there it tells that of its end. */
-  async #findQueue(): Promise<void> {
-    const { childQueue } = this.#place.run;
+  async #findHands(): Promise<void> {
+    const { childQueue: queue } = this.#place.run;
     const store = this.#store;
-    if (childQueue === undefined || !this.#agent.isNamed || store === undefined) return;
-    if (await this.#isWithParent(store)) this.#queue = childQueue;
+    if (queue === undefined || !this.#agent.isNamed || store === undefined || !(await this.#isWithParent(store))) return;
+    const asked = new AnsweredStore(queue.store, this.#limits);
+    this.#hands = new OthersHands(this.#agent, this.#place, { queue, store: asked, answered: (ask) => this.#answered(ask) });
   }
 
-  /** Undefined where it is submitted, and so to be looked at. */
+  /** Undefined where it is to be looked at. */
   async #begin(): Promise<Found | undefined> {
-    const parent = this.#place.run.task.id;
-    const task = new Task({ ...this.#kept.task, id: this.#id });
     this.#tried();
-    if (this.#queue === undefined) return { run: runInNoScope(() => this.#agent.start(task, { ...this.#asParent(), parent })) };
-    const { priority, submitted } = this.#queue;
-    const store = new AnsweredStore(this.#queue.store, this.#limits);
-    const { name: agent } = this.#agent.services;
-    this.#submitting = this.#answered(() => submitTask(store, task.toJSON(), { agent, priority }, { parent }));
-    await this.#submitting;
-    submitted(agent, this.#id);
-    return undefined;
+    const beginning = this.#hands.begin(new Task({ ...this.#kept.task, id: this.#id }));
+    this.#beginning = beginning;
+    const run = await beginning;
+    return run && { run };
   }
 
   async #resume(): Promise<Found | undefined> {
-    return this.#taken(await runInNoScope(() => resumeRun(this.#agent, { taskId: this.#id }, this.#asParent())).catch(elsewhere));
+    const run = await this.#own.resume().catch(elsewhere);
+    if (run === undefined) return undefined;
+    this.#tried();
+    return { run };
   }
 
   async #retry(row: StoredRun): Promise<Found | undefined> {
@@ -196,33 +194,8 @@ export class ChildRun {
       });
       return undefined;
     }
-    const queue = this.#queue;
-    const agent = queue === undefined ? this.#agent : this.#asOf(queue);
-    const { whenWaiting } = this.#place.run;
-    const as = { ...this.#asParent(), isForOthers: queue !== undefined };
-    const run = await runInNoScope(() => retryRun(agent, this.#id, { whenWaiting }, as)).catch(elsewhere);
-    const taken = this.#taken(run);
-    if (queue === undefined) return taken;
-    // Where its store does not take that, it goes on here.
-    await run?.park().catch(() => {});
-    return undefined;
-  }
-
-  /** While it is reopened for others. */
-  #asOf({ store, leaseMs }: ChildQueue): AgentHost {
-    const { keeping, services } = this.#agent;
-    return { ...this.#agent, keeping: () => ({ ...keeping(), store, owner: newOwner(services.ids(), leaseMs) }) };
-  }
-
-  #asParent(): Pick<GoOnOptions, "whenWaiting" | "onQuestion"> {
-    const { whenWaiting, onQuestion } = this.#place.run;
-    return { whenWaiting, ...(onQuestion === undefined ? {} : { onQuestion }) };
-  }
-
-  #taken(run: AgentRun | undefined): Found | undefined {
-    if (run === undefined) return undefined;
-    this.#tried();
-    return { run };
+    const run = await this.#hands.retry(() => this.#tried()).catch(elsewhere);
+    return run && { run };
   }
 
   async #answered<T>(ask: () => Promise<T>): Promise<T> {
@@ -296,7 +269,7 @@ export class ChildRun {
     const { detached } = this.#kept;
     if (detached === true) return;
     // Nobody can end what is not there yet.
-    await this.#submitting?.catch(() => {});
+    await this.#beginning?.catch(() => {});
     this.#place.keep({ ...this.#kept, over: true });
     const here = this.#agent.own.get(this.#id)?.run;
     const reason = `run ${this.#place.run.task.id}, which waited for it, gave it up (${why})`;

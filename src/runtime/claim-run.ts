@@ -116,7 +116,7 @@ export async function unlessLost(store: RunStore, lease: Lease, error: unknown):
   });
 }
 
-/** @throws RunError `run-not-found`, `run-ended`, `run-owned`; SnapshotError `snapshot-damaged` */
+/** @throws RunError `run-not-found`, `run-ended`, `run-owned`, `run-fenced`; SnapshotError `snapshot-damaged` */
 export async function claimLease(
   keeping: Keeping,
   found: StoredRun,
@@ -136,8 +136,7 @@ export async function claimLease(
   try {
     return { lease: claimed.lease, run: requireSound(taskId, claimed.run) };
   } catch (error) {
-    await keeping.store.renew(claimed.lease, 0).catch(() => {});
-    throw error;
+    throw await unlessLost(keeping.store, claimed.lease, error);
   }
 }
 

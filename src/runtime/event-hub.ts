@@ -1,13 +1,13 @@
 /** A run's events, numbered and kept: to whoever iterates over them, to the machine that embeds the run, and to the run's picture. */
 import type { Clock } from "#contract/base/services";
 import type { AgentEvent, RunEventBody } from "#contract/run/events";
-import type { ModelDelta, ToldDelta } from "#contract/run/model-delta";
+import type { ModelDelta } from "#contract/run/model-delta";
 import { type KeptView, RunDraft, type ViewChanges } from "#contract/run/run-draft";
 import type { RunView } from "#contract/run/run-view";
-import type { DeltaPublisher } from "./delta-publisher.ts";
 import { EarlierEvents, type ReadEarlier } from "./earlier-events.ts";
 import { KeptEvents } from "./kept-events.ts";
 import { type KeptEvent, readEvent, Subscription } from "./subscription.ts";
+import { ToldDeltas } from "./told-deltas.ts";
 
 type Started = Extract<RunEventBody, { type: "run.started" }>;
 
@@ -44,9 +44,8 @@ export class EventHub {
   /** The moment of the newest event. */
   #latest: number;
   readonly #subscriptions = new Set<Subscription>();
-  /** Of these, those that were promised what models answer. */
-  #deltaReaders = 0;
-  #publisher: DeltaPublisher | undefined;
+  /** What models answer, beside the events. */
+  readonly deltas: ToldDeltas;
   /** The picture up to some event: made when somebody looks, or when events that it needs would be lost. */
   #draft: RunDraft | undefined;
   /** The last event that the picture holds. */
@@ -70,6 +69,7 @@ export class EventHub {
   constructor({ taskId, clock, view, keep = KEPT }: HubInit) {
     this.#taskId = taskId;
     this.#clock = clock;
+    this.deltas = new ToldDeltas(taskId, clock);
     this.#createdAt = clock.now();
     this.restoredFrom = view;
     this.#isFork = view?.forkedFrom !== undefined;
@@ -121,18 +121,6 @@ export class EventHub {
     } else if (this.#subscriptions.size > 0 || this.#hearer?.isHeard() === true) this.#hear(this.#kept.get(this.told));
   }
 
-  get hasDeltaReaders(): boolean {
-    return this.#deltaReaders > 0 || this.#publisher?.isWanted === true;
-  }
-
-  /** At once, also to who is told the events when they are stored. */
-  tellDelta(delta: ToldDelta, graph: readonly string[]): void {
-    if (this.#isEnded) return;
-    const told: ModelDelta = { type: "model.delta", taskId: this.#taskId, at: this.#clock.now(), graph, ...delta };
-    for (const subscription of this.#subscriptions) subscription.pushDelta(told);
-    this.#publisher?.tell(told);
-  }
-
   #hear(event: KeptEvent): void {
     for (const subscription of this.#subscriptions) subscription.push(event);
     if (this.#hearer?.isHeard() === true) this.#hearer.hear(readEvent(event, this.#taskId));
@@ -150,8 +138,7 @@ export class EventHub {
 
   /** Nothing is stored after all. */
   unhold(): void {
-    this.#publisher?.end();
-    this.#publisher = undefined;
+    this.deltas.unpublish();
     this.release(this.told);
     this.#released = undefined;
     this.#heldBy = undefined;
@@ -171,7 +158,7 @@ export class EventHub {
 
   /** What was told since this was last asked; it is told to others when it is released, after what models have answered before. */
   takeHeld(): AgentEvent[] {
-    this.#publisher?.flush();
+    this.deltas.flush();
     const taken = this.#held.slice(this.#taken);
     this.#taken = this.#held.length;
     return taken.map((event) => readEvent(event, this.#taskId));
@@ -193,11 +180,6 @@ export class EventHub {
     return (this.#draft ?? this.#unstarted()).takeChanges(isWhole);
   }
 
-  /** Who tells other processes what models answer. */
-  publishBy(publisher: DeltaPublisher): void {
-    this.#publisher = publisher;
-  }
-
   /** What is not remembered is stored, and read there. */
   storedIn(read: ReadEarlier | undefined): void {
     this.#readEarlier = read;
@@ -211,9 +193,10 @@ export class EventHub {
     const read = from <= earlier.seq ? this.#readEarlier : undefined;
     const subscription = new Subscription(
       this.#taskId,
-      { from, maxBuffered, deltas, earlier: read && new EarlierEvents(this.#taskId, read, from, earlier) },
+      { from, maxBuffered, earlier: read && new EarlierEvents(this.#taskId, read, from, earlier) },
       (left) => {
-        if (this.#subscriptions.delete(left) && deltas) this.#deltaReaders--;
+        this.#subscriptions.delete(left);
+        this.deltas.remove(left);
       },
     );
     if (from <= earlier.seq && read === undefined) subscription.drop(earlier.seq - from + 1, earlier);
@@ -221,14 +204,14 @@ export class EventHub {
     if (this.#isEnded) subscription.end();
     else {
       this.#subscriptions.add(subscription);
-      if (deltas) this.#deltaReaders++;
+      if (deltas) this.deltas.add(subscription);
     }
     return subscription;
   }
 
   /** The run is somebody else's from here on: what is not stored is no part of its picture, since its numbers are another's. */
   cut(): void {
-    this.#publisher?.end();
+    this.deltas.unpublish();
     this.#isCut = true;
   }
 
@@ -242,8 +225,7 @@ export class EventHub {
     this.#isEnded = true;
     for (const subscription of this.#subscriptions) subscription.end();
     this.#subscriptions.clear();
-    this.#deltaReaders = 0;
-    this.#publisher?.end();
+    this.deltas.end();
   }
 
   #draw(last: number): void {

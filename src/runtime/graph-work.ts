@@ -242,7 +242,7 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   get deltas(): ((delta: ToldDelta) => void) | undefined {
     const { events } = this.run;
-    return events.hasDeltaReaders ? (delta) => events.tellDelta(delta, this.#path) : undefined;
+    return events.deltas.areWanted ? (delta) => events.deltas.tell(delta, this.#path) : undefined;
   }
 
   tell(event: RunEventBody, at?: number): void {

@@ -115,7 +115,7 @@ export class Kept implements KeptRun {
     this.#changes = new RunChanges(run, stored);
     run.events.hold(() => this.#told(), stored !== undefined);
     run.events.storedIn(earlierOf(this.#asked, run.task.id));
-    run.events.publishBy(new DeltaPublisher(this.#asked, run.task.id, run.services.clock));
+    run.events.deltas.publishBy(new DeltaPublisher(this.#asked, run.task.id, run.services.clock));
   }
 
   get taskId(): string {

@@ -34,7 +34,6 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
   readonly #taskId: string;
   readonly #from: number;
   readonly #maxBuffered: number;
-  readonly #hasDeltas: boolean;
   readonly #leave: (subscription: Subscription) => void;
   /** What comes before all that is pushed, until it is read. */
   #earlier: EarlierEvents | undefined;
@@ -51,13 +50,12 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
   /** @param from the number of the first event that it is given */
   constructor(
     taskId: string,
-    { from, maxBuffered, deltas, earlier }: { from: number; maxBuffered: number; deltas: boolean; earlier?: EarlierEvents | undefined },
+    { from, maxBuffered, earlier }: { from: number; maxBuffered: number; earlier?: EarlierEvents | undefined },
     leave: (subscription: Subscription) => void,
   ) {
     this.#taskId = taskId;
     this.#from = from;
     this.#maxBuffered = maxBuffered;
-    this.#hasDeltas = deltas;
     this.#earlier = earlier;
     this.#leave = leave;
   }
@@ -74,7 +72,7 @@ export class Subscription implements AsyncIterableIterator<Told, undefined> {
 
   /** It takes no event's place: what is unread of these is bounded by itself. */
   pushDelta(delta: ModelDelta): void {
-    if (!this.#hasDeltas || this.#give(delta) || this.#deltas >= this.#maxBuffered) return;
+    if (this.#give(delta) || this.#deltas >= this.#maxBuffered) return;
     this.#unread.push(delta);
     this.#deltas++;
   }
