@@ -1,5 +1,7 @@
 /** Programs that tests need and npm does not hold: found, or installed from Debian where that is possible. */
 import { execFileSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 function isOnPath(program: string): boolean {
   try {
@@ -10,11 +12,14 @@ function isOnPath(program: string): boolean {
   }
 }
 
+/** What installs waits for whoever installs something else: test files that run side by side may. */
+const LOCK = join(tmpdir(), "asimov-install.lock");
+
 /** Installs Debian's package; the runlevel asks its scripts not to start a service. */
 function install(name: string): void {
   const quiet = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" } } as const;
-  execFileSync("apt-get", ["update"], quiet);
-  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", name], quiet);
+  const script = 'apt-get update && apt-get install -y --no-install-recommends "$0"';
+  execFileSync("flock", [LOCK, "sh", "-c", script, name], quiet);
 }
 
 export interface ProgramOptions {
