@@ -63,7 +63,7 @@ describe(`what PostgreSQL does with ${RUNS} runs`, () => {
       asked.push(query);
       return rows;
     });
-    store = new PostgresStore({ schema, pool, retainMs: 1e15 });
+    store = new PostgresStore({ schema, pool, retainMs: 3e12 });
     await owned(store, "z", { ...owner(), process: { host: "here", boot: "b", pid: 7, startedAt: 3 } });
     await raw.query(fill(schema));
   }, 120_000);
