@@ -159,7 +159,7 @@ describe("Postgres store", () => {
     await expect(open({ connectionString: addressOf("crowd") }).read("a")).rejects.toMatchObject({
       code: "store-unavailable",
       retryable: true,
-      message: expect.stringMatching(/`max_connections`, or the `connection limit` of the role/),
+      message: expect.stringContaining("max_connections"),
     });
   });
 

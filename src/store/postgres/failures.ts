@@ -43,8 +43,8 @@ const KINDS: readonly Kind[] = [
   {
     ...UNAVAILABLE,
     states: ["53300"],
-    happened: "it has as many connections as it takes, or as it lets this user or this database have",
-    todo: "Close some, or raise `max_connections`, or the `connection limit` of the role or the database.",
+    happened: "it has as many connections as it takes (`max_connections`)",
+    todo: "Close some, or raise `max_connections`.",
   },
   {
     ...UNAVAILABLE,
