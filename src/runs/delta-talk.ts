@@ -1,4 +1,5 @@
 /** What is said beside a run of what its models answer: who wants to hear that, and what they answer. Nobody keeps it. */
+import { fromBase64, toBase64 } from "#contract/base/base64";
 import type { ModelDelta } from "#contract/run/model-delta";
 import type { Codec } from "#contract/store/run-options";
 import { decoded, encoded } from "#contract/store/seal";
@@ -15,21 +16,22 @@ export type DeltaTalk = { say: "wanted" } | { say: "asked" } | { say: "told"; de
 export function talkOf(talk: DeltaTalk, codec: Codec | undefined): string {
   if (talk.say !== "told") return JSON.stringify(talk);
   const deltas = encoded(codec, JSON.stringify(talk.deltas));
-  return JSON.stringify(typeof deltas === "string" ? talk : { ...talk, deltas: base64Of(deltas) });
+  return JSON.stringify(typeof deltas === "string" ? talk : { ...talk, deltas: toBase64(deltas) });
 }
+
+const WANTED = talkOf({ say: "wanted" }, undefined);
+
+/** What an owner wants to know of all that is said, its own deltas included: those are not read for it. */
+export const isWanting = (text: string): boolean => text === WANTED;
 
 /** Undefined for what another version says, or whoever has another codec. */
 export function readTalk(text: string, codec: Codec | undefined): DeltaTalk | undefined {
   try {
     const { say, deltas } = JSON.parse(text) as { say?: unknown; deltas?: unknown };
     if (say === "wanted" || say === "asked") return { say };
-    const told = typeof deltas === "string" ? JSON.parse(decoded(codec, bytesOf(deltas), "What was said")) : deltas;
+    const told = typeof deltas === "string" ? JSON.parse(decoded(codec, fromBase64(deltas), "What was said")) : deltas;
     return say === "told" && Array.isArray(told) ? { say, deltas: told as ModelDelta[] } : undefined;
   } catch {
     return undefined;
   }
 }
-
-const base64Of = (bytes: Uint8Array): string => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-
-const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));

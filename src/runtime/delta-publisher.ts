@@ -3,7 +3,7 @@ import { dropping } from "#contract/base/dropping";
 import { type Clock, monotonicOf } from "#contract/base/services";
 import type { ModelDelta } from "#contract/run/model-delta";
 import type { RunStore } from "#contract/store/run-store";
-import { type DeltaTalk, readTalk, talkOf, WANTED_MS } from "#runs/delta-talk";
+import { type DeltaTalk, isWanting, talkOf, WANTED_MS } from "#runs/delta-talk";
 
 /** Milliseconds for which deltas are gathered, and how many characters of JSON go out together: a server may take 8,000 bytes. */
 const BATCH_MS = 20;
@@ -63,7 +63,7 @@ export class DeltaPublisher {
 
   #listen(): void {
     this.#leave = this.#store.hear(this.#taskId, (text) => {
-      if (readTalk(text, this.#store.settings.codec)?.say === "wanted") this.#wantedAt = monotonicOf(this.#clock);
+      if (isWanting(text)) this.#wantedAt = monotonicOf(this.#clock);
     });
     this.#say({ say: "asked" });
   }

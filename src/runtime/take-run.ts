@@ -24,7 +24,7 @@ export function requireOwnName({ services: { name }, isNamed }: AgentHost, { tas
 export async function tellStoredEnd(host: AgentHost, store: RunStore, run: StoredRun): Promise<void> {
   if (!run.untold) return;
   // Whoever cancelled it may have come no further.
-  await endRelated(store, run.taskId);
+  if (run.status === "CANCELLED") await endRelated(store, run.taskId);
   const { outputMailbox, cache } = host.services;
   if (outputMailbox !== null) {
     await cache.publishToMailbox(outputMailbox, await endMessageOf(host, store, run));

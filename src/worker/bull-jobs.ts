@@ -30,9 +30,17 @@ const TO_COME: ReadonlySet<JobState | "unknown"> = new Set(["waiting", "prioriti
 /** Names of BullMQ must not hold a colon. */
 const queueName = (agent: string): string => `asimov.${encodeURIComponent(agent)}`;
 
+/** Where BullMQ keeps its jobs: asked first whether it can. */
+interface QueueServer {
+  /** @param trouble told what the connection meets meanwhile */
+  require(trouble: (error: Error) => void): Promise<void>;
+  /** Who still waits for it is refused. */
+  close?(): void;
+}
+
 export class BullJobs {
   readonly #options: BullQueueOptions;
-  readonly #server: BullRedis | BullPostgres;
+  readonly #server: QueueServer;
   #bull: Promise<Bull> | undefined;
   #troubledAt = Number.NEGATIVE_INFINITY;
   readonly #queues = new Map<string, { queue: Promise<Queue<Turn>>; opened: Promise<Queue<Turn>> }>();
@@ -115,7 +123,7 @@ export class BullJobs {
   async close(): Promise<void> {
     const open = [...this.#queues.values()];
     this.#queues.clear();
-    this.#server.close();
+    this.#server.close?.();
     const closed = open.map(async ({ queue }) => inTime((await queue).close(), CLOSE_MS).catch(async () => (await queue).disconnect()));
     await Promise.all(closed.map((each) => each.catch(() => {})));
   }

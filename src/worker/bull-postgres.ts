@@ -81,36 +81,35 @@ export class BullPostgres {
     await this.#asked;
   }
 
-  /** Nothing is open between two of its questions. */
-  close(): void {}
-
   async #ask(): Promise<void> {
-    const { runMigrations } = await load<Bull>("bullmq");
+    const bull = await load<Bull>("bullmq");
     const config = configOf(this.#connection);
-    const { schema = SCHEMA, migrate = true, skipVersionCheck = false, ...settings } = config;
-    const place = isPool(config) ? "the given pool" : placeOf(config);
-    try {
-      if (!isPool(config)) {
-        const client = new (await heardClient())({ ...LIMITS, ...settings });
-        try {
-          await client.connect();
-          if (migrate === true) await runMigrations(client as never, schema, { skipVersionCheck: skipVersionCheck === true });
-        } finally {
-          client.end().catch(() => {});
-        }
-        return;
-      }
-      const client = await config.connect();
-      try {
-        await runMigrations(client as never, SCHEMA);
-        const { rows } = await client.query(`select '${SCHEMA}' = any(current_schemas(false)) as finds`);
-        if (rows[0]?.finds !== true) throw unplaced();
-      } finally {
-        client.release();
-      }
-    } catch (error) {
-      throw failure(place, error);
-    }
+    await (isPool(config) ? prepareIn(config, bull) : prepareAt(config, bull)).catch((error: unknown) => {
+      throw failure(isPool(config) ? "the given pool" : placeOf(config), error);
+    });
+  }
+}
+
+/** Through a pool that is given, which has to look where BullMQ's tables are. */
+async function prepareIn(pool: Pool, { runMigrations }: Bull): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client as never, SCHEMA);
+    const { rows } = await client.query(`select '${SCHEMA}' = any(current_schemas(false)) as finds`);
+    if (rows[0]?.finds !== true) throw unplaced();
+  } finally {
+    client.release();
+  }
+}
+
+async function prepareAt(config: Config, { runMigrations }: Bull): Promise<void> {
+  const { schema = SCHEMA, migrate = true, skipVersionCheck = false, ...settings } = config;
+  const client = new (await heardClient())({ ...LIMITS, ...settings });
+  try {
+    await client.connect();
+    if (migrate === true) await runMigrations(client as never, schema, { skipVersionCheck: skipVersionCheck === true });
+  } finally {
+    client.end().catch(() => {});
   }
 }
 

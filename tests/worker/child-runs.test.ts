@@ -110,6 +110,25 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
     return { store, begun, innerOf, outerOf, ...rest };
   };
 
+  /** The parent is parked, and its child works elsewhere, the first time until it is aborted. */
+  const working = async () => {
+    const began = Promise.withResolvers<void>();
+    const made = apart(({ signal, attempt }) => {
+      if (attempt > 1) return "did it";
+      began.resolve();
+      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    const { innerOf, outerOf, workerOf, until, childOf } = made;
+    const [parents, children] = [workerOf([outerOf()]), workerOf([innerOf("apart")])];
+    await parents.start();
+    await children.start();
+    await parents.submit(taskOf(), { agent: "outer" });
+    const child = await childOf("t");
+    await began.promise;
+    await until("t", "PARKED");
+    return { ...made, child };
+  };
+
   it("leaves a child of an agent that it does not have to a worker that does, says so, and is in no process meanwhile", async () => {
     const { runs, told, innerOf, outerOf, workerOf, until, childOf } = apart(() => "did it");
     const parents = workerOf([outerOf()]);
@@ -127,19 +146,7 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
   });
 
   it("cancels a child that works elsewhere with its parent, which is parked, and retries it with that", async () => {
-    const began = Promise.withResolvers<void>();
-    const { runs, store, innerOf, outerOf, workerOf, until, childOf } = apart(({ signal, attempt }) => {
-      if (attempt > 1) return "did it";
-      began.resolve();
-      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-    });
-    const [parents, children] = [workerOf([outerOf()]), workerOf([innerOf("apart")])];
-    await parents.start();
-    await children.start();
-    await parents.submit(taskOf(), { agent: "outer" });
-    const child = await childOf("t");
-    await began.promise;
-    await until("t", "PARKED");
+    const { runs, store, outerOf, until, child } = await working();
     await runs.cancel("t", "enough");
     expect([await until("t", "CANCELLED"), await until(child, "CANCELLED")]).toEqual(["CANCELLED", "CANCELLED"]);
     const retried = await outerOf().retry("t");
@@ -186,18 +193,7 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
   });
 
   it("ends a child though whoever cancelled its parent died before it could do that", async () => {
-    const began = Promise.withResolvers<void>();
-    const { store, innerOf, outerOf, workerOf, until, childOf } = apart(({ signal }) => {
-      began.resolve();
-      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-    });
-    const [parents, children] = [workerOf([outerOf()]), workerOf([innerOf("apart")])];
-    await parents.start();
-    await children.start();
-    await parents.submit(taskOf(), { agent: "outer" });
-    const child = await childOf("t");
-    await began.promise;
-    await until("t", "PARKED");
+    const { store, until, child } = await working();
     expect(await cancelAlone(store, "t")).toBe("stored");
     expect(await until(child, "CANCELLED", "COMPLETE")).toBe("CANCELLED");
   });

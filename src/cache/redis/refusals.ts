@@ -50,9 +50,7 @@ const REFUSALS: readonly Refusal[] = [
     happened: "its user may not do this",
     todo: `Allow it in the server's ACL: \`${REDIS_ACL}\` and \`~…\` for the keys, such as \`~team-a:*\` for the prefix "team-a".`,
   },
-  {
-    ...NO_DATABASE,
-  },
+  NO_DATABASE,
   {
     reply: word("WRONGTYPE"),
     happened: "another client stored something of another type under this name (values are strings, mailboxes are lists)",

@@ -1,7 +1,7 @@
 /** A whole answer of Converse, read block by block. */
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
+import { toBase64 } from "#contract/base/base64";
 import type { GenerationSink } from "#contract/chat/wire";
-import { toBase64 } from "./base64.ts";
 import { keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";

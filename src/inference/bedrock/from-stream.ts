@@ -5,8 +5,8 @@ import type {
   ConverseStreamOutput,
   ReasoningContentBlockDelta,
 } from "@aws-sdk/client-bedrock-runtime";
+import { toBase64 } from "#contract/base/base64";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
-import { toBase64 } from "./base64.ts";
 import { KeptBlock, keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";

@@ -1,6 +1,6 @@
 /** What an answer of Converse holds beside text, thoughts and tool calls: it is kept as JSON, so that the next request gives it back unchanged. */
 import type { ContentBlock, ContentBlockDelta, ContentBlockStart } from "@aws-sdk/client-bedrock-runtime";
-import { fromBase64, toBase64 } from "./base64.ts";
+import { fromBase64, toBase64 } from "#contract/base/base64";
 
 /** Where JSON has a text in place of bytes. */
 const BYTES = "$base64";

@@ -11,6 +11,7 @@ import type {
   Tool,
   ToolConfiguration,
 } from "@aws-sdk/client-bedrock-runtime";
+import { fromBase64 } from "#contract/base/base64";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { ContentBlock, ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
 import type { ModelRequest, WireMessage } from "#contract/chat/wire";
@@ -18,7 +19,6 @@ import { WireFault } from "#contract/chat/wire-fault";
 import { outputSchema } from "#inference/request/output-schema";
 import { placeSystem } from "#inference/request/place-system";
 import { plainId } from "#inference/request/plain-id";
-import { fromBase64 } from "./base64.ts";
 import { keptBlock, unkeep } from "./kept-block.ts";
 import { thinkingFields } from "./thinking-fields.ts";
 

@@ -1,4 +1,4 @@
-/** Base64 as messages keep it, bytes as the SDK wants them; without Node's Buffer, for browsers. */
+/** Bytes as text, and back; without Node's Buffer, for browsers. */
 
 /** @throws DOMException for what is no base64 */
 export function fromBase64(text: string): Uint8Array {
