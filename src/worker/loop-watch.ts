@@ -9,7 +9,7 @@ interface Watched {
   readonly clock: Clock;
   /** Milliseconds between two looks: a hold is known to that. */
   readonly everyMs: number;
-  /** Told of each hold, in the first timers after it. */
+  /** Told of each hold, in the first timers after it, or when it stops. */
   held(ms: number): void;
 }
 
@@ -17,6 +17,7 @@ export class LoopWatch {
   readonly #of: Watched;
   readonly #everyMs: number;
   #timer: unknown;
+  #setAt = 0;
   /** Each shorter than the one before: what came before a longer one is not the longest any more. */
   #holds: { at: number; ms: number }[] = [];
 
@@ -31,19 +32,31 @@ export class LoopWatch {
   }
 
   #next(): void {
-    const before = monotonicOf(this.#of.clock);
+    this.#setAt = monotonicOf(this.#of.clock);
     this.#timer = this.#of.clock.setTimeout(() => {
-      const now = monotonicOf(this.#of.clock);
+      const late = this.#late;
       this.#next();
-      const ms = Math.max(0, now - before - this.#everyMs);
-      this.#holds = [...this.#since(now).filter((hold) => hold.ms > ms), { at: now, ms }];
-      this.#of.held(ms);
+      this.#note(late);
     }, this.#everyMs);
   }
 
+  /** What came before its timer after a hold may be why it stops: of that hold it tells all the same. */
   stop(): void {
+    if (this.#timer === undefined) return;
     this.#of.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    const late = this.#late;
+    if (late > 0) this.#note(late);
+  }
+
+  get #late(): number {
+    return Math.max(0, monotonicOf(this.#of.clock) - this.#setAt - this.#everyMs);
+  }
+
+  #note(ms: number): void {
+    const now = monotonicOf(this.#of.clock);
+    this.#holds = [...this.#since(now).filter((hold) => hold.ms > ms), { at: now, ms }];
+    this.#of.held(ms);
   }
 
   /** The longest of the last minute, in milliseconds. */

@@ -62,8 +62,7 @@ export class Overload {
   }
 
   #held(ms: number): void {
-    const { leaseMs, work } = this.#of;
-    if (ms <= leaseMs / 3 || work.size === 0) return;
+    if (ms <= this.#of.leaseMs / 3 || this.#isOver) return;
     // Each lease is due to be renewed by now, by timers of this same turn.
     afterThisTurn(() => this.#giveUp(Math.round(ms)));
   }

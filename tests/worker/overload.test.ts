@@ -36,6 +36,20 @@ describe("the watch over an event loop", () => {
     watch.stop();
     expect(clock.armed).toBe(0);
   });
+
+  it("tells of a hold that is over when it stops, before its timer came", async () => {
+    const clock = new HeldClock();
+    const told: number[] = [];
+    const watch = new LoopWatch({ clock, everyMs: 500, held: (ms) => void told.push(ms) });
+    watch.start();
+    watch.stop();
+    expect(told).toEqual([]);
+    watch.start();
+    clock.hold(3_000);
+    watch.stop();
+    watch.stop();
+    expect([told, watch.longestMs, clock.armed]).toEqual([[2_500], 2_500, 0]);
+  });
 });
 
 describe("the limit of runs", () => {
@@ -104,6 +118,39 @@ describe("a worker whose event loop was held", () => {
     const first = store.asked.findIndex((what) => what.startsWith("put down"));
     expect(new Set(store.asked.slice(0, first))).toEqual(new Set(["renew a", "renew b", "renew c"]));
     expect(store.asked.filter((what) => what.startsWith("put down"))).toEqual(["put down b", "put down c"]);
+  });
+
+  it("says so though all that it had was another's before it looked", async () => {
+    class Taken extends MemoryStore {
+      isTaken = false;
+      override async renew(lease: Lease, ms: number) {
+        return this.isTaken ? ({ ok: false, why: "fenced" } as const) : await super.renew(lease, ms);
+      }
+    }
+    const clock = new HeldClock();
+    const store = new Taken({ clock });
+    const begun = Promise.withResolvers<void>();
+    const wait = defineModule({
+      name: "wait",
+      process: async ({ signal }) => {
+        begun.resolve();
+        return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    const agent = new Agent({ name: "waits", clock, nodes: [new Node({ name: "wait", modules: [wait] })] });
+    const told: LoopHeld[] = [];
+    const worker = new AgentWorker({ agents: [agent], store, clock, leaseMs: 6_000, onHeld: (held) => void told.push(held) });
+    onTestFinished(() => worker.stop({ graceMs: 0 }));
+    await worker.submit(new Task({ id: "a", type: "test", objective: "Wait" }), { agent: "waits" });
+    await worker.start();
+    await begun.promise;
+    await clock.pass(1_950);
+    store.isTaken = true;
+    clock.hold(10_000);
+    // The lease is renewed before the watch looks.
+    await clock.pass(50);
+    expect([told.at(-1)?.putDown, worker.health().running]).toEqual([[], 0]);
+    expect(told.at(-1)?.heldMs).toBeGreaterThan(6_000);
   });
 
   it("keeps the only run that it has: nobody else is in danger", async () => {
