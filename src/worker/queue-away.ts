@@ -1,6 +1,6 @@
 /** A queue that does not answer: what is stored goes on when it is back. */
+import { setAnswerTimeout } from "#contract/base/answer-timer";
 import { AsimovError, messageOf } from "#contract/base/errors";
-import { systemClock } from "#contract/base/services";
 
 export const queueAway = (what: string, cause?: unknown): AsimovError =>
   new AsimovError(`${what}. What was submitted is stored, and goes on when the queue is back.`, {
@@ -11,17 +11,14 @@ export const queueAway = (what: string, cause?: unknown): AsimovError =>
 
 /** @throws AsimovError `queue-away`, `missing-package` */
 export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: unknown;
-  const late = new Promise<never>((_, reject) => {
-    // Another machine's server keeps no simulated time.
-    timer = systemClock.setTimeout(() => reject(queueAway(`The queue did not answer within ${ms} ms`)), ms);
-  });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = setAnswerTimeout(ms, () => reject(queueAway(`The queue did not answer within ${ms} ms`)));
   try {
     return await Promise.race([work, late]);
   } catch (error) {
     throw error instanceof AsimovError ? error : queueAway(`The queue refused: ${messageOf(error)}`, error);
   } finally {
-    systemClock.clearTimeout(timer);
+    cancel();
   }
 }
 

@@ -255,7 +255,7 @@ describe("Redis store", () => {
         acknowledged = generation;
       }
     })();
-    await expect.poll(() => acknowledged).toBeGreaterThan(50);
+    await expect.poll(() => acknowledged, { timeout: 20_000 }).toBeGreaterThan(50);
     await server.stop();
     await commits.catch(() => {});
     server = await startRedisServer(Number(new URL(server.url).port), settings);

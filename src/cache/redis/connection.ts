@@ -1,5 +1,6 @@
 /** The connection of a Redis cache: made at the first command, and every command on it settles in bounded time. */
 import { cacheClosed } from "#cache/failures";
+import { setAnswerTimeout } from "#contract/base/answer-timer";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
@@ -17,8 +18,6 @@ const wordsOf = ({ name, keys, args = [] }: Command): (string | number)[] => [na
 
 /** How long a command may take, reconnects included. */
 export const COMMAND_MS = 5_000;
-/** After a deadline, what arrived while this process was too busy to read is still read. */
-const GRACE_MS = 50;
 /** Reconnects after 50, 100, 200, ... milliseconds; after 7 of them, about 4 seconds, waiting commands are refused. */
 const RETRIES = 7;
 
@@ -116,18 +115,15 @@ export class RedisConnection {
   /** Settles as the promise does, or rejects after `ms`, or when the connection is closed. */
   bounded<T>(promise: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const expired = (): void => fail(new Error(`no reply within ${ms} ms`));
-      let timer = setTimeout(() => {
-        timer = setTimeout(expired, GRACE_MS);
-      }, ms);
+      const cancel = setAnswerTimeout(ms, () => fail(new Error(`no reply within ${ms} ms`)));
       const fail = (reason: unknown): void => {
-        clearTimeout(timer);
+        cancel();
         this.#pending.delete(fail);
         reject(reason);
       };
       this.#pending.add(fail);
       promise.then((value) => {
-        clearTimeout(timer);
+        cancel();
         this.#pending.delete(fail);
         resolve(value);
       }, fail);

@@ -1,6 +1,6 @@
 /** Time limits of what is asked of a store or a cache, so that one that never answers ends no promise in silence. */
+import { setAnswerTimeout } from "./answer-timer.ts";
 import { AsimovError } from "./errors.ts";
-import { setLongTimeout } from "./long-timer.ts";
 import type { Clock } from "./services.ts";
 
 export class EffectLimits {
@@ -22,7 +22,7 @@ export class EffectLimits {
       let clear: () => void = () => {};
       const arm = (ms: number): void => {
         clear();
-        clear = setLongTimeout(
+        clear = setAnswerTimeout(
           ms,
           () => {
             this.#pending.delete(arm);

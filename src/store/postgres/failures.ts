@@ -43,8 +43,8 @@ const KINDS: readonly Kind[] = [
   {
     ...UNAVAILABLE,
     states: ["53300"],
-    happened: "it has as many connections as it takes (`max_connections`)",
-    todo: "Close some, or raise `max_connections`.",
+    happened: "it has as many connections as it takes, or as it lets this user or this database have",
+    todo: "Close some, or raise `max_connections`, or the `connection limit` of the role or the database.",
   },
   {
     ...UNAVAILABLE,
@@ -103,6 +103,7 @@ const OTHER: Omit<Kind, "states"> = {
   passes: false,
 };
 
+const LOCKED = "55P03";
 const MOST_TEXT = 300;
 
 /** The SQLSTATE of what the server said; undefined for what the network or the driver did. */
@@ -114,6 +115,12 @@ function stateOf(error: unknown): string | undefined {
 /** Whether the server has said no, and is there still: what the transaction did is undone. */
 export const isRefusal = (error: unknown): boolean =>
   stateOf(error) !== undefined && (error as { severity?: unknown }).severity === "ERROR";
+
+/** Whether the driver says that it has sent nothing: the connection was lost before. */
+const isUnsent = (error: unknown): boolean => messageOf(error).endsWith("is not queryable");
+
+/** Whether what was to be written may have taken effect. */
+export const isInDoubt = (error: unknown): boolean => !isRefusal(error) && !isUnsent(error);
 
 const kindOf = (state: string): Omit<Kind, "states"> =>
   KINDS.find(({ states }) => states.some((start) => state.startsWith(start))) ?? OTHER;
@@ -177,7 +184,9 @@ export function failure(place: string, error: unknown, isUnknown = false): Asimo
   if (state !== undefined) {
     const { code, happened, todo, passes } = kindOf(state);
     const text = `PostgreSQL at ${place} refused a statement: ${happened}. ${todo}${doubt} It said: ${textOf(error)} (${state})`;
-    return new AsimovError(text, { code, retryable: passes });
+    const refusal = new AsimovError(text, { code, retryable: passes });
+    if (state === LOCKED) locked.add(refusal);
+    return refusal;
   }
   const kind = driverKindOf(error);
   if (kind !== undefined) {
@@ -189,6 +198,17 @@ export function failure(place: string, error: unknown, isUnknown = false): Asimo
     retryable: true,
   });
 }
+
+/** Of a row that others hold, which no statement has waited for. */
+export function stillHeld(place: string): AsimovError {
+  const { code, happened, todo, passes } = kindOf(LOCKED);
+  return new AsimovError(`PostgreSQL at ${place} did not make a step: ${happened}. ${todo}`, { code, retryable: passes });
+}
+
+const locked = new WeakSet<object>();
+
+/** Whether a statement has waited too long for what others hold, and did nothing. */
+export const isLocked = (error: unknown): boolean => locked.has(error as object);
 
 export const missingPackage = (cause: unknown): AsimovError =>
   new AsimovError("PostgresStore needs the package pg: `npm install pg`.", { code: "missing-package", cause });

@@ -3,6 +3,8 @@ import { afterThisTurn } from "#contract/base/turns";
 import type { RunStoreSettings } from "#contract/store/run-options";
 import { ServerTime } from "#store/server-time";
 import type { Change, Decide, Wanted } from "#store/stepped-store";
+import { isLocked } from "./failures.ts";
+import { HeldRows } from "./held-rows.ts";
 import { Line, type Reply } from "./line.ts";
 import { Plan } from "./plan.ts";
 import { runOfJson } from "./run-rows.ts";
@@ -25,6 +27,8 @@ const MOST_LINES = 500;
 const MOST_BYTES = 32 * 1024 * 1024;
 /** How many runs are remembered as they were written, so that the next write of their owner need not look at them. */
 const MOST_KNOWN = 10_000;
+/** As many have waited for a lock, one after the other: it is not their rows that are locked, but a table. */
+const MOST_LOCKED = 2;
 
 export class Groups {
   readonly #server: Server;
@@ -33,12 +37,18 @@ export class Groups {
   /** By task, last used last. */
   readonly #lines = new Map<string, Line>();
   readonly #waiting = new Set<Line>();
+  readonly #held: HeldRows;
   #isScheduled = false;
   #running = 0;
 
   constructor(server: Server, options: GroupsOptions) {
     this.#server = server;
     this.#options = options;
+    this.#held = new HeldRows(server, (line) => {
+      if (line.isSent) this.#waiting.add(line);
+      else this.#leave(line);
+      this.#start();
+    });
   }
 
   step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
@@ -98,23 +108,40 @@ export class Groups {
   }
 
   async #send(plan: Plan, sent: readonly Line[]): Promise<void> {
-    try {
-      const rows = await this.#server.write(STEP, plan.values);
-      this.#replied(new Map(rows.map((row) => [plainKey(row.key as string), row])), sent);
-    } catch (error) {
+    const error = await this.#write(plan, sent);
+    if (error !== undefined) {
       // What one of them met is not the others' fault.
-      if (sent.length === 1 || (error as { retryable?: boolean }).retryable === true) for (const line of sent) line.failed(error);
-      else await this.#sendEach(sent);
+      const isOfOne = isLocked(error) || (error as { retryable?: boolean }).retryable !== true;
+      if (isOfOne && sent.length > 1) await this.#sendEach(sent);
+      else for (const line of sent) this.#failed(line, error);
     }
     for (const line of sent) this.#leave(line);
   }
 
-  async #sendEach(lines: readonly Line[]): Promise<void> {
-    for (const line of lines) {
-      line.retry();
-      const [plan, sent] = this.#take(new Set([line]));
-      if (sent.length > 0) await this.#send(plan, sent);
+  /** @returns what it met */
+  async #write(plan: Plan, sent: readonly Line[]): Promise<unknown> {
+    try {
+      const rows = await this.#server.write(STEP, plan.values);
+      this.#replied(new Map(rows.map((row) => [plainKey(row.key as string), row])), sent);
+      return undefined;
+    } catch (error) {
+      return error;
     }
+  }
+
+  async #sendEach(lines: readonly Line[]): Promise<void> {
+    const locked: unknown[] = [];
+    for (const line of lines) {
+      const error = locked.length < MOST_LOCKED ? await this.#write(...this.#take(new Set([line]))) : locked[0];
+      if (error === undefined) continue;
+      this.#failed(line, error);
+      if (isLocked(error)) locked.push(error);
+    }
+  }
+
+  #failed(line: Line, error: unknown): void {
+    this.#held.delete(line);
+    line.failed(error);
   }
 
   #replied(rows: ReadonlyMap<string, Row>, lines: readonly Line[]): void {
@@ -122,6 +149,11 @@ export class Groups {
     for (const line of lines) {
       const row = rows.get(line.key) as Row;
       this.#time.heard(row.at as number);
+      if (row.kind === "busy") {
+        void this.#held.add(line);
+        continue;
+      }
+      this.#held.delete(line);
       try {
         changes.push(...line.replied(replyOf(row)));
       } catch (error) {

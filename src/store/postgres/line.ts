@@ -41,6 +41,7 @@ export class Line {
   #jobs: Waiting[] = [];
   /** What is on its way. */
   #sent: Decided[] = [];
+  #next: Written | Look | undefined;
   #made: Known | undefined;
   #known: Known | undefined;
 
@@ -67,8 +68,16 @@ export class Line {
     this.#jobs.push(job);
   }
 
-  /** What is to be written or looked at next; undefined where all steps are decided by what is known. */
+  /**
+   * What is to be written or looked at next; undefined where all steps are decided by what is known. What was sent and not answered is sent
+   * once more as it was: where it has taken effect, the server knows it by the revision that it made.
+   */
   next(now: number): Written | Look | undefined {
+    if (!this.isSent) this.#next = this.#decideNext(now);
+    return this.#next;
+  }
+
+  #decideNext(now: number): Written | Look | undefined {
     const decided = this.#known === undefined ? [] : this.#decideAll(this.#known, now);
     const changes = decided.flatMap(({ change }) => (change === undefined ? [] : [change]));
     if (changes.length > 0) {
@@ -116,11 +125,6 @@ export class Line {
   failed(error: unknown): void {
     this.forget();
     for (const { job } of this.#sent.splice(0)) job.reject(error);
-  }
-
-  /** What was sent is not made, and is to be sent again. */
-  retry(): void {
-    this.#jobs.unshift(...this.#sent.splice(0).map(({ job }) => job));
   }
 
   forget(): void {

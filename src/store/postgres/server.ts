@@ -1,9 +1,10 @@
 /** The connections of a Postgres store: made and looked over at the first call, which settles in bounded time, as each does. */
+import { AnswerLimit, setAnswerTimeout } from "#contract/base/answer-timer";
 import { AsimovError } from "#contract/base/errors";
 import { monotonicOf, systemServices } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
-import { failure, isOfSession, isPassing, isRefusal, isUnprepared, missingPackage } from "./failures.ts";
+import { failure, isInDoubt, isOfSession, isPassing, isRefusal, isUnprepared, missingPackage, stillHeld } from "./failures.ts";
 import { Listener } from "./listener.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
 import { isPrepared, prepareSchema } from "./schema.ts";
@@ -72,17 +73,17 @@ export class Server {
 
   /** Reads; tried again where the connection was lost. */
   async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return await this.#tried(async (client, until) => (await this.#send(client, until, text, values)).rows);
+    return await this.#tried(async (client, limit) => (await this.#send(client, limit, text, values)).rows);
   }
 
   /** One statement that writes, and of which a second try does what the first did not; tried again where the connection was lost. */
   async write(text: string, values: readonly unknown[]): Promise<Row[]> {
     let isUnknown = false;
-    const send = async (client: PostgresClient, until: number): Promise<Row[]> => {
+    const send = async (client: PostgresClient, limit: AnswerLimit): Promise<Row[]> => {
       try {
-        return (await this.#send(client, until, text, values)).rows;
+        return (await this.#send(client, limit, text, values)).rows;
       } catch (error) {
-        isUnknown ||= !isRefusal(error);
+        isUnknown ||= isInDoubt(error);
         throw error;
       }
     };
@@ -91,23 +92,23 @@ export class Server {
 
   /** All that `work` did is written, or nothing; `work` may be called again where nothing was. @throws AsimovError `store-…` */
   async transaction<T>(work: (run: Run) => Promise<T>): Promise<T> {
-    return await this.#tried((client, until) => this.#transact(client, until, work));
+    return await this.#tried((client, limit) => this.#transact(client, limit, work));
   }
 
   /** Tells what is notified from when this settles until the connection is lost, which is told once. */
   async listen(channel: string, hear: (payload: string) => void, lost: () => void): Promise<Listening> {
-    const until = monotonicOf(clock) + CALL_MS;
-    await this.#prepared(until);
-    const client = await this.#connect(until);
+    const limit = new AnswerLimit(CALL_MS);
+    await this.#prepared(limit);
+    const client = await this.#connect(limit);
     const listener = new Listener(channel, systemServices.ids().replaceAll("-", ""), {
       client,
       clock,
-      send: (text, limitMs) => this.#send(client, monotonicOf(clock) + limitMs, text, []),
+      send: (text, limitMs) => this.#send(client, new AnswerLimit(limitMs), text, []),
       hear,
       lost,
     });
     try {
-      await listener.start(until - monotonicOf(clock));
+      await listener.start(limit.leftMs);
     } catch (error) {
       listener.end();
       throw failure(this.#place, error);
@@ -127,37 +128,50 @@ export class Server {
   }
 
   /** @param isUnknown whether what was written may have taken effect */
-  async #tried<T>(work: (client: PostgresClient, until: number) => Promise<T>, isUnknown = (): boolean => false): Promise<T> {
+  async #tried<T>(work: (client: PostgresClient, limit: AnswerLimit) => Promise<T>, isUnknown = (): boolean => false): Promise<T> {
     const since = monotonicOf(clock);
+    const limit = new AnswerLimit(CALL_MS);
     for (let tries = 1; ; tries++) {
       this.requireOpen();
       try {
-        await this.#prepared(since + CALL_MS);
-        return await this.#withClient(since + CALL_MS, work);
+        await this.#prepared(limit);
+        return await this.#withClient(limit, work);
       } catch (error) {
         this.requireOpen();
         if (isUnprepared(error)) this.#ready = undefined;
-        if (!isPassing(error) || monotonicOf(clock) - since > TRIES_MS) throw failure(this.#place, error, isUnknown());
+        const isOver = monotonicOf(clock) - since > TRIES_MS && !limit.takeRenewed();
+        if (isOver || !isPassing(error)) throw failure(this.#place, error, isUnknown());
       }
-      await this.#bounded(new Promise<void>((resolve) => clock.setTimeout(resolve, pauseOf(tries))), since + CALL_MS);
+      await this.pause(tries);
     }
   }
 
-  async #transact<T>(client: PostgresClient, until: number, work: (run: Run) => Promise<T>): Promise<T> {
-    await this.#send(client, until, BEGIN, []);
-    const value = await work((text, values = []) => this.#send(client, until, text, values));
+  /** Before the next try. @throws AsimovError `store-closed` */
+  async pause(tries: number): Promise<void> {
+    const ms = pauseOf(tries);
+    await this.#bounded(new Promise<void>((resolve) => clock.setTimeout(resolve, ms)), new AnswerLimit(2 * ms));
+  }
+
+  /** What is said of a row that others hold for too long. */
+  stillHeld(): AsimovError {
+    return stillHeld(this.#place);
+  }
+
+  async #transact<T>(client: PostgresClient, limit: AnswerLimit, work: (run: Run) => Promise<T>): Promise<T> {
+    await this.#send(client, limit, BEGIN, []);
+    const value = await work((text, values = []) => this.#send(client, limit, text, values));
     try {
-      await this.#send(client, until, "commit", []);
+      await this.#send(client, limit, "commit", []);
     } catch (error) {
-      if (isRefusal(error)) throw error;
+      if (!isInDoubt(error)) throw error;
       this.requireOpen();
       throw failure(this.#place, error, true);
     }
     return value;
   }
 
-  async #withClient<T>(until: number, work: (client: PostgresClient, until: number) => Promise<T>): Promise<T> {
-    const client = await this.#connect(until);
+  async #withClient<T>(limit: AnswerLimit, work: (client: PostgresClient, limit: AnswerLimit) => Promise<T>): Promise<T> {
+    const client = await this.#connect(limit);
     client.on("error", noop);
     const give = (destroy: boolean): void => {
       client.removeListener("error", noop);
@@ -167,9 +181,9 @@ export class Server {
     };
     let value: T;
     try {
-      value = await work(client, until);
+      value = await work(client, limit);
     } catch (error) {
-      const isThere = await this.#rollback(client, until, error);
+      const isThere = await this.#rollback(client, limit, error);
       give(!isThere);
       throw error;
     }
@@ -178,16 +192,16 @@ export class Server {
   }
 
   /** @returns whether the connection can be used again */
-  async #rollback(client: PostgresClient, until: number, error: unknown): Promise<boolean> {
+  async #rollback(client: PostgresClient, limit: AnswerLimit, error: unknown): Promise<boolean> {
     if ((!isRefusal(error) || isOfSession(error)) && !(error instanceof AsimovError)) return false;
-    return await this.#send(client, until, "rollback", []).then(
+    return await this.#send(client, limit, "rollback", []).then(
       () => true,
       () => false,
     );
   }
 
-  async #send(client: PostgresClient, until: number, text: string, values: readonly unknown[]): Promise<Result> {
-    const answer = await this.#bounded(client.query(queryOf(this.#placed(text), values)), until);
+  async #send(client: PostgresClient, limit: AnswerLimit, text: string, values: readonly unknown[]): Promise<Result> {
+    const answer = await this.#bounded(client.query(queryOf(this.#placed(text), values)), limit);
     // One for each of several statements.
     const { rows, rowCount } = Array.isArray(answer) ? (answer.at(-1) as typeof answer) : answer;
     return { rows: rows as Row[], count: rowCount ?? 0 };
@@ -203,11 +217,11 @@ export class Server {
     return placed;
   }
 
-  async #connect(until: number): Promise<PostgresClient> {
+  async #connect(limit: AnswerLimit): Promise<PostgresClient> {
     this.requireOpen();
     const connecting = (await this.#opened()).connect();
     try {
-      return await this.#bounded(connecting, Math.min(until, monotonicOf(clock) + CONNECT_MS), NO_CONNECTION);
+      return await this.#bounded(connecting, limit, { mostMs: CONNECT_MS, late: NO_CONNECTION });
     } catch (error) {
       connecting.then((client) => client.release(), noop);
       throw error;
@@ -239,32 +253,34 @@ export class Server {
     return pool as unknown as PostgresPool;
   }
 
-  #prepared(until: number): Promise<void> {
-    this.#ready ??= this.#prepare(until).catch((error: unknown) => {
+  async #prepared(limit: AnswerLimit): Promise<void> {
+    this.#ready ??= this.#prepare(limit).catch((error: unknown) => {
       this.#ready = undefined;
       throw error;
     });
-    return this.#ready;
+    await this.#ready;
+    limit.answered();
   }
 
-  async #prepare(until: number): Promise<void> {
-    await this.#withClient(until, async (client) => {
-      const run: Run = (text, values = []) => this.#send(client, until, text, values);
+  async #prepare(limit: AnswerLimit): Promise<void> {
+    await this.#withClient(limit, async (client) => {
+      const run: Run = (text, values = []) => this.#send(client, limit, text, values);
       if (await isPrepared(run, this.schema, this.#place)) return;
-      await this.#transact(client, until, (inside) => prepareSchema(inside, this.schema, this.#place));
+      await this.#transact(client, limit, (inside) => prepareSchema(inside, this.schema, this.#place));
     });
   }
 
-  async #bounded<T>(work: Promise<T>, until: number, late = "no answer in time"): Promise<T> {
+  async #bounded<T>(work: Promise<T>, limit: AnswerLimit, { mostMs = CALL_MS, late = "no answer in time" } = {}): Promise<T> {
     const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const timer = clock.setTimeout(() => reject(new Error(late)), Math.max(0, until - monotonicOf(clock)));
+    const cancel = setAnswerTimeout(Math.min(limit.leftMs, mostMs), () => reject(new Error(late)));
+    const answered = (): void => limit.answered();
     this.#pending.add(reject);
-    work.catch(noop);
+    work.then(answered, answered);
     try {
       return await Promise.race([work, stopped]);
     } finally {
       this.#pending.delete(reject);
-      clock.clearTimeout(timer);
+      cancel();
     }
   }
 }

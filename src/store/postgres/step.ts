@@ -7,8 +7,8 @@
  * it. The rest are the rows that are written, each of a run that has a step; a pair of numbers says where in `texts` a value begins, from 1,
  * and how many bytes it has.
  *
- * Returns for each of `steps` its key, the moment of the server, and "done", also where it had been made before; "unmatched" with the number
- * `n` of a message that is consumed and not there; or "seen" with the row, null where there is none, and the messages and closed questions of
+ * Returns for each of `steps` its key, the moment of the server, and "done", also where it had been made before; "busy" where somebody else
+ * holds the row, for which the others do not wait; "unmatched" with the number `n` of a message that is consumed and not there; or "seen" with the row, null where there is none, and the messages and closed questions of
  * `looks` that are there.
  */
 import { CHANGING, FIXED } from "./columns.ts";
@@ -55,18 +55,23 @@ as $function$
 #variable_conflict use_column
 declare
   keys uuid[];
+  mine uuid[];
+  busy uuid[] := '{}';
   going uuid[];
   lacking jsonb := '{}';
   moment bigint;
 begin
   -- What is acknowledged is on the disk, whatever the database has set.
   if current_setting('synchronous_commit') = 'off' then perform set_config('synchronous_commit', 'on', true); end if;
-  -- In one order, so that two groups do not wait for each other.
   select array_agg(given.key) into keys from ${STEPS};
-  perform from :runs where key = any(keys) order by key for update;
+  -- In one order, so that two groups do not take the same ones from each other.
+  select array_agg(held.key) into mine from (select key from :runs where key = any(keys) order by key for update skip locked) as held;
+  if cardinality(mine) is distinct from cardinality(keys) then
+    select coalesce(array_agg(runs.key), '{}') into busy from :runs as runs where runs.key = any(keys) and runs.key <> all(coalesce(mine, '{}'));
+  end if;
   moment := ${NOW};
   select array_agg(given.key) into going from ${STEPS} left join :runs as runs on runs.key = given.key
-    where given.made is not null and given.at <= moment and given.since is not distinct from runs.made[1];
+    where given.made is not null and given.key <> all(busy) and given.at <= moment and given.since is not distinct from runs.made[1];
 ${when(
   "consumed",
   `select coalesce(jsonb_object_agg(wrong.run, wrong.n), '{}') into lacking from (
@@ -192,7 +197,8 @@ ${when(
       where there.run = found.key and there.key = any(${looked("question")}) and there.closed is not null
     ) end
     from ${STEPS} left join :runs as runs on runs.key = given.key cross join lateral (
-      select given.key, case when given.made = any(runs.made) then 'done' when lacking ? given.key::text then 'unmatched' else 'seen' end as kind
+      select given.key, case when given.made = any(runs.made) then 'done' when given.key = any(busy) then 'busy'
+        when lacking ? given.key::text then 'unmatched' else 'seen' end as kind
     ) as found;
 end $function$;
 `;

@@ -1,8 +1,8 @@
 /** The connection of a Redis store: made and looked over at the first command, and each command on it settles in bounded time. */
+import { setAnswerTimeout } from "#contract/base/answer-timer";
 import { AsimovError } from "#contract/base/errors";
 import { requireKeeping, withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
-import { systemClock } from "#contract/base/services";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
 import { failure, missingPackage, otherFormat } from "./failures.ts";
@@ -162,7 +162,7 @@ export class Connection {
 
   async #bounded<T>(work: Promise<T>): Promise<T> {
     const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const timer = systemClock.setTimeout(() => reject(new Error(`no reply within ${COMMAND_MS} ms`)), COMMAND_MS);
+    const cancel = setAnswerTimeout(COMMAND_MS, () => reject(new Error(`no reply within ${COMMAND_MS} ms`)));
     this.#pending.add(reject);
     try {
       return await Promise.race([work, stopped]);
@@ -171,7 +171,7 @@ export class Connection {
       throw failure(this.#place, error, this.#trouble);
     } finally {
       this.#pending.delete(reject);
-      systemClock.clearTimeout(timer);
+      cancel();
     }
   }
 }
