@@ -33,6 +33,8 @@ interface Submission {
   task: TaskJSON;
   options: KeyedSubmit;
   n: number;
+  /** When it came, where its ticket was stored at once. */
+  cameAt: number | undefined;
   done: PromiseWithResolvers<Submitted>;
   /** Once it is stored. */
   stored?: Submitted | { error: unknown };
@@ -53,20 +55,44 @@ class KeyGate {
   #submissions: Submission[] = [];
   #looks: Look[] = [];
   #working: Promise<void> | undefined;
+  #now: Promise<number> | undefined;
+  #coming = 0;
 
   constructor(gate: string) {
     this.#gate = gate;
   }
 
   get isIdle(): boolean {
-    return this.#working === undefined;
+    return this.#working === undefined && this.#coming === 0;
   }
 
   async submit(host: KeyHost, task: TaskJSON, options: KeyedSubmit): Promise<Submitted> {
+    const n = ++submitted;
+    this.#coming++;
+    const cameAt = await this.#announce(host, task, options, n).finally(() => {
+      this.#coming--;
+    });
     const done = Promise.withResolvers<Submitted>();
-    this.#submissions.push({ host, task, options, n: ++submitted, done });
+    this.#submissions.push({ host, task, options, n, cameAt, done });
     this.#work();
     return await done.promise;
+  }
+
+  /** Of one with a `debounceMs`: however long it waits for the key from now on, what came before it does not begin. */
+  async #announce(host: KeyHost, { id: taskId }: TaskJSON, options: KeyedSubmit, n: number): Promise<number | undefined> {
+    const { debounceMs, priority = 0 } = options;
+    if (debounceMs === undefined || (await host.store.read(taskId)) !== undefined) return;
+    const at = await this.#nowIn(host.store);
+    await addTicket(host.store, this.#gate, "quiet", { taskId, priority, at, n, debounceMs }, host.services.ids);
+    return at;
+  }
+
+  /** Asked once for all that come together. */
+  async #nowIn(store: RunStore): Promise<number> {
+    this.#now ??= store.now().finally(() => {
+      this.#now = undefined;
+    });
+    return await this.#now;
   }
 
   async look(host: KeyHost, ended: readonly string[]): Promise<void> {
@@ -138,7 +164,7 @@ class KeyGate {
     await Promise.all(fresh.filter((each) => !isSingle(each)).map(admit));
   }
 
-  async #admit(state: KeyState, { host, task, options, n }: Submission, now: number): Promise<Submitted> {
+  async #admit(state: KeyState, { host, task, options, n, cameAt }: Submission, now: number): Promise<Submitted> {
     const { store, services } = host;
     const { delayMs = 0, debounceMs, singleton = false, priority = 0 } = options;
     const list: TicketList = debounceMs === undefined ? (delayMs > 0 ? "delayed" : "turn") : "quiet";
@@ -155,7 +181,7 @@ class KeyGate {
     const before = state.holder;
     if (singleton && before !== null && isOpen(await store.read(before))) return { taskId: before, isNew: false };
     const start = services.clock.now();
-    await wait();
+    if (cameAt === undefined) await wait();
     const { isNew } = await submitTask(store, task, options, { labels: { [GATE]: this.#gate }, isHeld: true });
     // By now it may have been looked for, and not found.
     if (services.clock.now() - start > STORED_MS / 2) await wait();

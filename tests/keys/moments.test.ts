@@ -1,4 +1,5 @@
 /** Starts of a key by the clock: at most so many in a minute, after a delay, and once nothing more comes. */
+import { type RunStore, Runs } from "asimov-agents";
 import { SimulatedClock } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
 import { storesOf } from "../runs/stores.ts";
@@ -10,6 +11,21 @@ const MINUTE = 60 * SECOND;
 /** Who has begun, and in which second. */
 const begunIn = ({ begun }: Bench, start: number): [taskId: string, second: number][] =>
   begun.map(({ taskId, at }) => [taskId, Math.floor((at - start) / SECOND)]);
+
+/** The same store, from which a key is far away. */
+function claimingKeysAfter(promise: Promise<void>, store: RunStore): RunStore {
+  const claim: RunStore["claim"] = async (taskId, ...rest) => {
+    if (taskId.startsWith("asimov.key/")) await promise;
+    return await store.claim(taskId, ...rest);
+  };
+  return new Proxy(store, {
+    get: (of, name) => {
+      if (name === "claim") return claim;
+      const value = Reflect.get(of, name, of) as unknown;
+      return typeof value === "function" ? value.bind(of) : value;
+    },
+  });
+}
 
 describe.each(storesOf())("the moments at which runs of a key begin (%s)", (_, make) => {
   const open = benches(make);
@@ -87,6 +103,26 @@ describe.each(storesOf())("the moments at which runs of a key begin (%s)", (_, m
     await bench.runs.submit(taskOf("d"), quiet);
     await clock.advance(11 * SECOND);
     expect(await bench.statuses("c", "d")).toEqual(["COMPLETE", "COMPLETE"]);
+  });
+
+  it("are put off by what has come, however long that waits for its key", async () => {
+    const clock = new SimulatedClock();
+    const bench = open(clock);
+    const start = clock.now();
+    await bench.worker();
+    const quiet = { agent: "report", key: "k", debounceMs: 10 * SECOND };
+    await bench.runs.submit(taskOf("a"), quiet);
+    await clock.advance(6 * SECOND);
+    const { promise: heldUp, resolve: letThrough } = Promise.withResolvers<void>();
+    const far = new Runs(claimingKeysAfter(heldUp, bench.store), { clock });
+    const submitted = far.submit(taskOf("b"), quiet);
+    await clock.advance(6 * SECOND);
+    expect(await bench.statuses("a")).toEqual(["PARKED"]);
+    letThrough();
+    expect(await clock.runUntil(submitted)).toEqual({ taskId: "b", isNew: true });
+    await clock.advance(6 * SECOND);
+    expect(await bench.statuses("a", "b")).toEqual(["CANCELLED", "COMPLETE"]);
+    expect(begunIn(bench, start)).toEqual([["b", 16]]);
   });
 
   it("of a debounced task that is submitted once more are later, and it stays the same run", async () => {
