@@ -12,8 +12,8 @@ const OLDEST = 13;
 const FUNCTIONS: Readonly<Record<string, number>> = {
   ...{ all: 8, any: 8, array: 8, array_agg: 8, clock_timestamp: 8, coalesce: 8, count: 8, current_setting: 8, exists: 8, extract: 8 },
   ...{ floor: 8, min: 8, pg_backend_pid: 8, set_config: 8, substring: 8, unnest: 8 },
-  ...{ pg_notify: 9, left: 9.1, pg_advisory_xact_lock: 9.1, row_to_json: 9.2, json_agg: 9.3, lateral: 9.3, jsonb_to_recordset: 9.4 },
-  ...{ conflict: 9.5, jsonb_object_agg: 9.5, to_regnamespace: 9.5, materialized: 12 },
+  ...{ pg_notify: 9, left: 9.1, pg_advisory_xact_lock: 9.1, row_to_json: 9.2, json_agg: 9.3, lateral: 9.3 },
+  ...{ cardinality: 9.4, jsonb_to_recordset: 9.4, conflict: 9.5, jsonb_object_agg: 9.5, to_regnamespace: 9.5, materialized: 12 },
 };
 
 /** Of the syntax of versions 14 to 18 what a store might come to use. */
