@@ -15,10 +15,23 @@ export type RunModuleSnapshot = Snapshot<ModuleOutcome> & {
   live: Live;
 };
 
-/** What runs now; no part of what is stored. Kept here since a WeakMap by actor would be felt by the garbage collector. */
+/** Of the owners under which the module has worked, as it is stored. */
+interface Owners {
+  /** The fencing token of the latest. */
+  latest: number;
+  /** How many were lost in a row while it worked, and kept nothing. */
+  lost: number;
+}
+
+/** What runs now, and under whom; moved on in place. Kept here since a WeakMap by actor would be felt by the garbage collector. */
 class Live {
   job: RunningModule | undefined;
   isStopped = false;
+  readonly owners: Owners;
+
+  constructor(owners?: Owners) {
+    this.owners = owners === undefined ? { latest: 0, lost: 0 } : { ...owners };
+  }
 
   toJSON(): undefined {
     return undefined;
@@ -54,31 +67,52 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
         if (!live.isStopped) relay(scope, scope.self, { type: "module.waiting", waits });
       };
       const host = hostOf(scope.self);
+      const { owners } = live;
       if (aborted !== undefined) return endAborted(aborted.reason, aborted.code);
       // A restored one runs again from its top, and may have by now what it waited for: also while it queues for its permit it does not wait.
       if (snapshot.waits === true) tellWaiting(false);
+      else if (owners.latest > 0 && owners.latest === host.lostOwner) owners.lost += 1;
+      const givenUp = host.givenUp(order, owners.lost);
+      if (givenUp !== undefined) return end(givenUp);
       let isOver = false;
       const begin = (permit: Permit): void => {
-        const waits = host.whenReady(order.node);
+        const waits = host.whenReady(order.node) ?? noted(host, order.node, owners);
         if (waits !== undefined) {
           return void waits.then(() => {
             if (!isOver) begin(permit);
           });
         }
         const keeper: ModuleKeeper = {
-          waits: tellWaiting,
+          waits(waits) {
+            if (waits) leave();
+            tellWaiting(waits);
+          },
+          progressed() {
+            if (owners.lost === 0) return;
+            owners.lost = 0;
+            host.moduleChanged(order.node);
+            leave();
+          },
           ended(outcome) {
+            leave();
             permit.release();
             end(outcome);
           },
         };
         live.job = host.startModule(order, keeper, permit);
       };
-      const permit = host.permits.acquire(host.line, begin);
+      let permit: Permit | undefined;
+      const acquire = (): void => {
+        permit = host.permits.acquire(host.line, begin);
+      };
+      let leave = (): void => {};
+      if (owners.lost === 0) acquire();
+      else leave = host.enterSuspect(owners.lost, acquire);
       live.job ??= {
         abort(reason, code) {
           isOver = true;
-          permit.release();
+          leave();
+          permit?.release();
           endAborted(reason, code);
         },
       };
@@ -104,10 +138,22 @@ export function runModule(hostOf: HostOf<ModuleRunner>): EffectLogic<ModuleOrder
       }
     },
 
-    getPersistedSnapshot: ({ live: _live, ...snapshot }) => snapshot as unknown as Snapshot<unknown>,
+    getPersistedSnapshot: ({ live: { owners }, ...snapshot }) =>
+      ({ ...snapshot, ...(owners.latest === 0 ? {} : { owners: { ...owners } }) }) as unknown as Snapshot<unknown>,
 
-    restoreSnapshot: (stored) => ({ ...(stored as RunModuleSnapshot), live: new Live() }),
+    restoreSnapshot(stored) {
+      const { owners, ...snapshot } = stored as RunModuleSnapshot & { owners?: Owners };
+      return { ...snapshot, live: new Live(owners) };
+    },
   };
+}
+
+/** It begins under this owner: settles when that is stored, where it must be. */
+function noted(host: ModuleRunner, node: string, owners: Owners): Promise<void> | undefined {
+  if (owners.latest === host.fence) return undefined;
+  owners.latest = host.fence;
+  host.moduleChanged(node);
+  return host.whenNoted();
 }
 
 /** The node that it is a module of. */

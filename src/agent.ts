@@ -20,6 +20,7 @@ import { type ExecutionPlan, type ExecutionState, planOf, requireNode, toExecuti
 import { Node } from "./contract/node/node.ts";
 import { Permits } from "./contract/node/permits.ts";
 import type { NodeResult } from "./contract/node/result.ts";
+import { threadSuspects } from "./contract/node/suspects.ts";
 import { type Budget, budgetSchema } from "./contract/run/budget.ts";
 import { toExecutionState } from "./contract/run/order-view.ts";
 import type { TaskOutcome } from "./contract/run/outcome.ts";
@@ -99,6 +100,12 @@ export interface AgentOptions {
   durability?: "sync" | "async";
   /** Milliseconds for which a run is owned, renewed while its process lives; at least 100. Default 30,000. */
   leaseMs?: number;
+  /**
+   * Owners of a run that may be lost in a row, as by a crash, while one attempt of a module works, at least 1; `Infinity` for no limit. The attempt is not
+   * begun again after that: its module fails with `module-lost`, and is not retried. What the attempt has kept meanwhile, as by a step, begins the
+   * count anew. Default 10.
+   */
+  maxLost?: number;
   /** Receives XState's inspection events of the whole system, redacted and cut in size. One that throws breaks nothing. */
   inspect?: (event: InspectionEvent) => void;
   /** What `inspect` gets in place of secrets and long values; `false` gives it everything. */
@@ -184,6 +191,7 @@ const agentSchema = lazily(() =>
     snapshot: z.optional(z.enum(SnapshotControl)),
     durability: z.optional(z.enum(["sync", "async"])),
     leaseMs: z.optional(timerMs(100)),
+    maxLost: z.optional(limit),
     inspect: z.optional(
       z.custom<(event: InspectionEvent) => void>((value) => typeof value === "function", { message: "expected a function" }),
     ),
@@ -291,6 +299,8 @@ export class Agent {
       compile: parsed.compile !== false && compilesByDefault(),
       permits: new Permits(() => this.#maxConcurrentTasks),
       effectTimeoutMs: parsed.effectTimeoutMs ?? 30_000,
+      suspects: threadSuspects,
+      maxLost: parsed.maxLost ?? 10,
       conditions: luaConditions(),
       telemetry: openTelemetry(),
       abortGraceMs: parsed.abortGraceMs ?? 1_000,

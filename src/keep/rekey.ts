@@ -21,6 +21,8 @@ export function rekey(agent: PersistedAgent, task: TaskJSON): PersistedAgent {
   const walk = (value: unknown, name: string): unknown => {
     if (name === "keys" && isKeys(value)) return { visit: key(value.visit), attempt: key(value.attempt) };
     if ((name === "runId" || name === "taskId") && value === from) return task.id;
+    // Those of the original are no owners of this one.
+    if (name === "owners") return undefined;
     if (typeof value !== "object" || value === null || USERS.has(name)) return value;
     if (Array.isArray(value)) return value.map((each) => walk(each, ""));
     return Object.fromEntries(Object.entries(value).map(([inner, each]) => [inner, walk(each, inner)]));

@@ -31,6 +31,8 @@ export interface KeeperState {
   reopens?: boolean;
   /** Whether the code that goes on with it is another one, and which. */
   code?: { graphHash: string; version: string };
+  /** The fencing token of the owner before, where that was lost: its lease ran out. Else 0. */
+  lostOwner?: number;
 }
 
 interface Waiting {

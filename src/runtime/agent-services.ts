@@ -5,6 +5,7 @@ import type { Turns } from "#contract/base/turns";
 import type { SnapshotControl } from "#contract/base/vocabulary";
 import type { ConditionEngine } from "#contract/node/condition";
 import type { Permits } from "#contract/node/permits";
+import type { Suspects } from "#contract/node/suspects";
 import type { Budget } from "#contract/run/budget";
 import type { Question } from "#contract/run/question";
 import type { Migration } from "#keep/migrate";
@@ -23,6 +24,9 @@ export interface AgentServices extends Services, PlaceSettings {
   readonly conditions: ConditionEngine;
   readonly telemetry: Telemetry;
   readonly abortGraceMs: number;
+  /** Owners that may be lost in a row while one attempt of a module works. */
+  readonly maxLost: number;
+  readonly suspects: Suspects;
   /** Absent for the default. */
   readonly maxTotalIterations?: number;
   readonly autoSnapshot: boolean;

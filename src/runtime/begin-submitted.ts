@@ -30,7 +30,7 @@ export async function beginSubmitted(
   requireOwnName(host, found);
   const { taskId } = found;
   const { store } = asked;
-  const { lease, run: stored } = await limits.run(`claiming run ${taskId}`, () => claimLease(asked, found, { takeOver }));
+  const { lease, run: stored, lostOwner } = await limits.run(`claiming run ${taskId}`, () => claimLease(asked, found, { takeOver }));
   try {
     const isBegun = !isSubmitted(stored);
     if (isBegun) {
@@ -51,7 +51,7 @@ export async function beginSubmitted(
     const { run, scope, begin } = launched;
     takeTask(scope.run);
     const { generation, lastSeq } = stored;
-    const state = { lease, generation, sum: new PartsSum(taskId), lastSeq, isWhole: true, ...codeOf(host, stored) };
+    const state = { lease, generation, sum: new PartsSum(taskId), lastSeq, isWhole: true, lostOwner, ...codeOf(host, stored) };
     (scope.run.kept as Kept).begin(state, stored.inbox.count);
     afterThisTurn(() => {
       scope.run.listen(signal);

@@ -70,7 +70,7 @@ export async function claimRun(
   const { taskId } = found;
   if (generation !== undefined) requireCount(generation, "generation", 1);
   const isOlder = generation !== undefined && generation !== found.generation;
-  const { lease, run } = await claimLease(keeping, found, { takeOver, ended: ended || isOlder });
+  const { lease, run, lostOwner } = await claimLease(keeping, found, { takeOver, ended: ended || isOlder });
   try {
     requireBegun(run);
     const read = await readRun(store, run, { generation, graph });
@@ -95,6 +95,7 @@ export async function claimRun(
         lastSeq: run.lastSeq,
         isWhole,
         reopens: run.status !== "open",
+        lostOwner,
       },
     };
   } catch (error) {
@@ -121,9 +122,10 @@ export async function claimLease(
   keeping: Keeping,
   found: StoredRun,
   { takeOver, ended = false }: Pick<Wanted, "takeOver" | "ended">,
-): Promise<{ lease: Lease; run: StoredRun }> {
+): Promise<{ lease: Lease; run: StoredRun; lostOwner: number }> {
   const { taskId } = found;
-  const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : overGone(found);
+  const gone = overGone(found);
+  const over = takeOver === true && found.lease !== null ? { over: found.lease.token } : gone;
   const claimed = await claimedBy(keeping, taskId, { ...over, ended });
   if (!claimed.ok) {
     if (claimed.why === "not-found") throw notFound(taskId);
@@ -134,7 +136,11 @@ export async function claimLease(
     );
   }
   try {
-    return { lease: claimed.lease, run: requireSound(taskId, claimed.run) };
+    const { lease } = claimed;
+    // One that was there, and that nobody took over: it had run out. Where somebody had the run in between, how that ended is not known here.
+    const before = lease.token - 1;
+    const isLost = found.lease?.token === before && over.over === gone.over;
+    return { lease, run: requireSound(taskId, claimed.run), lostOwner: isLost ? before : 0 };
   } catch (error) {
     throw await unlessLost(keeping.store, claimed.lease, error);
   }

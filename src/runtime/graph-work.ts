@@ -37,7 +37,7 @@ import { iterationLimitOf } from "#contract/run/limit";
 import type { ToldDelta } from "#contract/run/model-delta";
 import type { Question } from "#contract/run/question";
 import type { Waiting } from "#contract/run/run-view";
-import { NodeCompleted } from "#contract/run/unread-event";
+import { ModuleEnded, NodeCompleted } from "#contract/run/unread-event";
 import type { Cache } from "#contract/store/cache";
 import type { CommitReason } from "#contract/store/run-commit";
 import type { Written } from "#contract/store/run-room";
@@ -47,6 +47,7 @@ import type { Asking } from "./asking.ts";
 import type { Children } from "./children.ts";
 import type { GraphNodes } from "./graph-nodes.ts";
 import type { WhenWaiting } from "./keeping.ts";
+import { lostModule } from "./lost-module.ts";
 import { ModuleJob } from "./module-job.ts";
 import type { NodeResults } from "./node-results.ts";
 import { NodeRoom } from "./node-room.ts";
@@ -81,6 +82,9 @@ interface WorkPlace {
   nodeChanged(name: string): void;
   pool(): { nodes: ReadonlyMap<string, KnownNode> } | undefined;
 }
+
+/** For so many leases a module in whose time owners were lost is the only one of its kind in its process. */
+const LEASES_ALONE = 10;
 
 /** Of an event, what is not what a module emitted. */
 const MOST_EVENT_FRAME = 20_000;
@@ -281,6 +285,37 @@ export class GraphWork implements ModuleHost, ModuleRunner, NodesHost, LimitHost
 
   whenReady(node: string): Promise<void> | undefined {
     return this.#storing?.get(node) ?? this.whenSure();
+  }
+
+  get lostOwner(): number {
+    return this.run.kept?.lostOwner ?? 0;
+  }
+
+  moduleChanged(node: string): void {
+    this.#place.nodeChanged(node);
+  }
+
+  whenNoted(): Promise<void> | undefined {
+    return this.lostOwner === 0 ? undefined : this.run.kept?.stored();
+  }
+
+  /** Of those that may be lost as often again, each is alone, so that none fails for what another one does. */
+  enterSuspect(lost: number, enter: () => void): () => void {
+    const { kept, services } = this.run;
+    if (kept !== undefined && 2 * lost >= services.maxLost)
+      return services.suspects.enter(this.line, { clock: this.clock, forMs: LEASES_ALONE * kept.leaseMs }, enter);
+    enter();
+    return () => {};
+  }
+
+  givenUp(order: ModuleOrder, lost: number): ModuleOutcome | undefined {
+    const { kept, services } = this.run;
+    if (kept === undefined || lost < services.maxLost) return undefined;
+    const { name } = this.resolve(order).module;
+    const outcome = lostModule(order, name, { lost, leaseMs: kept.leaseMs, now: this.clock.now() });
+    if (order.given === undefined) this.tell(new ModuleEnded(order, name, outcome, 0), outcome.endedAt);
+    this.ended(order.node);
+    return outcome;
   }
 
   nodesAdded(nodes: readonly GraphNode[]): void {

@@ -107,6 +107,8 @@ export class Kept implements KeptRun {
   /** Of a run that was submitted: settles when its first values are there, without which nobody could go on with it. */
   #begun: PromiseWithResolvers<void> | undefined;
   #isPutDown = false;
+  /** See `KeeperState`. */
+  #lostOwner = 0;
 
   constructor(run: Host, keeping: Keeping, stored?: ReadonlyMap<string, PartTexts>) {
     this.#run = run;
@@ -133,6 +135,14 @@ export class Kept implements KeptRun {
   /** 0 before the run is owned. */
   get fence(): number {
     return this.#keeper?.fence ?? 0;
+  }
+
+  get leaseMs(): number {
+    return this.#keeping.owner.leaseMs;
+  }
+
+  get lostOwner(): number {
+    return this.#lostOwner;
   }
 
   get generation(): number {
@@ -219,6 +229,7 @@ export class Kept implements KeptRun {
 
   #keep(state: KeeperState, pending = 0): RunKeeper {
     const { store } = this.#keeping;
+    this.#lostOwner = state.lostOwner ?? 0;
     this.#inbox = new RunInbox(this, this.#asked, pending);
     this.#keeper = new RunKeeper(this, store, state);
     return this.#keeper;

@@ -41,6 +41,8 @@ export interface ContextVisit {
   wait<T>(work: (permit: ReceivePermit) => Promise<T>): Promise<T>;
   /** Waits for something outside, which is told. */
   await<T>(waiting: Waiting | undefined, work: (signal: AbortSignal, permit: ReceivePermit) => Promise<T>): Promise<T>;
+  /** See `ModuleKeeper`. */
+  progressed(): void;
 }
 
 /** A generator keeps the one it was started with, renewed at each visit. */
@@ -198,6 +200,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
       await: (waiting, work) => this.#visit.await(waiting, work),
       within: (step, work) => runInScope(new StepScope(this, step), work),
       settle: (step) => this.#open?.settle(step),
+      progressed: () => this.#visit.progressed(),
     });
     return this.#waits;
   }
@@ -233,6 +236,7 @@ export class Context implements ModuleContext, CallScope, AttemptWaits {
       const text = toJsonText(state, `chain of module "${this.#module.name}"`);
       const what = (): string => `The chain "${key}" of module "${this.#module.name}" of node "${order.node}"`;
       this.#host.requireRoom({ what, length: text.length, text: () => text });
+      if (text !== replay.read(place, entry)) this.#visit.progressed();
       replay.write(place, entry, text);
       await this.#host.saveProgress(order.node);
     };

@@ -191,6 +191,11 @@ export class ModuleJob implements ContextVisit, RunningModule {
     });
   }
 
+  /** Something of it is kept from now on, which a repeat finds. */
+  progressed(): void {
+    this.#keeper.progressed();
+  }
+
   #giveUpWaits(error: Error): void {
     for (const end of this.#awaited ?? []) end(error);
   }

@@ -33,6 +33,8 @@ interface Attempt {
   /** What the step does with the run's values is settled with it. */
   within<T>(step: StepToken, work: () => Promise<T>): Promise<T>;
   settle(step: StepToken): void;
+  /** See `ModuleKeeper`. */
+  progressed(): void;
 }
 
 /** What stands for a step that is under way. */
@@ -113,6 +115,7 @@ export class ModuleWaits {
       slot.write(`The ${what} of node "${order.node}"`, text);
       // With no turn between them: a commit holds both, or neither.
       this.#attempt.settle(token);
+      this.#attempt.progressed();
       await this.#host.storeProgress(order.node);
       return (JSON.parse(text) as { result: T }).result;
     });
@@ -125,6 +128,7 @@ export class ModuleWaits {
       if (kept === undefined) {
         kept = { until: moment };
         slot.write(`A sleep of module "${this.#attempt.module}"`, JSON.stringify(kept));
+        this.#attempt.progressed();
       }
       const { until } = kept;
       if (until <= clock.now()) return;
@@ -144,6 +148,7 @@ export class ModuleWaits {
         slot.write(`A message of mailbox "${mailbox}"`, JSON.stringify({ message: message === null ? null : { value: message } }));
         // With no turn between them: the message is in its mailbox, or here.
         open.settle();
+        this.#attempt.progressed();
         return message;
       };
       const there = await open.cache.getMessage<T>(mailbox, { timeoutMs: 0 });
@@ -319,6 +324,7 @@ export class ModuleWaits {
     const text = JSON.stringify(kept);
     this.#host.requireRoom({ what: () => `Question "${kept.question.name}"`, length: text.length, text: () => text });
     this.#host.asking.ask(this.#place, slot.entry, kept, instead);
+    this.#attempt.progressed();
   }
 
   /** What was kept for this module, and was not asked for by the attempt that has succeeded, is told; what it asked and left open is closed. */

@@ -40,6 +40,8 @@ export type HostOf<T> = (self: AnyActorRef) => T;
 export interface ModuleKeeper {
   /** From now on the module waits for something outside, or works again; before its end it is told that it works. */
   waits(waits: boolean): void;
+  /** The module has kept something, so that a repeat of it would come further. */
+  progressed(): void;
   /** Told once, whatever the module does. */
   ended(outcome: ModuleOutcome): void;
 }
@@ -57,6 +59,18 @@ export interface ModuleRunner {
   readonly line: object;
   /** No module of the node starts before this settles: what ended before it is being stored, or see `NodesHost.whenSure`. */
   whenReady(node: string): Promise<void> | undefined;
+  /** The fencing token of whoever owns the run; 0 where it is not stored. */
+  readonly fence: number;
+  /** That of the owner before, where it was lost; else 0. */
+  readonly lostOwner: number;
+  /** A module of the node begins, or is counted anew: the state that is stored of it has changed. */
+  moduleChanged(node: string): void;
+  /** No module begins before this settles: after a lost owner it is stored first that it does, since it may take this one along. */
+  whenNoted(): Promise<void> | undefined;
+  /** Calls back when a module may begin in whose time so many owners were lost. Returns how to say that it works no more; may be called twice. */
+  enterSuspect(lost: number, enter: () => void): () => void;
+  /** How a module ends that is not begun again since so many owners were lost while it worked; undefined where it is. */
+  givenUp(order: ModuleOrder, lost: number): ModuleOutcome | undefined;
   /** @param permit given back while the module waits; released by whoever had the module run, when it has ended */
   startModule(order: ModuleOrder, keeper: ModuleKeeper, permit: Permit): RunningModule;
 }
