@@ -10,6 +10,7 @@ type Tell = (run: WakeUp) => Promise<void>;
 
 class TellingStore extends ForwardingStore {
   readonly #tell: Tell;
+  #isWarned = false;
 
   constructor(store: RunStore, tell: Tell) {
     super(store);
@@ -43,7 +44,7 @@ class TellingStore extends ForwardingStore {
     return posted;
   }
 
-  /** What was asked for is stored: a queue that is away delays it, and nobody is told. @throws AsimovError `missing-package` to who submits, where there is no queue */
+  /** What was asked for is stored: a queue that is away delays it, and nobody is told; of one that is to be mended, once. @throws AsimovError `missing-package` to who submits, where there is no queue */
   async #look(taskId: string, isNew = false): Promise<void> {
     try {
       const [run, now] = await Promise.all([this.store.read(taskId), this.store.now()]);
@@ -51,8 +52,17 @@ class TellingStore extends ForwardingStore {
       if (run === undefined || run.status !== "open" || run.dueAt === null || run.lease !== null) return;
       await this.#tell(wakeUpOf(run, now));
     } catch (error) {
-      if (isNew && asimovErrorOf(error)?.code === "missing-package") throw error;
+      const refused = asimovErrorOf(error);
+      if (isNew && refused?.code === "missing-package") throw error;
+      if (refused?.code === "queue-refused") this.#warn(refused);
     }
+  }
+
+  #warn({ message }: Error): void {
+    if (this.#isWarned) return;
+    this.#isWarned = true;
+    // biome-ignore lint/suspicious/noConsole: else whoever only submits never learns that workers must look for all of it
+    console.warn(`The queue is not told what is ready, workers find it by looking: ${message}`);
   }
 }
 

@@ -93,10 +93,7 @@ export class AgentWorker {
     const { store, queue = localQueue(), clock = systemClock, leaseMs = 30_000 } = given;
     this.#options = given;
     this.#store = store;
-    this.#unstored = new UnstoredRuns(tellingStore(store, queue), (error, taskId) => {
-      this.#looks.noticed(error, clock.now());
-      this.#tell(error as Error, taskId);
-    });
+    this.#unstored = new UnstoredRuns(tellingStore(store, queue), (error, taskId) => this.#notice(error as Error, taskId));
     this.#told = this.#unstored.store;
     this.#clock = clock;
     this.#queue = queue;
@@ -182,7 +179,7 @@ export class AgentWorker {
       wake: () => this.#wake(),
       room: (agent) => (this.#state === "started" ? this.#room(agent) : 0),
       take: (taskId) => runInNoScope(() => this.#takeTurn(taskId)),
-      refused: (error) => this.#tell(error, ""),
+      refused: (error) => this.#notice(error, ""),
     });
   }
 
@@ -465,6 +462,12 @@ export class AgentWorker {
 
   #refuse(error: Error, { agent, taskId }: Pick<StoredRun, "agent" | "taskId">): void {
     this.#figures.refused(agent, error);
+    this.#tell(error, taskId);
+  }
+
+  /** What its health says, too. */
+  #notice(error: Error, taskId: string): void {
+    this.#looks.noticed(error, this.#clock.now());
     this.#tell(error, taskId);
   }
 

@@ -1,6 +1,6 @@
 /** The Redis of a queue, which is asked whether it keeps what it is given before BullMQ is: that would go on without a word to the worker. */
 import { AsimovError, messageOf } from "#contract/base/errors";
-import { NO_DATABASE, refusedText, requireKeeping, WRONG_LOGIN, withProbe } from "#contract/base/redis-server";
+import { NO_DATABASE, refusedText, requireKeeping, requireServers, WRONG_LOGIN, withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
 import { load } from "./bull-load.ts";
 import { isClient } from "./bull-options.ts";
@@ -8,11 +8,13 @@ import { queueAway } from "./queue-away.ts";
 
 /** Of what no moment mends. */
 const REFUSED = "queue-refused";
+const CODES = { old: REFUSED, evicts: REFUSED };
 
 type Heard = (error: Error) => void;
 
 interface Client {
   info(): Promise<string>;
+  nodes?(role: "master"): Client[];
 }
 interface Address {
   url?: string;
@@ -64,7 +66,8 @@ export class BullRedis {
     this.#cut = () => reject(queueAway("The queue was closed"));
     const connection = this.#connection;
     if (!isClient(connection)) return await this.#probe(connection, cut);
-    keeps("the given client", await Promise.race([(connection as Client).info(), cut]));
+    const infoOf = async (server: Client): Promise<string> => await Promise.race([server.info(), cut]);
+    await requireServers("the given client", connection as Client, infoOf, CODES);
   }
 
   async #probe(connection: string | Address, cut: Promise<never>): Promise<void> {
@@ -75,7 +78,7 @@ export class BullRedis {
     const made = url === undefined ? new Redis(settings) : new Redis(url, settings);
     const place = url === undefined ? `${options.host ?? "127.0.0.1"}:${options.port ?? 6379}` : new URL(url).host;
     const ask = async (probe: typeof made): Promise<void> => {
-      keeps(place, await probe.info());
+      requireKeeping(place, await probe.info(), CODES);
       await probe.select(database || (options.db ?? 0));
     };
     try {
@@ -91,8 +94,6 @@ export class BullRedis {
     for (const heard of this.#hearing) heard(error);
   };
 }
-
-const keeps = (place: string, info: string): void => requireKeeping(place, info, { old: REFUSED, evicts: REFUSED });
 
 const refusalOf = (error: unknown) => [NO_DATABASE, WRONG_LOGIN].find(({ reply }) => reply.test(messageOf(error)));
 

@@ -19,7 +19,7 @@ export interface WorkerHealth {
   lastLookAt: number | null;
   /** Whether the store answered when it last looked, and has not been silent for two seconds since it was asked; null before that. */
   isStoreReachable: boolean | null;
-  /** What the last look or commit that failed said, and when; it stays when the store is back. */
+  /** What the last look or commit that failed said, or the queue when it last was in trouble, and when; it stays when they are back. */
   lastError: { at: number; message: string; code?: string } | null;
 }
 

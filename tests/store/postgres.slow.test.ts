@@ -113,6 +113,9 @@ describe("Postgres store", () => {
 
   it.each([
     ["expected version 1, found version 9", "table %.asimov_format as select 9 as version"],
+    ['expected version 1, found version "1"', "table %.asimov_format as select '1'::text as version"],
+    ["expected version 1, found version 1 and 1", "table %.asimov_format as select 1 as version union all select 1"],
+    ["expected version 1, found version none", "table %.asimov_format (version int)"],
     ["what another program has made", "table %.theirs (x int)"],
     ["what another program has made", "view %.runs as select 1 as x"],
     ["what another program has made", "type %.runs as (x int)"],
@@ -143,6 +146,12 @@ describe("Postgres store", () => {
 
   it("says what the server refuses, and what to do", async () => {
     await ask("create role stranger login; create role crowd login connection limit 0");
+    const unknown = `${addressOf("postgres")}?options=${encodeURIComponent("-c no.such.setting.is=1 -c wrok_mem=1")}`;
+    await expect(open({ connectionString: unknown }).read("a")).rejects.toMatchObject({
+      code: "store-refused",
+      retryable: false,
+      message: expect.stringMatching(/Mend the `options`.*wrok_mem/),
+    });
     await expect(open({ connectionString: addressOf("stranger") }).read("a")).rejects.toMatchObject({
       code: "store-refused",
       retryable: false,

@@ -2,7 +2,7 @@
 import { Agent, Runs, Task } from "asimov-agents";
 import { RedisStore } from "asimov-agents/redis";
 import { AgentWorker, bullQueue } from "asimov-agents/worker";
-import type { Cluster } from "ioredis";
+import { type Cluster, Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type RedisCluster, startRedisCluster } from "../support/redis-cluster.ts";
 import { nodeOf } from "../waiting/pair.ts";
@@ -54,6 +54,27 @@ describe("a queue on BullMQ (Redis Cluster)", () => {
     expect(new Set(await Promise.all(keys.map((key) => client.cluster("KEYSLOT", key)))).size).toBe(1);
     expect(keys.some((key) => key.startsWith(`${begins}:asimov.one:`))).toBe(true);
     expect(told).toEqual([]);
+  });
+
+  it("refuses a cluster of which one server may throw away what it holds, and names that (RedisStore, bullQueue)", {
+    timeout: 60_000,
+  }, async () => {
+    const evicting = new Redis(cluster.servers[2]?.url as string);
+    closing.push(async () => evicting.disconnect());
+    closing.push(() => evicting.config("SET", "maxmemory-policy", "noeviction"));
+    await evicting.config("SET", "maxmemory-policy", "allkeys-lru");
+    const place = new URL(cluster.servers[2]?.url as string).host;
+    const message = expect.stringMatching(`^Redis at ${place} may throw away what is stored: .*found allkeys-lru`);
+    const store = new RedisStore({ client, prefix: `${crypto.randomUUID()}:` });
+    closing.push(() => store.close());
+    await expect(store.read("a")).rejects.toMatchObject({ code: "store-evicts", message });
+    const queue = bullQueue({ connection: client });
+    closing.push(() => queue.close());
+    const wakeUp = { taskId: "a", agent: "one", delayMs: 0, priority: 0 };
+    await expect(queue.tell(wakeUp)).rejects.toMatchObject({ code: "queue-refused", message });
+    await evicting.config("SET", "maxmemory-policy", "noeviction");
+    await queue.tell(wakeUp);
+    expect(await store.read("a")).toBe(undefined);
   });
 
   it.each(["bull", "a{}", "a}{b", "{a"])("refuses a prefix without a hash tag (%s)", (prefix) => {

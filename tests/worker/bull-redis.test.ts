@@ -49,14 +49,19 @@ describe("the Redis of a queue on BullMQ", () => {
 
   it("is refused while it may throw jobs away, and used once it does not", async () => {
     await own.raw.config("SET", "maxmemory-policy", "allkeys-lru");
-    const warn = vi.spyOn(console, "warn");
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const { runs, worker, told, submit, ends } = hosting(own.server.url);
     await submit();
     await worker.start();
     await expect.poll(() => told, PATIENT).toEqual([expect.objectContaining({ code: "queue-refused", retryable: false })]);
     expect(told[0]?.message).toMatch(evicting);
     expect((await runs.get("t")).status).toBe("READY");
-    expect([await own.raw.dbsize(), warn.mock.calls]).toEqual([0, []]);
+    // Whoever submits is told once, too.
+    await runs.submit(new Task({ id: "u", type: "test", objective: "Work" }), { agent: "report" });
+    expect(warn.mock.calls.filter(([text]) => String(text).startsWith("The queue is not told what is ready"))).toHaveLength(1);
+    expect(warn.mock.calls[0]?.[0]).toMatch(/may throw away what is stored/);
+    expect(worker.health().lastError).toMatchObject({ code: "queue-refused" });
+    expect(await own.raw.dbsize()).toBe(0);
     await own.raw.config("SET", "maxmemory-policy", "noeviction");
     expect(await ends()).toBe("COMPLETE");
   });

@@ -27,6 +27,27 @@ export function requireKeeping(place: string, info: string, codes: ServerCodes):
   if (policy !== "noeviction") throw evicts(place, policy, codes);
 }
 
+/** A client, or a server of a cluster. */
+interface Server<S> {
+  nodes?(role: "master"): S[];
+}
+
+/** Of a cluster each that answers: it keeps what falls to it. @throws AsimovError with those codes */
+export async function requireServers<S extends Server<S>>(
+  place: string,
+  client: S,
+  infoOf: (server: S) => Promise<string>,
+  codes: ServerCodes,
+): Promise<void> {
+  requireKeeping(place, await infoOf(client), codes);
+  const asked = client.nodes?.("master").map(async (node) => {
+    const info = await infoOf(node).catch(() => undefined);
+    const { host, port } = (node as { options?: { host?: string; port?: number } }).options ?? {};
+    if (info !== undefined) requireKeeping(`${host}:${port}`, info, codes);
+  });
+  await Promise.all(asked ?? []);
+}
+
 interface Refusal {
   reply: RegExp;
   happened: string;

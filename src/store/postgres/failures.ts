@@ -74,6 +74,13 @@ const KINDS: readonly Kind[] = [
     passes: false,
   },
   {
+    states: ["42704", "22023"],
+    code: "store-refused",
+    happened: "it does not know a setting that the connection asks for, or a value of it",
+    todo: "Mend the `options` of the `connectionString`.",
+    passes: false,
+  },
+  {
     states: ["42501"],
     code: "store-refused",
     happened: "its user may not do this",

@@ -24,9 +24,10 @@ async function versionOf(run: Run, schema: string, place: string): Promise<numbe
   const expected = `version ${STEPS.length}`;
   if (!found.rows.some(({ name }) => name === FORMAT)) throw otherFormat(place, schema, expected, "what another program has made");
   const { rows } = await run(`select version from ${schema}.${FORMAT}`);
-  const version = rows[0]?.version;
-  if (typeof version === "number" && version >= 1 && version <= STEPS.length) return version;
-  throw otherFormat(place, schema, expected, `version ${String(version)}`);
+  const versions = rows.map((row) => row.version);
+  const [version] = versions;
+  if (versions.length === 1 && typeof version === "number" && version >= 1 && version <= STEPS.length) return version;
+  throw otherFormat(place, schema, expected, `version ${versions.map((each) => JSON.stringify(each)).join(" and ") || "none"}`);
 }
 
 /** Looks at the server, and at the tables. @throws AsimovError `store-format` */

@@ -1,7 +1,7 @@
 /** The connection of a Redis store: made and looked over at the first command, and each command on it settles in bounded time. */
 import { setAnswerTimeout } from "#contract/base/answer-timer";
 import { AsimovError } from "#contract/base/errors";
-import { requireKeeping, withProbe } from "#contract/base/redis-server";
+import { requireServers, withProbe } from "#contract/base/redis-server";
 import { databaseOf } from "#contract/base/redis-url";
 import { closed } from "#contract/store/store-errors";
 import type { Listening } from "#store/told-changes";
@@ -125,7 +125,7 @@ export class Connection {
     const client = await this.#client;
     const ask = async (command: string, ...args: Argument[]): Promise<string> =>
       String(await this.#bounded(client.callBuffer(command, ...args)));
-    requireKeeping(this.#place, await ask("info"), CODES);
+    await requireServers(this.#place, client, async (server) => String(await this.#bounded(server.callBuffer("info"))), CODES);
     await ask("set", this.#keys.format, FORMAT, "NX");
     const format = await ask("get", this.#keys.format);
     if (format !== FORMAT) throw otherFormat(this.#place, FORMAT, format);

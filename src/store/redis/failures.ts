@@ -101,7 +101,7 @@ export function failure(place: string, error: unknown, trouble?: Error): AsimovE
   }
   const details = [textOf(error), (trouble as { code?: string } | undefined)?.code ?? ""].filter((detail) => detail !== "").join("; ");
   return new AsimovError(
-    `Redis at ${place} is not available: ${details}. Check that it runs and can be reached. Whether a write took effect is not known.`,
+    `Redis at ${place} is not available: ${details}. Check that it runs and can be reached. Where this was a write, whether it took effect is not known.`,
     { code: "store-unavailable", retryable: true },
   );
 }
