@@ -39,13 +39,16 @@ export async function requireServers<S extends Server<S>>(
   infoOf: (server: S) => Promise<string>,
   codes: ServerCodes,
 ): Promise<void> {
-  requireKeeping(place, await infoOf(client), codes);
-  const asked = client.nodes?.("master").map(async (node) => {
-    const info = await infoOf(node).catch(() => undefined);
-    const { host, port } = (node as { options?: { host?: string; port?: number } }).options ?? {};
-    if (info !== undefined) requireKeeping(`${host}:${port}`, info, codes);
+  // A cluster knows its servers once it has answered.
+  const info = await infoOf(client);
+  const servers = client.nodes?.("master") ?? [];
+  if (servers.length === 0) return requireKeeping(place, info, codes);
+  const asked = servers.map(async (server) => {
+    const answer = await infoOf(server).catch(() => undefined);
+    const { host, port } = (server as { options?: { host?: string; port?: number } }).options ?? {};
+    if (answer !== undefined) requireKeeping(`${host}:${port}`, answer, codes);
   });
-  await Promise.all(asked ?? []);
+  await Promise.all(asked);
 }
 
 interface Refusal {
