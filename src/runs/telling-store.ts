@@ -61,8 +61,8 @@ class TellingStore extends ForwardingStore {
   #warn({ message }: Error): void {
     if (this.#isWarned) return;
     this.#isWarned = true;
-    // biome-ignore lint/suspicious/noConsole: else whoever only submits never learns that workers must look for all of it
-    console.warn(`The queue is not told what is ready, workers find it by looking: ${message}`);
+    // biome-ignore lint/suspicious/noConsole: else whoever only submits never learns of it
+    console.warn(`The queue is not told what is ready; it is stored, and goes on when that is mended: ${message}`);
   }
 }
 

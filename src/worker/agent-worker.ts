@@ -93,7 +93,7 @@ export class AgentWorker {
     const { store, queue = localQueue(), clock = systemClock, leaseMs = 30_000 } = given;
     this.#options = given;
     this.#store = store;
-    this.#unstored = new UnstoredRuns(tellingStore(store, queue), (error, taskId) => this.#notice(error as Error, taskId));
+    this.#unstored = new UnstoredRuns(tellingStore(store, queue), (error, taskId) => this.#tell(error as Error, taskId));
     this.#told = this.#unstored.store;
     this.#clock = clock;
     this.#queue = queue;
@@ -179,7 +179,7 @@ export class AgentWorker {
       wake: () => this.#wake(),
       room: (agent) => (this.#state === "started" ? this.#room(agent) : 0),
       take: (taskId) => runInNoScope(() => this.#takeTurn(taskId)),
-      refused: (error) => this.#notice(error, ""),
+      refused: (error) => this.#tell(error, ""),
     });
   }
 
@@ -407,7 +407,10 @@ export class AgentWorker {
 
   async #takeTurn(taskId: string): Promise<TurnResult> {
     const [run, now] = await Promise.all([this.#store.read(taskId), this.#store.now()]);
-    if (run === undefined) return "not-found";
+    if (run === undefined) {
+      this.#reminders.unknown(taskId);
+      return "not-found";
+    }
     const status = statusOf(withoutGone(run, processesGone()), now);
     // Told before its moment: the queue's clock may be ahead of the store's.
     if (status === "PARKED" && run.dueAt !== null) await this.#reminders.tell(run, now);
@@ -465,15 +468,11 @@ export class AgentWorker {
     this.#tell(error, taskId);
   }
 
-  /** What its health says, too. */
-  #notice(error: Error, taskId: string): void {
-    this.#looks.noticed(error, this.#clock.now());
-    this.#tell(error, taskId);
-  }
-
   #tell(error: Error, taskId: string): void {
     // What still asked when it stopped concerns nobody: its store may be closed.
     if (this.#state === "stopped") return;
+    // Its health says so, too, of what is none of the run's own.
+    if (/^(?:store|queue)-/.test(asimovErrorOf(error)?.code ?? "")) this.#looks.noticed(error, this.#clock.now());
     const { onRefused } = this.#options;
     if (onRefused !== undefined) dropping(() => onRefused(error, taskId));
     // biome-ignore lint/suspicious/noConsole: a run that nobody goes on with must not be silent

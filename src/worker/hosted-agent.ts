@@ -21,7 +21,7 @@ export function hostedBy(agent: object, { store, told, leaseMs }: Hosting): Agen
   requireNamed(host, "AgentWorker");
   if (host.adopt(store) !== store) {
     throw new AsimovError(
-      `AgentWorker: agent "${host.services.name}" has another store than this worker. Give both the same, or the agent none.`,
+      `AgentWorker: agent "${host.services.name}" has another store than this worker, its own or that of the worker that hosted it first. Give both the same, or make the agent anew, without one.`,
       { code: "worker-other-store" },
     );
   }

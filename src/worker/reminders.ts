@@ -19,6 +19,7 @@ export class Reminders {
   readonly #refused: Refused;
   /** Whether somebody was told that the queue knows nothing: of the first run alone. */
   #isSaid = false;
+  #isUnknownSaid = false;
   /** When the queue was last told of a run. */
   readonly #told = new Map<string, number>();
 
@@ -52,6 +53,13 @@ export class Reminders {
     await this.#queue.tell?.(wakeUpOf(run, now)).catch(() => {});
   }
 
+  /** The queue gave a turn of a run that the store does not hold. */
+  unknown(taskId: string): void {
+    if (this.#isUnknownSaid) return;
+    this.#isUnknownSaid = true;
+    this.#refused(unknownRun(taskId), taskId);
+  }
+
   /** It may have had its turn since it was found. */
   async #stillReady({ taskId, token, generation }: StoredRun): Promise<boolean> {
     const row = await this.#store.read(taskId);
@@ -73,4 +81,10 @@ const untold = (taskId: string): RunError =>
   new RunError(
     `Run ${taskId} has been READY for a second, and the worker's queue knew nothing of it. Whoever submits, answers or sends needs \`new Runs(store, { queue })\` with a queue of the same connection and prefix; until then workers find such runs by looking. Where they have one, the queue was told late, has lost what it was told, or another worker could not go on with the run: then there is nothing to do. Of others like it you are not told.`,
     { code: "queue-untold", taskId },
+  );
+
+const unknownRun = (taskId: string): RunError =>
+  new RunError(
+    `The queue gave a turn of run ${taskId}, which the store of this worker does not hold: it was removed, or another store's runs go through the same queue. Give the queue of each store a \`prefix\` (on Postgres a \`schema\`) of its own. Of others like it you are not told.`,
+    { code: "queue-other-store", taskId },
   );

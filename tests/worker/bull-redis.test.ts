@@ -45,6 +45,19 @@ describe("the Redis of a queue on BullMQ", () => {
     };
     return { runs, queue, worker, told, submit, ends };
   }
+  it("is of one store: a worker that is given turns of another one's runs says so, once", async () => {
+    const { worker, told, queue, submit, ends } = hosting(own.server.url);
+    const other = new RedisStore({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` });
+    closing.push(() => other.close());
+    const others = new Runs(other, { queue });
+    for (const id of ["a", "b"]) await others.submit(new Task({ id, type: "test", objective: "Work" }), { agent: "report" });
+    await worker.start();
+    await expect.poll(() => told, PATIENT).toEqual([expect.objectContaining({ code: "queue-other-store" })]);
+    await submit();
+    expect(await ends()).toBe("COMPLETE");
+    expect(told).toHaveLength(1);
+  });
+
   const evicting = /^Redis at \S+ may throw away what is stored: expected `maxmemory-policy noeviction`, found allkeys-lru\. Set it: /;
 
   it("is refused while it may throw jobs away, and used once it does not", async () => {
@@ -58,7 +71,9 @@ describe("the Redis of a queue on BullMQ", () => {
     expect((await runs.get("t")).status).toBe("READY");
     // Whoever submits is told once, too.
     await runs.submit(new Task({ id: "u", type: "test", objective: "Work" }), { agent: "report" });
-    expect(warn.mock.calls.filter(([text]) => String(text).startsWith("The queue is not told what is ready"))).toHaveLength(1);
+    expect(warn.mock.calls.filter(([text]) => String(text).startsWith("The queue is not told what is ready; it is stored"))).toHaveLength(
+      1,
+    );
     expect(warn.mock.calls[0]?.[0]).toMatch(/may throw away what is stored/);
     expect(worker.health().lastError).toMatchObject({ code: "queue-refused" });
     expect(await own.raw.dbsize()).toBe(0);
