@@ -1,14 +1,15 @@
 /**
  * A chain of tool calls: it asks the model, runs what the model calls, and asks again; its conversation is its state.
  *
- *     asking ──▶ running ──▶ asking …  ─▶ finished | maxIterations | stopped | contextLength
+ *     asking ──▶ running ──▶ asking …  ─▶ finished | cutShort | maxIterations | stopped | contextLength
  *       │  ▲        │
  *       ▼  │        └─ chain.abort ─▶ stopping ─▶ aborted
  *     trimming                        failed: the model, a tool's host or a middleware gave up
  */
 import { assign, type DoneActorEvent, sendTo, setup, spawnChild, stopChild } from "xstate";
 import type { EffectLogic } from "#contract/base/effect-logic";
-import type { ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "#contract/chat/tool-chain";
+import type { FinishReason } from "#contract/chat/generation";
+import type { AnswerEnd, ToolChainResult, ToolOrder, ToolOutcome, TurnAnswer } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 
 export interface ToolLoopInput {
@@ -31,6 +32,11 @@ export interface ToolLoopContext extends ToolLoopInput {
   text: string;
   /** JSON text. */
   output?: string;
+  /** Of the last answer. */
+  end: AnswerEnd;
+  finishReason: FinishReason;
+  /** Of all answers, each once. */
+  warnings: readonly string[];
 }
 
 export interface ToolLoopOutput {
@@ -40,6 +46,8 @@ export interface ToolLoopOutput {
   output?: string;
   usage: Usage;
   iterations: number;
+  finishReason: FinishReason;
+  warnings: readonly string[];
 }
 
 export type ToolLoopEvent =
@@ -51,6 +59,7 @@ export type ToolLoopEvent =
 type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 
 const CUT = "Not run: the answer was cut off at its token limit before this call was complete. Call it again, with a shorter input.";
+const FILTERED = "Not run: the answer was refused, or taken away by the provider.";
 
 function resultMessage(outcomes: readonly ToolOutcome[]): string {
   const content = outcomes.map(({ id, content: text, isError }) => ({
@@ -62,16 +71,15 @@ function resultMessage(outcomes: readonly ToolOutcome[]): string {
   return JSON.stringify({ role: "TOOL_RESULT", content });
 }
 
+/** @param reason that of the last answer by default */
 const endOf =
-  (stopReason: ToolLoopOutput["stopReason"]) =>
-  ({ context: { messages, text, output, usage, iterations } }: { context: ToolLoopContext }): ToolLoopOutput => ({
-    stopReason,
-    messages,
-    text,
-    ...(output === undefined || stopReason !== "finished" ? {} : { output }),
-    usage,
-    iterations,
-  });
+  (reason?: ToolLoopOutput["stopReason"]) =>
+  ({ context }: { context: ToolLoopContext }): ToolLoopOutput => {
+    const { messages, text, output, usage, iterations, finishReason, warnings, end } = context;
+    const stopReason = reason ?? end;
+    const parsed = output === undefined || stopReason !== "finished" ? {} : { output };
+    return { stopReason, messages, text, ...parsed, usage, iterations, finishReason, warnings };
+  };
 
 export const toolLoopMachine = setup({
   types: {
@@ -89,27 +97,35 @@ export const toolLoopMachine = setup({
     trimConversation: {} as EffectLogic<undefined, readonly string[] | null>,
   },
   guards: {
+    isStopAsked: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "stopped",
     isContextFull: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "context-full",
     isRepairable: ({ context }, { answer }: { answer: TurnAnswer }) =>
       answer.kind === "invalid-output" && context.repairs > 0 && context.iterations + 1 < context.maxIterations,
     isInvalid: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "invalid-output",
     isLastCut: ({ context }, { answer }: { answer: TurnAnswer }) =>
-      answer.kind === "answered" && answer.isCut && answer.calls.length > 0 && context.iterations + 1 >= context.maxIterations,
-    isCut: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.isCut && answer.calls.length > 0,
-    callsTools: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && !answer.isCut && answer.calls.length > 0,
+      answer.kind === "answered" && answer.end === "length" && answer.calls.length > 0 && context.iterations + 1 >= context.maxIterations,
+    isCut: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.end === "length" && answer.calls.length > 0,
+    callsTools: (_, { answer }: { answer: TurnAnswer }) =>
+      answer.kind === "answered" && answer.end === "finished" && answer.calls.length > 0,
+    isCutShort: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.end !== "finished",
     isStopped: (_, { outcomes }: { outcomes: readonly ToolOutcome[] }) => outcomes.some(({ stops }) => stops === true),
     isOverIterations: ({ context }) => context.iterations >= context.maxIterations,
     isTrimmed: (_, { messages }: { messages: readonly string[] | null }) => messages !== null,
   },
   actions: {
-    countUsage: assign(({ context }, { answer }: { answer: TurnAnswer }) => ({ usage: addUsage(context.usage, answer.usage) })),
+    countUsage: assign(({ context }, { answer }: { answer: TurnAnswer }) => ({
+      usage: addUsage(context.usage, (answer as Exclude<TurnAnswer, { kind: "stopped" }>).usage),
+    })),
     recordAnswer: assign(({ context }, { answer }: { answer: TurnAnswer }) => {
-      const { message, text, calls, usage, output } = answer as Answered;
+      const { message, text, calls, usage, output, end, finishReason, warnings } = answer as Answered;
       return {
         messages: [...context.messages, message],
         iterations: context.iterations + 1,
         usage: addUsage(context.usage, usage),
         text,
+        end,
+        finishReason,
+        warnings: [...context.warnings, ...warnings.filter((warning) => !context.warnings.includes(warning))],
         ...(output === undefined ? {} : { output }),
         orders: calls.map((call, index) => {
           const isTwice = calls.findIndex(({ id }) => id === call.id) < index;
@@ -127,10 +143,12 @@ export const toolLoopMachine = setup({
         usage: addUsage(context.usage, usage),
       };
     }),
-    refuseCutCalls: assign(({ context }) => ({
-      messages: [...context.messages, resultMessage(context.orders.map(({ id }) => ({ id, content: CUT, isError: true })))],
-      orders: [],
-    })),
+    /** Each has its result: else no provider takes the conversation. */
+    refuseCalls: assign(({ context: { messages, orders, end } }) => {
+      if (orders.length === 0) return {};
+      const content = end === "length" ? CUT : FILTERED;
+      return { messages: [...messages, resultMessage(orders.map(({ id }) => ({ id, content, isError: true })))], orders: [] };
+    }),
     recordOutcomes: assign(({ context }, { outcomes }: { outcomes: readonly ToolOutcome[] }) => ({
       messages: [...context.messages, resultMessage(outcomes)],
       orders: [],
@@ -150,6 +168,9 @@ export const toolLoopMachine = setup({
     orders: [],
     repairs: 1,
     text: "",
+    end: "finished",
+    finishReason: { unified: "other", raw: null },
+    warnings: [],
   }),
   initial: "asking",
   states: {
@@ -165,6 +186,7 @@ export const toolLoopMachine = setup({
             target: "running",
             actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "startTools"],
           },
+          { guard: { type: "isStopAsked", params: ({ event }) => ({ answer: event.output }) }, target: "stopped" },
           {
             guard: { type: "isContextFull", params: ({ event }) => ({ answer: event.output }) },
             target: "trimming",
@@ -184,13 +206,18 @@ export const toolLoopMachine = setup({
           {
             guard: { type: "isLastCut", params: ({ event }) => ({ answer: event.output }) },
             target: "maxIterations",
-            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCutCalls"],
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCalls"],
           },
           {
             guard: { type: "isCut", params: ({ event }) => ({ answer: event.output }) },
             target: "asking",
             reenter: true,
-            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCutCalls"],
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCalls"],
+          },
+          {
+            guard: { type: "isCutShort", params: ({ event }) => ({ answer: event.output }) },
+            target: "cutShort",
+            actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCalls"],
           },
           { target: "finished", actions: { type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) } },
         ],
@@ -246,7 +273,9 @@ export const toolLoopMachine = setup({
         "xstate.error.actor.tools": "failed",
       },
     },
-    finished: { type: "final", output: endOf("finished") },
+    finished: { type: "final", output: endOf() },
+    /** The last answer was cut off, filtered, refused or empty. */
+    cutShort: { type: "final", output: endOf() },
     maxIterations: { type: "final", output: endOf("max-iterations") },
     stopped: { type: "final", output: endOf("stopped") },
     contextLength: { type: "final", output: endOf("context-length") },

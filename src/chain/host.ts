@@ -6,11 +6,16 @@ import { ChatRole } from "#contract/base/vocabulary";
 import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
-import type { GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
-import { type ChatMessage, type ContentBlock, textOf } from "#contract/chat/message";
+import type { FinishReason, GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
+import { blocksOf, type ChatMessage, type ContentBlock, type ToolUseBlock, textOf } from "#contract/chat/message";
 import type { Tool } from "#contract/chat/tool";
 import type {
+  AnswerEnd,
+  ChainPart,
+  ChainProgress,
+  ChainState,
   ChatModel,
+  StepOptions,
   ToolChainHost,
   ToolChainOptions,
   ToolChainResult,
@@ -29,7 +34,19 @@ import { trimMessages, withoutThinking } from "./trim-messages.ts";
 /** A conversation that fills so much of the window is trimmed before the provider refuses it. */
 const FULL = 0.95;
 
+const TRIMMED = "The oldest messages were left out: the provider reads the conversation anew, and what it had cached of it is of no use.";
+const SWAPPED =
+  "The mode was changed, and with it the prompt and the tools before the conversation: the provider reads all of it anew, and what it had cached is of no use.";
+
 type Answered = Extract<TurnAnswer, { kind: "answered" }>;
+
+/** Whoever watches a chain. */
+export interface Watch {
+  /** Ends the chain. */
+  signal: AbortSignal;
+  /** Told of each part; where it gives a promise, the chain waits for it. */
+  show?: (part: ChainPart) => Promise<void> | undefined;
+}
 
 export interface ChainParts {
   model: ChatModel;
@@ -37,6 +54,7 @@ export interface ChainParts {
   own: ToolChainOptions;
   call: GenerateOptions;
   scope: CallScope | undefined;
+  show: Watch["show"];
   given: readonly ChatMessage[];
 }
 
@@ -58,6 +76,8 @@ export class ChainHost implements ToolChainHost {
   readonly #asking: CallScope | undefined;
   readonly #middlewares: NonNullable<ToolChainOptions["middlewares"]>;
   #told: Promise<void> = Promise.resolve();
+  /** What the next answer is to tell, too. */
+  readonly #warnings: string[] = [];
   /** Of the latest request, as the provider counted. */
   #filled = 0;
 
@@ -82,21 +102,29 @@ export class ChainHost implements ToolChainHost {
     this.#modes.require(mode);
   }
 
-  async ask(texts: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer> {
+  async ask({ messages: texts, mode, iterations, usage: used }: ChainState, signal: AbortSignal): Promise<TurnAnswer> {
+    const prepared = await this.#prepare(progressOf(this.#messages.of(texts), iterations, used));
+    if (prepared === undefined) return { kind: "stopped" };
     const window = this.#parts.own.contextWindow ?? this.model.contextWindow;
     if (this.#parts.own.fifoRatio !== undefined && window !== undefined && this.#filled > window * FULL) {
       this.#filled = 0;
       return { kind: "context-full", usage: NO_USAGE };
     }
+    const step = iterations + 1;
     try {
       const messages = this.#request(texts, mode);
-      const options = this.#options(mode, signal);
-      const isWatched = this.#middlewares.length > 0;
+      const options = { ...this.#options(mode, signal), ...prepared };
+      const { show } = this.#parts;
+      const isWatched = show !== undefined || this.#middlewares.length > 0;
+      await show?.({ type: "step-start", step });
       const generation = await this.span.run(() =>
         isWatched ? this.#watch(this.model.stream(messages, options)) : this.model.answer(messages, options),
       );
       this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
-      return await this.#showCalls(this.#answer(generation));
+      const answer = await this.#showCalls(this.#answer(generation));
+      const { finishReason, usage, warnings } = answer;
+      await show?.({ type: "step-end", step, finishReason, usage, warnings });
+      return answer;
     } catch (error) {
       const { usage = this.model.unused(), partial } = error instanceof InferenceError ? error : {};
       if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage };
@@ -106,6 +134,18 @@ export class ChainHost implements ToolChainHost {
         this.failure = error;
         return invalidOutput(error, partial, usage);
       }
+      this.failure = error;
+      throw error;
+    }
+  }
+
+  /** Of the call that is next; `undefined` where there is to be none. */
+  async #prepare(progress: ChainProgress): Promise<StepOptions | undefined> {
+    const { stopWhen, prepareStep } = this.#parts.own;
+    try {
+      if (progress.steps > 0 && (await stopWhen?.(progress)) === true) return undefined;
+      return (await prepareStep?.(progress)) ?? {};
+    } catch (error) {
       this.failure = error;
       throw error;
     }
@@ -121,7 +161,8 @@ export class ChainHost implements ToolChainHost {
     const trace = this.model.traceTool(told, this.span);
     const { span } = trace;
     const { onApproval, toolResultReducer: reduce, maxToolResultChars: maxChars = 100_000 } = own;
-    const runner = { tools, scope, span, reduce, maxChars, onApproval };
+    const emit = (event: unknown): void => void this.#parts.show?.({ type: "tool-progress", id, name, event });
+    const runner = { tools, scope, span, reduce, maxChars, onApproval, emit };
     try {
       const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, turn));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;
@@ -130,6 +171,7 @@ export class ChainHost implements ToolChainHost {
         const { content, isError } = outcome;
         await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
       }
+      await this.#parts.show?.({ type: "tool-result", id, name, content: outcome.content, isError: outcome.isError });
       if (!outcome.isError) trace.gave(outcome.content);
       if (thrown !== undefined) span.fail(thrown.error);
       else span.end(outcome.isError ? "the tool was not run" : undefined);
@@ -153,6 +195,7 @@ export class ChainHost implements ToolChainHost {
     if (fifoRatio === undefined) return undefined;
     const trimmed = trimMessages(this.#messages.of(texts), fifoRatio);
     if (trimmed === undefined) return undefined;
+    this.#warnings.push(TRIMMED);
     return (this.model.boundThinking ? withoutThinking(trimmed) : trimmed).map((message) => JSON.stringify(message));
   }
 
@@ -163,9 +206,12 @@ export class ChainHost implements ToolChainHost {
     output?: string;
     usage: Usage;
     iterations: number;
+    finishReason: FinishReason;
+    warnings: readonly string[];
   }): ToolChainResult {
-    const { messages, output, ...rest } = end;
-    return { ...rest, messages: [...this.#messages.of(messages)], ...(output === undefined ? {} : { output: JSON.parse(output) }) };
+    const { messages, output, warnings, ...rest } = end;
+    const parsed = output === undefined ? {} : { output: JSON.parse(output) };
+    return { ...rest, messages: [...this.#messages.of(messages)], warnings: [...warnings], ...parsed };
   }
 
   /** The mode's prompt stands where it changes nothing before it: first, or where the whole prefix must stay, last. */
@@ -193,7 +239,10 @@ export class ChainHost implements ToolChainHost {
 
   /** Where the whole prefix must stay, a mode's prompt is said once, in the result of the switch, and stays in the conversation. */
   #announce(outcome: ToolOutcome, mode: string): ToolOutcome {
-    if (!this.model.boundThinking) return { ...outcome, mode };
+    if (!this.model.boundThinking) {
+      this.#warnings.push(SWAPPED);
+      return { ...outcome, mode };
+    }
     const tools = [...this.#modes.toolsOf(mode).keys()].join(", ");
     const prompt = this.#modes.systemOf(mode) ?? "";
     return { ...outcome, mode, content: `${outcome.content} Only these tools work in it: ${tools}. ${prompt}`.trim() };
@@ -208,10 +257,15 @@ export class ChainHost implements ToolChainHost {
 
   async #watch(stream: InferenceStream): Promise<Generation> {
     const texts = new Map<string, string>();
+    const { show } = this.#parts;
     for await (const part of stream) {
+      // A promise for each part would be felt.
+      const shown = show?.(part);
+      if (shown !== undefined) await shown;
       switch (part.type) {
         case "text-delta":
         case "thinking-delta":
+          if (this.#middlewares.length === 0) break;
           texts.set(part.id, (texts.get(part.id) ?? "") + part.text);
           break;
         case "text-end":
@@ -233,7 +287,9 @@ export class ChainHost implements ToolChainHost {
     if (this.#parts.own.toolParser === undefined) return answer;
     for (const { id, name, input, inputError } of answer.calls) {
       const use = { type: "tool-use" as const, id, name };
-      await this.#tell(inputError === undefined ? { ...use, input: JSON.parse(input) } : { ...use, input, inputError });
+      const block: ToolUseBlock = inputError === undefined ? { ...use, input: JSON.parse(input) } : { ...use, input, inputError };
+      await this.#parts.show?.({ ...block, type: "tool-call" });
+      await this.#tell(block);
     }
     return answer;
   }
@@ -252,9 +308,10 @@ export class ChainHost implements ToolChainHost {
     return told;
   }
 
-  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "output">): Answered {
+  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "warnings" | "output">): Answered {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
+    const warnings = [...this.#warnings.splice(0), ...generation.warnings];
     const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.services.ids);
     const calls = blocks.flatMap((block) => {
       if (block.type !== "tool-use") return [];
@@ -273,11 +330,21 @@ export class ChainHost implements ToolChainHost {
       message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
       text: textOf(blocks),
       calls,
-      isCut: finishReason.unified === "length",
+      end: endOf(finishReason, blocks),
+      finishReason,
+      warnings,
       usage,
       ...(output === undefined ? {} : { output: JSON.stringify(output) }),
     };
   }
+}
+
+function progressOf(messages: readonly ChatMessage[], steps: number, usage: Usage): ChainProgress {
+  const last = messages.at(-1);
+  const results = last?.role === ChatRole.TOOL_RESULT && steps > 0 ? blocksOf(last).filter((block) => block.type === "tool-result") : [];
+  const answer = results.length === 0 ? undefined : messages.at(-2);
+  const calls = answer === undefined ? [] : blocksOf(answer).filter((block) => block.type === "tool-use");
+  return { steps, messages, calls, results, usage };
 }
 
 /** The calls that a model without tools wrote into its text. */
@@ -304,7 +371,18 @@ function parsed(
 function asGeneration(usage: Usage, partial: readonly ContentBlock[]) {
   const isCut = partial.some(({ type }) => type === "tool-use");
   const finishReason = { unified: isCut ? ("length" as const) : ("stop" as const), raw: null };
-  return { blocks: [...partial], text: textOf(partial), usage, finishReason };
+  return { blocks: [...partial], text: textOf(partial), usage, finishReason, warnings: [] };
+}
+
+/** What providers call an answer that is the model's own refusal; a filter has other words. */
+const REFUSED: ReadonlySet<string | null> = new Set(["refusal", "stop", "completed", null]);
+
+function endOf({ unified, raw }: FinishReason, blocks: readonly ContentBlock[]): AnswerEnd {
+  if (unified === "length") return "length";
+  if (unified === "content-filter") return REFUSED.has(raw) ? "refused" : "content-filter";
+  const isNothing = (block: ContentBlock): boolean =>
+    block.type === "thinking" || (block.type === "text" && block.text.trim() === "" && block.native === undefined);
+  return blocks.every(isNothing) ? "empty" : "finished";
 }
 
 function invalidOutput({ cause }: InferenceError, blocks: readonly ContentBlock[], usage: Usage): TurnAnswer {

@@ -15,7 +15,7 @@ import { lateTools, type Tool, toolsSchema } from "#contract/chat/tool";
 import type { ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { type ToolLoopOutput, toolLoopMachine } from "#machines/tool-loop";
 import { supply } from "#runtime/supply";
-import { ChainHost } from "./host.ts";
+import { ChainHost, type Watch } from "./host.ts";
 import { ChainKeeper, type KeptChain, readKeptChain } from "./keeper.ts";
 import { nextPlace } from "./places.ts";
 
@@ -57,6 +57,8 @@ const chainSchema = lazily(() =>
     ),
     toolResultReducer: z.optional(callable),
     onApproval: z.optional(callable),
+    stopWhen: z.optional(callable),
+    prepareStep: z.optional(callable),
     maxToolResultChars: z.optional(z.int().check(z.gte(1))),
     checkpoint: z.optional(z.custom<never>(isCheckpoint, { message: "expected a Checkpoint: { load, save }" })),
     tools: z.optional(z.never({ message: "expected nothing here: tools are what toolChain is given second" })),
@@ -85,6 +87,7 @@ export async function runToolChain(
   messages: readonly ChatMessage[],
   tools: readonly Tool[],
   options: ToolChainOptions,
+  watch?: Watch,
 ): Promise<ToolChainResult> {
   requireMessages(messages);
   const { own, call } = splitOptions(options);
@@ -92,13 +95,13 @@ export async function runToolChain(
   const scope: CallScope | undefined = currentScope(call.signal);
   const place = scope === undefined ? undefined : nextPlace(scope);
   const checkpoint: Checkpoint | undefined = own.checkpoint ?? place?.checkpoint;
-  const signals = [call.signal, scope?.signal].filter((signal) => signal !== undefined);
+  const signals = [call.signal, scope?.signal, watch?.signal].filter((signal) => signal !== undefined);
   const loaded = checkpoint === undefined ? undefined : await unlessAborted(checkpoint.load(), signals, model);
   const kept = readKeptChain(loaded, own.idempotencyKey);
   const key = kept?.key ?? own.idempotencyKey ?? place?.key ?? model.services.ids();
   const late = lateTools([...tools, ...Object.values(own.modeSwap?.modes ?? {}).flatMap((mode) => mode.tools)]);
   if (late.length > 0) await Promise.all(late.map((ready) => ready()));
-  const host = new ChainHost({ model, tools, own, call, scope, given: messages });
+  const host = new ChainHost({ model, tools, own, call, scope, show: watch?.show, given: messages });
   const span = host.span;
   try {
     if (kept?.snapshot.status === "active") host.requireMode(kept.snapshot.context.mode);

@@ -16,6 +16,8 @@ export interface ToolRunner extends Deciders {
   span: Span;
   reduce: ToolChainOptions["toolResultReducer"];
   maxChars: number;
+  /** Tells whoever watches the chain. */
+  emit(event: unknown): void;
 }
 
 const isBinary = (value: unknown): boolean => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
@@ -117,7 +119,8 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
     const stop = (): void => {
       stops = true;
     };
-    const run = (signal: AbortSignal): unknown => tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop });
+    const run = (signal: AbortSignal): unknown =>
+      tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop, emit: runner.emit });
     content = textOfResult(await within(runner, order, turn, run));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;

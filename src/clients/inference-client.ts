@@ -1,5 +1,6 @@
 /** The base of every client: it checks what is asked, calls the model through its wire, and counts what that costs. */
 
+import { ShownChain } from "#chain/chain-stream";
 import { runToolChain } from "#chain/tool-chain";
 import { brand } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
@@ -12,7 +13,7 @@ import type { GenerateOptions, Generation, InferenceStream, Thinking } from "#co
 import { type ChatMessage, textOf } from "#contract/chat/message";
 import type { CompiledSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
-import type { ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
+import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { Wire } from "#contract/chat/wire";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
@@ -153,38 +154,48 @@ export abstract class InferenceClient {
    * const { text, usage } = await client.toolChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add], { maxIterations: 5 });
    */
   toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
+    return runToolChain(this.#chainModel(options), messages, tools, options);
+  }
+
+  /**
+   * The same chain, shown while it runs: every part of every answer, each tool's result, and where each step begins and ends. It starts when somebody reads.
+   *
+   * @throws AsimovError `stream-consumed` where it is read twice; what `toolChain` throws comes to whoever reads
+   * @example
+   * for await (const text of client.streamChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add]).text) process.stdout.write(text);
+   */
+  streamChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): ChainStream {
+    return new ShownChain((watch) => runToolChain(this.#chainModel(options), messages, tools, options, watch));
+  }
+
+  #chainModel({ signal }: ToolChainOptions): ChatModel {
     const reader = this.#reader();
-    return runToolChain(
-      {
-        provider: this.provider,
-        model: this.model,
-        boundThinking: this.#capabilities.boundThinking,
-        contextWindow: this.#capabilities.contextWindow,
-        unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
-        services: this.#settings.services,
-        stream: (asked, given) => this.#stream(asked, given, reader),
-        answer: async (asked, given) => {
-          const { call, output } = await this.#prepareLoaded(asked, given, reader);
-          return this.#judged(await call(true).answer(), output);
-        },
-        traceChain: () => {
-          const { agentName: name, span } = currentScope(options.signal) ?? {};
-          const title = name === undefined ? INVOKE_AGENT : `${INVOKE_AGENT} ${name}`;
-          return this.#telemetry.startSpan(title, () => agentAttributes(name), span);
-        },
-        traceTool: (tool, parent) => {
-          const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
-          const tell = (attributes: () => Attributes): void => {
-            if (this.#settings.captureContent) span.set(attributes);
-          };
-          tell(() => toolContent(tool.input));
-          return { span, gave: (content) => tell(() => toolResultContent(content)) };
-        },
+    return {
+      provider: this.provider,
+      model: this.model,
+      boundThinking: this.#capabilities.boundThinking,
+      contextWindow: this.#capabilities.contextWindow,
+      unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
+      services: this.#settings.services,
+      stream: (asked, given) => this.#stream(asked, given, reader),
+      answer: async (asked, given) => {
+        const { call, output } = await this.#prepareLoaded(asked, given, reader);
+        return this.#judged(await call(true).answer(), output);
       },
-      messages,
-      tools,
-      options,
-    );
+      traceChain: () => {
+        const { agentName: name, span } = currentScope(signal) ?? {};
+        const title = name === undefined ? INVOKE_AGENT : `${INVOKE_AGENT} ${name}`;
+        return this.#telemetry.startSpan(title, () => agentAttributes(name), span);
+      },
+      traceTool: (tool, parent) => {
+        const span = this.#telemetry.startSpan(`${EXECUTE_TOOL} ${tool.name}`, () => toolAttributes(tool), parent);
+        const tell = (attributes: () => Attributes): void => {
+          if (this.#settings.captureContent) span.set(attributes);
+        };
+        tell(() => toolContent(tool.input));
+        return { span, gave: (content) => tell(() => toolResultContent(content)) };
+      },
+    };
   }
 
   /** Of one conversation. */

@@ -29,11 +29,23 @@ const inputOf = (maxIterations: number) => ({ key: "k", messages: ['{"role":"USE
 /** Each kind of answer costs its own, so that a sum tells which came. */
 const usageOf = (inputTokens: number): Usage => ({ inputTokens, outputTokens: 1, cacheReadTokens: 0, cacheWriteTokens: 0, cost: 0 });
 
+const finishReason = { unified: "stop", raw: "stop" } as const;
+
 function answered(inputTokens: number, ids: readonly string[], over: object = {}): TurnAnswer {
   const content = ids.map((id) => ({ type: "tool-use", id, name: "t", input: {} }));
   const calls = ids.map((id) => ({ id, name: "t", input: "{}" }));
   const message = JSON.stringify({ role: "ASSISTANT", content });
-  return { kind: "answered", message, text: `said ${inputTokens}`, calls, isCut: false, usage: usageOf(inputTokens), ...over };
+  return {
+    kind: "answered",
+    message,
+    text: `said ${inputTokens}`,
+    calls,
+    end: "finished",
+    finishReason,
+    warnings: [],
+    usage: usageOf(inputTokens),
+    ...over,
+  };
 }
 const said = (role: string, content: string): string => JSON.stringify({ role, content });
 const answers: TurnAnswer[] = [
@@ -42,7 +54,10 @@ const answers: TurnAnswer[] = [
   answered(100, ["a"]),
   // Not every server makes ids distinct.
   answered(1_000, ["a", "a", "b"]),
-  answered(10_000, ["c"], { isCut: true }),
+  answered(10_000, ["c"], { end: "length" }),
+  answered(20, [], { end: "empty" }),
+  answered(40_000, ["d"], { end: "content-filter" }),
+  { kind: "stopped" },
   { kind: "invalid-output", message: said("ASSISTANT", "no"), repair: said("USER", "again"), usage: usageOf(100_000) },
   { kind: "context-full", usage: usageOf(1_000_000) },
 ];
@@ -103,7 +118,8 @@ function requireLaws(snapshot: AnyMachineSnapshot, event: ModelEvent | undefined
   const state = stateOf(snapshot);
   const { type, output }: Partial<ModelEvent> = event ?? {};
   if (type === "xstate.done.actor.ask") {
-    walk.usage = addUsage(walk.usage, (output as TurnAnswer).usage);
+    const answer = output as TurnAnswer;
+    if (answer.kind !== "stopped") walk.usage = addUsage(walk.usage, answer.usage);
     for (const { idempotencyKey } of orders) {
       expect(walk.keys, "no two calls of a chain have one key").not.toContain(idempotencyKey);
       walk.keys.add(idempotencyKey);

@@ -13,7 +13,9 @@ const answered = (over: Partial<Extract<TurnAnswer, { kind: "answered" }>> = {})
   message: '{"role":"ASSISTANT","content":[]}',
   text: "hi",
   calls: [],
-  isCut: false,
+  end: "finished",
+  finishReason: { unified: "stop", raw: "stop" },
+  warnings: [],
   usage,
   ...over,
 });
@@ -42,7 +44,10 @@ describe("tool loop machine", () => {
     ["runs what is called", [asked(answered({ calls }))], "running"],
     ["asks again with the results", [asked(answered({ calls })), ran(outcome("a"), outcome("b"))], "asking"],
     ["ends when a tool says so", [asked(answered({ calls })), ran(outcome("a", { stops: true }), outcome("b"))], "stopped"],
-    ["runs nothing of a cut answer", [asked(answered({ calls, isCut: true }))], "asking"],
+    ["runs nothing of a cut answer", [asked(answered({ calls, end: "length" }))], "asking"],
+    ["ends with an answer that was cut off, filtered, refused or empty", [asked(answered({ end: "empty" }))], "cutShort"],
+    ["runs nothing of an answer that was filtered", [asked(answered({ calls, end: "content-filter" }))], "cutShort"],
+    ["ends when no more is wanted", [asked({ kind: "stopped" })], "stopped"],
     ["trims when the context is full", [asked(full)], "trimming"],
     ["asks with what is left", [asked(full), trimmed(["x"])], "asking"],
     ["ends when nothing can be left out", [asked(full), trimmed(null)], "contextLength"],
@@ -64,8 +69,24 @@ describe("tool loop machine", () => {
     const aborted = run([asked(answered({ calls })), { type: "chain.abort" }, ran(outcome("a"), outcome("b", { isError: true }))]);
     expect(aborted.value).toBe("aborted");
     expect(resultsIn(aborted)).toMatchObject([{ toolUseId: "a" }, { toolUseId: "b", isError: true }]);
-    expect(resultsIn(run([asked(answered({ calls, isCut: true }))]))).toMatchObject([{ isError: true }, { isError: true }]);
+    expect(resultsIn(run([asked(answered({ calls, end: "refused" }))]))).toMatchObject([
+      { toolUseId: "a", isError: true },
+      { toolUseId: "b" },
+    ]);
+    expect(resultsIn(run([asked(answered({ calls, end: "length" }))]))).toMatchObject([{ isError: true }, { isError: true }]);
   });
+
+  it.each(["length", "content-filter", "refused", "empty"] as const)(
+    "says that its last answer ended by %s, and every warning once",
+    (end) => {
+      const finishReason = { unified: "other" as const, raw: "the provider's" };
+      const first = answered({ calls, warnings: ["a", "b"] });
+      const last = answered({ end, finishReason, warnings: ["b", "c"], output: "{}" });
+      const { output } = run([asked(first), ran(outcome("a"), outcome("b")), asked(last)]);
+      expect(output).toMatchObject({ stopReason: end, finishReason, warnings: ["a", "b", "c"] });
+      expect(output).not.toHaveProperty("output");
+    },
+  );
 
   it("gives each call a key of its chain, turn and id, and counts what was used", () => {
     const { context } = run([asked(answered({ calls }))]);

@@ -9,7 +9,7 @@ import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { json, serveWire } from "../support/wire-server.ts";
 
 const server = { command: process.execPath, args: [fileURLToPath(new URL("server-process.ts", import.meta.url))] };
-const context = { signal: new AbortController().signal, toolUseId: "t1", idempotencyKey: "k1", stop: () => {} };
+const context = { signal: new AbortController().signal, toolUseId: "t1", idempotencyKey: "k1", emit: () => {}, stop: () => {} };
 let connection: Awaited<ReturnType<typeof connectMcp>>;
 
 const tool = (name: string) => {

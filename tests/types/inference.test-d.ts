@@ -39,7 +39,12 @@ holds<Same<ChatRole, "SYSTEM" | "USER" | "ASSISTANT" | "TOOL_RESULT">>();
 holds<Same<ContentBlock["type"], "text" | "thinking" | "image" | "tool-use" | "tool-result">>();
 holds<Same<Generation["finishReason"]["unified"], "stop" | "length" | "tool-calls" | "content-filter" | "other">>();
 holds<Same<Generation["finishReason"]["raw"], string | null>>();
-holds<Same<ToolChainResult["stopReason"], "finished" | "max-iterations" | "stopped" | "context-length">>();
+holds<
+  Same<
+    ToolChainResult["stopReason"],
+    "finished" | "length" | "content-filter" | "refused" | "empty" | "max-iterations" | "stopped" | "context-length"
+  >
+>();
 holds<
   Same<
     StreamPart["type"],

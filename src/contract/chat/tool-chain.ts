@@ -4,8 +4,8 @@ import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
-import type { GenerateOptions, Generation, InferenceStream } from "./generation.ts";
-import type { ChatMessage, ContentBlock } from "./message.ts";
+import type { FinishReason, GenerateOptions, Generation, InferenceStream, StreamPart } from "./generation.ts";
+import type { ChatMessage, ContentBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -41,6 +41,10 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
    * what was refused, tools under the same key. While one waits, the block is not done.
    */
   middlewares?: ((block: ContentBlock) => void | Promise<void>)[];
+  /** Asked before each call of the model but the first: `true` ends the chain, as `stopped`. What it throws is what the chain fails with. */
+  stopWhen?: (progress: ChainProgress) => boolean | Promise<boolean>;
+  /** Asked before each call of the model: what it gives is of that call alone, over the chain's own. What it throws is what the chain fails with. */
+  prepareStep?: (progress: ChainProgress) => StepOptions | undefined | Promise<StepOptions | undefined>;
   modeSwap?: { modes: Record<string, ToolMode>; initial: string };
   /**
    * When the context is full, the oldest messages are dropped until this part of their size is left, between 0 and 1.
@@ -81,8 +85,64 @@ export interface ToolChainResult {
   usage: Usage;
   /** Calls of the model. */
   iterations: number;
-  stopReason: "finished" | "max-iterations" | "stopped" | "context-length";
+  /** How the last answer ended, in the provider's word; `other` without one. */
+  finishReason: FinishReason;
+  /** Of all calls together, each once: what was asked for and left out, and what broke the provider's cache. */
+  warnings: string[];
+  /**
+   * `finished`: the model has said all. Of its last answer `length`: cut off at its token limit; `content-filter`: the provider took it away;
+   * `refused`: the model would not; `empty`: there was nothing in it. `stopped`: by a tool. `context-length`: the conversation became longer than
+   * the model reads.
+   */
+  stopReason: AnswerEnd | "max-iterations" | "stopped" | "context-length";
 }
+
+/** Of one call of the model. */
+export type StepOptions = Partial<Omit<GenerateOptions, "tools" | "signal">>;
+
+/** How far a chain has come, between two calls of its model. */
+export interface ChainProgress {
+  /** Calls of the model that were answered. */
+  readonly steps: number;
+  readonly messages: readonly ChatMessage[];
+  /** Of the last answer, and what they gave. */
+  readonly calls: readonly ToolUseBlock[];
+  readonly results: readonly ToolResultBlock[];
+  /** Of all calls of the model together. */
+  readonly usage: Usage;
+}
+
+/** What a chain shows while it runs. Ids of blocks are those of their step. */
+export type ChainPart =
+  | StreamPart
+  | { readonly type: "step-start"; readonly step: number }
+  | {
+      readonly type: "step-end";
+      readonly step: number;
+      readonly finishReason: FinishReason;
+      readonly usage: Usage;
+      readonly warnings: readonly string[];
+    }
+  /** What a tool told by `emit`. */
+  | { readonly type: "tool-progress"; readonly id: string; readonly name: string; readonly event: unknown }
+  /** As the model is told it. */
+  | { readonly type: "tool-result"; readonly id: string; readonly name: string; readonly content: string; readonly isError: boolean };
+
+/**
+ * One chain that shows what it does. Read either its parts, or `text`, or `result` alone; whoever stops reading ends the chain.
+ *
+ * @example
+ * for await (const part of client.streamChain(messages, tools)) if (part.type === "text-delta") process.stdout.write(part.text);
+ */
+export interface ChainStream extends AsyncIterable<ChainPart> {
+  /** The text deltas of all steps. */
+  readonly text: AsyncIterable<string>;
+  /** As `toolChain` gives it; when nobody reads the parts, the chain runs without them. */
+  readonly result: Promise<ToolChainResult>;
+}
+
+/** How an answer without calls ends a chain. */
+export type AnswerEnd = "finished" | "length" | "content-filter" | "refused" | "empty";
 
 /** What is told of one tool call. */
 export interface ToolTrace {
@@ -146,18 +206,30 @@ export type TurnAnswer =
       message: string;
       text: string;
       calls: Omit<ToolOrder, "idempotencyKey">[];
-      isCut: boolean;
+      end: AnswerEnd;
+      finishReason: FinishReason;
+      warnings: readonly string[];
       usage: Usage;
       output?: string;
     }
   | { kind: "invalid-output"; message: string; repair: string; usage: Usage }
-  | { kind: "context-full"; usage: Usage };
+  | { kind: "context-full"; usage: Usage }
+  /** Nothing was asked: whoever runs the chain wants no more. */
+  | { kind: "stopped" };
+
+/** What the chain's state holds of it. */
+export interface ChainState {
+  messages: readonly string[];
+  mode: string | null;
+  iterations: number;
+  usage: Usage;
+}
 
 /** What the actors of a chain ask of whoever runs it. */
 export interface ToolChainHost {
   readonly clock: Clock;
   readonly maxParallelTools: number;
-  ask(messages: readonly string[], mode: string | null, signal: AbortSignal): Promise<TurnAnswer>;
+  ask(state: ChainState, signal: AbortSignal): Promise<TurnAnswer>;
   runTool(order: ToolOrder, mode: string | null, turn: ToolTurn): Promise<ToolOutcome>;
   /** All calls of the turn that have not ended wait. Returns the end of that, which settles when they may go on. */
   rest(): () => Promise<void>;

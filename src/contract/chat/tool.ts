@@ -9,6 +9,8 @@ export interface ToolContext {
   readonly toolUseId: string;
   /** The same for the same tool call, also after a restore: hand it to services that take one. */
   readonly idempotencyKey: string;
+  /** Tells whoever watches the chain (`streamChain`) how far the tool is; nobody else is told. */
+  emit(event: unknown): void;
   /** Ends the chain when the tools of this turn have ended, before the model is asked again. */
   stop(): void;
 }

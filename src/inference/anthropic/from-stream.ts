@@ -1,5 +1,6 @@
 /** The raw events of a Messages stream, read one by one; only `message_stop` proves that the answer is whole. */
 import type { GenerationSink } from "#contract/chat/wire";
+import { SPLICED } from "#inference/faults/spliced";
 import { faultOfBody } from "./errors.ts";
 import { KeptBlock, listOf, type RawBlock, type RawDelta, restOf } from "./kept-block.ts";
 import { finishReasonOf } from "./stop-reason.ts";
@@ -32,6 +33,7 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   const known = new Map<number, Known>();
   const kept = new Map<number, KeptBlock>();
   let stopReason: unknown;
+  let id: unknown;
 
   const start = (index: number, block: RawBlock): void => {
     stop(index);
@@ -95,7 +97,9 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
         stop(index);
         break;
       case "message_start":
-        if (typeof message?.id === "string") into.responseId(message.id);
+        if (id !== undefined && id !== message?.id) into.fail(SPLICED);
+        id = message?.id;
+        if (typeof id === "string") into.responseId(id);
         if (typeof message?.model === "string") into.model(message.model);
         if (message?.usage) into.usage(readUsage(message.usage));
         break;

@@ -7,6 +7,7 @@ import type {
 } from "@aws-sdk/client-bedrock-runtime";
 import { toBase64 } from "#contract/base/base64";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
+import { SPLICED } from "#inference/faults/spliced";
 import { KeptBlock, keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";
@@ -14,6 +15,7 @@ import { readUsage } from "./usage.ts";
 export function readEvents(into: GenerationSink): (event: unknown) => void {
   /** Told once its usage is known; without one the answer counts as truncated. */
   let fault: Fault | undefined;
+  let isStarted = false;
   const redacted = new Map<number, Uint8Array>();
   const kept = new Map<number, KeptBlock>();
   /** What came with blocks that are read. */
@@ -48,6 +50,8 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   };
   const start = (key: number, block: ContentBlockStart): void => {
     const { toolUse } = block;
+    // Some models announce text, too, by nothing.
+    if (Object.values(block).every((member) => member === undefined)) return;
     if (toolUse === undefined || toolUse.type === "server_tool_use") {
       // Its place is taken now; what it holds is known at its end.
       into.native(key, "text", {});
@@ -66,8 +70,11 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   };
 
   return (event) => {
-    const { contentBlockStart, contentBlockDelta, contentBlockStop, messageStop, metadata } = event as ConverseStreamOutput;
-    if (contentBlockDelta !== undefined) {
+    const { messageStart, contentBlockStart, contentBlockDelta, contentBlockStop, messageStop, metadata } = event as ConverseStreamOutput;
+    if (messageStart !== undefined) {
+      if (isStarted) into.fail(SPLICED);
+      isStarted = true;
+    } else if (contentBlockDelta !== undefined) {
       const { delta, contentBlockIndex = 0 } = contentBlockDelta;
       const unread = kept.size === 0 ? undefined : kept.get(contentBlockIndex);
       if (delta === undefined) return;

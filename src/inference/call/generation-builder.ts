@@ -185,7 +185,7 @@ export class GenerationBuilder implements GenerationSink {
     if (draft.value === undefined) {
       try {
         // No text at all is how several providers call a tool without arguments.
-        draft.value = { input: draft.text.trim() === "" ? {} : JSON.parse(draft.text) };
+        draft.value = { input: draft.text.trim() === "" ? {} : unwrapped(JSON.parse(draft.text)) };
       } catch (error) {
         draft.value = { input: draft.text };
         draft.inputError = `the input is no JSON: ${messageOf(error).slice(0, 60)}`;
@@ -224,5 +224,16 @@ export class GenerationBuilder implements GenerationSink {
           ...native,
         };
     }
+  }
+}
+
+/** Some servers encode the object twice; no tool takes a text alone. */
+function unwrapped(input: unknown): unknown {
+  if (typeof input !== "string") return input;
+  try {
+    const inner: unknown = JSON.parse(input);
+    return typeof inner === "object" && inner !== null ? inner : input;
+  } catch {
+    return input;
   }
 }

@@ -41,6 +41,8 @@ const UNIFIED = new Map<string, FinishReason["unified"]>([
 ]);
 /** The model wrote what is no answer; another attempt may give one. */
 const MALFORMED = /^(?:MALFORMED_|UNEXPECTED_TOOL_CALL)/;
+/** Of a call that is there: of a tool that it was not told of, which a chain tells it. */
+const UNTOLD = "UNEXPECTED_TOOL_CALL";
 
 /** Whether a part is nothing but its signature: it proves what came before it, and has its own place. */
 const isBare = (part: Part): boolean =>
@@ -50,6 +52,7 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
   let key = 0;
   /** What the block under the key is, while it may grow. */
   let open: "text" | "thinking" | undefined;
+  let hasCalled = false;
 
   const next = (kind: typeof open): number => {
     if (open !== undefined) into.end(key);
@@ -64,6 +67,7 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
       const { id, name, args } = functionCall;
       if (!name) into.fail({ kind: "retryable", reason: "a tool call without a name" });
       const call = next(undefined);
+      hasCalled = true;
       into.toolStart(call, { ...(id ? { id } : {}), name });
       // Only ids of the provider's own go back to it.
       if (id || signed) into.native(call, "tool-use", { ...(id ? { id } : {}), ...signed });
@@ -97,8 +101,9 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
     for (const part of candidate?.content?.parts ?? []) readPart(part);
     const raw = candidate?.finishReason;
     if (typeof raw === "string" && raw !== "" && raw !== "FINISH_REASON_UNSPECIFIED") {
-      if (MALFORMED.test(raw)) into.fail({ kind: "retryable", reason: raw });
-      into.finish({ unified: UNIFIED.get(raw) ?? "other", raw });
+      const isUntold = raw === UNTOLD && hasCalled;
+      if (MALFORMED.test(raw) && !isUntold) into.fail({ kind: "retryable", reason: raw });
+      into.finish({ unified: isUntold ? "tool-calls" : (UNIFIED.get(raw) ?? "other"), raw });
     } else if (promptFeedback?.blockReason && promptFeedback.blockReason !== "BLOCKED_REASON_UNSPECIFIED") {
       into.finish({ unified: "content-filter", raw: promptFeedback.blockReason });
     }

@@ -20,6 +20,11 @@ export interface OpenAICompatibility {
   finishReason?: boolean;
   /** Default `"max_completion_tokens"` for OpenAI, `"max_tokens"` for others. */
   maxTokensField?: "max_tokens" | "max_completion_tokens";
+  /**
+   * Whether thoughts that stand in the text, between `<think>` and `</think>` at its start, are thinking: `"opened"` where the server's template has
+   * opened them, so that only the end is there. Default true for all but OpenAI.
+   */
+  thinkTags?: boolean | "opened";
   /** Whether instructions are said by a developer, or by the system. Default: the developer for OpenAI alone. */
   developerRole?: boolean;
 }
@@ -63,6 +68,7 @@ const schema = lazily(() =>
           finishReason: z.optional(z.boolean()),
           maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
           developerRole: z.optional(z.boolean()),
+          thinkTags: z.optional(z.union([z.boolean(), z.literal("opened")])),
         }),
       ),
     })
@@ -87,6 +93,7 @@ export interface Dialect {
   finishReason: boolean;
   maxTokensField: "max_tokens" | "max_completion_tokens";
   instructor: "developer" | "system";
+  thinkTags: boolean | "opened";
   /** How a part says that caching ends with it. */
   markers: "openai" | "openrouter" | "none";
   /** Whether the address is none of OpenAI's. */
@@ -103,6 +110,7 @@ export function dialectOf({ api, provider: named, compatibility = {} }: OpenAICl
     finishReason: compatibility.finishReason ?? true,
     maxTokensField: compatibility.maxTokensField ?? (isOpenAI ? "max_completion_tokens" : "max_tokens"),
     instructor: (compatibility.developerRole ?? isOpenAI) ? "developer" : "system",
+    thinkTags: compatibility.thinkTags ?? !isOpenAI,
     markers: provider === "openrouter" ? "openrouter" : isOpenAI ? "openai" : "none",
     isElsewhere: !isOpenAIHost(host),
   };

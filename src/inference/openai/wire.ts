@@ -5,9 +5,9 @@ import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
-import { errorEvent, eventsOf, STREAM_END } from "#inference/transport/server-sent-events";
+import { errorEvent, eventsOf, LastEvent } from "#inference/transport/server-sent-events";
 import { readChatResponse } from "./chat/from-response.ts";
-import { readChatEvents, streamEnd } from "./chat/from-stream.ts";
+import { DONE, readChatEvents, streamEnd } from "./chat/from-stream.ts";
 import { toChatRequest } from "./chat/to-request.ts";
 import { toFault } from "./errors.ts";
 import { type Dialect, dialectOf, type OpenAIClientLike, type OpenAIClientOptions } from "./options.ts";
@@ -63,8 +63,8 @@ export class OpenAIWire implements Wire {
 
   readResponse(response: unknown, into: GenerationSink): void {
     for (const warning of this.#warnings.get(response as object) ?? []) into.warn(warning);
-    const read = this.#dialect.api === "chat" ? readChatResponse : readResponsesResponse;
-    read(response, into);
+    if (this.#dialect.api === "chat") readChatResponse(response, into, this.#dialect.thinkTags);
+    else readResponsesResponse(response, into);
   }
 
   /** What neither provider nor model tell of what can be asked. */
@@ -73,7 +73,7 @@ export class OpenAIWire implements Wire {
   }
 
   readEvents(into: GenerationSink): (event: unknown) => void {
-    const read = this.#dialect.api === "chat" ? readChatEvents(into) : readResponsesEvents(into);
+    const read = this.#dialect.api === "chat" ? readChatEvents(into, this.#dialect.thinkTags) : readResponsesEvents(into);
     return (event) => (event instanceof Words ? into.warn(event.warning) : read(event));
   }
 
@@ -126,7 +126,7 @@ async function* withWords(events: AsyncIterable<unknown>, warnings: readonly str
 }
 
 function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
-  if (data.startsWith("[DONE]")) return STREAM_END;
+  if (data.startsWith("[DONE]")) return new LastEvent(DONE);
   return event === "error" ? errorEvent(data) : JSON.parse(data);
 }
 

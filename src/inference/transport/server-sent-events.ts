@@ -4,7 +4,13 @@ import { WireFault } from "#contract/chat/wire-fault";
 import { FRAMES, mediaType } from "./media-type.ts";
 
 /** What a reader makes of the message after which nothing counts. */
-export const STREAM_END: unique symbol = Symbol("end of the stream");
+export class LastEvent {
+  readonly event: object;
+
+  constructor(event: object) {
+    this.event = event;
+  }
+}
 
 /** Characters from one event to the next: as many as one line may have. */
 const MAX_EVENT_LENGTH = 33_554_432;
@@ -68,7 +74,7 @@ export function errorEvent(data: string): object {
 /**
  * Decodes what the SDKs hand out as it is; see WHATWG's server-sent events. An event that its end of stream cuts off is none.
  *
- * @param read makes the provider's event of a message; `undefined` leaves it out, STREAM_END ends. What it throws comes after the events before it
+ * @param read makes the provider's event of a message; `undefined` leaves it out, a LastEvent ends. What it throws comes after the events before it
  */
 export async function* serverSentEvents(
   response: Response,
@@ -82,8 +88,8 @@ export async function* serverSentEvents(
   const parser = eventParser((message) => {
     if (isOver) return;
     const event = read(message);
-    if (event === STREAM_END) isOver = true;
-    else if (event !== undefined) batch.push(event);
+    isOver = event instanceof LastEvent;
+    if (event !== undefined) batch.push(event instanceof LastEvent ? event.event : event);
   });
   try {
     for (;;) {

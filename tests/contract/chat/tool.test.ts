@@ -6,7 +6,13 @@ import { AsimovError } from "#contract/base/errors";
 import type { Schema, StandardSchema } from "#contract/chat/schema";
 import { defineTool, type ToolContext } from "#contract/chat/tool";
 
-const context: ToolContext = { signal: new AbortController().signal, toolUseId: "1", idempotencyKey: "k/1", stop: () => {} };
+const context: ToolContext = {
+  signal: new AbortController().signal,
+  toolUseId: "1",
+  idempotencyKey: "k/1",
+  emit: () => {},
+  stop: () => {},
+};
 const toolOf = (input: Schema, run: (input: never) => unknown = () => null) =>
   defineTool({ name: "add", description: "Adds", input, run: run as (input: unknown) => unknown });
 

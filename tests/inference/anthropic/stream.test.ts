@@ -40,6 +40,17 @@ async function resultOfBytes(...chunks: (string | Uint8Array)[]) {
 }
 
 describe("a stream of Anthropic", () => {
+  it("that goes on with another message is none, and is asked for again where nothing was shown", async () => {
+    const other = { ...START, message: { ...(START.message as Json), id: "msg_other" } };
+    const spliced = [START, blockStart({ type: "text", text: "" }), text("The answer is"), other, ...textStream("It is 4.").slice(1)];
+    await expect(resultOf(...spliced)).rejects.toMatchObject({
+      code: "stream-truncated",
+      retryable: true,
+      message: expect.stringContaining("another answer began in its place"),
+    });
+    expect((await resultOf(START, ...textStream("It is 4."))).text).toBe("It is 4.");
+  });
+
   it("adds up to thoughts, text and tool calls, told as parts", async () => {
     const stream = clientOf((await serveEvents(...fixture("tool-turn"))).url).stream(HELLO);
     const parts = await partsOf(stream);

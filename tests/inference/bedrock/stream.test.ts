@@ -64,6 +64,16 @@ describe("a stream of Bedrock", () => {
     });
   });
 
+  it("may announce text by nothing, and never goes on with another answer", async () => {
+    const announced = eventFrame("contentBlockStart", { contentBlockIndex: 0, start: {} });
+    const { text, blocks } = await clientOf(
+      (await serveFrames(START, announced, textFrame("Hello"), stopFrame(), ...endFrames())).url,
+    ).stream(HELLO).result;
+    expect([text, blocks]).toEqual(["Hello", [{ type: "text", text: "Hello" }]]);
+    const spliced = await serveFrames(START, textFrame("The answer"), START, textFrame("It is"), stopFrame(), ...endFrames());
+    expect((await read(spliced.url)).error).toMatchObject({ code: "stream-truncated", retryable: true });
+  });
+
   it("ignores events that it does not know", async () => {
     const server = await serveFrames(
       START,

@@ -140,6 +140,20 @@ describe.each(CLIENTS)("an answer of $name", ({ clientOf, provider }) => {
     expect(usage).toMatchObject({ inputTokens: 6, outputTokens: 4 });
   });
 
+  it("that calls a tool that it was not told of is handed on, whole or streamed", async () => {
+    const call = { functionCall: { name: "list_files", args: { at: "/" } } };
+    const server = await serve((request, response) =>
+      request.url.includes("stream")
+        ? sendAll(response, chunk([call]), end([], "UNEXPECTED_TOOL_CALL"))
+        : json(response, 200, end([call], "UNEXPECTED_TOOL_CALL")),
+    );
+    for (const answer of [await clientOf(server.url).generate(HELLO), await clientOf(server.url).stream(HELLO).result]) {
+      expect(answer.blocks).toMatchObject([{ type: "tool-use", name: "list_files", input: { at: "/" } }]);
+      expect(answer.finishReason).toEqual({ unified: "tool-calls", raw: "UNEXPECTED_TOOL_CALL" });
+    }
+    expect(server.requests).toHaveLength(2);
+  });
+
   it("may be none, since the prompt is blocked", async () => {
     const blocked = { promptFeedback: { blockReason: "PROHIBITED_CONTENT" }, usageMetadata: { promptTokenCount: 3 } };
     const server = await serve((_request, response, n) => (n === 0 ? json(response, 200, blocked) : sendAll(response, blocked)));

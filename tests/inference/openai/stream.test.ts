@@ -7,7 +7,9 @@ import {
   completed,
   end,
   HELLO,
+  hiStream,
   type Json,
+  MODEL,
   resultOf,
   sendAll,
   serve,
@@ -100,6 +102,28 @@ describe("a stream of Chat Completions", () => {
     expect(await client.stream(HELLO).result).toMatchObject({ text: "Hello", finishReason: { unified: "stop", raw: null } });
   });
 
+  it("is whole where the server counts what it gave, and says [DONE]; else the error names the option", async () => {
+    const counted = { id: "c", choices: [], usage: { prompt_tokens: 22, completion_tokens: 5 } };
+    const told = async (...data: (Json | string)[]) => {
+      const lines = data.map((each) => `data: ${typeof each === "string" ? each : JSON.stringify(each)}\n\n`).join("");
+      const server = await serve((_request, response) => void response.writeHead(200, { "content-type": "text/event-stream" }).end(lines));
+      return clientOf(server.url, { api: "chat" }).stream(HELLO).result;
+    };
+    expect(await told(text("4"), counted, "[DONE]")).toMatchObject({ text: "4", finishReason: { unified: "stop", raw: null } });
+    const message = expect.stringContaining("compatibility: { finishReason: false }");
+    await expect(told(text("4"), "[DONE]")).rejects.toMatchObject({ code: "stream-truncated", retryable: true, message });
+    await expect(told(text("4"), counted)).rejects.toMatchObject({ code: "stream-truncated" });
+  });
+
+  it("may have whole messages in place of deltas", async () => {
+    const whole = {
+      id: "c",
+      model: MODEL,
+      choices: [{ index: 0, message: { role: "assistant", content: "Hello" }, finish_reason: "stop" }],
+    };
+    expect((await resultOf("chat", whole)).text).toBe("Hello");
+  });
+
   it("of a server that tells no reason for the end may name a call late, but not never", async () => {
     const streamOf = async (...events: Json[]) =>
       clientOf((await serveEvents(...events)).url, { api: "chat", compatibility: { finishReason: false } }).stream(HELLO).result;
@@ -123,6 +147,16 @@ describe("a stream of Chat Completions", () => {
 });
 
 describe("a stream of the Responses API", () => {
+  it("that goes on with another answer is none", async () => {
+    const created = (id: string): Json => ({ type: "response.created", response: { id, model: MODEL } });
+    const said = { type: "response.output_text.delta", item_id: "msg_1", output_index: 0, delta: "The answer" };
+    await expect(resultOf("responses", created("r1"), said, created("r2"), ...hiStream("responses"))).rejects.toMatchObject({
+      code: "stream-truncated",
+      message: expect.stringContaining("another answer began in its place"),
+    });
+    expect((await resultOf("responses", created("r1"), created("r1"), ...hiStream("responses"))).text).toBe("Hi");
+  });
+
   const added = (output_index: number, item: Json): Json => ({ type: "response.output_item.added", output_index, item });
   const done = (output_index: number, item: Json): Json => ({ type: "response.output_item.done", output_index, item });
   const said = (delta: string, output_index = 0): Json => ({ type: "response.output_text.delta", item_id: "msg_1", output_index, delta });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { call, chunk, end, type Json, resultOf, text, tools } from "./openai-server.ts";
+import { call, chunk, clientOf, end, HELLO, type Json, resultOf, serveEvents, text, tools } from "./openai-server.ts";
 
 const A = { id: "call_a", name: "add" };
 const B = { id: "call_b", name: "sub" };
@@ -29,11 +29,50 @@ describe("the pieces of tool calls", () => {
     ["all whole in one chunk, always with the index 0", [tools(call(0, '{"a":1}', A), call(0, '{"b":2}', B))]],
     ["as objects", [tools(call(0, { a: 1 }, A)), tools(call(1, { b: 2 }, B))]],
     [
+      "under an index that grows with each piece",
+      [tools(call(0, '{"a"', A)), tools(call(1, ":1}")), tools(call(2, '{"b"', B)), tools(call(3, ":2}"))],
+    ],
+    [
+      "with the second head under the first one's index, and its tail under the next",
+      [tools(call(0, '{"a":1}', A)), tools(call(0, "", B)), tools(call(1, '{"b":2}'))],
+    ],
+    [
+      "with the name in pieces",
+      [
+        tools(call(0, "", { id: "call_a", name: "a" })),
+        tools(call(0, "", { name: "dd" })),
+        tools(call(0, '{"a":1}')),
+        tools(call(1, '{"b":2}', B)),
+      ],
+    ],
+    [
+      "with the name as far as it is known, again and again",
+      [
+        tools(call(0, "", { id: "call_a", name: "a" })),
+        tools(call(0, "", { name: "add" })),
+        tools(call(0, '{"a":1}')),
+        tools(call(1, '{"b":2}', B)),
+      ],
+    ],
+    ["encoded twice", [tools(call(0, JSON.stringify('{"a":1}'), A)), tools(call(1, JSON.stringify('{"b":2}'), B))]],
+    [
       "as objects, with the name after them",
       [tools(call(0, { a: 1 }, { id: "call_a" })), tools(call(0, "", { name: "add" })), tools(call(1, { b: 2 }, B))],
     ],
   ])("are put together when they come %s", async (_how, events) => {
     expect(await callsOf(...events)).toEqual(BOTH.map((block) => ({ type: "tool-use", ...block })));
+  });
+
+  it("may be the functions of before there were tools", async () => {
+    const events = [chunk({ function_call: { name: "add", arguments: '{"a"' } }), chunk({ function_call: { arguments: ":1}" } })];
+    expect(await callsOf(...events)).toMatchObject([{ name: "add", input: { a: 1 } }]);
+  });
+
+  it("are told of before their input, as soon as that begins or another call does", async () => {
+    const events = [tools(call(0, "", A)), tools(call(1, "", B)), tools(call(0, '{"a":1}')), tools(call(1, '{"b":2}')), end("tool_calls")];
+    const parts: string[] = [];
+    for await (const part of clientOf((await serveEvents(...events)).url, { api: "chat" }).stream(HELLO)) parts.push(part.type);
+    expect(parts.slice(0, 4)).toEqual(["tool-input-start", "tool-input-delta", "tool-input-start", "tool-input-delta"]);
   });
 
   it("get ids of our own where none come, one for each call", async () => {

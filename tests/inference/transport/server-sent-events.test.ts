@@ -1,7 +1,7 @@
 /** A streamed answer is the same events however the network cuts it, and an error among them takes nothing from those before it. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { errorEvent, STREAM_END, serverSentEvents } from "#inference/transport/server-sent-events";
+import { errorEvent, LastEvent, serverSentEvents } from "#inference/transport/server-sent-events";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -20,7 +20,7 @@ function answer(chunks: readonly Uint8Array[], onCancel?: () => void): Response 
 }
 
 const read = ({ event, data }: { event?: string | undefined; data: string }): unknown =>
-  data === "[DONE]" ? STREAM_END : data === "skip" ? undefined : { event, value: JSON.parse(data) };
+  data === "[DONE]" ? new LastEvent({ event: "done" }) : data === "skip" ? undefined : { event, value: JSON.parse(data) };
 
 async function eventsIn(...chunks: Uint8Array[]): Promise<unknown[]> {
   const events: unknown[] = [];
@@ -70,7 +70,7 @@ describe("server-sent events", () => {
     const body = answer([bytes("data: 1\n\ndata: [DONE]\n\ndata: 2\n\n"), bytes("data: 3\n\n")], ended.resolve);
     for await (const batch of serverSentEvents(body, read)) seen.push(...batch);
     await ended.promise;
-    expect(seen).toEqual([{ event: undefined, value: 1 }]);
+    expect(seen).toEqual([{ event: undefined, value: 1 }, { event: "done" }]);
   });
 
   it("come before an error in the same chunk", async () => {

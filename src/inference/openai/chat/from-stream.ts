@@ -1,9 +1,11 @@
 /** The chunks of a Chat Completions stream, read one by one; only a reason for the end proves that the answer is whole. */
 import type { FinishReason } from "#contract/chat/generation";
-import type { GenerationSink } from "#contract/chat/wire";
+import type { Fault, GenerationSink } from "#contract/chat/wire";
 import { faultOfBody } from "#inference/openai/errors";
+import type { Dialect } from "#inference/openai/options";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 import { finishReasonOf } from "./finish-reason.ts";
+import { ThinkTags } from "./think-tags.ts";
 import { type RawCall, ToolSlots } from "./tool-slots.ts";
 
 /** What is read of a chunk; any of it may be missing or null at a compatible server. */
@@ -18,6 +20,8 @@ export interface RawChunk {
 
 export interface RawChoice {
   delta?: RawDelta | null;
+  /** Of a whole answer; some servers stream it, too. */
+  message?: RawDelta | null;
   finish_reason?: string | null;
   error?: unknown;
 }
@@ -29,6 +33,8 @@ interface RawDelta {
   reasoning?: string | null;
   reasoning_details?: RawDetail[] | null;
   tool_calls?: RawCall[] | null;
+  /** What tools were before them. */
+  function_call?: RawCall["function"];
 }
 
 /** OpenRouter's pieces of a thought, with what proves them. */
@@ -46,6 +52,14 @@ interface RawPart {
   text?: string;
 }
 
+/** The protocol's own word after the last chunk. */
+export const DONE: object = Object.freeze({ object: "[DONE]" });
+const UNREASONED: Fault = {
+  kind: "retryable",
+  code: "stream-truncated",
+  detail: "[DONE] came without a finish_reason; where this server never tells one, set compatibility: { finishReason: false }",
+  isOwnDetail: true,
+};
 const ENDED: FinishReason = { unified: "stop", raw: null };
 /** On what stands for the end of an answer; never on a server's own event. */
 const END: unique symbol = Symbol("end of the answer");
@@ -53,12 +67,13 @@ const END: unique symbol = Symbol("end of the answer");
 /** Says that no more comes: for servers that do not. @param last the event before, which it stands for */
 export const streamEnd = (last: unknown): object => Object.defineProperty({ ...(last as object) }, END, { value: true });
 
-export function readChatEvents(into: GenerationSink): (event: unknown) => void {
+export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTags"]): (event: unknown) => void {
   const tools = new ToolSlots(into);
   let isKnown = false;
   let hasRefused = false;
   let hasChosen = false;
   let hasFinished = false;
+  let hasUsed = false;
   /** The block that text goes to: a new kind ends it. */
   let current: "text" | "thinking" | undefined;
   /** Of the thought that is open. */
@@ -73,8 +88,11 @@ export function readChatEvents(into: GenerationSink): (event: unknown) => void {
     turnTo("text");
     into.text("text", text);
   };
+  const tagged =
+    thinkTags === false ? undefined : new ThinkTags({ say, think: (text) => think({ reasoning: text }, false) }, thinkTags === "opened");
 
-  const think = (delta: RawDelta): void => {
+  /** @param isField whether it goes back by the name that it came by */
+  const think = (delta: RawDelta, isField = true): void => {
     const thought = thoughtIn(delta);
     const pieces = Array.isArray(delta.reasoning_details) ? delta.reasoning_details : [];
     if (thought === undefined && pieces.length === 0) return;
@@ -84,7 +102,7 @@ export function readChatEvents(into: GenerationSink): (event: unknown) => void {
       isNamed = false;
     }
     into.thinking("thinking", thought?.text ?? "");
-    if (thought?.field !== undefined && !isNamed) {
+    if (isField && thought?.field !== undefined && !isNamed) {
       isNamed = true;
       into.native("thinking", "thinking", { field: thought.field });
     }
@@ -94,15 +112,16 @@ export function readChatEvents(into: GenerationSink): (event: unknown) => void {
   };
 
   const readDelta = (delta: RawDelta): void => {
-    const { content, refusal, tool_calls: calls } = delta;
+    const { content, refusal, function_call: legacy, tool_calls: calls = legacy ? [{ index: 0, function: legacy }] : null } = delta;
     think(delta);
     const text = typeof content === "string" ? content : textIn(content);
-    if (text !== "") say(text);
+    if (text !== "") (tagged?.take.bind(tagged) ?? say)(text);
     if (typeof refusal === "string" && refusal !== "") {
       hasRefused = true;
       say(refusal);
     }
     if (Array.isArray(calls) && calls.length > 0) {
+      tagged?.end();
       turnTo(undefined);
       tools.take(calls);
     }
@@ -110,10 +129,14 @@ export function readChatEvents(into: GenerationSink): (event: unknown) => void {
 
   return (event) => {
     const { id, model, choices, usage, error, object, [END]: isOver } = (event ?? {}) as RawChunk & { [END]?: true };
-    if (isOver) {
+    if (isOver || event === DONE) {
       if (!hasChosen || hasFinished) return;
+      // A server that counts what it gave has come to its end.
+      if (!isOver && !hasUsed) into.fail(UNREASONED);
+      tagged?.end();
       tools.close("");
       into.finish(ENDED);
+      hasFinished = true;
       return;
     }
     if (error !== undefined && error !== null) into.fail(faultOfBody(error));
@@ -125,14 +148,17 @@ export function readChatEvents(into: GenerationSink): (event: unknown) => void {
       if (typeof model === "string") into.model(model);
     }
     if (usage) into.usage(usageOf(usage));
+    hasUsed ||= Boolean(usage);
     const choice = Array.isArray(choices) ? choices[0] : undefined;
     if (!choice) return;
     hasChosen = true;
     if (choice.error !== undefined && choice.error !== null) into.fail(faultOfBody(choice.error));
-    if (choice.delta) readDelta(choice.delta);
+    const delta = choice.delta ?? choice.message;
+    if (delta) readDelta(delta);
     const raw = choice.finish_reason;
     if (typeof raw === "string" && raw !== "") {
       if (raw === "error") into.fail({ kind: "retryable", reason: raw });
+      tagged?.end();
       tools.close(raw);
       into.finish(finishReasonOf(raw, hasRefused));
       hasFinished = true;

@@ -1,5 +1,6 @@
 /** The events of a Responses stream, read one by one; only `completed`, `incomplete` or `failed` ends the answer. */
 import type { GenerationSink } from "#contract/chat/wire";
+import { SPLICED } from "#inference/faults/spliced";
 import { faultOfBody } from "#inference/openai/errors";
 import { endItem, finishResponse, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
 
@@ -24,6 +25,7 @@ interface OpenItem {
 
 export function readResponsesEvents(into: GenerationSink): (event: unknown) => void {
   const open = new Map<string, OpenItem>();
+  let id: unknown;
   let count = 0;
   let hasRefused = false;
 
@@ -87,7 +89,9 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
         break;
       }
       case "response.created":
-        if (typeof event.response?.id === "string") into.responseId(event.response.id);
+        if (id !== undefined && id !== event.response?.id) into.fail(SPLICED);
+        id = event.response?.id;
+        if (typeof id === "string") into.responseId(id);
         if (typeof event.response?.model === "string") into.model(event.response.model);
         break;
       case "response.completed":
