@@ -53,7 +53,16 @@ export type {
 } from "./contract/chat/message.ts";
 export type { Checked, JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
 export { defineTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
-export type { ToolChainOptions, ToolChainResult, ToolMode, ToolParser } from "./contract/chat/tool-chain.ts";
+export type {
+  ChainPart,
+  ChainProgress,
+  ChainStream,
+  StepOptions,
+  ToolChainOptions,
+  ToolChainResult,
+  ToolMode,
+  ToolParser,
+} from "./contract/chat/tool-chain.ts";
 export { addUsage, type Usage } from "./contract/chat/usage.ts";
 export type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage, WireTool } from "./contract/chat/wire.ts";
 export type { ExecutionPlan, ExecutionState, ExecutionStep } from "./contract/graph/plan.ts";

@@ -39,9 +39,9 @@ export class ShownChain implements ChainStream {
     if (!this.#isRead && !this.#isResultAsked) {
       this.#isResultAsked = true;
       // Later, so that asking for the result first and reading the parts then is no mistake.
-      setTimeout(() => {
+      void Promise.resolve().then(() => {
         if (!this.#isRead) void this.#begin();
-      }, 0);
+      });
     }
     return this.#result.promise;
   }
