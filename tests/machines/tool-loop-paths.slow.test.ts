@@ -11,7 +11,7 @@ import { addUsage, type Usage } from "#contract/chat/usage";
 import { endsOf, explore, idle, type ModelEvent, restored, statesOf, textOf } from "./explore.ts";
 
 const machine = toolLoopMachine.provide({ actors: { generate: idle, runTools: idle, trimConversation: idle } as never });
-const FINAL = ["aborted", "contextLength", "failed", "finished", "maxIterations", "stopped"];
+const FINAL = ["aborted", "contextLength", "cutShort", "failed", "finished", "maxIterations", "stopped"];
 const STATES = ["asking", "running", "stopping", "trimming", ...FINAL].sort();
 
 interface Context {
@@ -134,7 +134,8 @@ function requireLaws(snapshot: AnyMachineSnapshot, event: ModelEvent | undefined
   if (state !== "failed") expect(open.length > 0).toBe(state === "running" || state === "stopping");
   if (state === "asking") expect(iterations, "no question is asked that is one too many").toBeLessThan(maxIterations);
   if (snapshot.status === "active") return;
-  const reasons: Record<string, string> = { maxIterations: "max-iterations", contextLength: "context-length" };
+  const { end } = snapshot.context as { end: string };
+  const reasons: Record<string, string> = { maxIterations: "max-iterations", contextLength: "context-length", cutShort: end };
   expect(snapshot.output).toMatchObject({ stopReason: reasons[state] ?? state, messages, usage, iterations });
   expect("output" in (snapshot.output as object)).toBe(state === "finished" && (output as { output?: string }).output !== undefined);
 }

@@ -57,6 +57,7 @@ holds<
     | "tool-input-start"
     | "tool-input-delta"
     | "tool-call"
+    | "source"
     | "finish"
   >
 >();

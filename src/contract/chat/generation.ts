@@ -1,5 +1,5 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
-import type { ContentBlock } from "./message.ts";
+import type { Citation, ContentBlock } from "./message.ts";
 import type { Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -54,6 +54,8 @@ export interface Generation {
   blocks: ContentBlock[];
   /** With the option `output`: the parsed answer. */
   output?: unknown;
+  /** What the answer was drawn from, each once: what its blocks cite, and what the provider named beside them. */
+  sources: Citation[];
   usage: Usage;
   /** The model that answered, as the provider names it. */
   model: string;
@@ -85,6 +87,8 @@ export type StreamPart =
   | { readonly type: "tool-input-start"; readonly id: string; readonly name: string }
   | ToolInputDelta
   | { readonly type: "tool-call"; readonly id: string; readonly name: string; readonly input: unknown; readonly inputError?: string }
+  /** What was cited; `id` is that of the text block, where it is one's. */
+  | { readonly type: "source"; readonly id?: string; readonly source: Citation }
   | { readonly type: "finish"; readonly finishReason: FinishReason; readonly usage: Usage };
 
 /**

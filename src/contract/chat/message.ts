@@ -14,9 +14,26 @@ export interface NativeData {
   data?: Record<string, unknown>;
 }
 
+/** Where a passage of an answer, or all of it, comes from: what the provider told of that, in one form. */
+export interface Citation {
+  url?: string;
+  title?: string;
+  /** The source's own words. */
+  quote?: string;
+  /** The passage of the block's text that it stands for: from here up to, not including, `end`, in characters as the provider counts them. */
+  start?: number;
+  end?: number;
+  /** Of the documents of the request, from 0. */
+  document?: number;
+  /** A file that the provider keeps. */
+  fileId?: string;
+}
+
 export interface TextBlock {
   type: "text";
   text: string;
+  /** In the order in which the provider told of them. To the provider that gave them they go back in its own form (`native`), to others not at all. */
+  citations?: Citation[];
   native?: NativeData;
 }
 
@@ -64,9 +81,20 @@ export interface ChatMessage {
 const native = lazily(() =>
   z.optional(z.strictObject({ provider: z.string(), model: z.string(), data: z.optional(z.record(z.string(), z.unknown())) })),
 );
+const citation = lazily(() =>
+  z.strictObject({
+    url: z.optional(z.string()),
+    title: z.optional(z.string()),
+    quote: z.optional(z.string()),
+    start: z.optional(z.number()),
+    end: z.optional(z.number()),
+    document: z.optional(z.number()),
+    fileId: z.optional(z.string()),
+  }),
+);
 const block = lazily(() =>
   z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("text"), text: z.string(), native: native() }),
+    z.strictObject({ type: z.literal("text"), text: z.string(), citations: z.optional(z.array(citation())), native: native() }),
     z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()), native: native() }),
     z
       .strictObject({

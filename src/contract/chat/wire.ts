@@ -1,7 +1,7 @@
 /** The port of a provider: requests out, answers and streams in, errors read; all else of a client is shared. */
 
 import type { FinishReason, Thinking, ToolChoice } from "./generation.ts";
-import type { ChatMessage, ContentBlock } from "./message.ts";
+import type { ChatMessage, Citation, ContentBlock } from "./message.ts";
 import type { JsonSchema } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
@@ -86,6 +86,10 @@ export interface GenerationSink {
   toolValue(key: string | number, input: unknown): void;
   /** Adds provider data to the block under the key; opens a block of that kind when there is none. */
   native(key: string | number, kind: "text" | "thinking" | "tool-use", data: Record<string, unknown>): void;
+  /** Of the text block under the key; of the answer where none is open there. */
+  cite(key: string | number, citation: Citation): void;
+  /** A source that no passage names. */
+  source(source: Citation): void;
   /** A thinking block's signature, added to what came before. */
   signature(key: string | number, delta: string): void;
   /** Ends a block; ending one that is not open changes nothing. */

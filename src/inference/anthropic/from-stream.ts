@@ -1,6 +1,7 @@
 /** The raw events of a Messages stream, read one by one; only `message_stop` proves that the answer is whole. */
 import type { GenerationSink } from "#contract/chat/wire";
 import { SPLICED } from "#inference/faults/spliced";
+import { citationOf } from "./citations.ts";
 import { faultOfBody } from "./errors.ts";
 import { KeptBlock, listOf, type RawBlock, type RawDelta, restOf } from "./kept-block.ts";
 import { finishReasonOf } from "./stop-reason.ts";
@@ -75,8 +76,10 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
     const block = known.get(index) ?? { kind: "text", rest: {}, deltas: [] };
     known.set(index, block);
     const { kind, rest, deltas } = block;
-    if (delta.type === "citations_delta") rest.citations = [...listOf(rest.citations), delta.citation];
-    else deltas.push(delta);
+    if (delta.type === "citations_delta") {
+      rest.citations = [...listOf(rest.citations), delta.citation];
+      into.cite(index, citationOf(delta.citation));
+    } else deltas.push(delta);
     into.native(index, kind, { ...(Object.keys(rest).length === 0 ? {} : { rest }), ...(deltas.length === 0 ? {} : { deltas }) });
   };
 
@@ -122,6 +125,7 @@ export function startBlock(index: number, block: RawBlock, into: GenerationSink)
   const kind = openBlock(index, block, into);
   const rest = kind === undefined ? undefined : restOf(block);
   if (kind !== undefined && rest !== undefined) into.native(index, kind, { rest });
+  if (kind === "text") for (const citation of listOf(rest?.citations)) into.cite(index, citationOf(citation));
   return kind;
 }
 

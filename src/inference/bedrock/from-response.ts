@@ -2,6 +2,7 @@
 import type { ConverseResponse } from "@aws-sdk/client-bedrock-runtime";
 import { toBase64 } from "#contract/base/base64";
 import type { GenerationSink } from "#contract/chat/wire";
+import { citationOf } from "./citations.ts";
 import { keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";
@@ -25,6 +26,7 @@ export function readResponse(response: unknown, into: GenerationSink): void {
       const { content = [], citations = [] } = block.citationsContent;
       into.text(key, content.map(({ text }) => text ?? "").join(""));
       into.native(key, "text", { citations: keep(citations) });
+      for (const citation of citations) into.cite(key, citationOf(citation));
     } else into.native(key, "text", { block: keep(block) });
     into.end(key);
   }

@@ -3,11 +3,13 @@ import type {
   ContentBlockDelta,
   ContentBlockStart,
   ConverseStreamOutput,
+  Citation as RawCitation,
   ReasoningContentBlockDelta,
 } from "@aws-sdk/client-bedrock-runtime";
 import { toBase64 } from "#contract/base/base64";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
 import { SPLICED } from "#inference/faults/spliced";
+import { citationOf } from "./citations.ts";
 import { KeptBlock, keep } from "./kept-block.ts";
 import { faultOfStop, finishReasonOf } from "./stop-reason.ts";
 import { readUsage } from "./usage.ts";
@@ -44,8 +46,10 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   const keepDelta = (key: number, delta: ContentBlockDelta): void => {
     const data = beside.get(key) ?? {};
     beside.set(key, data);
-    if (delta.citation !== undefined) data.citations = [...(data.citations ?? []), keep(delta.citation)];
-    else data.deltas = [...(data.deltas ?? []), keep(delta)];
+    if (delta.citation !== undefined) {
+      data.citations = [...(data.citations ?? []), keep(delta.citation)];
+      into.cite(key, citationOf(delta.citation as RawCitation));
+    } else data.deltas = [...(data.deltas ?? []), keep(delta)];
     into.native(key, kinds.get(key) ?? "text", data);
   };
   const start = (key: number, block: ContentBlockStart): void => {

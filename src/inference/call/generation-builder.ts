@@ -3,7 +3,7 @@
 import { messageOf } from "#contract/base/errors";
 import { newCallId } from "#contract/chat/call-id";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
-import { type ContentBlock, type NativeData, textOf } from "#contract/chat/message";
+import { type Citation, type ContentBlock, type NativeData, textOf } from "#contract/chat/message";
 import type { Usage } from "#contract/chat/usage";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
@@ -16,6 +16,7 @@ interface Draft {
   name?: string;
   signature?: string;
   data?: Record<string, unknown>;
+  citations?: Citation[];
   /** Where the provider gave a value and no text. */
   value?: { input: unknown };
   inputError?: string;
@@ -26,6 +27,7 @@ interface Draft {
 export interface BuiltAnswer {
   text: string;
   blocks: ContentBlock[];
+  sources: Citation[];
   finishReason: FinishReason;
   model: string;
 }
@@ -50,6 +52,7 @@ export class GenerationBuilder implements GenerationSink {
   id: string | undefined;
   readonly #about: BuilderAbout;
   readonly #drafts: Draft[] = [];
+  readonly #sources = new Map<string, Citation>();
   readonly #open = new Map<string | number, Draft>();
   #model: string | undefined;
   #finish: FinishReason | undefined;
@@ -95,6 +98,18 @@ export class GenerationBuilder implements GenerationSink {
   native(key: string | number, kind: Draft["kind"], data: Record<string, unknown>): void {
     const draft = kind === "tool-use" ? this.#open.get(key) : this.#draft(key, kind);
     if (draft !== undefined) draft.data = { ...draft.data, ...data };
+  }
+
+  cite(key: string | number, citation: Citation): void {
+    const draft = this.#open.get(key);
+    if (draft?.kind !== "text") return this.source(citation);
+    draft.citations = [...(draft.citations ?? []), citation];
+    this.parts.push({ type: "source", id: draft.id, source: citation });
+    this.#keepSource(citation);
+  }
+
+  source(source: Citation): void {
+    if (this.#keepSource(source)) this.parts.push({ type: "source", source });
   }
 
   signature(key: string | number, delta: string): void {
@@ -150,6 +165,7 @@ export class GenerationBuilder implements GenerationSink {
     return {
       text: textOf(blocks),
       blocks,
+      sources: [...this.#sources.values()],
       model: this.#model ?? this.#about.model,
       finishReason: callsTools ? { unified: "tool-calls", raw: finish.raw } : finish,
     };
@@ -158,6 +174,14 @@ export class GenerationBuilder implements GenerationSink {
   /** The blocks as far as they are. */
   blocks(): ContentBlock[] {
     return this.#drafts.flatMap((draft) => this.#blockOf(draft) ?? []);
+  }
+
+  /** Without the passage: the same source once. @returns whether it is new */
+  #keepSource({ start: _start, end: _end, quote, ...source }: Citation): boolean {
+    const known = JSON.stringify(Object.keys(source).length === 0 ? { quote } : source);
+    if (this.#sources.has(known)) return false;
+    this.#sources.set(known, Object.keys(source).length === 0 ? { ...(quote === undefined ? {} : { quote }) } : source);
+    return true;
   }
 
   #draft(key: string | number, kind: "text" | "thinking"): Draft {
@@ -203,13 +227,15 @@ export class GenerationBuilder implements GenerationSink {
     return newCallId(() => this.#about.ids());
   }
 
-  #blockOf({ kind, id, text, name, signature, data, value, inputError, isOpen }: Draft): ContentBlock | undefined {
+  #blockOf({ kind, id, text, name, signature, data, citations, value, inputError, isOpen }: Draft): ContentBlock | undefined {
     const { provider, model } = this.#about;
     const about: NativeData = { provider, model };
     const native = data === undefined ? {} : { native: { ...about, data } };
     switch (kind) {
       case "text":
-        return text === "" && data === undefined ? undefined : { type: "text", text, ...native };
+        return text === "" && data === undefined
+          ? undefined
+          : { type: "text", text, ...(citations === undefined ? {} : { citations }), ...native };
       case "thinking":
         return { type: "thinking", text, ...(signature === undefined ? {} : { signature }), native: { ...about, ...native.native } };
       case "tool-use":

@@ -2,6 +2,7 @@
 import type { FinishReason } from "#contract/chat/generation";
 import type { GenerationSink } from "#contract/chat/wire";
 import { faultOfBody } from "./faults.ts";
+import { groundingOf, type RawGrounding } from "./grounding.ts";
 import { type GeminiUsage, usageOf } from "./usage.ts";
 
 interface Part {
@@ -13,7 +14,13 @@ interface Part {
 
 /** What is read of an answer or of a chunk of one; any of it may be missing behind a gateway. */
 interface Chunk {
-  candidates?: readonly ({ content?: { parts?: readonly Part[] | null } | null; finishReason?: string | null } | null)[] | null;
+  candidates?:
+    | readonly ({
+        content?: { parts?: readonly Part[] | null } | null;
+        finishReason?: string | null;
+        groundingMetadata?: RawGrounding | null;
+      } | null)[]
+    | null;
   promptFeedback?: { blockReason?: string | null } | null;
   usageMetadata?: GeminiUsage | null;
   modelVersion?: string | null;
@@ -53,15 +60,18 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
   /** What the block under the key is, while it may grow. */
   let open: "text" | "thinking" | undefined;
   let hasCalled = false;
+  /** Of the text block that is open. */
+  let text = "";
 
   const next = (kind: typeof open): number => {
     if (open !== undefined) into.end(key);
     open = kind;
+    text = "";
     return ++key;
   };
 
   const readPart = (part: Part): void => {
-    const { text, thought, thoughtSignature, functionCall } = part;
+    const { text: words, thought, thoughtSignature, functionCall } = part;
     const signed = thoughtSignature ? { thoughtSignature } : undefined;
     if (functionCall) {
       const { id, name, args } = functionCall;
@@ -75,17 +85,18 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
       into.end(call);
       return;
     }
-    if (typeof text !== "string" && !isBare(part)) {
+    if (typeof words !== "string" && !isBare(part)) {
       // What is not read here, such as an image, is kept where it stands.
       into.native(next("text"), "text", { part });
       next(undefined);
       return;
     }
-    const said = text ?? "";
+    const said = words ?? "";
     if (said === "" && signed === undefined) return;
     const kind = thought === true ? "thinking" : "text";
     const block = open === kind && signed === undefined ? key : next(kind);
     into[kind](block, said);
+    text += said;
     if (signed === undefined) return;
     into.native(block, kind, signed);
     next(undefined);
@@ -99,6 +110,11 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
     if (usageMetadata) into.usage(usageOf(usageMetadata));
     const candidate = candidates?.[0];
     for (const part of candidate?.content?.parts ?? []) readPart(part);
+    if (candidate?.groundingMetadata) {
+      const { cited, sources } = groundingOf(candidate.groundingMetadata, text);
+      for (const citation of cited) into.cite(key, citation);
+      for (const source of sources) into.source(source);
+    }
     const raw = candidate?.finishReason;
     if (typeof raw === "string" && raw !== "" && raw !== "FINISH_REASON_UNSPECIFIED") {
       const isUntold = raw === UNTOLD && hasCalled;

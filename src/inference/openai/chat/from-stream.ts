@@ -1,6 +1,7 @@
 /** The chunks of a Chat Completions stream, read one by one; only a reason for the end proves that the answer is whole. */
 import type { FinishReason } from "#contract/chat/generation";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
+import { citationOf, type RawSources, readSources } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
 import type { Dialect } from "#inference/openai/options";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
@@ -9,7 +10,7 @@ import { ThinkTags } from "./think-tags.ts";
 import { type RawCall, ToolSlots } from "./tool-slots.ts";
 
 /** What is read of a chunk; any of it may be missing or null at a compatible server. */
-export interface RawChunk {
+export interface RawChunk extends RawSources {
   id?: string;
   model?: string;
   choices?: (RawChoice | null)[] | null;
@@ -33,6 +34,7 @@ interface RawDelta {
   reasoning?: string | null;
   reasoning_details?: RawDetail[] | null;
   tool_calls?: RawCall[] | null;
+  annotations?: unknown[] | null;
   /** What tools were before them. */
   function_call?: RawCall["function"];
 }
@@ -112,7 +114,13 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
   };
 
   const readDelta = (delta: RawDelta): void => {
-    const { content, refusal, function_call: legacy, tool_calls: calls = legacy ? [{ index: 0, function: legacy }] : null } = delta;
+    const {
+      content,
+      refusal,
+      annotations,
+      function_call: legacy,
+      tool_calls: calls = legacy ? [{ index: 0, function: legacy }] : null,
+    } = delta;
     think(delta);
     const text = typeof content === "string" ? content : textIn(content);
     if (text !== "") (tagged?.take.bind(tagged) ?? say)(text);
@@ -120,6 +128,7 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
       hasRefused = true;
       say(refusal);
     }
+    for (const annotation of Array.isArray(annotations) ? annotations : []) into.cite("text", citationOf(annotation));
     if (Array.isArray(calls) && calls.length > 0) {
       tagged?.end();
       turnTo(undefined);
@@ -128,7 +137,17 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
   };
 
   return (event) => {
-    const { id, model, choices, usage, error, object, [END]: isOver } = (event ?? {}) as RawChunk & { [END]?: true };
+    const {
+      id,
+      model,
+      choices,
+      usage,
+      citations,
+      search_results: results,
+      error,
+      object,
+      [END]: isOver,
+    } = (event ?? {}) as RawChunk & { [END]?: true };
     if (isOver || event === DONE) {
       if (!hasChosen || hasFinished) return;
       // A server that counts what it gave has come to its end.
@@ -149,6 +168,7 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
     }
     if (usage) into.usage(usageOf(usage));
     hasUsed ||= Boolean(usage);
+    if (citations || results) readSources({ citations, search_results: results }, into);
     const choice = Array.isArray(choices) ? choices[0] : undefined;
     if (!choice) return;
     hasChosen = true;

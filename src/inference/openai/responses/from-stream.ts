@@ -1,6 +1,7 @@
 /** The events of a Responses stream, read one by one; only `completed`, `incomplete` or `failed` ends the answer. */
 import type { GenerationSink } from "#contract/chat/wire";
 import { SPLICED } from "#inference/faults/spliced";
+import { citationOf } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
 import { endItem, finishResponse, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
 
@@ -11,6 +12,7 @@ interface StreamEvent {
   output_index?: number;
   summary_index?: number;
   delta?: string;
+  annotation?: unknown;
   item?: RawItem;
   response?: RawResponse;
 }
@@ -32,7 +34,7 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
   /** Some servers give the item another id in each event: the place tells more. */
   const placeOf = ({ output_index: index, item_id: id, item }: StreamEvent): string => String(index ?? id ?? item?.id ?? "");
   const begin = (event: StreamEvent): OpenItem => {
-    const streamed = { text: false, thinking: false, input: false };
+    const streamed = { text: false, sources: false, thinking: false, input: false };
     const started: OpenItem = { key: String(count++), streamed, isTold: event.item !== undefined, summaryIndex: undefined };
     open.set(placeOf(event), started);
     if (event.item !== undefined) startItem(started.key, event.item, into);
@@ -76,6 +78,12 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
       case "response.reasoning_text.delta":
         think(event);
         break;
+      case "response.output_text.annotation.added": {
+        const item = itemOf(event);
+        into.cite(item.key, citationOf(event.annotation));
+        item.streamed.sources = true;
+        break;
+      }
       case "response.output_item.added":
         begin(event);
         break;

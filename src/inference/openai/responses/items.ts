@@ -1,6 +1,7 @@
 /** The items of an answer of the Responses API, and its end: what a whole answer and the events of a stream have in common. */
 import type { FinishReason } from "#contract/chat/generation";
 import type { GenerationSink } from "#contract/chat/wire";
+import { citationOf } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 
@@ -22,6 +23,7 @@ export interface RawPart {
   type?: string;
   text?: string;
   refusal?: string;
+  annotations?: unknown[] | null;
 }
 
 export interface RawResponse {
@@ -44,11 +46,12 @@ export function startItem(key: string, { type, call_id: id, name }: RawItem, int
 /** What has streamed of an item already. */
 export interface Streamed {
   text: boolean;
+  sources: boolean;
   thinking: boolean;
   input: boolean;
 }
 
-const NOTHING: Streamed = { text: false, thinking: false, input: false };
+const NOTHING: Streamed = { text: false, sources: false, thinking: false, input: false };
 
 /** Tells the whole item, but for what has streamed of it, and ends it. */
 export function endItem(key: string, item: RawItem, into: GenerationSink, streamed: Streamed = NOTHING): void {
@@ -56,6 +59,7 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
   switch (type) {
     case "message":
       if (!streamed.text) for (const { text, refusal } of content ?? []) into.text(key, text ?? refusal ?? "");
+      if (!streamed.sources) cite(key, content ?? [], into);
       if (typeof phase === "string") into.native(key, "text", { phase });
       break;
     case "reasoning":
@@ -72,6 +76,14 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
       into.native(key, "text", { item });
   }
   into.end(key);
+}
+
+function cite(key: string, parts: readonly RawPart[], into: GenerationSink): void {
+  let base = 0;
+  for (const { text = "", annotations } of parts) {
+    for (const annotation of annotations ?? []) into.cite(key, citationOf(annotation, base));
+    base += text.length;
+  }
 }
 
 /** Paragraphs, as they are streamed. */
