@@ -91,7 +91,8 @@ const nodeOf = (over: Partial<NodeDefinition>): { keys: GraphKeys; definition: N
   },
 });
 
-const answered = { kind: "answered", message: '{"role":"ASSISTANT","content":[]}', text: "hi", calls: [], isCut: false, usage };
+const said = { kind: "answered", message: '{"role":"ASSISTANT","content":[]}', text: "hi", calls: [], usage };
+const answered = { ...said, end: "finished", finishReason: { unified: "stop", raw: "stop" }, warnings: ["a"] };
 const calling = { ...answered, calls: [{ id: "a", name: "x", input: "{}" }] };
 const ran = (over: object): unknown => [{ id: "a", content: "done", isError: false, ...over }];
 
@@ -172,11 +173,15 @@ const MACHINES: Record<string, Ours> = {
         calling,
         calling,
         answered,
+        { ...calling, end: "length" },
+        { ...calling, end: "refused" },
+        { kind: "stopped" },
+        { kind: "context-full", usage },
         { kind: "context-full", usage },
         { kind: "invalid-output", message: "{}", repair: "{}", usage },
       ),
       runTools: gives(ran({}), ran({}), ran({ stops: true }), ran({ mode: "other" })),
-      trimConversation: gives(["x"], null),
+      trimConversation: gives(["x"], null, null),
     },
     eventsOf: () => [{ type: "chain.abort" }, { type: "nothing" }, { type: "nothing" }],
     reaches: ["snapshot active", "snapshot done", "restored", "stopped a child", "did xstate.spawnChild", "step by xstate.error"],
