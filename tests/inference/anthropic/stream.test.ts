@@ -155,7 +155,7 @@ describe("a stream of Anthropic", () => {
     };
     expect(blocks).toEqual([
       { type: "text", text: "", native: { ...native, data: { block: hologram } } },
-      { type: "text", text: "Seen", native: { ...native, data: beside } },
+      { type: "text", text: "Seen", citations: [{ quote: "x" }], native: { ...native, data: beside } },
       { type: "text", text: " again" },
     ]);
     expect(finishReason).toEqual({ unified: "other", raw: "bored" });
