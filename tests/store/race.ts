@@ -4,7 +4,6 @@ import type { CommitResult } from "#contract/store/run-commit";
 import type { Lease } from "#contract/store/run-record";
 import type { RunStore } from "#contract/store/run-store";
 import { commitOf, newRun } from "#testing/run-law";
-import type { SimulatedClock } from "#testing/simulated-clock";
 import { turned } from "../support/manual-clock.ts";
 
 const TASK = "race";
@@ -59,7 +58,8 @@ class Told {
 export interface Race {
   /** Over one place, each as of a process of its own. */
   stores: readonly RunStore[];
-  clock: SimulatedClock;
+  /** That of the stores, and what makes it go on. */
+  clock: { now(): number; advance(ms: number): Promise<void> };
   random: () => number;
 }
 
