@@ -78,7 +78,8 @@ export class Overload {
   #warn({ heldMs, putDown }: LoopHeld): void {
     const { leaseMs } = this.#of;
     const third = `more than a third of leaseMs (${leaseMs})`;
-    const mend = "What computes for so long belongs in a worker thread or another process; or give longer leases.";
+    const mend =
+      "What computes for so long belongs in a worker thread or another process, and results of many megabytes in a place of their own; or give longer leases.";
     // biome-ignore lint/suspicious/noConsole: whoever loses runs by it must hear why
     console.warn(`AgentWorker: the event loop was held for ${heldMs} ms, ${third}: ${putDown.length} runs were put down. ${mend}`);
   }
