@@ -138,6 +138,7 @@ export const asked: Required<Omit<GenerateOptions, "caching">> = {
   output: z.object({ answer: z.string() }) satisfies Schema,
   signal: new AbortController().signal,
   idleTimeoutMs: 1,
+  providerOptions: { anthropic: { service_tier: "auto", headers: { "x-own": "yes" } } },
 };
 for (const toolChoice of ["auto", "any", "none"] as const) asked.toolChoice = toolChoice;
 export const chain: ToolChainOptions = {

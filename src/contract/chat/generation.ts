@@ -36,6 +36,11 @@ export interface GenerateOptions {
   /** Milliseconds without a byte from the provider. Default 120,000 for a stream, 600,000 without. */
   idleTimeoutMs?: number;
   /**
+   * What the provider has and the library does not name: by its name (`anthropic`, `openai`, `bedrock`, `google`, or a client's own `provider`), members of the
+   * request's body in the provider's own words, which go into it last, and its headers under `headers`. Names of other providers are left out, so that one call suits several.
+   */
+  providerOptions?: { [provider: string]: Record<string, unknown> };
+  /**
    * Where the provider caches what it reads: `"auto"` puts markers at the end of tools and system, and at the last two tails
    * of the conversation; `"manual"` only where a message has `cacheMarker`. Default `"manual"`, in a tool chain `"auto"`.
    */

@@ -19,6 +19,13 @@ export interface WireTool {
   inputSchema: JsonSchema;
 }
 
+/** In the provider's own words. */
+export interface ExtraRequest {
+  /** Goes into the body last. */
+  body: Record<string, unknown>;
+  headers: Record<string, string>;
+}
+
 /** A call that was checked, and that holds nothing which the model's capabilities exclude. */
 export interface ModelRequest {
   model: string;
@@ -37,6 +44,7 @@ export interface ModelRequest {
   thinking?: Thinking;
   /** Structured output that the provider supports itself. */
   output?: JsonSchema;
+  extra?: ExtraRequest;
 }
 
 /** What a request is sent with: the platform's type, by a name that is there without the DOM library too. */

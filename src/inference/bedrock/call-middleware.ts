@@ -11,7 +11,7 @@ type Middleware = (next: Handler) => Handler;
 
 /** The subset of the SDK's stack that is used. */
 interface Stack {
-  add(middleware: Middleware, options: { step: "deserialize"; priority: "low"; name: string }): void;
+  add(middleware: Middleware, options: { step: "deserialize" | "build"; priority: "low"; name: string }): void;
   addRelativeTo(middleware: Middleware, options: { relation: "before" | "after"; toMiddleware: string; name: string }): void;
 }
 
@@ -19,10 +19,23 @@ const RETRIES = "retryMiddleware";
 /** An error on its way past the SDK's retries, as part of an output. */
 const FAILED = Symbol("failed");
 
-/** @returns what closes the socket of the command's response */
-export function prepareCommand(command: { middlewareStack: object }, call: WireCall, watch: Watch): () => void {
+/** @param headers of the caller's own. @returns what closes the socket of the command's response */
+export function prepareCommand(
+  command: { middlewareStack: object },
+  call: WireCall,
+  watch: Watch,
+  headers: Readonly<Record<string, string>> = {},
+): () => void {
   let close = (): void => {};
   const stack = command.middlewareStack as Stack;
+  // Before the request is signed.
+  stack.add(
+    (next) => (args) => {
+      if (args.request !== undefined) Object.assign(args.request.headers, headers);
+      return next(args);
+    },
+    { step: "build", priority: "low", name: "asimovAddHeaders" },
+  );
   // Nearest to the handler: the deserializer reads the body that this leaves.
   stack.add(
     (next) => async (args) => {

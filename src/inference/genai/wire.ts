@@ -83,8 +83,9 @@ export class GoogleGenAIWire implements Wire {
   }
 }
 
-function toRequest(request: ModelRequest, abortSignal: AbortSignal, httpOptions: object): object {
-  const { model, tools, output } = request;
+function toRequest(request: ModelRequest, abortSignal: AbortSignal, limits: object): object {
+  const { model, tools, output, extra } = request;
+  const httpOptions = { ...limits, ...(extra === undefined ? {} : { extraBody: extra.body, headers: extra.headers }) };
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
   const functionDeclarations = tools.map(({ name, description, inputSchema }) => ({

@@ -1,6 +1,7 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
+import { merged } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
@@ -47,7 +48,7 @@ export class OpenAIWire implements Wire {
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
     const sdk = await this.#connect();
-    const { answer, warnings } = await this.#refusals.ask(this.#bodyOf(request), (body) => this.#create(sdk, body, call));
+    const { answer, warnings } = await this.#refusals.ask(this.#bodyOf(request), (body) => this.#create(sdk, body, call, request));
     if (warnings.length > 0 && typeof answer === "object" && answer !== null) this.#warnings.set(answer, warnings);
     return answer;
   }
@@ -56,7 +57,7 @@ export class OpenAIWire implements Wire {
     const sdk = await this.#connect();
     const { api, finishReason } = this.#dialect;
     const body = { ...this.#bodyOf(request), stream: true, ...(api === "chat" ? { stream_options: { include_usage: true } } : {}) };
-    const { answer, warnings } = await this.#refusals.ask(body, (asked) => eventsOf(this.#create(sdk, asked, call), readMessage));
+    const { answer, warnings } = await this.#refusals.ask(body, (asked) => eventsOf(this.#create(sdk, asked, call, request), readMessage));
     const isTold = finishReason || api === "responses";
     return isTold && warnings.length === 0 ? answer : withWords(answer, warnings, isTold);
   }
@@ -80,11 +81,13 @@ export class OpenAIWire implements Wire {
   toFault = toFault;
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {
-    return this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);
+    const body = this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);
+    return request.extra === undefined ? body : merged(body, request.extra.body);
   }
 
-  #create({ chat, responses }: OpenAIClientLike, body: object, call: WireCall): PromiseLike<unknown> {
-    return this.#dialect.api === "chat" ? chat.completions.create(body, carrying(call)) : responses.create(body, carrying(call));
+  #create({ chat, responses }: OpenAIClientLike, body: object, call: WireCall, { extra }: ModelRequest): PromiseLike<unknown> {
+    const options = { ...carrying(call), ...(extra === undefined ? {} : { headers: extra.headers }) };
+    return this.#dialect.api === "chat" ? chat.completions.create(body, options) : responses.create(body, options);
   }
 
   async #load(): Promise<OpenAIClientLike> {

@@ -15,6 +15,7 @@ import { tokensBeside, tokensOfMessage } from "./estimate-tokens.ts";
 import { fitMaxTokens, fitSampling, fitToolChoice, isHeldToSchema } from "./fit-options.ts";
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
+import { extraOf } from "./provider-options.ts";
 import type { ConversationReader } from "./wire-messages.ts";
 
 export interface RequestAbout extends LimitsAbout {
@@ -60,6 +61,7 @@ const generateShape = lazily(() => ({
   signal: z.optional(signalSchema),
   idleTimeoutMs: z.optional(z.number().check(z.gte(1))),
   caching: z.optional(z.enum(["auto", "manual"])),
+  providerOptions: z.optional(z.record(nonEmpty, z.looseObject({ headers: z.optional(z.record(nonEmpty, z.string())) }))),
 }));
 const optionsSchema = lazily(() => z.strictObject(generateShape()));
 const isSchema = (value: unknown): value is Schema => (typeof value === "object" || typeof value === "function") && value !== null;
@@ -128,6 +130,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const last = instructions.length === 0 ? [] : [instructionMessage(instructions)];
   const whole = [...system, ...last];
   const told = tools.map(wireTool);
+  const extra = extraOf(asked.providerOptions, about.provider);
   const markers = placeMarkers({ system: whole, messages, tools: told, asked: askedMarkers }, capabilities.cacheMarkers, caching);
   if (markers.leftOut > 0) {
     const most = capabilities.cacheMarkers === 0 ? "no cache markers" : `${capabilities.cacheMarkers} cache markers at most`;
@@ -145,6 +148,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
     ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stopSequences }),
     ...(thinking === undefined ? {} : { thinking }),
     ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
+    ...(extra === undefined ? {} : { extra }),
   };
   const estimate = last.reduce((sum, message) => sum + tokensOfMessage(message), tokens) + tokensBeside(request);
   return { request, warnings: limits.warnings, estimate, toolUseIds, ...(schema === undefined ? {} : { output: schema }) };

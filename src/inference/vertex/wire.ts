@@ -6,6 +6,7 @@ import { contentsOf, systemOf } from "#inference/gemini/contents";
 import { eventsFetch } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
+import { merged } from "#inference/request/provider-options";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
@@ -39,11 +40,7 @@ export class VertexWire implements Wire {
   }
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
-    const { response } = (await this.#ask(
-      faultingFetch(call.fetch),
-      (model) => model.generateContent(toRequest(request)),
-      request.model,
-    )) as {
+    const { response } = (await this.#ask(faultingFetch(call.fetch), (model) => model.generateContent(toRequest(request)), request)) as {
       response: unknown;
     };
     return response;
@@ -53,7 +50,7 @@ export class VertexWire implements Wire {
     const result = await this.#ask(
       pipeable(eventsFetch(faultingFetch(call.fetch))),
       (model) => model.generateContentStream(toRequest(request)),
-      request.model,
+      request,
     );
     const { stream, response } = result as StreamResult;
     // The SDK reads the stream twice; when it breaks, this one nobody awaits.
@@ -71,9 +68,16 @@ export class VertexWire implements Wire {
 
   toFault = toFault;
 
-  async #ask(fetch: typeof globalThis.fetch, ask: (model: VertexModelLike) => PromiseLike<unknown>, model: string): Promise<unknown> {
+  async #ask(
+    fetch: typeof globalThis.fetch,
+    ask: (model: VertexModelLike) => PromiseLike<unknown>,
+    { model, extra }: ModelRequest,
+  ): Promise<unknown> {
     const sdk = await this.#connect();
-    return withRoutedFetch(fetch, async (customHeaders) => ask(sdk.getGenerativeModel({ model }, { customHeaders })));
+    return withRoutedFetch(fetch, async (customHeaders) => {
+      for (const [name, value] of Object.entries(extra?.headers ?? {})) customHeaders.set(name, value);
+      return ask(sdk.getGenerativeModel({ model }, { customHeaders }));
+    });
   }
 
   async #load(): Promise<VertexClientLike> {
@@ -117,18 +121,19 @@ function pipeable(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
 }
 
 function toRequest(request: ModelRequest): object {
-  const { tools, output } = request;
+  const { tools, output, extra } = request;
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
   const functionDeclarations = tools.map(({ name, description, inputSchema }) => {
     const parameters = openApiParameters(inputSchema);
     return { name, description, ...(parameters === undefined ? {} : { parameters }) };
   });
-  return {
+  const body = {
     contents: contentsOf(request),
     ...(systemInstruction === undefined ? {} : { systemInstruction: { role: "system", ...systemInstruction } }),
     ...(functionDeclarations.length === 0 ? {} : { tools: [{ functionDeclarations }] }),
     ...(toolConfig === undefined ? {} : { toolConfig }),
     generationConfig: { ...generationOf(request), ...(output === undefined ? {} : { responseSchema: openApiSchema(output) }) },
   };
+  return extra === undefined ? body : merged(body, extra.body);
 }

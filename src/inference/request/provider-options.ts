@@ -1,0 +1,38 @@
+/** What is asked of one provider in its own words, beside what the library knows: put into the request last. */
+import type { ExtraRequest } from "#contract/chat/wire";
+
+type Json = Record<string, unknown>;
+
+export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What providers are called, beside what OpenTelemetry calls them. */
+const NAMES: readonly (readonly [provider: RegExp, name: string])[] = [
+  [/^(?:openai|azure\.ai\.openai|openai-compatible)$/, "openai"],
+  [/^aws\.bedrock$/, "bedrock"],
+  [/^gcp\./, "google"],
+];
+
+/** Those of this provider, by all of its names. */
+export function extraOf(options: ProviderOptions | undefined, provider: string): ExtraRequest | undefined {
+  if (options === undefined) return undefined;
+  const names = [...NAMES.filter(([known]) => known.test(provider)).map(([, name]) => name), provider];
+  const given = names.flatMap((name) => (Object.hasOwn(options, name) ? [options[name] as Json] : []));
+  if (given.length === 0) return undefined;
+  const { headers = {}, ...body } = given.reduce<Json>(merged, {});
+  return { body, headers: headers as Record<string, string> };
+}
+
+/** Objects go into each other; anything else takes the place of what was there. */
+export function merged(known: Json, more: Json): Json {
+  const result = { ...known };
+  for (const [key, value] of Object.entries(more)) {
+    const there = result[key];
+    result[key] = isObject(there) && isObject(value) ? merged(there, value) : value;
+  }
+  return result;
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" &&
+  value !== null &&
+  (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null);
