@@ -123,7 +123,8 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
     } = delta;
     think(delta);
     const text = typeof content === "string" ? content : textIn(content);
-    if (text !== "") (tagged?.take.bind(tagged) ?? say)(text);
+    if (text !== "" && tagged === undefined) say(text);
+    else if (text !== "") tagged?.take(text);
     if (typeof refusal === "string" && refusal !== "") {
       hasRefused = true;
       say(refusal);
