@@ -102,8 +102,9 @@ export class ChainHost implements ToolChainHost {
     this.#modes.require(mode);
   }
 
-  async ask({ messages: texts, mode, iterations, usage: used }: ChainState, signal: AbortSignal): Promise<TurnAnswer> {
-    const prepared = await this.#prepare(progressOf(this.#messages.of(texts), iterations, used));
+  async ask(state: ChainState, signal: AbortSignal): Promise<TurnAnswer> {
+    const { messages: texts, mode, iterations } = state;
+    const prepared = await this.#prepare(state);
     if (prepared === undefined) return { kind: "stopped" };
     const window = this.#parts.own.contextWindow ?? this.model.contextWindow;
     if (this.#parts.own.fifoRatio !== undefined && window !== undefined && this.#filled > window * FULL) {
@@ -140,8 +141,10 @@ export class ChainHost implements ToolChainHost {
   }
 
   /** Of the call that is next; `undefined` where there is to be none. */
-  async #prepare(progress: ChainProgress): Promise<StepOptions | undefined> {
+  async #prepare({ messages, iterations, usage }: ChainState): Promise<StepOptions | undefined> {
     const { stopWhen, prepareStep } = this.#parts.own;
+    if (stopWhen === undefined && prepareStep === undefined) return {};
+    const progress = progressOf(this.#messages.of(messages), iterations, usage);
     try {
       if (progress.steps > 0 && (await stopWhen?.(progress)) === true) return undefined;
       return (await prepareStep?.(progress)) ?? {};

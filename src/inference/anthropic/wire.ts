@@ -1,6 +1,6 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
-import { merged } from "#inference/request/provider-options";
+import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
@@ -35,12 +35,12 @@ export class AnthropicWire implements Wire {
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
     const { messages } = await this.#connect();
-    return messages.create(bodyOf(request), callOptions(request, call));
+    return messages.create(withExtra(toRequest(request), request), callOptions(request, call));
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { messages } = await this.#connect();
-    return eventsOf(messages.create({ ...bodyOf(request), stream: true }, callOptions(request, call)), readMessage);
+    return eventsOf(messages.create({ ...withExtra(toRequest(request), request), stream: true }, callOptions(request, call)), readMessage);
   }
 
   readResponse = readResponse;
@@ -74,13 +74,6 @@ function dispatchTo(base: typeof fetch): typeof fetch {
     return (call?.fetch ?? base)(input, init);
   };
 }
-
-type Body = ReturnType<typeof toRequest>;
-
-const bodyOf = (request: ModelRequest): Body => {
-  const body = toRequest(request);
-  return request.extra === undefined ? body : (merged({ ...body }, request.extra.body) as unknown as Body);
-};
 
 function callOptions({ temperature, topP, extra }: ModelRequest, call: WireCall): object {
   const samples = temperature !== undefined || topP !== undefined;

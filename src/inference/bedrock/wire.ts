@@ -3,7 +3,7 @@ import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
-import { merged } from "#inference/request/provider-options";
+import { withExtra } from "#inference/request/provider-options";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { prepareCommand } from "./call-middleware.ts";
@@ -36,14 +36,14 @@ export class BedrockWire implements Wire {
 
   async send(request: ModelRequest, call: WireCall): Promise<unknown> {
     const { sdk, client } = await this.#load();
-    const command = new sdk.ConverseCommand(inputOf(request));
+    const command = new sdk.ConverseCommand(withExtra(toRequest(request), request));
     prepareCommand(command, call, { isStreamed: false, maxBytes: this.#maxBytes }, request.extra?.headers);
     return client.send(command, { abortSignal: call.signal });
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { sdk, client } = await this.#load();
-    const command = new sdk.ConverseStreamCommand(inputOf(request));
+    const command = new sdk.ConverseStreamCommand(withExtra(toRequest(request), request));
     const close = prepareCommand(command, call, { isStreamed: true, maxBytes: this.#maxBytes }, request.extra?.headers);
     const { stream } = await client.send(command, { abortSignal: call.signal });
     if (stream === undefined) throw new WireFault({ kind: "retryable", code: "empty-response" });
@@ -66,13 +66,6 @@ export class BedrockWire implements Wire {
     return { sdk, client: (client as Sender | undefined) ?? new sdk.BedrockRuntimeClient(await configOf(this.#options)) };
   }
 }
-
-type Input = ReturnType<typeof toRequest>;
-
-const inputOf = (request: ModelRequest): Input => {
-  const input = toRequest(request);
-  return request.extra === undefined ? input : (merged({ ...input }, request.extra.body) as unknown as Input);
-};
 
 async function configOf({ region, credentials, endpoint, apiKey }: BedrockClientOptions): Promise<BedrockRuntimeClientConfig> {
   const identity: BedrockRuntimeClientConfig =

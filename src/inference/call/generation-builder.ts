@@ -178,9 +178,10 @@ export class GenerationBuilder implements GenerationSink {
 
   /** Without the passage: the same source once. @returns whether it is new */
   #keepSource({ start: _start, end: _end, quote, ...source }: Citation): boolean {
-    const known = JSON.stringify(Object.keys(source).length === 0 ? { quote } : source);
+    const about: Citation = Object.keys(source).length === 0 && quote !== undefined ? { quote } : source;
+    const known = JSON.stringify(about);
     if (this.#sources.has(known)) return false;
-    this.#sources.set(known, Object.keys(source).length === 0 ? { ...(quote === undefined ? {} : { quote }) } : source);
+    this.#sources.set(known, about);
     return true;
   }
 

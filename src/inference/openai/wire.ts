@@ -1,7 +1,7 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
-import { merged } from "#inference/request/provider-options";
+import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
@@ -82,7 +82,7 @@ export class OpenAIWire implements Wire {
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {
     const body = this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);
-    return request.extra === undefined ? body : merged(body, request.extra.body);
+    return withExtra(body, request);
   }
 
   #create({ chat, responses }: OpenAIClientLike, body: object, call: WireCall, { extra }: ModelRequest): PromiseLike<unknown> {

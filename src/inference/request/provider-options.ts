@@ -1,5 +1,5 @@
 /** What is asked of one provider in its own words, beside what the library knows: put into the request last. */
-import type { ExtraRequest } from "#contract/chat/wire";
+import type { ExtraRequest, ModelRequest } from "#contract/chat/wire";
 
 type Json = Record<string, unknown>;
 
@@ -21,6 +21,10 @@ export function extraOf(options: ProviderOptions | undefined, provider: string):
   const { headers = {}, ...body } = given.reduce<Json>(merged, {});
   return { body, headers: headers as Record<string, string> };
 }
+
+/** A request's body as it is sent. */
+export const withExtra = <B extends object>(body: B, { extra }: Pick<ModelRequest, "extra">): B =>
+  extra === undefined ? body : (merged({ ...body } as Json, extra.body) as B);
 
 /** Objects go into each other; anything else takes the place of what was there. */
 export function merged(known: Json, more: Json): Json {

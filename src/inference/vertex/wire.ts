@@ -6,7 +6,7 @@ import { contentsOf, systemOf } from "#inference/gemini/contents";
 import { eventsFetch } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
-import { merged } from "#inference/request/provider-options";
+import { withExtra } from "#inference/request/provider-options";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
@@ -121,7 +121,7 @@ function pipeable(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
 }
 
 function toRequest(request: ModelRequest): object {
-  const { tools, output, extra } = request;
+  const { tools, output } = request;
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
   const functionDeclarations = tools.map(({ name, description, inputSchema }) => {
@@ -135,5 +135,5 @@ function toRequest(request: ModelRequest): object {
     ...(toolConfig === undefined ? {} : { toolConfig }),
     generationConfig: { ...generationOf(request), ...(output === undefined ? {} : { responseSchema: openApiSchema(output) }) },
   };
-  return extra === undefined ? body : merged(body, extra.body);
+  return withExtra(body, request);
 }
