@@ -6,7 +6,7 @@ import { runInNoScope } from "#contract/chat/call-scope";
 import type { Failure } from "#contract/node/result";
 import type { KeptChild } from "#contract/run/host";
 import type { StoredRun } from "#contract/store/run-record";
-import { isOwned, statusOf } from "#contract/store/run-status";
+import { statusOf } from "#contract/store/run-status";
 import type { RunStore } from "#contract/store/run-store";
 import { standingOf } from "#keep/owner";
 import { isTransient, Patience, untilAnswered } from "#keep/patience";
@@ -239,7 +239,8 @@ export class ChildRun {
   async #lookAway({ away: row, at }: { away: StoredRun; at: number }, said: number, signal: AbortSignal): Promise<void> {
     const store = this.#store as RunStore;
     const now = await this.#answered(() => store.now());
-    const isEnding = row.lease !== null && isOwned(row, now) && this.#kept.ending === row.lease.token;
+    // Also when its lease has run out: until somebody else has it, whoever said so may store its end, and says nothing more.
+    const isEnding = row.lease !== null && this.#kept.ending === row.lease.token;
     const mayPark = this.#place.run.whenWaiting === "park" && !isEnding && (await this.#isWithParent(store));
     if (said !== this.#said || signal.aborted) return;
     if (mayPark) this.#go();

@@ -3,8 +3,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Agent, agentModule, defineModule, Node, type RunStore, Runs, Task } from "asimov-agents";
 import { AgentWorker, type AgentWorkerOptions, localQueue } from "asimov-agents/worker";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ForwardingStore } from "#contract/store/forwarding-store";
 import { opening, storesOf } from "../runs/stores.ts";
 import { nodeOf } from "../waiting/pair.ts";
+
+const storeWith = (store: RunStore, calls: Partial<RunStore>): RunStore => Object.assign(new ForwardingStore(store), calls);
 
 const taskOf = (id = "t") => new Task({ id, type: "test", objective: "Ask" });
 
@@ -93,7 +96,7 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
   const apart = (work: (context: { signal: AbortSignal; attempt: number }) => unknown, detached = false) => {
     const { store, ...rest } = setUp();
     const begun: string[] = [];
-    const innerOf = (where = "with the parent") => {
+    const innerOf = (where = "with the parent", own = store) => {
       const node = nodeOf(
         "work",
         ({ signal }) => {
@@ -102,11 +105,12 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
         },
         { maxRetries: 0 },
       );
-      return new Agent({ name: "inner", store, nodes: [node] });
+      return new Agent({ name: "inner", store: own, nodes: [node] });
     };
-    const ask = agentModule(innerOf(), { name: "ask", task: () => ({ objective: "Ask" }), detached });
-    const outerOf = (maxRetries = 0) =>
-      new Agent({ name: "outer", store, nodes: [new Node({ name: "ask", modules: [ask], nodeConfig: { maxRetries } })] });
+    const outerOf = (maxRetries = 0, own = store) => {
+      const ask = agentModule(innerOf("with the parent", own), { name: "ask", task: () => ({ objective: "Ask" }), detached });
+      return new Agent({ name: "outer", store: own, nodes: [new Node({ name: "ask", modules: [ask], nodeConfig: { maxRetries } })] });
+    };
     return { store, begun, innerOf, outerOf, ...rest };
   };
 
@@ -196,6 +200,45 @@ describe.each(storesOf())("a worker whose runs have children (%s)", (_, make) =>
     const { store, until, child } = await working();
     expect(await cancelAlone(store, "t")).toBe("stored");
     expect(await until(child, "CANCELLED", "COMPLETE")).toBe("CANCELLED");
+  });
+
+  it("goes on by a child whose end is stored after the lease of who ends it has run out, with nobody else to take it", async () => {
+    const { store, runs, innerOf, outerOf, workerOf, until, childOf } = apart(() => "did it");
+    const looked = Promise.withResolvers<void>();
+    let isLate = false;
+    /** Of the process that has the child: it says that the child ends when its lease has run out, and stores the end when its parent has looked. */
+    const late = storeWith(store, {
+      renew: () => Promise.reject(new Error("away")),
+      post: async (taskId, order) => {
+        if (taskId === "t") await until(await childOf("t"), "READY");
+        isLate = taskId === "t";
+        return await store.post(taskId, order);
+      },
+      commit: async (lease, commit) => {
+        if (commit.run?.status !== undefined) {
+          await looked.promise;
+          // The parent would have been put down by then.
+          for (let turn = 0; turn < 200; turn++) await nextTurn();
+        }
+        return await store.commit(lease, commit);
+      },
+    });
+    const looking = storeWith(store, {
+      read: async (taskId) => {
+        const row = await store.read(taskId);
+        if (isLate && taskId !== "t") looked.resolve();
+        return row;
+      },
+    });
+    const [parents, children] = [
+      workerOf([outerOf(0, looking)], { store: looking }),
+      workerOf([innerOf("apart", late)], { store: late, leaseMs: 300, queue: localQueue({ pollMs: 100_000 }) }),
+    ];
+    await children.start();
+    await parents.start();
+    await parents.submit(taskOf(), { agent: "outer" });
+    expect(await until("t", "COMPLETE", "FAILED")).toBe("COMPLETE");
+    expect(await runs.value("t", ["nodes", "ask", "result"])).toBe("did it");
   });
 
   it("leaves a detached child to its end", async () => {
