@@ -44,6 +44,7 @@ export type {
 export type {
   ChatMessage,
   ContentBlock,
+  FileBlock,
   ImageBlock,
   NativeData,
   TextBlock,

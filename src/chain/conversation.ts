@@ -1,7 +1,15 @@
 /** A chain's conversation as its model gets it: parsed once, with its mode's prompt, and in text where the model has no tools. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import { blocksOf, type ChatMessage, textOf } from "#contract/chat/message";
+import {
+  blocksOf,
+  type ChatMessage,
+  type ContentBlock,
+  type FileBlock,
+  type TextBlock,
+  textOf,
+  textOfResult,
+} from "#contract/chat/message";
 import type { ToolParser } from "#contract/chat/tool-chain";
 
 /** Follows the texts of the chain's state: what did not change is the same message as before. */
@@ -53,12 +61,7 @@ export function inText(messages: readonly ChatMessage[], parser: ToolParser): Ch
 function messageInText(message: ChatMessage, parser: ToolParser, names: ReadonlyMap<string, string>): ChatMessage {
   const blocks = blocksOf(message);
   if (message.role === ChatRole.TOOL_RESULT) {
-    const results = blocks.map((block) =>
-      block.type === "tool-result"
-        ? `${block.isError === true ? "Error" : "Result"} of ${names.get(block.toolUseId) ?? "a tool"}:\n${block.content}`
-        : "",
-    );
-    return { role: ChatRole.USER, content: results.join("\n\n") };
+    return { role: ChatRole.USER, content: resultsInText(blocks, names) };
   }
   const calls = blocks.flatMap((block) => (block.type === "tool-use" ? [block] : []));
   if (calls.length === 0) return message;
@@ -66,4 +69,15 @@ function messageInText(message: ChatMessage, parser: ToolParser, names: Readonly
     role: ChatRole.ASSISTANT,
     content: [textOf(blocks), ...calls.map((call) => parser.render(call))].filter((part) => part !== "").join("\n\n"),
   };
+}
+
+/** Files stand after the result that they are of. */
+function resultsInText(blocks: readonly ContentBlock[], names: ReadonlyMap<string, string>): ChatMessage["content"] {
+  const told = blocks.flatMap((block): (TextBlock | FileBlock)[] => {
+    if (block.type !== "tool-result") return [];
+    const text = `${block.isError === true ? "Error" : "Result"} of ${names.get(block.toolUseId) ?? "a tool"}:\n${textOfResult(block.content)}`;
+    const files = typeof block.content === "string" ? [] : block.content.filter((part) => part.type === "file");
+    return [{ type: "text", text }, ...files];
+  });
+  return told.some(({ type }) => type === "file") ? told : told.map((part) => (part as TextBlock).text).join("\n\n");
 }

@@ -7,7 +7,15 @@ import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
 import type { FinishReason, GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
-import { blocksOf, type ChatMessage, type ContentBlock, type ToolUseBlock, textOf } from "#contract/chat/message";
+import {
+  blocksOf,
+  type ChatMessage,
+  type ContentBlock,
+  type ToolUseBlock,
+  textOf,
+  textOfResult,
+  withoutBytes,
+} from "#contract/chat/message";
 import type { Tool } from "#contract/chat/tool";
 import type {
   AnswerEnd,
@@ -86,7 +94,7 @@ export class ChainHost implements ToolChainHost {
     this.model = model;
     this.maxParallelTools = own.maxParallelTools ?? 8;
     this.clock = model.services.clock;
-    this.texts = given.map((message) => JSON.stringify(message));
+    this.texts = given.map((message) => JSON.stringify(withoutBytes(message)));
     this.#parts = parts;
     this.#middlewares = own.middlewares ?? [];
     this.#modes = modesOf(tools, own.modeSwap, model.boundThinking);
@@ -175,7 +183,7 @@ export class ChainHost implements ToolChainHost {
         await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
       }
       await this.#parts.show?.({ type: "tool-result", id, name, content: outcome.content, isError: outcome.isError });
-      if (!outcome.isError) trace.gave(outcome.content);
+      if (!outcome.isError) trace.gave(textOfResult(outcome.content));
       if (thrown !== undefined) span.fail(thrown.error);
       else span.end(outcome.isError ? "the tool was not run" : undefined);
       return outcome;
@@ -248,7 +256,7 @@ export class ChainHost implements ToolChainHost {
     }
     const tools = [...this.#modes.toolsOf(mode).keys()].join(", ");
     const prompt = this.#modes.systemOf(mode) ?? "";
-    return { ...outcome, mode, content: `${outcome.content} Only these tools work in it: ${tools}. ${prompt}`.trim() };
+    return { ...outcome, mode, content: `${textOfResult(outcome.content)} Only these tools work in it: ${tools}. ${prompt}`.trim() };
   }
 
   #options(mode: string | null, signal: AbortSignal): GenerateOptions {

@@ -4,6 +4,7 @@ import { messageOf } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, runInScope } from "#contract/chat/call-scope";
+import { plainBlock, resultParts, textOfResult } from "#contract/chat/message";
 import type { Tool } from "#contract/chat/tool";
 import type { ToolChainOptions, ToolOrder, ToolOutcome, ToolTurn } from "#contract/chat/tool-chain";
 import { type Deciders, decide } from "./approvals.ts";
@@ -20,21 +21,40 @@ export interface ToolRunner extends Deciders {
   emit(event: unknown): void;
 }
 
+type Content = ToolOutcome["content"];
+
 const isBinary = (value: unknown): boolean => ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof Blob;
 
 /** @throws Error for what JSON cannot hold */
-function textOfResult(value: unknown): string {
+function contentOf(value: unknown): Content {
+  const parts = resultParts(value);
+  if (parts !== undefined) return parts.map(plainBlock);
   if (value === undefined || value === "") return "(no output)";
   if (typeof value === "string") return value;
-  if (isBinary(value)) throw new Error("it returned binary data; return text or JSON");
+  if (isBinary(value)) throw new Error('it returned binary data; return text, JSON, or a file: { type: "file", mediaType, data }');
   return toJsonText(value, "its result");
 }
 
-function shorten(text: string, most: number): string {
+function shortened(text: string, most: number): string {
   return text.length <= most
     ? text
     : `${text.slice(0, most).toWellFormed()}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
 }
+
+/** Files are left as they are. */
+function shorten(content: Content, most: number): Content {
+  if (typeof content === "string") return shortened(content, most);
+  let left = most;
+  return content.map((part) => {
+    if (part.type !== "text") return part;
+    const text = shortened(part.text, left);
+    left = Math.max(0, left - part.text.length);
+    return { ...part, text };
+  });
+}
+
+const preceded = (note: string, content: Content): Content =>
+  note === "" ? content : typeof content === "string" ? note + content : [{ type: "text", text: note }, ...content];
 
 /** Calls of models that a tool makes belong to the run, under the tool's own key; its signal is its own, since calls are found by it. */
 async function within(
@@ -110,7 +130,7 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
   const clear = await cleared(tool, order, runner, turn);
   if ("refusal" in clear) return refuse(clear.refusal);
   let stops = false;
-  let content: string;
+  let content: Content;
   let thrown: { error: unknown } | undefined;
   try {
     turn.signal.throwIfAborted();
@@ -121,13 +141,22 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
     };
     const run = (signal: AbortSignal): unknown =>
       tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop, emit: runner.emit });
-    content = textOfResult(await within(runner, order, turn, run));
+    content = contentOf(await within(runner, order, turn, run));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;
     thrown = { error };
   }
   const isError = thrown !== undefined;
-  if (runner.reduce !== undefined) content = await runner.reduce({ name, content, isError });
-  const outcome = { id, content: shorten(clear.note + content, runner.maxChars), isError, ...(stops ? { stops: true as const } : {}) };
+  if (runner.reduce !== undefined) {
+    const files = typeof content === "string" ? [] : content.filter((part) => part.type === "file");
+    const given = await runner.reduce({ name, content: textOfResult(content), files, isError });
+    content = typeof given !== "string" ? given.map(plainBlock) : files.length === 0 ? given : [{ type: "text", text: given }, ...files];
+  }
+  const outcome = {
+    id,
+    content: shorten(preceded(clear.note, content), runner.maxChars),
+    isError,
+    ...(stops ? { stops: true as const } : {}),
+  };
   return { outcome, ...(thrown === undefined ? {} : { thrown }) };
 }

@@ -3,8 +3,8 @@
 import { ChatRole } from "#contract/base/vocabulary";
 import { blocksOf, type ChatMessage, type ContentBlock } from "#contract/chat/message";
 
-/** About as much as a large image costs, told in characters. */
-const IMAGE_SIZE = 5_000;
+/** About as much as a large image costs, told in characters; of other files, as good a guess as any. */
+const FILE_SIZE = 5_000;
 
 function blockSize(block: ContentBlock): number {
   switch (block.type) {
@@ -14,9 +14,10 @@ function blockSize(block: ContentBlock): number {
     case "tool-use":
       return block.name.length + (JSON.stringify(block.input) ?? "").length;
     case "tool-result":
-      return block.content.length;
+      return typeof block.content === "string" ? block.content.length : block.content.reduce((sum, part) => sum + blockSize(part), 0);
+    case "file":
     case "image":
-      return IMAGE_SIZE;
+      return FILE_SIZE;
   }
 }
 

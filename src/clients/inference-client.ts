@@ -80,7 +80,8 @@ export abstract class InferenceClient {
     const maxBytes = maxResponseBytes ?? MAX_RESPONSE_BYTES;
     this.model = model;
     this.provider = wire.provider;
-    this.#capabilities = capabilitiesOf(wire.provider, model, capabilities);
+    const known = capabilitiesOf(wire.provider, model, capabilities);
+    this.#capabilities = { ...known, files: known.files.filter((kind) => wire.files?.includes(kind) !== false) };
     this.#defaults = { ...(maxTokens === undefined ? {} : { maxTokens }), ...(thinking === undefined ? {} : { thinking }) };
     this.#unsupported = unsupported ?? "warn";
     const services: Services = { ...systemServices, ...options.services };

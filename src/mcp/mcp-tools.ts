@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { AsimovError, messageOf } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { parseOptions } from "#contract/base/options";
+import { type FileBlock, type TextBlock, type ToolResultBlock, textOfResult } from "#contract/chat/message";
 import { type CompiledSchema, compileSchema, type JsonSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 
@@ -77,22 +78,40 @@ interface Content {
   type?: string;
   text?: string;
   uri?: string;
-  resource?: { uri?: string; text?: string };
+  data?: string;
+  mimeType?: string;
+  resource?: { uri?: string; text?: string; blob?: string; mimeType?: string };
 }
 
-function textOf({ type = "unknown", text, uri, resource }: Content): string {
-  if (type === "text") return text ?? "";
-  if (type === "resource_link") return `(a resource: ${uri})`;
-  if (type === "resource" && resource?.text !== undefined) return resource.text;
-  return `(${type} content, which cannot be shown)`;
+type Part = TextBlock | FileBlock;
+
+/** Where the server tells none. */
+const UNKNOWN_TYPE = "application/octet-stream";
+
+const said = (text: string): Part => ({ type: "text", text });
+
+function partOf({ type = "unknown", text, uri, data, mimeType, resource }: Content): Part {
+  if (type === "text") return said(text ?? "");
+  if ((type === "image" || type === "audio") && data !== undefined) return { type: "file", mediaType: mimeType ?? `${type}/*`, data };
+  if (type === "resource_link") return said(`(a resource: ${uri})`);
+  if (resource?.text !== undefined) return said(resource.text);
+  if (resource?.blob !== undefined) {
+    const name = resource.uri === undefined ? {} : { name: resource.uri };
+    return { type: "file", mediaType: resource.mimeType ?? UNKNOWN_TYPE, data: resource.blob, ...name };
+  }
+  return said(`(${type} content, which cannot be shown)`);
 }
 
 /** @throws AsimovError `mcp-tool-failed` with what the server says, for the model to read */
-function textOfResult(name: string, result: { content?: Content[]; structuredContent?: unknown; isError?: boolean }): string {
+function contentOf(
+  name: string,
+  result: { content?: Content[]; structuredContent?: unknown; isError?: boolean },
+): ToolResultBlock["content"] {
   const { content = [], structuredContent, isError } = result;
-  const text = content.length === 0 && structuredContent !== undefined ? JSON.stringify(structuredContent) : content.map(textOf).join("\n");
+  const parts = content.length === 0 && structuredContent !== undefined ? [said(JSON.stringify(structuredContent))] : content.map(partOf);
+  const text = textOfResult(parts);
   if (isError === true) throw new AsimovError(text === "" ? `The MCP tool "${name}" failed.` : text, { code: "mcp-tool-failed" });
-  return text;
+  return parts.some((part) => part.type === "file") ? parts : text;
 }
 
 /**
@@ -122,7 +141,7 @@ export async function mcpTools(client: McpClient, options: McpToolsOptions = {})
           const message = `The MCP tool "${tool.name}" gave no result: ${messageOf(error)}`;
           throw new AsimovError(message, { code: "mcp-tool-failed", cause: error });
         });
-        return textOfResult(tool.name, result as Parameters<typeof textOfResult>[1]);
+        return contentOf(tool.name, result as Parameters<typeof contentOf>[1]);
       },
     };
   });

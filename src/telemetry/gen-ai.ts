@@ -4,8 +4,9 @@
  */
 
 import type { Attributes, Instrument } from "#contract/base/telemetry";
+import { fileKindOf } from "#contract/chat/file-kind";
 import type { Generation } from "#contract/chat/generation";
-import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { ChatMessage, ContentBlock, FileBlock, ImageBlock, ToolResultBlock } from "#contract/chat/message";
 import type { Usage } from "#contract/chat/usage";
 import type { ModelRequest, WireMessage } from "#contract/chat/wire";
 
@@ -142,8 +143,22 @@ function partOf(block: ContentBlock): object | undefined {
     case "tool-use":
       return { type: "tool_call", id: block.id, name: block.name, arguments: block.input };
     case "tool-result":
-      return { type: "tool_call_response", id: block.toolUseId, result: block.content };
+      return { type: "tool_call_response", id: block.toolUseId, result: resultOf(block) };
+    case "file":
     case "image":
-      return undefined;
+      return filePart(block);
   }
+}
+
+/** Without the data of files: spans are no place for that. */
+function resultOf({ content }: ToolResultBlock): unknown {
+  return typeof content === "string" ? content : content.flatMap((part) => partOf(part) ?? []);
+}
+
+/** Of the conventions' parts `uri` and `file`; data itself is left out. */
+function filePart(block: FileBlock | ImageBlock): object | undefined {
+  const { mediaType = "image/*", url, fileId } = block as Partial<FileBlock>;
+  const about = { modality: fileKindOf(mediaType), mime_type: mediaType };
+  if (fileId !== undefined) return { type: "file", ...about, file_id: fileId };
+  return url === undefined || url.startsWith("data:") ? undefined : { type: "uri", ...about, uri: url };
 }

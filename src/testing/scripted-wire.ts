@@ -1,5 +1,5 @@
 /** The wire of the scripted client: nothing leaves the process, and what a provider would send comes from the script. */
-import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { type ChatMessage, type ContentBlock, textOfResult } from "#contract/chat/message";
 import type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { type Answer, type AnswerStep, pacedSteps, stepsOf, untilAnswer } from "./answer.ts";
@@ -137,5 +137,5 @@ function textOfMessage({ content }: ChatMessage): string {
 }
 
 function textOfBlock(block: ContentBlock): string {
-  return block.type === "text" ? block.text : block.type === "tool-result" ? block.content : "";
+  return block.type === "text" ? block.text : block.type === "tool-result" ? textOfResult(block.content) : "";
 }

@@ -148,8 +148,15 @@ describe("an MCP server that breaks", () => {
     expect(await call("say_nothing")).toBe("");
   });
 
-  it("gives content of many kinds, of which text is shown and the rest told", async () => {
-    expect(await call("mixed")).toBe("seen\n(image content, which cannot be shown)\n(a resource: file:///a.txt)\nof b");
+  it("gives content of many kinds, each as the model can take it", async () => {
+    expect(await call("mixed")).toEqual([
+      { type: "text", text: "seen" },
+      { type: "file", mediaType: "image/png", data: "AAAA" },
+      { type: "file", mediaType: "audio/wav", data: "BBBB" },
+      { type: "text", text: "(a resource: file:///a.txt)" },
+      { type: "text", text: "of b" },
+      { type: "file", mediaType: "application/pdf", data: "CCCC", name: "file:///c.pdf" },
+    ]);
   });
 
   it("has a schema that is none: the model is told in words, since providers refuse such a request, and the server checks", async () => {

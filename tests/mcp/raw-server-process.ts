@@ -51,8 +51,10 @@ function call({ name, arguments: input }: NonNullable<Call["params"]>): object |
         content: [
           { type: "text", text: "seen" },
           { type: "image", data: "AAAA", mimeType: "image/png" },
+          { type: "audio", data: "BBBB", mimeType: "audio/wav" },
           { type: "resource_link", uri: "file:///a.txt", name: "a.txt" },
           { type: "resource", resource: { uri: "file:///b.txt", text: "of b" } },
+          { type: "resource", resource: { uri: "file:///c.pdf", blob: "CCCC", mimeType: "application/pdf" } },
         ],
       };
     case "odd result":

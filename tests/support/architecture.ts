@@ -85,7 +85,7 @@ const ROOMS: readonly Room[] = [
   inference("faults"),
   inference("transport", "inference/faults"),
   inference("call", "inference/(?:prices|request|faults|transport)", "telemetry"),
-  inference("gemini", "inference/(?:faults|transport)"),
+  inference("gemini", "inference/(?:faults|transport|request)"),
   inference("votes"),
   provider("anthropic", "@anthropic-ai/sdk"),
   provider("bedrock", "@aws-sdk/client-bedrock-runtime", "@smithy/node-http-handler"),

@@ -8,8 +8,11 @@ export function fromBase64(text: string): Uint8Array {
   return bytes;
 }
 
+/** Arguments of one call. */
+const PIECE = 8_192;
+
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
+  for (let at = 0; at < bytes.length; at += PIECE) binary += String.fromCharCode(...bytes.subarray(at, at + PIECE));
   return btoa(binary);
 }

@@ -1,5 +1,6 @@
 /** What is said to a model and what it answers: plain JSON, the same for every provider. */
 import * as z from "zod/mini";
+import { toBase64 } from "#contract/base/base64";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
@@ -46,7 +47,27 @@ export interface ThinkingBlock {
   native?: NativeData;
 }
 
-/** Either base64 data with its media type, or an address that the provider fetches. */
+/**
+ * An image, a document, audio, video: one of `data`, `url` and `fileId` says where it is.
+ *
+ * @example
+ * const report: FileBlock = { type: "file", mediaType: "application/pdf", url: "https://example.com/report.pdf", name: "report.pdf" };
+ */
+export interface FileBlock {
+  type: "file";
+  /** Of RFC 6838, such as `application/pdf`; `image/*` where only the kind is known. */
+  mediaType: string;
+  /** Bytes, or base64. */
+  data?: Uint8Array | string;
+  /** An address that the provider fetches; `data:` addresses are read as data. */
+  url?: string;
+  /** Of a file that the provider keeps, uploaded by its own API. */
+  fileId?: string;
+  /** Told to the model where the provider has a place for it. */
+  name?: string;
+}
+
+/** A short form of `FileBlock`: either base64 data with its media type, or an address that the provider fetches. */
 export type ImageBlock = { type: "image"; mediaType: string; data: string } | { type: "image"; url: string };
 
 export interface ToolUseBlock {
@@ -62,12 +83,12 @@ export interface ToolUseBlock {
 export interface ToolResultBlock {
   type: "tool-result";
   toolUseId: string;
-  content: string;
+  content: string | (TextBlock | FileBlock)[];
   /** Default false. */
   isError?: boolean;
 }
 
-export type ContentBlock = TextBlock | ThinkingBlock | ImageBlock | ToolUseBlock | ToolResultBlock;
+export type ContentBlock = TextBlock | ThinkingBlock | FileBlock | ImageBlock | ToolUseBlock | ToolResultBlock;
 
 export interface ChatMessage {
   role: ChatRole;
@@ -92,9 +113,31 @@ const citation = lazily(() =>
     fileId: z.optional(z.string()),
   }),
 );
+const text = lazily(() =>
+  z.strictObject({ type: z.literal("text"), text: z.string(), citations: z.optional(z.array(citation())), native: native() }),
+);
+const MEDIA_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)(?:\s*;.*)?$/;
+const file = lazily(() =>
+  z
+    .strictObject({
+      type: z.literal("file"),
+      mediaType: z.string().check(z.regex(MEDIA_TYPE, { message: 'expected a media type, such as "application/pdf"' })),
+      data: z.optional(z.union([nonEmpty, z.instanceof(Uint8Array)])),
+      url: z.optional(nonEmpty),
+      fileId: z.optional(nonEmpty),
+      name: z.optional(nonEmpty),
+    })
+    .check(
+      z.refine(({ data, url, fileId }) => [data, url, fileId].filter((place) => place !== undefined).length === 1, {
+        message: "expected one of data, url and fileId",
+      }),
+    ),
+);
+const resultPart = lazily(() => z.discriminatedUnion("type", [text(), file()]));
 const block = lazily(() =>
   z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("text"), text: z.string(), citations: z.optional(z.array(citation())), native: native() }),
+    text(),
+    file(),
     z.strictObject({ type: z.literal("thinking"), text: z.string(), signature: z.optional(z.string()), native: native() }),
     z
       .strictObject({
@@ -116,7 +159,12 @@ const block = lazily(() =>
       inputError: z.optional(z.string()),
       native: native(),
     }),
-    z.strictObject({ type: z.literal("tool-result"), toolUseId: nonEmpty, content: z.string(), isError: z.optional(z.boolean()) }),
+    z.strictObject({
+      type: z.literal("tool-result"),
+      toolUseId: nonEmpty,
+      content: z.union([z.string(), z.array(resultPart())]),
+      isError: z.optional(z.boolean()),
+    }),
   ]),
 );
 const messageSchema = lazily(() =>
@@ -140,6 +188,36 @@ export function requireMessages(messages: readonly ChatMessage[], from = 0): voi
   // Now for the words: every fault, with its place in the whole.
   parseOptions(messagesSchema(), messages, "messages");
 }
+
+/** What a tool gave, where it is for the model as it stands: a file, or a list of texts and files; `undefined` for other values. */
+export function resultParts(value: unknown): (TextBlock | FileBlock)[] | undefined {
+  const parts: unknown[] = Array.isArray(value) ? value : [value];
+  const isPart = (part: unknown): boolean => typeof part === "object" && part !== null && "type" in part;
+  if (!parts.every(isPart) || !parts.some((part) => (part as FileBlock).type === "file")) return undefined;
+  return parts.every((part) => resultPart().safeParse(part).success) ? (parts as (TextBlock | FileBlock)[]) : undefined;
+}
+
+/** With bytes as base64, so that JSON holds it. */
+export function withoutBytes<M extends ChatMessage>(message: M): M {
+  const { content } = message;
+  const hasBytes = (block: ContentBlock): boolean =>
+    block.type === "tool-result" ? typeof block.content !== "string" && block.content.some(hasBytes) : isBytes(block);
+  return typeof content === "string" || !content.some(hasBytes) ? message : { ...message, content: content.map(plainBlock) };
+}
+
+const isBytes = (block: ContentBlock): block is FileBlock & { data: Uint8Array } =>
+  block.type === "file" && block.data instanceof Uint8Array;
+
+/** As `withoutBytes`. */
+export function plainBlock<B extends ContentBlock>(block: B): B {
+  if (isBytes(block)) return { ...block, data: toBase64(block.data) };
+  const isList = block.type === "tool-result" && typeof block.content !== "string";
+  return isList ? { ...block, content: (block.content as (TextBlock | FileBlock)[]).map(plainBlock) } : block;
+}
+
+/** The texts of a tool's result. */
+export const textOfResult = (content: ToolResultBlock["content"]): string =>
+  typeof content === "string" ? content : content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
 
 export function blocksOf({ content }: ChatMessage): readonly ContentBlock[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;

@@ -5,7 +5,7 @@ import type { Span } from "#contract/base/telemetry";
 import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
 import type { FinishReason, GenerateOptions, Generation, InferenceStream, StreamPart } from "./generation.ts";
-import type { ChatMessage, ContentBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
+import type { ChatMessage, ContentBlock, FileBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -55,8 +55,16 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   /** Tokens that the model reads at most. Default: as the library knows it. */
   contextWindow?: number;
   toolParser?: ToolParser;
-  /** Shortens what a tool gave, or threw, before it is told to the model. What this throws is what the chain fails with. */
-  toolResultReducer?: (result: { name: string; content: string; isError: boolean }) => string | Promise<string>;
+  /**
+   * Shortens what a tool gave, or threw, before it is told to the model: a text takes the place of its texts, a list that of its files, too. What this throws
+   * is what the chain fails with.
+   */
+  toolResultReducer?: (result: {
+    name: string;
+    content: string;
+    files: readonly FileBlock[];
+    isError: boolean;
+  }) => ToolResultBlock["content"] | Promise<ToolResultBlock["content"]>;
   /**
    * Decides on a call of a tool that needs approval, in place of the question that a run would ask. While it does, the other tools of the turn go on. An edited
    * input that does not fit the tool's schema is asked for again, with `problem`. What it throws is what the chain fails with. Default: in an agent's run, a
@@ -126,7 +134,13 @@ export type ChainPart =
   /** What a tool told by `emit`. */
   | { readonly type: "tool-progress"; readonly id: string; readonly name: string; readonly event: unknown }
   /** As the model is told it. */
-  | { readonly type: "tool-result"; readonly id: string; readonly name: string; readonly content: string; readonly isError: boolean };
+  | {
+      readonly type: "tool-result";
+      readonly id: string;
+      readonly name: string;
+      readonly content: ToolResultBlock["content"];
+      readonly isError: boolean;
+    };
 
 /**
  * One chain that shows what it does. Read either its parts, or `text`, or `result` alone; whoever stops reading ends the chain.
@@ -191,7 +205,7 @@ export interface ToolTurn {
 
 export interface ToolOutcome {
   id: string;
-  content: string;
+  content: ToolResultBlock["content"];
   isError: boolean;
   /** The tool ends the chain. */
   stops?: true;

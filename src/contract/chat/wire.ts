@@ -1,14 +1,27 @@
 /** The port of a provider: requests out, answers and streams in, errors read; all else of a client is shared. */
 
+import type { FileKind } from "./file-kind.ts";
 import type { FinishReason, Thinking, ToolChoice } from "./generation.ts";
-import type { ChatMessage, Citation, ContentBlock } from "./message.ts";
+import type { ChatMessage, Citation, FileBlock, TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { JsonSchema } from "./schema.ts";
 import type { Usage } from "./usage.ts";
+
+/** A file as providers' converters get it: its data as base64. */
+export interface WireFile extends FileBlock {
+  data?: string;
+}
+
+/** Its content is a list only where a file is in it. */
+export interface WireResult extends ToolResultBlock {
+  content: string | (TextBlock | WireFile)[];
+}
+
+export type WireBlock = TextBlock | ThinkingBlock | WireFile | ToolUseBlock | WireResult;
 
 /** A message as providers' converters get it: blocks alone, none of them empty, nothing of another model's. */
 export interface WireMessage {
   role: ChatMessage["role"];
-  blocks: readonly ContentBlock[];
+  blocks: readonly WireBlock[];
   /** Caching ends here; there are never more of them, with those of tools and system, than the provider takes. */
   cacheMarker: boolean;
 }
@@ -117,6 +130,8 @@ export interface GenerationSink {
 export interface Wire {
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly provider: string;
+  /** The files that its API has a place for, whatever the model; absent for all. */
+  readonly files?: readonly FileKind[];
   /** Host and port of the service, for spans, where they are known. */
   readonly server?: { address: string; port?: number };
   /** One request, one whole answer. */

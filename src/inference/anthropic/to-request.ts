@@ -2,11 +2,12 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { ToolChoice } from "#contract/chat/generation";
-import type { ContentBlock, NativeData, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import type { NativeData, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireResult, WireTool } from "#contract/chat/wire";
 import { outputSchema } from "#inference/request/output-schema";
 import { placeSystem } from "#inference/request/place-system";
 import { plainId } from "#inference/request/plain-id";
+import { fileOf } from "./files.ts";
 import { thinkingFields } from "./thinking.ts";
 
 type Block = Anthropic.ContentBlockParam;
@@ -92,7 +93,7 @@ function textsOf({ blocks }: WireMessage): Anthropic.TextBlockParam[] {
 }
 
 /** Thoughts may carry none, and what is kept goes back as it came. */
-const MARKABLE: ReadonlySet<string> = new Set(["text", "image", "tool_use", "tool_result"]);
+const MARKABLE: ReadonlySet<string> = new Set(["text", "image", "document", "tool_use", "tool_result"]);
 
 /** Puts the marker on the last block that may carry one, in place. */
 function marked<B extends Block>(blocks: B[], isMarked: boolean): B[] {
@@ -106,30 +107,29 @@ function marked<B extends Block>(blocks: B[], isMarked: boolean): B[] {
 /** The API refuses text of nothing but white space. */
 const isBlank = (text: string): boolean => text.trim() === "";
 
-function blockOf(block: ContentBlock): Block | undefined {
+function blockOf(block: WireBlock): Block | undefined {
   switch (block.type) {
     case "text":
       return keptIn(block.native) ?? (isBlank(block.text) ? undefined : { type: "text", text: block.text, ...restIn(block.native) });
     case "thinking":
       return thinkingOf(block);
-    case "image":
-      return {
-        type: "image",
-        source:
-          "url" in block
-            ? { type: "url", url: block.url }
-            : { type: "base64", media_type: block.mediaType as Anthropic.Base64ImageSource["media_type"], data: block.data },
-      };
+    case "file":
+      return fileOf(block);
     case "tool-use":
       return { type: "tool_use", id: plainId(block.id), name: block.name, input: inputOf(block), ...restIn(block.native) };
     case "tool-result":
       return {
         type: "tool_result",
         tool_use_id: plainId(block.toolUseId),
-        content: isBlank(block.content) ? "(no output)" : block.content,
+        content: resultOf(block),
         ...(block.isError === true ? { is_error: true } : {}),
       };
   }
+}
+
+function resultOf({ content }: WireResult): NonNullable<Anthropic.ToolResultBlockParam["content"]> {
+  if (typeof content === "string") return isBlank(content) ? "(no output)" : content;
+  return content.flatMap((part) => (part.type === "file" ? fileOf(part) : isBlank(part.text) ? [] : { type: "text", text: part.text }));
 }
 
 /** A thought goes back byte for byte, also one of which nothing is shown; one that nothing proves is none of the model's. */

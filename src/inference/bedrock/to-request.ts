@@ -3,22 +3,23 @@ import type {
   Citation,
   ContentBlock as ConverseBlock,
   ConverseRequest,
-  ImageFormat,
   InferenceConfiguration,
   Message,
   OutputConfig,
   SystemContentBlock,
   Tool,
   ToolConfiguration,
+  ToolResultBlock,
 } from "@aws-sdk/client-bedrock-runtime";
 import { fromBase64 } from "#contract/base/base64";
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ContentBlock, ImageBlock, TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage } from "#contract/chat/wire";
-import { WireFault } from "#contract/chat/wire-fault";
+import type { TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
 import { outputSchema } from "#inference/request/output-schema";
 import { placeSystem } from "#inference/request/place-system";
 import { plainId } from "#inference/request/plain-id";
+import { splitResult } from "#inference/request/split-result";
+import { ConverseFiles, isNested } from "./files.ts";
 import { keptBlock, unkeep } from "./kept-block.ts";
 import { thinkingFields } from "./thinking-fields.ts";
 
@@ -26,15 +27,7 @@ type Document = NonNullable<ConverseRequest["additionalModelRequestFields"]>;
 
 const CACHE_POINT = { cachePoint: { type: "default" } } as const;
 const NO_TOOLS = "Answer without calling a tool.";
-const IMAGE_FORMATS: ReadonlyMap<string, ImageFormat> = new Map([
-  ["image/png", "png"],
-  ["image/jpeg", "jpeg"],
-  ["image/jpg", "jpeg"],
-  ["image/gif", "gif"],
-  ["image/webp", "webp"],
-]);
-
-/** @throws WireFault `unsupported` or `invalid-request` for images that Converse does not take */
+/** @throws WireFault `unsupported` or `invalid-request` for files that Converse does not take */
 export function toRequest(request: ModelRequest): ConverseRequest {
   const { model, output } = request;
   const system = request.system.flatMap(systemOf);
@@ -88,9 +81,10 @@ interface Turn {
 
 function turnsOf({ messages, toolChoice }: ModelRequest): Message[] {
   const turns: Turn[] = [];
+  const files = new ConverseFiles();
   for (const { role, blocks, cacheMarker } of placeSystem(messages)) {
     const converseRole = role === ChatRole.ASSISTANT ? "assistant" : role === ChatRole.SYSTEM ? "system" : "user";
-    const told = blocks.flatMap((block) => blockOf(block) ?? []);
+    const told = blocks.flatMap((block) => blocksOf(block, files));
     if (told.length === 0) continue;
     // In an answer they are of tools that Bedrock ran, and stand where they came.
     const isResult = ({ toolResult }: ConverseBlock): boolean => toolResult !== undefined && converseRole !== "assistant";
@@ -110,29 +104,40 @@ function turnsOf({ messages, toolChoice }: ModelRequest): Message[] {
   const last = turns.at(-1);
   // Tools that were called must be named, and there is no choice "none"; after the cache points, so that those stay where they were.
   if (toolChoice === "none" && last?.role === "user" && usedTools(messages).length > 0) last.rest.push({ text: NO_TOOLS });
+  for (const { rest } of turns) if (lacksText(rest)) rest.push({ text: "(see the document)" });
   return turns.map(({ role, results, rest }) => ({ role, content: [...results, ...rest] }));
 }
 
-function blockOf(block: ContentBlock): ConverseBlock | undefined {
+/** Converse wants a text beside a document. */
+const lacksText = (blocks: readonly ConverseBlock[]): boolean =>
+  blocks.some(({ document }) => document !== undefined) && !blocks.some(({ text }) => text !== undefined);
+
+function blocksOf(block: WireBlock, files: ConverseFiles): ConverseBlock[] {
   switch (block.type) {
     case "text":
-      return textOf(block);
+      return [textOf(block) ?? []].flat();
     case "thinking":
-      return reasoningOf(block);
-    case "image":
-      return imageOf(block);
+      return [reasoningOf(block) ?? []].flat();
+    case "file":
+      return [files.blockOf(block)];
     case "tool-use":
-      return { toolUse: { toolUseId: plainId(block.id), name: block.name, input: inputOf(block) } };
+      return [{ toolUse: { toolUseId: plainId(block.id), name: block.name, input: inputOf(block) } }];
     case "tool-result":
-      return {
-        toolResult: {
-          toolUseId: plainId(block.toolUseId),
-          content: [{ text: isBlank(block.content) ? "(empty)" : block.content }],
-          // Some models take no status at all.
-          ...(block.isError === true ? { status: "error" } : {}),
-        },
-      };
+      return resultOf(block, files);
   }
+}
+
+/** What a result cannot hold stands after it. */
+function resultOf({ toolUseId, content, isError }: WireResult, files: ConverseFiles): ConverseBlock[] {
+  const { inside, beside } = splitResult(content, isNested);
+  const told = inside.flatMap((part) => (part.type === "file" ? files.blockOf(part) : isBlank(part.text) ? [] : { text: part.text }));
+  const toolResult: ToolResultBlock = {
+    toolUseId: plainId(toolUseId),
+    content: told.length === 0 ? [{ text: "(empty)" }] : told,
+    // Some models take no status at all.
+    ...(isError === true ? { status: "error" } : {}),
+  };
+  return [{ toolResult }, ...beside.map((file) => files.blockOf(file))];
 }
 
 function textOf({ text, native }: TextBlock): ConverseBlock | undefined {
@@ -156,21 +161,6 @@ function inputOf({ input, inputError }: ToolUseBlock): Document {
   const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
   return (inputError === undefined && isObject ? input : { invalid_json: input }) as Document;
 }
-
-function imageOf(block: ImageBlock): ConverseBlock {
-  if ("url" in block) {
-    throw unsupported("Converse fetches no images: give the image as base64 data with its media type instead of a url");
-  }
-  const format = IMAGE_FORMATS.get(block.mediaType);
-  if (format === undefined) throw unsupported(`an image of type ${block.mediaType}: Converse takes PNG, JPEG, GIF and WebP`);
-  try {
-    return { image: { format, source: { bytes: fromBase64(block.data) } } };
-  } catch {
-    throw new WireFault({ kind: "final", code: "invalid-request", detail: "the data of an image is no base64", isOwnDetail: true });
-  }
-}
-
-const unsupported = (detail: string): WireFault => new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
 
 /** Converse refuses tool blocks without a `toolConfig`, and an empty `toolConfig`. */
 function toolsOf({ tools, toolsMarker, toolChoice, messages }: ModelRequest): ToolConfiguration | undefined {

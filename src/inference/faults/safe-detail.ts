@@ -1,7 +1,7 @@
 /** A provider's own words, made fit to be shown: short, without keys, and without anything that was said to the model. */
 import { maskText, REDACTED } from "#contract/base/secrets";
-import type { ContentBlock } from "#contract/chat/message";
-import type { ModelRequest } from "#contract/chat/wire";
+import { textOfResult } from "#contract/chat/message";
+import type { ModelRequest, WireBlock } from "#contract/chat/wire";
 import { SHORTEST_PIECE, saidLengths } from "./said-lengths.ts";
 
 const MAX_DETAIL = 300;
@@ -66,9 +66,16 @@ function* wordsSaid({ system, messages }: ModelRequest): Generator<string> {
   }
 }
 
-function textOf(block: ContentBlock): string {
-  if (block.type === "text" || block.type === "thinking") return block.text;
-  if (block.type === "tool-result") return block.content;
-  if (block.type === "tool-use") return JSON.stringify(block.input) ?? "";
-  return "url" in block ? block.url : "";
+function textOf(block: WireBlock): string {
+  switch (block.type) {
+    case "text":
+    case "thinking":
+      return block.text;
+    case "tool-result":
+      return textOfResult(block.content);
+    case "tool-use":
+      return JSON.stringify(block.input) ?? "";
+    case "file":
+      return [block.name, block.url, block.fileId].join("\n");
+  }
 }

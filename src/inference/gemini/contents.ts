@@ -1,18 +1,18 @@
 /** A conversation as Gemini takes it: turns that alternate, all results of a turn in one content, each part with the signature it came with. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ContentBlock, ImageBlock, ToolResultBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage } from "#contract/chat/wire";
+import type { ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
+import { splitResult } from "#inference/request/split-result";
+import { type FilePart, fileOf } from "./files.ts";
 
 /** Of the parts that are sent, as both SDKs hand them on. */
-export interface GeminiPart {
+export interface GeminiPart extends FilePart {
   text?: string;
   thought?: true;
   thoughtSignature?: string;
-  inlineData?: { mimeType: string; data: string };
-  fileData?: { mimeType: string; fileUri: string };
   functionCall?: { id?: string; name: string; args: Record<string, unknown> };
-  functionResponse?: { id?: string; name: string; response: Record<string, unknown> };
+  functionResponse?: { id?: string; name: string; response: Record<string, unknown>; parts?: FilePart[] };
   executableCode?: unknown;
   codeExecutionResult?: unknown;
 }
@@ -26,13 +26,8 @@ export interface GeminiContent {
 const SIGNS_CALLS = /gemini-(?:[3-9]|\d\d)/;
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-const IMAGE_TYPES: ReadonlyMap<string, string> = new Map([
-  ["png", "image/png"],
-  ["webp", "image/webp"],
-  ["gif", "image/gif"],
-  ["heic", "image/heic"],
-  ["heif", "image/heif"],
-]);
+/** Which models take files within a response (ai.google.dev, Function calling, November 2026). */
+const NESTS_FILES = /gemini-(?:[3-9]|\d\d)/;
 
 export function systemOf({ system }: ModelRequest): { parts: GeminiPart[] } | undefined {
   const parts = system.flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "text" ? [{ text: block.text }] : [])));
@@ -42,7 +37,7 @@ export function systemOf({ system }: ModelRequest): { parts: GeminiPart[] } | un
 interface Turn {
   role: GeminiContent["role"];
   /** All of them come before anything else, in the order of their calls. */
-  results: ToolResultBlock[];
+  results: WireResult[];
   parts: GeminiPart[];
 }
 
@@ -54,7 +49,7 @@ interface Call {
 
 export function contentsOf({ model, messages }: ModelRequest): GeminiContent[] {
   const calls = callsIn(messages);
-  const orderOf = ({ toolUseId }: ToolResultBlock): number => calls.get(toolUseId)?.order ?? calls.size;
+  const orderOf = ({ toolUseId }: WireResult): number => calls.get(toolUseId)?.order ?? calls.size;
   const turns: Turn[] = [];
   for (const { role: speaker, blocks } of messages) {
     const role = speaker === ChatRole.ASSISTANT ? "model" : "user";
@@ -70,8 +65,10 @@ export function contentsOf({ model, messages }: ModelRequest): GeminiContent[] {
   }
   if (SIGNS_CALLS.test(model)) for (const { parts } of turns) excuseSignature(parts);
   return turns.flatMap(({ role, results, parts }) => {
-    const told = results.sort((a, b) => orderOf(a) - orderOf(b)).map((result) => responseOf(result, calls.get(result.toolUseId)));
-    return told.length + parts.length === 0 ? [] : [{ role, parts: [...told, ...parts] }];
+    const nests = NESTS_FILES.test(model);
+    const told = results.sort((a, b) => orderOf(a) - orderOf(b)).map((result) => responseOf(result, calls.get(result.toolUseId), nests));
+    const all = [...told.map(({ response }) => response), ...told.flatMap(({ beside }) => beside), ...parts];
+    return all.length === 0 ? [] : [{ role, parts: all }];
   });
 }
 
@@ -91,7 +88,7 @@ function ownId({ native }: ToolUseBlock): { id?: string } {
   return typeof id === "string" ? { id } : {};
 }
 
-function partsOf(block: Exclude<ContentBlock, ToolResultBlock>): GeminiPart[] {
+function partsOf(block: Exclude<WireBlock, WireResult>): GeminiPart[] {
   const signed = signatureOf(block);
   switch (block.type) {
     case "text": {
@@ -102,8 +99,8 @@ function partsOf(block: Exclude<ContentBlock, ToolResultBlock>): GeminiPart[] {
     case "thinking":
       // A summary that proves nothing is nothing to the model.
       return signed === undefined ? [] : [{ text: block.text, thought: true, ...signed }];
-    case "image":
-      return [imageOf(block)];
+    case "file":
+      return [fileOf(block)];
     case "tool-use":
       return [{ functionCall: { ...ownId(block), name: block.name, args: argsOf(block) }, ...signed }];
   }
@@ -118,7 +115,7 @@ function keptPart(part: object): GeminiPart[] {
   return known.some(([key]) => HANDED_ON.includes(key)) ? [Object.fromEntries(known)] : [];
 }
 
-function signatureOf(block: Exclude<ContentBlock, ToolResultBlock>): { thoughtSignature: string } | undefined {
+function signatureOf(block: Exclude<WireBlock, WireResult>): { thoughtSignature: string } | undefined {
   const thoughtSignature = "native" in block ? block.native?.data?.thoughtSignature : undefined;
   return typeof thoughtSignature === "string" ? { thoughtSignature } : undefined;
 }
@@ -129,11 +126,21 @@ function excuseSignature(parts: GeminiPart[]): void {
   if (first !== undefined) first.thoughtSignature ??= NO_SIGNATURE;
 }
 
-function responseOf({ toolUseId, content, isError }: ToolResultBlock, call: Call | undefined): GeminiPart {
-  const id = call?.id === undefined ? {} : { id: call.id };
-  return {
-    functionResponse: { ...id, name: call?.name ?? toolUseId, response: isError === true ? { error: content } : { output: content } },
+function responseOf(
+  { toolUseId, content, isError }: WireResult,
+  call: Call | undefined,
+  nests: boolean,
+): { response: GeminiPart; beside: GeminiPart[] } {
+  const { inside, beside } = splitResult(content, () => nests);
+  const text = inside.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+  const files = inside.flatMap((part) => (part.type === "file" ? [fileOf(part)] : []));
+  const functionResponse = {
+    ...(call?.id === undefined ? {} : { id: call.id }),
+    name: call?.name ?? toolUseId,
+    response: isError === true ? { error: text } : { output: text },
+    ...(files.length === 0 ? {} : { parts: files }),
   };
+  return { response: { functionResponse }, beside: beside.map(fileOf) };
 }
 
 /** The API takes objects alone; what the model wrote amiss is told back to it within one. */
@@ -141,13 +148,4 @@ function argsOf({ input, inputError }: ToolUseBlock): Record<string, unknown> {
   const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
   if (inputError === undefined && isObject) return input as Record<string, unknown>;
   return { invalid_json: typeof input === "string" ? input : JSON.stringify(input) };
-}
-
-function imageOf(block: ImageBlock): GeminiPart {
-  if (!("url" in block)) return { inlineData: { mimeType: block.mediaType, data: block.data } };
-  const [, mimeType, data] = /^data:([^;,]+);base64,(.*)$/s.exec(block.url) ?? [];
-  if (mimeType !== undefined && data !== undefined) return { inlineData: { mimeType, data } };
-  const extension = /\.(\w+)(?:[?#]|$)/.exec(block.url)?.[1]?.toLowerCase() ?? "";
-  // The API wants a type, and looks at the image itself.
-  return { fileData: { mimeType: IMAGE_TYPES.get(extension) ?? "image/jpeg", fileUri: block.url } };
 }

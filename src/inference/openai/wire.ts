@@ -1,4 +1,5 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
+import type { FileKind } from "#contract/chat/file-kind";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
 import { withExtra } from "#inference/request/provider-options";
@@ -20,6 +21,12 @@ import { toResponsesRequest } from "./responses/to-request.ts";
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local servers ask for none, and the SDK for one. */
 const NO_KEY = "no-key";
+
+/** Chat Completions has no place for text files, which it is told as text; servers of models that see videos take those. */
+const FILES: Readonly<Record<Dialect["api"], readonly FileKind[]>> = {
+  chat: ["image", "pdf", "document", "audio", "video"],
+  responses: ["image", "pdf", "text", "document"],
+};
 
 export class OpenAIWire implements Wire {
   readonly provider: string;
@@ -66,6 +73,10 @@ export class OpenAIWire implements Wire {
     for (const warning of this.#warnings.get(response as object) ?? []) into.warn(warning);
     if (this.#dialect.api === "chat") readChatResponse(response, into, this.#dialect.thinkTags);
     else readResponsesResponse(response, into);
+  }
+
+  get files(): readonly FileKind[] {
+    return FILES[this.#dialect.api];
   }
 
   /** What neither provider nor model tell of what can be asked. */

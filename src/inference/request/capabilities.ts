@@ -1,5 +1,7 @@
 /** What models can do: one table, whose later rows overlay earlier ones; a client's own word overlays them all. */
 
+import { FILE_KINDS, type FileKind } from "#contract/chat/file-kind";
+
 export interface Capabilities {
   /** Whether a tool may be forced; some models refuse it while they think. */
   forcedToolChoice: boolean | "without-thinking";
@@ -18,7 +20,8 @@ export interface Capabilities {
   structuredOutput: boolean | "without-tools";
   /** Whether SYSTEM messages may stand in the middle of a conversation. */
   systemAnywhere: boolean;
-  images: boolean;
+  /** Which files it reads, in messages and in what tools give; a text file that is given as data is told as text to all others. */
+  files: readonly FileKind[];
   /** Cache markers that a request may hold at most; 0 where caching takes none. */
   cacheMarkers: number;
   /** Whether thoughts are bound to the exact conversation before them: what changes it must leave them out. */
@@ -37,7 +40,7 @@ const PERMISSIVE: Capabilities = {
   thinkingDisplay: true,
   structuredOutput: true,
   systemAnywhere: true,
-  images: true,
+  files: FILE_KINDS,
   cacheMarkers: 0,
   boundThinking: false,
 };
@@ -65,7 +68,10 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [
     /^anthropic$/,
     ANY,
-    { sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] },
+    {
+      ...{ sampling: false, systemAnywhere: false, cacheMarkers: 4, forcedToolChoice: "without-thinking", thinking: ["effort", "off"] },
+      files: ["image", "pdf", "text"],
+    },
   ],
   [BEDROCK, ANY, { systemAnywhere: false, thinking: [] }],
   [BEDROCK, /nova|llama/, { structuredOutput: false }],
@@ -91,10 +97,12 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [/^anthropic$/, CLAUDE_5, { systemAnywhere: true }],
   [/^anthropic$/, CLAUDE_STRICT, { systemAnywhere: true }],
   [/^openrouter$/, CLAUDE, { cacheMarkers: 4 }],
-  [OPENAI, ANY, { thinking: ["by-default", "effort"] }],
+  [BEDROCK, CLAUDE, { files: ["image", "pdf", "text", "document"] }],
+  [OPENAI, ANY, { thinking: ["by-default", "effort"], files: ["image", "pdf", "text", "document"] }],
+  [OPENAI, /audio/, { files: ["audio"] }],
   [OPENAI, /^(?:gpt-[34]|chatgpt-4)/, { thinking: [] }],
   [OPENAI, /^gpt-(?:3|4(?:$|-))/, { structuredOutput: false }],
-  [OPENAI, /^(?:gpt-3|gpt-4(?:$|-0)|o1-mini|o1-preview|o3-mini)/, { images: false }],
+  [OPENAI, /^(?:gpt-3|gpt-4(?:$|-0)|o1-mini|o1-preview|o3-mini)/, { files: [] }],
   [OPENAI, /^gpt-4o/, { contextWindow: 128_000, maxOutputTokens: 16_384 }],
   [OPENAI, /^gpt-4\.1/, { contextWindow: 1_047_576, maxOutputTokens: 32_768 }],
   [OPENAI, /^o\d/, { sampling: false, thinking: ["by-default", "effort"], contextWindow: 200_000, maxOutputTokens: 100_000 }],
@@ -107,7 +115,7 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [OPENAI, /^gpt-.*-(?:pro|codex)/, { thinking: ["by-default", "effort"] }],
   [OPENAI, /^gpt-(?:5\.[4-9](?!-(?:mini|nano))|[6-9]|\d\d)/, { contextWindow: 1_050_000 }],
   [/^openai$/, /^gpt-(?:5\.[6-9]|5\.\d\d|[6-9]|\d\d)/, { cacheMarkers: 4 }],
-  [GOOGLE, ANY, { systemAnywhere: false, thinking: ["by-default", "effort", "least"] }],
+  [GOOGLE, ANY, { systemAnywhere: false, thinking: ["by-default", "effort", "least"], files: ["image", "pdf", "text", "audio", "video"] }],
   [GOOGLE, /gemini-[12]/, { structuredOutput: "without-tools" }],
   [GOOGLE, /gemini-(?:1|2\.0)/, { thinking: [] }],
   [GOOGLE, /gemini-2\.5/, { thinking: ["by-default", "effort", "budget", "off"], maxOutputTokens: 65_536 }],

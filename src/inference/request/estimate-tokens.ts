@@ -1,6 +1,6 @@
 /** How many tokens a request is about, before anybody counted: on the high side, so that no limit is passed by a guess. */
-import type { ContentBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import { type FileKind, fileKindOf } from "#contract/chat/file-kind";
+import type { ModelRequest, WireBlock, WireFile, WireMessage, WireTool } from "#contract/chat/wire";
 
 /** English and code have more. */
 const CHARACTERS_PER_TOKEN = 3;
@@ -41,7 +41,20 @@ function ofKept(data: Record<string, unknown> = {}): number {
   return ofText(text) + images * TOKENS_PER_IMAGE;
 }
 
-function ofBlock(block: ContentBlock): number {
+/**
+ * Bytes of a file for each token that it costs, about: a page of a PDF is some 50 kB and 3,000 tokens, a minute of compressed audio about 1 MB and 2,000, of
+ * video 5 MB and 16,000.
+ */
+const BYTES_PER_TOKEN: Readonly<Record<Exclude<FileKind, "image">, number>> = { text: 3, pdf: 16, document: 16, audio: 500, video: 300 };
+
+/** Of what is elsewhere nobody knows how long it is. */
+function ofFile({ mediaType, data }: WireFile): number {
+  const kind = fileKindOf(mediaType);
+  if (kind === "image" || data === undefined) return TOKENS_PER_IMAGE;
+  return Math.ceil((data.length * 3) / 4 / BYTES_PER_TOKEN[kind]);
+}
+
+function ofBlock(block: WireBlock): number {
   switch (block.type) {
     case "text":
       // What a provider gave with it goes back too; where there is no text, it is all there is.
@@ -49,12 +62,12 @@ function ofBlock(block: ContentBlock): number {
     case "thinking":
       // Of a thought that is not shown, its signature is all there is; it is about as long.
       return ofText(block.text === "" ? (block.signature ?? "") : block.text);
-    case "image":
-      return TOKENS_PER_IMAGE;
+    case "file":
+      return ofFile(block);
     case "tool-use":
       return ofText(block.name + (JSON.stringify(block.input) ?? ""));
     case "tool-result":
-      return ofText(block.content);
+      return typeof block.content === "string" ? ofText(block.content) : block.content.reduce((sum, part) => sum + ofBlock(part), 0);
   }
 }
 

@@ -4,6 +4,7 @@ import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
+import type { FileKind } from "#contract/chat/file-kind";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
 import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
@@ -96,6 +97,15 @@ function wireTool(tool: Tool): WireTool {
   return known;
 }
 
+const FILES: Readonly<Record<FileKind, string>> = {
+  image: "images",
+  pdf: "PDF files",
+  text: "text files that are not given as data",
+  document: "documents but PDF and text",
+  audio: "audio files",
+  video: "videos",
+};
+
 const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });
 
 function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
@@ -110,14 +120,14 @@ function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
 
 /** @throws AsimovError `invalid-options`, `invalid-schema`; FinalInferenceError `unsupported` */
 export function prepareRequest(given: readonly ChatMessage[], options: GenerateOptions, about: RequestAbout): PreparedRequest {
-  const { system, messages, asked: askedMarkers, lacksImages, tokens, toolUseIds } = about.conversation.read(given);
+  const { system, messages, asked: askedMarkers, lacking, tokens, toolUseIds } = about.conversation.read(given);
   const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
   const { model, capabilities, defaults } = about;
   const { tools = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
   requireTools(tools, toolChoice);
   const limits = new Limits(about);
   if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
-  if (lacksImages) limits.exceed("images", "a text stands in their place");
+  for (const kind of lacking) limits.exceed(FILES[kind], "a text stands in their place");
   const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
   const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities, limits);
   const thinks = willThink(thinking, capabilities.thinking);

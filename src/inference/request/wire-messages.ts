@@ -1,14 +1,16 @@
 /** Messages as users write them to messages as converters get them: nothing empty, nothing of another model's, system first. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import { blocksOf, type ChatMessage, type ContentBlock, requireMessages } from "#contract/chat/message";
-import type { WireMessage } from "#contract/chat/wire";
+import type { FileKind } from "#contract/chat/file-kind";
+import { blocksOf, type ChatMessage, type ContentBlock, requireMessages, type ToolResultBlock, textOfResult } from "#contract/chat/message";
+import type { WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
 import { tokensOfMessage } from "./estimate-tokens.ts";
+import { fileFor } from "./wire-files.ts";
 
 export interface Audience {
   provider: string;
   model: string;
-  images: boolean;
+  files: readonly FileKind[];
   systemAnywhere: boolean;
 }
 
@@ -16,7 +18,7 @@ export interface Audience {
 interface Kept {
   source: ChatMessage;
   message: WireMessage | undefined;
-  lacksImages: boolean;
+  lacking: ReadonlySet<FileKind>;
   tokens: number;
   /** As the message was: one that its owner has changed since is converted again. */
   role: ChatRole;
@@ -37,7 +39,9 @@ function isCurrent(kept: Kept, message: ChatMessage | undefined): boolean {
   );
 }
 
-function blocksFor(block: ContentBlock, { provider, model, images }: Audience): ContentBlock[] {
+type Lacking = (kind: FileKind) => void;
+
+function blocksFor(block: ContentBlock, { provider, model, files }: Audience, lacking: Lacking): WireBlock[] {
   const { native } = block as { native?: { provider: string; model: string } };
   const isForeign = native !== undefined && (native.provider !== provider || native.model !== model);
   switch (block.type) {
@@ -53,25 +57,37 @@ function blocksFor(block: ContentBlock, { provider, model, images }: Audience): 
       return [isForeign ? plain : block];
     }
     case "tool-result":
-      // Providers refuse a result without text.
-      return [block.content === "" ? { ...block, content: "(no output)" } : block];
+      return [resultFor(block, files, lacking)];
+    case "file":
     case "image":
-      return [images ? block : { type: "text", text: "(an image that this model cannot see)" }];
+      return [fileFor(block, files, lacking)];
   }
+}
+
+function resultFor(block: ToolResultBlock, kinds: readonly FileKind[], lacking: Lacking): WireResult {
+  const { content } = block;
+  const parts = typeof content === "string" ? [] : content.map((part) => (part.type === "file" ? fileFor(part, kinds, lacking) : part));
+  if (parts.some(({ type }) => type === "file")) {
+    return { ...block, content: parts.filter((part) => part.type === "file" || part.text !== "") };
+  }
+  const text = textOfResult(typeof content === "string" ? content : parts);
+  // Providers refuse a result without text.
+  return { ...block, content: text === "" ? "(no output)" : text };
 }
 
 function convert(source: ChatMessage, audience: Audience, isLeading: boolean): Kept {
   const { cacheMarker = false, modelFamilies, role } = source;
   const isMeant =
     modelFamilies === undefined || modelFamilies.some((family) => audience.model.toLowerCase().includes(family.toLowerCase()));
-  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, audience)) : [];
+  const lacking = new Set<FileKind>();
+  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, audience, (kind) => lacking.add(kind))) : [];
   const plain = { role, blocks, cacheMarker };
   const isMoved = role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere;
   const message = blocks.length === 0 ? undefined : isMoved ? asInstruction(plain) : plain;
   return {
     source,
     message,
-    lacksImages: isMeant && !audience.images && blocksOf(source).some(({ type }) => type === "image"),
+    lacking,
     tokens: message === undefined ? 0 : tokensOfMessage(message),
     role,
     content: source.content,
@@ -94,14 +110,14 @@ class WireConversation {
   readonly toolUseIds = new Set<string>();
   /** Where the caller wants caching to end. */
   readonly asked = { system: [] as number[], messages: [] as number[] };
-  lacksImages = false;
+  readonly lacking = new Set<FileKind>();
   /** About as many as it has. */
   tokens = 0;
 
   add(source: ChatMessage, audience: Audience): void {
     const kept = convert(source, audience, this.messages.length === 0);
     this.kept.push(kept);
-    this.lacksImages ||= kept.lacksImages;
+    for (const kind of kept.lacking) this.lacking.add(kind);
     this.tokens += kept.tokens;
     const { message } = kept;
     if (message === undefined) return;

@@ -1,26 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ContentBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ToolUseBlock } from "#contract/chat/message";
 import { compileSchema, type JsonSchema } from "#contract/chat/schema";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { toRequest } from "#inference/anthropic/to-request";
 import { MODEL } from "./messages-server.ts";
 
-const says = (role: ChatRole, ...blocks: ContentBlock[]): WireMessage => ({ role, blocks, cacheMarker: false });
-const text = (value: string): ContentBlock => ({ type: "text", text: value });
+const says = (role: ChatRole, ...blocks: WireBlock[]): WireMessage => ({ role, blocks, cacheMarker: false });
+const text = (value: string): WireBlock => ({ type: "text", text: value });
 const user = (value: string): WireMessage => says(ChatRole.USER, text(value));
-const assistant = (...blocks: ContentBlock[]): WireMessage => says(ChatRole.ASSISTANT, ...blocks);
+const assistant = (...blocks: WireBlock[]): WireMessage => says(ChatRole.ASSISTANT, ...blocks);
 const system = (value: string): WireMessage => says(ChatRole.SYSTEM, text(value));
-const call = (id: string, rest: Partial<ToolUseBlock> = {}): ContentBlock => ({
+const call = (id: string, rest: Partial<ToolUseBlock> = {}): WireBlock => ({
   type: "tool-use",
   id,
   name: "add",
   input: { a: 1 },
   ...rest,
 });
-const result = (toolUseId: string, content = "1"): ContentBlock => ({ type: "tool-result", toolUseId, content });
+const result = (toolUseId: string, content = "1"): WireBlock => ({ type: "tool-result", toolUseId, content });
 const marked = (message: WireMessage): WireMessage => ({ ...message, cacheMarker: true });
 const add: WireTool = { name: "add", description: "Adds", inputSchema: { type: "object", properties: { a: { type: "number" } } } };
 const CACHED = { cache_control: { type: "ephemeral" } };
@@ -157,16 +157,16 @@ describe("a conversation to Anthropic", () => {
   });
 
   it("says of a result that it is an error", () => {
-    const failed: ContentBlock = { type: "tool-result", toolUseId: "a", content: "No.", isError: true };
+    const failed: WireBlock = { type: "tool-result", toolUseId: "a", content: "No.", isError: true };
     expect(turnsOf(says(ChatRole.TOOL_RESULT, failed))[0]?.content).toEqual([
       { type: "tool_result", tool_use_id: "a", content: "No.", is_error: true },
     ]);
   });
 
   it("sends images as data and as addresses", () => {
-    const images: ContentBlock[] = [
-      { type: "image", mediaType: "image/png", data: "aWNvbg==" },
-      { type: "image", url: "https://example.com/a.png" },
+    const images: WireBlock[] = [
+      { type: "file", mediaType: "image/png", data: "aWNvbg==" },
+      { type: "file", mediaType: "image/*", url: "https://example.com/a.png" },
     ];
     expect(turnsOf(says(ChatRole.USER, ...images))[0]?.content).toEqual([
       { type: "image", source: { type: "base64", media_type: "image/png", data: "aWNvbg==" } },
@@ -192,7 +192,7 @@ describe("a conversation to Anthropic", () => {
 
   it("keeps thoughts in their places, and leaves out one that nothing proves", () => {
     const native = { provider: "anthropic", model: MODEL, data: { redacted: "b3BhcXVl" } };
-    const thoughts: ContentBlock[] = [
+    const thoughts: WireBlock[] = [
       { type: "thinking", text: "", signature: "c2ln" },
       { type: "thinking", text: "", native },
       { type: "thinking", text: "somebody's" },
@@ -207,7 +207,7 @@ describe("a conversation to Anthropic", () => {
 });
 
 describe("a cache marker to Anthropic", () => {
-  const thought: ContentBlock = { type: "thinking", text: "Hm.", signature: "c2ln" };
+  const thought: WireBlock = { type: "thinking", text: "Hm.", signature: "c2ln" };
   const markedTypes = (...messages: WireMessage[]): string[] =>
     turnsOf(...messages).flatMap(({ content }) =>
       (content as { type: string; cache_control?: unknown }[]).flatMap((block) => (block.cache_control === undefined ? [] : [block.type])),

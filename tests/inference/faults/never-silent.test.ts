@@ -4,7 +4,7 @@ import { z } from "zod";
 import { OpenAIInferenceClient } from "#clients/openai";
 import { AsimovError } from "#contract/base/errors";
 import type { GenerateOptions } from "#contract/chat/generation";
-import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import type { ChatMessage, ContentBlock, FileBlock } from "#contract/chat/message";
 import type { ClientOptions } from "#inference/call/call-settings";
 import { capabilitiesOf } from "#inference/request/capabilities";
 import { scripted } from "../checklist-calls.ts";
@@ -30,6 +30,29 @@ const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 const user = (...content: ContentBlock[]): ChatMessage[] => [{ role: "USER", content }];
 const question: ContentBlock = { type: "text", text: "What is 1 + 2?" };
 
+const TYPES = ["image/png", "application/pdf", "text/csv", "application/msword", "audio/wav", "video/mp4", "application/x-unheard"];
+/** Of each kind, wherever it is. */
+const FILES: [string, FileBlock][] = TYPES.flatMap((mediaType): [string, FileBlock][] => [
+  [`${mediaType} as data`, { type: "file", mediaType, data: PIXEL, name: "given" }],
+  [`${mediaType} by address`, { type: "file", mediaType, url: "https://example.com/given" }],
+  [`${mediaType} by id`, { type: "file", mediaType, fileId: "file-1" }],
+]);
+/** Of a tool. */
+const given = (...content: (string | FileBlock)[]): ChatMessage[] => [
+  ...ask(),
+  { role: "ASSISTANT", content: [{ type: "tool-use", id: "call_1", name: "add", input: { a: 1, b: 2 } }] },
+  {
+    role: "TOOL_RESULT",
+    content: [
+      {
+        type: "tool-result",
+        toolUseId: "call_1",
+        content: content.map((part) => (typeof part === "string" ? { type: "text", text: part } : part)),
+      },
+    ],
+  },
+];
+
 /** What is asked, and what makes no difference to it where it is lost. */
 const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
   ["maxTokens", { maxTokens: 77 }],
@@ -51,6 +74,10 @@ const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
   ["a cache marker", {}, {}, ask().map((message) => ({ ...message, cacheMarker: true }))],
   ["an image as data", {}, {}, user(question, { type: "image", mediaType: "image/png", data: PIXEL })],
   ["an image by address", {}, {}, user(question, { type: "image", url: "https://example.com/a.png" })],
+  ...FILES.flatMap(([name, file]): typeof CASES => [
+    [name, {}, {}, user(question, file)],
+    [`${name} that a tool gave`, {}, {}, given("3", file)],
+  ]),
   [
     "SYSTEM in the middle",
     {},
@@ -94,7 +121,8 @@ describe.each(ASKED)("what is asked of $model by $name", ({ model, ...row }) => 
   it.each(CASES)("is sent, warned of or refused: %s", async (_what, options, rest = {}, messages = ask()) => {
     const { sent, warnings = [], error } = await outcomeOf(options, messages);
     if (error !== undefined) return expect(["unsupported", "invalid-options"]).toContain(error.code);
-    const isSent = sent !== (await outcomeOf(rest, ask())).sent;
+    const without = messages.at(-1)?.role === "TOOL_RESULT" ? given("3") : ask();
+    const isSent = sent !== (await outcomeOf(rest, without)).sent;
     expect({ isSent, warnings }).not.toEqual({ isSent: false, warnings: [] });
     for (const warning of warnings) expect(warning).toContain(model);
   });

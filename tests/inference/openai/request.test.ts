@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
 import { compileSchema } from "#contract/chat/schema";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { toChatRequest } from "#inference/openai/chat/to-request";
 import { dialectOf } from "#inference/openai/options";
@@ -14,20 +14,20 @@ const OPENAI = dialectOf({ model: MODEL }, "https://api.openai.com/v1");
 const ROUTER = dialectOf({ model: MODEL }, "https://openrouter.ai/api/v1");
 const LOCAL = dialectOf({ model: MODEL }, "http://127.0.0.1:11434/v1");
 
-const says = (role: ChatRole, ...blocks: ContentBlock[]): WireMessage => ({ role, blocks, cacheMarker: false });
-const text = (value: string): ContentBlock => ({ type: "text", text: value });
+const says = (role: ChatRole, ...blocks: WireBlock[]): WireMessage => ({ role, blocks, cacheMarker: false });
+const text = (value: string): WireBlock => ({ type: "text", text: value });
 const user = (value: string): WireMessage => says(ChatRole.USER, text(value));
 const system = (value: string): WireMessage => says(ChatRole.SYSTEM, text(value));
-const assistant = (...blocks: ContentBlock[]): WireMessage => says(ChatRole.ASSISTANT, ...blocks);
-const results = (...blocks: ContentBlock[]): WireMessage => says(ChatRole.TOOL_RESULT, ...blocks);
-const call = (id: string, rest: Partial<ToolUseBlock> = {}): ContentBlock => ({
+const assistant = (...blocks: WireBlock[]): WireMessage => says(ChatRole.ASSISTANT, ...blocks);
+const results = (...blocks: WireBlock[]): WireMessage => says(ChatRole.TOOL_RESULT, ...blocks);
+const call = (id: string, rest: Partial<ToolUseBlock> = {}): WireBlock => ({
   type: "tool-use",
   id,
   name: "add",
   input: { a: 1 },
   ...rest,
 });
-const result = (toolUseId: string, content = "1"): ContentBlock => ({ type: "tool-result", toolUseId, content });
+const result = (toolUseId: string, content = "1"): WireBlock => ({ type: "tool-result", toolUseId, content });
 const thought = (data: Record<string, unknown>): ThinkingBlock => ({
   type: "thinking",
   text: "Hm.",
@@ -121,9 +121,9 @@ describe("a request to Chat Completions", () => {
   });
 
   it("shows images by address or as data", () => {
-    const images: ContentBlock[] = [
-      { type: "image", url: "https://example.org/a.png" },
-      { type: "image", mediaType: "image/png", data: "aGk=" },
+    const images: WireBlock[] = [
+      { type: "file", mediaType: "image/*", url: "https://example.org/a.png" },
+      { type: "file", mediaType: "image/png", data: "aGk=" },
     ];
     expect(chatOf({ messages: [says(ChatRole.USER, ...images)] }).messages).toMatchObject([
       { content: images.map((_, n) => ({ image_url: { url: n === 0 ? "https://example.org/a.png" : "data:image/png;base64,aGk=" } })) },

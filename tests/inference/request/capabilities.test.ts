@@ -152,7 +152,7 @@ describe("capabilities", () => {
       noToolChoice: true,
       sampling: true,
       structuredOutput: true,
-      images: true,
+      files: ["image", "pdf", "text", "document", "audio", "video"],
       cacheMarkers: 0,
     });
   });

@@ -290,7 +290,7 @@ describe("what a model cannot do", () => {
       { thinking: { budgetTokens: 8_192 } },
       "topP while it thinks",
     ],
-    ["images", image, {}, { capabilities: { images: false } }, {}, "images"],
+    ["images", image, {}, { capabilities: { files: [] } }, {}, "images"],
     ["thinking", HELLO, { thinking: true }, { provider: "openai", model: "gpt-4.1" }, {}, "thinking"],
     [
       "how thoughts are shown",
@@ -401,7 +401,7 @@ describe("what a model cannot do", () => {
   });
 
   it("says a placeholder for an image", () => {
-    const { request } = prepare(image, {}, { capabilities: { images: false } });
+    const { request } = prepare(image, {}, { capabilities: { files: [] } });
     expect(request.messages[0]?.blocks).toEqual([{ type: "text", text: expect.stringContaining("image") }]);
     expect(JSON.stringify(request)).not.toContain("example.com");
   });

@@ -2,11 +2,13 @@
 
 import { ChatRole } from "#contract/base/vocabulary";
 import type { Thinking, ToolChoice } from "#contract/chat/generation";
-import type { ContentBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import type { ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { effortOf } from "#inference/openai/effort";
+import { chatFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
 import { outputFormat } from "#inference/openai/strict-schema";
+import { splitResult } from "#inference/request/split-result";
 
 type Json = Record<string, unknown>;
 
@@ -54,6 +56,8 @@ function choiceOf(choice: ToolChoice): Json {
   return { tool_choice: choice === "any" ? "required" : "none" };
 }
 
+const nowhere = (): boolean => false;
+
 function messagesOf({ system, messages }: ModelRequest, dialect: Dialect): Json[] {
   const sent: Json[] = [];
   /** Where the results of the latest answer's calls end. */
@@ -68,11 +72,12 @@ function messagesOf({ system, messages }: ModelRequest, dialect: Dialect): Json[
       resultsEnd = sent.length;
       continue;
     }
-    const results = blocks.filter((block) => block.type === "tool-result");
-    const parts = partsOf(blocks, cacheMarker, dialect);
-    for (const { toolUseId, content } of results) {
+    const results = blocks.flatMap((block) => (block.type === "tool-result" ? [{ ...block, ...splitResult(block.content, nowhere) }] : []));
+    // The API takes text alone as a tool's result: files follow, said by the user.
+    const parts = partsOf([...results.flatMap(({ beside }) => beside), ...blocks], cacheMarker, dialect);
+    for (const { toolUseId, inside } of results) {
       const isMarked = cacheMarker && parts.length === 0 && toolUseId === results.at(-1)?.toolUseId;
-      const told = contentOf(partsOf([{ type: "text", text: content }], isMarked, dialect), dialect);
+      const told = contentOf(partsOf(inside, isMarked, dialect), dialect);
       sent.splice(resultsEnd++, 0, { role: "tool", tool_call_id: toolUseId, content: told });
     }
     if (parts.length > 0) sent.push({ role: role === ChatRole.SYSTEM ? dialect.instructor : "user", content: contentOf(parts, dialect) });
@@ -94,7 +99,7 @@ function answerOf({ blocks, cacheMarker }: WireMessage, dialect: Dialect): Json[
 }
 
 /** Models that think between calls want their thoughts back with the calls, under the name that they came by. */
-function thoughtsOf(blocks: readonly ContentBlock[]): Json {
+function thoughtsOf(blocks: readonly WireBlock[]): Json {
   const thoughts = blocks.filter((block) => block.type === "thinking");
   const field = thoughts.map(({ native }) => native?.data?.field).find((name) => typeof name === "string");
   const details = thoughts.flatMap(({ native }) => (Array.isArray(native?.data?.details) ? native.data.details : []));
@@ -112,12 +117,11 @@ const callOf = ({ id, name, input, inputError, native }: ToolUseBlock): Json => 
   ...(native?.data?.extra_content === undefined ? {} : { extra_content: native.data.extra_content }),
 });
 
-/** Text and images, the last of them with the marker. */
-function partsOf(blocks: readonly ContentBlock[], isMarked: boolean, { markers }: Dialect): Json[] {
+/** Text and files, the last of them with the marker. */
+function partsOf(blocks: readonly WireBlock[], isMarked: boolean, { markers, provider }: Dialect): Json[] {
   const parts = blocks.flatMap((block): Json[] => {
     if (block.type === "text") return block.text === "" ? [] : [{ type: "text", text: block.text }];
-    if (block.type !== "image") return [];
-    return [{ type: "image_url", image_url: { url: "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}` } }];
+    return block.type === "file" ? [chatFile(block, provider)] : [];
   });
   const last = parts.at(-1);
   if (isMarked && last !== undefined) Object.assign(last, MARKS[markers]);

@@ -2,12 +2,14 @@
 
 import { ChatRole } from "#contract/base/vocabulary";
 import type { Thinking, ToolChoice } from "#contract/chat/generation";
-import type { ContentBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
-import { WireFault } from "#contract/chat/wire-fault";
+import type { ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { effortOf } from "#inference/openai/effort";
+import { responsesFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
 import { outputFormat } from "#inference/openai/strict-schema";
+import { splitResult } from "#inference/request/split-result";
+import { unsupported } from "#inference/request/unsupported";
 
 type Json = Record<string, unknown>;
 
@@ -19,8 +21,7 @@ const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt|gpt-5-chat)/;
 export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Json {
   const { model, system, tools, toolChoice, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
   if (stopSequences !== undefined && stopSequences.length > 0) {
-    const detail = 'the Responses API takes no stopSequences; the client\'s option api: "chat" does';
-    throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
+    throw unsupported('the Responses API takes no stopSequences; the client\'s option api: "chat" does');
   }
   // Only items can be marked. Where anything is, the system is an item too: which markers are left for it may change from turn to turn.
   const isCached = [...system, ...request.messages].some(({ cacheMarker }) => cacheMarker);
@@ -88,37 +89,39 @@ class Items {
     this.isMarked = true;
   }
 
-  #addInput(role: ChatRole, blocks: readonly ContentBlock[]): void {
+  #addInput(role: ChatRole, blocks: readonly WireBlock[]): void {
     const { instructor, markers } = this.#dialect;
+    // Only OpenAI's own takes parts in a result, and only there may one be marked.
+    const isParted = markers === "openai";
+    const files: WireBlock[] = [];
     for (const block of blocks) {
       if (block.type !== "tool-result") continue;
-      const part = { type: "input_text", text: block.content };
-      if (this.#resultsEnd === this.list.length) this.#lastPart = part;
-      // Only OpenAI's own takes parts here, and only there may one be marked.
-      const output = markers === "openai" ? [part] : block.content;
+      const { inside, beside } = splitResult(block.content, () => isParted);
+      files.push(...beside);
+      const told = inside.flatMap(partOf);
+      if (this.#resultsEnd === this.list.length) this.#lastPart = told.at(-1);
+      const output = isParted ? told : told.map(({ text }) => text).join("\n");
       this.list.splice(this.#resultsEnd++, 0, { type: "function_call_output", call_id: block.toolUseId, output });
     }
-    const parts = blocks.flatMap(partOf);
+    const parts = [...files, ...blocks].flatMap(partOf);
     if (parts.length === 0) return;
     this.#lastPart = parts.at(-1);
     this.list.push({ type: "message", role: role === ChatRole.SYSTEM ? instructor : "user", content: parts });
   }
 }
 
-function partOf(block: ContentBlock): Json[] {
+function partOf(block: WireBlock): Json[] {
   if (block.type === "text") return block.text === "" ? [] : [{ type: "input_text", text: block.text }];
-  if (block.type !== "image") return [];
-  const url = "url" in block ? block.url : `data:${block.mediaType};base64,${block.data}`;
-  return [{ type: "input_image", image_url: url, detail: "auto" }];
+  return block.type === "file" ? [responsesFile(block)] : [];
 }
 
 /** The API refuses a thought that nothing followed, as in an answer that was cut off. */
-function answerItemsOf(blocks: readonly ContentBlock[]): Json[] {
+function answerItemsOf(blocks: readonly WireBlock[]): Json[] {
   const items = blocks.flatMap(answerItems);
   return items.slice(0, items.findLastIndex(({ type }) => type !== "reasoning") + 1);
 }
 
-function answerItems(block: ContentBlock): Json[] {
+function answerItems(block: WireBlock): Json[] {
   switch (block.type) {
     case "text": {
       const { phase, item } = block.native?.data ?? {};

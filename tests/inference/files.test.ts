@@ -1,0 +1,209 @@
+/** Files of every kind, as each client sends them: in messages and in what tools gave, as bytes, as base64, by address and by id. */
+import { describe, expect, it } from "vitest";
+import type { ChatMessage, FileBlock } from "#contract/chat/message";
+import { defineTool } from "#contract/chat/tool";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
+import { scripted } from "./checklist-calls.ts";
+import { type ClientRow, isolateClients, once, CLIENT_ROWS as ROWS } from "./client-rows.ts";
+
+isolateClients();
+
+const PNG: FileBlock = { type: "file", mediaType: "image/png", data: "AQID" };
+const PDF: FileBlock = { type: "file", mediaType: "application/pdf", data: new Uint8Array([1, 2, 3]), name: "a_b.pdf" };
+const AT = "https://example.com/a.pdf";
+
+const user = (...content: Exclude<ChatMessage["content"], string>): ChatMessage[] => [{ role: "USER", content }];
+
+async function bodyOf(row: ClientRow, messages: ChatMessage[], model?: string): Promise<{ body: string; warnings: readonly string[] }> {
+  const { server, client } = await scripted(row, [{ text: "seen" }], { ...once, ...(model === undefined ? {} : { model }) });
+  const { warnings } = await client.generate(messages);
+  return { body: JSON.stringify(server.requests[0]?.body), warnings };
+}
+
+/** What stands for it in a request. */
+const WRITTEN: Readonly<Record<ClientRow["name"], [what: string, file: FileBlock, json: object][]>> = {
+  Anthropic: [
+    ["a PDF", PDF, { type: "document", source: { type: "base64", media_type: "application/pdf", data: "AQID" }, title: "a_b.pdf" }],
+    ["a PDF by address", { ...at("application/pdf", AT) }, { type: "document", source: { type: "url", url: AT } }],
+    ["a kept PDF", kept("application/pdf"), { type: "document", source: { type: "file", file_id: "file-1" } }],
+    ["a kept image", kept("image/png"), { type: "image", source: { type: "file", file_id: "file-1" } }],
+    ["text", csv(), { type: "document", source: { type: "text", media_type: "text/plain", data: "a,ü" } }],
+  ],
+  Bedrock: [
+    ["a PDF", PDF, { document: { format: "pdf", name: "a-b-pdf", source: { bytes: "AQID" } } }],
+    [
+      "a PDF in S3",
+      at("application/pdf", "s3://b/a.pdf"),
+      { document: { format: "pdf", name: "document", source: { s3Location: { uri: "s3://b/a.pdf" } } } },
+    ],
+    ["text", csv(), { document: { format: "csv", name: "document", source: { bytes: csv().data } } }],
+  ],
+  "OpenAI Responses": [
+    ["a PDF", PDF, { type: "input_file", filename: "a_b.pdf", file_data: "data:application/pdf;base64,AQID" }],
+    ["a PDF by address", at("application/pdf", AT), { type: "input_file", file_url: AT }],
+    ["a kept PDF", kept("application/pdf"), { type: "input_file", file_id: "file-1" }],
+    ["a kept image", kept("image/png"), { type: "input_image", file_id: "file-1", detail: "auto" }],
+  ],
+  "OpenAI Chat Completions": [
+    ["a PDF", PDF, { type: "file", file: { filename: "a_b.pdf", file_data: "data:application/pdf;base64,AQID" } }],
+    ["a kept PDF", kept("application/pdf"), { type: "file", file: { file_id: "file-1" } }],
+    ["text", csv(), { role: "user", content: "See:\n\na,ü" }],
+    [
+      "audio",
+      { type: "file", mediaType: "audio/mpeg", data: "AQID" },
+      { type: "input_audio", input_audio: { data: "AQID", format: "mp3" } },
+    ],
+    ["a video", at("video/mp4", "https://example.com/a.mp4"), { type: "video_url", video_url: { url: "https://example.com/a.mp4" } }],
+  ],
+  "Google GenAI": [
+    ["a PDF", PDF, { inlineData: { mimeType: "application/pdf", data: "AQID" } }],
+    ["a PDF by address", at("application/pdf", AT), { fileData: { mimeType: "application/pdf", fileUri: AT } }],
+    [
+      "a kept video",
+      kept("video/mp4", "files/1"),
+      { fileData: { mimeType: "video/mp4", fileUri: "https://generativelanguage.googleapis.com/v1beta/files/1" } },
+    ],
+    ["audio", { type: "file", mediaType: "audio/wav", data: "AQID" }, { inlineData: { mimeType: "audio/wav", data: "AQID" } }],
+  ],
+  Vertex: [
+    ["a PDF", PDF, { inlineData: { mimeType: "application/pdf", data: "AQID" } }],
+    ["a video in a bucket", at("video/mp4", "gs://b/a.mp4"), { fileData: { mimeType: "video/mp4", fileUri: "gs://b/a.mp4" } }],
+  ],
+};
+
+/** What stands for `[text, PNG]` that a tool gave. */
+const GIVEN: Readonly<Record<ClientRow["name"], object[]>> = {
+  Anthropic: [
+    {
+      type: "tool_result",
+      tool_use_id: "call_1",
+      content: [
+        { type: "text", text: "Here:" },
+        { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
+      ],
+    },
+  ],
+  Bedrock: [{ toolUseId: "call_1", content: [{ text: "Here:" }, { image: { format: "png", source: { bytes: "AQID" } } }] }],
+  "OpenAI Responses": [
+    { type: "function_call_output", call_id: "call_1" },
+    { type: "input_image", image_url: "data:image/png;base64,AQID", detail: "auto" },
+  ],
+  "OpenAI Chat Completions": [
+    { role: "tool", tool_call_id: "call_1", content: "Here:\n\n(a file of type image/png: it follows)" },
+    { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }] },
+  ],
+  "Google GenAI": [
+    { functionResponse: { name: "draw", response: { output: "Here:" }, parts: [{ inlineData: { mimeType: "image/png", data: "AQID" } }] } },
+  ],
+  Vertex: [
+    { functionResponse: { name: "draw", response: { output: "Here:\n(a file of type image/png: it follows)" } } },
+    { inlineData: { mimeType: "image/png", data: "AQID" } },
+  ],
+};
+
+const drawn = (content: (FileBlock | { type: "text"; text: string })[]): ChatMessage[] => [
+  { role: "USER", content: "Draw" },
+  { role: "ASSISTANT", content: [{ type: "tool-use", id: "call_1", name: "draw", input: {} }] },
+  { role: "TOOL_RESULT", content: [{ type: "tool-result", toolUseId: "call_1", content }] },
+];
+
+function at(mediaType: string, url: string): FileBlock {
+  return { type: "file", mediaType, url };
+}
+function kept(mediaType: string, fileId = "file-1"): FileBlock {
+  return { type: "file", mediaType, fileId };
+}
+function csv(): FileBlock & { data: string } {
+  return { type: "file", mediaType: "text/csv; charset=utf-8", data: Buffer.from("a,ü").toString("base64") };
+}
+
+/** Every object within it. */
+function objectsIn(value: unknown): object[] {
+  if (typeof value !== "object" || value === null) return [];
+  return [value, ...Object.values(value).flatMap(objectsIn)];
+}
+
+describe.each(ROWS)("a file through $name", (row) => {
+  it.each(WRITTEN[row.name] ?? [])("is %s", async (_what, file, json) => {
+    const { body, warnings } = await bodyOf(row, user({ type: "text", text: "See:" }, file));
+    expect(objectsIn(JSON.parse(body))).toContainEqual(json);
+    expect(warnings).toEqual([]);
+  });
+
+  it("stands in what a tool gave, in its place or behind it", async () => {
+    const { body, warnings } = await bodyOf(row, drawn([{ type: "text", text: "Here:" }, PNG]));
+    const objects = objectsIn(JSON.parse(body));
+    for (const json of GIVEN[row.name] ?? []) expect(objects).toContainEqual(expect.objectContaining(json));
+    expect(warnings).toEqual([]);
+  });
+
+  it("is given back as the same bytes, whichever way they came", async () => {
+    const forms: FileBlock[] = [
+      { ...PNG, data: new Uint8Array([1, 2, 3]) },
+      PNG,
+      { type: "file", mediaType: "image/*", url: "data:image/png;base64,AQID" },
+    ];
+    const [first, ...others] = await Promise.all(forms.map(async (file) => (await bodyOf(row, user(file))).body));
+    expect(others).toEqual([first, first]);
+  });
+});
+
+describe("a chain whose tool gives a file", () => {
+  const draw = (result: unknown) => defineTool({ name: "draw", description: "Draws", input: { type: "object" }, run: () => result });
+
+  const given = async (result: unknown, options = {}) => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "draw", input: {} }] }, "done"]);
+    const { messages } = await client.toolChain(user({ type: "text", text: "Draw" }, PDF), [draw(result)], options);
+    const told = client.calls[1]?.messages.at(-1)?.content;
+    return { messages, told: Array.isArray(told) ? told[0] : told };
+  };
+  const text = { type: "text", text: "Here:" } as const;
+  const bytes: FileBlock = { ...PNG, data: new Uint8Array([1, 2, 3]) };
+
+  it.each([
+    ["a file", bytes, [PNG]],
+    ["texts and files", [text, bytes], [text, PNG]],
+    ["a list that is no content", [{ type: "file" }], '[{"type":"file"}]'],
+    ["texts alone, which are JSON like any other", [text], '[{"type":"text","text":"Here:"}]'],
+  ])("tells the model %s", async (_what, result, content) => {
+    expect((await given(result)).told).toMatchObject({ type: "tool-result", content });
+  });
+
+  it("has messages that JSON holds, with bytes as base64", async () => {
+    const { messages } = await given([text, bytes]);
+    expect(JSON.parse(JSON.stringify(messages))).toEqual(messages.map((message) => expect.objectContaining({ role: message.role })));
+    expect(messages.at(-2)?.content).toMatchObject([{ content: [text, PNG] }]);
+  });
+
+  it("cuts its texts and leaves its files, which a reducer may take out", async () => {
+    const long = { type: "text", text: "x".repeat(50) } as const;
+    const { told } = await given([long, bytes, long], { maxToolResultChars: 60 });
+    expect(told).toMatchObject({ content: [long, PNG, { text: expect.stringContaining("of which 10 are shown") }] });
+    const short = await given([long, bytes], { toolResultReducer: ({ content }: { content: string }) => content.slice(0, 3) });
+    expect(short.told).toMatchObject({ content: [{ type: "text", text: "xxx" }, PNG] });
+    expect((await given([long, bytes], { toolResultReducer: () => [text] })).told).toMatchObject({ content: "Here:" });
+  });
+});
+
+describe("a file that is none", () => {
+  it.each([
+    ["no place", { type: "file", mediaType: "image/png" }],
+    ["two places", { ...PNG, url: AT }],
+    ["no media type", { type: "file", mediaType: "png", data: "AQID" }],
+  ])("is refused before anything is sent: %s", async (_what, file) => {
+    const client = new ScriptedInferenceClient(["never"]);
+    const asked = client.generate(user(file as FileBlock));
+    await expect(asked).rejects.toMatchObject({ code: "invalid-options", message: expect.stringContaining("content") });
+    expect(client.calls).toEqual([]);
+  });
+
+  it("is told as a text to a model that reads none, with a warning that says which", async () => {
+    const client = new ScriptedInferenceClient(["seen"], { capabilities: { files: ["pdf"] } });
+    const { warnings } = await client.generate(user(PDF, { type: "file", mediaType: "audio/wav", data: "AQID", name: "a.wav" }));
+    expect(client.calls[0]?.messages[0]?.content).toMatchObject([
+      { type: "file", data: "AQID" },
+      { text: '(an audio file "a.wav" that this model cannot read)' },
+    ]);
+    expect(warnings).toEqual([expect.stringContaining("does not take audio files")]);
+  });
+});
