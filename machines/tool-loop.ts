@@ -71,12 +71,16 @@ function resultMessage(outcomes: readonly ToolOutcome[]): string {
   return JSON.stringify({ role: "TOOL_RESULT", content });
 }
 
+/** Whether the model is asked again, though no tool has run: an answer was cut off within a call, or its provider paused. */
+const wantsMore = (answer: TurnAnswer): boolean =>
+  answer.kind === "answered" && (answer.end === "paused" || (answer.end === "length" && answer.calls.length > 0));
+
 /** @param reason that of the last answer by default */
 const endOf =
   (reason?: ToolLoopOutput["stopReason"]) =>
   ({ context }: { context: ToolLoopContext }): ToolLoopOutput => {
     const { messages, text, output, usage, iterations, finishReason, warnings, end } = context;
-    const stopReason = reason ?? end;
+    const stopReason = reason ?? (end as Exclude<AnswerEnd, "paused">);
     const parsed = output === undefined || stopReason !== "finished" ? {} : { output };
     return { stopReason, messages, text, ...parsed, usage, iterations, finishReason, warnings };
   };
@@ -102,11 +106,11 @@ export const toolLoopMachine = setup({
     isRepairable: ({ context }, { answer }: { answer: TurnAnswer }) =>
       answer.kind === "invalid-output" && context.repairs > 0 && context.iterations + 1 < context.maxIterations,
     isInvalid: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "invalid-output",
-    isLastCut: ({ context }, { answer }: { answer: TurnAnswer }) =>
-      answer.kind === "answered" && answer.end === "length" && answer.calls.length > 0 && context.iterations + 1 >= context.maxIterations,
-    isCut: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.end === "length" && answer.calls.length > 0,
+    wantsMoreAtLast: ({ context }, { answer }: { answer: TurnAnswer }) =>
+      wantsMore(answer) && context.iterations + 1 >= context.maxIterations,
+    wantsMore: (_, { answer }: { answer: TurnAnswer }) => wantsMore(answer),
     callsTools: (_, { answer }: { answer: TurnAnswer }) =>
-      answer.kind === "answered" && answer.end === "finished" && answer.calls.length > 0,
+      answer.kind === "answered" && (answer.end === "finished" || answer.end === "paused") && answer.calls.length > 0,
     isCutShort: (_, { answer }: { answer: TurnAnswer }) => answer.kind === "answered" && answer.end !== "finished",
     isStopped: (_, { outcomes }: { outcomes: readonly ToolOutcome[] }) => outcomes.some(({ stops }) => stops === true),
     isOverIterations: ({ context }) => context.iterations >= context.maxIterations,
@@ -204,12 +208,12 @@ export const toolLoopMachine = setup({
             actions: { type: "countUsage", params: ({ event }) => ({ answer: event.output }) },
           },
           {
-            guard: { type: "isLastCut", params: ({ event }) => ({ answer: event.output }) },
+            guard: { type: "wantsMoreAtLast", params: ({ event }) => ({ answer: event.output }) },
             target: "maxIterations",
             actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCalls"],
           },
           {
-            guard: { type: "isCut", params: ({ event }) => ({ answer: event.output }) },
+            guard: { type: "wantsMore", params: ({ event }) => ({ answer: event.output }) },
             target: "asking",
             reenter: true,
             actions: [{ type: "recordAnswer", params: ({ event }) => ({ answer: event.output }) }, "refuseCalls"],

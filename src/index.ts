@@ -47,13 +47,14 @@ export type {
   FileBlock,
   ImageBlock,
   NativeData,
+  ProviderBlock,
   TextBlock,
   ThinkingBlock,
   ToolResultBlock,
   ToolUseBlock,
 } from "./contract/chat/message.ts";
 export type { Checked, JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
-export { defineTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
+export { defineTool, providerTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
 export type {
   ChainPart,
   ChainProgress,

@@ -388,7 +388,11 @@ function asGeneration(usage: Usage, partial: readonly ContentBlock[]) {
 /** What providers call an answer that is the model's own refusal; a filter has other words. */
 const REFUSED: ReadonlySet<string | null> = new Set(["refusal", "stop", "completed", null]);
 
+/** Of Anthropic, whose own tools take long: what it answered goes back, and it goes on (docs.claude.com, Handling stop reasons, November 2026). */
+const PAUSED = "pause_turn";
+
 function endOf({ unified, raw }: FinishReason, blocks: readonly ContentBlock[]): AnswerEnd {
+  if (raw === PAUSED) return "paused";
   if (unified === "length") return "length";
   if (unified === "content-filter") return REFUSED.has(raw) ? "refused" : "content-filter";
   const isNothing = (block: ContentBlock): boolean =>

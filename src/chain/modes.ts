@@ -1,7 +1,7 @@
 /** Which prompt and tools hold in which mode of a chain, and the tool by which the model changes it. */
 import * as z from "zod/mini";
 import { AsimovError, SnapshotError } from "#contract/base/errors";
-import { defineTool, type Tool } from "#contract/chat/tool";
+import { defineTool, type Tool, twiceNamed } from "#contract/chat/tool";
 import type { ToolChainOptions } from "#contract/chat/tool-chain";
 
 export const SWITCH_MODE = "switch_mode";
@@ -19,7 +19,9 @@ export interface Modes {
 
 /** @throws AsimovError `invalid-options` */
 export function modesOf(tools: readonly Tool[], swap: ToolChainOptions["modeSwap"], isFixed: boolean): Modes {
-  const byName = (list: readonly Tool[]): Map<string, Tool> => new Map(list.map((tool) => [tool.name, tool]));
+  // Of one name, that which runs here wins over a provider's.
+  const byName = (list: readonly Tool[]): Map<string, Tool> =>
+    new Map(list.toSorted((a, b) => Number(a.native === undefined) - Number(b.native === undefined)).map((tool) => [tool.name, tool]));
   if (swap === undefined) {
     requireDistinct(tools);
     const own = byName(tools);
@@ -85,8 +87,7 @@ function requireAlike(tools: readonly Tool[]): void {
 }
 
 function requireDistinct(tools: readonly Tool[]): void {
-  const names = tools.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const twice = twiceNamed(tools);
   if (twice !== undefined) {
     throw new AsimovError(`toolChain: two tools are named "${twice}"; give each a name of its own.`, { code: "invalid-options" });
   }

@@ -15,6 +15,8 @@ function blockSize(block: ContentBlock): number {
       return block.name.length + (JSON.stringify(block.input) ?? "").length;
     case "tool-result":
       return typeof block.content === "string" ? block.content.length : block.content.reduce((sum, part) => sum + blockSize(part), 0);
+    case "provider":
+      return (JSON.stringify(block.value) ?? "").length;
     case "file":
     case "image":
       return FILE_SIZE;

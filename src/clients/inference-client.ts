@@ -15,7 +15,7 @@ import type { CompiledSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
-import type { Wire } from "#contract/chat/wire";
+import type { ModelRequest, Wire } from "#contract/chat/wire";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { CallStream } from "#inference/call/call-stream";
 import { LateSource } from "#inference/call/late-source";
@@ -232,6 +232,7 @@ export abstract class InferenceClient {
       defaults: this.#defaults,
       unsupported: this.#unsupported,
       conversation,
+      inexact: (request: ModelRequest) => this.#settings.wire.inexact?.(request) ?? [],
     };
     const { output, ...prepared } = prepareRequest(messages, options, about);
     const { signal, idleTimeoutMs } = options;

@@ -144,6 +144,8 @@ function partOf(block: ContentBlock): object | undefined {
       return { type: "tool_call", id: block.id, name: block.name, arguments: block.input };
     case "tool-result":
       return { type: "tool_call_response", id: block.toolUseId, result: resultOf(block) };
+    case "provider":
+      return undefined;
     case "file":
     case "image":
       return filePart(block);

@@ -10,7 +10,7 @@ import { NonRetryableError } from "#contract/base/errors";
 import { Task } from "#contract/base/task";
 import { ContextLengthExceededError, FinalInferenceError, InferenceError, RetriesExceededError } from "#contract/chat/errors";
 import type { GenerateOptions } from "#contract/chat/generation";
-import type { ChatMessage, ContentBlock } from "#contract/chat/message";
+import { type ChatMessage, type ContentBlock, textOf } from "#contract/chat/message";
 import { defineTool } from "#contract/chat/tool";
 import { defineModule } from "#contract/node/module";
 import { Node } from "#contract/node/node";
@@ -390,7 +390,8 @@ describe("8 what nobody knows yet", () => {
       const { open, text, end, strange } = RAW[row.format];
       const unknown = [strange[kind]].flat();
       const { blocks, finishReason } = await resultOf(row, ...open, text("one"), ...unknown, text(" two"), ...end());
-      expect(blocks.map((block) => (block.type === "text" ? block.text : block.type)).join("")).toBe("one two");
+      expect(textOf(blocks)).toBe("one two");
+      expect(blocks.filter(({ type }) => type !== "text" && type !== "provider")).toEqual([]);
       expect(finishReason.unified).toBe("stop");
     },
   );
@@ -412,7 +413,7 @@ describe("8 what nobody knows yet", () => {
       const streamed = await client.stream(ask()).result;
       for (const { blocks } of [streamed, await client.generate(ask())]) {
         const kept = blocks.filter((block) => JSON.stringify(block).includes("hologram"));
-        expect(kept).toMatchObject([{ type: "text", text: "", native: { provider: client.provider, model: client.model } }]);
+        expect(kept).toMatchObject([{ type: "provider", provider: client.provider, model: client.model }]);
         expect(blocks).toContainEqual({ type: "text", text: "Hi" });
       }
     },

@@ -36,7 +36,7 @@ const holds = <Law extends true>(law?: Law): Law | undefined => law;
 
 // The words.
 holds<Same<ChatRole, "SYSTEM" | "USER" | "ASSISTANT" | "TOOL_RESULT">>();
-holds<Same<ContentBlock["type"], "text" | "thinking" | "file" | "image" | "tool-use" | "tool-result">>();
+holds<Same<ContentBlock["type"], "text" | "thinking" | "file" | "image" | "tool-use" | "tool-result" | "provider">>();
 holds<Same<Generation["finishReason"]["unified"], "stop" | "length" | "tool-calls" | "content-filter" | "other">>();
 holds<Same<Generation["finishReason"]["raw"], string | null>>();
 holds<
@@ -48,6 +48,8 @@ holds<
 holds<
   Same<
     StreamPart["type"],
+    | "provider"
+    | "file"
     | "text-start"
     | "text-delta"
     | "text-end"

@@ -1,5 +1,5 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
-import type { Citation, ContentBlock } from "./message.ts";
+import type { Citation, ContentBlock, FileBlock, ProviderBlock } from "./message.ts";
 import type { Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -16,7 +16,8 @@ export type Thinking =
       display?: "summarized" | "omitted";
     };
 
-export type ToolChoice = "auto" | "any" | "none" | { name: string };
+/** `any` forces a call, `{ name }` one of that tool; `{ only }` leaves the choice, among these tools alone. */
+export type ToolChoice = "auto" | "any" | "none" | { name: string } | { only: string[] };
 
 export interface GenerateOptions {
   /** Tokens that the answer may have at most. Default: the client's, else what the provider does. */
@@ -92,6 +93,9 @@ export type StreamPart =
   | { readonly type: "tool-input-start"; readonly id: string; readonly name: string }
   | ToolInputDelta
   | { readonly type: "tool-call"; readonly id: string; readonly name: string; readonly input: unknown; readonly inputError?: string }
+  /** A block of the provider's own, such as the call of a tool that it runs; a file that the model made. */
+  | Readonly<ProviderBlock>
+  | Readonly<FileBlock>
   /** What was cited; `id` is that of the text block, where it is one's. */
   | { readonly type: "source"; readonly id?: string; readonly source: Citation }
   | { readonly type: "finish"; readonly finishReason: FinishReason; readonly usage: Usage };

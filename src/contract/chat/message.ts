@@ -65,6 +65,8 @@ export interface FileBlock {
   fileId?: string;
   /** Told to the model where the provider has a place for it. */
   name?: string;
+  /** Of a file that a model made. */
+  native?: NativeData;
 }
 
 /** A short form of `FileBlock`: either base64 data with its media type, or an address that the provider fetches. */
@@ -88,7 +90,18 @@ export interface ToolResultBlock {
   isError?: boolean;
 }
 
-export type ContentBlock = TextBlock | ThinkingBlock | FileBlock | ImageBlock | ToolUseBlock | ToolResultBlock;
+/** What a provider's own tools gave, and whatever else of an answer has no block of its own. To that provider it goes back as it came, to others not at all. */
+export interface ProviderBlock {
+  type: "provider";
+  /** As `InferenceClient.provider` says. */
+  provider: string;
+  /** The one that gave it, and takes it back: what others know of its thoughts they would need, too. Absent for all of the provider's. */
+  model?: string;
+  /** In the provider's own words, as JSON. */
+  value: unknown;
+}
+
+export type ContentBlock = TextBlock | ThinkingBlock | FileBlock | ImageBlock | ToolUseBlock | ToolResultBlock | ProviderBlock;
 
 export interface ChatMessage {
   role: ChatRole;
@@ -126,6 +139,7 @@ const file = lazily(() =>
       url: z.optional(nonEmpty),
       fileId: z.optional(nonEmpty),
       name: z.optional(nonEmpty),
+      native: native(),
     })
     .check(
       z.refine(({ data, url, fileId }) => [data, url, fileId].filter((place) => place !== undefined).length === 1, {
@@ -159,6 +173,7 @@ const block = lazily(() =>
       inputError: z.optional(z.string()),
       native: native(),
     }),
+    z.strictObject({ type: z.literal("provider"), provider: nonEmpty, model: z.optional(nonEmpty), value: z.unknown() }),
     z.strictObject({
       type: z.literal("tool-result"),
       toolUseId: nonEmpty,

@@ -102,7 +102,7 @@ export interface ToolChainResult {
    * `refused`: the model would not; `empty`: there was nothing in it. `stopped`: by a tool. `context-length`: the conversation became longer than
    * the model reads.
    */
-  stopReason: AnswerEnd | "max-iterations" | "stopped" | "context-length";
+  stopReason: Exclude<AnswerEnd, "paused"> | "max-iterations" | "stopped" | "context-length";
 }
 
 /** Of one call of the model. */
@@ -155,8 +155,8 @@ export interface ChainStream extends AsyncIterable<ChainPart> {
   readonly result: Promise<ToolChainResult>;
 }
 
-/** How an answer without calls ends a chain. */
-export type AnswerEnd = "finished" | "length" | "content-filter" | "refused" | "empty";
+/** How an answer without calls ends a chain; `paused` does not: the provider wants to go on with it, as it came. */
+export type AnswerEnd = "finished" | "length" | "content-filter" | "refused" | "empty" | "paused";
 
 /** What is told of one tool call. */
 export interface ToolTrace {

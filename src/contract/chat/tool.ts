@@ -25,6 +25,10 @@ export interface Tool {
   readonly ready?: () => Promise<void>;
   /** The input as `run` gets it, or what is wrong with it. */
   check(input: unknown): Promise<{ value: unknown } | { faults: string }>;
+  /** Whether the provider holds the model to the schema as it writes the input. */
+  readonly strict?: boolean;
+  /** Of a tool that a provider knows by itself: whose, and how its API is told of it. */
+  readonly native?: { readonly provider: string; readonly definition: Readonly<Record<string, unknown>> };
   /** Of a checked input: whether a person is to decide before it runs. Absent where nobody ever is. */
   needsApproval?(input: unknown): boolean | Promise<boolean>;
   run(input: unknown, context: ToolContext): unknown;
@@ -37,6 +41,17 @@ function isTool(value: unknown): value is Tool {
 }
 
 export const toolsSchema = z.array(z.custom<Tool>(isTool, { message: "expected a tool made by defineTool" }));
+
+/** A name that two of them have; tools of different providers may share one, since no model is told of both. */
+export function twiceNamed(tools: readonly Tool[]): string | undefined {
+  const known = new Set<string>();
+  for (const { name, native } of tools) {
+    const whose = `${native?.provider ?? ""}/${name}`;
+    if (known.has(whose)) return name;
+    known.add(whose);
+  }
+  return undefined;
+}
 
 /** What the tools await whose JSON Schema comes late; of what are no tools, nothing. */
 export const lateTools = (tools: unknown): (() => Promise<void>)[] =>
@@ -56,7 +71,12 @@ export interface ToolInit<S extends Schema> {
    * `onApproval` of the chain. Default false.
    */
   needsApproval?: boolean | ((input: Checked<S>) => boolean | Promise<boolean>);
-  /** Its result is told to the model: a string as it is, anything else as JSON. What it throws is told as an error. */
+  /**
+   * Has the provider hold the model to the schema as it writes the input, where it can; what it cannot is checked before `run` all the same, and where it knows
+   * no such thing a warning says so. Default false.
+   */
+  strict?: boolean;
+  /** Its result is told to the model: a string, a file, and a list with a file in it as they are, anything else as JSON. What it throws is told as an error. */
   run(input: Checked<S>, context: ToolContext): unknown;
 }
 
@@ -72,7 +92,7 @@ export interface ToolInit<S extends Schema> {
  * });
  */
 export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
-  const { name, description, input, needsApproval = false, run } = init;
+  const { name, description, input, needsApproval = false, strict = false, run } = init;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new AsimovError(
       `The name of a tool must be 1 to 64 letters, digits, "_" and "-", and start with a letter or "_"; got ${JSON.stringify(name)}.`,
@@ -87,6 +107,8 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
       code: "invalid-options",
     });
   }
+  if (typeof strict !== "boolean")
+    throw new AsimovError(`Tool "${name}": expected strict to be true or false.`, { code: "invalid-options" });
   const schema: CompiledSchema = compileSchema(input, `Tool "${name}": input`);
   return {
     name,
@@ -95,8 +117,46 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
       return schema.json;
     },
     ...(schema.ready === undefined ? {} : { ready: schema.ready }),
+    ...(strict ? { strict } : {}),
     check: (value) => schema.check(value),
     ...(needsApproval === false ? {} : { needsApproval: (value: unknown) => needsApproval === true || needsApproval(value as Checked<S>) }),
     run: (value, context) => run(value as Checked<S>, context),
+  };
+}
+
+/**
+ * A tool that the provider knows by itself, such as web search, code or files: told to its models in its own words, and run by it. Its calls and results are
+ * blocks of the type `provider`, which go back unchanged. Clients of other providers leave it out, and say so.
+ *
+ * @param provider as for `providerOptions`: `"anthropic"`, `"openai"`, `"google"`, `"bedrock"`, or what `InferenceClient.provider` says
+ * @param definition the entry of the request's `tools`; its `name`, else its `type`, else its first key is the tool's name
+ * @param run of a tool that the provider knows and the caller runs, such as `computer` or `bash` of Anthropic. Default: none
+ * @throws AsimovError `invalid-options`
+ * @example
+ * const search = providerTool("anthropic", { type: "web_search_20250305", name: "web_search", max_uses: 3 });
+ */
+export function providerTool(provider: string, definition: Record<string, unknown>, run?: Tool["run"]): Tool {
+  const name = [definition?.name, definition?.type, Object.keys(definition ?? {})[0]].find((value) => typeof value === "string");
+  if (typeof provider !== "string" || provider === "" || name === undefined) {
+    throw new AsimovError(
+      'providerTool: expected a provider, such as "anthropic", and its definition of the tool, such as { type, name }.',
+      {
+        code: "invalid-options",
+      },
+    );
+  }
+  return {
+    name: name as string,
+    description: "",
+    inputSchema: { type: "object" },
+    native: { provider, definition },
+    check: async (value) => ({ value }),
+    run:
+      run ??
+      (() => {
+        throw new Error(
+          `it is run by ${provider}, and the model called it as one that is run here; give providerTool a function that runs it`,
+        );
+      }),
   };
 }

@@ -2,7 +2,16 @@
 
 import type { FileKind } from "./file-kind.ts";
 import type { FinishReason, Thinking, ToolChoice } from "./generation.ts";
-import type { ChatMessage, Citation, FileBlock, TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
+import type {
+  ChatMessage,
+  Citation,
+  FileBlock,
+  ProviderBlock,
+  TextBlock,
+  ThinkingBlock,
+  ToolResultBlock,
+  ToolUseBlock,
+} from "./message.ts";
 import type { JsonSchema } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
@@ -16,7 +25,7 @@ export interface WireResult extends ToolResultBlock {
   content: string | (TextBlock | WireFile)[];
 }
 
-export type WireBlock = TextBlock | ThinkingBlock | WireFile | ToolUseBlock | WireResult;
+export type WireBlock = TextBlock | ThinkingBlock | WireFile | ToolUseBlock | WireResult | ProviderBlock;
 
 /** A message as providers' converters get it: blocks alone, none of them empty, nothing of another model's. */
 export interface WireMessage {
@@ -30,6 +39,10 @@ export interface WireTool {
   name: string;
   description: string;
   inputSchema: JsonSchema;
+  /** The provider is to hold the model to the schema. */
+  strict?: boolean;
+  /** In the provider's own words, in place of all that. */
+  definition?: Readonly<Record<string, unknown>>;
 }
 
 /** In the provider's own words. */
@@ -107,6 +120,10 @@ export interface GenerationSink {
   toolValue(key: string | number, input: unknown): void;
   /** Adds provider data to the block under the key; opens a block of that kind when there is none. */
   native(key: string | number, kind: "text" | "thinking" | "tool-use", data: Record<string, unknown>): void;
+  /** A block of the provider's own, as JSON; where its value comes late, its place is taken by the first call. Ending it tells it. */
+  provider(key: string | number, value?: unknown): void;
+  /** A file that the model made. @param data goes back with it */
+  file(key: string | number, file: WireFile, data?: Record<string, unknown>): void;
   /** Of the text block under the key; of the answer where none is open there. */
   cite(key: string | number, citation: Citation): void;
   /** A source that no passage names. */
@@ -130,6 +147,8 @@ export interface GenerationSink {
 export interface Wire {
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly provider: string;
+  /** What of a request its API takes, but not to the letter: each is named, such as `the schema of "add"`. Absent where there is nothing of the kind. */
+  inexact?(request: ModelRequest): string[];
   /** The files that its API has a place for, whatever the model; absent for all. */
   readonly files?: readonly FileKind[];
   /** Host and port of the service, for spans, where they are known. */

@@ -27,7 +27,7 @@ export function readResponse(response: unknown, into: GenerationSink): void {
     if (block === null || typeof block !== "object") return;
     const kind = startBlock(index, block, into);
     if (kind === "tool-use") into.toolValue(index, block.input);
-    if (kind === undefined) into.native(index, "text", { block });
+    if (kind === undefined) into.provider(index, block);
     into.end(index);
   });
   if (usage) into.usage(usageReader()(usage));

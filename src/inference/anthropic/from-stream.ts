@@ -44,12 +44,12 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
       return;
     }
     // Its place is taken now; what it holds is known at its end.
-    into.native(index, "text", {});
+    into.provider(index);
     kept.set(index, new KeptBlock(block));
   };
   const stop = (index: number): void => {
     const block = kept.get(index);
-    if (block !== undefined) into.native(index, "text", { block: block.whole() });
+    if (block !== undefined) into.provider(index, block.whole());
     kept.delete(index);
     known.delete(index);
     into.end(index);

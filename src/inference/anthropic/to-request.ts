@@ -41,20 +41,23 @@ export function toRequest(request: ModelRequest): Body {
   };
 }
 
-function toolsOf({ tools, toolsMarker }: ModelRequest): Anthropic.Tool[] {
+function toolsOf({ tools, toolsMarker }: ModelRequest): Anthropic.ToolUnion[] {
   return tools.map((tool, index) => ({ ...toolOf(tool), ...(toolsMarker && index === tools.length - 1 ? CACHED : {}) }));
 }
 
-const toolOf = ({ name, description, inputSchema }: WireTool): Anthropic.Tool => ({
-  name,
-  description,
+function toolOf({ name, description, inputSchema, strict, definition }: WireTool): Anthropic.ToolUnion {
+  if (definition !== undefined) return { ...definition } as unknown as Anthropic.ToolUnion;
   // The API wants the type, also where a schema goes without.
-  input_schema: { type: "object", ...inputSchema },
-});
+  const whole = { type: "object" as const, ...inputSchema };
+  return strict === true
+    ? { name, description, input_schema: outputSchema(whole) as Anthropic.Tool["input_schema"], strict }
+    : { name, description, input_schema: whole };
+}
 
 function choiceOf(choice: ToolChoice): { tool_choice?: Anthropic.ToolChoice } {
   if (choice === "auto") return {};
-  return { tool_choice: typeof choice === "object" ? { type: "tool", name: choice.name } : { type: choice } };
+  if (typeof choice === "string") return { tool_choice: { type: choice } };
+  return "name" in choice ? { tool_choice: { type: "tool", name: choice.name } } : {};
 }
 
 interface Turn {
@@ -110,7 +113,9 @@ const isBlank = (text: string): boolean => text.trim() === "";
 function blockOf(block: WireBlock): Block | undefined {
   switch (block.type) {
     case "text":
-      return keptIn(block.native) ?? (isBlank(block.text) ? undefined : { type: "text", text: block.text, ...restIn(block.native) });
+      return isBlank(block.text) ? undefined : { type: "text", text: block.text, ...restIn(block.native) };
+    case "provider":
+      return isRecord(block.value) && typeof block.value.type === "string" ? (block.value as unknown as Block) : undefined;
     case "thinking":
       return thinkingOf(block);
     case "file":
@@ -140,12 +145,6 @@ function thinkingOf({ text, signature, native }: ThinkingBlock): Block | undefin
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-
-/** A block of a kind that is not read. */
-function keptIn(native: NativeData | undefined): Block | undefined {
-  const block = native?.data?.block;
-  return isRecord(block) && typeof block.type === "string" ? (block as unknown as Block) : undefined;
-}
 
 /** What came with a block beside what is read of it. */
 function restIn(native: NativeData | undefined): Record<string, unknown> {

@@ -27,7 +27,7 @@ export function readResponse(response: unknown, into: GenerationSink): void {
       into.text(key, content.map(({ text }) => text ?? "").join(""));
       into.native(key, "text", { citations: keep(citations) });
       for (const citation of citations) into.cite(key, citationOf(citation));
-    } else into.native(key, "text", { block: keep(block) });
+    } else into.provider(key, keep(block));
     into.end(key);
   }
   if (usage !== undefined) into.usage(readUsage(usage));

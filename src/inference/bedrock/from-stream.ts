@@ -58,7 +58,7 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
     if (Object.values(block).every((member) => member === undefined)) return;
     if (toolUse === undefined || toolUse.type === "server_tool_use") {
       // Its place is taken now; what it holds is known at its end.
-      into.native(key, "text", {});
+      into.provider(key);
       kept.set(key, new KeptBlock(block));
       return;
     }
@@ -68,7 +68,7 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
   };
   const stop = (key: number): void => {
     const block = kept.get(key);
-    if (block !== undefined) into.native(key, "text", block.data());
+    if (block !== undefined) into.provider(key, block.value());
     for (const known of [kept, kinds, beside, redacted]) known.delete(key);
     into.end(key);
   };

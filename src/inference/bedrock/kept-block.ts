@@ -38,23 +38,23 @@ export class KeptBlock {
   }
 
   /** Of kinds that nobody knows there are the pieces alone: what they add up to is not known, so that it cannot go back. */
-  data(): Record<string, unknown> {
+  value(): unknown {
     const { toolUse, toolResult } = this.#start;
     const deltas = this.#deltas;
     if (toolUse !== undefined) {
       const input = deltas.map((delta) => delta.toolUse?.input ?? "").join("");
-      return { block: keep({ toolUse: { ...toolUse, input: parsed(input) } }) };
+      return keep({ toolUse: { ...toolUse, input: parsed(input) } });
     }
     if (toolResult !== undefined) {
-      return { block: keep({ toolResult: { ...toolResult, content: deltas.flatMap((delta) => delta.toolResult ?? []) } }) };
+      return keep({ toolResult: { ...toolResult, content: deltas.flatMap((delta) => delta.toolResult ?? []) } });
     }
     return { start: keep(this.#start), deltas: keep(deltas) };
   }
 }
 
 /** A kept block as Converse takes it. */
-export function keptBlock(data: Record<string, unknown> | undefined): ContentBlock | undefined {
-  return typeof data?.block === "object" && data.block !== null ? (unkeep(data.block) as ContentBlock) : undefined;
+export function keptBlock(value: unknown): ContentBlock | undefined {
+  return typeof value !== "object" || value === null || "deltas" in value ? undefined : (unkeep(value) as ContentBlock);
 }
 
 function parsed(input: string): unknown {

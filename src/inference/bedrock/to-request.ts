@@ -13,8 +13,9 @@ import type {
 } from "@aws-sdk/client-bedrock-runtime";
 import { fromBase64 } from "#contract/base/base64";
 import { ChatRole } from "#contract/base/vocabulary";
+import type { ToolChoice } from "#contract/chat/generation";
 import type { TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
+import type { ModelRequest, WireBlock, WireMessage, WireResult, WireTool } from "#contract/chat/wire";
 import { outputSchema } from "#inference/request/output-schema";
 import { placeSystem } from "#inference/request/place-system";
 import { plainId } from "#inference/request/plain-id";
@@ -116,6 +117,8 @@ function blocksOf(block: WireBlock, files: ConverseFiles): ConverseBlock[] {
   switch (block.type) {
     case "text":
       return [textOf(block) ?? []].flat();
+    case "provider":
+      return [keptBlock(block.value) ?? []].flat();
     case "thinking":
       return [reasoningOf(block) ?? []].flat();
     case "file":
@@ -141,8 +144,7 @@ function resultOf({ toolUseId, content, isError }: WireResult, files: ConverseFi
 }
 
 function textOf({ text, native }: TextBlock): ConverseBlock | undefined {
-  const kept = keptBlock(native?.data);
-  if (kept !== undefined || isBlank(text)) return kept;
+  if (isBlank(text)) return undefined;
   const citations = native?.data?.citations;
   return Array.isArray(citations)
     ? { citationsContent: { content: [{ text }], citations: citations.map(unkeep) as Citation[] } }
@@ -167,20 +169,31 @@ function toolsOf({ tools, toolsMarker, toolChoice, messages }: ModelRequest): To
   const used = usedTools(messages);
   // There is no way to say "none" but to name no tools.
   if (toolChoice === "none" && used.length === 0) return undefined;
-  const specs: Tool[] = tools.map(({ name, description, inputSchema }) => ({
+  const specs = tools.map(toolOf);
+  const told = specs.length > 0 ? specs : used.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: "object" } } } }));
+  if (told.length === 0) return undefined;
+  return {
+    tools: toolsMarker ? [...told, CACHE_POINT] : told,
+    ...(specs.length === 0 ? {} : choiceOf(toolChoice)),
+  };
+}
+
+function toolOf({ name, description, inputSchema, strict, definition }: WireTool): Tool {
+  if (definition !== undefined) return definition as unknown as Tool;
+  const schema = { type: "object", ...inputSchema };
+  return {
     toolSpec: {
       name,
       ...(description === "" ? {} : { description }),
-      inputSchema: { json: { type: "object", ...inputSchema } as Document },
+      inputSchema: { json: (strict === true ? outputSchema(schema) : schema) as Document },
+      ...(strict === true ? { strict } : {}),
     },
-  }));
-  const told = specs.length > 0 ? specs : used.map((name) => ({ toolSpec: { name, inputSchema: { json: { type: "object" } } } }));
-  if (told.length === 0) return undefined;
-  const choice = toolChoice === "any" ? { any: {} } : typeof toolChoice === "object" ? { tool: { name: toolChoice.name } } : undefined;
-  return {
-    tools: toolsMarker ? [...told, CACHE_POINT] : told,
-    ...(choice === undefined || specs.length === 0 ? {} : { toolChoice: choice }),
   };
+}
+
+function choiceOf(choice: ToolChoice): Pick<ToolConfiguration, "toolChoice"> {
+  if (choice === "any") return { toolChoice: { any: {} } };
+  return typeof choice === "object" && "name" in choice ? { toolChoice: { tool: { name: choice.name } } } : {};
 }
 
 function usedTools(messages: readonly WireMessage[]): string[] {

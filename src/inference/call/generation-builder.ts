@@ -3,14 +3,17 @@
 import { messageOf } from "#contract/base/errors";
 import { newCallId } from "#contract/chat/call-id";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
-import { type Citation, type ContentBlock, type NativeData, textOf } from "#contract/chat/message";
+import { type Citation, type ContentBlock, type FileBlock, type NativeData, type ProviderBlock, textOf } from "#contract/chat/message";
 import type { Usage } from "#contract/chat/usage";
-import type { Fault, GenerationSink } from "#contract/chat/wire";
+import type { Fault, GenerationSink, WireFile } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { ToolInputPiece } from "./tool-input-delta.ts";
 
+/** Of a kind that is told whole. */
+type Whole = ProviderBlock | FileBlock;
+
 interface Draft {
-  kind: "text" | "thinking" | "tool-use";
+  kind: "text" | "thinking" | "tool-use" | "whole";
   id: string;
   text: string;
   name?: string;
@@ -20,6 +23,7 @@ interface Draft {
   /** Where the provider gave a value and no text. */
   value?: { input: unknown };
   inputError?: string;
+  whole?: Whole;
   isOpen: boolean;
 }
 
@@ -95,9 +99,20 @@ export class GenerationBuilder implements GenerationSink {
     draft.value = { input: input ?? {} };
   }
 
-  native(key: string | number, kind: Draft["kind"], data: Record<string, unknown>): void {
+  native(key: string | number, kind: "text" | "thinking" | "tool-use", data: Record<string, unknown>): void {
     const draft = kind === "tool-use" ? this.#open.get(key) : this.#draft(key, kind);
     if (draft !== undefined) draft.data = { ...draft.data, ...data };
+  }
+
+  provider(key: string | number, value?: unknown): void {
+    const draft = this.#draft(key, "whole");
+    const { provider, model } = this.#about;
+    if (value !== undefined) draft.whole = { type: "provider", provider, model, value };
+  }
+
+  file(key: string | number, file: WireFile, data?: Record<string, unknown>): void {
+    const { provider, model } = this.#about;
+    this.#draft(key, "whole").whole = data === undefined ? file : { ...file, native: { provider, model, data } };
   }
 
   cite(key: string | number, citation: Citation): void {
@@ -185,7 +200,7 @@ export class GenerationBuilder implements GenerationSink {
     return true;
   }
 
-  #draft(key: string | number, kind: "text" | "thinking"): Draft {
+  #draft(key: string | number, kind: "text" | "thinking" | "whole"): Draft {
     const open = this.#open.get(key);
     if (open?.kind === kind) return open;
     this.end(key);
@@ -197,12 +212,16 @@ export class GenerationBuilder implements GenerationSink {
     this.#drafts.push(draft);
     this.#open.set(key, draft);
     if (draft.kind === "tool-use") this.parts.push({ type: "tool-input-start", id: draft.id, name: draft.name as string });
-    else this.parts.push({ type: `${draft.kind}-start`, id: draft.id });
+    else if (draft.kind !== "whole") this.parts.push({ type: `${draft.kind}-start`, id: draft.id });
     return draft;
   }
 
   #close(draft: Draft): void {
     draft.isOpen = false;
+    if (draft.kind === "whole") {
+      if (draft.whole !== undefined) this.parts.push(draft.whole);
+      return;
+    }
     if (draft.kind !== "tool-use") {
       this.parts.push({ type: `${draft.kind}-end`, id: draft.id });
       return;
@@ -228,7 +247,7 @@ export class GenerationBuilder implements GenerationSink {
     return newCallId(() => this.#about.ids());
   }
 
-  #blockOf({ kind, id, text, name, signature, data, citations, value, inputError, isOpen }: Draft): ContentBlock | undefined {
+  #blockOf({ kind, id, text, name, signature, data, citations, value, inputError, whole, isOpen }: Draft): ContentBlock | undefined {
     const { provider, model } = this.#about;
     const about: NativeData = { provider, model };
     const native = data === undefined ? {} : { native: { ...about, data } };
@@ -239,6 +258,8 @@ export class GenerationBuilder implements GenerationSink {
           : { type: "text", text, ...(citations === undefined ? {} : { citations }), ...native };
       case "thinking":
         return { type: "thinking", text, ...(signature === undefined ? {} : { signature }), native: { ...about, ...native.native } };
+      case "whole":
+        return whole;
       case "tool-use":
         // Of an answer that broke off: a call is only what was told to its end.
         if (isOpen || value === undefined) return undefined;

@@ -75,6 +75,8 @@ function textOf(block: WireBlock): string {
       return textOfResult(block.content);
     case "tool-use":
       return JSON.stringify(block.input) ?? "";
+    case "provider":
+      return "";
     case "file":
       return [block.name, block.url, block.fileId].join("\n");
   }

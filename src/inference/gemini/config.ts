@@ -1,6 +1,6 @@
 /** How Gemini is told to answer: limits, sampling, thinking and the choice of tools, the same words for both SDKs. */
 import type { Thinking } from "#contract/chat/generation";
-import type { ModelRequest } from "#contract/chat/wire";
+import type { ModelRequest, WireTool } from "#contract/chat/wire";
 
 type Effort = NonNullable<Exclude<Thinking, boolean>["effort"]>;
 
@@ -32,14 +32,25 @@ export function generationOf({ model, maxTokens, temperature, topP, stopSequence
 }
 
 export interface GeminiToolConfig {
-  functionCallingConfig: { mode: "ANY" | "NONE"; allowedFunctionNames?: string[] };
+  functionCallingConfig: { mode: "ANY" | "NONE" | "VALIDATED"; allowedFunctionNames?: string[] };
 }
 
-/** `undefined` where the model may choose. */
+/** `undefined` where the model may choose as it likes. A mode that forces calls holds them to their schemas by itself. */
 export function toolConfigOf({ tools, toolChoice }: ModelRequest): GeminiToolConfig | undefined {
-  if (tools.length === 0 || toolChoice === "auto") return undefined;
-  if (typeof toolChoice === "object") return { functionCallingConfig: { mode: "ANY", allowedFunctionNames: [toolChoice.name] } };
-  return { functionCallingConfig: { mode: toolChoice === "any" ? "ANY" : "NONE" } };
+  if (tools.length === 0) return undefined;
+  if (toolChoice === "auto") return tools.some(({ strict }) => strict) ? { functionCallingConfig: { mode: "VALIDATED" } } : undefined;
+  if (typeof toolChoice === "string") return { functionCallingConfig: { mode: toolChoice === "any" ? "ANY" : "NONE" } };
+  // Names are taken by the modes that validate alone.
+  if ("only" in toolChoice) return { functionCallingConfig: { mode: "VALIDATED", allowedFunctionNames: toolChoice.only } };
+  return { functionCallingConfig: { mode: "ANY", allowedFunctionNames: [toolChoice.name] } };
+}
+
+/** @param declare how an SDK is told of a function */
+export function toolsOf(tools: readonly WireTool[], declare: (tool: WireTool) => object): { tools?: object[] } {
+  const functionDeclarations = tools.filter(({ definition }) => definition === undefined).map(declare);
+  const own = tools.flatMap(({ definition }): object[] => (definition === undefined ? [] : [definition]));
+  const all = [...(functionDeclarations.length === 0 ? [] : [{ functionDeclarations }]), ...own];
+  return all.length === 0 ? {} : { tools: all };
 }
 
 /** Before version 3 models know budgets alone. */

@@ -91,16 +91,15 @@ function ownId({ native }: ToolUseBlock): { id?: string } {
 function partsOf(block: Exclude<WireBlock, WireResult>): GeminiPart[] {
   const signed = signatureOf(block);
   switch (block.type) {
-    case "text": {
-      const kept = block.native?.data?.part;
-      if (typeof kept === "object" && kept !== null) return keptPart(kept);
+    case "text":
       return block.text === "" && signed === undefined ? [] : [{ text: block.text, ...signed }];
-    }
+    case "provider":
+      return typeof block.value === "object" && block.value !== null ? keptPart(block.value) : [];
     case "thinking":
       // A summary that proves nothing is nothing to the model.
       return signed === undefined ? [] : [{ text: block.text, thought: true, ...signed }];
     case "file":
-      return [fileOf(block)];
+      return [{ ...fileOf(block), ...signed }];
     case "tool-use":
       return [{ functionCall: { ...ownId(block), name: block.name, args: argsOf(block) }, ...signed }];
   }

@@ -9,6 +9,7 @@ interface Part {
   text?: string | null;
   thought?: boolean | null;
   thoughtSignature?: string | null;
+  inlineData?: { mimeType?: unknown; data?: unknown } | null;
   functionCall?: { id?: string | null; name?: string | null; args?: unknown } | null;
 }
 
@@ -51,6 +52,9 @@ const MALFORMED = /^(?:MALFORMED_|UNEXPECTED_TOOL_CALL)/;
 /** Of a call that is there: of a tool that it was not told of, which a chain tells it. */
 const UNTOLD = "UNEXPECTED_TOOL_CALL";
 
+const isFile = (given: Part["inlineData"]): given is { mimeType: string; data: string } =>
+  typeof given?.mimeType === "string" && typeof given.data === "string";
+
 /** Whether a part is nothing but its signature: it proves what came before it, and has its own place. */
 const isBare = (part: Part): boolean =>
   Object.entries(part).every(([key, value]) => key === "text" || key === "thought" || key === "thoughtSignature" || value === null);
@@ -86,9 +90,13 @@ export function readChunks(into: GenerationSink): (chunk: unknown) => void {
       return;
     }
     if (typeof words !== "string" && !isBare(part)) {
-      // What is not read here, such as an image, is kept where it stands.
-      into.native(next("text"), "text", { part });
-      next(undefined);
+      const { inlineData } = part;
+      const place = next(undefined);
+      if (isFile(inlineData) && thought !== true)
+        into.file(place, { type: "file", mediaType: inlineData.mimeType, data: inlineData.data }, signed);
+      // What is not read here, such as code that the model ran, is kept where it stands.
+      else into.provider(place, part);
+      into.end(place);
       return;
     }
     const said = words ?? "";

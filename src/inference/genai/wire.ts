@@ -2,7 +2,7 @@
 import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
-import { generationOf, toolConfigOf } from "#inference/gemini/config";
+import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, systemOf } from "#inference/gemini/contents";
 import { eventsFetch } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
@@ -88,14 +88,9 @@ function toRequest(request: ModelRequest, abortSignal: AbortSignal, limits: obje
   const httpOptions = { ...limits, ...(extra === undefined ? {} : { extraBody: extra.body, headers: extra.headers }) };
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
-  const functionDeclarations = tools.map(({ name, description, inputSchema }) => ({
-    name,
-    description,
-    parametersJsonSchema: inputSchema,
-  }));
   const config = {
     ...(systemInstruction === undefined ? {} : { systemInstruction }),
-    ...(functionDeclarations.length === 0 ? {} : { tools: [{ functionDeclarations }] }),
+    ...toolsOf(tools, ({ name, description, inputSchema }) => ({ name, description, parametersJsonSchema: inputSchema })),
     ...(toolConfig === undefined ? {} : { toolConfig }),
     ...generationOf(request),
     ...(output === undefined ? {} : { responseJsonSchema: output }),

@@ -1,5 +1,6 @@
 /** A schema as OpenAI enforces it to the letter: each object names all its keys, needs each, and has no others. */
 import type { JsonSchema } from "#contract/chat/schema";
+import type { ModelRequest } from "#contract/chat/wire";
 
 /** What is told beside a schema's own children. */
 const PLAIN: ReadonlySet<string> = new Set([
@@ -14,10 +15,24 @@ const MAPS: ReadonlySet<string> = new Set(["properties", "$defs"]);
 /** Patterns that look around are refused. */
 const LOOKS_AROUND = /\(\?<?[=!]/;
 
+/** Whether a schema can be held to. */
+const isExact = (schema: JsonSchema): boolean => schema.type === "object" && isStrict(schema);
+
 /** How structured output is asked for: strictly, where the schema can be held to that. */
 export function outputFormat(schema: JsonSchema): { name: string; schema: JsonSchema; strict: boolean } {
-  const strict = schema.type === "object" && isStrict(schema);
+  const strict = isExact(schema);
   return { name: "answer", schema: strict ? closed(schema) : schema, strict };
+}
+
+/** A tool's, which is strict where that is asked for and can be. */
+export const heldSchema = (schema: JsonSchema, strict = false): { schema: JsonSchema; strict?: true } =>
+  strict && isExact(schema) ? { schema: closed(schema), strict: true } : { schema };
+
+/** What cannot be strict, though that is asked for. */
+export function inexact({ tools, output }: Pick<ModelRequest, "tools" | "output">): string[] {
+  const loose = tools.filter(({ strict, inputSchema }) => strict === true && !isExact({ type: "object", properties: {}, ...inputSchema }));
+  const names = loose.map(({ name }) => `the schema of the tool ${JSON.stringify(name)}`);
+  return output === undefined || isExact(output) ? names : [...names, "the schema of the output"];
 }
 
 function isStrict(value: unknown): boolean {

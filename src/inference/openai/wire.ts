@@ -17,6 +17,7 @@ import { Refusals } from "./refusals.ts";
 import { readResponsesResponse } from "./responses/from-response.ts";
 import { readResponsesEvents } from "./responses/from-stream.ts";
 import { toResponsesRequest } from "./responses/to-request.ts";
+import { inexact } from "./strict-schema.ts";
 
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local servers ask for none, and the SDK for one. */
@@ -90,6 +91,11 @@ export class OpenAIWire implements Wire {
   }
 
   toFault = toFault;
+
+  /** Other servers hold answers to schemas in ways of their own. */
+  inexact({ tools, output }: ModelRequest): string[] {
+    return inexact({ tools, ...(output === undefined || this.#dialect.markers !== "openai" ? {} : { output }) });
+  }
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {
     const body = this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);

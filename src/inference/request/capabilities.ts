@@ -7,6 +7,10 @@ export interface Capabilities {
   forcedToolChoice: boolean | "without-thinking";
   /** Whether tools may be told and forbidden at once. */
   noToolChoice: boolean;
+  /** Whether it may be held to some of its tools while all are told; elsewhere the others are not told. */
+  toolSubset: boolean;
+  /** Whether the provider holds the model to a tool's schema as it writes the input. */
+  strictTools: boolean;
   /** Whether `temperature` and `topP` are taken; some models refuse them while they think. */
   sampling: boolean | "without-thinking";
   /**
@@ -35,6 +39,8 @@ export interface Capabilities {
 const PERMISSIVE: Capabilities = {
   forcedToolChoice: true,
   noToolChoice: true,
+  toolSubset: false,
+  strictTools: true,
   sampling: true,
   thinking: ["effort"],
   thinkingDisplay: true,
@@ -74,14 +80,14 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
     },
   ],
   [BEDROCK, ANY, { systemAnywhere: false, thinking: [] }],
-  [BEDROCK, /nova|llama/, { structuredOutput: false }],
+  [BEDROCK, /nova|llama/, { structuredOutput: false, strictTools: false }],
   [BEDROCK, /llama/, { forcedToolChoice: false }],
   [BEDROCK, CLAUDE, { cacheMarkers: 4, sampling: "without-thinking", forcedToolChoice: "without-thinking", thinking: ["effort", "off"] }],
   // Bedrock caches for none of those before 3.5's second version.
   [BEDROCK, /claude-(?:v?2|instant|3-(?:haiku|sonnet|opus)|3-5-sonnet-20240620)/, { cacheMarkers: 0 }],
-  [ANTHROPIC, CLAUDE_BEFORE_4_5, { thinking: ["budget", "off"], structuredOutput: false, contextWindow: 200_000 }],
+  [ANTHROPIC, CLAUDE_BEFORE_4_5, { thinking: ["budget", "off"], structuredOutput: false, strictTools: false, contextWindow: 200_000 }],
   [ANTHROPIC, /claude-(?:[2]|instant|3-(?!7)|3\.(?!7))/, { thinking: [] }],
-  [ANTHROPIC, /claude-opus-4[.-]1(?!\d)/, { structuredOutput: true }],
+  [ANTHROPIC, /claude-opus-4[.-]1(?!\d)/, { structuredOutput: true, strictTools: true }],
   [ANTHROPIC, CLAUDE_4_5, { thinking: ["budget", "off"], contextWindow: 200_000, maxOutputTokens: 64_000 }],
   [ANTHROPIC, CLAUDE_4_6, { thinking: ["effort", "budget", "off"], contextWindow: 1_000_000 }],
   [ANTHROPIC, CLAUDE_4_7, { sampling: false, contextWindow: 1_000_000 }],
@@ -98,7 +104,7 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [/^anthropic$/, CLAUDE_STRICT, { systemAnywhere: true }],
   [/^openrouter$/, CLAUDE, { cacheMarkers: 4 }],
   [BEDROCK, CLAUDE, { files: ["image", "pdf", "text", "document"] }],
-  [OPENAI, ANY, { thinking: ["by-default", "effort"], files: ["image", "pdf", "text", "document"] }],
+  [OPENAI, ANY, { toolSubset: true, thinking: ["by-default", "effort"], files: ["image", "pdf", "text", "document"] }],
   [OPENAI, /audio/, { files: ["audio"] }],
   [OPENAI, /^(?:gpt-[34]|chatgpt-4)/, { thinking: [] }],
   [OPENAI, /^gpt-(?:3|4(?:$|-))/, { structuredOutput: false }],
@@ -115,9 +121,18 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [OPENAI, /^gpt-.*-(?:pro|codex)/, { thinking: ["by-default", "effort"] }],
   [OPENAI, /^gpt-(?:5\.[4-9](?!-(?:mini|nano))|[6-9]|\d\d)/, { contextWindow: 1_050_000 }],
   [/^openai$/, /^gpt-(?:5\.[6-9]|5\.\d\d|[6-9]|\d\d)/, { cacheMarkers: 4 }],
-  [GOOGLE, ANY, { systemAnywhere: false, thinking: ["by-default", "effort", "least"], files: ["image", "pdf", "text", "audio", "video"] }],
+  [
+    GOOGLE,
+    ANY,
+    {
+      toolSubset: true,
+      systemAnywhere: false,
+      thinking: ["by-default", "effort", "least"],
+      files: ["image", "pdf", "text", "audio", "video"],
+    },
+  ],
   [GOOGLE, /gemini-[12]/, { structuredOutput: "without-tools" }],
-  [GOOGLE, /gemini-(?:1|2\.0)/, { thinking: [] }],
+  [GOOGLE, /gemini-(?:1|2\.0)/, { thinking: [], strictTools: false }],
   [GOOGLE, /gemini-2\.5/, { thinking: ["by-default", "effort", "budget", "off"], maxOutputTokens: 65_536 }],
   [GOOGLE, /gemini-2\.5-pro/, { thinking: ["by-default", "effort", "budget", "least"] }],
   [GOOGLE, /gemini-[23]/, { contextWindow: 1_048_576 }],

@@ -31,9 +31,9 @@ function ofText(text: string): number {
 /** Characters; what is longer in base64 is an image. */
 const MAX_ENCRYPTED_LENGTH = 50_000;
 
-function ofKept(data: Record<string, unknown> = {}): number {
+function ofKept(kept: unknown): number {
   let images = 0;
-  const text = JSON.stringify(data, (_key, value: unknown) => {
+  const text = JSON.stringify(kept ?? null, (_key, value: unknown) => {
     if (typeof value !== "string" || value.length < MAX_ENCRYPTED_LENGTH || !/^[\w+/=-]*$/.test(value)) return value;
     images += 1;
     return "";
@@ -59,6 +59,8 @@ function ofBlock(block: WireBlock): number {
     case "text":
       // What a provider gave with it goes back too; where there is no text, it is all there is.
       return block.text === "" ? ofKept(block.native?.data) : ofText(block.text);
+    case "provider":
+      return ofKept(block.value);
     case "thinking":
       // Of a thought that is not shown, its signature is all there is; it is about as long.
       return ofText(block.text === "" ? (block.signature ?? "") : block.text);

@@ -4,10 +4,32 @@ import type { CompiledSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 import type { Capabilities } from "./capabilities.ts";
 import type { Limits } from "./limits.ts";
+import { isCalled } from "./provider-options.ts";
 
 interface FittedChoice {
   choice: ToolChoice;
   instruction?: string;
+}
+
+/** The tools that are told, and the choice among them. */
+export function fitTools(
+  tools: readonly Tool[],
+  choice: ToolChoice,
+  { toolSubset, strictTools }: Capabilities,
+  { provider, limits }: { provider: string; limits: Limits },
+): { tools: readonly Tool[]; choice: ToolChoice } {
+  const told = tools.filter(({ name, native }) => {
+    if (native === undefined || isCalled(provider, native.provider)) return true;
+    limits.exceed(`the tool "${name}" of ${native.provider}`, "it was left out");
+    return false;
+  });
+  if (!strictTools && told.some(({ strict }) => strict)) limits.exceed("strict tools", "their inputs are checked before they run");
+  if (typeof choice !== "object") return { tools: told, choice: told.length === 0 && choice === "any" ? "auto" : choice };
+  const names = "only" in choice ? choice.only : [choice.name];
+  const left = told.filter(({ name }) => names.includes(name));
+  if (left.length === 0) return { tools: told, choice: "name" in choice ? "auto" : "none" };
+  if ("name" in choice) return { tools: told, choice };
+  return toolSubset ? { tools: told, choice: { only: left.map(({ name }) => name) } } : { tools: left, choice: "auto" };
 }
 
 export function fitToolChoice(
@@ -16,7 +38,7 @@ export function fitToolChoice(
   { forcedToolChoice, noToolChoice }: Capabilities,
   limits: Limits,
 ): FittedChoice {
-  if (choice === "auto" || (choice === "none" && noToolChoice)) return { choice };
+  if (choice === "auto" || (typeof choice === "object" && "only" in choice) || (choice === "none" && noToolChoice)) return { choice };
   if (choice === "none") {
     limits.exceed('toolChoice "none"', "it is told not to use tools");
     return { choice: "auto", instruction: "Do not call any tool now; answer in text." };

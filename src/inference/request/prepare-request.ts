@@ -8,12 +8,12 @@ import type { FileKind } from "#contract/chat/file-kind";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
 import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
-import { lateTools, type Tool, toolsSchema } from "#contract/chat/tool";
+import { lateTools, type Tool, toolsSchema, twiceNamed } from "#contract/chat/tool";
 import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
 import { placeMarkers } from "./cache-markers.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { tokensBeside, tokensOfMessage } from "./estimate-tokens.ts";
-import { fitMaxTokens, fitSampling, fitToolChoice, isHeldToSchema } from "./fit-options.ts";
+import { fitMaxTokens, fitSampling, fitToolChoice, fitTools, isHeldToSchema } from "./fit-options.ts";
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
 import { extraOf } from "./provider-options.ts";
@@ -23,6 +23,7 @@ export interface RequestAbout extends LimitsAbout {
   capabilities: Capabilities;
   defaults: { maxTokens?: number; thinking?: Thinking };
   conversation: ConversationReader;
+  inexact?: (request: ModelRequest) => string[];
 }
 
 export interface PreparedRequest {
@@ -52,7 +53,9 @@ const generateShape = lazily(() => ({
   topP: z.optional(z.number().check(z.gte(0), z.lte(1))),
   stopSequences: z.optional(z.array(nonEmpty)),
   tools: z.optional(toolsSchema),
-  toolChoice: z.optional(z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: nonEmpty })])),
+  toolChoice: z.optional(
+    z.union([z.enum(["auto", "any", "none"]), z.strictObject({ name: nonEmpty }), z.strictObject({ only: z.array(nonEmpty) })]),
+  ),
   thinking: z.optional(thinkingSchema()),
   output: z.optional(
     z.custom<Schema>(isSchema, {
@@ -90,11 +93,17 @@ const wireTools = new WeakMap<Tool, WireTool>();
 function wireTool(tool: Tool): WireTool {
   let known = wireTools.get(tool);
   if (known === undefined) {
-    const { name, description, inputSchema } = tool;
-    known = { name, description, inputSchema };
+    const { name, description, inputSchema, strict, native } = tool;
+    const definition = native === undefined ? {} : { definition: native.definition };
+    known = { name, description, inputSchema, ...(strict === true ? { strict } : {}), ...definition };
     wireTools.set(tool, known);
   }
   return known;
+}
+
+function looseTool(tool: Tool): WireTool {
+  const { strict: _strict, ...loose } = wireTool(tool);
+  return loose;
 }
 
 const FILES: Readonly<Record<FileKind, string>> = {
@@ -109,12 +118,12 @@ const FILES: Readonly<Record<FileKind, string>> = {
 const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });
 
 function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
-  const names = new Set<string>();
-  for (const { name } of tools) {
-    if (names.has(name)) throw misuse(`two tools have the name "${name}"; give each its own`);
-    names.add(name);
-  }
-  if (typeof choice === "object" && !names.has(choice.name)) throw misuse(`toolChoice names "${choice.name}", which is none of the tools`);
+  const twice = twiceNamed(tools);
+  if (twice !== undefined) throw misuse(`two tools have the name "${twice}"; give each its own`);
+  const names = new Set(tools.map(({ name }) => name));
+  const chosen = typeof choice !== "object" ? [] : "only" in choice ? choice.only : [choice.name];
+  const unknown = chosen.find((name) => !names.has(name));
+  if (unknown !== undefined) throw misuse(`toolChoice names "${unknown}", which is none of the tools`);
   if (choice === "any" && tools.length === 0) throw misuse('toolChoice "any" needs tools');
 }
 
@@ -123,15 +132,16 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const { system, messages, asked: askedMarkers, lacking, tokens, toolUseIds } = about.conversation.read(given);
   const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
   const { model, capabilities, defaults } = about;
-  const { tools = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
-  requireTools(tools, toolChoice);
+  const { tools: all = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
+  requireTools(all, toolChoice);
   const limits = new Limits(about);
+  const { tools, choice: fitted } = fitTools(all, toolChoice, capabilities, { provider: about.provider, limits });
   if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
   for (const kind of lacking) limits.exceed(FILES[kind], "a text stands in their place");
   const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
   const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities, limits);
   const thinks = willThink(thinking, capabilities.thinking);
-  const { choice, instruction } = fitToolChoice(toolChoice, thinks, capabilities, limits);
+  const { choice, instruction } = fitToolChoice(fitted, thinks, capabilities, limits);
   const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);
   const schema = output === undefined ? undefined : compiledOnce(output);
   const isHeld = isHeldToSchema(schema, tools, capabilities, limits);
@@ -139,7 +149,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const instructions = [...said, ...(instruction === undefined ? [] : [instruction])];
   const last = instructions.length === 0 ? [] : [instructionMessage(instructions)];
   const whole = [...system, ...last];
-  const told = tools.map(wireTool);
+  const told = tools.map(capabilities.strictTools ? wireTool : looseTool);
   const extra = extraOf(asked.providerOptions, about.provider);
   const markers = placeMarkers({ system: whole, messages, tools: told, asked: askedMarkers }, capabilities.cacheMarkers, caching);
   if (markers.leftOut > 0) {
@@ -160,6 +170,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
     ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
     ...(extra === undefined ? {} : { extra }),
   };
+  for (const what of about.inexact?.(request) ?? []) limits.exceed(`${what} to the letter`, "what comes is checked");
   const estimate = last.reduce((sum, message) => sum + tokensOfMessage(message), tokens) + tokensBeside(request);
   return { request, warnings: limits.warnings, estimate, toolUseIds, ...(schema === undefined ? {} : { output: schema }) };
 }

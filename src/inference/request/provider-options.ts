@@ -12,11 +12,15 @@ const NAMES: readonly (readonly [provider: RegExp, name: string])[] = [
   [/^gcp\./, "google"],
 ];
 
+const namesOf = (provider: string): string[] => [...NAMES.filter(([known]) => known.test(provider)).map(([, name]) => name), provider];
+
+/** Whether a provider is meant by a name. */
+export const isCalled = (provider: string, name: string): boolean => namesOf(provider).includes(name);
+
 /** Those of this provider, by all of its names. */
 export function extraOf(options: ProviderOptions | undefined, provider: string): ExtraRequest | undefined {
   if (options === undefined) return undefined;
-  const names = [...NAMES.filter(([known]) => known.test(provider)).map(([, name]) => name), provider];
-  const given = names.flatMap((name) => (Object.hasOwn(options, name) ? [options[name] as Json] : []));
+  const given = namesOf(provider).flatMap((name) => (Object.hasOwn(options, name) ? [options[name] as Json] : []));
   if (given.length === 0) return undefined;
   const { headers = {}, ...body } = given.reduce<Json>(merged, {});
   return { body, headers: headers as Record<string, string> };

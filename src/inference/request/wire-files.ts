@@ -6,7 +6,7 @@ import type { WireFile } from "#contract/chat/wire";
 
 const DATA_ADDRESS = /^data:([^;,]*)((?:;[^;,]*)*),(.*)$/s;
 
-export function wireFile(block: FileBlock | ImageBlock): WireFile {
+function wireFile(block: FileBlock | ImageBlock): WireFile {
   const { mediaType = "image/*", data, url, ...rest } = block as Partial<FileBlock>;
   const plain = { ...rest, type: "file" as const, mediaType };
   if (data !== undefined) return { ...plain, data: typeof data === "string" ? data : toBase64(data) };
@@ -47,7 +47,7 @@ export function fileFor(
 }
 
 /** Plain text is what each model reads. */
-export function plainText(file: WireFile): string {
+function plainText(file: WireFile): string {
   const text = textData(file);
   return file.name === undefined ? text : `File ${JSON.stringify(file.name)}:\n${text}`;
 }

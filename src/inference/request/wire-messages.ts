@@ -56,9 +56,14 @@ function blocksFor(block: ContentBlock, { provider, model, files }: Audience, la
       const { native: _native, ...plain } = block;
       return [isForeign ? plain : block];
     }
+    case "provider":
+      return block.provider === provider && (block.model ?? model) === model ? [block] : [];
     case "tool-result":
       return [resultFor(block, files, lacking)];
-    case "file":
+    case "file": {
+      const { native: _native, ...plain } = block;
+      return [fileFor(isForeign ? plain : block, files, lacking)];
+    }
     case "image":
       return [fileFor(block, files, lacking)];
   }

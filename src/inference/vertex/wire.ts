@@ -1,7 +1,7 @@
 /** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
 import type { VertexInit } from "@google-cloud/vertexai";
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
-import { generationOf, toolConfigOf } from "#inference/gemini/config";
+import type { GenerationSink, ModelRequest, Wire, WireCall, WireTool } from "#contract/chat/wire";
+import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, systemOf } from "#inference/gemini/contents";
 import { eventsFetch } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
@@ -124,16 +124,17 @@ function toRequest(request: ModelRequest): object {
   const { tools, output } = request;
   const systemInstruction = systemOf(request);
   const toolConfig = toolConfigOf(request);
-  const functionDeclarations = tools.map(({ name, description, inputSchema }) => {
-    const parameters = openApiParameters(inputSchema);
-    return { name, description, ...(parameters === undefined ? {} : { parameters }) };
-  });
   const body = {
     contents: contentsOf(request),
     ...(systemInstruction === undefined ? {} : { systemInstruction: { role: "system", ...systemInstruction } }),
-    ...(functionDeclarations.length === 0 ? {} : { tools: [{ functionDeclarations }] }),
+    ...toolsOf(tools, declarationOf),
     ...(toolConfig === undefined ? {} : { toolConfig }),
     generationConfig: { ...generationOf(request), ...(output === undefined ? {} : { responseSchema: openApiSchema(output) }) },
   };
   return withExtra(body, request);
+}
+
+function declarationOf({ name, description, inputSchema }: WireTool): object {
+  const parameters = openApiParameters(inputSchema);
+  return { name, description, ...(parameters === undefined ? {} : { parameters }) };
 }

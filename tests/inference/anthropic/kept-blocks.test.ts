@@ -14,6 +14,7 @@ import {
   HELLO,
   input,
   type Json,
+  MODEL,
   partsOf,
   START,
   sendAll,
@@ -80,16 +81,18 @@ describe("a block of an answer that is not read", () => {
     const client = clientOf(server.url);
     const first = isStreamed ? await client.stream(HELLO).result : await client.generate(HELLO);
     expect(first.text).toBe("It is so.");
-    expect(first.blocks.map(({ type }) => type)).toEqual(["thinking", "text", "text", "text", "tool-use"]);
+    expect(first.blocks.map(({ type }) => type)).toEqual(["thinking", "provider", "provider", "text", "tool-use"]);
     await client.generate(answered(first.blocks));
     expect(bodyOf(server, 1).messages[1]).toEqual({ role: "assistant", content: SEARCHED });
   });
 
-  it("tells its reader no text, and no tool to run", async () => {
+  it("is told as it is, with no text, and no tool to run", async () => {
     const server = await serve((_request, response) => sendAll(response, ...STREAMED));
     const parts = await partsOf(clientOf(server.url).stream(HELLO));
     expect(parts.flatMap((part) => (part.type === "text-delta" ? [part.text] : []))).toEqual(["It is ", "so."]);
     expect(parts.flatMap((part) => (part.type === "tool-call" ? [part.name] : []))).toEqual(["add"]);
+    const kept = SEARCHED.slice(1, 3).map((value) => ({ type: "provider", provider: "anthropic", model: MODEL, value }));
+    expect(parts.filter(({ type }) => type === "provider")).toEqual(kept);
   });
 
   it("goes to no other model", async () => {

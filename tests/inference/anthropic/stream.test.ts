@@ -154,7 +154,7 @@ describe("a stream of Anthropic", () => {
       deltas: [{ type: "aroma_delta", aroma: "pine" }],
     };
     expect(blocks).toEqual([
-      { type: "text", text: "", native: { ...native, data: { block: hologram } } },
+      { type: "provider", ...native, value: hologram },
       { type: "text", text: "Seen", citations: [{ quote: "x" }], native: { ...native, data: beside } },
       { type: "text", text: " again" },
     ]);

@@ -85,8 +85,8 @@ describe("a block of Converse that is not read", () => {
     const { blocks } = await client.stream(HELLO).result;
     expect(blocks).toMatchObject([
       {
-        text: "",
-        native: { data: { start: { image: { format: "png" } }, deltas: [{ image: { source: { bytes: { $base64: "AAH/" } } } }] } },
+        type: "provider",
+        value: { start: { image: { format: "png" } }, deltas: [{ image: { source: { bytes: { $base64: "AAH/" } } } }] },
       },
       { text: "Hi", native: { data: { deltas: [{ $unknown: ["hologram", "x"] }] } } },
     ]);

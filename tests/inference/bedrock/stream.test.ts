@@ -99,7 +99,7 @@ describe("a stream of Bedrock", () => {
     );
     const { text, blocks, finishReason } = await clientOf(server.url).stream(HELLO).result;
     expect(text).toBe("Hi");
-    expect(blocks.map(({ type }) => type)).toEqual(["text", "text"]);
+    expect(blocks.map(({ type }) => type)).toEqual(["provider", "text"]);
     expect(finishReason.unified).toBe("stop");
   });
 

@@ -177,7 +177,9 @@ describe.each(CLIENTS)("an answer of $name", ({ clientOf, provider }) => {
     expect(streamed.blocks).toEqual(whole.blocks);
     expect(streamed.text).toBe("Look: there.");
     expect(streamed.blocks).toHaveLength(odd.length);
-    expect(streamed.blocks[4]).toEqual({ type: "text", text: "", native: native({ part: { tomorrow: { depth: 3 } } }) });
+    expect(streamed.blocks[4]).toEqual({ type: "provider", provider, model: MODEL, value: { tomorrow: { depth: 3 } } });
+    const { inlineData, ...signed } = image;
+    expect(streamed.blocks[1]).toEqual({ type: "file", mediaType: inlineData.mimeType, data: inlineData.data, native: native(signed) });
     await client.generate([...HELLO, { role: "ASSISTANT", content: JSON.parse(JSON.stringify(streamed.blocks)) }, ...HELLO]);
     expect(bodyOf(server, 2).contents[1]?.parts).toEqual([odd[0], image, code, result, odd[5]]);
   });

@@ -1,13 +1,13 @@
 /** A request as Chat Completions takes it: results directly after the calls that they answer; the same prefix gives the same bytes at every turn. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import type { Thinking, ToolChoice } from "#contract/chat/generation";
+import type { Thinking } from "#contract/chat/generation";
 import type { ToolUseBlock } from "#contract/chat/message";
 import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { effortOf } from "#inference/openai/effort";
 import { chatFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
-import { outputFormat } from "#inference/openai/strict-schema";
+import { heldSchema, outputFormat } from "#inference/openai/strict-schema";
 import { splitResult } from "#inference/request/split-result";
 
 type Json = Record<string, unknown>;
@@ -19,12 +19,12 @@ const MARKS: Readonly<Record<string, Json>> = {
 };
 
 export function toChatRequest(request: ModelRequest, dialect: Dialect): Json {
-  const { model, tools, toolChoice, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
+  const { model, tools, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
   const isMarked = [...request.system, ...request.messages].some(({ cacheMarker }) => cacheMarker);
   return {
     model,
     messages: messagesOf(request, dialect),
-    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(toolChoice) }),
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(request) }),
     ...(maxTokens === undefined ? {} : { [dialect.maxTokensField]: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
@@ -45,15 +45,21 @@ function thinkingFields(thinking: Thinking | undefined, model: string, { provide
 }
 
 /** The API wants properties, also where a schema goes without. */
-const toolOf = ({ name, description, inputSchema }: WireTool): Json => ({
-  type: "function",
-  function: { name, description, parameters: { type: "object", properties: {}, ...inputSchema } },
-});
+function toolOf({ name, description, inputSchema, strict, definition }: WireTool): Json {
+  if (definition !== undefined) return definition;
+  const { schema, ...held } = heldSchema({ type: "object", properties: {}, ...inputSchema }, strict);
+  return { type: "function", function: { name, description, parameters: schema, ...held } };
+}
 
-function choiceOf(choice: ToolChoice): Json {
+function choiceOf({ tools, toolChoice: choice }: ModelRequest): Json {
   if (choice === "auto") return {};
-  if (typeof choice === "object") return { tool_choice: { type: "function", function: { name: choice.name } } };
-  return { tool_choice: choice === "any" ? "required" : "none" };
+  const named = (name: string): Json => {
+    const definition = tools.find((tool) => tool.name === name)?.definition;
+    return definition === undefined ? { type: "function", function: { name } } : { type: definition.type };
+  };
+  if (typeof choice === "string") return { tool_choice: choice === "any" ? "required" : "none" };
+  if ("name" in choice) return { tool_choice: named(choice.name) };
+  return { tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: choice.only.map(named) } } };
 }
 
 const nowhere = (): boolean => false;

@@ -73,7 +73,7 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
       break;
     default:
       // What is not read here, such as a call of a tool that the API runs itself, goes back as it came.
-      into.native(key, "text", { item });
+      into.provider(key, item);
   }
   into.end(key);
 }

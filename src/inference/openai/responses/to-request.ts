@@ -1,13 +1,13 @@
 /** A request as the Responses API takes it: the whole conversation as items, nothing of which is stored there. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import type { Thinking, ToolChoice } from "#contract/chat/generation";
+import type { Thinking } from "#contract/chat/generation";
 import type { ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
 import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
 import { effortOf } from "#inference/openai/effort";
 import { responsesFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
-import { outputFormat } from "#inference/openai/strict-schema";
+import { heldSchema, outputFormat } from "#inference/openai/strict-schema";
 import { splitResult } from "#inference/request/split-result";
 import { unsupported } from "#inference/request/unsupported";
 
@@ -19,7 +19,7 @@ const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt|gpt-5-chat)/;
 
 /** @throws WireFault `unsupported` for stop sequences, which this API does not know */
 export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Json {
-  const { model, system, tools, toolChoice, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
+  const { model, system, tools, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
   if (stopSequences !== undefined && stopSequences.length > 0) {
     throw unsupported('the Responses API takes no stopSequences; the client\'s option api: "chat" does');
   }
@@ -32,7 +32,7 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
     model,
     ...(instructions === "" ? {} : { instructions }),
     input: items.list,
-    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(toolChoice) }),
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(request) }),
     ...(maxTokens === undefined ? {} : { max_output_tokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
@@ -51,18 +51,21 @@ function reasoningOf(thinking: Thinking, model: string, { provider }: Dialect): 
 }
 
 /** The API wants properties, also where a schema goes without; and it is strict unless it is told not to be. */
-const toolOf = ({ name, description, inputSchema }: WireTool): Json => ({
-  type: "function",
-  name,
-  description,
-  parameters: { type: "object", properties: {}, ...inputSchema },
-  strict: false,
-});
+function toolOf({ name, description, inputSchema, strict, definition }: WireTool): Json {
+  if (definition !== undefined) return definition;
+  const { schema, ...held } = heldSchema({ type: "object", properties: {}, ...inputSchema }, strict);
+  return { type: "function", name, description, parameters: schema, strict: false, ...held };
+}
 
-function choiceOf(choice: ToolChoice): Json {
+function choiceOf({ tools, toolChoice: choice }: ModelRequest): Json {
   if (choice === "auto") return {};
-  if (typeof choice === "object") return { tool_choice: { type: "function", name: choice.name } };
-  return { tool_choice: choice === "any" ? "required" : "none" };
+  const named = (name: string): Json => {
+    const definition = tools.find((tool) => tool.name === name)?.definition;
+    return definition === undefined ? { type: "function", name } : { type: definition.type };
+  };
+  if (typeof choice === "string") return { tool_choice: choice === "any" ? "required" : "none" };
+  if ("name" in choice) return { tool_choice: named(choice.name) };
+  return { tool_choice: { type: "allowed_tools", mode: "auto", tools: choice.only.map(named) } };
 }
 
 const textOf = ({ blocks }: WireMessage): string => blocks.map((block) => (block.type === "text" ? block.text : "")).join("\n\n");
@@ -124,11 +127,12 @@ function answerItemsOf(blocks: readonly WireBlock[]): Json[] {
 function answerItems(block: WireBlock): Json[] {
   switch (block.type) {
     case "text": {
-      const { phase, item } = block.native?.data ?? {};
-      if (typeof item === "object" && item !== null) return [item as Json];
+      const { phase } = block.native?.data ?? {};
       const content = [{ type: "output_text", text: block.text }];
       return block.text === "" ? [] : [{ type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) }];
     }
+    case "provider":
+      return typeof block.value === "object" && block.value !== null ? [block.value as Json] : [];
     case "thinking":
       return reasoningItem(block);
     case "tool-use":
