@@ -36,6 +36,7 @@ export type {
   GenerateOptions,
   Generation,
   InferenceStream,
+  ProviderLimit,
   StreamPart,
   Thinking,
   ToolChoice,

@@ -19,6 +19,7 @@ export interface Answer {
   /** `raw` where the script says a word of its own. */
   finish: { unified: FinishReason["unified"]; raw?: string };
   error?: ScriptedError;
+  headers: Readonly<Record<string, string>>;
   delayMs: number;
   chunkDelayMs: number;
   isTruncated: boolean;
@@ -55,6 +56,7 @@ export function answerOf(turn: ScriptedTurn<never>, number: number, asked: numbe
     usage: usageOf(turn, blocks, asked),
     finish: (finish ?? { unified: "other", raw: finishReason }) as Answer["finish"],
     ...(error === undefined ? {} : { error }),
+    headers: turn.headers ?? {},
     delayMs: turn.delayMs ?? 0,
     chunkDelayMs: turn.chunkDelayMs ?? 0,
     isTruncated: turn.truncated ?? false,

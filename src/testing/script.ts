@@ -44,6 +44,8 @@ export interface ScriptedTurn<Request extends ScriptRequest = ScriptRequest> {
   thinking?: string | { text: string; signature?: string };
   toolCalls?: readonly ScriptedToolCall[];
   error?: ScriptedError;
+  /** Headers of the answer, or of the error, such as a provider's of its limits, which the client then keeps to. Default: those of the wire format alone. */
+  headers?: Readonly<Record<string, string>>;
   /** Milliseconds before the answer starts. Default 0. */
   delayMs?: number;
   /** Milliseconds between one chunk of a stream and the next. Default 0. */
@@ -82,6 +84,15 @@ export type Script<Request extends ScriptRequest = ScriptRequest> = readonly Scr
 const milliseconds = z.number().check(z.gte(0), z.lte(2_147_483_647));
 const tokens = z.int().check(z.gte(0));
 const isFunction = z.custom((value) => typeof value === "function", { message: "expected a function" });
+const isHeaderValue = z.regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
+  message: "expected what a header may hold: no line break, no letter beyond Latin 1",
+});
+const haveHeaderNames = z.refine<Record<string, string>>(
+  (headers) => Object.keys(headers).every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)),
+  {
+    message: "expected names of headers",
+  },
+);
 
 const turnSchema = lazily(() =>
   z
@@ -107,6 +118,7 @@ const turnSchema = lazily(() =>
           after: z.optional(z.int().check(z.gte(0))),
         }),
       ),
+      headers: z.optional(z.record(z.string(), z.string().check(isHeaderValue)).check(haveHeaderNames)),
       delayMs: z.optional(milliseconds),
       chunkDelayMs: z.optional(milliseconds),
       chunks: z.optional(z.union([z.int().check(z.gte(1)), z.array(z.string())])),

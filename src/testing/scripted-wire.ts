@@ -2,6 +2,7 @@
 import { type ChatMessage, type ContentBlock, textOfResult } from "#contract/chat/message";
 import type { Fault, GenerationSink, ModelRequest, Wire, WireCall, WireMessage } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
+import { retryAfterOf } from "#inference/faults/retry";
 import { type Answer, type AnswerStep, pacedSteps, stepsOf, untilAnswer } from "./answer.ts";
 import type { ScriptedError, ScriptRequest } from "./script.ts";
 import type { ScriptReader } from "./script-reader.ts";
@@ -29,16 +30,16 @@ export class ScriptedWire implements Wire {
     this.#reader = reader;
   }
 
-  async send(request: ModelRequest, { signal }: WireCall): Promise<Answer> {
-    const answer = await this.#answer(request, false, signal);
-    if (answer.error !== undefined) throw new WireFault(faultOf(answer.error));
+  async send(request: ModelRequest, call: WireCall): Promise<Answer> {
+    const answer = await this.#answer(request, false, call);
+    if (answer.error !== undefined) throw new WireFault(refusalOf(answer.error, answer));
     return answer;
   }
 
-  async open(request: ModelRequest, { signal, onByte }: WireCall): Promise<AsyncIterable<ScriptedEvent>> {
-    const answer = await this.#answer(request, true, signal);
-    if (answer.error !== undefined && answer.error.after === undefined) throw new WireFault(faultOf(answer.error));
-    return eventsOf(answer, signal, onByte);
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<ScriptedEvent>> {
+    const answer = await this.#answer(request, true, call);
+    if (answer.error !== undefined && answer.error.after === undefined) throw new WireFault(refusalOf(answer.error, answer));
+    return eventsOf(answer, call.signal, call.onByte);
   }
 
   readResponse(response: unknown, into: GenerationSink): void {
@@ -58,12 +59,14 @@ export class ScriptedWire implements Wire {
     // Its own errors are faults already.
   }
 
-  async #answer(request: ModelRequest, stream: boolean, signal: AbortSignal): Promise<Answer> {
+  async #answer(request: ModelRequest, stream: boolean, { signal, onHeaders }: WireCall): Promise<Answer> {
     const call = record(request, stream, this.#reader.nextNumber);
     this.calls.push(call);
     const asked = call.messages.reduce((sum, message) => sum + textOfMessage(message).length, 0);
     const answer = await this.#reader.next(call, asked);
     await untilAnswer(answer, signal);
+    const { error, headers } = answer;
+    onHeaders(error === undefined || (stream && error.after !== undefined) ? 200 : (error.status ?? 500), new Headers(headers));
     return answer;
   }
 }
@@ -102,6 +105,9 @@ function readStep(answer: Answer, step: AnswerStep, into: GenerationSink): void 
       into.fail(faultOf(step.error));
   }
 }
+
+/** Of an error in place of an answer, whose headers may ask to wait. */
+const refusalOf = (error: ScriptedError, { headers }: Answer): Fault => ({ ...retryAfterOf(new Headers(headers)), ...faultOf(error) });
 
 function faultOf({ status = 500, reason, message, retryAfterMs }: ScriptedError): Fault {
   const isRetryable = status >= 500 || [408, 409, 429].includes(status);

@@ -27,8 +27,8 @@ const call = { name: "add", input, id: "toolu_01_planted" };
 const kindsOf = (parts: readonly StreamPart[]): string[] =>
   parts.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);
 
-/** What two answers to the same question have in common: all but the provider's raw one, and the ids that we make up. */
-function comparable({ raw: _raw, ...generation }: Generation): unknown {
+/** What two answers to the same question have in common: all but the provider's raw one, its headers, and the ids that we make up. */
+function comparable({ raw: _raw, headers: _headers, ...generation }: Generation): unknown {
   return JSON.parse(JSON.stringify(generation).replaceAll(/scripted[-_]\d+/g, "scripted"));
 }
 

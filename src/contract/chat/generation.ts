@@ -54,6 +54,16 @@ export interface FinishReason {
   raw: string | null;
 }
 
+/** What a provider told, with an answer, of one of the limits that it keeps the account under. */
+export interface ProviderLimit {
+  /** What there is in all, where that is told. */
+  limit?: number;
+  /** What is left of it. */
+  remaining: number;
+  /** When it is whole again, in milliseconds since 1970, where that is told. */
+  resetAt?: number;
+}
+
 export interface Generation {
   /** The text blocks, put together. */
   text: string;
@@ -66,6 +76,13 @@ export interface Generation {
   /** The model that answered, as the provider names it. */
   model: string;
   finishReason: FinishReason;
+  /**
+   * The headers of the answer, by lower-case name, without cookies and whatever else is secret; `{}` where the client has seen none:
+   * where a ready-made SDK client lets nobody look beneath it. They are not kept with a run.
+   */
+  headers: Record<string, string>;
+  /** What the headers tell of the provider's limits, as Anthropic and OpenAI name them, and whoever names them alike; `{}` where they tell nothing. */
+  rateLimits: { requests?: ProviderLimit; tokens?: ProviderLimit; inputTokens?: ProviderLimit; outputTokens?: ProviderLimit };
   /** What was asked for and left out, since the model cannot do it. */
   warnings: string[];
   /** The provider's own answer; of a stream, its last event. */

@@ -9,12 +9,14 @@ import { aborted, errorOf, exhausted, wireFaultIn } from "#inference/faults/faul
 import { networkFault } from "#inference/faults/network-fault";
 import { delayBeforeRetry, pause, waitOf } from "#inference/faults/retry";
 import { costOf, unusedAt } from "#inference/prices/prices";
+import { answerHeaders } from "./answer-headers.ts";
 import { Attempt } from "./attempt.ts";
 import { endsOf } from "./call-ends.ts";
 import type { CallOrder } from "./call-order.ts";
 import type { CallSettings } from "./call-settings.ts";
 import { CallTrace } from "./call-trace.ts";
 import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
+import { providerLimits } from "./rate-headers.ts";
 
 export class ModelCall {
   readonly #settings: CallSettings;
@@ -42,6 +44,8 @@ export class ModelCall {
   /** What ends the attempt, as soon as the parts before it are taken. */
   #held: { error: unknown } | undefined;
   #requestId: string | undefined;
+  /** Of the latest answer, with the moment at which they came. */
+  #headers: { told: Headers; at: number } | undefined;
   #resolve: (pulled: StreamPart[] | Generation) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
@@ -196,6 +200,7 @@ export class ModelCall {
     this.#throwIfStopped();
     this.#attempts += 1;
     this.#requestId = undefined;
+    this.#headers = undefined;
     this.#builder = this.#newBuilder();
     this.#attempt = this.#trace.run(
       () =>
@@ -206,6 +211,7 @@ export class ModelCall {
           streaming: isStreamed,
           onHeaders: (_status, headers) => {
             this.#requestId = headers.get("request-id") ?? headers.get("x-request-id") ?? undefined;
+            this.#headers = { told: headers, at: this.#settings.services.clock.now() };
             rateLimiter.observe(headers);
           },
         }),
@@ -222,10 +228,22 @@ export class ModelCall {
     const told = this.#usage();
     const usage = told ?? UNTOLD_USAGE;
     const { id, warnings } = this.#builder;
-    const generation: Generation = { ...answer, usage, warnings: [...this.#order.warnings, ...warnings], raw };
+    const generation: Generation = { ...answer, ...this.#toldBeside(), usage, warnings: [...this.#order.warnings, ...warnings], raw };
     this.#end(usage, told === undefined);
     this.#trace.succeed(generation, id, this.#attempts);
     return generation;
+  }
+
+  /** What came with the answer, not in it. */
+  #toldBeside(): Pick<Generation, "headers" | "rateLimits"> {
+    if (this.#headers === undefined) return { headers: {}, rateLimits: {} };
+    const { told, at } = this.#headers;
+    return { headers: answerHeaders(told, this.#secrets), rateLimits: providerLimits(told, at) };
+  }
+
+  /** Never to be shown, whoever says them. */
+  get #secrets(): string[] {
+    return [...this.#settings.secrets, ...(this.#attempt?.secrets ?? [])];
   }
 
   /** Returns when another attempt may start. @throws the error that the call ends with */
@@ -258,14 +276,14 @@ export class ModelCall {
   }
 
   #errorOf(thrown: unknown): AsimovError {
-    const { wire, model, secrets } = this.#settings;
+    const { wire, model } = this.#settings;
     const usage = this.#usage();
     const partial = this.#builder.blocks();
     const about = {
       provider: wire.provider,
       model,
       request: this.#order.request,
-      secrets: [...secrets, ...(this.#attempt?.secrets ?? [])],
+      secrets: this.#secrets,
       ...(usage === undefined ? {} : { usage }),
       ...(partial.length === 0 ? {} : { partial }),
     };

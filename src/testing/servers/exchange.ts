@@ -55,14 +55,15 @@ export class Exchange {
   }
 
   async #answer(answer: Answer, { model, stream }: ModelQuestion, body: Json): Promise<void> {
-    const { error, number, isTruncated } = answer;
+    const { error, number, headers, isTruncated } = answer;
     await untilAnswer(answer, this.#gone.signal);
-    if (error !== undefined && (error.after === undefined || !stream)) return this.#fail(error, number);
+    if (error !== undefined && (error.after === undefined || !stream)) return this.#fail(error, number, headers);
     if (!stream) {
       const text = JSON.stringify(this.#wire.whole(answer, model));
-      return isTruncated ? this.#breakOff(text) : this.#send(200, {}, text, number);
+      return isTruncated ? this.#breakOff(text) : this.#send(200, headers, text, number);
     }
-    this.#response.writeHead(200, { "content-type": this.#wire.streamType, "cache-control": "no-cache", ...this.#requestId(number) });
+    const own = { "content-type": this.#wire.streamType, "cache-control": "no-cache", ...this.#requestId(number) };
+    this.#response.writeHead(200, { ...own, ...headers });
     const frames = this.#wire.stream(answer, model, body);
     for await (const step of pacedSteps(answer, this.#gone.signal)) {
       for (const frame of frames(step)) await this.#write(frame);
@@ -79,13 +80,13 @@ export class Exchange {
     });
   }
 
-  async #fail(error: ScriptedError, number: number): Promise<void> {
+  async #fail(error: ScriptedError, number: number, told: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#response.headersSent) {
       this.#response.destroy();
       return;
     }
     const { status, headers, body } = this.#wire.error(error);
-    await this.#send(status, headers, JSON.stringify(body), number);
+    await this.#send(status, { ...headers, ...told }, JSON.stringify(body), number);
   }
 
   async #send(status: number, headers: Record<string, string>, text: string, number: number): Promise<void> {
