@@ -132,7 +132,7 @@ export type { CancelRequest, Lease, Owner, OwnerProcess, RunEnd, RunStatus, Seal
 export { statusOf } from "./contract/store/run-status.ts";
 export { RunStore } from "./contract/store/run-store.ts";
 export type { NewQuestion, QuestionClosed, QuestionEnd, QuestionQuery, StoredQuestion } from "./contract/store/stored-question.ts";
-export type { CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
+export type { CallPause, CallRecord, ClientOptions } from "./inference/call/call-settings.ts";
 export type { RetryPolicy } from "./inference/faults/retry.ts";
 export type { ModelPrice, PriceTable, TokenPrice } from "./inference/prices/model-price.ts";
 export { DEFAULT_PRICES } from "./inference/prices/price-table.ts";

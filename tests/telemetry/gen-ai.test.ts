@@ -16,6 +16,7 @@ import { Node } from "#contract/node/node";
 import { MemoryStore } from "#store/memory/store";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { startInferenceServer } from "#testing/servers/inference-server";
+import { ManualClock } from "../support/manual-clock.ts";
 import { loadedFrom, snapshotsOf } from "../support/snapshots.ts";
 import { json, serveWire } from "../support/wire-server.ts";
 import { recorder } from "./recorder.ts";
@@ -396,6 +397,32 @@ describe("telemetry of models", () => {
     expect(span?.attributes["http.request.resend_count"]).toBe(1);
     expect(span?.events.map(({ name }) => name)).toEqual(["retry"]);
     expect(Object.keys(await figures())).toEqual(expect.arrayContaining(["gen_ai.client.operation.duration", "gen_ai.client.token.usage"]));
+  });
+
+  it("tells each wait, with its reason and its length, also one that the call's end cuts short", async () => {
+    const clock = new ManualClock();
+    const asked = (retryAfterMs: number) => ({ error: { status: 429, retryAfterMs } });
+    const client = new ScriptedInferenceClient([asked(3000), { error: { status: 429 } }, asked(60_000), "never"], {
+      retry: { maxAttempts: 4, initialDelayMs: 200 },
+      services: { clock, random: () => 0.5 },
+    });
+    const controller = new AbortController();
+    const failed = client.generate(ask, { signal: controller.signal }).catch(() => {});
+    await clock.pass(3000);
+    await clock.pass(200);
+    await clock.pass(400);
+    controller.abort();
+    await failed;
+    const told = spans()
+      .get("chat scripted")
+      ?.events.map(({ name, attributes }) => [name, attributes]);
+    const pause = (reason: string, ms: number) => ["pause", { "asimov.pause.reason": reason, "asimov.pause.ms": ms }];
+    const retry = (ms: number) => ["retry", { "error.type": "rate-limited", "asimov.retry.delay_ms": ms }];
+    expect(told?.slice(0, 6)).toEqual([
+      ...[retry(3000), pause("retry-after", 3000)],
+      ...[retry(200), pause("backoff", 200)],
+      ...[retry(60_000), pause("retry-after", 400)],
+    ]);
   });
 
   it("holds no key and no prompt, nor does the error or a snapshot, though the provider repeats both", async () => {

@@ -165,6 +165,9 @@ export async function use(client: InferenceClient): Promise<void> {
   const whole = await client.generate(messages, asked);
   holds<Same<typeof whole, Generation>>();
   holds<Same<[typeof whole.output, typeof whole.raw], [unknown, unknown]>>();
+  holds<Same<typeof whole.headers, Record<string, string>>>();
+  // @ts-expect-error: what no header tells is absent
+  (): number => whole.rateLimits.requests.remaining;
   holds<Same<[typeof whole.text, typeof whole.model, typeof whole.warnings], [string, string, string[]]>>();
   holds<
     Same<

@@ -13,6 +13,16 @@ import type { Prices } from "#inference/prices/prices";
 import type { Capabilities } from "#inference/request/capabilities";
 import type { RateLimiter } from "./rate-limiter.ts";
 
+/**
+ * A wait of a call before an attempt: `"retry-after"` as long as the provider asked for; `"backoff"` of our own, before another attempt;
+ * `"limits"` for the client's option of that name; `"provider-limits"` since the headers of earlier answers told that little is left.
+ */
+export interface CallPause {
+  reason: "retry-after" | "backoff" | "limits" | "provider-limits";
+  /** How long it lasted: less than was asked for where the call was ended meanwhile. */
+  ms: number;
+}
+
 /** One call as it went, for logs of one's own; it holds what was said. */
 export interface CallRecord {
   provider: string;
@@ -24,6 +34,8 @@ export interface CallRecord {
   /** All attempts, with the waits between them. */
   durationMs: number;
   attempts: number;
+  /** The waits, in their order; those under a millisecond are none. */
+  pauses: readonly CallPause[];
 }
 
 /** Of one answer, where the options do not say. */
@@ -44,7 +56,7 @@ export interface ClientOptions {
   capabilities?: Partial<Capabilities>;
   /** What becomes of an option that the model does not know: left out with a warning, or an error. Default `"warn"`. */
   unsupported?: "warn" | "error";
-  /** Milliseconds that a whole call may take, with its retries and the reading of its stream. Default 3,600,000, an hour. */
+  /** Milliseconds that a whole call may take, with its retries, its waits and the reading of its stream; a wait that would outlast them fails it at once. Default 3,600,000, an hour. */
   timeoutMs?: number;
   /** Bytes of one answer, at least 1. Default 134,217,728 (128 MiB). */
   maxResponseBytes?: number;

@@ -21,13 +21,15 @@ import {
   usageAttributes,
 } from "#telemetry/gen-ai";
 import type { CallOrder } from "./call-order.ts";
-import type { CallSettings } from "./call-settings.ts";
+import type { CallPause, CallSettings } from "./call-settings.ts";
 
 export class CallTrace {
   readonly #settings: CallSettings;
   readonly #order: CallOrder;
   readonly #startedAt: number;
   readonly #span: Span;
+  readonly #pauses: CallPause[] = [];
+  #paused: { reason: CallPause["reason"]; at: number } | undefined;
 
   constructor(settings: CallSettings, order: CallOrder) {
     this.#settings = settings;
@@ -45,13 +47,29 @@ export class CallTrace {
   }
 
   firstPart(): void {
-    const seconds = this.#elapsedMs() / 1_000;
+    const seconds = this.elapsedMs / 1_000;
     this.#span.set(() => firstChunkAttributes(seconds));
     this.#settings.telemetry.record(TIME_TO_FIRST_CHUNK, seconds, this.#about);
   }
 
   retry(error: InferenceError, delayMs: number): void {
     this.#span.event("retry", { [ERROR_TYPE]: error.code, "asimov.retry.delay_ms": delayMs });
+  }
+
+  /** A wait begins: until `resume`, or the call's end. */
+  pause(reason: CallPause["reason"]): void {
+    this.#paused = { reason, at: this.elapsedMs };
+  }
+
+  /** Tells of the wait, by how long it was. */
+  resume(): void {
+    if (this.#paused === undefined) return;
+    const { reason, at } = this.#paused;
+    this.#paused = undefined;
+    const ms = Math.round(this.elapsedMs - at);
+    if (ms === 0) return;
+    this.#pauses.push({ reason, ms });
+    this.#span.event("pause", { "asimov.pause.reason": reason, "asimov.pause.ms": ms });
   }
 
   succeed(response: Generation, id: string | undefined, attempts: number): void {
@@ -65,6 +83,7 @@ export class CallTrace {
 
   fail(error: AsimovError, usage: Usage, attempts: number): void {
     const kind = { [ERROR_TYPE]: error.code };
+    this.resume();
     this.#span.set(() => ({ ...usageAttributes(usage), ...resends(attempts) }));
     this.#span.fail(error);
     this.#figures(usage, kind);
@@ -80,12 +99,13 @@ export class CallTrace {
   #figures({ inputTokens, outputTokens }: Usage, kind: Attributes): void {
     const { telemetry } = this.#settings;
     const tokens = (type: string) => (): Attributes => ({ ...this.#about(), [TOKEN_TYPE]: type });
-    telemetry.record(OPERATION_DURATION, this.#elapsedMs() / 1_000, () => ({ ...this.#about(), ...kind }));
+    telemetry.record(OPERATION_DURATION, this.elapsedMs / 1_000, () => ({ ...this.#about(), ...kind }));
     if (inputTokens > 0) telemetry.record(TOKEN_USAGE, inputTokens, tokens("input"));
     if (outputTokens > 0) telemetry.record(TOKEN_USAGE, outputTokens, tokens("output"));
   }
 
-  #elapsedMs(): number {
+  /** Since the call began. */
+  get elapsedMs(): number {
     return monotonicOf(this.#settings.services.clock) - this.#startedAt;
   }
 
@@ -98,7 +118,8 @@ export class CallTrace {
         provider: wire.provider,
         model,
         request: this.#order.request,
-        durationMs: this.#elapsedMs(),
+        durationMs: this.elapsedMs,
+        pauses: this.#pauses,
         ...end,
       });
       Promise.resolve(told).catch(() => {});

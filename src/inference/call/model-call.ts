@@ -7,7 +7,7 @@ import type { Generation, StreamPart } from "#contract/chat/generation";
 import { addUsage, NO_USAGE, totalTokens, UNTOLD_USAGE, type Usage } from "#contract/chat/usage";
 import { aborted, errorOf, exhausted, wireFaultIn } from "#inference/faults/fault-error";
 import { networkFault } from "#inference/faults/network-fault";
-import { delayBeforeRetry, pause, waitOf } from "#inference/faults/retry";
+import { waitOf } from "#inference/faults/retry";
 import { costOf, unusedAt } from "#inference/prices/prices";
 import { answerHeaders } from "./answer-headers.ts";
 import { Attempt } from "./attempt.ts";
@@ -15,6 +15,7 @@ import { endsOf } from "./call-ends.ts";
 import type { CallOrder } from "./call-order.ts";
 import type { CallSettings } from "./call-settings.ts";
 import { CallTrace } from "./call-trace.ts";
+import { CallWaits } from "./call-waits.ts";
 import { type BuiltAnswer, GenerationBuilder } from "./generation-builder.ts";
 import { providerLimits } from "./rate-headers.ts";
 
@@ -22,6 +23,7 @@ export class ModelCall {
   readonly #settings: CallSettings;
   readonly #order: CallOrder;
   readonly #trace: CallTrace;
+  readonly #waits: CallWaits;
   /** Why the call was ended from outside. */
   #stopped: { reason: unknown } | undefined;
   /** Made when somebody waits: a controller for each call would be felt. */
@@ -54,6 +56,7 @@ export class ModelCall {
     this.#order = order;
     this.#builder = this.#newBuilder();
     this.#trace = new CallTrace(settings, order);
+    this.#waits = new CallWaits(settings, this.#trace);
     this.#unlink = endsOf(
       settings.timeoutMs,
       [order.signal, order.scope?.signal],
@@ -195,7 +198,7 @@ export class ModelCall {
       const worst: Usage = { ...NO_USAGE, inputTokens: estimate, outputTokens: request.maxTokens ?? 0 };
       this.#settle = scope?.admit({ model, tokens, cost: price === undefined ? undefined : costOf(worst, price) }) ?? (() => {});
     }
-    if (!rateLimiter.tryAdmit(estimate)) await rateLimiter.admit(estimate, this.#signal());
+    if (!rateLimiter.tryAdmit(estimate)) await this.#waitInLine();
     this.#booked += estimate;
     this.#throwIfStopped();
     this.#attempts += 1;
@@ -217,6 +220,15 @@ export class ModelCall {
         }),
     );
     return this.#attempt;
+  }
+
+  /** Until the limits let the next attempt pass. @throws WireFault `timeout` where that would be too late */
+  async #waitInLine(): Promise<void> {
+    const { estimate } = this.#order;
+    const reason = this.#waits.whyNotInLine(estimate);
+    if (reason !== undefined) this.#stopped = { reason };
+    this.#throwIfStopped();
+    await this.#waits.inLine(estimate, this.#signal());
   }
 
   #newBuilder(): GenerationBuilder {
@@ -248,7 +260,7 @@ export class ModelCall {
 
   /** Returns when another attempt may start. @throws the error that the call ends with */
   async #recover(thrown: unknown): Promise<void> {
-    const { retry, services } = this.#settings;
+    const { retry, rateLimiter } = this.#settings;
     const error = this.#errorOf(thrown);
     this.#attempt?.close();
     this.#attempt = undefined;
@@ -257,15 +269,13 @@ export class ModelCall {
     const isLast = !error.retryable || this.#hasYielded || this.#stopped !== undefined;
     if (isLast || !(error instanceof InferenceError)) throw this.#fail(error);
     const { retryAfter } = error;
+    if (retryAfter !== undefined && retryAfter > 0) rateLimiter.heed(retryAfter);
     if (this.#attempts >= retry.maxAttempts) throw this.#fail(this.#attempts === 1 ? error : this.#exhausted(error, ""));
-    const delay = delayBeforeRetry(this.#attempts, retry, retryAfter, services.random);
-    if (delay === "too-long") {
-      const why = `; the provider asks to wait ${retryAfter} ms, which is over maxRetryAfterMs (${retry.maxRetryAfterMs})`;
-      throw this.#fail(this.#exhausted(error, why));
-    }
-    this.#trace.retry(error, delay);
+    const wait = this.#waits.beforeRetry(this.#attempts, retryAfter);
+    if ("why" in wait) throw this.#fail(this.#exhausted(error, wait.why));
+    this.#trace.retry(error, wait.ms);
     try {
-      await pause(delay, this.#signal(), services.clock);
+      await this.#waits.pause(wait.ms, wait.reason, this.#signal());
     } catch (reason) {
       throw this.#fail(this.#errorOf(reason));
     }

@@ -1,7 +1,7 @@
 /** Keeps calls under limits of requests and tokens a minute: they wait in line until both buckets, and what the provider tells, let them pass. */
 import { setLongTimeout } from "#contract/base/long-timer";
 import { type Clock, systemClock } from "#contract/base/services";
-import { type Budget, rateReport } from "./rate-headers.ts";
+import { type Budget, MAX_WAIT_MS, rateReport } from "./rate-headers.ts";
 
 export interface RateLimits {
   /** Requests that may start a minute, over 0; the first minute's worth at once. None by default. */
@@ -29,6 +29,8 @@ export class RateLimiter {
   readonly #tokens: Bucket | undefined;
   readonly #told = new Map<Budget, ToldBudget>();
   readonly #line: Waiter[] = [];
+  /** Tokens of the whole line. */
+  #inLine = 0;
   #cancelTimer: () => void = NO_TIMER;
 
   constructor({ requestsPerMinute, tokensPerMinute }: RateLimits, clock: Clock = systemClock) {
@@ -44,6 +46,27 @@ export class RateLimiter {
     return isFree;
   }
 
+  /** How long a request of about so many tokens would wait, behind those that wait already, and for what; longer or shorter as answers tell more. */
+  expect(tokens: number): { ms: number; reason: "limits" | "provider-limits" } {
+    const now = this.#clock.now();
+    const ahead = this.#line.length;
+    const requests = this.#requests?.waitFor(1, now, ahead) ?? 0;
+    const own = Math.max(requests, this.#tokens?.waitFor(tokens, now, this.#inLine) ?? 0);
+    let told = 0;
+    for (const [budget, report] of this.#told) {
+      const wanted = countsTokens(budget) ? this.#inLine + tokens : ahead + 1;
+      told = Math.max(told, spread(report, wanted, now));
+    }
+    return { ms: Math.ceil(Math.max(own, told) - EPSILON), reason: own >= told ? "limits" : "provider-limits" };
+  }
+
+  /** The provider asked to wait so long: that wins over what it let one guess of when its limits are whole again. */
+  heed(retryAfterMs: number): void {
+    const resetAt = this.#clock.now() + Math.min(MAX_WAIT_MS, retryAfterMs);
+    for (const told of this.#told.values()) told.resetAt = resetAt;
+    this.#advance();
+  }
+
   /** Settles when a request of about so many tokens may start; first come, first served. Rejects with the signal's reason. */
   async admit(tokens: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -51,6 +74,7 @@ export class RateLimiter {
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
         this.#line.splice(this.#line.indexOf(waiter), 1);
+        this.#inLine -= tokens;
         this.#advance();
         reject(signal.reason);
       };
@@ -63,6 +87,7 @@ export class RateLimiter {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#line.push(waiter);
+      this.#inLine += tokens;
       this.#advance();
     });
   }
@@ -96,6 +121,7 @@ export class RateLimiter {
       }
       this.#take(first.tokens);
       this.#line.shift();
+      this.#inLine -= first.tokens;
       first.pass();
     }
   }
@@ -124,7 +150,8 @@ export class RateLimiter {
 }
 
 /** How much a request takes of a budget; nobody knows before how long an answer gets. */
-const amount = (budget: Budget, tokens: number): number => (budget === "requests" || budget === "output-tokens" ? 1 : tokens);
+const amount = (budget: Budget, tokens: number): number => (countsTokens(budget) ? tokens : 1);
+const countsTokens = (budget: Budget): boolean => budget === "tokens" || budget === "input-tokens";
 
 /** What a provider told last, less what was started since. */
 interface ToldBudget {
@@ -160,10 +187,11 @@ class Bucket {
     this.#level = Math.min(this.#perMinute, this.#level + amount);
   }
 
-  waitFor(amount: number, now: number): number {
+  /** @param ahead what is taken before it */
+  waitFor(amount: number, now: number, ahead = 0): number {
     this.#fill(now);
     // What is bigger than the bucket passes when that is full.
-    const missing = Math.min(amount, this.#perMinute) - this.#level;
+    const missing = ahead + Math.min(amount, this.#perMinute) - this.#level;
     return missing <= EPSILON ? 0 : (missing * MINUTE_MS) / this.#perMinute;
   }
 

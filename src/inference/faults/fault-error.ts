@@ -151,7 +151,10 @@ function storyOf(code: string, { status, retryAfterMs }: Fault, { provider, mode
     case "stream-idle":
       return { happened: "the service went silent", advice: "Try again, or raise idleTimeoutMs." };
     case "timeout":
-      return { happened: "the call took too long", advice: "Ask for less, or raise timeoutMs." };
+      return {
+        happened: retryAfterMs === undefined ? "the call took too long" : "the call would take too long",
+        advice: "Ask for less, or raise timeoutMs.",
+      };
     case "empty-response":
       return { happened: "the answer is empty", advice: `Try again; if it lasts, check ${address} and the model.` };
     default:

@@ -133,6 +133,46 @@ describe("rate limiter", () => {
   });
 });
 
+describe("rate limiter that is asked how long", () => {
+  const low = { "x-ratelimit-limit-tokens": "100000", "x-ratelimit-remaining-tokens": "99", "x-ratelimit-reset-tokens": "100s" };
+  it.each<[string, RateLimits, Record<string, string>, number[], "limits" | "provider-limits"]>([
+    ["requests", { requestsPerMinute: 2 }, {}, [1, 1, 1, 1, 1], "limits"],
+    ["tokens", { tokensPerMinute: 600 }, {}, [500, 400, 50, 700, 10], "limits"],
+    ["both", { requestsPerMinute: 60, tokensPerMinute: 60 }, {}, [60, 30, 1, 1, 20], "limits"],
+    ["what the provider tells", {}, low, [10, 10, 10, 30], "provider-limits"],
+    ["all", { requestsPerMinute: 600 }, low, [50, 20, 5], "provider-limits"],
+  ])("says what comes true of %s, behind a line", async (_, limits, headers, line, reason) => {
+    const { clock, rateLimiter, started, ask } = pace(limits);
+    rateLimiter.observe(new Headers(headers));
+    const expected: [string, number][] = [];
+    for (const [n, tokens] of line.entries()) {
+      const { ms, reason: why } = rateLimiter.expect(tokens);
+      if (ms > 0) expect(why).toBe(reason);
+      expected.push([String(n), ms]);
+      void ask(String(n), tokens);
+    }
+    await clock.pass(600_000);
+    expect(started.length).toBe(line.length);
+    for (const [n, [name, at]] of started.entries()) {
+      expect(name).toBe(expected[n]?.[0]);
+      // Each wait ends at a whole millisecond.
+      expect(Math.abs(at - (expected[n]?.[1] ?? Number.NaN))).toBeLessThanOrEqual(n);
+    }
+    expect(started.at(-1)?.[1]).toBeGreaterThan(0);
+  });
+
+  it("counts nobody who has given up", async () => {
+    const { rateLimiter, ask } = pace({ tokensPerMinute: 600 });
+    await ask("a", 600);
+    const controller = new AbortController();
+    const gone = expect(ask("gone", 600, controller.signal)).rejects.toBe("no more");
+    expect(rateLimiter.expect(10).ms).toBe(61_000);
+    controller.abort("no more");
+    await gone;
+    expect(rateLimiter.expect(10).ms).toBe(1000);
+  });
+});
+
 describe("rate limiter that is told the provider's limits", () => {
   const report = (limit: number, remaining: number, reset: string) =>
     new Headers({
@@ -172,6 +212,33 @@ describe("rate limiter that is told the provider's limits", () => {
       ["b", 0],
       ["c", 0],
       ["d", 12_000],
+    ]);
+  });
+
+  it.each([
+    ["shorter", 5000],
+    ["longer", 90_000],
+  ])("heeds the provider's own word, also where it is %s than its headers", async (_, ms) => {
+    const { clock, rateLimiter, started, ask } = pace({});
+    rateLimiter.observe(report(100, 0, "2026-11-23T12:01:00Z"));
+    void ask("a");
+    await turned();
+    rateLimiter.heed(ms);
+    await clock.pass(100_000);
+    expect(started).toEqual([["a", ms]]);
+  });
+
+  it("holds nobody for the provider's word alone, and for no day-long one", async () => {
+    const { clock, rateLimiter, started, ask } = pace({});
+    rateLimiter.heed(5000);
+    await ask("a");
+    rateLimiter.observe(report(100, 0, "2026-11-23T12:01:00Z"));
+    rateLimiter.heed(86_400_000);
+    void ask("b");
+    await clock.pass(130_000);
+    expect(started).toEqual([
+      ["a", 0],
+      ["b", 120_000],
     ]);
   });
 
