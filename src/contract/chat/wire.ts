@@ -100,6 +100,8 @@ export interface Fault {
   detail?: string;
   /** The detail is the library's own words, with nothing of the provider's in it: shown as it is. Default false. */
   isOwnDetail?: boolean;
+  /** What to do about it, in the library's own words. Default by the code. */
+  advice?: string;
   retryAfterMs?: number;
   /** In place of that, the moment that was asked for, in milliseconds since 1970: whoever has the clock knows how far it is. */
   retryAt?: number;

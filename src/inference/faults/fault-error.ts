@@ -61,7 +61,8 @@ const ADDRESSES: ReadonlyMap<string, string> = new Map([
 export function errorOf(fault: Fault, about: FaultContext): InferenceError | FinalInferenceError | ContextLengthExceededError {
   const { provider, model, request, secrets = [], usage, partial } = about;
   const code = codeOf(fault);
-  const { happened, advice } = storyOf(code, fault, about);
+  const story = storyOf(code, fault, about);
+  const { happened, advice } = fault.advice === undefined ? story : { ...story, advice: fault.advice };
   const reason = safeDetail(fault.reason ?? "", secrets, request);
   const detail = safeDetail(fault.detail ?? "", secrets, fault.isOwnDetail === true ? undefined : request);
   const facts = [fault.status === undefined ? "" : `status ${fault.status}`, reason === "" ? "" : `reason ${reason}`].filter(Boolean);

@@ -3,6 +3,10 @@ import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
 import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
 import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
+import type { Capabilities } from "#inference/request/capabilities";
+import { type CompatibleServer, compatibilitySchema, type OpenAICompatibility } from "./compatibility.ts";
+import { compatibilityOf } from "./known-server.ts";
+import { PROFILES } from "./profiles.ts";
 
 /**
  * What is used of a client of `openai`: `OpenAI` and `AzureOpenAI` are such.
@@ -12,21 +16,6 @@ export interface OpenAIClientLike {
   chat: { completions: { create(body: object, options: object): PromiseLike<unknown> } };
   responses: { create(body: object, options: object): PromiseLike<unknown> };
   withOptions?(options: object): OpenAIClientLike;
-}
-
-/** Where a server departs from OpenAI's own Chat Completions. */
-export interface OpenAICompatibility {
-  /** Whether streams tell why they end; where they do not, any end of the stream counts as one. Default true. */
-  finishReason?: boolean;
-  /** Default `"max_completion_tokens"` for OpenAI, `"max_tokens"` for others. */
-  maxTokensField?: "max_tokens" | "max_completion_tokens";
-  /**
-   * Whether thoughts that stand in the text, between `<think>` and `</think>` at its start, are thinking: `"opened"` where the server's template has
-   * opened them, so that only the end is there. Default true for all but OpenAI.
-   */
-  thinkTags?: boolean | "opened";
-  /** Whether instructions are said by a developer, or by the system. Default: the developer for OpenAI alone. */
-  developerRole?: boolean;
 }
 
 export interface OpenAIClientOptions extends ClientOptions {
@@ -44,7 +33,11 @@ export interface OpenAIClientOptions extends ClientOptions {
   client?: OpenAIClientLike;
   /** OpenTelemetry's name of the provider. Default by the address: `"openai"`, `"openrouter"`, else `"openai-compatible"`. */
   provider?: string;
-  compatibility?: OpenAICompatibility;
+  /**
+   * The server's name where its departures from OpenAI's Chat Completions are known, or what they are. Services are known by their address; what runs on
+   * your own machines is not: name it.
+   */
+  compatibility?: CompatibleServer | OpenAICompatibility;
 }
 
 function isClient(value: unknown): boolean {
@@ -63,14 +56,7 @@ const schema = lazily(() =>
         }),
       ),
       provider: z.optional(nonEmpty),
-      compatibility: z.optional(
-        z.strictObject({
-          finishReason: z.optional(z.boolean()),
-          maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
-          developerRole: z.optional(z.boolean()),
-          thinkTags: z.optional(z.union([z.boolean(), z.literal("opened")])),
-        }),
-      ),
+      compatibility: z.optional(compatibilitySchema()),
     })
     .check(
       z.refine(({ client, apiKey, baseURL }) => client === undefined || !(apiKey ?? baseURL), {
@@ -94,23 +80,41 @@ export interface Dialect {
   maxTokensField: "max_tokens" | "max_completion_tokens";
   instructor: "developer" | "system";
   thinkTags: boolean | "opened";
+  streamOptions: boolean;
+  namedToolChoice: boolean;
+  thinkingField: OpenAICompatibility["thinkingField"];
+  efforts: OpenAICompatibility["efforts"];
+  toolCallIds: "any" | "nine";
+  thoughtsInOutput: boolean;
+  /** What its models can do. */
+  capabilities: Partial<Capabilities>;
   /** How a part says that caching ends with it. */
   markers: "openai" | "openrouter" | "none";
   /** Whether the address is none of OpenAI's. */
   isElsewhere: boolean;
 }
 
-export function dialectOf({ api, provider: named, compatibility = {} }: OpenAIClientOptions, address: string): Dialect {
+export function dialectOf({ api: asked, provider: named, compatibility: given }: OpenAIClientOptions, address: string): Dialect {
   const host = URL.canParse(address) ? new URL(address).hostname : "";
+  const { name, compatibility } = compatibilityOf(given, host);
+  const api = asked ?? (isOpenAIHost(host) ? "responses" : "chat");
   const provider = named ?? providerAt(host);
   const isOpenAI = isOpenAIHost(host) || isAzure(host) || provider === "openai";
   return {
     provider,
-    api: api ?? (isOpenAIHost(host) ? "responses" : "chat"),
+    api,
     finishReason: compatibility.finishReason ?? true,
     maxTokensField: compatibility.maxTokensField ?? (isOpenAI ? "max_completion_tokens" : "max_tokens"),
     instructor: (compatibility.developerRole ?? isOpenAI) ? "developer" : "system",
     thinkTags: compatibility.thinkTags ?? !isOpenAI,
+    streamOptions: compatibility.streamOptions ?? true,
+    namedToolChoice: compatibility.namedToolChoice ?? true,
+    thinkingField: compatibility.thinkingField,
+    efforts: compatibility.efforts,
+    toolCallIds: compatibility.toolCallIds ?? "any",
+    thoughtsInOutput: compatibility.thoughtsInOutput ?? true,
+    // A shown thought is no matter of Chat Completions; the other API is the server's own affair.
+    capabilities: api === "chat" ? { thinkingDisplay: false, ...(name === undefined ? {} : PROFILES[name].capabilities) } : {},
     markers: provider === "openrouter" ? "openrouter" : isOpenAI ? "openai" : "none",
     isElsewhere: !isOpenAIHost(host),
   };

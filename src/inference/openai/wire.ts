@@ -1,6 +1,6 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { FileKind } from "#contract/chat/file-kind";
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import type { Fault, GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
 import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
@@ -8,10 +8,12 @@ import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { errorEvent, eventsOf, LastEvent } from "#inference/transport/server-sent-events";
+import { fitBody } from "./chat/fit-body.ts";
 import { readChatResponse } from "./chat/from-response.ts";
 import { DONE, readChatEvents, streamEnd } from "./chat/from-stream.ts";
 import { toChatRequest } from "./chat/to-request.ts";
 import { toFault } from "./errors.ts";
+import { hintOf } from "./hints.ts";
 import { type Dialect, dialectOf, type OpenAIClientLike, type OpenAIClientOptions } from "./options.ts";
 import { Refusals } from "./refusals.ts";
 import { readResponsesResponse } from "./responses/from-response.ts";
@@ -63,8 +65,9 @@ export class OpenAIWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const sdk = await this.#connect();
-    const { api, finishReason } = this.#dialect;
-    const body = { ...this.#bodyOf(request), stream: true, ...(api === "chat" ? { stream_options: { include_usage: true } } : {}) };
+    const { api, finishReason, streamOptions } = this.#dialect;
+    const asksUsage = api === "chat" && streamOptions;
+    const body = { ...this.#bodyOf(request), stream: true, ...(asksUsage ? { stream_options: { include_usage: true } } : {}) };
     const { answer, warnings } = await this.#refusals.ask(body, (asked) => eventsOf(this.#create(sdk, asked, call, request), readMessage));
     const isTold = finishReason || api === "responses";
     return isTold && warnings.length === 0 ? answer : withWords(answer, warnings, isTold);
@@ -72,7 +75,7 @@ export class OpenAIWire implements Wire {
 
   readResponse(response: unknown, into: GenerationSink): void {
     for (const warning of this.#warnings.get(response as object) ?? []) into.warn(warning);
-    if (this.#dialect.api === "chat") readChatResponse(response, into, this.#dialect.thinkTags);
+    if (this.#dialect.api === "chat") readChatResponse(response, into, this.#dialect);
     else readResponsesResponse(response, into);
   }
 
@@ -82,15 +85,20 @@ export class OpenAIWire implements Wire {
 
   /** What neither provider nor model tell of what can be asked. */
   get capabilities(): Partial<Capabilities> {
-    return this.#dialect.api === "chat" ? { thinkingDisplay: false } : {};
+    return this.#dialect.capabilities;
   }
 
   readEvents(into: GenerationSink): (event: unknown) => void {
-    const read = this.#dialect.api === "chat" ? readChatEvents(into, this.#dialect.thinkTags) : readResponsesEvents(into);
+    const read = this.#dialect.api === "chat" ? readChatEvents(into, this.#dialect) : readResponsesEvents(into);
     return (event) => (event instanceof Words ? into.warn(event.warning) : read(event));
   }
 
-  toFault = toFault;
+  toFault(error: unknown): Fault | undefined {
+    const fault = toFault(error);
+    const isRefused = fault?.kind === "final" || (fault?.status ?? 0) >= 500;
+    const advice = isRefused && this.#dialect.isElsewhere ? hintOf(fault?.detail) : undefined;
+    return fault === undefined || advice === undefined ? fault : { ...fault, advice };
+  }
 
   /** Other servers hold answers to schemas in ways of their own. */
   inexact({ tools, output }: ModelRequest): string[] {
@@ -98,7 +106,8 @@ export class OpenAIWire implements Wire {
   }
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {
-    const body = this.#dialect.api === "chat" ? toChatRequest(request, this.#dialect) : toResponsesRequest(request, this.#dialect);
+    const dialect = this.#dialect;
+    const body = dialect.api === "chat" ? fitBody(toChatRequest(request, dialect), request, dialect) : toResponsesRequest(request, dialect);
     return withExtra(body, request);
   }
 

@@ -17,6 +17,8 @@ export interface RawChunk extends RawSources {
   usage?: RawUsage | null;
   error?: unknown;
   object?: string;
+  /** Groq's own place for it. */
+  x_groq?: { usage?: RawUsage | null } | null;
 }
 
 export interface RawChoice {
@@ -25,6 +27,8 @@ export interface RawChoice {
   message?: RawDelta | null;
   finish_reason?: string | null;
   error?: unknown;
+  /** Moonshot's place for it in a stream. */
+  usage?: RawUsage | null;
 }
 
 interface RawDelta {
@@ -52,6 +56,8 @@ interface RawDetail {
 interface RawPart {
   type?: string;
   text?: string;
+  /** Mistral's, of the type of that name. */
+  thinking?: RawPart[] | string | null;
 }
 
 /** The protocol's own word after the last chunk. */
@@ -69,7 +75,10 @@ const END: unique symbol = Symbol("end of the answer");
 /** Says that no more comes: for servers that do not. @param last the event before, which it stands for */
 export const streamEnd = (last: unknown): object => Object.defineProperty({ ...(last as object) }, END, { value: true });
 
-export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTags"]): (event: unknown) => void {
+/** What reading depends on. */
+export type ReadDialect = Pick<Dialect, "thinkTags" | "thoughtsInOutput">;
+
+export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutput }: ReadDialect): (event: unknown) => void {
   const tools = new ToolSlots(into);
   let isKnown = false;
   let hasRefused = false;
@@ -122,6 +131,8 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
       tool_calls: calls = legacy ? [{ index: 0, function: legacy }] : null,
     } = delta;
     think(delta);
+    const thought = thoughtsIn(content);
+    if (thought !== "") think({ reasoning: thought }, false);
     const text = typeof content === "string" ? content : textIn(content);
     if (text !== "" && tagged === undefined) say(text);
     else if (text !== "") tagged?.take(text);
@@ -142,7 +153,8 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
       id,
       model,
       choices,
-      usage,
+      usage: told,
+      x_groq: groq,
       citations,
       search_results: results,
       error,
@@ -167,10 +179,11 @@ export function readChatEvents(into: GenerationSink, thinkTags: Dialect["thinkTa
       into.responseId(id);
       if (typeof model === "string") into.model(model);
     }
-    if (usage) into.usage(usageOf(usage));
+    const choice = Array.isArray(choices) ? choices[0] : undefined;
+    const usage = told ?? groq?.usage ?? choice?.usage;
+    if (usage) into.usage(usageOf(usage, thoughtsInOutput));
     hasUsed ||= Boolean(usage);
     if (citations || results) readSources({ citations, search_results: results }, into);
-    const choice = Array.isArray(choices) ? choices[0] : undefined;
     if (!choice) return;
     hasChosen = true;
     if (choice.error !== undefined && choice.error !== null) into.fail(faultOfBody(choice.error));
@@ -199,6 +212,12 @@ function thoughtIn(delta: RawDelta): { text: string; field?: string } | undefine
 /** Some servers stream content in parts. */
 function textIn(content: RawPart[] | null | undefined): string {
   return Array.isArray(content) ? content.map((part) => part?.text ?? "").join("") : "";
+}
+
+/** Mistral streams thoughts as parts of the content. */
+function thoughtsIn(content: string | RawPart[] | null | undefined): string {
+  if (!Array.isArray(content)) return "";
+  return content.map((part) => (typeof part?.thinking === "string" ? part.thinking : textIn(part?.thinking ?? null))).join("");
 }
 
 /** Pieces of one detail come one after the other. */
