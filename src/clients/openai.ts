@@ -7,7 +7,8 @@ import { InferenceClient } from "./inference-client.ts";
 
 /**
  * Models through `openai`, which is loaded at the first call: by the Responses API from OpenAI itself, by Chat Completions from others,
- * such as vLLM, Ollama, llama.cpp, LM Studio and OpenRouter.
+ * such as vLLM, Ollama, llama.cpp, LM Studio and OpenRouter. How a server departs from OpenAI's is known by its host, or by its name in
+ * `compatibility`; a server on a machine of yours is to be named.
  *
  * A `baseURL` that is given without an `apiKey` gets a placeholder for a key: `OPENAI_API_KEY` goes to OpenAI, and to what
  * `OPENAI_BASE_URL` names, alone. Nothing is stored at OpenAI: conversations are sent whole, with their encrypted thoughts.
@@ -16,7 +17,7 @@ import { InferenceClient } from "./inference-client.ts";
  *
  * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
  * @example
- * const client = new OpenAIInferenceClient({ model: "qwen3", baseURL: "http://127.0.0.1:11434/v1" });
+ * const client = new OpenAIInferenceClient({ model: "qwen3", baseURL: "http://127.0.0.1:11434/v1", compatibility: "ollama" });
  * const { text } = await client.generate([{ role: ChatRole.USER, content: "Say hello" }]);
  */
 export class OpenAIInferenceClient extends InferenceClient {

@@ -207,7 +207,11 @@ export const PROFILES: Readonly<Record<CompatibleServer, ServerProfile>> = {
       "thinking goes on and off by `thinking`; thoughts come as `reasoning_content`",
       "cached tokens are told as `cached_tokens` of the usage, which may stand in the choice",
     ],
-    sources: [`${AI_SDK}/moonshotai/src/moonshotai-chat-language-model.ts`, `${AI_SDK}/moonshotai/src/convert-moonshotai-chat-usage.ts`],
+    sources: [
+      `${AI_SDK}/moonshotai/src/moonshotai-chat-language-model.ts`,
+      `${AI_SDK}/moonshotai/src/convert-moonshotai-chat-usage.ts`,
+      "https://github.com/earendil-works/pi/issues/2017",
+    ],
     checked: READ,
   },
   alibaba: {
