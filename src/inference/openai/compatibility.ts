@@ -53,8 +53,8 @@ export interface OpenAICompatibility {
   thinkingField?: (typeof THINKING_FIELDS)[number];
   /** The efforts that the server knows: the nearest goes out. Default `low` to `high`. */
   efforts?: readonly (typeof EFFORTS)[number][];
-  /** `"nine"` where ids of tool calls are nine letters and digits: those of others are turned into such. Default `"any"`. */
-  toolCallIds?: "any" | "nine";
+  /** `"nine"` where ids of tool calls are nine letters and digits: those of others are turned into such. Default `"free"`. */
+  toolCallIds?: "free" | "nine";
   /** Whether the output tokens that are told hold those of the thoughts. Default true; where there are more thoughts than output they are added anyway. */
   thoughtsInOutput?: boolean;
 }
@@ -72,7 +72,7 @@ export const compatibilitySchema = lazily(() =>
       namedToolChoice: z.optional(z.boolean()),
       thinkingField: z.optional(z.enum(THINKING_FIELDS)),
       efforts: z.optional(z.array(z.enum(EFFORTS)).check(z.minLength(1))),
-      toolCallIds: z.optional(z.enum(["any", "nine"])),
+      toolCallIds: z.optional(z.enum(["free", "nine"])),
       thoughtsInOutput: z.optional(z.boolean()),
     }),
   ]),

@@ -84,7 +84,7 @@ export interface Dialect {
   namedToolChoice: boolean;
   thinkingField: OpenAICompatibility["thinkingField"];
   efforts: OpenAICompatibility["efforts"];
-  toolCallIds: "any" | "nine";
+  toolCallIds: "free" | "nine";
   thoughtsInOutput: boolean;
   /** What its models can do. */
   capabilities: Partial<Capabilities>;
@@ -111,7 +111,7 @@ export function dialectOf({ api: asked, provider: named, compatibility: given }:
     namedToolChoice: compatibility.namedToolChoice ?? true,
     thinkingField: compatibility.thinkingField,
     efforts: compatibility.efforts,
-    toolCallIds: compatibility.toolCallIds ?? "any",
+    toolCallIds: compatibility.toolCallIds ?? "free",
     thoughtsInOutput: compatibility.thoughtsInOutput ?? true,
     // A shown thought is no matter of Chat Completions; the other API is the server's own affair.
     capabilities: api === "chat" ? { thinkingDisplay: false, ...(name === undefined ? {} : PROFILES[name].capabilities) } : {},
