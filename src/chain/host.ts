@@ -222,7 +222,7 @@ export class ChainHost implements ToolChainHost {
   }): ToolChainResult {
     const { messages, output, warnings, ...rest } = end;
     const parsed = output === undefined ? {} : { output: JSON.parse(output) };
-    return { ...rest, messages: [...this.#messages.of(messages)], warnings: [...warnings], ...parsed };
+    return { ...rest, messages: [...this.#messages.of(messages)], warnings: [...warnings], ...parsed } as ToolChainResult;
   }
 
   /** The mode's prompt stands where it changes nothing before it: first, or where the whole prefix must stay, last. */
@@ -319,7 +319,7 @@ export class ChainHost implements ToolChainHost {
     return told;
   }
 
-  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "warnings" | "output">): Answered {
+  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "warnings"> & { output?: unknown }): Answered {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
     const warnings = [...this.#warnings.splice(0), ...generation.warnings];

@@ -11,7 +11,7 @@ import { currentScope, followCalls } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
 import type { GenerateOptions, Generation, InferenceStream, Thinking } from "#contract/chat/generation";
 import { type ChatMessage, textOf } from "#contract/chat/message";
-import type { CompiledSchema } from "#contract/chat/schema";
+import type { CompiledSchema, Schema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
@@ -116,7 +116,14 @@ export abstract class InferenceClient {
    * With `output`, an answer that does not fit the schema is sent back once, with what is wrong.
    * @throws InferenceError and its kinds, AsimovError `invalid-options` for misuse
    */
-  async generate(messages: ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
+  async generate<S extends Schema | undefined = undefined>(
+    messages: ChatMessage[],
+    options: GenerateOptions<S> = {},
+  ): Promise<Generation<S>> {
+    return (await this.#generate(messages, options)) as Generation<S>;
+  }
+
+  async #generate(messages: ChatMessage[], options: GenerateOptions): Promise<Generation> {
     const reader = this.#reader();
     const prepared = await this.#prepareLoaded(messages, options, reader);
     const { output } = prepared;
@@ -141,8 +148,8 @@ export abstract class InferenceClient {
   }
 
   /** Asks for an answer in parts. The call starts when somebody reads. @throws AsimovError `invalid-options` for misuse */
-  stream(messages: ChatMessage[], options: GenerateOptions = {}): InferenceStream {
-    return this.#stream(messages, options, this.#reader());
+  stream<S extends Schema | undefined = undefined>(messages: ChatMessage[], options: GenerateOptions<S> = {}): InferenceStream<S> {
+    return this.#stream(messages, options, this.#reader()) as InferenceStream<S>;
   }
 
   /**
@@ -154,8 +161,12 @@ export abstract class InferenceClient {
    * @example
    * const { text, usage } = await client.toolChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add], { maxIterations: 5 });
    */
-  toolChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): Promise<ToolChainResult> {
-    return runToolChain(this.#chainModel(options), messages, tools, options);
+  toolChain<S extends Schema | undefined = undefined>(
+    messages: ChatMessage[],
+    tools: Tool[],
+    options: ToolChainOptions<S> = {},
+  ): Promise<ToolChainResult<S>> {
+    return runToolChain(this.#chainModel(options), messages, tools, options) as Promise<ToolChainResult<S>>;
   }
 
   /**
@@ -165,8 +176,14 @@ export abstract class InferenceClient {
    * @example
    * for await (const text of client.streamChain([{ role: ChatRole.USER, content: "2 + 3?" }], [add]).text) process.stdout.write(text);
    */
-  streamChain(messages: ChatMessage[], tools: Tool[], options: ToolChainOptions = {}): ChainStream {
-    return new ShownChain((watch) => runToolChain(this.#chainModel(options), messages, tools, options, watch));
+  streamChain<S extends Schema | undefined = undefined>(
+    messages: ChatMessage[],
+    tools: Tool[],
+    options: ToolChainOptions<S> = {},
+  ): ChainStream<S> {
+    return new ShownChain((watch) =>
+      runToolChain(this.#chainModel(options), messages, tools, options, watch),
+    ) as ChainStream as ChainStream<S>;
   }
 
   #chainModel({ signal }: ToolChainOptions): ChatModel {
@@ -259,7 +276,8 @@ export abstract class InferenceClient {
 
   #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string): InferenceError {
     const why = finishReason.unified === "stop" ? "" : ` (it ended by "${finishReason.raw ?? finishReason.unified}")`;
-    const message = `${this.provider} ${this.model}: the answer does not fit the schema of \`output\`${why}. Simplify the schema, or raise maxTokens.`;
+    const what = faults.startsWith(NO_JSON) ? faults : "it does not fit the schema of `output`";
+    const message = `${this.provider} ${this.model}: expected JSON as the answer; ${what}${why}. Simplify the schema, or raise maxTokens; \`partial\` holds what came.`;
     return new InferenceError(message, {
       code: "invalid-output",
       retryable: true,
@@ -282,15 +300,24 @@ const repairRequest = (faults: string): string =>
 async function judge(generation: Generation, output: CompiledSchema): Promise<{ generation: Generation } | { faults: string }> {
   // A turn that calls tools is not the answer yet.
   if (generation.finishReason.unified === "tool-calls") return { generation };
+  const text = withoutFence(textOf(generation.blocks));
   let value: unknown;
   try {
-    value = JSON.parse(withoutFence(textOf(generation.blocks)));
+    value = JSON.parse(text);
   } catch {
-    // The parser's own message holds a piece of the answer.
-    return { faults: "it is no JSON" };
+    return { faults: noJson(text) };
   }
   const checked = await output.check(value);
   return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };
+}
+
+const NO_JSON = "it is no JSON";
+
+/** What came in place of JSON, without a word of it: the parser's own message holds a piece of the answer. */
+function noJson(text: string): string {
+  if (text === "") return `${NO_JSON}: there is no text in it`;
+  const size = `${text.length} characters`;
+  return /^[[{]/.test(text) ? `${NO_JSON}: ${size} that begin as JSON does, and are not whole` : `${NO_JSON}: ${size} of plain text`;
 }
 
 /** Models without native structured output like to wrap JSON as Markdown does code. */

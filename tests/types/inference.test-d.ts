@@ -188,8 +188,24 @@ export async function use(client: InferenceClient): Promise<void> {
   }
   for await (const text of stream.text) holds<Same<typeof text, string>>();
   holds<Same<typeof stream.result, Promise<Generation>>>();
-  holds<Same<ReturnType<typeof client.toolChain>, Promise<ToolChainResult>>>();
-  await client.toolChain(messages, [add], chain);
+  const anyEnd: ToolChainResult = await client.toolChain(messages, [add], chain);
+  holds<Same<typeof anyEnd.output, unknown>>();
+  // With a schema, the output has its type; without one there is none.
+  const output = z.object({ answer: z.string() });
+  const [typed, plain] = [await client.generate(messages, { output }), await client.generate(messages, { maxTokens: 1 })];
+  holds<Same<[typeof typed.output, typeof plain.output], [{ answer: string }, undefined]>>();
+  holds<Same<Awaited<ReturnType<typeof json>>["output"], unknown>>();
+  const json = () => client.generate(messages, { output: { type: "object" } });
+  const streamed = await client.stream(messages, { output }).result;
+  holds<Same<typeof streamed.output, { answer: string }>>();
+  for (const end of [await client.toolChain(messages, [add], { output }), await client.streamChain(messages, [add], { output }).result]) {
+    if (end.stopReason === "finished") holds<Same<typeof end.output, { answer: string }>>();
+    else holds<Same<typeof end.output, undefined>>();
+    // @ts-expect-error: of a chain that may not have finished
+    end.output.answer;
+  }
+  // @ts-expect-error: a schema is an object
+  client.generate(messages, { output: "json" });
 }
 
 export function told(error: unknown, outcome: TaskOutcome): string | number | undefined {

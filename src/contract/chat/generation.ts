@@ -1,6 +1,6 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
 import type { Citation, ContentBlock, FileBlock, ProviderBlock } from "./message.ts";
-import type { Schema } from "./schema.ts";
+import type { Checked, Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -19,7 +19,7 @@ export type Thinking =
 /** `any` forces a call, `{ name }` one of that tool; `{ only }` leaves the choice, among these tools alone. */
 export type ToolChoice = "auto" | "any" | "none" | { name: string } | { only: string[] };
 
-export interface GenerateOptions {
+export interface GenerateOptions<S extends Schema | undefined = Schema | undefined> {
   /** Tokens that the answer may have at most. Default: the client's, else what the provider does. */
   maxTokens?: number;
   temperature?: number;
@@ -31,7 +31,7 @@ export interface GenerateOptions {
   toolChoice?: ToolChoice;
   thinking?: Thinking;
   /** The answer is JSON of this schema, parsed into `output`. */
-  output?: Schema;
+  output?: S;
   /** Ends the call; it rejects with an InferenceError of code `aborted` and the name `AbortError`. */
   signal?: AbortSignal;
   /** Milliseconds without a byte from the provider. Default 120,000 for a stream, 600,000 without. */
@@ -64,12 +64,15 @@ export interface ProviderLimit {
   resetAt?: number;
 }
 
-export interface Generation {
+/** What an answer is parsed into: what the schema gives; `undefined` without one. */
+export type Output<S extends Schema | undefined> = S extends Schema ? Checked<S> : undefined;
+
+export interface Generation<S extends Schema | undefined = Schema | undefined> {
   /** The text blocks, put together. */
   text: string;
   blocks: ContentBlock[];
-  /** With the option `output`: the parsed answer. */
-  output?: unknown;
+  /** With the option `output`: the parsed answer. Nothing where the model calls tools instead. */
+  output: Output<S>;
   /** What the answer was drawn from, each once: what its blocks cite, and what the provider named beside them. */
   sources: Citation[];
   usage: Usage;
@@ -123,9 +126,9 @@ export type StreamPart =
  * @example
  * for await (const text of client.stream(messages).text) process.stdout.write(text);
  */
-export interface InferenceStream extends AsyncIterable<StreamPart> {
+export interface InferenceStream<S extends Schema | undefined = Schema | undefined> extends AsyncIterable<StreamPart> {
   /** The text deltas. */
   readonly text: AsyncIterable<string>;
   /** The whole answer; when nobody reads the parts, it reads them itself. */
-  readonly result: Promise<Generation>;
+  readonly result: Promise<Generation<S>>;
 }

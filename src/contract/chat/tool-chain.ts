@@ -4,8 +4,9 @@ import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
-import type { FinishReason, GenerateOptions, Generation, InferenceStream, StreamPart } from "./generation.ts";
+import type { FinishReason, GenerateOptions, Generation, InferenceStream, Output, StreamPart } from "./generation.ts";
 import type { ChatMessage, ContentBlock, FileBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
+import type { Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -29,7 +30,7 @@ export interface ToolParser {
   render(call: { name: string; input: unknown }): string;
 }
 
-export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
+export interface ToolChainOptions<S extends Schema | undefined = Schema | undefined> extends Omit<GenerateOptions<S>, "tools"> {
   /** Calls of the model; at least 1. Default 10. */
   maxIterations?: number;
   /** Tools of one turn that run at a time; at least 1. Default 8. */
@@ -82,13 +83,11 @@ export interface ToolChainOptions extends Omit<GenerateOptions, "tools"> {
   idempotencyKey?: string;
 }
 
-export interface ToolChainResult {
+interface ChainEnd {
   /** The whole conversation, what was given first. */
   messages: ChatMessage[];
   /** Of the last answer. */
   text: string;
-  /** With the option `output`: the parsed answer, when the chain has finished. */
-  output?: unknown;
   /** Of all calls together. */
   usage: Usage;
   /** Calls of the model. */
@@ -97,13 +96,20 @@ export interface ToolChainResult {
   finishReason: FinishReason;
   /** Of all calls together, each once: what was asked for and left out, and what broke the provider's cache. */
   warnings: string[];
+}
+
+/** How a chain ended that did not finish. */
+type CutReason = Exclude<AnswerEnd, "finished" | "paused"> | "max-iterations" | "stopped" | "context-length";
+
+/** What a chain came to; with the option `output`, the parsed answer where it has finished. */
+export type ToolChainResult<S extends Schema | undefined = Schema | undefined> = ChainEnd & {
   /**
    * `finished`: the model has said all. Of its last answer `length`: cut off at its token limit; `content-filter`: the provider took it away;
    * `refused`: the model would not; `empty`: there was nothing in it. `stopped`: by a tool. `context-length`: the conversation became longer than
    * the model reads.
    */
-  stopReason: Exclude<AnswerEnd, "paused"> | "max-iterations" | "stopped" | "context-length";
-}
+  stopReason: "finished" | CutReason;
+} & ({ stopReason: "finished"; output: Output<S> } | { stopReason: CutReason; output?: undefined });
 
 /** Of one call of the model. */
 export type StepOptions = Partial<Omit<GenerateOptions, "tools" | "signal">>;
@@ -148,11 +154,11 @@ export type ChainPart =
  * @example
  * for await (const part of client.streamChain(messages, tools)) if (part.type === "text-delta") process.stdout.write(part.text);
  */
-export interface ChainStream extends AsyncIterable<ChainPart> {
+export interface ChainStream<S extends Schema | undefined = Schema | undefined> extends AsyncIterable<ChainPart> {
   /** The text deltas of all steps. */
   readonly text: AsyncIterable<string>;
   /** As `toolChain` gives it; when nobody reads the parts, the chain runs without them. */
-  readonly result: Promise<ToolChainResult>;
+  readonly result: Promise<ToolChainResult<S>>;
 }
 
 /** How an answer without calls ends a chain; `paused` does not: the provider wants to go on with it, as it came. */

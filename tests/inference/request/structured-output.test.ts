@@ -63,6 +63,16 @@ describe.each(ROWS)("structured output: $name", (row) => {
     server.assertDone();
   });
 
+  it.each([
+    ["", "there is no text in it"],
+    ["planted as it is", "16 characters of plain text"],
+    ['{"sum": 1, "planted', "19 characters that begin as JSON does, and are not whole"],
+  ])("that is no JSON says what came in its place: %j", async (text, what) => {
+    const { client } = await scripted(row, [{ text: text === "" ? " " : text, finishReason: "length" }]);
+    const error = await errorOf(client.generate(ask(), { output: Answer }));
+    expect(error).toMatchObject({ code: "invalid-output", message: expect.stringContaining(`it is no JSON: ${what}`) });
+  });
+
   it("that was cut off, or is streamed, is not asked for again", async () => {
     const { server, client } = await scripted(row, [{ text: '{"sum":', finishReason: "length" }, "no JSON"]);
     expect(await errorOf(client.generate(ask(), { output: Answer }))).toMatchObject({ code: "invalid-output" });
