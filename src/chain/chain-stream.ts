@@ -1,67 +1,39 @@
 /** A chain as its reader sees it: it begins when somebody reads, works as far ahead as a buffer holds, and ends when its reader leaves. */
-import { AsimovError } from "#contract/base/errors";
 import { Queue } from "#contract/base/queue";
+import { DONE, type Pick, ReadOnce } from "#contract/chat/read-once";
 import type { ChainPart, ChainStream, ToolChainResult } from "#contract/chat/tool-chain";
 import type { Watch } from "./host.ts";
 
 /** Parts that wait for their reader before the chain does. */
 const AHEAD = 64;
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 interface Call<T> {
   resolve(result: IteratorResult<T>): void;
   reject(error: unknown): void;
 }
 
-export class ShownChain implements ChainStream {
+export class ShownChain extends ReadOnce<ChainPart, ToolChainResult> implements ChainStream {
   readonly #run: (watch: Watch) => Promise<ToolChainResult>;
-  readonly #result = Promise.withResolvers<ToolChainResult>();
   readonly #left = new AbortController();
-  #isRead = false;
-  #isResultAsked = false;
 
   /** @param run starts the chain, when somebody reads */
   constructor(run: (watch: Watch) => Promise<ToolChainResult>) {
+    super("chain");
     this.#run = run;
-    // Whoever reads the parts alone learns of the failure there.
-    this.#result.promise.catch(() => {});
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<ChainPart> {
-    return this.#read((part) => part);
-  }
-
-  get text(): AsyncIterable<string> {
-    return { [Symbol.asyncIterator]: () => this.#read((part) => (part.type === "text-delta" ? part.text : undefined)) };
-  }
-
-  get result(): Promise<ToolChainResult> {
-    if (!this.#isRead && !this.#isResultAsked) {
-      this.#isResultAsked = true;
-      // Later, so that asking for the result first and reading the parts then is no mistake.
-      void Promise.resolve().then(() => {
-        if (!this.#isRead) void this.#begin();
-      });
-    }
-    return this.#result.promise;
+  protected override drain(): Promise<unknown> {
+    return this.#begin();
   }
 
   #begin(show?: Watch["show"]): Promise<ToolChainResult> {
-    this.#isRead = true;
     const { signal } = this.#left;
     const work = this.#run(show === undefined ? { signal } : { signal, show });
-    work.then(this.#result.resolve, this.#result.reject);
+    work.then(this.settled.resolve, this.settled.reject);
     return work;
   }
 
-  /** @param pick what of a part the reader gets; nothing of it where that is `undefined` */
-  #read<T>(pick: (part: ChainPart) => T | undefined): AsyncIterator<T> {
-    if (this.#isRead) {
-      throw new AsimovError("This chain is being read already; it is read once: its parts, its text, or its result.", {
-        code: "stream-consumed",
-      });
-    }
-    this.#isRead = true;
+  protected override read<T>(pick: Pick<ChainPart, T>): AsyncIterator<T> {
     const unread = new Queue<T>();
     const waiting = new Queue<Call<T>>();
     let room: PromiseWithResolvers<void> | undefined;

@@ -6,7 +6,7 @@ import { ChatRole } from "#contract/base/vocabulary";
 import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
-import type { FinishReason, GenerateOptions, Generation, InferenceStream } from "#contract/chat/generation";
+import type { FinishReason, GenerateOptions, Generation, StreamPart } from "#contract/chat/generation";
 import {
   blocksOf,
   type ChatMessage,
@@ -31,6 +31,7 @@ import type {
   ToolOutcome,
   ToolTurn,
   TurnAnswer,
+  WatchedStream,
 } from "#contract/chat/tool-chain";
 import { NO_USAGE, type Usage } from "#contract/chat/usage";
 import { inText, ParsedMessages } from "./conversation.ts";
@@ -266,31 +267,40 @@ export class ChainHost implements ToolChainHost {
     return { caching: "auto", ...call, ...(tools.length === 0 ? {} : { tools }), signal };
   }
 
-  async #watch(stream: InferenceStream): Promise<Generation> {
-    const texts = new Map<string, string>();
+  #watch(stream: WatchedStream): Promise<Generation> {
     const { show } = this.#parts;
-    for await (const part of stream) {
+    if (this.#middlewares.length === 0) return stream.each((part) => show?.(part));
+    const told = this.#tellBlocks();
+    return stream.each((part) => {
+      const [shown, heard] = [show?.(part), told(part)];
       // A promise for each part would be felt.
-      const shown = show?.(part);
-      if (shown !== undefined) await shown;
+      return shown === undefined ? heard : heard === undefined ? shown : Promise.all([shown, heard]).then(() => {});
+    });
+  }
+
+  /** For one answer: tells the middlewares each of its blocks when it ends. */
+  #tellBlocks(): (part: StreamPart) => Promise<void> | undefined {
+    const texts = new Map<string, string>();
+    return (part) => {
       switch (part.type) {
         case "text-delta":
         case "thinking-delta":
-          if (this.#middlewares.length === 0) break;
           texts.set(part.id, (texts.get(part.id) ?? "") + part.text);
-          break;
+          return undefined;
         case "text-end":
         case "thinking-end":
-          await this.#tell({ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" });
-          break;
+          return this.#tell({ type: part.type === "text-end" ? "text" : "thinking", text: texts.get(part.id) ?? "" });
         case "tool-call": {
           const { id, name, input, inputError } = part;
-          await this.#tell({ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) });
-          break;
+          return this.#tell({ type: "tool-use", id, name, input, ...(inputError === undefined ? {} : { inputError }) });
         }
+        case "provider":
+        case "file":
+          return this.#tell(part);
+        default:
+          return undefined;
       }
-    }
-    return stream.result;
+    };
   }
 
   /** Calls that a parser read in a text were no part of the stream. */

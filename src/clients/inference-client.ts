@@ -221,7 +221,7 @@ export abstract class InferenceClient {
     return new ConversationReader({ provider: this.provider, model: this.model, ...this.#capabilities });
   }
 
-  #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): InferenceStream {
+  #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): CallStream {
     const abandoned = (reason: unknown): unknown => aborted(reason, { provider: this.provider, model: this.model });
     const late = lateSchemas(options);
     let prepared = late === undefined ? this.#prepare(messages, options, reader) : undefined;

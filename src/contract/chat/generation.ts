@@ -1,6 +1,6 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
 import type { Citation, ContentBlock, FileBlock, ProviderBlock } from "./message.ts";
-import type { Checked, Schema } from "./schema.ts";
+import type { Checked, Given, Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -67,6 +67,11 @@ export interface ProviderLimit {
 /** What an answer is parsed into: what the schema gives; `undefined` without one. */
 export type Output<S extends Schema | undefined> = S extends Schema ? Checked<S> : undefined;
 
+/** What streams of it: any of its parts may be missing yet. */
+export type PartialOutput<S extends Schema | undefined> = S extends Schema ? PartOf<Given<S>> : never;
+
+type PartOf<T> = T extends readonly (infer Item)[] ? PartOf<Item>[] : T extends object ? { [Key in keyof T]?: PartOf<T[Key]> } : T;
+
 export interface Generation<S extends Schema | undefined = Schema | undefined> {
   /** The text blocks, put together. */
   text: string;
@@ -129,6 +134,8 @@ export type StreamPart =
 export interface InferenceStream<S extends Schema | undefined = Schema | undefined> extends AsyncIterable<StreamPart> {
   /** The text deltas. */
   readonly text: AsyncIterable<string>;
+  /** With the option `output`: what has come of it so far, unchecked and never to be acted on; each holds what the one before did. */
+  readonly partialOutput: AsyncIterable<PartialOutput<S>>;
   /** The whole answer; when nobody reads the parts, it reads them itself. */
   readonly result: Promise<Generation<S>>;
 }

@@ -4,7 +4,7 @@ import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
-import type { FinishReason, GenerateOptions, Generation, InferenceStream, Output, StreamPart } from "./generation.ts";
+import type { FinishReason, GenerateOptions, Generation, InferenceStream, Output, PartialOutput, StreamPart } from "./generation.ts";
 import type { ChatMessage, ContentBlock, FileBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
@@ -157,6 +157,8 @@ export type ChainPart =
 export interface ChainStream<S extends Schema | undefined = Schema | undefined> extends AsyncIterable<ChainPart> {
   /** The text deltas of all steps. */
   readonly text: AsyncIterable<string>;
+  /** As of a stream, of the step that runs. */
+  readonly partialOutput: AsyncIterable<PartialOutput<S>>;
   /** As `toolChain` gives it; when nobody reads the parts, the chain runs without them. */
   readonly result: Promise<ToolChainResult<S>>;
 }
@@ -171,6 +173,12 @@ export interface ToolTrace {
   gave(content: string): void;
 }
 
+/** A streamed call as a chain reads it. */
+export interface WatchedStream extends InferenceStream {
+  /** Hands on each part as it comes, and waits where it is told to. @throws what `result` rejects with, and what `visit` throws, which ends the call */
+  each(visit: (part: StreamPart) => Promise<void> | undefined): Promise<Generation>;
+}
+
 /** What a chain needs of a model. */
 export interface ChatModel {
   readonly provider: string;
@@ -181,7 +189,7 @@ export interface ChatModel {
   /** Of a call that failed before its provider told what it used. */
   unused(): Usage;
   readonly services: Pick<Services, "clock" | "ids">;
-  stream(messages: ChatMessage[], options: GenerateOptions): InferenceStream;
+  stream(messages: ChatMessage[], options: GenerateOptions): WatchedStream;
   /** A stream that nobody watches: since nothing of it was shown, it may be asked for again where it breaks off. */
   answer(messages: ChatMessage[], options: GenerateOptions): Promise<Generation>;
   traceChain(): Span;

@@ -1,6 +1,7 @@
-/** A streamed call as its reader sees it: parts are pulled one by one, and a reader that leaves ends the call. */
-import { AsimovError } from "#contract/base/errors";
-import type { Generation, InferenceStream, StreamPart } from "#contract/chat/generation";
+/** A streamed call as its reader sees it: parts are pulled as they come, and a reader that leaves ends the call. */
+import type { Generation, StreamPart } from "#contract/chat/generation";
+import { DONE, type Pick, ReadOnce } from "#contract/chat/read-once";
+import type { WatchedStream } from "#contract/chat/tool-chain";
 
 /** What the stream reads from. */
 export interface PartSource {
@@ -11,75 +12,69 @@ export interface PartSource {
   stop(reason: unknown): unknown;
 }
 
-const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
-
-export class CallStream implements InferenceStream {
+export class CallStream extends ReadOnce<StreamPart, Generation> implements WatchedStream {
   readonly #open: () => PartSource;
   /** Checks the whole answer, and may change it. */
   readonly #check: (generation: Generation) => Promise<Generation>;
-  readonly #result: Promise<Generation>;
-  #resolve: (generation: Generation) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
   #source: PartSource | undefined;
-  #isRead = false;
-  #isResultAsked = false;
 
   /** The error of a call that was left before it began. */
   readonly #abandoned: (reason: unknown) => unknown;
 
   /** @param open starts the call, when somebody reads */
   constructor(open: () => PartSource, check: (generation: Generation) => Promise<Generation>, abandoned: (reason: unknown) => unknown) {
+    super("stream");
     this.#open = open;
     this.#check = check;
     this.#abandoned = abandoned;
-    this.#result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+  }
+
+  each(visit: (part: StreamPart) => Promise<void> | undefined): Promise<Generation> {
+    this.claim();
+    return this.#each(visit);
+  }
+
+  protected override drain(): Promise<unknown> {
+    return this.#each(() => undefined);
+  }
+
+  /** By callbacks: a promise for each part would be felt in a stream of ten thousand. */
+  #each(visit: (part: StreamPart) => Promise<void> | undefined): Promise<Generation> {
+    this.#source = this.#open();
+    const source = this.#source;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.settled.reject(error);
+        reject(error);
+      };
+      const leave = (error: unknown): void => {
+        source.stop(error);
+        fail(error);
+      };
+      const visitFrom = (parts: readonly StreamPart[], from: number, next: () => void): void => {
+        for (let at = from; at < parts.length; at++) {
+          const wait = visit(parts[at] as StreamPart);
+          if (wait === undefined) continue;
+          wait.then(() => visitFrom(parts, at + 1, next)).catch(leave);
+          return;
+        }
+        next();
+      };
+      const onPulled = (pulled: StreamPart[] | Generation): void => {
+        try {
+          if (Array.isArray(pulled)) visitFrom(pulled, 0, pull);
+          else visitFrom(this.#lastParts(pulled), 0, () => void this.#finish(pulled).then(resolve, reject));
+        } catch (error) {
+          leave(error);
+        }
+      };
+      const pull = (): void => source.pull(onPulled, fail);
+      pull();
     });
-    // Whoever reads the parts alone learns of the failure there.
-    this.#result.catch(() => {});
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<StreamPart> {
-    return this.#read((part) => part);
-  }
-
-  get text(): AsyncIterable<string> {
-    return { [Symbol.asyncIterator]: () => this.#read((part) => (part.type === "text-delta" ? part.text : undefined)) };
-  }
-
-  get result(): Promise<Generation> {
-    if (!this.#isRead && !this.#isResultAsked) {
-      this.#isResultAsked = true;
-      // Later, so that asking for the result first and reading the parts then is no mistake.
-      setTimeout(() => {
-        if (!this.#isRead) void this.#drain();
-      }, 0);
-    }
-    return this.#result;
-  }
-
-  async #drain(): Promise<void> {
-    const parts = this[Symbol.asyncIterator]();
-    try {
-      while ((await parts.next()).done !== true);
-    } catch {
-      // The result tells.
-    }
-  }
-
-  /**
-   * Not an async generator: its promises for each part would be felt in a stream of ten thousand.
-   *
-   * @param pick what of a part the reader gets; nothing of it where that is `undefined`
-   */
-  #read<T>(pick: (part: StreamPart) => T | undefined): AsyncIterator<T> {
-    if (this.#isRead) {
-      throw new AsimovError("This stream is being read already; a stream is read once: its parts, its text, or its result.", {
-        code: "stream-consumed",
-      });
-    }
-    this.#isRead = true;
+  /** Not an async generator, as above. */
+  protected override read<T>(pick: Pick<StreamPart, T>): AsyncIterator<T> {
     let queue: readonly StreamPart[] = [];
     let at = 0;
     let isOver = false;
@@ -98,8 +93,7 @@ export class CallStream implements InferenceStream {
         queue = pulled;
       } else {
         generation = pulled;
-        const { finishReason, usage } = pulled;
-        queue = [...(this.#source?.take() ?? []), { type: "finish", finishReason, usage }];
+        queue = this.#lastParts(pulled);
       }
       return take() ?? pull();
     };
@@ -114,7 +108,7 @@ export class CallStream implements InferenceStream {
     const onError = (error: unknown): void => {
       isOver = true;
       queue = [];
-      this.#reject(error);
+      this.settled.reject(error);
       reject(error);
     };
     const pull = (): Promise<IteratorResult<T>> => {
@@ -152,18 +146,24 @@ export class CallStream implements InferenceStream {
           isOver = true;
           queue = [];
           const reason = new DOMException("The stream's reader left before its end.", "AbortError");
-          this.#reject(this.#source?.stop(reason) ?? this.#abandoned(reason));
+          this.settled.reject(this.#source?.stop(reason) ?? this.#abandoned(reason));
         }
         return DONE;
       },
     };
   }
 
-  async #finish(generation: Generation): Promise<void> {
+  #lastParts({ finishReason, usage }: Generation): StreamPart[] {
+    return [...(this.#source?.take() ?? []), { type: "finish", finishReason, usage }];
+  }
+
+  async #finish(generation: Generation): Promise<Generation> {
     try {
-      this.#resolve(await this.#check(generation));
+      const checked = await this.#check(generation);
+      this.settled.resolve(checked);
+      return checked;
     } catch (error) {
-      this.#reject(error);
+      this.settled.reject(error);
       throw error;
     }
   }

@@ -240,7 +240,14 @@ export class ModelCall {
     const told = this.#usage();
     const usage = told ?? UNTOLD_USAGE;
     const { id, warnings } = this.#builder;
-    const generation: Generation = { ...answer, ...this.#toldBeside(), output: undefined, usage, warnings: [...this.#order.warnings, ...warnings], raw };
+    const generation: Generation = {
+      ...answer,
+      ...this.#toldBeside(),
+      output: undefined,
+      usage,
+      warnings: [...this.#order.warnings, ...warnings],
+      raw,
+    };
     this.#end(usage, told === undefined);
     this.#trace.succeed(generation, id, this.#attempts);
     return generation;

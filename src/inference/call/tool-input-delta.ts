@@ -1,6 +1,6 @@
 /** A piece of a tool's input whose preview is parsed only when somebody looks at it. */
 import type { ToolInputDelta } from "#contract/chat/generation";
-import { previewJson } from "./partial-json.ts";
+import { previewJson } from "#contract/chat/partial-json";
 
 export class ToolInputPiece implements ToolInputDelta {
   readonly type = "tool-input-delta";

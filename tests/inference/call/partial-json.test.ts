@@ -1,7 +1,7 @@
 /** A preview of JSON is what was surely said so far: never a guess, never a crash, and the whole value at the end. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { previewJson } from "#inference/call/partial-json";
+import { previewJson } from "#contract/chat/partial-json";
 
 describe("preview of JSON", () => {
   it.each<[string, unknown]>([

@@ -1,0 +1,77 @@
+/** A stream of parts that is read once: its parts, its text, what comes of its output, or its result alone. */
+import { AsimovError } from "#contract/base/errors";
+import { outputPreviews } from "./output-previews.ts";
+
+/** What of a part a reader gets; nothing of it where that is `undefined`. */
+export type Pick<Part, T> = (part: Part) => T | undefined;
+
+interface AnyPart {
+  readonly type: string;
+  readonly text?: string;
+}
+
+export const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIterable<Part> {
+  protected readonly settled = Promise.withResolvers<Result>();
+  readonly #what: string;
+  #isRead = false;
+  #isResultAsked = false;
+
+  /** @param what it is, for the error of whoever reads it twice */
+  constructor(what: string) {
+    this.#what = what;
+    // Whoever reads the parts alone learns of the failure there.
+    this.settled.promise.catch(() => {});
+  }
+
+  /** Begins the work, for one reader. */
+  protected abstract read<T>(pick: Pick<Part, T>): AsyncIterator<T>;
+
+  /** Begins the work where nobody reads; settles or fails with it. */
+  protected abstract drain(): Promise<unknown>;
+
+  [Symbol.asyncIterator](): AsyncIterator<Part> {
+    return this.#reader((part) => part);
+  }
+
+  get text(): AsyncIterable<string> {
+    return { [Symbol.asyncIterator]: () => this.#reader((part) => (part.type === "text-delta" ? part.text : undefined)) };
+  }
+
+  get partialOutput(): AsyncIterable<never> {
+    return { [Symbol.asyncIterator]: () => this.#reader(outputPreviews()) as AsyncIterator<never> };
+  }
+
+  get result(): Promise<Result> {
+    if (!this.#isRead && !this.#isResultAsked) {
+      this.#isResultAsked = true;
+      // Later, so that asking for the result first and reading the parts then is no mistake.
+      setTimeout(() => {
+        if (this.#isRead) return;
+        this.#isRead = true;
+        // The result tells what it fails with.
+        this.drain().catch(() => {});
+      }, 0);
+    }
+    return this.settled.promise;
+  }
+
+  #reader<T>(pick: Pick<Part, T>): AsyncIterator<T> {
+    this.claim();
+    return this.read(pick);
+  }
+
+  /** @throws AsimovError `stream-consumed` */
+  protected claim(): void {
+    if (this.#isRead) {
+      throw new AsimovError(
+        `This ${this.#what} is being read already; it is read once: its parts, its text, its partialOutput, or its result.`,
+        {
+          code: "stream-consumed",
+        },
+      );
+    }
+    this.#isRead = true;
+  }
+}
