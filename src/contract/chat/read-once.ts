@@ -1,5 +1,6 @@
 /** A stream of parts that is read once: its parts, its text, what comes of its output, or its result alone. */
 import { AsimovError } from "#contract/base/errors";
+import { systemClock } from "#contract/base/services";
 import { outputPreviews } from "./output-previews.ts";
 
 /** What of a part a reader gets; nothing of it where that is `undefined`. */
@@ -47,7 +48,7 @@ export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIte
     if (!this.#isRead && !this.#isResultAsked) {
       this.#isResultAsked = true;
       // Later, so that asking for the result first and reading the parts then is no mistake.
-      setTimeout(() => {
+      systemClock.setTimeout(() => {
         if (this.#isRead) return;
         this.#isRead = true;
         // The result tells what it fails with.
