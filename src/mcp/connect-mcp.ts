@@ -1,17 +1,31 @@
 /** Connects to a Model Context Protocol server; whatever goes wrong, no connection and no process is left behind. */
 import * as z from "zod/mini";
-import { AsimovError, messageOf, NonRetryableError } from "#contract/base/errors";
+import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
-import { nonEmpty, parseOptions } from "#contract/base/options";
-import { maskText, REDACTED } from "#contract/base/secrets";
+import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
-import { type McpClient, type McpToolsOptions, mcpTools, requireMcpOptions } from "./mcp-tools.ts";
+import { Connection } from "./connection.ts";
+import { limitedFetch } from "./limited-fetch.ts";
+import { loadPackage } from "./load-package.ts";
+import type { McpClient } from "./mcp-client.ts";
+import { limitMs, type McpToolsOptions, toolsOf, toolsOptions } from "./mcp-tools.ts";
+import { adviceFor, type KnownServer, shownOf } from "./server-faults.ts";
 
 export type McpServer =
   /** A process of one's own, spoken to over its standard input and output. */
   | { command: string; args?: string[]; env?: Record<string, string>; cwd?: string }
   /** A server elsewhere, over Streamable HTTP. */
   | { url: string; headers?: Record<string, string> };
+
+export interface McpConnectOptions extends McpToolsOptions {
+  /** Ends the connecting, which rejects with its reason; what is connected is ended by `close`. */
+  signal?: AbortSignal;
+  /** Milliseconds until the server has told its tools, a start of its process included; at least 1. Default 60,000. */
+  connectTimeoutMs?: number;
+  /** Bytes of one message of the server, at least 1; a larger one closes the connection. Default 10,485,760. */
+  maxMessageBytes?: number;
+}
 
 const texts = z.record(z.string(), z.string());
 const processSchema = lazily(() =>
@@ -23,63 +37,75 @@ const processSchema = lazily(() =>
   }),
 );
 const urlSchema = lazily(() => z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.optional(texts) }));
+const optionsSchema = lazily(() =>
+  z.strictObject({
+    ...toolsOptions,
+    signal: z.optional(signalSchema),
+    connectTimeoutMs: z.optional(limitMs),
+    maxMessageBytes: z.optional(z.int().check(z.gte(1))),
+  }),
+);
+
+const CLIENT = "@modelcontextprotocol/client";
+/** Its own limit is that of one request: ours is of all that connecting takes. */
+const NO_LIMIT_MS = 2_147_483_647;
 
 /**
- * Connects to a server and takes its tools. `close` ends the connection, and a process that was started for it.
+ * Connects to a server and takes its tools. `close` ends the connection, and a process that was started for it; a second time it is the same.
  *
- * @throws AsimovError `invalid-options`, `mcp-connect-failed`; NonRetryableError `missing-package`
+ * @throws AsimovError `invalid-options`, `mcp-connect-failed`; NonRetryableError `missing-package`; the reason of the signal
  * @example
- * const { tools, close } = await connectMcp({ command: "npx", args: ["some-mcp-server"] });
+ * const { tools, close } = await connectMcp({ command: "npx", args: ["some-mcp-server"] }, { connectTimeoutMs: 20_000, resources: true });
  * await client.toolChain(messages, tools);
  * await close();
  */
-export async function connectMcp(server: McpServer, options: McpToolsOptions = {}): Promise<{ tools: Tool[]; close(): Promise<void> }> {
+export async function connectMcp(server: McpServer, options: McpConnectOptions = {}): Promise<{ tools: Tool[]; close(): Promise<void> }> {
   const isRemote = typeof server === "object" && server !== null && "url" in server;
   parseOptions<unknown>(isRemote ? urlSchema() : processSchema(), server, "connectMcp");
-  requireMcpOptions(options);
-  const { Client } = await load(() => import("@modelcontextprotocol/client"));
+  parseOptions(optionsSchema(), options, "connectMcp");
+  const { signal, connectTimeoutMs = 60_000, maxMessageBytes = 10_485_760, ...ofTools } = options;
+  const { Client } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client"));
+  signal?.throwIfAborted();
   const client = new Client({ name: "asimov-agents", version: "0.1.0" });
-  const transport = await transportTo(server);
+  const known = knownServer(server);
+  const tooLarge = (): void => {
+    known.hasSaidTooMuch = true;
+    void client.close();
+  };
+  client.onerror = ({ message }) => {
+    if (message.startsWith("ReadBuffer exceeded")) known.hasSaidTooMuch = true;
+  };
+  const transport = await transportTo(server, maxMessageBytes, tooLarge);
+  const connection = new Connection(client, transport);
   try {
-    await client.connect(transport);
-    return { tools: await mcpTools(client as unknown as McpClient, options), close: () => client.close() };
+    const tools = await connection.within(connectTimeoutMs, signal, async (given) => {
+      const listing = { signal: given, timeout: NO_LIMIT_MS };
+      await client.connect(transport, listing);
+      return await toolsOf(client as unknown as McpClient, ofTools, known, listing);
+    });
+    return { tools, close: () => connection.close() };
   } catch (error) {
-    await client.close();
-    const message = `No tools from the MCP server ${nameOf(server)}: ${shown(error, server)}. Check that it runs, and what it logs.`;
+    await connection.close();
+    signal?.throwIfAborted();
+    const message = `No tools from the MCP server ${known.name}: ${known.shown(error)}. ${adviceFor(error, known)}`;
     throw new AsimovError(message, { code: "mcp-connect-failed" });
   }
 }
 
-const MAX_SHOWN = 300;
-
-/** A server may repeat what it was sent. */
-function shown(error: unknown, server: McpServer): string {
+/** A server may repeat what it was sent; arguments, headers and the rest of an address may hold keys. */
+function knownServer(server: McpServer): KnownServer & { hasSaidTooMuch: boolean } {
+  const name = "url" in server ? new URL(server.url).origin : `"${server.command}"`;
   const secrets = "url" in server ? Object.values(server.headers ?? {}).filter((value) => value !== "") : [];
-  const told = messageOf(error).slice(0, MAX_SHOWN * 10);
-  return maskText(secrets.reduce((text, secret) => text.replaceAll(secret, REDACTED), told)).slice(0, MAX_SHOWN);
+  const hide = (text: string): string => secrets.reduce((told, secret) => told.replaceAll(secret, REDACTED), text);
+  return { name, shown: (error) => shownOf(error, hide), hasSaidTooMuch: false };
 }
 
-/** Arguments, headers and the rest of an address may hold keys. */
-const nameOf = (server: McpServer): string => ("url" in server ? new URL(server.url).origin : `"${server.command}"`);
-
-async function transportTo(server: McpServer) {
+async function transportTo(server: McpServer, maxBytes: number, onTooLarge: () => void) {
   if ("url" in server) {
-    const { StreamableHTTPClientTransport } = await load(() => import("@modelcontextprotocol/client"));
+    const { StreamableHTTPClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client"));
     const headers = server.headers === undefined ? {} : { requestInit: { headers: server.headers } };
-    return new StreamableHTTPClientTransport(new URL(server.url), headers);
+    return new StreamableHTTPClientTransport(new URL(server.url), { ...headers, fetch: limitedFetch(maxBytes, onTooLarge) });
   }
-  const { StdioClientTransport } = await load(() => import("@modelcontextprotocol/client/stdio"));
-  return new StdioClientTransport(server);
-}
-
-async function load<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new NonRetryableError(
-      "The package @modelcontextprotocol/client is not installed. Install it: npm install @modelcontextprotocol/client",
-      { code: "missing-package" },
-    );
-  }
+  const { StdioClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client/stdio"));
+  return new StdioClientTransport({ ...server, maxBufferSize: maxBytes });
 }
