@@ -3,6 +3,7 @@ import type { Client, StreamableHTTPClientTransport } from "@modelcontextprotoco
 import type { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { AsimovError } from "#contract/base/errors";
 import { systemClock } from "#contract/base/services";
+import { atMost } from "./at-most.ts";
 
 type ClientTransport = StreamableHTTPClientTransport | StdioClientTransport;
 
@@ -10,16 +11,6 @@ type ClientTransport = StreamableHTTPClientTransport | StdioClientTransport;
 const GOOD_BYE_MS = 2_000;
 /** What a process takes to end: two tries of 2 s in words, then it is killed. */
 const LAST_MS = 5_000;
-
-/** Settles with the work, and after `ms` at the latest. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: unknown;
-  const late = new Promise<void>((resolve) => {
-    timer = systemClock.setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), late]);
-  systemClock.clearTimeout(timer);
-}
 
 export class Connection {
   readonly #client: Client;

@@ -1,0 +1,276 @@
+/** The calls of an agent that is served: each runs a task, tells how far it is, and leaves no run behind that nobody waits for. */
+import type { ServerContext } from "@modelcontextprotocol/server";
+import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
+import { Task, type TaskJSON } from "#contract/base/task";
+import type { AgentEvent } from "#contract/run/events";
+import type { TaskOutcome } from "#contract/run/outcome";
+import type { ParkedRun } from "#contract/run/parked";
+import type { Question } from "#contract/run/question";
+import { atMost } from "./at-most.ts";
+import { type Asked, answerOf, askedOf, formOf, type ToForm } from "./question-forms.ts";
+import { RunProgress } from "./run-progress.ts";
+import type { McpServerLike, ServedAgent, ServedRun } from "./served-agent.ts";
+import type { TaskInput } from "./task-input.ts";
+import { endedResult, failedResult, parkedResult, type ToolResult } from "./task-result.ts";
+
+export interface CallSettings {
+  readonly type: string;
+  readonly whenWaiting: "hold" | "park";
+  readonly onDisconnect: "cancel" | "park" | "continue";
+  readonly maxResultChars: number;
+  /** The name of the tool that goes on with a task, where there is one. */
+  readonly resume: string | undefined;
+  progress(event: AgentEvent): string | undefined;
+  /** Whether the client's user is asked; absent where nobody ever is. */
+  readonly elicit: ((question: Question) => boolean) | undefined;
+}
+
+/** What a client brings back with what its user has filled in: signed, since it says whose question that answers. */
+export interface AskedState {
+  taskId: string;
+  asked: Asked[];
+}
+
+/** What is used of the protocol's package. */
+export interface Forms {
+  readonly toForm: ToForm;
+  /** @throws for what this process has not signed */
+  verify(state: string, context: ServerContext): Promise<AskedState>;
+  /** A result that asks the client. */
+  ask(forms: Record<string, object>, state: AskedState, context: ServerContext): Promise<ToolResult>;
+}
+
+type End = TaskOutcome | ParkedRun;
+type Begin = () => ServedRun | Promise<ServedRun>;
+
+/** The client is there no more, rather than that it wants no answer any more. */
+const isGone = ({ reason }: AbortSignal): boolean => (reason as { code?: unknown } | undefined)?.code === "CONNECTION_CLOSED";
+
+export class TaskCalls {
+  readonly #agent: ServedAgent;
+  readonly #settings: CallSettings;
+  readonly #forms: Forms;
+  readonly #working = new Map<string, ServedRun>();
+  /** From before a run has begun until it has ended. */
+  readonly #held = new Set<Promise<unknown>>();
+  /** Until the client has its answer. */
+  readonly #answering = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(agent: ServedAgent, settings: CallSettings, forms: Forms) {
+    this.#agent = agent;
+    this.#settings = settings;
+    this.#forms = forms;
+  }
+
+  /** One call of the tool that runs a task. */
+  async run({ objective, params }: TaskInput, context: ServerContext, { server }: McpServerLike): Promise<ToolResult> {
+    const { type } = this.#settings;
+    return await this.#answer(
+      () => this.#agent.start(new Task({ type, objective, params }), { whenWaiting: this.#whenWaiting }),
+      context,
+      server,
+    );
+  }
+
+  /** One call of the tool that goes on with one, or tells how it ended. */
+  async resume({ taskId }: { taskId: string }, context: ServerContext, { server }: McpServerLike): Promise<ToolResult> {
+    const here = this.#working.get(taskId);
+    return await this.#answer(() => here ?? this.#resumed(taskId), context, server, taskId);
+  }
+
+  /** No call is taken any more, and those that work end as `onDisconnect` says. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const run of this.#working.values()) void this.#leave(run, "the server was closed");
+    if (this.#settings.onDisconnect === "continue") return;
+    await Promise.allSettled(this.#held);
+    await atMost(LAST_WORDS_MS, Promise.allSettled(this.#answering));
+  }
+
+  /** A run whose questions are put to the client is put down while they are. */
+  get #whenWaiting(): "hold" | "park" {
+    return this.#settings.elicit === undefined ? this.#settings.whenWaiting : "park";
+  }
+
+  #resumed(taskId: string): Promise<ServedRun> {
+    return this.#agent.resume(taskId, { whenWaiting: this.#whenWaiting });
+  }
+
+  async #answer(begin: Begin, context: ServerContext, server: McpServerLike["server"], taskId?: string): Promise<ToolResult> {
+    if (this.#isClosed) throw new AsimovError("This agent is served no more.", { code: "mcp-closed" });
+    return await during(this.#answering, this.#begun(begin, context, server, taskId));
+  }
+
+  async #begun(begin: Begin, context: ServerContext, server: McpServerLike["server"], taskId: string | undefined): Promise<ToolResult> {
+    let known = taskId;
+    const faults = new Map<string, string>();
+    try {
+      const state = context.mcpReq.requestState<string>();
+      let start = begin;
+      if (state !== undefined) {
+        const { taskId: asker, asked } = await this.#forms.verify(state, context);
+        known = asker;
+        const isAnswered = await this.#answered(asked, context, server, faults);
+        if (!isAnswered) return parkedResult(asker, asked, undefined, this.#settings.resume);
+        start = () => this.#resumed(asker);
+      }
+      for (;;) {
+        const isNew = start === begin && taskId === undefined;
+        const { end, told } = await during(this.#held, this.#hold(start, context, isNew));
+        await told;
+        if (end.status !== "PARKED") return endedResult(end.task, this.#settings.maxResultChars);
+        const form = await this.#askedFor(end, context, server, faults);
+        if (form !== undefined) return form;
+        if (this.#settings.whenWaiting === "park") return parkedResult(end.taskId, end.questions, end.dueAt, this.#settings.resume);
+        // Nobody here can answer: it is waited for whoever does.
+        start = () => this.#agent.resume(end.taskId, { whenWaiting: "hold" });
+      }
+    } catch (error) {
+      return await this.#failed(error, known);
+    }
+  }
+
+  async #failed(error: unknown, known: string | undefined): Promise<ToolResult> {
+    const { code, taskId = known } = (asimovErrorOf(error) ?? {}) as { code?: string; taskId?: string };
+    if (taskId === undefined) return failedResult(error);
+    if (code === "run-parked") return parkedResult(taskId, [], undefined, this.#settings.resume);
+    return (code === "run-ended" ? await this.#ended(taskId) : undefined) ?? failedResult(error, taskId);
+  }
+
+  /** Of a run that had ended when somebody wanted to go on with it. */
+  async #ended(taskId: string): Promise<ToolResult | undefined> {
+    try {
+      const task = (await this.#agent.runs.value(taskId, ["values", "task"])) as TaskJSON | undefined;
+      return task === undefined || task.status === "WAITING" || task.status === "EXECUTING"
+        ? undefined
+        : endedResult(task, this.#settings.maxResultChars);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Its end, while the client hears of it, and while it is there. */
+  async #hold(start: Begin, context: ServerContext, isNew: boolean): Promise<{ end: End; told: Promise<void> }> {
+    const { signal } = context.mcpReq;
+    const run = await start();
+    this.#working.set(run.id, run);
+    void this.#forget(run);
+    const leave = (): void => void this.#leave(run, reasonOf(signal), this.#isClosed || isGone(signal));
+    if (signal.aborted || this.#isClosed) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+    try {
+      const told = this.#tell(run, context, isNew);
+      return { end: await run.outcome, told };
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  /** What is left to work is known until it has ended. */
+  async #forget(run: ServedRun): Promise<void> {
+    await run.outcome.catch(() => {});
+    if (this.#working.get(run.id) === run) this.#working.delete(run.id);
+  }
+
+  async #leave(run: ServedRun, reason: string, isGone = true): Promise<void> {
+    const { onDisconnect } = this.#settings;
+    const how = isGone ? onDisconnect : "cancel";
+    try {
+      if (how === "cancel") await run.cancel(reason);
+      else if (how === "park") await run.park();
+    } catch {
+      // It has ended meanwhile, or its store does not answer: the run itself tells that.
+    }
+  }
+
+  async #tell(run: ServedRun, { mcpReq }: ServerContext, isNew: boolean): Promise<void> {
+    const progressToken = mcpReq._meta?.progressToken;
+    if (progressToken === undefined) return;
+    const count = new RunProgress();
+    const said = (event: AgentEvent): string | undefined => {
+      try {
+        return this.#settings.progress(event);
+      } catch {
+        return undefined;
+      }
+    };
+    try {
+      for await (const event of run.events(isNew ? { from: 1 } : {})) {
+        const notice = count.next(event, said);
+        if (notice !== undefined) await mcpReq.notify({ method: "notifications/progress", params: { progressToken, ...notice } });
+      }
+    } catch {
+      // Nobody is there to be told, or the run could not start, which its outcome says.
+    }
+  }
+
+  /** What the client is to ask its user; undefined where there is nothing of that. */
+  async #askedFor(
+    { taskId, questions }: ParkedRun,
+    context: ServerContext,
+    server: McpServerLike["server"],
+    faults: ReadonlyMap<string, string>,
+  ): Promise<ToolResult | undefined> {
+    const { elicit } = this.#settings;
+    if (elicit === undefined || server.getClientCapabilities()?.elicitation === undefined) return undefined;
+    const forms: Record<string, object> = {};
+    const asked: Asked[] = [];
+    for (const question of questions) {
+      const form = elicit(question) ? formOf(question, this.#forms.toForm, faults.get(question.id)) : undefined;
+      if (form === undefined) continue;
+      forms[question.id] = form;
+      asked.push(askedOf(question));
+    }
+    if (asked.length === 0) return undefined;
+    const { signal } = context.mcpReq;
+    const end = (): void => void this.#agent.runs.cancel(taskId, reasonOf(signal)).catch(() => {});
+    signal.addEventListener("abort", () => (isGone(signal) && this.#settings.onDisconnect !== "cancel" ? undefined : end()), {
+      once: true,
+    });
+    return await this.#forms.ask(forms, { taskId, asked }, context);
+  }
+
+  /** @returns whether any was answered, or need not be any more */
+  async #answered(
+    asked: readonly Asked[],
+    { mcpReq }: ServerContext,
+    server: McpServerLike["server"],
+    faults: Map<string, string>,
+  ): Promise<boolean> {
+    const by = server.getClientVersion()?.name;
+    let isAny = false;
+    for (const question of asked) {
+      const answer = answerOf(question, mcpReq.inputResponses?.[question.id]);
+      if (answer === undefined) continue;
+      isAny = true;
+      try {
+        await this.#agent.runs.answer(question.id, answer, { shownHash: question.shownHash, ...(by === undefined ? {} : { by }) });
+      } catch (error) {
+        // Somebody else was faster, or it is asked once more.
+        if (asimovErrorOf(error)?.code === "answer-invalid") faults.set(question.id, messageOf(error));
+        else if (asimovErrorOf(error)?.code !== "question-closed") throw error;
+      }
+    }
+    return isAny;
+  }
+}
+
+/** The promise, in the set until it is settled. */
+async function during<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+  set.add(work);
+  try {
+    return await work;
+  } finally {
+    set.delete(work);
+  }
+}
+
+/** What is cancelled is told so, where somebody listens. */
+const LAST_WORDS_MS = 1_000;
+const MAX_REASON = 200;
+
+function reasonOf({ reason }: AbortSignal): string {
+  if (typeof reason !== "string" || reason === "") return "the MCP client is gone, or wants no answer any more";
+  return `the MCP client says: ${reason.slice(0, MAX_REASON)}`;
+}
