@@ -12,6 +12,24 @@ const GOOD_BYE_MS = 2_000;
 /** What a process takes to end: two tries of 2 s in words, then it is killed. */
 const LAST_MS = 5_000;
 
+/**
+ * What comes is handed on message by message: the client takes an answer at once and a notice a moment later, so that of a call which ends in the same
+ * chunk the last notices would be lost.
+ */
+function inOrder(transport: ClientTransport): void {
+  type Take = (message: object, extra?: object) => void;
+  let before = Promise.resolve();
+  let inTurn: Take | undefined;
+  Object.defineProperty(transport, "onmessage", {
+    get: () => inTurn,
+    set: (take: Take) => {
+      inTurn = (message, extra) => {
+        before = before.then(() => take(message, extra)).catch((error: Error) => transport.onerror?.(error));
+      };
+    },
+  });
+}
+
 export class Connection {
   readonly #client: Client;
   readonly #transport: ClientTransport;
@@ -21,6 +39,7 @@ export class Connection {
   constructor(client: Client, transport: ClientTransport) {
     this.#client = client;
     this.#transport = transport;
+    inOrder(transport);
     this.#ended = new Promise((resolve) => {
       transport.onclose = resolve;
     });

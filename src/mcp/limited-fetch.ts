@@ -5,11 +5,19 @@ const NEW_LINE = 10;
 /** Of a stream of events a message is a line, of everything else it is all. */
 function counting(maxBytes: number, isStream: boolean, onTooLarge: (error: Error) => void): TransformStream<Uint8Array, Uint8Array> {
   let bytes = 0;
+  const isTooLarge = (chunk: Uint8Array): boolean => {
+    let from = 0;
+    for (let end = isStream ? chunk.indexOf(NEW_LINE) : -1; end !== -1; end = chunk.indexOf(NEW_LINE, from)) {
+      if (bytes + end - from > maxBytes) return true;
+      bytes = 0;
+      from = end + 1;
+    }
+    bytes += chunk.length - from;
+    return bytes > maxBytes;
+  };
   return new TransformStream({
     transform(chunk, controller) {
-      const lastLine = isStream ? chunk.lastIndexOf(NEW_LINE) : -1;
-      bytes = lastLine === -1 ? bytes + chunk.length : chunk.length - lastLine - 1;
-      if (bytes <= maxBytes) {
+      if (!isTooLarge(chunk)) {
         controller.enqueue(chunk);
         return;
       }

@@ -1,13 +1,27 @@
 /** A server that speaks the protocol line by line, without the maker's own checks: it says and does what a broken server may. */
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const [mode = "tools"] = process.argv.slice(2);
+const [mode = "tools", pidFile] = process.argv.slice(2);
 if (mode === "exits") process.exit(3);
+if (mode === "stubborn") {
+  process.on("SIGTERM", () => {});
+  setInterval(() => {}, 1_000);
+}
+/** Of a server that says nothing its caller learns the process in this way. */
+if (pidFile !== undefined) writeFileSync(pidFile, String(process.pid));
 
 interface Call {
   id?: number;
   method: string;
-  params?: { name?: string; arguments?: { size?: number }; cursor?: string; requestId?: number };
+  params?: {
+    name?: string;
+    arguments?: { size?: number };
+    cursor?: string;
+    requestId?: number;
+    uri?: string;
+    _meta?: { progressToken?: number };
+  };
 }
 const send = (message: object): void => void process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 const cancelled: unknown[] = [];
@@ -27,12 +41,20 @@ const tools = [
     name: "odd schema",
     inputSchema: { type: "object", properties: { a: { $ref: "#/nowhere" }, b: { type: "whatever" } }, required: ["a"] },
   },
+  { name: "count", inputSchema: object },
   { name: "odd output", inputSchema: object, outputSchema: { type: "object", properties: { a: { type: "whatever" } } } },
 ];
 
 /** @returns the result; `undefined` where there is none yet */
-function call({ name, arguments: input }: NonNullable<Call["params"]>): object | undefined {
+function call({ name, arguments: input, _meta: { progressToken } = {} }: NonNullable<Call["params"]>): object | undefined {
   switch (name) {
+    case "count":
+      for (const progress of [1, 2]) {
+        const told = { progressToken, progress, ...(progress === 1 ? { total: 2, message: "half" } : {}) };
+        send({ method: "notifications/progress", params: told });
+      }
+      send({ method: "notifications/progress", params: { progressToken: 999, progress: 1 } });
+      return text("counted");
     case "die":
       process.exit(3);
       break;
@@ -66,18 +88,22 @@ function call({ name, arguments: input }: NonNullable<Call["params"]>): object |
   }
 }
 
+const capabilities = { tools: {}, ...(mode === "resources" ? { resources: {} } : {}) };
+
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params = {} } = JSON.parse(line) as Call;
+  if (mode === "silent" || mode === "stubborn") return;
   switch (method) {
     case "initialize":
       if (mode === "noisy") process.stdout.write("Listening...\n");
-      send({ id, result: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "raw", version: "1" } } });
+      send({ id, result: { protocolVersion: "2025-06-18", capabilities, serverInfo: { name: "raw", version: "1" } } });
       break;
     case "notifications/cancelled":
       cancelled.push(params.requestId);
       break;
     case "tools/list":
       if (mode === "refuses") send({ id, error: { code: -32_603, message: `no list today, says process ${process.pid}` } });
+      else if (mode === "lists never") break;
       else if (mode === "loops") send({ id, result: { tools: [tools[0]], nextCursor: "again" } });
       else send({ id, result: { tools } });
       break;
@@ -86,6 +112,14 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       if (result !== undefined) send({ id, result });
       break;
     }
+    case "resources/list":
+      send({ id, result: { resources: [{ uri: "note://1", name: "one" }] } });
+      break;
+    case "resources/read":
+      if (params.uri === "note://1") send({ id, result: { contents: [{ uri: params.uri, text: "first note" }] } });
+      else if (params.uri === "photo://1") send({ id, result: { contents: [{ uri: params.uri, mimeType: "image/png", blob: "AAAA" }] } });
+      else send({ id, error: { code: -32_602, message: "no such resource" } });
+      break;
     default:
       if (id !== undefined) send({ id, error: { code: -32_601, message: "unknown" } });
   }
