@@ -10,8 +10,9 @@ import type { Question } from "#contract/run/question";
 import { loadPackage } from "./load-package.ts";
 import { saidOf } from "./run-progress.ts";
 import type { McpServerLike, McpTransport, ServedAgent } from "./served-agent.ts";
-import { type AskedState, type Forms, TaskCalls } from "./task-calls.ts";
+import { TaskCalls } from "./task-calls.ts";
 import { idInput, type TaskInput, taskInput } from "./task-input.ts";
+import type { AskedState, Forms } from "./task-questions.ts";
 import { type ToolResult, taskOutput } from "./task-result.ts";
 
 export interface McpServeOptions {

@@ -1,16 +1,18 @@
 /** The calls of an agent that is served: each runs a task, tells how far it is, and leaves no run behind that nobody waits for. */
 import type { ServerContext } from "@modelcontextprotocol/server";
-import { AsimovError, asimovErrorOf, messageOf } from "#contract/base/errors";
+import { AsimovError, asimovErrorOf } from "#contract/base/errors";
 import { Task, type TaskJSON } from "#contract/base/task";
+import { afterThisTurn } from "#contract/base/turns";
 import type { AgentEvent } from "#contract/run/events";
 import type { TaskOutcome } from "#contract/run/outcome";
 import type { ParkedRun } from "#contract/run/parked";
 import type { Question } from "#contract/run/question";
 import { atMost } from "./at-most.ts";
-import { type Asked, answerOf, askedOf, formOf, type ToForm } from "./question-forms.ts";
+import { isGone, reasonOf } from "./call-end.ts";
 import { RunProgress } from "./run-progress.ts";
 import type { McpServerLike, ServedAgent, ServedRun } from "./served-agent.ts";
 import type { TaskInput } from "./task-input.ts";
+import { type AskedBefore, type Forms, TaskQuestions } from "./task-questions.ts";
 import { endedResult, failedResult, parkedResult, type ToolResult } from "./task-result.ts";
 
 export interface CallSettings {
@@ -25,31 +27,13 @@ export interface CallSettings {
   readonly elicit: ((question: Question) => boolean) | undefined;
 }
 
-/** What a client brings back with what its user has filled in: signed, since it says whose question that answers. */
-export interface AskedState {
-  taskId: string;
-  asked: Asked[];
-}
-
-/** What is used of the protocol's package. */
-export interface Forms {
-  readonly toForm: ToForm;
-  /** @throws for what this process has not signed */
-  verify(state: string, context: ServerContext): Promise<AskedState>;
-  /** A result that asks the client. */
-  ask(forms: Record<string, object>, state: AskedState, context: ServerContext): Promise<ToolResult>;
-}
-
 type End = TaskOutcome | ParkedRun;
 type Begin = () => ServedRun | Promise<ServedRun>;
-
-/** The client is there no more, rather than that it wants no answer any more. */
-const isGone = ({ reason }: AbortSignal): boolean => (reason as { code?: unknown } | undefined)?.code === "CONNECTION_CLOSED";
 
 export class TaskCalls {
   readonly #agent: ServedAgent;
   readonly #settings: CallSettings;
-  readonly #forms: Forms;
+  readonly #questions: TaskQuestions;
   readonly #working = new Map<string, ServedRun>();
   /** From before a run has begun until it has ended. */
   readonly #held = new Set<Promise<unknown>>();
@@ -60,7 +44,7 @@ export class TaskCalls {
   constructor(agent: ServedAgent, settings: CallSettings, forms: Forms) {
     this.#agent = agent;
     this.#settings = settings;
-    this.#forms = forms;
+    this.#questions = new TaskQuestions(agent, settings, forms);
   }
 
   /** One call of the tool that runs a task. */
@@ -84,8 +68,11 @@ export class TaskCalls {
     this.#isClosed = true;
     for (const run of this.#working.values()) void this.#leave(run, "the server was closed");
     if (this.#settings.onDisconnect === "continue") return;
+    await this.#questions.close();
     await Promise.allSettled(this.#held);
     await atMost(LAST_WORDS_MS, Promise.allSettled(this.#answering));
+    // What was answered is on its way a moment later.
+    await new Promise<void>(afterThisTurn);
   }
 
   /** A run whose questions are put to the client is put down while they are. */
@@ -104,14 +91,15 @@ export class TaskCalls {
 
   async #begun(begin: Begin, context: ServerContext, server: McpServerLike["server"], taskId: string | undefined): Promise<ToolResult> {
     let known = taskId;
-    const faults = new Map<string, string>();
+    const before: AskedBefore = { declined: new Set(), faults: new Map() };
     try {
       const state = context.mcpReq.requestState<string>();
       let start = begin;
       if (state !== undefined) {
-        const { taskId: asker, asked } = await this.#forms.verify(state, context);
+        const { taskId: asker, asked, declined } = await this.#questions.stateOf(state, context);
         known = asker;
-        const isAnswered = await this.#answered(asked, context, server, faults);
+        for (const id of declined) before.declined.add(id);
+        const isAnswered = await this.#questions.answered(asked, context, server, before);
         if (!isAnswered) return parkedResult(asker, asked, undefined, this.#settings.resume);
         start = () => this.#resumed(asker);
       }
@@ -120,7 +108,7 @@ export class TaskCalls {
         const { end, told } = await during(this.#held, this.#hold(start, context, isNew));
         await told;
         if (end.status !== "PARKED") return endedResult(end.task, this.#settings.maxResultChars);
-        const form = await this.#askedFor(end, context, server, faults);
+        const form = await this.#questions.askedFor(end, context, server, before);
         if (form !== undefined) return form;
         if (this.#settings.whenWaiting === "park") return parkedResult(end.taskId, end.questions, end.dueAt, this.#settings.resume);
         // Nobody here can answer: it is waited for whoever does.
@@ -204,56 +192,6 @@ export class TaskCalls {
       // Nobody is there to be told, or the run could not start, which its outcome says.
     }
   }
-
-  /** What the client is to ask its user; undefined where there is nothing of that. */
-  async #askedFor(
-    { taskId, questions }: ParkedRun,
-    context: ServerContext,
-    server: McpServerLike["server"],
-    faults: ReadonlyMap<string, string>,
-  ): Promise<ToolResult | undefined> {
-    const { elicit } = this.#settings;
-    if (elicit === undefined || server.getClientCapabilities()?.elicitation === undefined) return undefined;
-    const forms: Record<string, object> = {};
-    const asked: Asked[] = [];
-    for (const question of questions) {
-      const form = elicit(question) ? formOf(question, this.#forms.toForm, faults.get(question.id)) : undefined;
-      if (form === undefined) continue;
-      forms[question.id] = form;
-      asked.push(askedOf(question));
-    }
-    if (asked.length === 0) return undefined;
-    const { signal } = context.mcpReq;
-    const end = (): void => void this.#agent.runs.cancel(taskId, reasonOf(signal)).catch(() => {});
-    signal.addEventListener("abort", () => (isGone(signal) && this.#settings.onDisconnect !== "cancel" ? undefined : end()), {
-      once: true,
-    });
-    return await this.#forms.ask(forms, { taskId, asked }, context);
-  }
-
-  /** @returns whether any was answered, or need not be any more */
-  async #answered(
-    asked: readonly Asked[],
-    { mcpReq }: ServerContext,
-    server: McpServerLike["server"],
-    faults: Map<string, string>,
-  ): Promise<boolean> {
-    const by = server.getClientVersion()?.name;
-    let isAny = false;
-    for (const question of asked) {
-      const answer = answerOf(question, mcpReq.inputResponses?.[question.id]);
-      if (answer === undefined) continue;
-      isAny = true;
-      try {
-        await this.#agent.runs.answer(question.id, answer, { shownHash: question.shownHash, ...(by === undefined ? {} : { by }) });
-      } catch (error) {
-        // Somebody else was faster, or it is asked once more.
-        if (asimovErrorOf(error)?.code === "answer-invalid") faults.set(question.id, messageOf(error));
-        else if (asimovErrorOf(error)?.code !== "question-closed") throw error;
-      }
-    }
-    return isAny;
-  }
 }
 
 /** The promise, in the set until it is settled. */
@@ -268,9 +206,3 @@ async function during<T>(set: Set<Promise<unknown>>, work: Promise<T>): Promise<
 
 /** What is cancelled is told so, where somebody listens. */
 const LAST_WORDS_MS = 1_000;
-const MAX_REASON = 200;
-
-function reasonOf({ reason }: AbortSignal): string {
-  if (typeof reason !== "string" || reason === "") return "the MCP client is gone, or wants no answer any more";
-  return `the MCP client says: ${reason.slice(0, MAX_REASON)}`;
-}

@@ -33,7 +33,7 @@ const said = (text: string): ToolResult["content"] => [{ type: "text", text }];
 
 /** What a task gave, as text, and as data where it has room. */
 function given(result: unknown, maxChars: number): { text: string; data: Record<string, unknown> } {
-  if (result === undefined) return { text: "", data: {} };
+  if (result === undefined || result === null) return { text: "", data: result === null ? { result } : {} };
   const asJson = JSON.stringify(result);
   const text = typeof result === "string" ? result : asJson;
   if (asJson.length <= maxChars) return { text, data: { result } };
