@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { systemServices } from "#contract/base/services";
 import { compileSchema, type Schema } from "#contract/chat/schema";
 import type { AgentEvent } from "#contract/run/events";
 import type { Question } from "#contract/run/question";
@@ -163,7 +164,8 @@ type Sdk = Pick<typeof import("@modelcontextprotocol/server"), "createRequestSta
 /** Signed by a key of this process: what another one has asked is refused. */
 function formsOf({ createRequestStateCodec, inputRequired }: Sdk): Forms {
   const codec = createRequestStateCodec<AskedState>({
-    key: crypto.getRandomValues(new Uint8Array(32)),
+    // Twice 122 bits of chance.
+    key: `${systemServices.ids()}${systemServices.ids()}`,
     ttlSeconds: STATE_SECONDS,
     bind: ({ http }) => http?.authInfo?.clientId ?? "",
   });

@@ -9,7 +9,7 @@ import { compile, userProject } from "./user-project.ts";
 /** What examples leave out. */
 const PRELUDE = `
 import type { Agent, AgentModule, AgentNode, InferenceClient, ChatMessage, MemoryCache, Node, Task, Tool } from "asimov-agents";
-import type { McpClient } from "asimov-agents/mcp";
+import type { McpClient, McpTransport } from "asimov-agents/mcp";
 declare global {
   const agent: Agent;
   const task: Task;
@@ -20,6 +20,7 @@ declare global {
   const greet: AgentModule;
   const client: InferenceClient & McpClient;
   const model: InferenceClient;
+  const transport: McpTransport;
   const messages: ChatMessage[];
   const tools: Tool[];
   const add: Tool;

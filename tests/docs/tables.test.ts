@@ -102,6 +102,8 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   "A call of a model": ["src/contract/chat/generation.ts", "GenerateOptions"],
   toolChain: ["src/contract/chat/tool-chain.ts", "ToolChainOptions"],
   MCP: ["src/mcp/mcp-tools.ts", "McpToolsOptions"],
+  connectMcp: ["src/mcp/connect-mcp.ts", "McpConnectOptions"],
+  serveMcp: ["src/mcp/serve-mcp.ts", "McpServeOptions"],
   statelyInspector: ["src/inspect/stately-inspector.ts", "StatelyInspectorOptions"],
   redact: ["src/contract/base/redact.ts", "RedactOptions"],
 };
