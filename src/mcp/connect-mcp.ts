@@ -70,7 +70,7 @@ export async function connectMcp(server: McpServer, options: McpConnectOptions =
   const known = knownServer(server);
   const tooLarge = (): void => {
     known.hasSaidTooMuch = true;
-    void client.close();
+    void client.close().catch(() => {});
   };
   client.onerror = ({ message }) => {
     if (message.startsWith("ReadBuffer exceeded")) known.hasSaidTooMuch = true;

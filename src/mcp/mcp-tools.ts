@@ -80,7 +80,8 @@ function schemaOf({
 export async function mcpTools(client: McpClient, options: McpToolsOptions = {}): Promise<Tool[]> {
   parseOptions(optionsSchema(), options, "mcpTools");
   const name = client.getServerVersion?.()?.name;
-  return await toolsOf(client, options, { name: `The server${name === undefined ? "" : ` "${name}"`}`, shown: (error) => shownOf(error) });
+  const called = name === undefined ? "The server" : `The server "${name}"`;
+  return await toolsOf(client, options, { name: called, shown: (error) => shownOf(error), tellsCause: true });
 }
 
 const asTold = ({ progress, total, message }: McpProgress): McpProgress => ({
@@ -108,7 +109,7 @@ export async function toolsOf(client: McpClient, options: McpToolsOptions, serve
     return await request({ ...limits, ...telling }).catch((error: unknown) => {
       signal.throwIfAborted();
       const message = `The MCP tool "${name}" gave no result: ${server.shown(error)}. ${adviceFor(error, server)}`;
-      throw new AsimovError(message, { code: "mcp-tool-failed" });
+      throw new AsimovError(message, { code: "mcp-tool-failed", ...(server.tellsCause === true ? { cause: error } : {}) });
     });
   };
   const tools = (await listAll(client, listing)).map((tool) => ({

@@ -7,6 +7,8 @@ export interface KnownServer {
   readonly name: string;
   /** What was thrown, as it may be shown. */
   shown(error: unknown): string;
+  /** Whether what was thrown is told whole, too: where nobody here has given it secrets. */
+  readonly tellsCause?: boolean;
   /** Whether it said more at once than is taken. */
   readonly hasSaidTooMuch?: boolean;
 }

@@ -130,9 +130,8 @@ export class TaskCalls {
   async #ended(taskId: string): Promise<ToolResult | undefined> {
     try {
       const task = (await this.#agent.runs.value(taskId, ["values", "task"])) as TaskJSON | undefined;
-      return task === undefined || task.status === "WAITING" || task.status === "EXECUTING"
-        ? undefined
-        : endedResult(task, this.#settings.maxResultChars);
+      const hasEnded = task !== undefined && task.status !== "WAITING" && task.status !== "EXECUTING";
+      return hasEnded ? endedResult(task, this.#settings.maxResultChars) : undefined;
     } catch {
       return undefined;
     }
@@ -185,6 +184,7 @@ export class TaskCalls {
     };
     try {
       for await (const event of run.events(isNew ? { from: 1 } : {})) {
+        if (mcpReq.signal.aborted) return;
         const notice = count.next(event, said);
         if (notice !== undefined) await mcpReq.notify({ method: "notifications/progress", params: { progressToken, ...notice } });
       }

@@ -178,14 +178,16 @@ describe("errors of a call", () => {
   });
 
   it("name a server that was connected by others as it calls itself", async () => {
+    const thrown = new Error("no such tool for key sk-planted-0123456789");
     const client: McpClient = {
       getServerVersion: () => ({ name: "calculator" }),
       listTools: async () => ({ tools: [{ name: "a", inputSchema: { type: "object" } }] }),
-      callTool: () => Promise.reject(new Error("no such tool for key sk-planted-0123456789")),
+      callTool: () => Promise.reject(thrown),
     };
     const error = await failure(async () => call(await mcpTools(client), "a"));
     expect(error.message).toContain('The server "calculator"');
     expect(error.message).not.toContain("planted");
+    expect(error.cause).toBe(thrown);
   });
 });
 

@@ -386,6 +386,16 @@ describe("a run that asks", () => {
     });
   });
 
+  it("of another agent in the same store is nobody's here, also once it has ended", async () => {
+    const store = new MemoryStore();
+    const other = new Agent({ name: "other", store, nodes: [nodeOf("a", giving("secret"))] });
+    const { task } = await other.runTask(new Task({ type: "private", objective: "o" }));
+    const { client } = await serve(new Agent({ name: "asks", store, nodes: [approve()] }), { resume: true });
+    const refused = await ask(client, { taskId: task.id }, "run_task_resume");
+    expect(refused.isError).toBe(true);
+    expect(JSON.stringify(refused)).not.toContain("secret");
+  });
+
   it("of an id that nobody knows is an error", async () => {
     const { client } = await serve(new Agent({ name: "asks", store: new MemoryStore(), nodes: [approve()] }), { resume: true });
     expect(await ask(client, { taskId: "nobody" }, "run_task_resume")).toMatchObject({
