@@ -162,8 +162,7 @@ export async function use(client: InferenceClient): Promise<void> {
   // @ts-expect-error: it is the client's to count
   client.usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
 
-  const whole = await client.generate(messages, asked);
-  holds<Same<typeof whole, Generation>>();
+  const whole: Generation = await client.generate(messages, asked);
   holds<Same<[typeof whole.output, typeof whole.raw], [unknown, unknown]>>();
   holds<Same<typeof whole.headers, Record<string, string>>>();
   // @ts-expect-error: what no header tells is absent
