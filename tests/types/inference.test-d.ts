@@ -204,7 +204,8 @@ export async function use(client: InferenceClient): Promise<void> {
     end.output.answer;
   }
   for await (const part of client.stream(messages, { output }).partialOutput) holds<Same<typeof part.answer, string | undefined>>();
-  for await (const part of client.streamChain(messages, [add], { output }).partialOutput) holds<Same<typeof part.answer, string | undefined>>();
+  for await (const part of client.streamChain(messages, [add], { output }).partialOutput)
+    holds<Same<typeof part.answer, string | undefined>>();
   for await (const part of client.stream(messages).partialOutput) holds<Same<typeof part, never>>();
   // @ts-expect-error: a schema is an object
   client.generate(messages, { output: "json" });
