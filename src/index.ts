@@ -3,6 +3,7 @@ export { Agent, type AgentOptions, type RunOptions } from "./agent.ts";
 export { agentModule, type ChildRunInit, type ChildTask } from "./agent-module.ts";
 export { MemoryCache, type MemoryCacheOptions } from "./cache/memory/cache.ts";
 export { fencedToolParser } from "./chain/tool-parser.ts";
+export { FallbackInferenceClient, type FallbackOptions } from "./clients/fallback.ts";
 export { type ClientInit, InferenceClient } from "./clients/inference-client.ts";
 export type { Compiled } from "./compile/compile.ts";
 export { compileMachine } from "./compile/switch.ts";

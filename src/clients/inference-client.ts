@@ -17,7 +17,7 @@ import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { ModelRequest, Wire } from "#contract/chat/wire";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
-import { CallStream } from "#inference/call/call-stream";
+import { CallStream, type PartSource } from "#inference/call/call-stream";
 import { LateSource } from "#inference/call/late-source";
 import { ModelCall } from "#inference/call/model-call";
 import { RateLimiter } from "#inference/call/rate-limiter";
@@ -47,6 +47,30 @@ const WHOLE_IDLE_MS = 600_000;
 /** A line holds one event; the longest hold an image or a whole answer. */
 const MAX_LINE_BYTES = 33_554_432;
 
+/** A streamed call before it begins. */
+export interface Opening {
+  open(): PartSource;
+  /** Checks the whole answer, and may change it. */
+  check(generation: Generation): Promise<Generation>;
+  /** The error of a call that was left before it began. */
+  abandoned(reason: unknown): unknown;
+}
+
+/** What a client that asks others sees of them. */
+export interface Inside {
+  readonly wire: Wire;
+  readonly services: Services;
+  chainModel(options: ToolChainOptions): ChatModel;
+  /** Of one conversation: what was converted for one call holds for the next. */
+  opener(): (messages: ChatMessage[], options: GenerateOptions) => Opening;
+}
+
+/** Of clients that ask others themselves. */
+export const insides = new WeakMap<InferenceClient, Inside>();
+
+/** Not public: `FallbackInferenceClient` asks others by it. */
+export let insideOf: (client: InferenceClient) => Inside;
+
 interface Prepared {
   call(isStreamed: boolean): ModelCall;
   output: CompiledSchema | undefined;
@@ -68,6 +92,19 @@ export abstract class InferenceClient {
   readonly #unsupported: "warn" | "error";
   readonly #telemetry: Telemetry = openTelemetry();
   #usage: Usage = NO_USAGE;
+
+  static {
+    insideOf = (client) =>
+      insides.get(client) ?? {
+        wire: client.#settings.wire,
+        services: client.#settings.services,
+        chainModel: (options) => client.#chainModel(options),
+        opener: () => {
+          const reader = client.#reader();
+          return (messages, options) => client.#opening(messages, options, reader);
+        },
+      };
+  }
 
   /** For clients of a wire of one's own; see `Wire`. */
   constructor({ model, wire, options, fetch: given, secrets }: ClientInit) {
@@ -222,6 +259,11 @@ export abstract class InferenceClient {
   }
 
   #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): CallStream {
+    const { open, check, abandoned } = this.#opening(messages, options, reader);
+    return new CallStream(open, check, abandoned);
+  }
+
+  #opening(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): Opening {
     const abandoned = (reason: unknown): unknown => aborted(reason, { provider: this.provider, model: this.model });
     const late = lateSchemas(options);
     let prepared = late === undefined ? this.#prepare(messages, options, reader) : undefined;
@@ -229,11 +271,11 @@ export abstract class InferenceClient {
       prepared ??= this.#prepare(messages, options, reader);
       return prepared.call(true);
     };
-    return new CallStream(
-      () => (late === undefined ? begin() : new LateSource(late, begin, abandoned)),
-      (generation) => this.#judged(generation, prepared?.output),
+    return {
+      open: () => (late === undefined ? begin() : new LateSource(late, begin, abandoned)),
+      check: (generation) => this.#judged(generation, prepared?.output),
       abandoned,
-    );
+    };
   }
 
   async #prepareLoaded(messages: ChatMessage[], options: GenerateOptions, conversation: ConversationReader): Promise<Prepared> {
