@@ -98,6 +98,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   bullQueue: ["src/worker/bull-options.ts", "BullQueueOptions"],
   MemoryCache: ["src/cache/memory/cache.ts", "MemoryCacheOptions"],
   RedisCache: ["src/cache/redis/options.ts", "RedisCacheOptions"],
+  FallbackInferenceClient: ["src/clients/fallback.ts", "FallbackOptions"],
   "Every model client": ["src/inference/call/call-settings.ts", "ClientOptions"],
   "A call of a model": ["src/contract/chat/generation.ts", "GenerateOptions"],
   toolChain: ["src/contract/chat/tool-chain.ts", "ToolChainOptions"],
