@@ -71,6 +71,8 @@ export interface ModelRequest {
   /** Structured output that the provider supports itself. */
   output?: JsonSchema;
   extra?: ExtraRequest;
+  /** As they were asked for, of every provider: for a wire that stands for many. */
+  providerOptions?: { readonly [provider: string]: Readonly<Record<string, unknown>> };
 }
 
 /** What a request is sent with: the platform's type, by a name that is there without the DOM library too. */

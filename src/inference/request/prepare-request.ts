@@ -169,6 +169,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
     ...(thinking === undefined ? {} : { thinking }),
     ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
     ...(extra === undefined ? {} : { extra }),
+    ...(asked.providerOptions === undefined ? {} : { providerOptions: asked.providerOptions }),
   };
   for (const what of about.inexact?.(request) ?? []) limits.exceed(`${what} to the letter`, "what comes is checked");
   const estimate = last.reduce((sum, message) => sum + tokensOfMessage(message), tokens) + tokensBeside(request);

@@ -1,0 +1,41 @@
+/** The parts of an answer that are whole when they come: in a stream, and in an answer that is whole itself. */
+import type { LanguageModelV4Citation, LanguageModelV4Content, LanguageModelV4Source, SharedV4ProviderMetadata } from "@ai-sdk/provider";
+import type { Citation } from "#contract/chat/message";
+import type { GenerationSink } from "#contract/chat/wire";
+import { type KeptData, keptPart } from "./kept-part.ts";
+
+export const nativeOf = (providerMetadata: SharedV4ProviderMetadata): Record<string, unknown> => ({ providerMetadata }) satisfies KeptData;
+
+/** What proves a thought, where the provider's package tells it as our own client for that provider keeps it. */
+export function signatureIn(metadata: SharedV4ProviderMetadata | undefined): string | undefined {
+  const signature = metadata?.anthropic?.signature ?? metadata?.bedrock?.signature;
+  return typeof signature === "string" ? signature : undefined;
+}
+
+export function sourceOf(source: LanguageModelV4Source): Citation {
+  const title = source.title === undefined ? {} : { title: source.title };
+  return source.sourceType === "url" ? { url: source.url, ...title } : title;
+}
+
+export function citationOf({ source, startIndex, endIndex, citedText }: LanguageModelV4Citation): Citation {
+  return {
+    ...sourceOf(source),
+    ...(citedText === undefined ? {} : { quote: citedText }),
+    ...(startIndex === undefined || endIndex === undefined ? {} : { start: startIndex, end: endIndex }),
+  };
+}
+
+/** Everything but texts, thoughts and calls of tools that the caller runs. */
+export function readOther(content: LanguageModelV4Content, key: string, into: GenerationSink): void {
+  if (content.type === "source") return into.source(sourceOf(content));
+  if (content.type === "tool-approval-request") {
+    return into.warn("The provider asks for an approval of a tool that it runs itself, which cannot be given here; it was left out.");
+  }
+  // A first look at a result that follows.
+  if (content.type === "tool-result" && content.preliminary === true) return;
+  const part = keptPart(content);
+  // A kind that nobody knows yet.
+  if (part === undefined) return;
+  into.native(key, "text", { part } satisfies KeptData as Record<string, unknown>);
+  into.end(key);
+}

@@ -1,0 +1,72 @@
+/** A request as a model of the AI SDK takes it. */
+import type { LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4ToolChoice } from "@ai-sdk/provider";
+import type { Thinking, ToolChoice } from "#contract/chat/generation";
+import type { ModelRequest } from "#contract/chat/wire";
+import { merged } from "#inference/request/provider-options";
+import type { AiSdkModel } from "./options.ts";
+import type { ProviderFacts } from "./providers.ts";
+import { promptOf } from "./to-prompt.ts";
+
+type Json = Record<string, unknown>;
+
+/** Under which a call takes what the AI SDK has for every provider and the library does not name, such as `seed` and `topK`. */
+const OWN = "ai-sdk";
+
+export function toCall(
+  request: ModelRequest,
+  { marker, thinking, key }: ProviderFacts,
+  version: AiSdkModel["specificationVersion"],
+): LanguageModelV4CallOptions {
+  const { maxTokens, temperature, topP, stopSequences, tools, toolsMarker, toolChoice, output } = request;
+  const { own, providerOptions, headers } = optionsOf(request, key);
+  const asked = request.thinking === undefined || request.thinking === false ? undefined : thinking?.(request.thinking);
+  const options = merged((asked ?? {}) as Json, providerOptions);
+  const call: LanguageModelV4CallOptions = {
+    prompt: promptOf(request, { version, marker }),
+    ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(topP === undefined ? {} : { topP }),
+    ...(stopSequences === undefined ? {} : { stopSequences: [...stopSequences] }),
+    ...(tools.length === 0 ? {} : { tools: toolsOf(tools, toolsMarker ? marker : undefined), toolChoice: choiceOf(toolChoice) }),
+    ...(output === undefined ? {} : { responseFormat: { type: "json", schema: output as object, name: "output" } }),
+    ...reasoningOf(request.thinking, asked !== undefined),
+    ...(Object.keys(options).length === 0
+      ? {}
+      : { providerOptions: options as NonNullable<LanguageModelV4CallOptions["providerOptions"]> }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
+  };
+  return merged(call as unknown as Json, own) as unknown as LanguageModelV4CallOptions;
+}
+
+/** The AI SDK's word for it; what it has no word for is asked in the provider's own. */
+function reasoningOf(thinking: Thinking | undefined, isAskedOtherwise: boolean): Pick<LanguageModelV4CallOptions, "reasoning"> {
+  if (thinking === false) return { reasoning: "none" };
+  if (thinking === undefined || thinking === true || thinking.effort === undefined) return {};
+  return isAskedOtherwise && thinking.budgetTokens !== undefined ? {} : { reasoning: thinking.effort };
+}
+
+function toolsOf(tools: ModelRequest["tools"], marker: ProviderFacts["marker"]): LanguageModelV4FunctionTool[] {
+  return tools.map(({ name, description, inputSchema }, index) => ({
+    type: "function",
+    name,
+    description,
+    inputSchema: inputSchema as object,
+    ...(marker === undefined || index < tools.length - 1 ? {} : { providerOptions: marker }),
+  }));
+}
+
+function choiceOf(choice: ToolChoice): LanguageModelV4ToolChoice {
+  if (typeof choice === "object") return { type: "tool", toolName: choice.name };
+  return { type: choice === "any" ? "required" : choice };
+}
+
+/** Headers are those of this provider; all else goes to the model, which reads what is its own. */
+function optionsOf(
+  { providerOptions = {}, extra }: ModelRequest,
+  key: string,
+): { own: Json; providerOptions: Json; headers: Record<string, string> } {
+  const { [OWN]: own = {}, ...rest } = providerOptions;
+  const headers = { ...extra?.headers, ...(rest[key]?.headers as Record<string, string> | undefined) };
+  const plain = Object.entries(rest).map(([name, { headers: _headers, ...options }]) => [name, options] as const);
+  return { own, providerOptions: Object.fromEntries(plain.filter(([, options]) => Object.keys(options).length > 0)), headers };
+}

@@ -1,0 +1,91 @@
+/** A model of the AI SDK behind the port of a wire: its provider's package sends, and reads what comes. */
+import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { WireFault } from "#contract/chat/wire-fault";
+import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
+import type { Capabilities } from "#inference/request/capabilities";
+import { toFault } from "./errors.ts";
+import { readResponse } from "./from-response.ts";
+import { readEvents } from "./from-stream.ts";
+import type { AiSdkClientOptions, AiSdkModel, AiSdkStreamLike } from "./options.ts";
+import { factsOf, type ProviderFacts } from "./providers.ts";
+import { toCall } from "./to-call.ts";
+
+export class AiSdkWire implements Wire {
+  readonly provider: string;
+  readonly #model: AiSdkModel;
+  readonly #facts: ProviderFacts;
+  readonly #maxLength: number;
+
+  constructor({ model, maxResponseBytes = MAX_RESPONSE_BYTES }: AiSdkClientOptions) {
+    this.#model = model;
+    this.#facts = factsOf(model);
+    this.provider = this.#facts.name;
+    this.#maxLength = maxResponseBytes;
+  }
+
+  get capabilities(): Partial<Capabilities> {
+    return this.#facts.capabilities;
+  }
+
+  async send(request: ModelRequest, call: WireCall): Promise<unknown> {
+    const result = await this.#model.doGenerate(this.#callOf(request, call));
+    tellHeaders(result, call);
+    return result;
+  }
+
+  async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
+    const result = await this.#model.doStream(this.#callOf(request, call));
+    tellHeaders(result, call);
+    return eventsOf(result.stream, this.#maxLength);
+  }
+
+  readResponse(response: unknown, into: GenerationSink): void {
+    readResponse(response, into);
+  }
+
+  readEvents(into: GenerationSink): (event: unknown) => void {
+    return readEvents(into);
+  }
+
+  toFault = toFault;
+
+  #callOf(request: ModelRequest, { signal }: WireCall): object {
+    return { ...toCall(request, this.#facts, this.#model.specificationVersion), abortSignal: signal };
+  }
+}
+
+function tellHeaders(result: { response?: { headers?: Record<string, string> } }, call: WireCall): void {
+  const { headers } = result.response ?? {};
+  if (headers !== undefined) call.onHeaders(200, new Headers(headers));
+}
+
+/** Read by its reader: `for await` of a stream costs more, and its end by `return` waits for what was aborted. */
+function eventsOf(stream: AiSdkStreamLike, maxLength: number): AsyncIterable<unknown> {
+  const reader = stream.getReader();
+  let length = 0;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next(): Promise<IteratorResult<unknown>> {
+        const { done, value } = await reader.read();
+        if (done) return { done: true, value: undefined };
+        const { delta } = value as { delta?: unknown };
+        if (typeof delta === "string") length += delta.length;
+        if (length > maxLength) throw tooLong(maxLength);
+        return { done: false, value };
+      },
+      async return() {
+        await reader.cancel();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+/** The bytes are the package's own to see; these are what it makes of them. */
+const tooLong = (maxLength: number): WireFault =>
+  new WireFault({
+    kind: "final",
+    code: "hostile-response",
+    detail: `the answer has more than ${maxLength} characters; raise maxResponseBytes if it should`,
+    isOwnDetail: true,
+  });
