@@ -13,7 +13,7 @@ import { AgentDirectedFlowControl } from "#inference/votes/agent-directed-flow-c
 import type { Script, ScriptedTurn } from "#testing/script";
 import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
 import type { ServedRequest } from "#testing/servers/served-request";
-import { ask, CLIENT_ROWS, errorOf, isolateClients, twice } from "../inference/client-rows.ts";
+import { ask, EVERY_ROW, errorOf, isolateClients, twice } from "../inference/client-rows.ts";
 
 const open: InferenceServer[] = [];
 
@@ -28,7 +28,7 @@ const looks = (at: string): ScriptedTurn => ({ toolCalls: [{ name: "look", input
 const bodyOf = ({ body }: ServedRequest): string => JSON.stringify(body);
 const tooLong: ScriptedTurn = { error: { reason: "context-length-exceeded" } };
 
-describe.each(CLIENT_ROWS)("a chain on every client: $name", ({ format, make }) => {
+describe.each(EVERY_ROW)("a chain on every client: $name", ({ format, make }) => {
   async function serve(script: Script<ServedRequest>): Promise<{ server: InferenceServer; client: InferenceClient }> {
     const server = await startInferenceServer(format, script);
     open.push(server);

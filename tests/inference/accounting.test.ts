@@ -9,7 +9,7 @@ import type { CallRecord, ClientOptions } from "#inference/call/call-settings";
 import type { ScriptedTurn } from "#testing/script";
 import { json } from "../support/wire-server.ts";
 import { played, scripted } from "./checklist-calls.ts";
-import { add, ask, errorOf, isolateClients, once, CLIENT_ROWS as ROWS, twice } from "./client-rows.ts";
+import { add, ask, errorOf, isolateClients, once, EVERY_ROW as ROWS, twice } from "./client-rows.ts";
 import { RAW } from "./raw-streams.ts";
 
 isolateClients();
@@ -93,9 +93,7 @@ describe.each(ROWS)("what calls cost: $name", (row) => {
     ["another request would go over the user's limit", { limits: { requestsPerMinute: 1 } }, {}],
     ["more tokens would go over the user's limit", { limits: { tokensPerMinute: 10 } }, {}],
   ])("waits where %s, before it is refused", async (_when, options, told) => {
-    const { server, client } = await played(row, { ...once, ...options }, (response) =>
-      json(response, 200, RAW[row.format].strangeWhole, told),
-    );
+    const { server, client } = await played(row, { ...once, ...options }, (response) => json(response, 200, RAW[row.format].whole, told));
     await client.generate(ask());
     const controller = new AbortController();
     const waiting = client.generate(ask(), { signal: controller.signal });

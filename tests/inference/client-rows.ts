@@ -1,7 +1,10 @@
-/** The six clients, each with the settings that a test against a local server needs, and nothing of the machine's own. */
+/** The clients of six SDKs and those of two packages of the AI SDK, each with the settings that a test against a local server needs, and nothing of the machine's own. */
+import { createAnthropic } from "@ai-sdk/anthropic";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { OAuth2Client } from "google-auth-library";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { z } from "zod";
+import { AiSdkInferenceClient } from "#clients/ai-sdk";
 import { AnthropicInferenceClient } from "#clients/anthropic";
 import { BedrockInferenceClient } from "#clients/bedrock";
 import { GoogleGenAIInferenceClient } from "#clients/genai";
@@ -12,6 +15,7 @@ import type { InferenceError } from "#contract/chat/errors";
 import type { ChatMessage } from "#contract/chat/message";
 import { defineTool } from "#contract/chat/tool";
 import type { ClientOptions } from "#inference/call/call-settings";
+import type { Capabilities } from "#inference/request/capabilities";
 import type { InferenceServerFormat } from "#testing/servers/inference-server";
 
 export const SECRET = "planted-secret-0123456789";
@@ -28,8 +32,13 @@ export interface ClientRow {
   tellsCacheWrites: boolean;
   /** Whether it sends a tool's input piece by piece, as text. */
   streamsToolInput: boolean;
+  /** Whether it ends texts and calls at the end of the answer alone. */
+  endsLate?: true;
+  /** How thinking may be asked for, where that is not as the table has it. */
+  thinking?: Capabilities["thinking"];
 }
 
+/** Those that read what is on the wire themselves, or by an SDK that they watch. */
 export const CLIENT_ROWS: ClientRow[] = [
   {
     name: "Anthropic",
@@ -105,6 +114,43 @@ export const CLIENT_ROWS: ClientRow[] = [
   },
 ];
 
+/** Models of two packages of the AI SDK, which send and read by themselves. */
+export const AI_SDK_ROWS: ClientRow[] = [
+  {
+    name: "AI SDK, Anthropic",
+    format: "anthropic",
+    make: (baseURL, { model = "claude-sonnet-4-6", ...options }) =>
+      new AiSdkInferenceClient({ model: createAnthropic({ baseURL: `${baseURL}/v1`, apiKey: SECRET })(model), ...options }),
+    signs: true,
+    tellsReasoning: true,
+    tellsCacheWrites: true,
+    streamsToolInput: true,
+  },
+  {
+    name: "AI SDK, OpenAI-compatible",
+    format: "openai-chat",
+    make: (baseURL, { model = "local-model", ...options }) => {
+      const provider = createOpenAICompatible({
+        name: "local",
+        baseURL,
+        apiKey: SECRET,
+        includeUsage: true,
+        supportsStructuredOutputs: true,
+      });
+      return new AiSdkInferenceClient({ model: provider(model), ...options });
+    },
+    signs: false,
+    tellsReasoning: true,
+    tellsCacheWrites: false,
+    streamsToolInput: true,
+    endsLate: true,
+    thinking: ["effort", "off"],
+  },
+];
+
+/** For what holds whoever reads the bytes. */
+export const EVERY_ROW: ClientRow[] = [...CLIENT_ROWS, ...AI_SDK_ROWS];
+
 const openAI = (name: string, model: string, provider: string, format: ClientRow["format"]): ClientRow => ({
   ...(CLIENT_ROWS.find((row) => row.format === format) as ClientRow),
   name,
@@ -122,6 +168,7 @@ const openAI = (name: string, model: string, provider: string, format: ClientRow
 /** The clients whose provider takes cache markers; by its name, a server on loopback counts as OpenAI's own or as OpenRouter's. */
 export const MARKING_ROWS: ClientRow[] = [
   ...CLIENT_ROWS.slice(0, 2),
+  ...AI_SDK_ROWS.slice(0, 1),
   openAI("OpenAI by Responses", "gpt-5.6-sol", "openai", "openai-responses"),
   openAI("OpenAI by Chat Completions", "gpt-5.6-sol", "openai", "openai-chat"),
   openAI("OpenRouter", "anthropic/claude-opus-5", "openrouter", "openai-chat"),

@@ -43,7 +43,9 @@ export interface RawStream {
   /** Two thoughts with what proves them, a text and a call, with the end; and those proofs, in their order. */
   thoughts: Frame[];
   proofs: string[];
-  /** A whole answer that says "Hi", with a block and a field that nobody knows yet. */
+  /** A whole answer that says "Hi". */
+  whole: Json;
+  /** The same, with a block and a field that nobody knows yet. */
   strangeWhole: Json;
   refusal(status: number, message?: string): Json;
 }
@@ -97,7 +99,7 @@ const ANTHROPIC: RawStream = {
     anthropic.delta({ type: "thinking_delta", thinking: "Hm. " }),
     anthropic.delta({ type: "signature_delta", signature: "c2lnbmF0dXJlIG9uZQ==" }),
     ...[anthropic.stop(), anthropic.blockStart({ type: "redacted_thinking", data: REDACTED }, 1), anthropic.stop(1)],
-    ...[anthropic.blockStart({ type: "text", text: "Let me." }, 2), anthropic.stop(2)],
+    ...[anthropic.blockStart({ type: "text", text: "" }, 2), anthropic.text("Let me.", 2), anthropic.stop(2)],
     ...[anthropic.tool("call_a", "add", 3), anthropic.input('{"a":1}', 3), anthropic.stop(3), ...anthropic.end("tool_use")],
   ),
   proofs: ["c2lnbmF0dXJlIG9uZQ==", REDACTED],
@@ -106,6 +108,7 @@ const ANTHROPIC: RawStream = {
     ...{ input_tokens: 1000, output_tokens: 500, cache_read_input_tokens: 2000, cache_creation_input_tokens: 3000 },
     cache_creation: { ephemeral_5m_input_tokens: 1000, ephemeral_1h_input_tokens: 2000 },
   },
+  whole: anthropic.answerOf("Hi"),
   strangeWhole: {
     ...anthropic.answerOf("Hi"),
     content: [
@@ -165,6 +168,7 @@ const BEDROCK: RawStream = {
       { ttl: "1h", inputTokens: 2000 },
     ],
   },
+  whole: bedrock.answerOf("Hi") as Json,
   strangeWhole: {
     ...(bedrock.answerOf("Hi") as Json),
     output: { message: { role: "assistant", content: [{ hologram: { depth: 3 } }, { text: "Hi" }] } },
@@ -235,6 +239,7 @@ const RESPONSES: RawStream = {
       cache_write_tokens_details: { ttl_30m_tokens: 1000, ttl_12h_tokens: 2000 },
     },
   },
+  whole: openai.hiAnswer("responses"),
   strangeWhole: {
     ...openai.hiAnswer("responses"),
     output: [{ type: "hologram", depth: 3 }, ...(openai.hiAnswer("responses").output as Json[])],
@@ -285,6 +290,7 @@ const CHAT: RawStream = {
     ...[openai.text("Let me."), openai.tools(openai.call(0, '{"a":1}', { id: "call_a", name: "add" })), openai.end("tool_calls")],
   ),
   proofs: ["c2lnbmF0dXJlIGNoYXQ=", REDACTED],
+  whole: openai.hiAnswer("chat"),
   strangeWhole: { ...openai.hiAnswer("chat"), weather: "sunny" },
   refusal: (_status, text = "No.") => ({ error: { message: text } }),
 };
@@ -323,6 +329,7 @@ const GEMINI: RawStream = {
   ),
   failedCounted: pieces(gemini.end([], "MALFORMED_FUNCTION_CALL")),
   proofs: ["c2lnbmF0dXJlIGdlbWluaQ==", "c2lnbmF0dXJlIG9mIGNhbGw="],
+  whole: gemini.end([{ text: "Hi" }]),
   strangeWhole: { ...gemini.end([{ hologram: { depth: 3 } }, { text: "Hi" }]), weather: "sunny" },
   refusal: (status, text) => gemini.errorBody(status, status === 429 ? "RESOURCE_EXHAUSTED" : "INVALID_ARGUMENT", text),
 };

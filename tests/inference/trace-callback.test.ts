@@ -5,7 +5,7 @@ import type { CallRecord } from "#inference/call/call-settings";
 import type { Script } from "#testing/script";
 import { type InferenceServer, startInferenceServer } from "#testing/servers/inference-server";
 import type { ServedRequest } from "#testing/servers/served-request";
-import { add, ask, CLIENT_ROWS, errorOf, isolateClients, twice } from "./client-rows.ts";
+import { add, ask, EVERY_ROW, errorOf, isolateClients, twice } from "./client-rows.ts";
 
 const open: InferenceServer[] = [];
 
@@ -15,7 +15,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.close()));
 });
 
-describe.each(CLIENT_ROWS)("the trace callback of every client: $name", ({ format, make }) => {
+describe.each(EVERY_ROW)("the trace callback of every client: $name", ({ format, make }) => {
   async function traced(script: Script<ServedRequest>, onTrace: (record: CallRecord) => void): Promise<InferenceClient> {
     const server = await startInferenceServer(format, script);
     open.push(server);

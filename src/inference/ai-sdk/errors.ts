@@ -9,6 +9,7 @@ interface CallError {
   name?: unknown;
   statusCode?: unknown;
   responseHeaders?: unknown;
+  responseBody?: unknown;
   isRetryable?: unknown;
   /** The body of the refusal, as far as the package could read it. */
   data?: unknown;
@@ -29,6 +30,7 @@ interface Told {
 const LASTING = /invalid_request|authentication|permission|not_found|billing|insufficient_quota|too_large|validation|accessdenied/i;
 const SPENT = /insufficient_quota|spend_limit|billing|credit/i;
 
+const UNREAD = "not as the provider's package reads it";
 const BROKEN = { kind: "retryable", code: "hostile-response" } as const;
 const FAULTS: Readonly<Record<string, (error: unknown) => Fault | undefined>> = {
   AI_APICallError: ofCall,
@@ -43,8 +45,8 @@ const FAULTS: Readonly<Record<string, (error: unknown) => Fault | undefined>> = 
   AI_NoContentGeneratedError: () => ({ kind: "retryable", code: "empty-response" }),
   // Their messages hold a piece of the answer.
   AI_JSONParseError: () => ({ ...BROKEN, reason: "broken JSON" }),
-  AI_TypeValidationError: () => ({ ...BROKEN, reason: "not as the provider's package reads it" }),
-  AI_InvalidResponseDataError: () => ({ ...BROKEN, reason: "not as the provider's package reads it" }),
+  AI_TypeValidationError: (error) => toldIn((error as { value?: unknown }).value) ?? { ...BROKEN, reason: UNREAD },
+  AI_InvalidResponseDataError: () => ({ ...BROKEN, reason: UNREAD }),
 };
 
 /** `undefined` for errors of the network, and for what is none of the AI SDK's. */
@@ -56,19 +58,30 @@ export function toFault(error: unknown): Fault | undefined {
 }
 
 function ofCall(error: unknown): Fault | undefined {
-  const { statusCode, responseHeaders, isRetryable, data, cause } = error as CallError;
+  const { statusCode, responseHeaders, responseBody, isRetryable, data, cause } = error as CallError;
   // A connection that failed, or an answer that is none.
   const inner = toFault(cause);
   if (typeof statusCode !== "number" || statusCode < 300) return inner;
   const headers = headersOf(responseHeaders);
   const { reason, detail } = wordsOf(data);
-  const told = { reason, detail: detail ?? messageOf(error) };
+  const said = detail ?? (responseBody === "" ? `${statusCode} (no body)` : messageOf(error));
+  const advice = headers.get("x-should-retry");
   const requestId = headers.get("request-id") ?? headers.get("x-request-id");
   return {
-    ...judged(told, statusCode, isRetryable === true),
+    ...judged({ reason, detail: said }, statusCode, advice === null ? isRetryable === true : advice === "true"),
     ...retryAfterOf(headers),
     ...(requestId === null ? {} : { requestId }),
   };
+}
+
+/** Whether the package says that a stream ended without its end mark; of what it could not read it gives the data. */
+export const missesEnd = (error: unknown): boolean =>
+  (error as CallError | null)?.name === "AI_InvalidResponseDataError" && (error as CallError).data === undefined;
+
+/** The error in a body that came in the place of an answer. */
+function toldIn(body: unknown): Fault | undefined {
+  const { error } = (typeof body === "object" && body !== null ? body : {}) as Told;
+  return typeof error === "object" && error !== null ? faultOfTold(error) : undefined;
 }
 
 /** An error that a stream tells, as the provider wrote it. */
@@ -88,7 +101,7 @@ function judged(
     ...(reason === undefined ? {} : { reason }),
     ...(detail === undefined ? {} : { detail }),
   };
-  if (isContextOverflow(`${reason ?? ""} ${detail ?? ""}`)) return { kind: "context-length", ...facts };
+  if (isContextOverflow([reason, detail].filter(Boolean).join(" "))) return { kind: "context-length", ...facts };
   // What was spent does not come back by waiting.
   if (status === 429 && SPENT.test(reason ?? "")) return { kind: "final", code: "quota-exceeded", ...facts };
   return { kind: mayPass ? "retryable" : "final", ...facts };

@@ -5,9 +5,10 @@ import { finishWith } from "./finish.ts";
 import { citationOf, nativeOf, readOther, signatureIn } from "./from-content.ts";
 import { warnAll } from "./warnings.ts";
 
-export function readResponse(response: unknown, into: GenerationSink): void {
+/** @param who says what is warned of */
+export function readResponse(response: unknown, into: GenerationSink, who: string): void {
   const { content = [], finishReason, usage, response: about, warnings } = response as Partial<LanguageModelV4GenerateResult>;
-  warnAll(warnings, into);
+  warnAll(warnings, who, into);
   if (about?.id !== undefined) into.responseId(about.id);
   if (about?.modelId !== undefined) into.model(about.modelId);
   for (const [index, part] of content.entries()) readPart(part, String(index), into);

@@ -1,9 +1,10 @@
 /** The parts of a stream of the AI SDK, read one by one. */
 import type { LanguageModelV4StreamPart, LanguageModelV4ToolCall, SharedV4ProviderMetadata } from "@ai-sdk/provider";
 import type { GenerationSink } from "#contract/chat/wire";
-import { faultOfTold } from "./errors.ts";
+import { faultOfTold, missesEnd } from "./errors.ts";
 import { finishWith } from "./finish.ts";
 import { citationOf, nativeOf, readOther, signatureIn } from "./from-content.ts";
+import { readStart } from "./usage.ts";
 import { warnAll } from "./warnings.ts";
 
 /** Ids are told apart by kind: some packages number texts and thoughts alike. */
@@ -11,13 +12,16 @@ const textKey = (id: string): string => `text ${id}`;
 const thoughtKey = (id: string): string => `thought ${id}`;
 const callKey = (id: string): string => `call ${id}`;
 
-export function readEvents(into: GenerationSink): (event: unknown) => void {
+/** @param who says what is warned of */
+export function readEvents(into: GenerationSink, who: string): (event: unknown) => void {
   const metadata = new Map<string, SharedV4ProviderMetadata>();
   /** Calls whose input has come in pieces. */
   const streamed = new Set<string>();
   /** Calls of which no pieces are read: of the provider's own tools, and inputs that are no JSON on their way. */
   const passedOver = new Set<string>();
   let others = 0;
+  /** The package misses the end mark, and tells so by an error of its own before an end that it makes up. */
+  let isCut = false;
 
   /** Pieces of what belongs to one block come with its start, its deltas and its end. */
   const keep = (key: string, kind: "text" | "thinking" | "tool-use", more: SharedV4ProviderMetadata | undefined): void => {
@@ -47,7 +51,8 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
       into.toolInput(key, input);
     }
     keep(key, "tool-use", providerMetadata);
-    end(key);
+    // Some packages end a call when the stream has broken off in its middle: it is one when the answer has its end mark.
+    if (isJson(input)) end(key);
   };
 
   return (event) => {
@@ -82,23 +87,38 @@ export function readEvents(into: GenerationSink): (event: unknown) => void {
       case "tool-call":
         return call(part);
       case "stream-start":
-        return warnAll(part.warnings, into);
+        return warnAll(part.warnings, who, into);
       case "response-metadata":
         if (part.id !== undefined) into.responseId(part.id);
         if (part.modelId !== undefined) into.model(part.modelId);
         return;
       case "finish":
-        return finishWith(part.finishReason, part.usage, into);
+        return finishWith(isCut ? undefined : part.finishReason, part.usage, into);
       case "error":
+        isCut ||= missesEnd(part.error);
+        if (isCut) return;
         if (part.error instanceof Error) throw part.error;
         return into.fail(faultOfTold(part.error));
       case "tool-input-end":
       case "raw":
       case "ping":
         return;
+      case "custom":
+        if (part.kind.endsWith(".message_start")) return readStart(part.providerMetadata, into);
+        others += 1;
+        return readOther(part, `other ${others}`, into);
       default:
         others += 1;
         return readOther(part, `other ${others}`, into);
     }
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return text.trim() === "";
+  }
 }

@@ -24,30 +24,53 @@ export interface PromptAbout {
 
 export function promptOf({ system, messages }: Pick<ModelRequest, "system" | "messages">, about: PromptAbout): LanguageModelV4Prompt {
   const names = new Map<string, string>();
-  const prompt: LanguageModelV4Prompt = [];
-  for (const message of [...system, ...messages]) {
-    for (const block of message.blocks) if (block.type === "tool-use") names.set(block.id, block.name);
-    const told = messagesOf(message, names, about);
-    const last = told.at(-1);
-    if (message.cacheMarker && last !== undefined && about.marker !== undefined) last.providerOptions = about.marker;
-    prompt.push(...told);
+  const prompt: LanguageModelV4Prompt = system.map((message) => marked(systemMessage(message), message, about));
+  /** Of the turn that is not the model's: all results of its tools come first. */
+  let results: ToolMessage | undefined;
+  for (const message of messages) {
+    const { role, blocks } = message;
+    if (role === ChatRole.ASSISTANT) {
+      results = undefined;
+      for (const block of blocks) if (block.type === "tool-use") names.set(block.id, block.name);
+      const content = blocks.flatMap((block) => assistantPart(block, about) ?? []);
+      if (content.length > 0) prompt.push(marked({ role: "assistant", content }, message, about));
+      continue;
+    }
+    if (role === ChatRole.SYSTEM) {
+      prompt.push(marked(systemMessage(message), message, about));
+      continue;
+    }
+    const told = blocks.flatMap((block) => (block.type === "tool-result" ? [resultPart(block, names)] : []));
+    const said = blocks.flatMap((block) => userPart(block, about) ?? []);
+    if (told.length > 0) results = addResults(prompt, results, told);
+    if (said.length > 0) prompt.push(marked({ role: "user", content: said }, message, about));
+    else if (results !== undefined) marked(results, message, about);
   }
   return prompt;
 }
 
-function messagesOf({ role, blocks }: WireMessage, names: ReadonlyMap<string, string>, about: PromptAbout): LanguageModelV4Message[] {
-  if (role === ChatRole.SYSTEM) {
-    const content = blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n\n");
-    return [{ role: "system", content }];
+type ToolMessage = Extract<LanguageModelV4Message, { role: "tool" }>;
+
+/** @returns the message of the turn that holds them */
+function addResults(prompt: LanguageModelV4Prompt, known: ToolMessage | undefined, told: ToolMessage["content"]): ToolMessage {
+  if (known !== undefined) {
+    known.content.push(...told);
+    return known;
   }
-  if (role === ChatRole.ASSISTANT) return [{ role: "assistant", content: blocks.flatMap((block) => assistantPart(block, about) ?? []) }];
-  const results = blocks.flatMap((block) => (block.type === "tool-result" ? [resultPart(block, names)] : []));
-  const said = blocks.flatMap((block) => userPart(block, about) ?? []);
-  return [
-    ...(results.length === 0 ? [] : [{ role: "tool" as const, content: results }]),
-    ...(said.length === 0 ? [] : [{ role: "user" as const, content: said }]),
-  ];
+  const message: ToolMessage = { role: "tool", content: told };
+  prompt.splice(prompt.findLastIndex(({ role }) => role === "assistant" || role === "system") + 1, 0, message);
+  return message;
 }
+
+function marked(told: LanguageModelV4Message, { cacheMarker }: WireMessage, { marker }: PromptAbout): LanguageModelV4Message {
+  if (cacheMarker && marker !== undefined) told.providerOptions = marker;
+  return told;
+}
+
+const systemMessage = ({ blocks }: WireMessage): LanguageModelV4Message => ({
+  role: "system",
+  content: blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n\n"),
+});
 
 function userPart(block: ContentBlock, about: PromptAbout): UserPart | undefined {
   if (block.type === "text") return { type: "text", text: block.text };

@@ -1,7 +1,8 @@
 /** Usage and ends as the three versions of the AI SDK's specification tell them. */
-import type { LanguageModelV2Usage, LanguageModelV4FinishReason, LanguageModelV4Usage } from "@ai-sdk/provider";
+import type { LanguageModelV2Usage, LanguageModelV4FinishReason, LanguageModelV4Usage, SharedV4ProviderMetadata } from "@ai-sdk/provider";
 import type { FinishReason } from "#contract/chat/generation";
 import type { Usage } from "#contract/chat/usage";
+import type { GenerationSink } from "#contract/chat/wire";
 
 type RawUsage = LanguageModelV2Usage | LanguageModelV4Usage | undefined;
 
@@ -12,13 +13,36 @@ export function readUsage(usage: RawUsage): Partial<Usage> {
   return told(isNested ? nested(usage as LanguageModelV4Usage) : flat((usage ?? {}) as LanguageModelV2Usage));
 }
 
-const nested = ({ inputTokens, outputTokens }: Partial<LanguageModelV4Usage>): Counts => ({
+const nested = ({ inputTokens, outputTokens, raw }: Partial<LanguageModelV4Usage>): Counts => ({
   inputTokens: inputTokens?.total,
   outputTokens: outputTokens?.total,
   cacheReadTokens: inputTokens?.cacheRead,
   cacheWriteTokens: inputTokens?.cacheWrite,
   reasoningTokens: outputTokens?.reasoning,
+  cacheWriteLongTokens: longWritesIn(raw),
 });
+
+/** Of Anthropic, which counts them apart; the AI SDK has no word for them. */
+function longWritesIn(raw: unknown): number | undefined {
+  const { cache_creation: written } = (raw ?? {}) as { cache_creation?: { ephemeral_1h_input_tokens?: unknown } | null };
+  const count = written?.ephemeral_1h_input_tokens;
+  return typeof count === "number" && count > 0 ? count : undefined;
+}
+
+/** What Anthropic's package tells of the start of a message: a call that fails after it has used that. */
+export function readStart(metadata: SharedV4ProviderMetadata | undefined, into: GenerationSink): void {
+  const { usage } = (metadata?.anthropic ?? {}) as { usage?: Readonly<Record<string, unknown>> | null };
+  const count = (name: string): number => (typeof usage?.[name] === "number" ? usage[name] : 0);
+  if (usage === undefined || usage === null) return;
+  const cacheReadTokens = count("cache_read_input_tokens");
+  const cacheWriteTokens = count("cache_creation_input_tokens");
+  into.usage({
+    inputTokens: count("input_tokens") + cacheReadTokens + cacheWriteTokens,
+    outputTokens: count("output_tokens"),
+    cacheReadTokens,
+    cacheWriteTokens,
+  });
+}
 
 const flat = ({ inputTokens, outputTokens, cachedInputTokens, reasoningTokens }: Partial<LanguageModelV2Usage>): Counts => ({
   inputTokens,

@@ -10,13 +10,15 @@ interface RawWarning {
   message?: unknown;
 }
 
-export function warnAll(warnings: unknown, into: GenerationSink): void {
-  if (Array.isArray(warnings)) for (const warning of warnings) into.warn(textOf((warning ?? {}) as RawWarning));
+/** @param who the provider and the model */
+export function warnAll(warnings: unknown, who: string, into: GenerationSink): void {
+  if (Array.isArray(warnings)) for (const warning of warnings) into.warn(`${who}, by the AI SDK: ${textOf((warning ?? {}) as RawWarning)}`);
 }
 
 function textOf({ type, feature, setting, tool, details, message }: RawWarning): string {
   const what = [feature, setting, tool?.name].find((name) => typeof name === "string");
   const why = [details, message].find((text) => typeof text === "string");
   const kind = typeof type === "string" ? type : "other";
-  return `The AI SDK's provider warns: ${what === undefined ? "" : `${kind} ${what}`}${what !== undefined && why !== undefined ? ": " : ""}${why ?? (what === undefined ? kind : "")}`;
+  if (what === undefined) return String(why ?? kind);
+  return `${kind} ${what}${why === undefined ? "" : `: ${why}`}`;
 }

@@ -15,12 +15,14 @@ export class AiSdkWire implements Wire {
   readonly #model: AiSdkModel;
   readonly #facts: ProviderFacts;
   readonly #maxLength: number;
+  readonly #who: string;
 
   constructor({ model, maxResponseBytes = MAX_RESPONSE_BYTES }: AiSdkClientOptions) {
     this.#model = model;
     this.#facts = factsOf(model);
     this.provider = this.#facts.name;
     this.#maxLength = maxResponseBytes;
+    this.#who = `${this.provider} ${model.modelId}`;
   }
 
   get capabilities(): Partial<Capabilities> {
@@ -40,11 +42,11 @@ export class AiSdkWire implements Wire {
   }
 
   readResponse(response: unknown, into: GenerationSink): void {
-    readResponse(response, into);
+    readResponse(response, into, this.#who);
   }
 
   readEvents(into: GenerationSink): (event: unknown) => void {
-    return readEvents(into);
+    return readEvents(into, this.#who);
   }
 
   toFault = toFault;

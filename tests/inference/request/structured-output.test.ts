@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { JsonSchema } from "#contract/chat/schema";
 import { scripted } from "../checklist-calls.ts";
-import { add, ask, errorOf, isolateClients, CLIENT_ROWS as ROWS } from "../client-rows.ts";
+import { add, ask, errorOf, isolateClients, EVERY_ROW as ROWS } from "../client-rows.ts";
 
 isolateClients();
 
