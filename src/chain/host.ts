@@ -183,7 +183,9 @@ export class ChainHost implements ToolChainHost {
         const { content, isError } = outcome;
         await this.#tell({ type: "tool-result", toolUseId: id, content, ...(isError ? { isError } : {}) });
       }
-      await this.#parts.show?.({ type: "tool-result", id, name, content: outcome.content, isError: outcome.isError });
+      const part = { type: "tool-result", id, name, content: outcome.content, isError: outcome.isError } as const;
+      scope?.deltas?.(part);
+      await this.#parts.show?.(part);
       if (!outcome.isError) trace.gave(textOfResult(outcome.content));
       if (thrown !== undefined) span.fail(thrown.error);
       else span.end(outcome.isError ? "the tool was not run" : undefined);

@@ -2,7 +2,7 @@
 import { inCommon } from "#contract/base/brand";
 import type { Span } from "#contract/base/telemetry";
 import type { Approvals } from "./approval.ts";
-import type { StreamPart } from "./generation.ts";
+import type { StreamPart, ToolResultPart } from "./generation.ts";
 import type { Usage } from "./usage.ts";
 
 /** What a call may cost at most, told before it is made. Unknown prices are `undefined`. */
@@ -34,8 +34,8 @@ export interface CallScope {
   readonly chains: ((key: string) => Checkpoint) | undefined;
   /** Whom calls of tools are decided by that need it. */
   readonly approvals?: Approvals | undefined;
-  /** Tells whoever asked for it what a model answers, part by part; absent while nobody asks. */
-  readonly deltas?: ((part: StreamPart) => void) | undefined;
+  /** Tells whoever asked for it what a model answers, part by part, and what the tools of a chain give; absent while nobody asks. */
+  readonly deltas?: ((part: StreamPart | ToolResultPart) => void) | undefined;
   /** Does what only waits: the scope gives its permit back meanwhile, and no time limit counts. */
   wait<T>(work: () => Promise<T>): Promise<T>;
   /** Books a call before it is made. @returns what settles it with its real usage. @throws NonRetryableError `budget-exceeded` */

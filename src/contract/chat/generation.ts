@@ -1,5 +1,5 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
-import type { Citation, ContentBlock, FileBlock, ProviderBlock } from "./message.ts";
+import type { Citation, ContentBlock, FileBlock, ProviderBlock, ToolResultBlock } from "./message.ts";
 import type { Checked, Given, Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -124,6 +124,15 @@ export type StreamPart =
   /** What was cited; `id` is that of the text block, where it is one's. */
   | { readonly type: "source"; readonly id?: string; readonly source: Citation }
   | { readonly type: "finish"; readonly finishReason: FinishReason; readonly usage: Usage };
+
+/** What a tool of a chain gave, as the model is told it. */
+export interface ToolResultPart {
+  readonly type: "tool-result";
+  readonly id: string;
+  readonly name: string;
+  readonly content: ToolResultBlock["content"];
+  readonly isError: boolean;
+}
 
 /**
  * One streamed call. Read either its parts, or `text`, or `result` alone; whoever stops reading ends the call.

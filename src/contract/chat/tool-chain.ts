@@ -4,7 +4,16 @@ import type { Clock, Services } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import type { Approval, ApprovalRequest } from "./approval.ts";
 import type { Checkpoint } from "./call-scope.ts";
-import type { FinishReason, GenerateOptions, Generation, InferenceStream, Output, PartialOutput, StreamPart } from "./generation.ts";
+import type {
+  FinishReason,
+  GenerateOptions,
+  Generation,
+  InferenceStream,
+  Output,
+  PartialOutput,
+  StreamPart,
+  ToolResultPart,
+} from "./generation.ts";
 import type { ChatMessage, ContentBlock, FileBlock, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
@@ -139,14 +148,7 @@ export type ChainPart =
     }
   /** What a tool told by `emit`. */
   | { readonly type: "tool-progress"; readonly id: string; readonly name: string; readonly event: unknown }
-  /** As the model is told it. */
-  | {
-      readonly type: "tool-result";
-      readonly id: string;
-      readonly name: string;
-      readonly content: ToolResultBlock["content"];
-      readonly isError: boolean;
-    };
+  | ToolResultPart;
 
 /**
  * One chain that shows what it does. Read either its parts, or `text`, or `result` alone; whoever stops reading ends the chain.

@@ -1,11 +1,11 @@
 /** What a model answers, while it answers: told at once to who asks for it, and kept by nobody. */
-import type { StreamPart, ToolInputDelta } from "#contract/chat/generation";
+import type { StreamPart, ToolInputDelta, ToolResultPart } from "#contract/chat/generation";
 
-/** A part of a stream, as plain JSON. */
-export type DeltaPart = Exclude<StreamPart, ToolInputDelta> | Omit<ToolInputDelta, "preview">;
+/** A part of a stream, as plain JSON; of a chain also what its tools gave. */
+export type DeltaPart = Exclude<StreamPart, ToolInputDelta> | Omit<ToolInputDelta, "preview"> | ToolResultPart;
 
 /**
- * A part of what a model answers to a module. It has no `seq`, since it is no part of the run's story: it is told before what the run has stored meanwhile,
+ * A part of what a model answers to a module, or what a tool of its chain gave. It has no `seq`, since it is no part of the run's story: it is told before what the run has stored meanwhile,
  * it may be lost, and nobody gives it later. A call that is tried again begins anew, by a start of the same id.
  */
 export interface ModelDelta {
@@ -26,7 +26,7 @@ export interface ModelDelta {
 export type ToldDelta = Omit<ModelDelta, "type" | "taskId" | "at" | "graph">;
 
 /** Without what is read of it, and not told. */
-export function deltaPartOf(part: StreamPart): DeltaPart {
+export function deltaPartOf(part: StreamPart | ToolResultPart): DeltaPart {
   if (part.type !== "tool-input-delta") return part;
   const { type, id, delta } = part;
   return { type, id, delta };
