@@ -13,7 +13,7 @@ import { RunChunks } from "./run-chunks.ts";
 
 /** What is used of an `AgentRun`. */
 export interface UiRunSource {
-  readonly task: { readonly id: string; readonly error?: string };
+  readonly task: { readonly id: string; readonly error?: string | undefined };
   events(options: { from?: number; deltas?: boolean }): AsyncIterable<AgentEvent | ModelDelta>;
 }
 

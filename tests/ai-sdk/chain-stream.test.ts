@@ -1,0 +1,152 @@
+/** A chain, and a streamed answer, as the AI SDK's own reader takes them. */
+import { ChatRole, defineTool, type InferenceError } from "asimov-agents";
+import { toUiMessageStream } from "asimov-agents/ai-sdk";
+import { ScriptedInferenceClient } from "asimov-agents/testing";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { read } from "./read.ts";
+
+const ASKED = [{ role: ChatRole.USER, content: "What is 1 + 2?" }];
+const add = defineTool({
+  name: "add",
+  description: "Adds",
+  input: z.object({ a: z.number(), b: z.number() }),
+  run: ({ a, b }, { emit }) => {
+    emit({ done: 0.5 });
+    return { sum: a + b };
+  },
+});
+const broken = defineTool({
+  name: "broken",
+  description: "Fails",
+  input: z.object({}),
+  run: () => {
+    throw new Error("It is broken.");
+  },
+});
+
+describe("a chain as a UI message", () => {
+  it("is text, thoughts, calls with inputs and results, steps, and an end with what it cost", async () => {
+    const client = new ScriptedInferenceClient([
+      { thinking: "Hm, hm.", text: "Let me add.", toolCalls: [{ name: "add", input: { a: 1, b: 2 }, id: "call_a" }] },
+      { text: "It is 3.", usage: { inputTokens: 30, outputTokens: 5 } },
+    ]);
+    const { message, chunks, error } = await read(toUiMessageStream(client.streamChain(ASKED, [add]), { messageId: "m1" }));
+    expect(error).toBeUndefined();
+    expect(message?.id).toBe("m1");
+    expect(message?.parts).toMatchObject([
+      { type: "step-start" },
+      { type: "reasoning", text: "Hm, hm.", state: "done" },
+      { type: "text", text: "Let me add.", state: "done" },
+      { type: "tool-add", toolCallId: "call_a", state: "output-available", input: { a: 1, b: 2 }, output: { sum: 3 } },
+      { type: "data-tool-progress", data: { toolCallId: "call_a", toolName: "add", event: { done: 0.5 } } },
+      { type: "step-start" },
+      { type: "text", text: "It is 3.", state: "done" },
+    ]);
+    expect(message?.metadata).toMatchObject({ stopReason: "finished", warnings: [], usage: { outputTokens: expect.any(Number) } });
+    expect(chunks.filter(({ type }) => type === "text-delta").length).toBeGreaterThan(2);
+    expect(chunks.filter(({ type }) => type === "tool-input-delta").length).toBeGreaterThan(0);
+    expect(chunks.filter(({ type }) => type === "finish-step")).toHaveLength(2);
+    expect(chunks.at(-1)).toMatchObject({ type: "finish", finishReason: "stop" });
+  });
+
+  it("has the failure of a tool in its part, and goes on", async () => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "broken", id: "call_b" }] }, "Never mind."]);
+    const { message, error } = await read(toUiMessageStream(client.streamChain(ASKED, [broken])));
+    expect(error).toBeUndefined();
+    expect(message?.parts).toContainEqual(
+      expect.objectContaining({ type: "tool-broken", state: "output-error", errorText: expect.stringContaining("It is broken.") }),
+    );
+    expect(message?.parts.at(-1)).toMatchObject({ type: "text", text: "Never mind." });
+  });
+
+  it("ends by an error in our words, by others where somebody asks for them, after what was open has ended", async () => {
+    const script = [{ text: "one two", truncated: true as const }];
+    const chain = () => new ScriptedInferenceClient(script, { retry: { maxAttempts: 1 } }).streamChain(ASKED, []);
+    const { message, error, chunks } = await read(toUiMessageStream(chain()));
+    expect(error?.message).toContain("the stream ended before the answer did");
+    expect(message?.parts).toMatchObject([{ type: "step-start" }, { type: "text", text: expect.stringContaining("one"), state: "done" }]);
+    expect(chunks.at(-1)?.type).toBe("error");
+    const other = await read(toUiMessageStream(chain(), { onError: (thrown) => `Sorry: ${(thrown as InferenceError).code}` }));
+    expect(other.error?.message).toBe("Sorry: stream-truncated");
+  });
+
+  it("does not show the words of an error that is none of ours", async () => {
+    const failing = {
+      result: Promise.resolve(undefined as never),
+      // biome-ignore lint/correctness/useYield: it fails before it has any
+      async *[Symbol.asyncIterator]() {
+        throw new Error("postgres://user:secret@host");
+      },
+    };
+    const { error } = await read(toUiMessageStream(failing as never));
+    expect(error?.message).toBe("The answer failed.");
+  });
+
+  it("is told as aborted when it was", async () => {
+    const controller = new AbortController();
+    const stop = defineTool({ name: "stop", description: "Stops", input: z.object({}), run: () => controller.abort() });
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "stop" }] }, "Never said"]);
+    const { chunks, error } = await read(toUiMessageStream(client.streamChain(ASKED, [stop], { signal: controller.signal })));
+    expect(error).toBeUndefined();
+    expect(chunks.at(-1)).toEqual({ type: "abort" });
+  });
+
+  it("ends when its page is closed", async () => {
+    const client = new ScriptedInferenceClient([{ text: "one two three four five" }, "Never said"]);
+    const chain = client.streamChain(ASKED, []);
+    const reader = toUiMessageStream(chain).getReader();
+    for (let chunk = await reader.read(); chunk.value?.type !== "text-delta"; chunk = await reader.read());
+    await reader.cancel();
+    await expect(chain.result).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  it("begins when it is read, and not before", async () => {
+    const client = new ScriptedInferenceClient(["Hi"]);
+    const stream = toUiMessageStream(client.streamChain(ASKED, []));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(client.calls).toHaveLength(0);
+    await read(stream);
+    expect(client.calls).toHaveLength(1);
+  });
+});
+
+describe("a streamed answer as a UI message", () => {
+  it("is one step", async () => {
+    const { message, chunks } = await read(toUiMessageStream(new ScriptedInferenceClient(["Hello to you"]).stream(ASKED)));
+    expect(message?.parts).toMatchObject([{ type: "step-start" }, { type: "text", text: "Hello to you", state: "done" }]);
+    expect(message?.metadata).toMatchObject({ usage: { inputTokens: expect.any(Number) } });
+    expect(chunks.map(({ type }) => type).slice(-2)).toEqual(["finish-step", "finish"]);
+  });
+
+  it("has each source once, by address or by title", async () => {
+    const sources = [
+      { type: "source", source: { url: "https://example.com/", title: "Example", quote: "a" } },
+      { type: "source", id: "0", source: { url: "https://example.com/", title: "Example", quote: "b" } },
+      { type: "source", source: { title: "Notes" } },
+    ];
+    const stream = {
+      result: Promise.resolve({}),
+      [Symbol.asyncIterator]: async function* () {
+        yield* sources;
+      },
+    };
+    const { message } = await read(toUiMessageStream(stream as never));
+    expect(message?.parts).toMatchObject([
+      { type: "step-start" },
+      { type: "source-url", url: "https://example.com/", title: "Example" },
+      { type: "source-document", title: "Notes", mediaType: "text/plain" },
+    ]);
+  });
+});
+
+describe("what is none of these", () => {
+  it.each([[undefined], [null], ["text"], [{}]])("is refused: %j", (source) => {
+    expect(() => toUiMessageStream(source as never)).toThrowError(expect.objectContaining({ code: "invalid-options" }));
+  });
+
+  it("nor are options that nobody knows", () => {
+    const chain = new ScriptedInferenceClient(["Hi"]).streamChain(ASKED, []);
+    expect(() => toUiMessageStream(chain, { onFinish: () => {} } as never)).toThrowError(/onFinish/);
+  });
+});
