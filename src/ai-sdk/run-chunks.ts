@@ -12,7 +12,7 @@ export type RunEnd = Pick<UiRun, "status" | "code">;
 
 export class RunChunks {
   readonly #tell: (chunk: UiMessageChunk) => void;
-  readonly #ids = new MessageIds();
+  readonly #ids: MessageIds;
   readonly #answers = new Map<string, ShownAnswer>();
   /** Those in the middle of an answer. */
   readonly #talking = new Set<ShownAnswer>();
@@ -25,8 +25,11 @@ export class RunChunks {
   usage: Usage = NO_USAGE;
   end: RunEnd | undefined;
 
-  constructor(tell: (chunk: UiMessageChunk) => void) {
+  /** @param known what the page has heard of the run before; it has the message up to here */
+  constructor(tell: (chunk: UiMessageChunk) => void, known?: UiRun) {
     this.#tell = tell;
+    this.#run = known;
+    this.#ids = new MessageIds(known !== undefined);
   }
 
   take(event: AgentEvent | ModelDelta): void {
@@ -38,15 +41,15 @@ export class RunChunks {
         this.#stand({ taskId: event.taskId, agent: event.agent, objective: event.task.objective, status: "RUNNING" });
         return;
       case "run.restored":
-        if (event.graph.length === 0) this.#stand({ status: "RUNNING" });
+        if (event.graph.length === 0) this.#stand({ taskId: event.taskId, status: "RUNNING" });
         return;
       case "run.parked":
         this.end = { status: "PARKED" };
-        return this.#stand({ status: "PARKED", dueAt: event.dueAt });
+        return this.#stand({ taskId: event.taskId, status: "PARKED", dueAt: event.dueAt });
       case "run.ended":
         if (event.graph.length > 0) return;
         this.end = { status: event.status as UiRun["status"], ...(event.code === undefined ? {} : { code: event.code }) };
-        return this.#stand(this.end);
+        return this.#stand({ taskId: event.taskId, ...this.end });
       case "question.opened":
       case "question.reopened":
         return this.#ask(event.question);
@@ -74,8 +77,8 @@ export class RunChunks {
     this.#isInStep = false;
   }
 
-  #stand(change: Partial<UiRun>): void {
-    const { code: _code, dueAt: _dueAt, ...known } = this.#run ?? { taskId: "", agent: "", objective: "", status: "RUNNING" };
+  #stand(change: Pick<UiRun, "taskId" | "status"> & Partial<UiRun>): void {
+    const { code: _code, dueAt: _dueAt, ...known } = this.#run ?? { agent: "", objective: "" };
     this.#run = { ...known, ...change } as UiRun;
     this.#tell({ type: "data-run", id: this.#run.taskId, data: this.#run });
   }
@@ -122,7 +125,7 @@ export class RunChunks {
     const { tool, input, toolUseId } = question.shown as ShownCall;
     let toolCallId = this.#calls.get(toolUseId);
     if (toolCallId === undefined) {
-      // Nobody told of the call: what the run's models answer was not heard.
+      // Nobody told of the call: what the run's models answered was not heard.
       toolCallId = toolUseId;
       this.#calls.set(toolUseId, toolCallId);
       this.#tell({ type: "tool-input-available", toolCallId, toolName: tool, input });

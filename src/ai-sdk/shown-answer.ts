@@ -8,7 +8,18 @@ import type { UiMessageChunk } from "./chunks.ts";
 export class MessageIds {
   readonly #calls = new Map<string, ShownAnswer>();
   readonly #sources = new Set<string>();
+  readonly #isContinued: boolean;
   #blocks = 0;
+
+  /** @param isContinued the page has the message up to here, and with it calls that are not told again */
+  constructor(isContinued = false) {
+    this.#isContinued = isContinued;
+  }
+
+  /** Whether the page may have heard of calls before. */
+  get isContinued(): boolean {
+    return this.#isContinued;
+  }
 
   nextBlock(): string {
     this.#blocks += 1;
@@ -112,7 +123,7 @@ export class ShownAnswer {
 
   #result({ id, name, content, isError }: ToolResultPart): void {
     const toolCallId = this.callId(id);
-    if (!this.#called.has(id)) this.#call({ type: "tool-call", id, name, input: null });
+    if (!this.#called.has(id) && !this.#ids.isContinued) this.#call({ type: "tool-call", id, name, input: null });
     if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: content });
     else this.#tell({ type: "tool-output-available", toolCallId, output: outputOf(content) });
   }

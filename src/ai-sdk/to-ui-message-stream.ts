@@ -7,14 +7,16 @@ import type { Generation, StreamPart } from "#contract/chat/generation";
 import type { ChainPart, ToolChainResult } from "#contract/chat/tool-chain";
 import type { AgentEvent } from "#contract/run/events";
 import type { ModelDelta } from "#contract/run/model-delta";
+import type { RunView } from "#contract/run/run-view";
 import { ChainChunks } from "./chain-chunks.ts";
-import type { UiMessageChunk, UiMetadata } from "./chunks.ts";
+import type { UiMessageChunk, UiMetadata, UiRun } from "./chunks.ts";
 import { RunChunks } from "./run-chunks.ts";
 
 /** What is used of an `AgentRun`. */
 export interface UiRunSource {
-  readonly task: { readonly id: string; readonly error?: string | undefined };
+  readonly task: { readonly id: string; readonly objective: string; readonly error?: string | undefined };
   events(options: { from?: number; deltas?: boolean }): AsyncIterable<AgentEvent | ModelDelta>;
+  view(): Pick<RunView, "agent" | "status">;
 }
 
 /** A `ChainStream`, an `InferenceStream`, an `AgentRun`, or the events of a run as `runs.events(id, { deltas: true })` gives them. */
@@ -27,7 +29,10 @@ export type UiSource =
 export interface UiMessageStreamOptions {
   /** Of the message: the same for a page that reads a run again, so that it replaces what it has. Default: the page makes one up; of a run, the task's id. */
   messageId?: string;
-  /** Of a run: the first event that is told. Default 1, the run's beginning, as far as its store keeps it. */
+  /**
+   * Of a run: the first event that is told. Default 1, the run's beginning, as far as its store keeps it. A page that has the message up to an event, and goes on
+   * with it, is given the next one: `run.view().seq + 1` right after `agent.resume`.
+   */
   from?: number;
   /** What the page is told of a failure. Default: the error's own words where it is one of the library's or the run's, else "The answer failed." */
   onError?: (error: unknown) => string;
@@ -83,19 +88,23 @@ type Batches = AsyncGenerator<UiMessageChunk[], undefined>;
 
 async function* ofRun(run: UiRunSource, options: UiMessageStreamOptions): Batches {
   const { from = 1, messageId = run.task.id } = options;
-  yield* told(run.events({ from, deltas: true }), { ...options, messageId }, () => run.task.error);
+  const { id: taskId, objective } = run.task;
+  const known = from === 1 ? undefined : { taskId, objective, agent: run.view().agent, status: run.view().status };
+  yield* told(run.events({ from, deltas: true }), { ...options, messageId }, { known, whyFailed: () => run.task.error });
 }
 
 async function* ofParts(source: Exclude<UiSource, UiRunSource>, options: UiMessageStreamOptions): Batches {
-  yield* told(source, options, () => undefined);
+  yield* told(source, options);
 }
 
-/** @param whyFailed what a run that failed says of it, when it has ended */
-async function* told(
-  source: Exclude<UiSource, UiRunSource>,
-  options: UiMessageStreamOptions,
-  whyFailed: () => string | undefined,
-): Batches {
+interface AboutRun {
+  /** What the page has heard of it before. */
+  known?: UiRun | undefined;
+  /** What it says of its failure, when it has ended. */
+  whyFailed?(): string | undefined;
+}
+
+async function* told(source: Exclude<UiSource, UiRunSource>, options: UiMessageStreamOptions, about: AboutRun = {}): Batches {
   let batch: UiMessageChunk[] = [{ type: "start", ...(options.messageId === undefined ? {} : { messageId: options.messageId }) }];
   const tell = (chunk: UiMessageChunk): void => void batch.push(chunk);
   const take = (): UiMessageChunk[] => {
@@ -104,7 +113,7 @@ async function* told(
     return taken;
   };
   const chain = new ChainChunks(tell);
-  const run = new RunChunks(tell);
+  const run = new RunChunks(tell, about.known);
   let isRun = false;
   try {
     for await (const item of source) {
@@ -114,7 +123,7 @@ async function* told(
       else chain.take(item as ChainPart | StreamPart);
       if (batch.length > 0) yield take();
     }
-    if (isRun) endRun(run, options, tell, whyFailed());
+    if (isRun) endRun(run, options, tell, about.whyFailed?.());
     else await endChain(chain, source as { result?: Promise<unknown> }, tell);
   } catch (error) {
     chain.close();

@@ -1,12 +1,5 @@
 /** The AI SDK's own reader and its own schema of chunks, over what is given to it as it is sent. */
-import {
-  createUIMessageStreamResponse,
-  DefaultChatTransport,
-  parseJsonEventStream,
-  readUIMessageStream,
-  type UIMessage,
-  uiMessageChunkSchema,
-} from "ai";
+import { createUIMessageStreamResponse, parseJsonEventStream, readUIMessageStream, type UIMessage, uiMessageChunkSchema } from "ai";
 import type { RunUiData, UiMessageChunk, UiMetadata } from "asimov-agents/ai-sdk";
 
 export type Message = UIMessage<UiMetadata, RunUiData>;
@@ -42,5 +35,3 @@ export async function read(stream: ReadableStream<UiMessageChunk>): Promise<Read
   for await (const state of messages) message = structuredClone(state);
   return { chunks, message, error };
 }
-
-export { DefaultChatTransport };
