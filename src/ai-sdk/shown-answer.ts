@@ -1,6 +1,6 @@
 /** The parts of one conversation with a model as chunks: each block under an id that no other has, and closed before anything ends. */
 import type { StreamPart, ToolResultPart } from "#contract/chat/generation";
-import type { Citation } from "#contract/chat/message";
+import { type Citation, plainBlock, textOfResult } from "#contract/chat/message";
 import type { DeltaPart } from "#contract/run/model-delta";
 import type { UiMessageChunk } from "./chunks.ts";
 
@@ -124,7 +124,7 @@ export class ShownAnswer {
   #result({ id, name, content, isError }: ToolResultPart): void {
     const toolCallId = this.callId(id);
     if (!this.#called.has(id) && !this.#ids.isContinued) this.#call({ type: "tool-call", id, name, input: null });
-    if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: content });
+    if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: textOfResult(content) });
     else this.#tell({ type: "tool-output-available", toolCallId, output: outputOf(content) });
   }
 
@@ -137,7 +137,8 @@ export class ShownAnswer {
 }
 
 /** What a tool gave is told to a model as JSON, where it is no text. */
-function outputOf(content: string): unknown {
+function outputOf(content: ToolResultPart["content"]): unknown {
+  if (typeof content !== "string") return content.map(plainBlock);
   if (!/^\s*[[{]/.test(content)) return content;
   try {
     return JSON.parse(content);

@@ -4,7 +4,7 @@ import type { ChatMessage, FileBlock } from "#contract/chat/message";
 import { defineTool } from "#contract/chat/tool";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { scripted } from "./checklist-calls.ts";
-import { type ClientRow, isolateClients, once, CLIENT_ROWS as ROWS } from "./client-rows.ts";
+import { type ClientRow, isolateClients, once, EVERY_ROW as ROWS } from "./client-rows.ts";
 
 isolateClients();
 
@@ -28,6 +28,20 @@ const WRITTEN: Readonly<Record<ClientRow["name"], [what: string, file: FileBlock
     ["a kept PDF", kept("application/pdf"), { type: "document", source: { type: "file", file_id: "file-1" } }],
     ["a kept image", kept("image/png"), { type: "image", source: { type: "file", file_id: "file-1" } }],
     ["text", csv(), { type: "document", source: { type: "text", media_type: "text/plain", data: "a,ü" } }],
+  ],
+  "AI SDK, Anthropic": [
+    ["a PDF", PDF, { type: "document", source: { type: "base64", media_type: "application/pdf", data: "AQID" }, title: "a_b.pdf" }],
+    ["a PDF by address", { ...at("application/pdf", AT) }, { type: "document", source: { type: "url", url: AT } }],
+    ["a kept PDF", kept("application/pdf"), { type: "document", source: { type: "file", file_id: "file-1" } }],
+  ],
+  "AI SDK, OpenAI-compatible": [
+    ["an image", PNG, { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }],
+    ["an image by address", at("image/png", AT), { type: "image_url", image_url: { url: AT } }],
+    [
+      "audio",
+      { type: "file", mediaType: "audio/mpeg", data: "AQID" },
+      { type: "input_audio", input_audio: { data: "AQID", format: "mp3" } },
+    ],
   ],
   Bedrock: [
     ["a PDF", PDF, { document: { format: "pdf", name: "a-b-pdf", source: { bytes: "AQID" } } }],
@@ -82,6 +96,20 @@ const GIVEN: Readonly<Record<ClientRow["name"], object[]>> = {
         { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
       ],
     },
+  ],
+  "AI SDK, Anthropic": [
+    {
+      type: "tool_result",
+      tool_use_id: "call_1",
+      content: [
+        { type: "text", text: "Here:" },
+        { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
+      ],
+    },
+  ],
+  "AI SDK, OpenAI-compatible": [
+    { role: "tool", tool_call_id: "call_1", content: "Here:\n(a file of type image/png: it follows)" },
+    { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }] },
   ],
   Bedrock: [{ toolUseId: "call_1", content: [{ text: "Here:" }, { image: { format: "png", source: { bytes: "AQID" } } }] }],
   "OpenAI Responses": [

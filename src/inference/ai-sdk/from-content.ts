@@ -36,6 +36,9 @@ export function readOther(content: LanguageModelV4Content, key: string, into: Ge
   const part = keptPart(content);
   // A kind that nobody knows yet.
   if (part === undefined) return;
+  if (content.type === "file" || content.type === "reasoning-file") {
+    into.warn(`The answer holds a file of type ${content.mediaType}: it goes back to the model, and is no block of its own.`);
+  }
   into.native(key, "text", { part } satisfies KeptData as Record<string, unknown>);
   into.end(key);
 }

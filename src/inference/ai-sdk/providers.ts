@@ -16,6 +16,8 @@ interface Known {
   thinking?(asked: Asked): Options | undefined;
   /** Their packages refuse SYSTEM in the middle of a conversation. */
   systemFirst?: true;
+  /** Their packages take files within what tools gave; others write them as text. */
+  nestsFiles?: boolean;
 }
 
 const budgetOf = (asked: Asked): number | undefined => (asked === true ? undefined : asked.budgetTokens);
@@ -32,6 +34,7 @@ const ANTHROPIC: Known = {
     return { anthropic: { thinking: { ...kind, ...(display === undefined ? {} : { display }) } } };
   },
   systemFirst: true,
+  nestsFiles: true,
 };
 
 const google = (name: string): Known => ({
@@ -42,6 +45,7 @@ const google = (name: string): Known => ({
     return { google: { thinkingConfig: { includeThoughts: true, ...(thinkingBudget === undefined ? {} : { thinkingBudget }) } } };
   },
   systemFirst: true,
+  nestsFiles: true,
 });
 
 const BEDROCK: Known = {
@@ -52,6 +56,7 @@ const BEDROCK: Known = {
     return budgetTokens === undefined ? undefined : { bedrock: { reasoningConfig: { type: "enabled", budgetTokens } } };
   },
   systemFirst: true,
+  nestsFiles: true,
 };
 
 /** By `provider` of a model, such as `google.vertex.chat`; the first that fits. */
@@ -60,6 +65,7 @@ const KNOWN: readonly (readonly [RegExp, Known])[] = [
   [/bedrock/, BEDROCK],
   [/vertex/, google("gcp.vertex_ai")],
   [/^google\b/, google("gcp.gemini")],
+  [/^openai\.responses/, { name: "openai", nestsFiles: true }],
   [/^azure/, { name: "azure.ai.openai" }],
   [/^mistral\b/, { name: "mistral_ai" }],
   [/^xai\b/, { name: "x_ai" }],

@@ -14,7 +14,7 @@ const OWN = "ai-sdk";
 
 export function toCall(
   request: ModelRequest,
-  { marker, thinking, key }: ProviderFacts,
+  { marker, thinking, key, nestsFiles = false }: ProviderFacts,
   version: AiSdkModel["specificationVersion"],
 ): LanguageModelV4CallOptions {
   const { maxTokens, temperature, topP, stopSequences, tools, toolsMarker, toolChoice, output } = request;
@@ -22,7 +22,7 @@ export function toCall(
   const asked = request.thinking === undefined || request.thinking === false ? undefined : thinking?.(request.thinking);
   const options = merged((asked ?? {}) as Json, providerOptions);
   const call: LanguageModelV4CallOptions = {
-    prompt: promptOf(request, { version, marker }),
+    prompt: promptOf(request, { version, key, marker, nestsFiles }),
     ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),

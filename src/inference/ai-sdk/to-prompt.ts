@@ -7,17 +7,19 @@ import type {
   SharedV4ProviderOptions,
 } from "@ai-sdk/provider";
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ContentBlock, ImageBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock } from "#contract/chat/message";
-import type { ModelRequest, WireMessage } from "#contract/chat/wire";
+import type { TextBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
 import { plainId } from "#inference/request/plain-id";
+import { splitResult } from "#inference/request/split-result";
+import { contentOutput, type FilesAbout, filePart } from "./files.ts";
 import type { KeptData } from "./kept-part.ts";
-import type { AiSdkModel } from "./options.ts";
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: "assistant" }>["content"][number];
 type UserPart = Extract<LanguageModelV4Message, { role: "user" }>["content"][number];
 
-export interface PromptAbout {
-  version: AiSdkModel["specificationVersion"];
+export interface PromptAbout extends FilesAbout {
+  /** Whether files may stand within what tools gave. */
+  nestsFiles: boolean;
   /** What a message carries where caching ends. */
   marker: SharedV4ProviderOptions | undefined;
 }
@@ -40,9 +42,13 @@ export function promptOf({ system, messages }: Pick<ModelRequest, "system" | "me
       prompt.push(marked(systemMessage(message), message, about));
       continue;
     }
-    const told = blocks.flatMap((block) => (block.type === "tool-result" ? [resultPart(block, names)] : []));
-    const said = blocks.flatMap((block) => userPart(block, about) ?? []);
-    if (told.length > 0) results = addResults(prompt, results, told);
+    const told = blocks.flatMap((block) => (block.type === "tool-result" ? [resultPart(block, names, about)] : []));
+    const beside = told.flatMap((result) => result.beside);
+    const said = [...beside, ...blocks.flatMap((block) => userPart(block, about) ?? [])];
+    if (told.length > 0) {
+      const parts = told.map(({ part }) => part);
+      results = addResults(prompt, results, parts);
+    }
     if (said.length > 0) prompt.push(marked({ role: "user", content: said }, message, about));
     else if (results !== undefined) marked(results, message, about);
   }
@@ -72,12 +78,12 @@ const systemMessage = ({ blocks }: WireMessage): LanguageModelV4Message => ({
   content: blocks.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n\n"),
 });
 
-function userPart(block: ContentBlock, about: PromptAbout): UserPart | undefined {
+function userPart(block: WireBlock, about: PromptAbout): UserPart | undefined {
   if (block.type === "text") return { type: "text", text: block.text };
-  return block.type === "image" ? filePart(block, about) : undefined;
+  return block.type === "file" ? filePart(block, about) : undefined;
 }
 
-function assistantPart(block: ContentBlock, about: PromptAbout): AssistantPart | undefined {
+function assistantPart(block: WireBlock, about: PromptAbout): AssistantPart | undefined {
   switch (block.type) {
     case "text": {
       const { part, providerMetadata } = (block.native?.data ?? {}) as KeptData;
@@ -85,7 +91,7 @@ function assistantPart(block: ContentBlock, about: PromptAbout): AssistantPart |
     }
     case "thinking":
       return { type: "reasoning", text: block.text, ...optionsOf(proofOf(block)) };
-    case "image":
+    case "file":
       return filePart(block, about);
     case "tool-use":
       return {
@@ -108,26 +114,29 @@ function proofOf({ native, signature }: ThinkingBlock): SharedV4ProviderOptions 
   return key === "anthropic" || key === "bedrock" ? { [key]: { signature } } : undefined;
 }
 
-function resultPart({ toolUseId, content, isError }: ToolResultBlock, names: ReadonlyMap<string, string>): LanguageModelV4ToolResultPart {
-  return {
-    type: "tool-result",
+function resultPart({ toolUseId, content, isError }: WireResult, names: ReadonlyMap<string, string>, about: PromptAbout): ResultPart {
+  const { inside, beside } = splitResult(content, () => about.nestsFiles);
+  const texts = inside.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const part = {
+    type: "tool-result" as const,
     toolCallId: plainId(toolUseId),
     toolName: names.get(toolUseId) ?? "unknown",
-    output: { type: isError === true ? "error-text" : "text", value: content },
+    output:
+      texts.length === inside.length
+        ? ({ type: isError === true ? "error-text" : "text", value: texts.join("\n") } as const)
+        : contentOutput(isError === true ? [FAILED, ...inside] : inside, about),
   };
+  return { part, beside: beside.map((file) => filePart(file, about)) };
 }
 
-/** Before version 4 the specification has the data itself where it has a tagged one now. */
-function filePart(block: ImageBlock, { version }: PromptAbout): LanguageModelV4FilePart {
-  const isAddress = "url" in block;
-  const data = isAddress ? ({ type: "url", url: new URL(block.url) } as const) : ({ type: "data", data: block.data } as const);
-  const plain = data.type === "url" ? data.url : data.data;
-  return {
-    type: "file",
-    mediaType: isAddress ? "image/*" : block.mediaType,
-    data: version === "v4" ? data : (plain as unknown as LanguageModelV4FilePart["data"]),
-  };
+interface ResultPart {
+  part: LanguageModelV4ToolResultPart;
+  /** Files that the provider takes behind its results alone. */
+  beside: LanguageModelV4FilePart[];
 }
+
+/** A list has no place for that. */
+const FAILED: TextBlock = { type: "text", text: "The tool failed." };
 
 /** Every provider wants an object. */
 function inputOf({ input, inputError }: ToolUseBlock): unknown {

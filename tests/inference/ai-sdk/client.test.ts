@@ -26,6 +26,7 @@ describe("what a model of the AI SDK is asked", () => {
           { type: "text", text: "Look" },
           { type: "image", mediaType: "image/png", data: "aGk=" },
           { type: "image", url: "https://example.com/a.png" },
+          { type: "file", mediaType: "application/pdf", fileId: "file_1", name: "a.pdf" },
         ],
       },
       {
@@ -51,6 +52,7 @@ describe("what a model of the AI SDK is asked", () => {
           { type: "text", text: "Look" },
           { type: "file", mediaType: "image/png", data: { type: "data", data: "aGk=" } },
           { type: "file", mediaType: "image/*", data: { type: "url", url: new URL("https://example.com/a.png") } },
+          { type: "file", mediaType: "application/pdf", filename: "a.pdf", data: { type: "reference", reference: { mock: "file_1" } } },
         ],
       },
       {
@@ -83,6 +85,65 @@ describe("what a model of the AI SDK is asked", () => {
       { role: "USER", content: [{ type: "image", mediaType: "image/png", data: "aGk=" }] },
     ]);
     expect(model.doGenerateCalls[0]?.prompt).toEqual([{ role: "user", content: [{ type: "file", mediaType: "image/png", data: "aGk=" }] }]);
+  });
+
+  const PNG = { type: "file", mediaType: "image/png", data: "aGk=", name: "a.png" } as const;
+  const seen = (isError = false): ChatMessage[] => [
+    ...ask(),
+    { role: "ASSISTANT", content: [{ type: "tool-use", id: "a", name: "look", input: {} }] },
+    { role: "TOOL_RESULT", content: [{ type: "tool-result", toolUseId: "a", content: [{ type: "text", text: "Look" }, PNG], isError }] },
+    ...ask("And?"),
+  ];
+
+  /** Of the tool's message, which is the third. */
+  const outputIn = (prompt: readonly { content: unknown }[] | undefined): unknown =>
+    (prompt as { content: { output?: unknown }[] }[] | undefined)?.[2]?.content[0]?.output;
+
+  it("has files of tools within their results where the provider's package takes them there, else behind them", async () => {
+    const whole = { content: HI, finishReason: { unified: "stop", raw: "end" } as const, usage: USAGE, warnings: [] };
+    const nesting = new MockLanguageModelV4({ provider: "anthropic.messages", modelId: "claude-sonnet-4-6", doGenerate: [whole, whole] });
+    const file = { type: "file", mediaType: "image/png", filename: "a.png", data: { type: "data", data: "aGk=" } };
+    await clientOf(nesting).generate(seen());
+    await clientOf(nesting).generate(seen(true));
+    const outputs = nesting.doGenerateCalls.map(({ prompt }) => outputIn(prompt));
+    const text = { type: "text", text: "Look" };
+    expect(outputs).toEqual([
+      { type: "content", value: [text, file] },
+      { type: "content", value: [{ type: "text", text: "The tool failed." }, text, file] },
+    ]);
+    const other = answering({ content: HI });
+    await clientOf(other).generate(seen());
+    expect(askedOf(other).prompt.slice(2)).toEqual([
+      expect.objectContaining({
+        role: "tool",
+        content: [
+          expect.objectContaining({
+            output: { type: "text", value: expect.stringMatching(/^Look\n.*it follows/) },
+          }),
+        ],
+      }),
+      { role: "user", content: [file] },
+      { role: "user", content: [{ type: "text", text: "And?" }] },
+    ]);
+  });
+
+  it.each([
+    ["v2", { type: "media", data: "aGk=", mediaType: "image/png" }],
+    ["v3", { type: "file-data", data: "aGk=", mediaType: "image/png", filename: "a.png" }],
+  ] as const)("has files of tools as version %s of the specification has them, and refuses the id of one", async (version, part) => {
+    const model = new MockLanguageModelV3({
+      ...{ provider: "anthropic.messages", modelId: "claude-sonnet-4-6" },
+      doGenerate: async () => ({ content: HI as never, finishReason: "stop" as never, usage: {} as never, warnings: [] }),
+    });
+    const client = clientOf(inVersion(version, model));
+    await client.generate(seen());
+    expect(outputIn(model.doGenerateCalls[0]?.prompt)).toEqual({
+      type: "content",
+      value: [{ type: "text", text: "Look" }, part],
+    });
+    const kept: ChatMessage[] = [{ role: "USER", content: [{ type: "file", mediaType: "application/pdf", fileId: "file_1" }] }];
+    expect(await errorOf(client.generate(kept))).toMatchObject({ code: "unsupported", message: expect.stringContaining(version) });
+    expect(model.doGenerateCalls).toHaveLength(1);
   });
 
   it("has lengths, sampling, stops, tools and their choice, thinking and the schema of the answer", async () => {
@@ -218,8 +279,8 @@ describe("what the answers of a model of the AI SDK become", () => {
     const thought: LanguageModelV4Content = { type: "reasoning", text: "Hm.", providerMetadata: { mock: { signature: "sig" } } };
     const model = answering({ content: [thought, ...results, ...HI] }, { content: HI });
     const client = clientOf(model);
-    const { blocks, text } = await client.generate(ask());
-    expect(text).toBe("Hi");
+    const { blocks, text, warnings } = await client.generate(ask());
+    expect([text, warnings]).toEqual(["Hi", [expect.stringContaining("image/png")]]);
     const conversation: ChatMessage[] = [...ask(), { role: "ASSISTANT", content: JSON.parse(JSON.stringify(blocks)) }, ...ask("And?")];
     await client.generate(conversation);
     expect(model.doGenerateCalls[1]?.prompt[1]).toEqual({
