@@ -42,6 +42,7 @@ export type {
   Thinking,
   ToolChoice,
   ToolInputDelta,
+  ToolResultPart,
 } from "./contract/chat/generation.ts";
 export type {
   ChatMessage,

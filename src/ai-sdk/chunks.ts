@@ -36,10 +36,11 @@ export interface UiNode {
 export type UiQuestion = Question & { closed?: string; by?: string };
 
 /**
- * What the data parts of a message hold, by name: for `UIMessage<unknown, RunUiData>` of the AI SDK.
+ * What the data parts of a message hold, by name: for `UIMessage<UiMetadata, RunUiData>` of the package `ai`, and so for its `useChat`.
  *
  * @example
- * const { messages } = useChat<UIMessage<unknown, RunUiData>>();
+ * import type { UIMessage } from "ai";
+ * const nodesOf = ({ parts }: UIMessage<UiMetadata, RunUiData>) => parts.flatMap((part) => (part.type === "data-node" ? [part.data.status] : []));
  */
 export type RunUiData = {
   run: UiRun;

@@ -56,8 +56,8 @@ const schema = lazily(() =>
  *
  * @throws AsimovError `invalid-options`
  * @example
- * const stream = toUiMessageStream(client.streamChain(messages, tools));
- * return createUIMessageStreamResponse({ stream });
+ * import { createUIMessageStreamResponse } from "ai";
+ * const response = createUIMessageStreamResponse({ stream: toUiMessageStream(client.streamChain(messages, tools)) });
  */
 export function toUiMessageStream(source: UiSource, options: UiMessageStreamOptions = {}): ReadableStream<UiMessageChunk> {
   const asked = parseOptions(schema(), options, "toUiMessageStream") as UiMessageStreamOptions;

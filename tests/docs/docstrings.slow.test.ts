@@ -31,6 +31,7 @@ declare global {
   const myActors: never;
   const myRunner: never;
   const input: never;
+  const mistral: typeof import("@ai-sdk/anthropic").anthropic;
   function remind(): void;
   function showCycle(message: string): void;
   function topUp(provider: string): void;

@@ -105,6 +105,7 @@ const OPTIONS: Readonly<Record<string, readonly [file: string, type: string]>> =
   MCP: ["src/mcp/mcp-tools.ts", "McpToolsOptions"],
   connectMcp: ["src/mcp/connect-mcp.ts", "McpConnectOptions"],
   serveMcp: ["src/mcp/serve-mcp.ts", "McpServeOptions"],
+  toUiMessageStream: ["src/ai-sdk/to-ui-message-stream.ts", "UiMessageStreamOptions"],
   statelyInspector: ["src/inspect/stately-inspector.ts", "StatelyInspectorOptions"],
   redact: ["src/contract/base/redact.ts", "RedactOptions"],
 };

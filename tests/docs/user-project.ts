@@ -10,7 +10,7 @@ export async function userProject(prelude: string, compilerOptions: Readonly<Rec
   const place = await realpath(await mkdtemp(join(tmpdir(), "asimov-docs-")));
   await mkdir(join(place, "node_modules"));
   await symlink(ROOT, join(place, "node_modules", manifest.name));
-  for (const name of ["xstate", "vitest", "zod", "@types", "@modelcontextprotocol"]) {
+  for (const name of ["xstate", "vitest", "zod", "@types", "@modelcontextprotocol", "ai", "@ai-sdk"]) {
     await symlink(join(ROOT, "node_modules", name), join(place, "node_modules", name));
   }
   await writeFile(join(place, "package.json"), JSON.stringify({ type: "module" }));

@@ -18,14 +18,15 @@ export interface Entries {
   openai: typeof import("asimov-agents/openai");
   vertex: typeof import("asimov-agents/vertex");
   genai: typeof import("asimov-agents/genai");
+  aiSdk: typeof import("asimov-agents/ai-sdk");
 }
 
 export async function secondCopy(): Promise<Entries> {
   const folder = mkdtempSync(join(tmpdir(), "asimov-copy-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  const contents = ["index", "testing", "redis", "anthropic", "bedrock", "openai", "vertex", "genai"]
-    .map((entry) => `export * as ${entry === "index" ? "core" : entry} from "./src/${entry}.ts";`)
+  const contents = ["index", "testing", "redis", "anthropic", "bedrock", "openai", "vertex", "genai", "ai-sdk"]
+    .map((entry) => `export * as ${entry === "index" ? "core" : entry === "ai-sdk" ? "aiSdk" : entry} from "./src/${entry}.ts";`)
     .join("\n");
   const outfile = join(folder, "copy.mjs");
   await build({

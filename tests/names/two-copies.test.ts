@@ -1,6 +1,7 @@
 /** Two copies of the package in one process: a bundle beside node_modules, a monorepo, hot reload. Known by brand, they work together. */
 import * as core from "asimov-agents";
 import { Agent, defineModule, MemoryStore, Node, NonRetryableError, Task } from "asimov-agents";
+import * as aiSdk from "asimov-agents/ai-sdk";
 import * as anthropic from "asimov-agents/anthropic";
 import * as bedrock from "asimov-agents/bedrock";
 import * as genai from "asimov-agents/genai";
@@ -16,7 +17,7 @@ import { type Entries, secondCopy } from "./second-copy.ts";
 
 type Class = abstract new (...given: never[]) => object;
 
-const own: Entries = { core, testing, redis, anthropic, bedrock, openai, vertex, genai };
+const own: Entries = { core, testing, redis, anthropic, bedrock, openai, vertex, genai, aiSdk };
 const copy = await secondCopy();
 const other = copy.core;
 

@@ -104,6 +104,10 @@ describe("deltas of a run", () => {
     const types = partsIn(told).map(({ type }) => type);
     expect(types.filter((type) => type === "finish")).toHaveLength(2);
     expect(types).toEqual(expect.arrayContaining(["tool-input-start", "tool-input-delta", "tool-call", "text-delta"]));
+    const call = partsIn(told).find((part) => part.type === "tool-call");
+    const given = { type: "tool-result", id: call?.id, name: "add", content: "2", isError: false };
+    expect(partsIn(told).filter(({ type }) => type === "tool-result")).toEqual([given]);
+    expect(types.indexOf("tool-result")).toBeGreaterThan(types.indexOf("finish"));
     for (const part of partsIn(told)) expect(part).not.toHaveProperty("preview");
   });
 
