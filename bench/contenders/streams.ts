@@ -1,11 +1,14 @@
 /** Streams of models beside the raw SDKs on one local server, which writes as fast as it is read; and memory while 100 MB stream. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import Anthropic from "@anthropic-ai/sdk";
 import { BedrockRuntimeClient, ConverseStreamCommand } from "@aws-sdk/client-bedrock-runtime";
 import { GoogleGenAI } from "@google/genai";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { streamText } from "ai";
 import OpenAI from "openai";
+import { AiSdkInferenceClient } from "../../src/ai-sdk.ts";
 import { AnthropicInferenceClient } from "../../src/anthropic.ts";
 import { BedrockInferenceClient } from "../../src/bedrock.ts";
 import { GoogleGenAIInferenceClient } from "../../src/genai.ts";
@@ -84,6 +87,18 @@ const openai: Format = {
       for await (const { choices } of await sdk.chat.completions.create(body))
         if (choices[0]?.delta.content) yield choices[0].delta.content;
     };
+  },
+};
+
+const aiSdkModel = (baseURL: string) => createOpenAICompatible({ name: "local", baseURL, apiKey: "k" })("gpt-5.6");
+/** The same bytes by a package of the AI SDK; what stands beside it is `streamText` on that. */
+const aiSdk: Format = {
+  ...openai,
+  name: "AI SDK",
+  client: (url, options) => new AiSdkInferenceClient({ model: aiSdkModel(url), ...options }),
+  raw(url) {
+    const model = aiSdkModel(url);
+    return () => streamText({ model, prompt: "Go", maxRetries: 0 }).textStream;
   },
 };
 
@@ -171,7 +186,7 @@ function firstTrial(stream: () => AsyncIterable<unknown>): Trial {
   };
 }
 
-const FORMATS = [anthropic, openai, genai, bedrock];
+const FORMATS = [anthropic, openai, genai, bedrock, aiSdk];
 
 /** A provider's stream, through our client or its SDK alone: the whole of it, or a short one's first delta. The server is in this process. */
 export async function streamTrial(provider: string, reader: "ours" | "raw", part: "whole" | "first"): Promise<Trial> {

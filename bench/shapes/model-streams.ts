@@ -5,13 +5,15 @@ import { spreadOf } from "../measure.ts";
 import { OURS, RAW } from "../names.ts";
 
 export const PROVIDERS = ["Anthropic", "OpenAI", "Google GenAI", "Bedrock"];
+/** A model of its package for servers that speak as OpenAI does; beside it, its `streamText`. */
+export const AI_SDK = "AI SDK";
 
 export const streamBenchmark: Benchmark = {
   name: "stream",
   title: "A stream of 10,000 deltas from a local server, through the providers' SDKs",
   async run({ sampling }) {
     const figures: Figure[] = [];
-    for (const provider of PROVIDERS) {
+    for (const provider of [...PROVIDERS, AI_SDK]) {
       const racers = (part: "whole" | "first") => [
         racer(OURS, "stream", provider, "ours", part),
         racer(RAW, "stream", provider, "raw", part),

@@ -115,7 +115,7 @@ export const CLIENT_ROWS: ClientRow[] = [
 ];
 
 /** Models of two packages of the AI SDK, which send and read by themselves. */
-export const AI_SDK_ROWS: ClientRow[] = [
+const AI_SDK_ROWS: ClientRow[] = [
   {
     name: "AI SDK, Anthropic",
     format: "anthropic",

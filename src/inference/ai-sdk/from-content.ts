@@ -12,7 +12,7 @@ export function signatureIn(metadata: SharedV4ProviderMetadata | undefined): str
   return typeof signature === "string" ? signature : undefined;
 }
 
-export function sourceOf(source: LanguageModelV4Source): Citation {
+function sourceOf(source: LanguageModelV4Source): Citation {
   const title = source.title === undefined ? {} : { title: source.title };
   return source.sourceType === "url" ? { url: source.url, ...title } : title;
 }
