@@ -68,33 +68,28 @@ export function toUiMessageStream(source: UiSource, options: UiMessageStreamOpti
       { code: "invalid-options" },
     );
   }
-  const chunks = isRun ? ofRun(source as UiRunSource, asked) : ofParts(source as Exclude<UiSource, UiRunSource>, asked);
+  const shown = isRun ? shownRun(source as UiRunSource, asked) : new ShownSource(source as Parts, asked);
   return new ReadableStream<UiMessageChunk>(
     {
       async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done === true) controller.close();
-        else for (const chunk of value) controller.enqueue(chunk);
+        const chunks = await shown.next();
+        if (chunks === undefined) controller.close();
+        else for (const chunk of chunks) controller.enqueue(chunk);
       },
-      async cancel() {
-        await chunks.return(undefined);
-      },
+      cancel: () => shown.leave(),
     },
     { highWaterMark: 0 },
   );
 }
 
-type Batches = AsyncGenerator<UiMessageChunk[], undefined>;
+type Parts = Exclude<UiSource, UiRunSource>;
 
-async function* ofRun(run: UiRunSource, options: UiMessageStreamOptions): Batches {
+function shownRun(run: UiRunSource, options: UiMessageStreamOptions): ShownSource {
   const { from = 1, messageId = run.task.id } = options;
   const { id: taskId, objective } = run.task;
   const known = from === 1 ? undefined : { taskId, objective, agent: run.view().agent, status: run.view().status };
-  yield* told(run.events({ from, deltas: true }), { ...options, messageId }, { known, whyFailed: () => run.task.error });
-}
-
-async function* ofParts(source: Exclude<UiSource, UiRunSource>, options: UiMessageStreamOptions): Batches {
-  yield* told(source, options);
+  const events: Parts = { [Symbol.asyncIterator]: () => run.events({ from, deltas: true })[Symbol.asyncIterator]() };
+  return new ShownSource(events, { ...options, messageId }, { known, whyFailed: () => run.task.error });
 }
 
 interface AboutRun {
@@ -104,33 +99,67 @@ interface AboutRun {
   whyFailed?(): string | undefined;
 }
 
-async function* told(source: Exclude<UiSource, UiRunSource>, options: UiMessageStreamOptions, about: AboutRun = {}): Batches {
-  let batch: UiMessageChunk[] = [{ type: "start", ...(options.messageId === undefined ? {} : { messageId: options.messageId }) }];
-  const tell = (chunk: UiMessageChunk): void => void batch.push(chunk);
-  const take = (): UiMessageChunk[] => {
-    const taken = batch;
-    batch = [];
-    return taken;
-  };
-  const chain = new ChainChunks(tell);
-  const run = new RunChunks(tell, about.known);
-  let isRun = false;
-  try {
-    for await (const item of source) {
-      // Kinds of events have a dot, those of parts have none.
-      isRun ||= item.type.includes(".");
-      if (isRun) run.take(item as AgentEvent | ModelDelta);
-      else chain.take(item as ChainPart | StreamPart);
-      if (batch.length > 0) yield take();
-    }
-    if (isRun) endRun(run, options, tell, about.whyFailed?.());
-    else await endChain(chain, source as { result?: Promise<unknown> }, tell);
-  } catch (error) {
-    chain.close();
-    run.close();
-    tell(failureOf(error, options));
+/** No generator: that could not be left while it waits for what comes next. */
+class ShownSource {
+  readonly #source: Parts;
+  readonly #options: UiMessageStreamOptions;
+  readonly #about: AboutRun;
+  readonly #chain: ChainChunks;
+  readonly #run: RunChunks;
+  #isRun = false;
+  #items: AsyncIterator<ChainPart | StreamPart | AgentEvent | ModelDelta> | undefined;
+  #isOver = false;
+  #batch: UiMessageChunk[];
+
+  constructor(source: Parts, options: UiMessageStreamOptions, about: AboutRun = {}) {
+    const { messageId } = options;
+    this.#source = source;
+    this.#options = options;
+    this.#about = about;
+    this.#batch = [{ type: "start", ...(messageId === undefined ? {} : { messageId }) }];
+    const tell = (chunk: UiMessageChunk): void => void this.#batch.push(chunk);
+    this.#chain = new ChainChunks(tell);
+    this.#run = new RunChunks(tell, about.known);
   }
-  yield take();
+
+  /** At least one, or nothing at the end. */
+  async next(): Promise<UiMessageChunk[] | undefined> {
+    if (this.#isOver) return undefined;
+    try {
+      this.#items ??= (this.#source as AsyncIterable<never>)[Symbol.asyncIterator]();
+      do {
+        const { done, value } = await this.#items.next();
+        if (done === true) await this.#end();
+        else this.#take(value);
+      } while (this.#batch.length === 0 && !this.#isOver);
+    } catch (error) {
+      this.#isOver = true;
+      this.#chain.close();
+      this.#run.close();
+      this.#batch.push(failureOf(error, this.#options));
+    }
+    return this.#batch.splice(0);
+  }
+
+  /** Not awaited: a generator does not end while it waits. */
+  leave(): void {
+    this.#isOver = true;
+    this.#items?.return?.()?.then(undefined, () => {});
+  }
+
+  #take(item: ChainPart | StreamPart | AgentEvent | ModelDelta): void {
+    // Kinds of events have a dot, those of parts have none.
+    this.#isRun ||= item.type.includes(".");
+    if (this.#isRun) this.#run.take(item as AgentEvent | ModelDelta);
+    else this.#chain.take(item as ChainPart | StreamPart);
+  }
+
+  async #end(): Promise<void> {
+    this.#isOver = true;
+    const tell = (chunk: UiMessageChunk): void => void this.#batch.push(chunk);
+    if (this.#isRun) endRun(this.#run, this.#options, tell, this.#about.whyFailed?.());
+    else await endChain(this.#chain, this.#source as { result?: Promise<unknown> }, tell);
+  }
 }
 
 async function endChain(

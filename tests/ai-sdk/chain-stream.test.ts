@@ -101,6 +101,30 @@ describe("a chain as a UI message", () => {
     await expect(chain.result).rejects.toMatchObject({ name: "AbortError" });
   });
 
+  it("ends, tools and all, when its page is closed while nothing comes", async () => {
+    const started = Promise.withResolvers<AbortSignal>();
+    const slow = defineTool({
+      name: "slow",
+      description: "Never ends",
+      input: z.object({}),
+      run: (_, { signal }) =>
+        new Promise((_resolve, reject) => {
+          started.resolve(signal);
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+    });
+    const chain = new ScriptedInferenceClient([{ toolCalls: [{ name: "slow" }] }, "Never said"]).streamChain(ASKED, [slow]);
+    const reader = toUiMessageStream(chain).getReader();
+    const reading = (async () => {
+      while (!(await reader.read()).done);
+    })();
+    const signal = await started.promise;
+    await reader.cancel();
+    await reading;
+    expect(signal.aborted).toBe(true);
+    await expect(chain.result).rejects.toMatchObject({ name: "AbortError" });
+  });
+
   it("begins when it is read, and not before", async () => {
     const client = new ScriptedInferenceClient(["Hi"]);
     const stream = toUiMessageStream(client.streamChain(ASKED, []));

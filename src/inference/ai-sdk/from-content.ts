@@ -8,7 +8,7 @@ export const nativeOf = (providerMetadata: SharedV4ProviderMetadata): Record<str
 
 /** What proves a thought, where the provider's package tells it as our own client for that provider keeps it. */
 export function signatureIn(metadata: SharedV4ProviderMetadata | undefined): string | undefined {
-  const signature = metadata?.anthropic?.signature ?? metadata?.bedrock?.signature;
+  const signature = metadata?.anthropic?.signature ?? metadata?.bedrock?.signature ?? metadata?.amazonBedrock?.signature;
   return typeof signature === "string" ? signature : undefined;
 }
 

@@ -10,6 +10,8 @@ type Asked = Exclude<Thinking, false>;
 interface Known {
   /** OpenTelemetry's `gen_ai.provider.name`; prices and capabilities go by it. */
   name: string;
+  /** Under which its package takes `providerOptions` and the ids of files, where that is not the first word of what it calls itself. */
+  key?: string;
   /** What a message or a tool carries where caching ends. */
   marker?: Options;
   /** Thinking beyond an effort, which the AI SDK has no word for. */
@@ -24,6 +26,7 @@ const budgetOf = (asked: Asked): number | undefined => (asked === true ? undefin
 
 const ANTHROPIC: Known = {
   name: "anthropic",
+  key: "anthropic",
   marker: { anthropic: { cacheControl: { type: "ephemeral" } } },
   thinking: (asked) => {
     const budgetTokens = budgetOf(asked);
@@ -39,6 +42,7 @@ const ANTHROPIC: Known = {
 
 const google = (name: string): Known => ({
   name,
+  key: "google",
   thinking: (asked) => {
     const thinkingBudget = budgetOf(asked);
     if (thinkingBudget === undefined && asked !== true) return undefined;
@@ -50,6 +54,7 @@ const google = (name: string): Known => ({
 
 const BEDROCK: Known = {
   name: "aws.bedrock",
+  key: "bedrock",
   marker: { bedrock: { cachePoint: { type: "default" } } },
   thinking: (asked) => {
     const budgetTokens = budgetOf(asked);
@@ -72,7 +77,6 @@ const KNOWN: readonly (readonly [RegExp, Known])[] = [
 ];
 
 export interface ProviderFacts extends Known {
-  /** Under which the AI SDK takes `providerOptions`. */
   key: string;
   capabilities: Partial<Capabilities>;
 }
@@ -80,14 +84,14 @@ export interface ProviderFacts extends Known {
 /** Who is known to OpenTelemetry by the AI SDK's own word, or to nobody, is called by that word. */
 export function factsOf(model: AiSdkModel): ProviderFacts {
   const { provider, specificationVersion } = model;
-  const key = (provider.split(".")[0] as string).trim() || "ai-sdk";
-  const known = KNOWN.find(([which]) => which.test(provider))?.[1] ?? { name: key };
+  const word = (provider.split(".")[0] as string).trim() || "ai-sdk";
+  const known = KNOWN.find(([which]) => which.test(provider))?.[1] ?? { name: word };
   // A field of the packages for servers that speak as OpenAI does.
   const { supportsStructuredOutputs } = model as { supportsStructuredOutputs?: unknown };
   const isTabled = known.thinking !== undefined || /^(?:openai|azure\.ai\.openai|openrouter)$/.test(known.name);
   return {
+    key: word,
     ...known,
-    key,
     capabilities: {
       // Before its version 4 the specification has no word for thinking.
       ...(specificationVersion === "v4" ? (isTabled ? {} : { thinking: ["effort", "off"] }) : { thinking: [] }),
