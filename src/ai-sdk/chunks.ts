@@ -84,6 +84,7 @@ export type UiMessageChunk =
   | { type: "tool-output-error"; toolCallId: string; errorText: string }
   | { type: "source-url"; sourceId: string; url: string; title?: string }
   | { type: "source-document"; sourceId: string; mediaType: string; title: string }
+  | { type: "file"; url: string; mediaType: string }
   | DataChunk
   | { type: "finish"; finishReason?: FinishReason["unified"]; messageMetadata?: UiMetadata }
   | { type: "abort"; reason?: string }

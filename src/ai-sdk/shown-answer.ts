@@ -1,6 +1,7 @@
 /** The parts of one conversation with a model as chunks: each block under an id that no other has, and closed before anything ends. */
+import { toBase64 } from "#contract/base/base64";
 import type { StreamPart, ToolResultPart } from "#contract/chat/generation";
-import { type Citation, plainBlock, textOfResult } from "#contract/chat/message";
+import { type Citation, type FileBlock, plainBlock, textOfResult } from "#contract/chat/message";
 import type { DeltaPart } from "#contract/run/model-delta";
 import type { UiMessageChunk } from "./chunks.ts";
 
@@ -83,8 +84,13 @@ export class ShownAnswer {
         return this.#result(part);
       case "source":
         return this.#source(part.source);
+      case "file":
+        return this.#file(part);
       case "finish":
         return this.close();
+      // A provider's own words say nothing to a page.
+      case "provider":
+        return;
     }
   }
 
@@ -126,6 +132,12 @@ export class ShownAnswer {
     if (!this.#called.has(id) && !this.#ids.isContinued) this.#call({ type: "tool-call", id, name, input: null });
     if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: textOfResult(content) });
     else this.#tell({ type: "tool-output-available", toolCallId, output: outputOf(content) });
+  }
+
+  #file({ mediaType, data, url }: Readonly<FileBlock>): void {
+    const base64 = data instanceof Uint8Array ? toBase64(data) : data;
+    const address = url ?? (base64 === undefined ? undefined : `data:${mediaType};base64,${base64}`);
+    if (address !== undefined) this.#tell({ type: "file", url: address, mediaType });
   }
 
   #source({ url, title, quote, document, fileId }: Citation): void {

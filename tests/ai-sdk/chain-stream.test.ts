@@ -143,11 +143,13 @@ describe("a streamed answer as a UI message", () => {
     expect(chunks.map(({ type }) => type).slice(-2)).toEqual(["finish-step", "finish"]);
   });
 
-  it("has each source once, by address or by title", async () => {
+  it("has each source once, by address or by title, and files that the model made", async () => {
     const sources = [
       { type: "source", source: { url: "https://example.com/", title: "Example", quote: "a" } },
       { type: "source", id: "0", source: { url: "https://example.com/", title: "Example", quote: "b" } },
       { type: "source", source: { title: "Notes" } },
+      { type: "file", mediaType: "image/png", data: "aGk=" },
+      { type: "provider", provider: "mock", value: { search: 1 } },
     ];
     const stream = {
       result: Promise.resolve({}),
@@ -160,6 +162,7 @@ describe("a streamed answer as a UI message", () => {
       { type: "step-start" },
       { type: "source-url", url: "https://example.com/", title: "Example" },
       { type: "source-document", title: "Notes", mediaType: "text/plain" },
+      { type: "file", mediaType: "image/png", url: "data:image/png;base64,aGk=" },
     ]);
   });
 });

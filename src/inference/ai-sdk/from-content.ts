@@ -1,7 +1,8 @@
 /** The parts of an answer that are whole when they come: in a stream, and in an answer that is whole itself. */
 import type { LanguageModelV4Citation, LanguageModelV4Content, LanguageModelV4Source, SharedV4ProviderMetadata } from "@ai-sdk/provider";
+import { toBase64 } from "#contract/base/base64";
 import type { Citation } from "#contract/chat/message";
-import type { GenerationSink } from "#contract/chat/wire";
+import type { GenerationSink, WireFile } from "#contract/chat/wire";
 import { type KeptData, keptPart } from "./kept-part.ts";
 
 export const nativeOf = (providerMetadata: SharedV4ProviderMetadata): Record<string, unknown> => ({ providerMetadata }) satisfies KeptData;
@@ -33,12 +34,30 @@ export function readOther(content: LanguageModelV4Content, key: string, into: Ge
   }
   // A first look at a result that follows.
   if (content.type === "tool-result" && content.preliminary === true) return;
-  const part = keptPart(content);
-  // A kind that nobody knows yet.
-  if (part === undefined) return;
-  if (content.type === "file" || content.type === "reasoning-file") {
-    into.warn(`The answer holds a file of type ${content.mediaType}: it goes back to the model, and is no block of its own.`);
+  if (content.type === "file" || content.type === "reasoning-file") into.file(key, fileIn(content), keptOf(content));
+  else {
+    const part = keptPart(content);
+    // A kind that nobody knows yet.
+    if (part === undefined) return;
+    into.provider(key, part);
   }
-  into.native(key, "text", { part } satisfies KeptData as Record<string, unknown>);
   into.end(key);
+}
+
+type AnswerFile = Extract<LanguageModelV4Content, { type: "file" | "reasoning-file" }>;
+
+/** Before version 4 of the specification the data has no tag. */
+function fileIn({ mediaType, data }: AnswerFile): WireFile {
+  const held = (typeof data === "object" && "type" in data ? (data.type === "url" ? data.url : data.data) : data) as unknown;
+  if (held instanceof URL) return { type: "file", mediaType, url: held.href };
+  return { type: "file", mediaType, data: held instanceof Uint8Array ? toBase64(held) : String(held) };
+}
+
+function keptOf({ type, providerMetadata }: AnswerFile): Record<string, unknown> | undefined {
+  if (type === "file" && providerMetadata === undefined) return undefined;
+  const kept: KeptData = {
+    ...(providerMetadata === undefined ? {} : { providerMetadata }),
+    ...(type === "file" ? {} : { isThought: true }),
+  };
+  return { ...kept };
 }

@@ -93,6 +93,7 @@ export function factsOf(model: AiSdkModel): ProviderFacts {
     key: word,
     ...known,
     capabilities: {
+      toolSubset: false,
       // Before its version 4 the specification has no word for thinking.
       ...(specificationVersion === "v4" ? (isTabled ? {} : { thinking: ["effort", "off"] }) : { thinking: [] }),
       ...(known === ANTHROPIC ? {} : { thinkingDisplay: false }),

@@ -1,8 +1,9 @@
 /** A request as a model of the AI SDK takes it. */
-import type { LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4ToolChoice } from "@ai-sdk/provider";
+import type { LanguageModelV4CallOptions, LanguageModelV4ToolChoice } from "@ai-sdk/provider";
 import type { Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ModelRequest } from "#contract/chat/wire";
 import { merged } from "#inference/request/provider-options";
+import { unsupported } from "#inference/request/unsupported";
 import type { AiSdkModel } from "./options.ts";
 import type { ProviderFacts } from "./providers.ts";
 import { promptOf } from "./to-prompt.ts";
@@ -27,7 +28,7 @@ export function toCall(
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { topP }),
     ...(stopSequences === undefined ? {} : { stopSequences: [...stopSequences] }),
-    ...(tools.length === 0 ? {} : { tools: toolsOf(tools, toolsMarker ? marker : undefined), toolChoice: choiceOf(toolChoice) }),
+    ...(tools.length === 0 ? {} : { tools: toolsOf(tools, toolsMarker ? marker : undefined, version), toolChoice: choiceOf(toolChoice) }),
     ...(output === undefined ? {} : { responseFormat: { type: "json", schema: output as object, name: "output" } }),
     ...reasoningOf(request.thinking, asked !== undefined),
     ...(Object.keys(options).length === 0
@@ -45,19 +46,40 @@ function reasoningOf(thinking: Thinking | undefined, isAskedOtherwise: boolean):
   return isAskedOtherwise && thinking.budgetTokens !== undefined ? {} : { reasoning: thinking.effort };
 }
 
-function toolsOf(tools: ModelRequest["tools"], marker: ProviderFacts["marker"]): LanguageModelV4FunctionTool[] {
-  return tools.map(({ name, description, inputSchema }, index) => ({
-    type: "function",
-    name,
-    description,
-    inputSchema: inputSchema as object,
-    ...(marker === undefined || index < tools.length - 1 ? {} : { providerOptions: marker }),
-  }));
+type CallTool = NonNullable<LanguageModelV4CallOptions["tools"]>[number];
+
+function toolsOf(tools: ModelRequest["tools"], marker: ProviderFacts["marker"], version: AiSdkModel["specificationVersion"]): CallTool[] {
+  return tools.map(({ name, description, inputSchema, strict, definition }, index) =>
+    definition !== undefined
+      ? providerTool(name, definition, version)
+      : {
+          type: "function",
+          name,
+          description,
+          inputSchema: inputSchema as object,
+          ...(strict === undefined ? {} : { strict }),
+          ...(marker === undefined || index < tools.length - 1 ? {} : { providerOptions: marker }),
+        },
+  );
+}
+
+/** In the AI SDK's words: what its packages make by `provider.tools`, with a name. @throws WireFault `unsupported` */
+function providerTool(
+  name: string,
+  { id, args = {} }: Readonly<Record<string, unknown>>,
+  version: AiSdkModel["specificationVersion"],
+): CallTool {
+  if (typeof id !== "string" || !id.includes(".")) {
+    throw unsupported(`the tool "${name}" as it is: the AI SDK takes a provider's tool as { id: "PROVIDER.TOOL", name, args }`);
+  }
+  return { type: version === "v2" ? "provider-defined" : "provider", id, name, args } as CallTool;
 }
 
 function choiceOf(choice: ToolChoice): LanguageModelV4ToolChoice {
-  if (typeof choice === "object") return { type: "tool", toolName: choice.name };
-  return { type: choice === "any" ? "required" : choice };
+  if (choice === "any") return { type: "required" };
+  if (typeof choice === "string") return { type: choice };
+  // Of a choice among some, the others are left out before.
+  return "name" in choice ? { type: "tool", toolName: choice.name } : { type: "auto" };
 }
 
 /** Headers are those of this provider; all else goes to the model, which reads what is its own. */

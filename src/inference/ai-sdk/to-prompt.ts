@@ -12,7 +12,7 @@ import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract
 import { plainId } from "#inference/request/plain-id";
 import { splitResult } from "#inference/request/split-result";
 import { contentOutput, type FilesAbout, filePart } from "./files.ts";
-import type { KeptData } from "./kept-part.ts";
+import type { KeptData, KeptPart } from "./kept-part.ts";
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: "assistant" }>["content"][number];
 type UserPart = Extract<LanguageModelV4Message, { role: "user" }>["content"][number];
@@ -86,13 +86,18 @@ function userPart(block: WireBlock, about: PromptAbout): UserPart | undefined {
 function assistantPart(block: WireBlock, about: PromptAbout): AssistantPart | undefined {
   switch (block.type) {
     case "text": {
-      const { part, providerMetadata } = (block.native?.data ?? {}) as KeptData;
-      return (part as AssistantPart | undefined) ?? { type: "text", text: block.text, ...optionsOf(providerMetadata) };
+      const { providerMetadata } = (block.native?.data ?? {}) as KeptData;
+      return { type: "text", text: block.text, ...optionsOf(providerMetadata) };
     }
     case "thinking":
       return { type: "reasoning", text: block.text, ...optionsOf(proofOf(block)) };
-    case "file":
-      return filePart(block, about);
+    case "provider":
+      return block.value as KeptPart;
+    case "file": {
+      const { providerMetadata, isThought } = (block.native?.data ?? {}) as KeptData;
+      const part = { ...filePart(block, about), ...optionsOf(providerMetadata) };
+      return isThought === true ? ({ ...part, type: "reasoning-file" } as AssistantPart) : part;
+    }
     case "tool-use":
       return {
         type: "tool-call",

@@ -2,7 +2,7 @@
 import type { LanguageModelV4Content, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { APICallError, LoadAPIKeyError, UnsupportedFunctionalityError } from "@ai-sdk/provider";
 import { MockLanguageModelV3, MockLanguageModelV4 } from "ai/test";
-import { type ChatMessage, ContextLengthExceededError, defineTool, InferenceError } from "asimov-agents";
+import { type ChatMessage, ContextLengthExceededError, defineTool, InferenceError, providerTool } from "asimov-agents";
 import { AiSdkInferenceClient } from "asimov-agents/ai-sdk";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -174,6 +174,24 @@ describe("what a model of the AI SDK is asked", () => {
     expect(askedOf(model).toolChoice).toEqual(told);
   });
 
+  it("has strict tools, those of a choice alone, and tools of the provider's own in the AI SDK's words", async () => {
+    const model = answering({ content: HI }, { content: HI });
+    const strict = defineTool({ name: "strict", description: "Strict", input: z.object({}), strict: true, run: () => 1 });
+    const search = providerTool("mock", { id: "mock.web_search", name: "web_search", args: { maxUses: 3 } });
+    await clientOf(model).generate(ask(), { tools: [add, strict, search], toolChoice: { only: ["strict", "web_search"] } });
+    expect(askedOf(model).tools).toMatchObject([
+      { type: "function", name: "strict", strict: true },
+      { type: "provider", id: "mock.web_search", name: "web_search", args: { maxUses: 3 } },
+    ]);
+    expect(askedOf(model).toolChoice).toEqual({ type: "auto" });
+    const unknown = providerTool("mock", { type: "web_search_1", name: "web_search" });
+    expect(await errorOf(clientOf(model).generate(ask(), { tools: [unknown] }))).toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("id"),
+    });
+    expect(model.doGenerateCalls).toHaveLength(1);
+  });
+
   it("has providerOptions as they are, headers of its provider alone, and the AI SDK's own settings", async () => {
     const model = answering({ content: HI });
     await clientOf(model).generate(ask(), {
@@ -280,7 +298,9 @@ describe("what the answers of a model of the AI SDK become", () => {
     const model = answering({ content: [thought, ...results, ...HI] }, { content: HI });
     const client = clientOf(model);
     const { blocks, text, warnings } = await client.generate(ask());
-    expect([text, warnings]).toEqual(["Hi", [expect.stringContaining("image/png")]]);
+    expect([text, warnings]).toEqual(["Hi", []]);
+    expect(blocks.map(({ type }) => type)).toEqual(["thinking", "provider", "provider", "file", "text"]);
+    expect(blocks[3]).toEqual({ type: "file", mediaType: "image/png", data: "aGk=" });
     const conversation: ChatMessage[] = [...ask(), { role: "ASSISTANT", content: JSON.parse(JSON.stringify(blocks)) }, ...ask("And?")];
     await client.generate(conversation);
     expect(model.doGenerateCalls[1]?.prompt[1]).toEqual({
@@ -304,7 +324,8 @@ describe("what the answers of a model of the AI SDK become", () => {
       doGenerate: { content: HI, finishReason: { unified: "stop", raw: "end" }, usage: USAGE, warnings: [] },
     });
     await clientOf(other).generate(conversation);
-    expect(other.doGenerateCalls[0]?.prompt[1]).toEqual({ role: "assistant", content: [{ type: "text", text: "Hi" }] });
+    const file = { type: "file", mediaType: "image/png", data: { type: "data", data: "aGk=" } };
+    expect(other.doGenerateCalls[0]?.prompt[1]).toEqual({ role: "assistant", content: [file, { type: "text", text: "Hi" }] });
   });
 
   it("has passages with what they cite", async () => {
