@@ -182,7 +182,7 @@ const TARGETS: readonly Target[] = [
     beside(`${name}: a delta's time`, ["stream", `${name}, 10,000 deltas`], RAW, 1 / 0.9),
     { target: `${name}: first delta, after the ${RAW}'s`, aim: 2, figure: afterRaw(`${name}, first delta`), show: as("ms") },
   ]),
-  beside("AI SDK: a delta's time, by that of its streamText", ["stream", `${AI_SDK}, 10,000 deltas`], RAW, 1.15),
+  beside("AI SDK, by its streamText: a delta's time", ["stream", `${AI_SDK}, 10,000 deltas`], RAW, 1.15),
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_WHOLE, 1 / 3),
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_STREAMED, 1 / 10),
   growing("tool chain: turns 950 to 1,000 by turns 1 to 50", "toolchain", [EARLY_TURNS, LATE_TURNS], 1.25),

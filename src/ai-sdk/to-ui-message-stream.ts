@@ -3,8 +3,8 @@ import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
-import type { Generation, StreamPart } from "#contract/chat/generation";
-import type { ChainPart, ToolChainResult } from "#contract/chat/tool-chain";
+import type { StreamPart } from "#contract/chat/generation";
+import type { ChainPart } from "#contract/chat/tool-chain";
 import type { AgentEvent } from "#contract/run/events";
 import type { ModelDelta } from "#contract/run/model-delta";
 import type { RunView } from "#contract/run/run-view";
@@ -22,8 +22,7 @@ export interface UiRunSource {
 /** A `ChainStream`, an `InferenceStream`, an `AgentRun`, or the events of a run as `runs.events(id, { deltas: true })` gives them. */
 export type UiSource =
   | UiRunSource
-  | (AsyncIterable<ChainPart> & { readonly result: Promise<ToolChainResult> })
-  | (AsyncIterable<StreamPart> & { readonly result: Promise<Generation> })
+  | (AsyncIterable<ChainPart> & { readonly result: Promise<object> })
   | AsyncIterable<AgentEvent | ModelDelta>;
 
 export interface UiMessageStreamOptions {

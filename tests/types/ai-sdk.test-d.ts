@@ -5,6 +5,7 @@ import type { LanguageModelV2, LanguageModelV3, LanguageModelV4 } from "@ai-sdk/
 import { createUIMessageStreamResponse, pipeUIMessageStreamToResponse, type UIMessage, type UIMessageChunk } from "ai";
 import { type Agent, type InferenceClient, type RunStore, Runs, type Task } from "asimov-agents";
 import { AiSdkInferenceClient, type RunUiData, toUiMessageStream, type UiMessageChunk, type UiMetadata } from "asimov-agents/ai-sdk";
+import { z } from "zod";
 
 declare const models: [LanguageModelV2, LanguageModelV3, LanguageModelV4];
 declare const client: InferenceClient;
@@ -29,6 +30,7 @@ void theirs;
 
 createUIMessageStreamResponse({ stream: toUiMessageStream(client.streamChain([], [])) });
 createUIMessageStreamResponse({ stream: toUiMessageStream(client.stream([])) });
+createUIMessageStreamResponse({ stream: toUiMessageStream(client.streamChain([], [], { output: z.object({ a: z.number() }) })) });
 createUIMessageStreamResponse({ stream: toUiMessageStream(agent.start(task)) });
 createUIMessageStreamResponse({ stream: toUiMessageStream(agent.start(task, { whenWaiting: "park" }), { from: 3 }) });
 void pipeUIMessageStreamToResponse({ response, stream: toUiMessageStream(new Runs(store).events("id", { deltas: true })) });
