@@ -2,7 +2,7 @@
 
 import { ShownChain } from "#chain/chain-stream";
 import { runToolChain } from "#chain/tool-chain";
-import { brand } from "#contract/base/brand";
+import { brand, inCommon } from "#contract/base/brand";
 import { AsimovError } from "#contract/base/errors";
 import { type Services, systemServices } from "#contract/base/services";
 import type { Attributes, Telemetry } from "#contract/base/telemetry";
@@ -60,16 +60,20 @@ export interface Opening {
 export interface Inside {
   readonly wire: Wire;
   readonly services: Services;
+  /** Where it asks others itself: those of them that count what they use. */
+  readonly askable?: ReadonlySet<InferenceClient>;
   chainModel(options: ToolChainOptions): ChatModel;
   /** Of one conversation: what was converted for one call holds for the next. */
   opener(): (messages: ChatMessage[], options: GenerateOptions) => Opening;
 }
 
-/** Of clients that ask others themselves. */
-export const insides = new WeakMap<InferenceClient, Inside>();
+/** Not public: `FallbackInferenceClient` asks others by it, those of another copy of the package too. */
+export const insides = inCommon("insides of clients", () => new WeakMap<InferenceClient, Inside>());
 
-/** Not public: `FallbackInferenceClient` asks others by it. */
-export let insideOf: (client: InferenceClient) => Inside;
+/** Every client has one since it was made. */
+export const insideOf = (client: InferenceClient): Inside => insides.get(client) as Inside;
+
+export const streamOf = ({ open, check, abandoned }: Opening): CallStream => new CallStream(open, check, abandoned);
 
 interface Prepared {
   call(isStreamed: boolean): ModelCall;
@@ -92,19 +96,6 @@ export abstract class InferenceClient {
   readonly #unsupported: "warn" | "error";
   readonly #telemetry: Telemetry = openTelemetry();
   #usage: Usage = NO_USAGE;
-
-  static {
-    insideOf = (client) =>
-      insides.get(client) ?? {
-        wire: client.#settings.wire,
-        services: client.#settings.services,
-        chainModel: (options) => client.#chainModel(options),
-        opener: () => {
-          const reader = client.#reader();
-          return (messages, options) => client.#opening(messages, options, reader);
-        },
-      };
-  }
 
   /** For clients of a wire of one's own; see `Wire`. */
   constructor({ model, wire, options, fetch: given, secrets }: ClientInit) {
@@ -140,6 +131,15 @@ export abstract class InferenceClient {
         this.#usage = addUsage(this.#usage, usage);
       },
     };
+    insides.set(this, {
+      wire,
+      services,
+      chainModel: (asked) => this.#chainModel(asked),
+      opener: () => {
+        const reader = this.#reader();
+        return (messages, asked) => this.#opening(messages, asked, reader);
+      },
+    });
   }
 
   /** The running total of this client's calls, failed ones too; `cost` is absent once a call's price was not known. */
@@ -186,7 +186,7 @@ export abstract class InferenceClient {
 
   /** Asks for an answer in parts. The call starts when somebody reads. @throws AsimovError `invalid-options` for misuse */
   stream<S extends Schema | undefined = undefined>(messages: ChatMessage[], options: GenerateOptions<S> = {}): InferenceStream<S> {
-    return this.#stream(messages, options, this.#reader()) as InferenceStream<S>;
+    return streamOf(insideOf(this).opener()(messages, options)) as InferenceStream<S>;
   }
 
   /**
@@ -203,7 +203,7 @@ export abstract class InferenceClient {
     tools: Tool[],
     options: ToolChainOptions<S> = {},
   ): Promise<ToolChainResult<S>> {
-    return runToolChain(this.#chainModel(options), messages, tools, options) as Promise<ToolChainResult<S>>;
+    return runToolChain(insideOf(this).chainModel(options), messages, tools, options) as Promise<ToolChainResult<S>>;
   }
 
   /**
@@ -219,7 +219,7 @@ export abstract class InferenceClient {
     options: ToolChainOptions<S> = {},
   ): ChainStream<S> {
     return new ShownChain((watch) =>
-      runToolChain(this.#chainModel(options), messages, tools, options, watch),
+      runToolChain(insideOf(this).chainModel(options), messages, tools, options, watch),
     ) as ChainStream as ChainStream<S>;
   }
 
@@ -232,7 +232,7 @@ export abstract class InferenceClient {
       contextWindow: this.#capabilities.contextWindow,
       unused: () => unusedAt(this.#settings.prices(this.provider, this.model)),
       services: this.#settings.services,
-      stream: (asked, given) => this.#stream(asked, given, reader),
+      stream: (asked, given) => streamOf(this.#opening(asked, given, reader)),
       answer: async (asked, given) => {
         const { call, output } = await this.#prepareLoaded(asked, given, reader);
         return this.#judged(await call(true).answer(), output);
@@ -256,11 +256,6 @@ export abstract class InferenceClient {
   /** Of one conversation. */
   #reader(): ConversationReader {
     return new ConversationReader({ provider: this.provider, model: this.model, ...this.#capabilities });
-  }
-
-  #stream(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): CallStream {
-    const { open, check, abandoned } = this.#opening(messages, options, reader);
-    return new CallStream(open, check, abandoned);
   }
 
   #opening(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): Opening {

@@ -14,20 +14,22 @@ export class FallbackSource implements PartSource {
   }
 
   pull(onPulled: (pulled: StreamPart[] | Generation) => void, onError: (error: unknown) => void): void {
-    const shown = (pulled: StreamPart[] | Generation): void => {
-      this.#isShown = true;
-      onPulled(pulled);
-    };
-    const failed = (error: unknown): void => {
-      if (this.#isShown) return onError(error);
-      try {
-        this.#source = this.#next(error);
-      } catch (last) {
-        return onError(last);
-      }
-      this.pull(onPulled, onError);
-    };
-    this.#source.pull(shown, failed);
+    // What was shown is never said again, and each further part costs nothing more.
+    if (this.#isShown) return this.#source.pull(onPulled, onError);
+    this.#source.pull(
+      (pulled) => {
+        this.#isShown = true;
+        onPulled(pulled);
+      },
+      (error) => {
+        try {
+          this.#source = this.#next(error);
+        } catch (last) {
+          return onError(last);
+        }
+        this.pull(onPulled, onError);
+      },
+    );
   }
 
   take(): StreamPart[] {
