@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { FallbackInferenceClient } from "#clients/fallback";
+import type { InferenceClient } from "#clients/inference-client";
 import { NonRetryableError } from "#contract/base/errors";
 import { ContextLengthExceededError, FinalInferenceError, InferenceError } from "#contract/chat/errors";
 import { defineTool } from "#contract/chat/tool";
@@ -11,7 +12,7 @@ import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import type { ScriptedCall } from "#testing/scripted-wire";
 import { secondCopy } from "../names/second-copy.ts";
 import { nodeOf, runNodes, success } from "../run/support.ts";
-import { rowOf, scripted as served } from "./checklist-calls.ts";
+import { rowOf, saidAfter, scripted as served } from "./checklist-calls.ts";
 import { ask, errorOf, isolateClients, once, twice } from "./client-rows.ts";
 
 isolateClients();
@@ -22,6 +23,8 @@ const long = { error: { status: 400, reason: "context-length-exceeded" } } as co
 const always = { on: () => true };
 const scripted = (model: string, script: Script<ScriptedCall>, options: ClientOptions = {}) =>
   new ScriptedInferenceClient(script, { model, ...once, ...options });
+
+const nameOf = ({ provider, model }: InferenceClient): string => `${provider} ${model}`;
 
 /** The three ways by which an answer is asked for, none of which is shown part by part. */
 const WAYS: [string, (client: FallbackInferenceClient, signal?: AbortSignal) => Promise<{ warnings: string[] }>][] = [
@@ -137,6 +140,26 @@ describe("a client of several", () => {
   it("is refused what only looks like a client", () => {
     const made = (): unknown => new FallbackInferenceClient([Object.create(ScriptedInferenceClient.prototype)]);
     expect(made).toThrow(/clients: 0: expected a client of a model/);
+  });
+});
+
+describe.each([
+  ["toolChain", false],
+  ["streamChain", true],
+])("%s of two providers, over their SDKs", (_name, isShown) => {
+  it("falls back in its second call, goes on in its third, and gives each the thoughts that are its own alone", async () => {
+    const call = (id: string) => ({ thinking: `thought ${id}`, toolCalls: [{ name: "add", id, input: { a: 1 } }] });
+    const add = defineTool({ name: "add", description: "Adds", input: z.object({ a: z.number() }), run: ({ a }) => a + 1 });
+    const [anthropic, openAI] = [rowOf("anthropic"), rowOf("openai-responses")];
+    const [first, second] = [await served(anthropic, [call("toolu_1"), down, "The end"]), await served(openAI, [call("call_2")])];
+    const client = new FallbackInferenceClient([first.client, second.client]);
+    const { text, warnings } = await (isShown ? client.streamChain(ask(), [add]).result : client.toolChain(ask(), [add]));
+    expect(text).toBe("The end");
+    expect(warnings).toContain(`${nameOf(first.client)} did not answer (overloaded); ${nameOf(second.client)} was asked in its place.`);
+    const asked = ['call:toolu_1 add {"a":1}', "result:toolu_1 2"];
+    expect(saidAfter(openAI, second.server, 0).flatMap(({ said }) => said)).toEqual(asked);
+    const whole = ["thought", ...asked, 'call:call_2 add {"a":1}', "result:call_2 2"];
+    expect(saidAfter(anthropic, first.server, 2).flatMap(({ said }) => said)).toEqual(whole);
   });
 });
 
