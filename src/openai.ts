@@ -2,3 +2,4 @@
 export { OpenAIInferenceClient } from "./clients/openai.ts";
 export type { CompatibleServer, OpenAICompatibility } from "./inference/openai/compatibility.ts";
 export type { OpenAIClientLike, OpenAIClientOptions } from "./inference/openai/options.ts";
+export type { OpenAIProviderOptions } from "./inference/openai/provider-options.ts";

@@ -1,5 +1,6 @@
 /** One call of a model: what may be asked of it, the parts that it streams, and the whole that they add up to. */
 import type { Citation, ContentBlock, FileBlock, ProviderBlock, ToolResultBlock } from "./message.ts";
+import type { ProviderOptions } from "./provider-options.ts";
 import type { Checked, Given, Schema } from "./schema.ts";
 import type { Tool } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -40,7 +41,7 @@ export interface GenerateOptions<S extends Schema | undefined = Schema | undefin
    * What the provider has and the library does not name: by its name (`anthropic`, `openai`, `bedrock`, `google`, or a client's own `provider`), members of the
    * request's body in the provider's own words, which go into it last, and its headers under `headers`. Names of other providers are left out, so that one call suits several.
    */
-  providerOptions?: { [provider: string]: Record<string, unknown> };
+  providerOptions?: ProviderOptions;
   /**
    * Where the provider caches what it reads: `"auto"` puts markers at the end of tools and system, and at the last two tails
    * of the conversation; `"manual"` only where a message has `cacheMarker`. Default `"manual"`, in a tool chain `"auto"`.

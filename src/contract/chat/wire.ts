@@ -12,6 +12,7 @@ import type {
   ToolResultBlock,
   ToolUseBlock,
 } from "./message.ts";
+import type { ProviderOptions } from "./provider-options.ts";
 import type { JsonSchema } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
@@ -72,7 +73,7 @@ export interface ModelRequest {
   output?: JsonSchema;
   extra?: ExtraRequest;
   /** As they were asked for, of every provider: for a wire that stands for many. */
-  providerOptions?: { readonly [provider: string]: Readonly<Record<string, unknown>> };
+  providerOptions?: ProviderOptions;
 }
 
 /** What a request is sent with: the platform's type, by a name that is there without the DOM library too. */

@@ -89,6 +89,9 @@ function optionsOf(
 ): { own: Json; providerOptions: Json; headers: Record<string, string> } {
   const { [OWN]: own = {}, ...rest } = providerOptions;
   const headers = { ...extra?.headers, ...(rest[key]?.headers as Record<string, string> | undefined) };
-  const plain = Object.entries(rest).map(([name, { headers: _headers, ...options }]) => [name, options] as const);
+  const plain = Object.entries(rest as Record<string, Json | undefined>).map(([name, given]) => {
+    const { headers: _headers, ...options } = given ?? {};
+    return [name, options] as const;
+  });
   return { own, providerOptions: Object.fromEntries(plain.filter(([, options]) => Object.keys(options).length > 0)), headers };
 }

@@ -1,9 +1,8 @@
 /** What is asked of one provider in its own words, beside what the library knows: put into the request last. */
+import type { ProviderOptions } from "#contract/chat/provider-options";
 import type { ExtraRequest, ModelRequest } from "#contract/chat/wire";
 
 type Json = Record<string, unknown>;
-
-export type ProviderOptions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** What providers are called, beside what OpenTelemetry calls them. */
 const NAMES: readonly (readonly [provider: RegExp, name: string])[] = [
