@@ -29,7 +29,7 @@ export class ShownChain extends ReadOnce<ChainPart, ToolChainResult> implements 
   #begin(show?: Watch["show"]): Promise<ToolChainResult> {
     const { signal } = this.#left;
     const work = this.#run(show === undefined ? { signal } : { signal, show });
-    work.then(this.settled.resolve, this.settled.reject);
+    work.then(this.resolve, this.reject);
     return work;
   }
 

@@ -226,17 +226,3 @@ export const flow: FlowControlModule = new AgentDirectedFlowControl({
   flowConfig: { decisions: [{ nextNode: "a", metadata: { description: "Goes to a" } }], default: "b" },
   voters: [...clients, ({ options }) => options[0]?.name],
 });
-
-// What a provider has besides: as the SDKs' types allow, and whatever they do not know yet.
-export const beside: GenerateOptions["providerOptions"] = {
-  anthropic: { service_tier: "auto", not_known_yet: 1, headers: { "anthropic-beta": "a" } },
-  openai: { prompt_cache_key: "k", service_tier: "flex" },
-  bedrock: { performanceConfig: { latency: "optimized" } },
-  mistral: { safe_prompt: true },
-};
-// @ts-expect-error: the SDK knows other tiers
-export const tier: GenerateOptions["providerOptions"] = { anthropic: { service_tier: "golden" } };
-// @ts-expect-error: a key is a text
-export const key: GenerateOptions["providerOptions"] = { openai: { prompt_cache_key: 1 } };
-// @ts-expect-error: headers are texts
-export const headers: GenerateOptions["providerOptions"] = { anthropic: { headers: { a: 1 } } };

@@ -14,7 +14,7 @@ interface AnyPart {
 export const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIterable<Part> {
-  protected readonly settled = Promise.withResolvers<Result>();
+  readonly #settled = Promise.withResolvers<Result>();
   readonly #what: string;
   #isRead = false;
   #isResultAsked = false;
@@ -23,8 +23,12 @@ export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIte
   constructor(what: string) {
     this.#what = what;
     // Whoever reads the parts alone learns of the failure there.
-    this.settled.promise.catch(() => {});
+    this.#settled.promise.catch(() => {});
   }
+
+  protected readonly resolve = (result: Result): void => this.#settled.resolve(result);
+
+  protected readonly reject = (error: unknown): void => this.#settled.reject(error);
 
   /** Begins the work, for one reader. */
   protected abstract read<T>(pick: Pick<Part, T>): AsyncIterator<T>;
@@ -55,7 +59,7 @@ export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIte
         this.drain().catch(() => {});
       }, 0);
     }
-    return this.settled.promise;
+    return this.#settled.promise;
   }
 
   #reader<T>(pick: Pick<Part, T>): AsyncIterator<T> {

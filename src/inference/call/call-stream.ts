@@ -44,7 +44,7 @@ export class CallStream extends ReadOnce<StreamPart, Generation> implements Watc
     const source = this.#source;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
-        this.settled.reject(error);
+        this.reject(error);
         reject(error);
       };
       const leave = (error: unknown): void => {
@@ -108,7 +108,7 @@ export class CallStream extends ReadOnce<StreamPart, Generation> implements Watc
     const onError = (error: unknown): void => {
       isOver = true;
       queue = [];
-      this.settled.reject(error);
+      this.reject(error);
       reject(error);
     };
     const pull = (): Promise<IteratorResult<T>> => {
@@ -146,7 +146,7 @@ export class CallStream extends ReadOnce<StreamPart, Generation> implements Watc
           isOver = true;
           queue = [];
           const reason = new DOMException("The stream's reader left before its end.", "AbortError");
-          this.settled.reject(this.#source?.stop(reason) ?? this.#abandoned(reason));
+          this.reject(this.#source?.stop(reason) ?? this.#abandoned(reason));
         }
         return DONE;
       },
@@ -160,10 +160,10 @@ export class CallStream extends ReadOnce<StreamPart, Generation> implements Watc
   async #finish(generation: Generation): Promise<Generation> {
     try {
       const checked = await this.#check(generation);
-      this.settled.resolve(checked);
+      this.resolve(checked);
       return checked;
     } catch (error) {
-      this.settled.reject(error);
+      this.reject(error);
       throw error;
     }
   }
