@@ -47,6 +47,8 @@ const TRIMMED = "The oldest messages were left out: the provider reads the conve
 const SWAPPED =
   "The mode was changed, and with it the prompt and the tools before the conversation: the provider reads all of it anew, and what it had cached is of no use.";
 
+const CUT_CALL = "An answer was cut off at its token limit where it called tools: what it called was not run. Raise maxTokens.";
+
 type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 
 /** Whoever watches a chain. */
@@ -335,6 +337,7 @@ export class ChainHost implements ToolChainHost {
     const { toolParser } = this.#parts.own;
     const { usage, finishReason, output } = generation;
     const warnings = [...this.#warnings.splice(0), ...generation.warnings];
+    if (finishReason.unified === "length" && generation.blocks.some(({ type }) => type === "tool-use")) warnings.push(CUT_CALL);
     const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.services.ids);
     const calls = blocks.flatMap((block) => {
       if (block.type !== "tool-use") return [];

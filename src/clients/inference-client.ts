@@ -11,11 +11,11 @@ import { currentScope, followCalls } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
 import type { GenerateOptions, Generation, InferenceStream, Thinking } from "#contract/chat/generation";
 import { type ChatMessage, textOf } from "#contract/chat/message";
-import type { CompiledSchema, Schema } from "#contract/chat/schema";
+import type { CompiledSchema, JsonSchema, Schema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
-import type { ModelRequest, Wire } from "#contract/chat/wire";
+import type { Wire } from "#contract/chat/wire";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { CallStream, type PartSource } from "#inference/call/call-stream";
 import { LateSource } from "#inference/call/late-source";
@@ -286,7 +286,7 @@ export abstract class InferenceClient {
       defaults: this.#defaults,
       unsupported: this.#unsupported,
       conversation,
-      inexact: (request: ModelRequest) => this.#settings.wire.inexact?.(request) ?? [],
+      schemaFit: (schema: JsonSchema, of: "tool" | "output") => this.#settings.wire.schemaFit?.(schema, of) ?? "held",
     };
     const { output, ...prepared } = prepareRequest(messages, options, about);
     const { signal, idleTimeoutMs } = options;

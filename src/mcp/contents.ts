@@ -1,6 +1,6 @@
 /** What a server gives, as a model reads it: text, and files beside it. */
 import { AsimovError } from "#contract/base/errors";
-import { type FileBlock, type TextBlock, type ToolResultBlock, textOfResult } from "#contract/chat/message";
+import { type FileBlock, isMediaType, type TextBlock, type ToolResultBlock, textOfResult } from "#contract/chat/message";
 
 interface Content {
   type?: string;
@@ -20,12 +20,13 @@ const said = (text: string): Part => ({ type: "text", text });
 
 function partOf({ type = "unknown", text, uri, data, mimeType, resource }: Content): Part {
   if (type === "text") return said(text ?? "");
-  if ((type === "image" || type === "audio") && data !== undefined) return { type: "file", mediaType: mimeType ?? `${type}/*`, data };
+  if ((type === "image" || type === "audio") && data !== undefined)
+    return { type: "file", mediaType: isMediaType(mimeType) ? mimeType : `${type}/*`, data };
   if (type === "resource_link") return said(`(a resource: ${uri})`);
   if (resource?.text !== undefined) return said(resource.text);
   if (resource?.blob !== undefined) {
     const name = resource.uri === undefined ? {} : { name: resource.uri };
-    return { type: "file", mediaType: resource.mimeType ?? UNKNOWN_TYPE, data: resource.blob, ...name };
+    return { type: "file", mediaType: isMediaType(resource.mimeType) ? resource.mimeType : UNKNOWN_TYPE, data: resource.blob, ...name };
   }
   return said(`(${type} content, which cannot be shown)`);
 }

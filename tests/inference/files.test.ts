@@ -213,11 +213,67 @@ describe("a chain whose tool gives a file", () => {
   });
 });
 
+describe("a file where a model takes none", () => {
+  it.each([
+    ["SYSTEM", "files in SYSTEM messages"],
+    ["ASSISTANT", "files in ASSISTANT messages"],
+  ] as const)("becomes a text, with a warning: said by %s", async (role, what) => {
+    for (const row of ROWS.filter(({ format }) => format !== "gemini" || role === "SYSTEM")) {
+      const content: ChatMessage["content"] = [{ type: "text", text: "Look" }, PNG];
+      const messages: ChatMessage[] = [
+        { role: "USER", content: "Hi" },
+        { role, content },
+        { role: "USER", content: "And?" },
+      ];
+      const { body, warnings } = await bodyOf(row, role === "SYSTEM" ? messages.slice(1) : messages);
+      expect(body).not.toContain("AQID");
+      expect(body).toContain("(an image that this model cannot read)");
+      expect(warnings).toEqual([expect.stringContaining(what)]);
+    }
+  });
+
+  it("is told of blocks of other providers that are left out", async () => {
+    const client = new ScriptedInferenceClient(["seen"]);
+    const { warnings } = await client.generate([
+      { role: "USER", content: "Hi" },
+      {
+        role: "ASSISTANT",
+        content: [
+          { type: "text", text: "It is so." },
+          { type: "provider", provider: "elsewhere", value: { a: 1 } },
+        ],
+      },
+      { role: "USER", content: "And?" },
+    ]);
+    expect(warnings).toEqual([expect.stringContaining("blocks of other providers and models; they were left out")]);
+  });
+
+  it("with nothing in it is told as that, and ends no chain", async () => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "draw", input: {} }] }, "done"]);
+    const run = () => ({ type: "file", mediaType: "text/plain", data: new Uint8Array(0) });
+    const draw = defineTool({ name: "draw", description: "Draws", input: { type: "object" }, run });
+    await client.toolChain(user({ type: "text", text: "Draw" }), [draw]);
+    expect(client.calls[1]?.messages.at(-1)?.content).toMatchObject([{ content: "(a text file with nothing in it)" }]);
+  });
+
+  it("is known by its bytes where only its kind is told, and by its address whatever is wrong with that", async () => {
+    const client = new ScriptedInferenceClient(["seen"]);
+    await client.generate(
+      user({ ...PNG, mediaType: "image/*", data: "iVBORw0KGgo=" }, { type: "file", mediaType: "text/plain", url: "data:text/plain,%zz" }),
+    );
+    expect(client.calls[0]?.messages[0]?.content).toMatchObject([
+      { mediaType: "image/png" },
+      { data: Buffer.from("%zz").toString("base64") },
+    ]);
+  });
+});
+
 describe("a file that is none", () => {
   it.each([
     ["no place", { type: "file", mediaType: "image/png" }],
     ["two places", { ...PNG, url: AT }],
     ["no media type", { type: "file", mediaType: "png", data: "AQID" }],
+    ["no base64", { type: "file", mediaType: "image/png", data: "!!!" }],
   ])("is refused before anything is sent: %s", async (_what, file) => {
     const client = new ScriptedInferenceClient(["never"]);
     const asked = client.generate(user(file as FileBlock));

@@ -124,6 +124,13 @@ describe("tools that a model of a provider cannot be held to", () => {
     ]);
   });
 
+  it.each(["Anthropic", "Bedrock"])("are told loosely where a schema has free keys, with a warning: %s", async (name) => {
+    const free = tool("one", true, z.object({ a: z.record(z.string(), z.number()) }) as never);
+    const { body, warnings } = await sent(rowOf(name), { tools: [free] });
+    expect(JSON.stringify(body)).not.toContain('"strict":true');
+    expect(warnings).toEqual([expect.stringContaining('the schema of the tool "one" to the letter; what comes is checked')]);
+  });
+
   it("are told loosely where a schema goes beyond what OpenAI can hold to, with a warning", async () => {
     const loose = tool("one", true, z.object({ a: z.number(), b: z.number().optional() }) as never);
     const { body, warnings } = await sent(rowOf("OpenAI Responses"), { tools: [loose] });

@@ -130,12 +130,16 @@ const text = lazily(() =>
   z.strictObject({ type: z.literal("text"), text: z.string(), citations: z.optional(z.array(citation())), native: native() }),
 );
 const MEDIA_TYPE = /^[\w.+-]+\/(?:[\w.+-]+|\*)(?:\s*;.*)?$/;
+export const isMediaType = (value: unknown): value is string => typeof value === "string" && MEDIA_TYPE.test(value);
+/** Lines may be broken, as in mail. */
+const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/;
+const base64 = z.string().check(z.regex(BASE64, { message: "expected base64" }));
 const file = lazily(() =>
   z
     .strictObject({
       type: z.literal("file"),
       mediaType: z.string().check(z.regex(MEDIA_TYPE, { message: 'expected a media type, such as "application/pdf"' })),
-      data: z.optional(z.union([nonEmpty, z.instanceof(Uint8Array)])),
+      data: z.optional(z.union([base64, z.instanceof(Uint8Array)])),
       url: z.optional(nonEmpty),
       fileId: z.optional(nonEmpty),
       name: z.optional(nonEmpty),
@@ -157,7 +161,7 @@ const block = lazily(() =>
       .strictObject({
         type: z.literal("image"),
         mediaType: z.optional(z.string()),
-        data: z.optional(z.string()),
+        data: z.optional(base64),
         url: z.optional(z.string()),
       })
       .check(
@@ -206,10 +210,17 @@ export function requireMessages(messages: readonly ChatMessage[], from = 0): voi
 
 /** What a tool gave, where it is for the model as it stands: a file, or a list of texts and files; `undefined` for other values. */
 export function resultParts(value: unknown): (TextBlock | FileBlock)[] | undefined {
-  const parts: unknown[] = Array.isArray(value) ? value : [value];
+  const parts: unknown[] = (Array.isArray(value) ? value : [value]).map(asFile);
   const isPart = (part: unknown): boolean => typeof part === "object" && part !== null && "type" in part;
   if (!parts.every(isPart) || !parts.some((part) => (part as FileBlock).type === "file")) return undefined;
   return parts.every((part) => resultPart().safeParse(part).success) ? (parts as (TextBlock | FileBlock)[]) : undefined;
+}
+
+/** An image in its short form. */
+function asFile(value: unknown): unknown {
+  if ((value as { type?: unknown } | null | undefined)?.type !== "image") return value;
+  const { type: _type, mediaType = "image/*", ...rest } = value as Partial<FileBlock>;
+  return { ...rest, type: "file", mediaType };
 }
 
 /** With bytes as base64, so that JSON holds it. */

@@ -149,11 +149,14 @@ export interface GenerationSink {
   fail(fault: Fault): never;
 }
 
+/** `held` to the letter; `loose`: told, but not all of it is held to, or it says less than was meant; `refused` by the API. */
+export type SchemaFit = "held" | "loose" | "refused";
+
 export interface Wire {
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly provider: string;
-  /** What of a request its API takes, but not to the letter: each is named, such as `the schema of "add"`. Absent where there is nothing of the kind. */
-  inexact?(request: ModelRequest): string[];
+  /** How its API takes a schema; absent where it takes each to the letter. */
+  schemaFit?(schema: JsonSchema, of: "tool" | "output"): SchemaFit;
   /** The files that its API has a place for, whatever the model; absent for all. */
   readonly files?: readonly FileKind[];
   /** Host and port of the service, for spans, where they are known. */

@@ -1,5 +1,6 @@
 /** Files as the three versions of the AI SDK's specification have them, in messages and in what tools gave. */
 import type { LanguageModelV4FilePart, LanguageModelV4ToolResultOutput } from "@ai-sdk/provider";
+import { fileKindOf } from "#contract/chat/file-kind";
 import type { TextBlock } from "#contract/chat/message";
 import type { WireFile } from "#contract/chat/wire";
 import { unsupported } from "#inference/request/unsupported";
@@ -48,6 +49,9 @@ function resultFile(file: WireFile, about: FilesAbout): object {
     case "v4":
       return filePart(file, about);
     case "v3":
+      if (fileKindOf(mediaType) === "image") {
+        return url === undefined ? { type: "image-data", data: knownData(data, about), mediaType } : { type: "image-url", url };
+      }
       return url === undefined ? { type: "file-data", data: knownData(data, about), mediaType, ...filename } : { type: "file-url", url };
     case "v2":
       return { type: "media", data: knownData(data, about), mediaType };

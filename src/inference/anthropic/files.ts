@@ -10,7 +10,7 @@ export function fileOf(file: WireFile): Anthropic.ImageBlockParam | Anthropic.Do
   const kind = fileKindOf(mediaType);
   if (kind === "image") return { type: "image", source: sourceOf(file) as Anthropic.ImageBlockParam["source"] };
   if (kind === "text" && file.url !== undefined) {
-    throw unsupported(`a ${mediaType} file by address: Anthropic fetches images and PDF files alone; give it as data`);
+    throw unsupported(`a file of type ${mediaType} by address: Anthropic fetches images and PDF files alone; give it as data`);
   }
   const source = kind === "text" && file.fileId === undefined ? plainSource(file) : sourceOf(file);
   return {

@@ -1,5 +1,6 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import { outputFit } from "#inference/request/output-schema";
 import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
@@ -46,6 +47,8 @@ export class AnthropicWire implements Wire {
   readResponse = readResponse;
   readEvents = readEvents;
   toFault = toFault;
+
+  schemaFit = outputFit;
 
   async #load(): Promise<AnthropicClientLike> {
     const { client, apiKey, baseURL } = this.#options;

@@ -3,6 +3,7 @@ import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
+import { outputFit } from "#inference/request/output-schema";
 import { withExtra } from "#inference/request/provider-options";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
@@ -59,6 +60,8 @@ export class BedrockWire implements Wire {
   }
 
   toFault = toFault;
+
+  schemaFit = outputFit;
 
   async #connect(): Promise<{ sdk: Sdk; client: Sender }> {
     const sdk = await loadSdk(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));

@@ -112,7 +112,7 @@ export class GenerationBuilder implements GenerationSink {
 
   file(key: string | number, file: WireFile, data?: Record<string, unknown>): void {
     const { provider, model } = this.#about;
-    this.#draft(key, "whole").whole = data === undefined ? file : { ...file, native: { provider, model, data } };
+    this.#draft(key, "whole").whole = { ...file, native: { provider, model, ...(data === undefined ? {} : { data }) } };
   }
 
   cite(key: string | number, citation: Citation): void {

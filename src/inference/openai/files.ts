@@ -27,7 +27,9 @@ export function chatFile(file: WireFile, provider: string): Json {
       if (url === undefined) return { type: "file", file: { filename: nameOf(file), file_data: dataAddress(file) } };
       // openrouter.ai/docs, PDF inputs, November 2026.
       if (provider === "openrouter") return { type: "file", file: { filename: nameOf(file), file_data: url } };
-      throw unsupported(`a ${mediaType} file by address: Chat Completions fetches images alone; give it as data, or set api: "responses"`);
+      throw unsupported(
+        `a file of type ${mediaType} by address: Chat Completions fetches images alone; give it as data, or set api: "responses"`,
+      );
   }
 }
 

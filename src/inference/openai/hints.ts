@@ -19,6 +19,7 @@ const HINTS: readonly Hint[] = [
   },
   { words: /tool_choice/i, advice: `Set capabilities: { forcedToolChoice: false }, ${NAME_IT}.` },
   { words: /response_format|json_schema/i, advice: `Set capabilities: { structuredOutput: false }, ${NAME_IT}.` },
+  { words: /stream_options/i, advice: `Set compatibility: { streamOptions: false }, ${NAME_IT}.` },
   { words: /max_completion_tokens/i, advice: 'Set compatibility: { maxTokensField: "max_tokens" } or the other of the two.' },
   { words: /reasoning_effort|chat_template_kwargs|enable_thinking/i, advice: `Set compatibility: { thinkingField: … }, ${NAME_IT}.` },
   { words: /\bdeveloper\b.{0,40}role|role.{0,40}\bdeveloper\b/i, advice: "Set compatibility: { developerRole: false }." },

@@ -98,7 +98,7 @@ export function dialectOf({ api: asked, provider: named, compatibility: given }:
   const host = URL.canParse(address) ? new URL(address).hostname : "";
   const { name, compatibility } = compatibilityOf(given, host);
   const api = asked ?? (isOpenAIHost(host) ? "responses" : "chat");
-  const provider = named ?? providerAt(host);
+  const provider = named ?? (name === "openrouter" ? name : providerAt(host));
   const isOpenAI = isOpenAIHost(host) || isAzure(host) || provider === "openai";
   return {
     provider,

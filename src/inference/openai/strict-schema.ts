@@ -1,6 +1,6 @@
 /** A schema as OpenAI enforces it to the letter: each object names all its keys, needs each, and has no others. */
 import type { JsonSchema } from "#contract/chat/schema";
-import type { ModelRequest } from "#contract/chat/wire";
+import type { SchemaFit } from "#contract/chat/wire";
 
 /** What is told beside a schema's own children. */
 const PLAIN: ReadonlySet<string> = new Set([
@@ -28,12 +28,8 @@ export function outputFormat(schema: JsonSchema): { name: string; schema: JsonSc
 export const heldSchema = (schema: JsonSchema, strict = false): { schema: JsonSchema; strict?: true } =>
   strict && isExact(schema) ? { schema: closed(schema), strict: true } : { schema };
 
-/** What cannot be strict, though that is asked for. */
-export function inexact({ tools, output }: Pick<ModelRequest, "tools" | "output">): string[] {
-  const loose = tools.filter(({ strict, inputSchema }) => strict === true && !isExact({ type: "object", properties: {}, ...inputSchema }));
-  const names = loose.map(({ name }) => `the schema of the tool ${JSON.stringify(name)}`);
-  return output === undefined || isExact(output) ? names : [...names, "the schema of the output"];
-}
+/** What is not strict is told all the same. */
+export const fitOf = (schema: JsonSchema): SchemaFit => (isExact(schema) ? "held" : "loose");
 
 function isStrict(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

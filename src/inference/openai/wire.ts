@@ -1,6 +1,7 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { FileKind } from "#contract/chat/file-kind";
-import type { Fault, GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import type { JsonSchema } from "#contract/chat/schema";
+import type { Fault, GenerationSink, ModelRequest, SchemaFit, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
 import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
@@ -19,7 +20,7 @@ import { Refusals } from "./refusals.ts";
 import { readResponsesResponse } from "./responses/from-response.ts";
 import { readResponsesEvents } from "./responses/from-stream.ts";
 import { toResponsesRequest } from "./responses/to-request.ts";
-import { inexact } from "./strict-schema.ts";
+import { fitOf } from "./strict-schema.ts";
 
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local servers ask for none, and the SDK for one. */
@@ -101,8 +102,9 @@ export class OpenAIWire implements Wire {
   }
 
   /** Other servers hold answers to schemas in ways of their own. */
-  inexact({ tools, output }: ModelRequest): string[] {
-    return inexact({ tools, ...(output === undefined || this.#dialect.markers !== "openai" ? {} : { output }) });
+  schemaFit(schema: JsonSchema, of: "tool" | "output"): SchemaFit {
+    if (of === "tool") return fitOf({ type: "object", properties: {}, ...schema });
+    return this.#dialect.markers === "openai" ? fitOf(schema) : "held";
   }
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {

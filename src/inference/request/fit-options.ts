@@ -1,7 +1,9 @@
 /** Tool choice, lengths, sampling and schemas as they are asked for, as far as the model takes them. */
+import { AsimovError } from "#contract/base/errors";
 import type { ToolChoice } from "#contract/chat/generation";
-import type { CompiledSchema } from "#contract/chat/schema";
+import type { CompiledSchema, JsonSchema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
+import type { SchemaFit } from "#contract/chat/wire";
 import type { Capabilities } from "./capabilities.ts";
 import type { Limits } from "./limits.ts";
 import { isCalled } from "./provider-options.ts";
@@ -23,6 +25,12 @@ export function fitTools(
     limits.exceed(`the tool "${name}" of ${native.provider}`, "it was left out");
     return false;
   });
+  const twice = told.find(({ name }, at) => told.findIndex((other) => other.name === name) < at);
+  if (twice !== undefined) {
+    throw new AsimovError(`generate: a tool of ${provider}'s own and another one have the name "${twice.name}"; give each its own.`, {
+      code: "invalid-options",
+    });
+  }
   if (!strictTools && told.some(({ strict }) => strict)) limits.exceed("strict tools", "their inputs are checked before they run");
   if (typeof choice !== "object") return { tools: told, choice: told.length === 0 && choice === "any" ? "auto" : choice };
   const names = "only" in choice ? choice.only : [choice.name];
@@ -86,11 +94,17 @@ export function fitSampling(
 export function isHeldToSchema(
   schema: CompiledSchema | undefined,
   tools: readonly Tool[],
-  { structuredOutput }: Capabilities,
+  { structuredOutput, schemaFit }: Capabilities & { schemaFit: (schema: JsonSchema, of: "output") => SchemaFit },
   limits: Limits,
 ): boolean {
   if (schema === undefined) return false;
-  if (structuredOutput === true || (structuredOutput === "without-tools" && tools.length === 0)) return true;
+  if (structuredOutput === true || (structuredOutput === "without-tools" && tools.length === 0)) {
+    const fitted = schemaFit(schema.json, "output");
+    if (fitted === "loose") limits.exceed("the schema of the output to the letter", "what comes is checked");
+    if (fitted === "refused")
+      limits.exceed("objects with free keys in `output`", "it is told to answer with JSON of the schema, which is checked");
+    return fitted !== "refused";
+  }
   limits.exceed(structuredOutput === false ? "output" : "output beside tools", "it is told to answer with JSON of the schema");
   return false;
 }

@@ -1,5 +1,6 @@
 /** A schema as the structured output of Anthropic and of Bedrock takes it: what they cannot enforce is told in the description, and checked by us all the same. */
 import type { JsonSchema } from "#contract/chat/schema";
+import type { SchemaFit } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 
 const KEPT: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "$ref", "required"]);
@@ -40,3 +41,18 @@ function refuseFreeKeys({ additionalProperties, properties }: JsonSchema): void 
   const detail = "structured output knows no objects with free keys, such as z.record; name the keys, or give a list of entries";
   throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
 }
+
+/** Objects with free keys alone are refused; beside named ones, free keys cannot come. */
+export function outputFit(schema: JsonSchema): SchemaFit {
+  const { additionalProperties: free = false, properties } = schema;
+  const own: SchemaFit = free === false ? "held" : properties === undefined ? "refused" : "loose";
+  const inner = Object.entries(schema).flatMap(([key, value]): SchemaFit[] => {
+    if (MAPS.has(key)) return Object.values(value as object).map(nestedFit);
+    return key === "items" || CHOICES.has(key) || key === "allOf" ? [value].flat().map(nestedFit) : [];
+  });
+  const all = [own, ...inner];
+  return all.includes("refused") ? "refused" : all.includes("loose") ? "loose" : "held";
+}
+
+const nestedFit = (value: unknown): SchemaFit =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? outputFit(value as JsonSchema) : "held";

@@ -4,26 +4,26 @@ import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
-import type { FileKind } from "#contract/chat/file-kind";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
-import { type CompiledSchema, compileSchema, type Schema } from "#contract/chat/schema";
+import { type CompiledSchema, compileSchema, type JsonSchema, type Schema } from "#contract/chat/schema";
 import { lateTools, type Tool, toolsSchema, twiceNamed } from "#contract/chat/tool";
-import type { ModelRequest, WireMessage, WireTool } from "#contract/chat/wire";
+import type { ModelRequest, SchemaFit, WireMessage, WireTool } from "#contract/chat/wire";
 import { placeMarkers } from "./cache-markers.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { tokensBeside, tokensOfMessage } from "./estimate-tokens.ts";
 import { fitMaxTokens, fitSampling, fitToolChoice, fitTools, isHeldToSchema } from "./fit-options.ts";
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
+import { pairCalls } from "./pair-calls.ts";
 import { extraOf } from "./provider-options.ts";
-import type { ConversationReader } from "./wire-messages.ts";
+import type { ConversationReader, Lacking } from "./wire-messages.ts";
 
 export interface RequestAbout extends LimitsAbout {
   capabilities: Capabilities;
   defaults: { maxTokens?: number; thinking?: Thinking };
   conversation: ConversationReader;
-  inexact?: (request: ModelRequest) => string[];
+  schemaFit?: (schema: JsonSchema, of: "tool" | "output") => SchemaFit;
 }
 
 export interface PreparedRequest {
@@ -101,18 +101,32 @@ function wireTool(tool: Tool): WireTool {
   return known;
 }
 
+/** The same for the same tool: what was counted once is not counted again. */
+const looseTools = new WeakMap<Tool, WireTool>();
+
 function looseTool(tool: Tool): WireTool {
-  const { strict: _strict, ...loose } = wireTool(tool);
-  return loose;
+  if (tool.strict !== true) return wireTool(tool);
+  let known = looseTools.get(tool);
+  if (known === undefined) {
+    const { strict: _strict, ...loose } = wireTool(tool);
+    known = loose;
+    looseTools.set(tool, known);
+  }
+  return known;
 }
 
-const FILES: Readonly<Record<FileKind, string>> = {
+const alwaysHeld = (): SchemaFit => "held";
+
+const LEFT_OUT: Readonly<Record<Lacking, string>> = {
   image: "images",
   pdf: "PDF files",
   text: "text files that are not given as data",
   document: "documents but PDF and text",
   audio: "audio files",
   video: "videos",
+  system: "files in SYSTEM messages",
+  answer: "files in ASSISTANT messages",
+  provider: "blocks of other providers and models",
 };
 
 const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });
@@ -129,7 +143,9 @@ function requireTools(tools: readonly Tool[], choice: ToolChoice): void {
 
 /** @throws AsimovError `invalid-options`, `invalid-schema`; FinalInferenceError `unsupported` */
 export function prepareRequest(given: readonly ChatMessage[], options: GenerateOptions, about: RequestAbout): PreparedRequest {
-  const { system, messages, asked: askedMarkers, lacking, tokens, toolUseIds } = about.conversation.read(given);
+  const { system, messages: conversation, asked: wanted, lacking, tokens, toolUseIds } = about.conversation.read(given);
+  const { messages, unanswered, placeOf } = pairCalls(conversation);
+  const askedMarkers = { system: wanted.system, messages: wanted.messages.map(placeOf) };
   const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
   const { model, capabilities, defaults } = about;
   const { tools: all = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
@@ -137,19 +153,26 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const limits = new Limits(about);
   const { tools, choice: fitted } = fitTools(all, toolChoice, capabilities, { provider: about.provider, limits });
   if (messages.length === 0) throw misuse("expected at least one message for this model that is not empty and not of the role SYSTEM");
-  for (const kind of lacking) limits.exceed(FILES[kind], "a text stands in their place");
+  for (const id of unanswered) limits.warnings.push(`The tool call ${JSON.stringify(id)} had no result, and was given one that says so.`);
+  for (const kind of lacking) limits.exceed(LEFT_OUT[kind], kind === "provider" ? "they were left out" : "a text stands in their place");
   const maxTokens = fitMaxTokens(asked.maxTokens ?? defaults.maxTokens, capabilities, limits);
   const thinking = fitThinking(asked.thinking ?? defaults.thinking, maxTokens, capabilities, limits);
   const thinks = willThink(thinking, capabilities.thinking);
   const { choice, instruction } = fitToolChoice(fitted, thinks, capabilities, limits);
   const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);
   const schema = output === undefined ? undefined : compiledOnce(output);
-  const isHeld = isHeldToSchema(schema, tools, capabilities, limits);
+  const { schemaFit = alwaysHeld } = about;
+  const isHeld = isHeldToSchema(schema, tools, { ...capabilities, schemaFit }, limits);
   const said = schema === undefined || isHeld ? [] : [`Answer with nothing but JSON of this schema: ${JSON.stringify(schema.json)}`];
   const instructions = [...said, ...(instruction === undefined ? [] : [instruction])];
   const last = instructions.length === 0 ? [] : [instructionMessage(instructions)];
   const whole = [...system, ...last];
-  const told = tools.map(capabilities.strictTools ? wireTool : looseTool);
+  const told = tools.map((tool) => {
+    if (tool.strict !== true || !capabilities.strictTools) return looseTool(tool);
+    if (schemaFit(tool.inputSchema, "tool") === "held") return wireTool(tool);
+    limits.exceed(`the schema of the tool ${JSON.stringify(tool.name)} to the letter`, "what comes is checked");
+    return looseTool(tool);
+  });
   const extra = extraOf(asked.providerOptions, about.provider);
   const markers = placeMarkers({ system: whole, messages, tools: told, asked: askedMarkers }, capabilities.cacheMarkers, caching);
   if (markers.leftOut > 0) {
@@ -171,7 +194,6 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
     ...(extra === undefined ? {} : { extra }),
     ...(asked.providerOptions === undefined ? {} : { providerOptions: asked.providerOptions }),
   };
-  for (const what of about.inexact?.(request) ?? []) limits.exceed(`${what} to the letter`, "what comes is checked");
   const estimate = last.reduce((sum, message) => sum + tokensOfMessage(message), tokens) + tokensBeside(request);
   return { request, warnings: limits.warnings, estimate, toolUseIds, ...(schema === undefined ? {} : { output: schema }) };
 }

@@ -4,12 +4,27 @@ import { type FileKind, fileKindOf } from "#contract/chat/file-kind";
 import type { FileBlock, ImageBlock, TextBlock } from "#contract/chat/message";
 import type { WireFile } from "#contract/chat/wire";
 
+/** How data begins that is an image of a kind, in base64. */
+const IMAGES: readonly (readonly [RegExp, string])[] = [
+  [/^iVBORw0KGgo/, "image/png"],
+  [/^\/9j\//, "image/jpeg"],
+  [/^R0lGOD/, "image/gif"],
+  [/^UklGR.{11}QlA/, "image/webp"],
+];
+
+/** Where only the kind of a file is told. */
+const typeOf = (mediaType: string, data: string): string =>
+  mediaType === "image/*" ? (IMAGES.find(([start]) => start.test(data))?.[1] ?? mediaType) : mediaType;
+
 const DATA_ADDRESS = /^data:([^;,]*)((?:;[^;,]*)*),(.*)$/s;
 
 function wireFile(block: FileBlock | ImageBlock): WireFile {
   const { mediaType = "image/*", data, url, ...rest } = block as Partial<FileBlock>;
   const plain = { ...rest, type: "file" as const, mediaType };
-  if (data !== undefined) return { ...plain, data: typeof data === "string" ? data : toBase64(data) };
+  if (data !== undefined) {
+    const text = typeof data === "string" ? data : toBase64(data);
+    return { ...plain, mediaType: typeOf(mediaType, text), data: text };
+  }
   if (url === undefined) return plain;
   const [, type = "", parameters = "", body] = DATA_ADDRESS.exec(url) ?? [];
   if (body === undefined) return { ...plain, url };
@@ -17,7 +32,7 @@ function wireFile(block: FileBlock | ImageBlock): WireFile {
   return {
     ...plain,
     mediaType: told,
-    data: parameters.endsWith(";base64") ? body : toBase64(new TextEncoder().encode(decodeURIComponent(body))),
+    data: parameters.endsWith(";base64") ? body : toBase64(new TextEncoder().encode(decoded(body))),
   };
 }
 
@@ -40,6 +55,7 @@ export function fileFor(
 ): WireFile | TextBlock {
   const file = wireFile(given);
   const kind = fileKindOf(file.mediaType);
+  if (file.data === "") return { type: "text", text: `(${NAMES[kind]}${titleOf(file)} with nothing in it)` };
   if (kinds.includes(kind)) return file;
   if (kind === "text" && file.data !== undefined) return { type: "text", text: plainText(file) };
   lacking(kind);
@@ -58,5 +74,14 @@ export function textData({ data = "" }: WireFile): string {
     return new TextDecoder().decode(fromBase64(data));
   } catch {
     return data;
+  }
+}
+
+/** What is no percent-encoding stands as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

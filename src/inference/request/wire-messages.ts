@@ -2,7 +2,15 @@
 
 import { ChatRole } from "#contract/base/vocabulary";
 import type { FileKind } from "#contract/chat/file-kind";
-import { blocksOf, type ChatMessage, type ContentBlock, requireMessages, type ToolResultBlock, textOfResult } from "#contract/chat/message";
+import {
+  blocksOf,
+  type ChatMessage,
+  type ContentBlock,
+  type FileBlock,
+  requireMessages,
+  type ToolResultBlock,
+  textOfResult,
+} from "#contract/chat/message";
 import type { WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
 import { tokensOfMessage } from "./estimate-tokens.ts";
 import { fileFor } from "./wire-files.ts";
@@ -18,7 +26,7 @@ export interface Audience {
 interface Kept {
   source: ChatMessage;
   message: WireMessage | undefined;
-  lacking: ReadonlySet<FileKind>;
+  lacking: ReadonlySet<Lacking>;
   tokens: number;
   /** As the message was: one that its owner has changed since is converted again. */
   role: ChatRole;
@@ -39,9 +47,14 @@ function isCurrent(kept: Kept, message: ChatMessage | undefined): boolean {
   );
 }
 
-type Lacking = (kind: FileKind) => void;
+/** What of a conversation a model does not get as it is. */
+export type Lacking = FileKind | "system" | "answer" | "provider";
+type Lack = (what: Lacking) => void;
 
-function blocksFor(block: ContentBlock, { provider, model, files }: Audience, lacking: Lacking): WireBlock[] {
+/** Of an answer, none but Gemini takes a file that it has not made itself. */
+const TAKES_FILES_BACK = /^gcp\./;
+
+function blocksFor(block: ContentBlock, role: ChatRole, { provider, model, files }: Audience, lack: Lack): WireBlock[] {
   const { native } = block as { native?: { provider: string; model: string } };
   const isForeign = native !== undefined && (native.provider !== provider || native.model !== model);
   switch (block.type) {
@@ -57,21 +70,25 @@ function blocksFor(block: ContentBlock, { provider, model, files }: Audience, la
       return [isForeign ? plain : block];
     }
     case "provider":
-      return block.provider === provider && (block.model ?? model) === model ? [block] : [];
+      if (block.provider === provider && (block.model ?? model) === model) return [block];
+      lack("provider");
+      return [];
     case "tool-result":
-      return [resultFor(block, files, lacking)];
-    case "file": {
-      const { native: _native, ...plain } = block;
-      return [fileFor(isForeign ? plain : block, files, lacking)];
+      return [resultFor(block, files, lack)];
+    case "file":
+    case "image": {
+      if (role === ChatRole.SYSTEM) return [fileFor(block, [], () => lack("system"))];
+      const isOwn = native !== undefined && !isForeign;
+      if (role === ChatRole.ASSISTANT && !isOwn && !TAKES_FILES_BACK.test(provider)) return [fileFor(block, [], () => lack("answer"))];
+      const { native: _native, ...plain } = block as FileBlock;
+      return [fileFor(isForeign ? plain : block, files, lack)];
     }
-    case "image":
-      return [fileFor(block, files, lacking)];
   }
 }
 
-function resultFor(block: ToolResultBlock, kinds: readonly FileKind[], lacking: Lacking): WireResult {
+function resultFor(block: ToolResultBlock, kinds: readonly FileKind[], lack: Lack): WireResult {
   const { content } = block;
-  const parts = typeof content === "string" ? [] : content.map((part) => (part.type === "file" ? fileFor(part, kinds, lacking) : part));
+  const parts = typeof content === "string" ? [] : content.map((part) => (part.type === "file" ? fileFor(part, kinds, lack) : part));
   if (parts.some(({ type }) => type === "file")) {
     return { ...block, content: parts.filter((part) => part.type === "file" || part.text !== "") };
   }
@@ -84,8 +101,8 @@ function convert(source: ChatMessage, audience: Audience, isLeading: boolean): K
   const { cacheMarker = false, modelFamilies, role } = source;
   const isMeant =
     modelFamilies === undefined || modelFamilies.some((family) => audience.model.toLowerCase().includes(family.toLowerCase()));
-  const lacking = new Set<FileKind>();
-  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, audience, (kind) => lacking.add(kind))) : [];
+  const lacking = new Set<Lacking>();
+  const blocks = isMeant ? blocksOf(source).flatMap((block) => blocksFor(block, role, audience, (what) => lacking.add(what))) : [];
   const plain = { role, blocks, cacheMarker };
   const isMoved = role === ChatRole.SYSTEM && !isLeading && !audience.systemAnywhere;
   const message = blocks.length === 0 ? undefined : isMoved ? asInstruction(plain) : plain;
@@ -115,7 +132,7 @@ class WireConversation {
   readonly toolUseIds = new Set<string>();
   /** Where the caller wants caching to end. */
   readonly asked = { system: [] as number[], messages: [] as number[] };
-  readonly lacking = new Set<FileKind>();
+  readonly lacking = new Set<Lacking>();
   /** About as many as it has. */
   tokens = 0;
 

@@ -129,7 +129,7 @@ describe("what a model of the AI SDK is asked", () => {
 
   it.each([
     ["v2", { type: "media", data: "aGk=", mediaType: "image/png" }],
-    ["v3", { type: "file-data", data: "aGk=", mediaType: "image/png", filename: "a.png" }],
+    ["v3", { type: "image-data", data: "aGk=", mediaType: "image/png" }],
   ] as const)("has files of tools as version %s of the specification has them, and refuses the id of one", async (version, part) => {
     const model = new MockLanguageModelV3({
       ...{ provider: "anthropic.messages", modelId: "claude-sonnet-4-6" },
@@ -300,7 +300,7 @@ describe("what the answers of a model of the AI SDK become", () => {
     const { blocks, text, warnings } = await client.generate(ask());
     expect([text, warnings]).toEqual(["Hi", []]);
     expect(blocks.map(({ type }) => type)).toEqual(["thinking", "provider", "provider", "file", "text"]);
-    expect(blocks[3]).toEqual({ type: "file", mediaType: "image/png", data: "aGk=" });
+    expect(blocks[3]).toMatchObject({ type: "file", mediaType: "image/png", data: "aGk=" });
     const conversation: ChatMessage[] = [...ask(), { role: "ASSISTANT", content: JSON.parse(JSON.stringify(blocks)) }, ...ask("And?")];
     await client.generate(conversation);
     expect(model.doGenerateCalls[1]?.prompt[1]).toEqual({

@@ -142,12 +142,13 @@ describe("a request to Bedrock", () => {
       { role: ChatRole.ASSISTANT, content: [use("t1")] },
       { role: ChatRole.SYSTEM, content: "Be brief" },
     ];
-    const told = { role: "user", content: [{ text: "[Instruction of the system]" }, { text: "Be brief" }] };
-    expect((await sent(talk)).messages[2]).toEqual(told);
+    const unanswered = { toolResult: { toolUseId: "t1", content: [{ text: "(no result: this call was not run)" }], status: "error" } };
+    const told = [{ text: "[Instruction of the system]" }, { text: "Be brief" }];
+    expect((await sent(talk)).messages[2]).toEqual({ role: "user", content: [unanswered, ...told] });
     const server = await serve((_request, response) => answer(response));
     const client = clientOf(server.url, { capabilities: { systemAnywhere: true } });
-    await client.generate(talk);
-    expect(bodyOf<Body>(server).messages[2]).toEqual(told);
+    await client.generate([...HELLO, { role: ChatRole.ASSISTANT, content: "Well" }, ...talk.slice(2)]);
+    expect(bodyOf<Body>(server).messages[2]).toEqual({ role: "user", content: told });
     await client.generate([...talk, result("t1", "1")]);
     expect(bodyOf<Body>(server, 1).messages.slice(2)).toEqual([
       { role: "user", content: [{ toolResult: { toolUseId: "t1", content: [{ text: "1" }] } }] },
@@ -165,8 +166,10 @@ describe("a request to Bedrock", () => {
       required: ["city"],
       additionalProperties: false,
     });
-    const free = clientOf(server.url).generate(HELLO, { output: z.object({ ages: z.record(z.string(), z.number()) }) });
-    await expect(free).rejects.toMatchObject({ code: "unsupported", retryable: false });
+    const output = z.object({ city: z.string(), ages: z.record(z.string(), z.number()).default({}) });
+    const { warnings } = await clientOf(server.url).generate(HELLO, { output });
+    expect(bodyOf(server, 1)).not.toHaveProperty("outputConfig");
+    expect(warnings).toEqual([expect.stringContaining("objects with free keys in `output`")]);
   });
 
   it("sends images as bytes", async () => {
@@ -184,7 +187,7 @@ describe("a request to Bedrock", () => {
       message: expect.stringContaining("base64 data with its media type"),
     });
     await expect(ask({ type: "image", mediaType: "image/tiff", data: "AAAA" })).rejects.toMatchObject({ code: "unsupported" });
-    await expect(ask({ type: "image", mediaType: "image/png", data: "*" })).rejects.toMatchObject({ code: "invalid-request" });
+    await expect(ask({ type: "image", mediaType: "image/png", data: "*" })).rejects.toMatchObject({ code: "invalid-options" });
     expect(server.requests).toEqual([]);
   });
 

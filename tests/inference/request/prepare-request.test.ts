@@ -173,8 +173,9 @@ describe("messages of a request", () => {
 
   it("hold a placeholder for a result without content", () => {
     const result = { type: "tool-result", toolUseId: "1", content: "", isError: true } as const;
-    const messages: ChatMessage[] = [...HELLO, { role: TOOL_RESULT, content: [result] }];
-    const [block] = prepare(messages).request.messages[1]?.blocks ?? [];
+    const call = { type: "tool-use", id: "1", name: "add", input: {} } as const;
+    const messages: ChatMessage[] = [...HELLO, { role: ASSISTANT, content: [call] }, { role: TOOL_RESULT, content: [result] }];
+    const [block] = prepare(messages).request.messages[2]?.blocks ?? [];
     expect(block).toMatchObject({ type: "tool-result", toolUseId: "1", isError: true });
     expect((block as { content: string }).content).not.toBe("");
   });
@@ -466,8 +467,10 @@ describe("estimate of tokens", () => {
       { type: "thinking", text: "", signature: "s".repeat(90) },
       { type: "image", url: "https://example.com/a.png" },
       { type: "tool-use", id: "1", name: "add", input: { text: "z".repeat(90) } },
-      { type: "tool-result", toolUseId: "1", content: "r".repeat(90) },
     ];
+    const called: ChatMessage = { role: ASSISTANT, content: [{ type: "tool-use", id: "1", name: "add", input: {} }] };
+    const given: ChatMessage = { role: TOOL_RESULT, content: [{ type: "tool-result", toolUseId: "1", content: "r".repeat(90) }] };
+    expect(of([...HELLO, called, given])).toBeGreaterThanOrEqual(of([...HELLO, called]) + 20);
     for (const block of more) expect(said([{ type: "text", text: "x" }, block])).toBeGreaterThanOrEqual(base + 30);
     expect(
       of([

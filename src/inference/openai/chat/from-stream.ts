@@ -22,6 +22,7 @@ export interface RawChunk extends RawSources {
 }
 
 export interface RawChoice {
+  index?: number;
   delta?: RawDelta | null;
   /** Of a whole answer; some servers stream it, too. */
   message?: RawDelta | null;
@@ -179,7 +180,8 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
       into.responseId(id);
       if (typeof model === "string") into.model(model);
     }
-    const choice = Array.isArray(choices) ? choices[0] : undefined;
+    // Of several answers the first alone is read.
+    const choice = Array.isArray(choices) ? choices.find((each) => (each?.index ?? 0) === 0) : undefined;
     const usage = told ?? groq?.usage ?? choice?.usage;
     if (usage) into.usage(usageOf(usage, thoughtsInOutput));
     hasUsed ||= Boolean(usage);
