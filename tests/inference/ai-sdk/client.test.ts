@@ -324,8 +324,8 @@ describe("what the answers of a model of the AI SDK become", () => {
       doGenerate: { content: HI, finishReason: { unified: "stop", raw: "end" }, usage: USAGE, warnings: [] },
     });
     await clientOf(other).generate(conversation);
-    const file = { type: "file", mediaType: "image/png", data: { type: "data", data: "aGk=" } };
-    expect(other.doGenerateCalls[0]?.prompt[1]).toEqual({ role: "assistant", content: [file, { type: "text", text: "Hi" }] });
+    const seen = { type: "text", text: "(an image that this model cannot read)" };
+    expect(other.doGenerateCalls[0]?.prompt[1]).toEqual({ role: "assistant", content: [seen, { type: "text", text: "Hi" }] });
   });
 
   it("has passages with what they cite", async () => {
