@@ -60,20 +60,23 @@ export interface OpenAICompatibility {
 }
 
 export const compatibilitySchema = lazily(() =>
-  z.union([
-    z.enum(SERVERS),
-    z.strictObject({
-      profile: z.optional(z.enum(SERVERS)),
-      finishReason: z.optional(z.boolean()),
-      maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
-      developerRole: z.optional(z.boolean()),
-      thinkTags: z.optional(z.union([z.boolean(), z.literal("opened")])),
-      streamOptions: z.optional(z.boolean()),
-      namedToolChoice: z.optional(z.boolean()),
-      thinkingField: z.optional(z.enum(THINKING_FIELDS)),
-      efforts: z.optional(z.array(z.enum(EFFORTS)).check(z.minLength(1))),
-      toolCallIds: z.optional(z.enum(["free", "nine"])),
-      thoughtsInOutput: z.optional(z.boolean()),
-    }),
-  ]),
+  z.union(
+    [
+      z.enum(SERVERS),
+      z.strictObject({
+        profile: z.optional(z.enum(SERVERS)),
+        finishReason: z.optional(z.boolean()),
+        maxTokensField: z.optional(z.enum(["max_tokens", "max_completion_tokens"])),
+        developerRole: z.optional(z.boolean()),
+        thinkTags: z.optional(z.union([z.boolean(), z.literal("opened")])),
+        streamOptions: z.optional(z.boolean()),
+        namedToolChoice: z.optional(z.boolean()),
+        thinkingField: z.optional(z.enum(THINKING_FIELDS)),
+        efforts: z.optional(z.array(z.enum(EFFORTS)).check(z.minLength(1))),
+        toolCallIds: z.optional(z.enum(["free", "nine"])),
+        thoughtsInOutput: z.optional(z.boolean()),
+      }),
+    ],
+    `expected the name of a server (${SERVERS.join(", ")}), or an object of its departures from OpenAI's API`,
+  ),
 );
