@@ -141,8 +141,11 @@ export class ChainHost implements ToolChainHost {
       const { usage = this.model.unused(), partial } = error instanceof InferenceError ? error : {};
       if (error instanceof ContextLengthExceededError) return { kind: "context-full", usage };
       if (error instanceof InferenceError && error.code === "invalid-output" && partial !== undefined) {
-        const answer = this.#answer(asGeneration(usage, partial));
-        if (answer.calls.length > 0) return this.#showCalls(answer);
+        // Cut off, or taken away: that is how the chain ends.
+        const { finishReason } = error;
+        const isCut = finishReason?.unified === "length" || finishReason?.unified === "content-filter";
+        const answer = this.#answer({ ...asGeneration(usage, partial), ...(isCut ? { finishReason } : {}) });
+        if (isCut || answer.calls.length > 0) return this.#showCalls(answer);
         this.failure = error;
         return invalidOutput(error, partial, usage);
       }

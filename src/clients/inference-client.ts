@@ -322,6 +322,7 @@ export abstract class InferenceClient {
       model: this.model,
       usage,
       partial: blocks,
+      finishReason,
       cause: new Error(faults.length > 300 ? `${faults.slice(0, 300)}…` : faults),
     });
   }

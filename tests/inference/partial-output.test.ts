@@ -62,3 +62,18 @@ describe("partial output", () => {
     expect(looks).toBeLessThan(1_000);
   });
 });
+
+describe("a chain whose last answer was cut off before its output was whole", () => {
+  it.each([
+    ["length", "length"],
+    ["content-filter", "content-filter"],
+  ] as const)("ends by %s, with what came and no output", async (finishReason, stopReason) => {
+    for (const isShown of [false, true]) {
+      const client = new ScriptedInferenceClient([{ text: '{"title":"Ra', finishReason }]);
+      const chain = client.streamChain(ask(), [], { output: Answer });
+      const end = await (isShown ? chain.result : client.toolChain(ask(), [], { output: Answer }));
+      expect(end).toMatchObject({ stopReason, text: '{"title":"Ra' });
+      expect(end.output).toBeUndefined();
+    }
+  });
+});

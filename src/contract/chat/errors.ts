@@ -2,6 +2,7 @@
 
 import { brand } from "#contract/base/brand";
 import { AsimovError, type AsimovErrorOptions, NonRetryableError } from "#contract/base/errors";
+import type { FinishReason } from "./generation.ts";
 import type { ContentBlock } from "./message.ts";
 import type { Usage } from "./usage.ts";
 
@@ -20,11 +21,15 @@ export interface InferenceFacts {
   usage?: Usage;
   /** What had streamed before it failed. */
   partial?: readonly ContentBlock[];
+  /** How the answer ended that came, and did not fit. */
+  finishReason?: FinishReason;
 }
 
 /** @throws nothing; sets what is known, so that an unknown status is absent, not `undefined` */
-function takeFacts(error: object, { provider, model, status, retryAfter, requestId, usage, partial }: InferenceFacts): void {
-  const known = Object.entries({ provider, model, status, retryAfter, requestId, usage }).filter(([, value]) => value !== undefined);
+function takeFacts(error: object, { provider, model, status, retryAfter, requestId, usage, partial, finishReason }: InferenceFacts): void {
+  const known = Object.entries({ provider, model, status, retryAfter, requestId, usage, finishReason }).filter(
+    ([, value]) => value !== undefined,
+  );
   Object.assign(error, Object.fromEntries(known));
   // Answers may be long and private: reachable by name, not printed with the error.
   if (partial !== undefined) Object.defineProperty(error, "partial", { value: partial, enumerable: false });
@@ -48,6 +53,7 @@ export class InferenceError extends AsimovError implements InferenceFacts {
   declare readonly requestId?: string;
   declare readonly usage?: Usage;
   declare readonly partial?: readonly ContentBlock[];
+  declare readonly finishReason?: FinishReason;
 
   constructor(message: string, options: AsimovErrorOptions & InferenceFacts) {
     super(message, options);
