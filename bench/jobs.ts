@@ -1,6 +1,7 @@
 /** What a process can be told to do, by name: each job's module is loaded by the process that does it, and by no other. */
 import { Apart } from "./apart.ts";
 import type { SaverName } from "./contenders/langgraph.ts";
+import type { Reader, Source } from "./contenders/ours-chain-stream.ts";
 import type { Growing } from "./contenders/ours-growth.ts";
 import type { Parts } from "./contenders/ours-items.ts";
 import type { Kind, OnDisk, OnServer } from "./contenders/ours-stores.ts";
@@ -29,6 +30,8 @@ const TRIALS = {
   aiSdkWhole: async (turns: number) => (await import("./contenders/ai-sdk.ts")).wholeTrial(turns),
   stream: async (provider: string, reader: "ours" | "raw", part: "whole" | "first") =>
     (await import("./contenders/streams.ts")).streamTrial(provider, reader, part),
+  chainStream: async (source: Source, reader: Reader, deltas: number) =>
+    (await import("./contenders/ours-chain-stream.ts")).chainStreamTrial(source, reader, deltas),
   cache: async (store: StoreName, url: string, operation: string, load: { count: number; limit: number }) =>
     (await import("./contenders/stores.ts")).operationTrial(store, url, operation, load),
   growth: async (kind: Growing, size: number, roots?: number) =>

@@ -3,6 +3,9 @@ export const OURS = "asimov-agents";
 /** Parts of a run, which are compared with one another. */
 export const ITEMS = "items";
 export const NODES = "nodes";
+/** The two ways to be shown an answer. */
+export const STREAMED = "stream";
+export const CHAIN_SHOWN = "streamChain";
 export const FLOOR = "bare XState";
 export const LANGGRAPH = "LangGraph.js";
 export const MASTRA = "Mastra";

@@ -10,6 +10,7 @@ import { benchmarkTable, describeMachine, machineLine, verdictTable, versionOf, 
 import { awayBenchmark } from "./shapes/away.ts";
 import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
+import { chainStreamBenchmark } from "./shapes/chain-streams.ts";
 import { durableBenchmark } from "./shapes/durable.ts";
 import { foundBenchmark } from "./shapes/found.ts";
 import { generationsBenchmark } from "./shapes/generations.ts";
@@ -52,6 +53,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   heapBenchmark,
   residentBenchmark,
   streamBenchmark,
+  chainStreamBenchmark,
   chainBenchmark,
   streamMemoryBenchmark,
   packageBenchmark,

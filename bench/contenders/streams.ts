@@ -188,10 +188,21 @@ function firstTrial(stream: () => AsyncIterable<unknown>): Trial {
 
 const FORMATS = [anthropic, openai, genai, bedrock, aiSdk];
 
-/** A provider's stream, through our client or its SDK alone: the whole of it, or a short one's first delta. The server is in this process. */
-export async function streamTrial(provider: string, reader: "ours" | "raw", part: "whole" | "first"): Promise<Trial> {
+function formatOf(provider: string): Format {
   const format = FORMATS.find(({ name }) => name === provider);
   if (format === undefined) throw new Error(`There is no provider ${provider}.`);
+  return format;
+}
+
+/** A client of a server in this process that answers everything with 10,000 deltas. */
+export async function servedClient(provider: string): Promise<InferenceClient> {
+  const format = formatOf(provider);
+  return format.client((await serve(format, DELTAS, "word ")).url);
+}
+
+/** A provider's stream, through our client or its SDK alone: the whole of it, or a short one's first delta. The server is in this process. */
+export async function streamTrial(provider: string, reader: "ours" | "raw", part: "whole" | "first"): Promise<Trial> {
+  const format = formatOf(provider);
   const { url } = await serve(format, part === "whole" ? DELTAS : BURST, "word ");
   const client = format.client(url);
   const stream = reader === "raw" ? format.raw(url) : () => client.stream(ask).text;

@@ -55,8 +55,8 @@ type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 export interface Watch {
   /** Ends the chain. */
   signal: AbortSignal;
-  /** Told of each part; where it gives a promise, the chain waits for it. */
-  show?: (part: ChainPart) => Promise<void> | undefined;
+  /** Told of the parts, of those together that come so; where it gives a promise, the chain waits for it. */
+  show?: (parts: readonly ChainPart[]) => Promise<void> | undefined;
 }
 
 export interface ChainParts {
@@ -128,14 +128,14 @@ export class ChainHost implements ToolChainHost {
       const options = { ...this.#options(mode, signal), ...prepared };
       const { show } = this.#parts;
       const isWatched = show !== undefined || this.#middlewares.length > 0;
-      await show?.({ type: "step-start", step });
+      await show?.([{ type: "step-start", step }]);
       const generation = await this.span.run(() =>
         isWatched ? this.#watch(this.model.stream(messages, options)) : this.model.answer(messages, options),
       );
       this.#filled = generation.usage.inputTokens + generation.usage.outputTokens;
       const answer = await this.#showCalls(this.#answer(generation));
       const { finishReason, usage, warnings } = answer;
-      await show?.({ type: "step-end", step, finishReason, usage, warnings });
+      await show?.([{ type: "step-end", step, finishReason, usage, warnings }]);
       return answer;
     } catch (error) {
       const { usage = this.model.unused(), partial } = error instanceof InferenceError ? error : {};
@@ -178,7 +178,7 @@ export class ChainHost implements ToolChainHost {
     const trace = this.model.traceTool(told, this.span);
     const { span } = trace;
     const { onApproval, toolResultReducer: reduce, maxToolResultChars: maxChars = 100_000 } = own;
-    const emit = (event: unknown): void => void this.#parts.show?.({ type: "tool-progress", id, name, event });
+    const emit = (event: unknown): void => void this.#parts.show?.([{ type: "tool-progress", id, name, event }]);
     const runner = { tools, scope, span, reduce, maxChars, onApproval, emit };
     try {
       const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, turn));
@@ -190,7 +190,7 @@ export class ChainHost implements ToolChainHost {
       }
       const part = { type: "tool-result", id, name, content: outcome.content, isError: outcome.isError } as const;
       scope?.deltas?.(part);
-      await this.#parts.show?.(part);
+      await this.#parts.show?.([part]);
       if (!outcome.isError) trace.gave(textOfResult(outcome.content));
       if (thrown !== undefined) span.fail(thrown.error);
       else span.end(outcome.isError ? "the tool was not run" : undefined);
@@ -276,13 +276,13 @@ export class ChainHost implements ToolChainHost {
 
   #watch(stream: WatchedStream): Promise<Generation> {
     const { show } = this.#parts;
-    if (this.#middlewares.length === 0) return stream.each((part) => show?.(part));
+    if (this.#middlewares.length === 0) return stream.each((parts) => show?.(parts));
     const told = this.#tellBlocks();
-    return stream.each((part) => {
-      const [shown, heard] = [show?.(part), told(part)];
-      // A promise for each part would be felt.
+    const tell = (part: StreamPart): Promise<void> | undefined => {
+      const [shown, heard] = [show?.([part]), told(part)];
       return shown === undefined ? heard : heard === undefined ? shown : Promise.all([shown, heard]).then(() => {});
-    });
+    };
+    return stream.each((parts) => inTurn(parts, tell));
   }
 
   /** For one answer: tells the middlewares each of its blocks when it ends. */
@@ -316,7 +316,7 @@ export class ChainHost implements ToolChainHost {
     for (const { id, name, input, inputError } of answer.calls) {
       const use = { type: "tool-use" as const, id, name };
       const block: ToolUseBlock = inputError === undefined ? { ...use, input: JSON.parse(input) } : { ...use, input, inputError };
-      await this.#parts.show?.({ ...block, type: "tool-call" });
+      await this.#parts.show?.([{ ...block, type: "tool-call" }]);
       await this.#tell(block);
     }
     return answer;
@@ -366,6 +366,15 @@ export class ChainHost implements ToolChainHost {
       ...(output === undefined ? {} : { output: JSON.stringify(output) }),
     };
   }
+}
+
+/** Nothing comes before what it is told to wait for; a promise for each part would be felt. */
+function inTurn<T>(all: readonly T[], visit: (one: T) => Promise<void> | undefined, from = 0): Promise<void> | undefined {
+  for (let at = from; at < all.length; at++) {
+    const wait = visit(all[at] as T);
+    if (wait !== undefined) return wait.then(() => inTurn(all, visit, at + 1));
+  }
+  return undefined;
 }
 
 function progressOf(messages: readonly ChatMessage[], steps: number, usage: Usage): ChainProgress {

@@ -2,16 +2,12 @@
 import { AsimovError } from "#contract/base/errors";
 import { systemClock } from "#contract/base/services";
 import { outputPreviews } from "./output-previews.ts";
-
-/** What of a part a reader gets; nothing of it where that is `undefined`. */
-export type Pick<Part, T> = (part: Part) => T | undefined;
+import { type PartOrigin, PartReader, type Pick } from "./part-reader.ts";
 
 interface AnyPart {
   readonly type: string;
   readonly text?: string;
 }
-
-export const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIterable<Part> {
   readonly #settled = Promise.withResolvers<Result>();
@@ -30,8 +26,8 @@ export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIte
 
   protected readonly reject = (error: unknown): void => this.#settled.reject(error);
 
-  /** Begins the work, for one reader. */
-  protected abstract read<T>(pick: Pick<Part, T>): AsyncIterator<T>;
+  /** What one reader reads of: it begins when that asks for its first part. */
+  protected abstract origin(): PartOrigin<Part>;
 
   /** Begins the work where nobody reads; settles or fails with it. */
   protected abstract drain(): Promise<unknown>;
@@ -64,7 +60,7 @@ export abstract class ReadOnce<Part extends AnyPart, Result> implements AsyncIte
 
   #reader<T>(pick: Pick<Part, T>): AsyncIterator<T> {
     this.claim();
-    return this.read(pick);
+    return new PartReader(this.origin(), this.#what, pick);
   }
 
   /** @throws AsimovError `stream-consumed` */

@@ -177,8 +177,8 @@ export interface ToolTrace {
 
 /** A streamed call as a chain reads it. */
 export interface WatchedStream extends InferenceStream {
-  /** Hands on each part as it comes, and waits where it is told to. @throws what `result` rejects with, and what `visit` throws, which ends the call */
-  each(visit: (part: StreamPart) => Promise<void> | undefined): Promise<Generation>;
+  /** Hands on the parts, those together that come so, and waits where it is told to. @throws what `result` rejects with, and what `visit` throws, which ends the call */
+  each(visit: (parts: readonly StreamPart[]) => Promise<void> | undefined): Promise<Generation>;
 }
 
 /** What a chain needs of a model. */
