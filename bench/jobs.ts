@@ -32,6 +32,7 @@ const TRIALS = {
     (await import("./contenders/streams.ts")).streamTrial(provider, reader, part),
   chainStream: async (source: Source, reader: Reader, deltas: number) =>
     (await import("./contenders/ours-chain-stream.ts")).chainStreamTrial(source, reader, deltas),
+  checks: async (checks: number) => (await import("./contenders/ours-checks.ts")).checkTrial(checks),
   cache: async (store: StoreName, url: string, operation: string, load: { count: number; limit: number }) =>
     (await import("./contenders/stores.ts")).operationTrial(store, url, operation, load),
   growth: async (kind: Growing, size: number, roots?: number) =>

@@ -11,6 +11,7 @@ import { awayBenchmark } from "./shapes/away.ts";
 import { branchesBenchmark } from "./shapes/branches.ts";
 import { cacheBenchmark } from "./shapes/cache-operations.ts";
 import { chainStreamBenchmark } from "./shapes/chain-streams.ts";
+import { checkBenchmark } from "./shapes/checks.ts";
 import { durableBenchmark } from "./shapes/durable.ts";
 import { foundBenchmark } from "./shapes/found.ts";
 import { generationsBenchmark } from "./shapes/generations.ts";
@@ -55,6 +56,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   streamBenchmark,
   chainStreamBenchmark,
   chainBenchmark,
+  checkBenchmark,
   streamMemoryBenchmark,
   packageBenchmark,
 ];

@@ -3,6 +3,7 @@ import type { Figure } from "./figure.ts";
 import {
   AI_SDK_STREAMED,
   AI_SDK_WHOLE,
+  CHAIN_SHOWN,
   FLOOR,
   IN_FILES,
   IN_MEMORY,
@@ -17,9 +18,12 @@ import {
   OURS,
   RAW,
   SQLITE_SAVER,
+  STREAMED,
 } from "./names.ts";
 import { ACTED, DELTA, HEARD } from "./shapes/away.ts";
 import { CRITICAL_PATH } from "./shapes/branches.ts";
+import { SHOWN } from "./shapes/chain-streams.ts";
+import { LARGE_SCHEMA } from "./shapes/checks.ts";
 import { FIRST_NODE, IMPORT, IMPORT_MEMORY } from "./shapes/cold-start.ts";
 import { COMMITS, COMMITS_BESIDE, heldIn, WHOLE_RUNS } from "./shapes/durable.ts";
 import { newestOf, STATUSES } from "./shapes/found.ts";
@@ -183,6 +187,8 @@ const TARGETS: readonly Target[] = [
     { target: `${name}: first delta, after the ${RAW}'s`, aim: 2, figure: afterRaw(`${name}, first delta`), show: as("ms") },
   ]),
   beside("AI SDK, by its streamText: a delta's time", ["stream", `${AI_SDK}, 10,000 deltas`], RAW, 1.15),
+  ...SHOWN.map((shape) => beside(`a delta of a chain that is shown, ${shape}`, ["chainstream", shape, CHAIN_SHOWN], STREAMED, 1.2)),
+  atMost(LARGE_SCHEMA, ["checks", LARGE_SCHEMA], 50, "µs/check"),
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_WHOLE, 1 / 3),
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_STREAMED, 1 / 10),
   growing("tool chain: turns 950 to 1,000 by turns 1 to 50", "toolchain", [EARLY_TURNS, LATE_TURNS], 1.25),

@@ -3,6 +3,7 @@ import { type ChatMessage, ChatRole, InferenceClient, type Wire } from "../../sr
 import { ScriptedInferenceClient } from "../../src/testing.ts";
 import type { Trial } from "../trial.ts";
 
+const WORD = "word ";
 const ask: ChatMessage[] = [{ role: ChatRole.USER, content: "Go" }];
 
 /** Who reads: the client's stream, or its chain. */
@@ -33,7 +34,7 @@ class BurstClient extends InferenceClient {
 }
 
 async function* bursts(deltas: number, burst: number): AsyncGenerator<unknown> {
-  const together = new Array<string>(burst).fill("word ");
+  const together = new Array<string>(burst).fill(WORD);
   for (let sent = 0; sent < deltas; sent += burst) yield together;
   yield "end";
 }
@@ -41,7 +42,7 @@ async function* bursts(deltas: number, burst: number): AsyncGenerator<unknown> {
 async function clientsOf(source: Source, deltas: number): Promise<() => InferenceClient> {
   switch (source) {
     case "each alone": {
-      const script = [{ chunks: new Array<string>(deltas).fill("word ") }];
+      const script = [{ chunks: new Array<string>(deltas).fill(WORD) }];
       return () => new ScriptedInferenceClient(script);
     }
     case "50 at once": {
@@ -56,15 +57,18 @@ async function clientsOf(source: Source, deltas: number): Promise<() => Inferenc
   }
 }
 
+/** Each delta is read, and then the answer's text: a chain puts it together in any case, for its conversation. */
 export async function chainStreamTrial(source: Source, reader: Reader, deltas: number): Promise<Trial> {
   const clientOf = await clientsOf(source, deltas);
+  const whole = WORD.repeat(deltas);
   return {
     async run() {
       const client = clientOf();
+      const stream = reader === "stream" ? client.stream(ask) : client.streamChain(ask, []);
       let count = 0;
-      for await (const part of reader === "stream" ? client.stream(ask) : client.streamChain(ask, []))
-        if (part.type === "text-delta") count++;
+      for await (const part of stream) if (part.type === "text-delta") count++;
       if (count !== deltas) throw new Error(`${count} deltas`);
+      if ((await stream.result).text !== whole) throw new Error("Their text is another one.");
     },
   };
 }

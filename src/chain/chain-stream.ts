@@ -29,15 +29,19 @@ export class ShownChain extends ReadOnce<ChainPart, ToolChainResult> implements 
   protected override origin(): PartOrigin<ChainPart> {
     const left = new AbortController();
     const { signal } = left;
-    let unread: ChainPart[] = [];
+    /** Those together that came so. */
+    let unread: (readonly ChainPart[])[] = [];
+    let ahead = 0;
     /** Has read all, and waits for more. */
     let waiting: PartTaker<ChainPart> | undefined;
     let room: PromiseWithResolvers<void> | undefined;
     let work: Promise<unknown> | undefined;
     let end: ((reader: PartTaker<ChainPart>) => void) | undefined;
-    const drained = (): ChainPart[] => {
-      const taken = unread;
+    const drained = (): readonly ChainPart[] => {
+      const [first = [], ...others] = unread;
+      const taken = others.length === 0 ? first : unread.flat();
       unread = [];
+      ahead = 0;
       room?.resolve();
       room = undefined;
       return taken;
@@ -50,8 +54,9 @@ export class ShownChain extends ReadOnce<ChainPart, ToolChainResult> implements 
         reader.take(parts);
         return undefined;
       }
-      for (const part of parts) unread.push(part);
-      if (unread.length < AHEAD) return undefined;
+      unread.push(parts);
+      ahead += parts.length;
+      if (ahead < AHEAD) return undefined;
       room ??= Promise.withResolvers<void>();
       return room.promise;
     };
@@ -61,7 +66,7 @@ export class ShownChain extends ReadOnce<ChainPart, ToolChainResult> implements 
     };
     return {
       pull: (reader) => {
-        if (unread.length > 0) return reader.take(drained());
+        if (ahead > 0) return reader.take(drained());
         if (end !== undefined) return end(reader);
         waiting = reader;
         if (work !== undefined) return;

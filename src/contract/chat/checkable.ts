@@ -1,5 +1,6 @@
 /** JSON Schema as it is written becomes what the validator can judge, or is refused by its place, without the validator. */
 import { copyJson } from "#contract/base/json";
+import { lazily } from "#contract/base/lazily";
 import {
   type Dialect,
   dialectOf,
@@ -22,6 +23,12 @@ export interface Checkable {
   /** What each `$ref` leads to. */
   readonly targets: Readonly<Record<string, Judged>>;
 }
+
+/** All of one shape: the validator reads every keyword of each schema, and is a quarter faster where it finds them in the same places. */
+const UNDECIDED = lazily((): Decisions => {
+  const deciding = Object.values(KEYWORDS).flatMap((known) => [...known()].filter(([, { decides }]) => decides));
+  return Object.fromEntries(["$ref", ...deciding.map(([keyword]) => keyword)].map((keyword) => [keyword, undefined]));
+});
 
 class Misplaced extends Error {}
 
@@ -59,7 +66,7 @@ class Reader {
       if (typeof schema !== "boolean" && !isObject(schema)) {
         throw new Error(`expected a schema (an object, true or false), got ${shown(schema)}`);
       }
-      const judged = typeof schema === "boolean" ? schema : {};
+      const judged = typeof schema === "boolean" ? schema : { ...UNDECIDED() };
       this.#references.schemas.set(at, judged);
       if (typeof schema !== "boolean") this.#fill(judged as Decisions, schema, at, outer);
       return judged;
