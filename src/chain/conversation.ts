@@ -6,6 +6,7 @@ import {
   type ChatMessage,
   type ContentBlock,
   type FileBlock,
+  filesOfResult,
   type TextBlock,
   textOf,
   textOfResult,
@@ -76,8 +77,7 @@ function resultsInText(blocks: readonly ContentBlock[], names: ReadonlyMap<strin
   const told = blocks.flatMap((block): (TextBlock | FileBlock)[] => {
     if (block.type !== "tool-result") return [];
     const text = `${block.isError === true ? "Error" : "Result"} of ${names.get(block.toolUseId) ?? "a tool"}:\n${textOfResult(block.content)}`;
-    const files = typeof block.content === "string" ? [] : block.content.filter((part) => part.type === "file");
-    return [{ type: "text", text }, ...files];
+    return [{ type: "text", text }, ...filesOfResult(block.content)];
   });
   return told.some(({ type }) => type === "file") ? told : told.map((part) => (part as TextBlock).text).join("\n\n");
 }

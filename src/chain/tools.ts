@@ -4,7 +4,7 @@ import { messageOf } from "#contract/base/errors";
 import { toJsonText } from "#contract/base/json";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, runInScope } from "#contract/chat/call-scope";
-import { plainBlock, resultParts, textOfResult } from "#contract/chat/message";
+import { filesOfResult, plainBlock, resultParts, textOfResult } from "#contract/chat/message";
 import type { Tool } from "#contract/chat/tool";
 import type { ToolChainOptions, ToolOrder, ToolOutcome, ToolTurn } from "#contract/chat/tool-chain";
 import { type Deciders, decide } from "./approvals.ts";
@@ -148,7 +148,7 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
   }
   const isError = thrown !== undefined;
   if (runner.reduce !== undefined) {
-    const files = typeof content === "string" ? [] : content.filter((part) => part.type === "file");
+    const files = filesOfResult(content);
     const given = await runner.reduce({ name, content: textOfResult(content), files, isError });
     content = typeof given !== "string" ? given.map(plainBlock) : files.length === 0 ? given : [{ type: "text", text: given }, ...files];
   }

@@ -226,9 +226,7 @@ function asFile(value: unknown): unknown {
 /** With bytes as base64, so that JSON holds it. */
 export function withoutBytes<M extends ChatMessage>(message: M): M {
   const { content } = message;
-  const hasBytes = (block: ContentBlock): boolean =>
-    block.type === "tool-result" ? typeof block.content !== "string" && block.content.some(hasBytes) : isBytes(block);
-  return typeof content === "string" || !content.some(hasBytes) ? message : { ...message, content: content.map(plainBlock) };
+  return typeof content === "string" ? message : { ...message, content: content.map(plainBlock) };
 }
 
 const isBytes = (block: ContentBlock): block is FileBlock & { data: Uint8Array } =>
@@ -244,6 +242,10 @@ export function plainBlock<B extends ContentBlock>(block: B): B {
 /** The texts of a tool's result. */
 export const textOfResult = (content: ToolResultBlock["content"]): string =>
   typeof content === "string" ? content : content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
+
+/** The files of a tool's result. */
+export const filesOfResult = (content: ToolResultBlock["content"]): FileBlock[] =>
+  typeof content === "string" ? [] : content.filter((part) => part.type === "file");
 
 export function blocksOf({ content }: ChatMessage): readonly ContentBlock[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : content;
