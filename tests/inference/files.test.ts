@@ -176,6 +176,45 @@ describe.each(ROWS)("a file through $name", (row) => {
   });
 });
 
+/** What a client refuses before it sends anything: the file, and what its error says. */
+const REFUSED: Readonly<Record<ClientRow["name"], [file: FileBlock, says: string][]>> = {
+  Anthropic: [[at("image/png", "ftp://example.com/a.png"), "Anthropic fetches https, http alone"]],
+  Bedrock: [[at("image/png", "file:///a.png"), "Converse fetches nothing but s3:// addresses"]],
+  "OpenAI Responses": [[at("application/pdf", "gs://b/a.pdf"), "OpenAI fetches https, http alone"]],
+  "OpenAI Chat Completions": [
+    [{ type: "file", mediaType: "audio/*", data: "AQID" }, "give its whole media type"],
+    [at("audio/wav", "https://example.com/a.wav"), "audio by address"],
+  ],
+  "Google GenAI": [
+    [at("image/png", "s3://b/a.png"), "Gemini fetches https, http, gs alone"],
+    [{ type: "file", mediaType: "audio/*", data: "AQID" }, "give its whole media type"],
+    [at("video/*", "https://example.com/a"), "give its whole media type"],
+  ],
+};
+
+describe.each(ROWS.filter(({ name }) => REFUSED[name] !== undefined))("a file that $name has no place for", (row) => {
+  it.each(REFUSED[row.name] ?? [])("is refused before anything is sent: %o", async (file, says) => {
+    const { server, client } = await scripted(row, [{ text: "never" }], {
+      ...once,
+      ...(says.startsWith("OpenAI") ? { provider: "openai" } : {}),
+    });
+    await expect(client.generate(user(file))).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(says) });
+    expect(server.requests).toEqual([]);
+  });
+});
+
+it("a file whose kind alone is told goes to Gemini by the ending of its address", async () => {
+  const gemini = ROWS.find(({ name }) => name === "Google GenAI") as ClientRow;
+  for (const [kind, url, mimeType] of [
+    ["audio/*", "https://example.com/a.mp3?x=1", "audio/mpeg"],
+    ["video/*", "gs://b/a.mov", "video/quicktime"],
+    ["image/*", "https://example.com/a", "image/jpeg"],
+  ] as const) {
+    const { body } = await bodyOf(gemini, user(at(kind, url)));
+    expect(objectsIn(JSON.parse(body))).toContainEqual({ fileData: { mimeType, fileUri: url } });
+  }
+});
+
 describe("a chain whose tool gives a file", () => {
   const draw = (result: unknown) => defineTool({ name: "draw", description: "Draws", input: { type: "object" }, run: () => result });
 
@@ -256,15 +295,36 @@ describe("a file where a model takes none", () => {
     expect(client.calls[1]?.messages.at(-1)?.content).toMatchObject([{ content: "(a text file with nothing in it)" }]);
   });
 
-  it("is known by its bytes where only its kind is told, and by its address whatever is wrong with that", async () => {
+  it.each([
+    ["image/png", [0x89, "PNG\r\n", 0x1a, "\n"]],
+    ["image/jpeg", [0xff, 0xd8, 0xff, 0xe0]],
+    ["image/gif", ["GIF89a"]],
+    ["image/webp", ["RIFF", 1, 2, 3, 4, "WEBPVP8 "]],
+    ["audio/wav", ["RIFF", 1, 2, 3, 4, "WAVEfmt "]],
+    ["audio/mpeg", ["ID3", 4]],
+    ["audio/mpeg", [0xff, 0xfb, 0x90]],
+    ["audio/flac", ["fLaC", 0]],
+    ["audio/ogg", ["OggS", 0]],
+    ["audio/mp4", [0, 0, 0, 0x20, "ftypM4A "]],
+    ["video/mp4", [0, 0, 0, 0x18, "ftypmp42"]],
+    ["video/webm", [0x1a, 0x45, 0xdf, 0xa3]],
+  ])("is known by its bytes where only its kind is told: %s", async (mediaType, start) => {
+    const data = Buffer.concat(start.map((piece) => (typeof piece === "number" ? Buffer.from([piece]) : Buffer.from(piece))));
     const client = new ScriptedInferenceClient(["seen"]);
-    await client.generate(
-      user({ ...PNG, mediaType: "image/*", data: "iVBORw0KGgo=" }, { type: "file", mediaType: "text/plain", url: "data:text/plain,%zz" }),
-    );
-    expect(client.calls[0]?.messages[0]?.content).toMatchObject([
-      { mediaType: "image/png" },
-      { data: Buffer.from("%zz").toString("base64") },
-    ]);
+    await client.generate(user({ type: "file", mediaType: `${mediaType.split("/")[0]}/*`, data }));
+    expect(client.calls[0]?.messages[0]?.content).toMatchObject([{ mediaType }]);
+  });
+
+  it("is known by its address whatever is wrong with that", async () => {
+    const client = new ScriptedInferenceClient(["seen"]);
+    await client.generate(user({ type: "file", mediaType: "text/plain", url: "data:text/plain,%zz" }));
+    expect(client.calls[0]?.messages[0]?.content).toMatchObject([{ data: Buffer.from("%zz").toString("base64") }]);
+  });
+
+  it("is a text where it is a drawing in SVG, which no model sees", async () => {
+    const client = new ScriptedInferenceClient(["seen"], { capabilities: { files: ["image"] } });
+    const { warnings } = await client.generate(user({ type: "file", mediaType: "image/svg+xml", data: Buffer.from("<svg/>") }));
+    expect([client.calls[0]?.messages[0]?.content, warnings]).toEqual(["<svg/>", []]);
   });
 });
 

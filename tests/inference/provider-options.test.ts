@@ -59,9 +59,19 @@ describe.each(CLIENT_ROWS)("providerOptions of $name", ({ format, make }) => {
 
   it("of another form are refused before anything is sent, by their place", async () => {
     const client = make("http://127.0.0.1:9", once);
+    const looped: Record<string, unknown> = {};
+    looped.self = looped;
     for (const [providerOptions, place] of [
       [{ [name]: 1 }, `providerOptions.${name}`],
       [{ [name]: { headers: { "x-own": 1 } } }, `providerOptions.${name}.headers.x-own`],
+      [{ [name]: { headers: { "x own": "yes" } } }, `providerOptions.${name}.headers: expected names of headers`],
+      [{ [name]: { headers: { "x-own": "a\r\nx-more: b" } } }, `providerOptions.${name}.headers.x-own: expected what a header can hold`],
+      [
+        { [name]: { a: [{ onDone: () => {} }] } },
+        `providerOptions.${name}.a.0.onDone: expected what the body of a request can hold; it is a function`,
+      ],
+      [{ [name]: { seed: 1n } }, `providerOptions.${name}.seed`],
+      [{ [name]: looped }, `providerOptions.${name}.self`],
       ["all", "providerOptions"],
     ] as const) {
       await expect(client.generate(ask(), { providerOptions: providerOptions as never })).rejects.toMatchObject({

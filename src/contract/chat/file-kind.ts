@@ -1,6 +1,6 @@
 /** Kinds of files, as far as providers tell them apart. */
 
-/** `pdf` is what most read as pages; `text` is what is plain text, whatever it means; `document` is all else. */
+/** `pdf` is what most read as pages; `text` is what is plain text, whatever it means, so that drawings in SVG are; `document` is all else. */
 export const FILE_KINDS = ["image", "pdf", "text", "document", "audio", "video"] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 
@@ -9,10 +9,10 @@ const PLAIN = /^(?:text\/|application\/(?:json|x?html(?:\+xml)?|xml|yaml|x-yaml|
 /** @param mediaType in any case, with or without parameters */
 export function fileKindOf(mediaType: string): FileKind {
   const type = bareType(mediaType);
+  if (PLAIN.test(type)) return "text";
   const [top] = type.split("/");
   if (top === "image" || top === "audio" || top === "video") return top;
-  if (type === "application/pdf") return "pdf";
-  return PLAIN.test(type) ? "text" : "document";
+  return type === "application/pdf" ? "pdf" : "document";
 }
 
 /** In lower case, without parameters. */

@@ -2,12 +2,13 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { bareType, fileKindOf } from "#contract/chat/file-kind";
 import type { WireFile } from "#contract/chat/wire";
-import { unsupported } from "#inference/request/unsupported";
+import { requireFetched, unsupported } from "#inference/request/unsupported";
 import { textData } from "#inference/request/wire-files";
 
 export function fileOf(file: WireFile): Anthropic.ImageBlockParam | Anthropic.DocumentBlockParam {
   const { mediaType, name } = file;
   const kind = fileKindOf(mediaType);
+  requireFetched(file, "Anthropic");
   if (kind === "image") return { type: "image", source: sourceOf(file) as Anthropic.ImageBlockParam["source"] };
   if (kind === "text" && file.url !== undefined) {
     throw unsupported(`a file of type ${mediaType} by address: Anthropic fetches images and PDF files alone; give it as data`);

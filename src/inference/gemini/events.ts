@@ -1,58 +1,40 @@
-/** A stream of Gemini's as both SDKs read it, whatever stands between its events: each event is one line of data. */
+/** A stream of Gemini's, read from the response that its SDK is waiting for: the SDKs part their events by one of three framings alone. */
 import { WireFault } from "#contract/chat/wire-fault";
-import { eventParser } from "#inference/transport/server-sent-events";
+import { serverSentEvents } from "#inference/transport/server-sent-events";
 import { faultOfBody, jsonIn } from "./faults.ts";
 
-type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-type Chunk = Awaited<ReturnType<Reader["read"]>>;
+/** A fetch for one streamed call, whose SDK gets an answer with nothing in it. */
+export class TakenStream {
+  readonly #fetch: typeof globalThis.fetch;
+  #response: Response | undefined;
 
-/** A fetch whose answers hold nothing but events, and throw at their end the error that follows the last one without framing. */
-export function eventsFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    const { body } = response;
-    if (body === null) return response;
-    const open = body.getReader.bind(body) as () => Reader;
-    Object.defineProperty(body, "getReader", { value: () => reframing(open()) });
-    return response;
+  constructor(fetch: typeof globalThis.fetch) {
+    this.#fetch = fetch;
+  }
+
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const response = await this.#fetch(input, init);
+    this.#response = response;
+    const { status, headers } = response;
+    return new Response("", { status, headers });
   };
+
+  /** The chunks as they came together; `undefined` where the SDK has not asked by this fetch, as a client that is none of its own. */
+  get chunks(): AsyncIterable<unknown> | undefined {
+    return this.#response === undefined ? undefined : serverSentEvents(this.#response, readMessage, throwError);
+  }
 }
 
-function reframing(reader: Reader): Reader {
-  const read = reader.read.bind(reader);
-  const decoder = new TextDecoder();
-  const encoder = new TextEncoder();
-  let events = "";
-  /** The lines since the last event. */
-  let loose: string[] = [];
-  const parser = eventParser(
-    ({ data }) => {
-      if (loose.length > 0) loose = [];
-      // Between JSON's words a break of the line is a space.
-      events += `data: ${data.includes("\n") ? data.replaceAll("\n", " ") : data}\n\n`;
-    },
-    (line) => loose.push(line),
-  );
-  const next = async (): Promise<Chunk> => {
-    for (;;) {
-      const chunk = await read();
-      if (chunk.done) {
-        parser.end();
-        throwError(loose.join("\n"));
-        return chunk;
-      }
-      parser.feed(decoder.decode(chunk.value, { stream: true }));
-      if (events === "") continue;
-      const value = encoder.encode(events);
-      events = "";
-      return { done: false, value };
-    }
-  };
-  Object.defineProperty(reader, "read", { value: next });
-  return reader;
+function readMessage({ data }: { data: string }): unknown {
+  if (data === "") return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    throw new WireFault({ kind: "retryable", code: "hostile-response", reason: "broken JSON" });
+  }
 }
 
-/** @throws WireFault where the text is an error */
+/** The error that follows the last event without framing. @throws WireFault where the text is one */
 function throwError(text: string): void {
   const body = jsonIn(text);
   const { error } = ((Array.isArray(body) ? body[0] : body) ?? {}) as { error?: unknown };

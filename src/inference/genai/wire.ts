@@ -4,7 +4,7 @@ import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/cha
 import { WireFault } from "#contract/chat/wire-fault";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, systemOf } from "#inference/gemini/contents";
-import { eventsFetch } from "#inference/gemini/events";
+import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
 import { loadSdk, onceMade } from "#inference/transport/load-sdk";
@@ -48,8 +48,9 @@ export class GoogleGenAIWire implements Wire {
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
     const { models } = await this.#connect();
-    const httpOptions = { fetch: eventsFetch(faultingFetch(call.fetch)), ...this.#limits };
-    return models.generateContentStream(toRequest(request, call.signal, httpOptions));
+    const taken = new TakenStream(faultingFetch(call.fetch));
+    const stream = await models.generateContentStream(toRequest(request, call.signal, { fetch: taken.fetch, ...this.#limits }));
+    return taken.chunks ?? stream;
   }
 
   readResponse(response: unknown, into: GenerationSink): void {

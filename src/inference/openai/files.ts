@@ -1,7 +1,7 @@
 /** Files as OpenAI's APIs take them (platform.openai.com, File inputs, November 2026), and as other servers do after them. */
 import { bareType, fileKindOf } from "#contract/chat/file-kind";
 import type { WireFile } from "#contract/chat/wire";
-import { unsupported } from "#inference/request/unsupported";
+import { requireFetched, requireFormat, unsupported } from "#inference/request/unsupported";
 
 type Json = Record<string, unknown>;
 
@@ -15,6 +15,7 @@ export function chatFile(file: WireFile, provider: string): Json {
   const { mediaType, url, fileId } = file;
   const kind = fileKindOf(mediaType);
   if (fileId !== undefined) return { type: "file", file: { file_id: fileId } };
+  if (provider === "openai") requireFetched(file, "OpenAI");
   switch (kind) {
     case "image":
       return { type: "image_url", image_url: { url: url ?? dataAddress(file) } };
@@ -22,6 +23,7 @@ export function chatFile(file: WireFile, provider: string): Json {
       return { type: "video_url", video_url: { url: url ?? dataAddress(file) } };
     case "audio":
       if (url !== undefined) throw unsupported("audio by address: Chat Completions takes it as base64 data alone");
+      requireFormat(mediaType);
       return { type: "input_audio", input_audio: { data: file.data, format: audioFormat(mediaType) } };
     default:
       if (url === undefined) return { type: "file", file: { filename: nameOf(file), file_data: dataAddress(file) } };
@@ -40,9 +42,10 @@ function audioFormat(mediaType: string): string {
   return FORMATS[subtype] ?? subtype;
 }
 
-/** A part of an item of the Responses API. */
-export function responsesFile(file: WireFile): Json {
+/** A part of an item of the Responses API. @param provider other servers may fetch from elsewhere */
+export function responsesFile(file: WireFile, provider: string): Json {
   const { mediaType, url, fileId, name } = file;
+  if (provider === "openai") requireFetched(file, "OpenAI");
   if (fileKindOf(mediaType) === "image") {
     return {
       type: "input_image",

@@ -1,9 +1,10 @@
 /** A schema as the structured output of Anthropic and of Bedrock takes it: what they cannot enforce is told in the description, and checked by us all the same. */
 import type { JsonSchema } from "#contract/chat/schema";
 import type { SchemaFit } from "#contract/chat/wire";
-import { WireFault } from "#contract/chat/wire-fault";
 
 const KEPT: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "$ref", "required"]);
+/** Told in another way, or of no use to a model. */
+const DROPPED: ReadonlySet<string> = new Set(["description", "$schema", "additionalProperties"]);
 const CHOICES: ReadonlySet<string> = new Set(["anyOf", "oneOf"]);
 const MAPS: ReadonlySet<string> = new Set(["properties", "$defs", "definitions"]);
 const FORMATS: ReadonlySet<unknown> = new Set([
@@ -11,7 +12,7 @@ const FORMATS: ReadonlySet<unknown> = new Set([
   ...["hostname", "uri", "ipv4", "ipv6", "uuid"],
 ]);
 
-/** @throws WireFault `unsupported` for objects whose keys are not named */
+/** Of a schema that fits (`outputFit`). */
 export function outputSchema(schema: JsonSchema): Record<string, unknown> {
   const told: Record<string, unknown> = {};
   const beside: string[] = [];
@@ -23,8 +24,7 @@ export function outputSchema(schema: JsonSchema): Record<string, unknown> {
     else if (key === "items") told[key] = nestedSchema(value);
     else if (key === "format" && FORMATS.has(value)) told[key] = value;
     else if (key === "minItems" && (value === 0 || value === 1)) told[key] = value;
-    else if (key === "additionalProperties") refuseFreeKeys(schema);
-    else if (key !== "description" && key !== "$schema") beside.push(`${key}: ${JSON.stringify(value)}`);
+    else if (!DROPPED.has(key)) beside.push(`${key}: ${JSON.stringify(value)}`);
   }
   if (schema.type === "object" || schema.properties !== undefined) told.additionalProperties = false;
   const description = [schema.description, beside.length === 0 ? undefined : `(${beside.join(", ")})`].filter(Boolean).join(" ");
@@ -35,14 +35,7 @@ export function outputSchema(schema: JsonSchema): Record<string, unknown> {
 const nestedSchema = (value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? outputSchema(value as JsonSchema) : value;
 
-/** An object without named keys would always come out empty. */
-function refuseFreeKeys({ additionalProperties, properties }: JsonSchema): void {
-  if (additionalProperties === false || properties !== undefined) return;
-  const detail = "structured output knows no objects with free keys, such as z.record; name the keys, or give a list of entries";
-  throw new WireFault({ kind: "final", code: "unsupported", detail, isOwnDetail: true });
-}
-
-/** Objects with free keys alone are refused; beside named ones, free keys cannot come. */
+/** An object with free keys alone would always come out empty, and is refused; beside named ones, free keys cannot come. */
 export function outputFit(schema: JsonSchema): SchemaFit {
   const { additionalProperties: free = false, properties } = schema;
   const own: SchemaFit = free === false ? "held" : properties === undefined ? "refused" : "loose";

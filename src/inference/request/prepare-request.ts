@@ -16,7 +16,7 @@ import { fitMaxTokens, fitSampling, fitToolChoice, fitTools, isHeldToSchema } fr
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
 import { pairCalls } from "./pair-calls.ts";
-import { extraOf } from "./provider-options.ts";
+import { extraOf, providerOptionsSchema, requireSent } from "./provider-options.ts";
 import type { ConversationReader, Lacking } from "./wire-messages.ts";
 
 export interface RequestAbout extends LimitsAbout {
@@ -65,7 +65,7 @@ const generateShape = lazily(() => ({
   signal: z.optional(signalSchema),
   idleTimeoutMs: z.optional(z.number().check(z.gte(1))),
   caching: z.optional(z.enum(["auto", "manual"])),
-  providerOptions: z.optional(z.record(nonEmpty, z.looseObject({ headers: z.optional(z.record(nonEmpty, z.string())) }))),
+  providerOptions: z.optional(providerOptionsSchema()),
 }));
 const optionsSchema = lazily(() => z.strictObject(generateShape()));
 const isSchema = (value: unknown): value is Schema => (typeof value === "object" || typeof value === "function") && value !== null;
@@ -147,6 +147,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const { messages, unanswered, placeOf } = pairCalls(conversation);
   const askedMarkers = { system: wanted.system, messages: wanted.messages.map(placeOf) };
   const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
+  requireSent(asked.providerOptions, "providerOptions");
   const { model, capabilities, defaults } = about;
   const { tools: all = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
   requireTools(all, toolChoice);

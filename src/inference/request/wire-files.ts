@@ -4,17 +4,27 @@ import { type FileKind, fileKindOf } from "#contract/chat/file-kind";
 import type { FileBlock, ImageBlock, TextBlock } from "#contract/chat/message";
 import type { WireFile } from "#contract/chat/wire";
 
-/** How data begins that is an image of a kind, in base64. */
-const IMAGES: readonly (readonly [RegExp, string])[] = [
+/** How data begins, in base64 (en.wikipedia.org, List of file signatures, November 2026). */
+const STARTS: readonly (readonly [RegExp, string])[] = [
   [/^iVBORw0KGgo/, "image/png"],
   [/^\/9j\//, "image/jpeg"],
   [/^R0lGOD/, "image/gif"],
-  [/^UklGR.{11}QlA/, "image/webp"],
+  [/^UklGR.{6}XRUJQ/, "image/webp"],
+  [/^UklGR.{6}XQVZF/, "audio/wav"],
+  [/^(?:SUQz|\/\/[I-Po-v])/, "audio/mpeg"],
+  [/^ZkxhQ/, "audio/flac"],
+  [/^T2dnUw/, "audio/ogg"],
+  [/^.{5}GZ0eX/, "audio/mp4"],
+  [/^.{5}GZ0eX/, "video/mp4"],
+  [/^GkXfo/, "audio/webm"],
+  [/^GkXfo/, "video/webm"],
 ];
 
 /** Where only the kind of a file is told. */
-const typeOf = (mediaType: string, data: string): string =>
-  mediaType === "image/*" ? (IMAGES.find(([start]) => start.test(data))?.[1] ?? mediaType) : mediaType;
+function typeOf(mediaType: string, data: string): string {
+  if (!mediaType.endsWith("/*")) return mediaType;
+  return STARTS.find(([start, type]) => type.startsWith(mediaType.slice(0, -1)) && start.test(data))?.[1] ?? mediaType;
+}
 
 const DATA_ADDRESS = /^data:([^;,]*)((?:;[^;,]*)*),(.*)$/s;
 

@@ -72,39 +72,49 @@ export function errorEvent(data: string): object {
 }
 
 /**
- * Decodes what the SDKs hand out as it is; see WHATWG's server-sent events. An event that its end of stream cuts off is none.
+ * Decodes what the SDKs hand out as it is; see WHATWG's server-sent events. An event that its end of stream cuts off is none, but where
+ * `readRest` is given.
  *
  * @param read makes the provider's event of a message; `undefined` leaves it out, a LastEvent ends. What it throws comes after the events before it
+ * @param readRest is given the lines after the last event, which are of none, when nothing more comes
  */
 export async function* serverSentEvents(
   response: Response,
   read: (message: EventSourceMessage) => unknown,
+  readRest?: (text: string) => void,
 ): AsyncGenerator<readonly unknown[], void, undefined> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   const decoder = new TextDecoder();
   let batch: unknown[] = [];
+  let loose: string[] = [];
   let isOver = false;
-  const parser = eventParser((message) => {
-    if (isOver) return;
-    const event = read(message);
-    isOver = event instanceof LastEvent;
-    if (event !== undefined) batch.push(event instanceof LastEvent ? event.event : event);
-  });
+  const parser = eventParser(
+    (message) => {
+      if (isOver) return;
+      if (loose.length > 0) loose = [];
+      const event = read(message);
+      isOver = event instanceof LastEvent;
+      if (event !== undefined) batch.push(event instanceof LastEvent ? event.event : event);
+    },
+    readRest === undefined ? undefined : (line) => loose.push(line),
+  );
   try {
-    for (;;) {
+    while (!isOver) {
       const { done, value } = await reader.read();
-      if (done) return;
       let failed: { error: unknown } | undefined;
       try {
-        parser.feed(decoder.decode(value, { stream: true }));
+        if (!done) parser.feed(decoder.decode(value, { stream: true }));
+        else if (readRest !== undefined) parser.end();
       } catch (error) {
         failed = { error };
       }
       if (batch.length > 0) yield batch;
       batch = [];
       if (failed !== undefined) throw failed.error;
-      if (isOver) return;
+      if (!done) continue;
+      readRest?.(loose.join("\n"));
+      return;
     }
   } finally {
     // Not awaited: a body need not tell that it was let go of.

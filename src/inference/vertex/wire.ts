@@ -3,7 +3,7 @@ import type { VertexInit } from "@google-cloud/vertexai";
 import type { GenerationSink, ModelRequest, Wire, WireCall, WireTool } from "#contract/chat/wire";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, systemOf } from "#inference/gemini/contents";
-import { eventsFetch } from "#inference/gemini/events";
+import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
 import { withExtra } from "#inference/request/provider-options";
@@ -47,15 +47,12 @@ export class VertexWire implements Wire {
   }
 
   async open(request: ModelRequest, call: WireCall): Promise<AsyncIterable<unknown>> {
-    const result = await this.#ask(
-      pipeable(eventsFetch(faultingFetch(call.fetch))),
-      (model) => model.generateContentStream(toRequest(request)),
-      request,
-    );
+    const taken = new TakenStream(faultingFetch(call.fetch));
+    const result = await this.#ask(taken.fetch, (model) => model.generateContentStream(toRequest(request)), request);
     const { stream, response } = result as StreamResult;
     // The SDK reads the stream twice; when it breaks, this one nobody awaits.
     response?.then(undefined, () => {});
-    return stream;
+    return taken.chunks ?? stream;
   }
 
   readResponse(response: unknown, into: GenerationSink): void {
@@ -92,32 +89,6 @@ export class VertexWire implements Wire {
     };
     return new VertexAI(init as VertexInit) as unknown as VertexClientLike;
   }
-}
-
-/** Piping reads a body by none of the methods that are guarded: here it pipes what the guarded reader gives. */
-function pipeable(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    const { body } = response;
-    if (body === null) return response;
-    const pipeThrough = <T>(pair: ReadableWritablePair<T, Uint8Array>): ReadableStream<T> => {
-      const reader = body.getReader();
-      const source = new ReadableStream<Uint8Array>(
-        {
-          async pull(controller) {
-            const { done, value } = await reader.read();
-            if (done) controller.close();
-            else controller.enqueue(value);
-          },
-          cancel: (reason) => reader.cancel(reason),
-        },
-        { highWaterMark: 0 },
-      );
-      return source.pipeThrough(pair);
-    };
-    Object.defineProperty(body, "pipeThrough", { value: pipeThrough });
-    return response;
-  };
 }
 
 function toRequest(request: ModelRequest): object {

@@ -68,6 +68,11 @@ describe("the pieces of tool calls", () => {
     expect(await callsOf(...events)).toMatchObject([{ name: "add", input: { a: 1 } }]);
   });
 
+  it("may be one such function, whose name comes in pieces", async () => {
+    const pieces = [{ name: "a" }, { name: "dd" }, { name: "", arguments: '{"a"' }, { arguments: ":1}" }];
+    expect(await callsOf(...pieces.map((piece) => chunk({ function_call: piece })))).toMatchObject([{ name: "add", input: { a: 1 } }]);
+  });
+
   it("are told of before their input, as soon as that begins or another call does", async () => {
     const events = [tools(call(0, "", A)), tools(call(1, "", B)), tools(call(0, '{"a":1}')), tools(call(1, '{"b":2}')), end("tool_calls")];
     const parts: string[] = [];

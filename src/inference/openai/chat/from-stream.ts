@@ -124,13 +124,7 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
   };
 
   const readDelta = (delta: RawDelta): void => {
-    const {
-      content,
-      refusal,
-      annotations,
-      function_call: legacy,
-      tool_calls: calls = legacy ? [{ index: 0, function: legacy }] : null,
-    } = delta;
+    const { content, refusal, annotations, function_call: legacy, tool_calls: calls } = delta;
     think(delta);
     const thought = thoughtsIn(content);
     if (thought !== "") think({ reasoning: thought }, false);
@@ -142,11 +136,12 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
       say(refusal);
     }
     for (const annotation of Array.isArray(annotations) ? annotations : []) into.cite("text", citationOf(annotation));
-    if (Array.isArray(calls) && calls.length > 0) {
-      tagged?.end();
-      turnTo(undefined);
-      tools.take(calls);
-    }
+    const hasCalls = Array.isArray(calls) && calls.length > 0;
+    if (!hasCalls && !legacy) return;
+    tagged?.end();
+    turnTo(undefined);
+    if (hasCalls) tools.take(calls);
+    else tools.takeOnly(legacy);
   };
 
   return (event) => {

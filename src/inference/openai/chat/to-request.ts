@@ -8,9 +8,15 @@ import { effortOf } from "#inference/openai/effort";
 import { chatFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
 import { heldSchema, outputFormat } from "#inference/openai/strict-schema";
+import { type ChoiceWords, toolChoiceOf } from "#inference/openai/tool-choice";
 import { splitResult } from "#inference/request/split-result";
 
 type Json = Record<string, unknown>;
+
+const CHOICE: ChoiceWords = {
+  named: (name) => ({ type: "function", function: { name } }),
+  allowed: (tools) => ({ type: "allowed_tools", allowed_tools: { mode: "auto", tools } }),
+};
 
 /** How a part says that caching ends with it. */
 const MARKS: Readonly<Record<string, Json>> = {
@@ -24,7 +30,7 @@ export function toChatRequest(request: ModelRequest, dialect: Dialect): Json {
   return {
     model,
     messages: messagesOf(request, dialect),
-    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(request) }),
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...toolChoiceOf(request, CHOICE) }),
     ...(maxTokens === undefined ? {} : { [dialect.maxTokensField]: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
@@ -49,17 +55,6 @@ function toolOf({ name, description, inputSchema, strict, definition }: WireTool
   if (definition !== undefined) return definition;
   const { schema, ...held } = heldSchema({ type: "object", properties: {}, ...inputSchema }, strict);
   return { type: "function", function: { name, description, parameters: schema, ...held } };
-}
-
-function choiceOf({ tools, toolChoice: choice }: ModelRequest): Json {
-  if (choice === "auto") return {};
-  const named = (name: string): Json => {
-    const definition = tools.find((tool) => tool.name === name)?.definition;
-    return definition === undefined ? { type: "function", function: { name } } : { type: definition.type };
-  };
-  if (typeof choice === "string") return { tool_choice: choice === "any" ? "required" : "none" };
-  if ("name" in choice) return { tool_choice: named(choice.name) };
-  return { tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: choice.only.map(named) } } };
 }
 
 const nowhere = (): boolean => false;

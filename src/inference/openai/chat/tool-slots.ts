@@ -41,11 +41,15 @@ export class ToolSlots {
       const name = call.function?.name || undefined;
       const slot = this.#find(index, id, name) ?? this.#open(index);
       slot.id ??= id;
-      if (name !== undefined && !slot.isStarted) slot.name = joined(slot.name ?? "", name);
       slot.extra ??= call.extra_content ?? undefined;
       if (slot.isStarted && slot.extra !== undefined) this.#into.native(slot.key, "tool-use", { extra_content: slot.extra });
-      this.#add(slot, call.function?.arguments);
+      this.#grow(slot, call.function);
     });
+  }
+
+  /** A piece of the one call that an answer could have before there were several. */
+  takeOnly(call: RawCall["function"]): void {
+    this.#grow(this.#slots[0] ?? this.#open(0), call);
   }
 
   /** @param reason why the answer ended: one that was cut off may lack anything */
@@ -102,7 +106,9 @@ export class ToolSlots {
     else this.#into.toolInput(key, slot.input);
   }
 
-  #add(slot: Slot, input: unknown): void {
+  #grow(slot: Slot, call: RawCall["function"]): void {
+    const { name, arguments: input } = call ?? {};
+    if (name && !slot.isStarted) slot.name = joined(slot.name ?? "", name);
     if (input === undefined || input === null || input === "") return;
     if (typeof input !== "string") {
       slot.isValue = true;

@@ -8,11 +8,16 @@ import { effortOf } from "#inference/openai/effort";
 import { responsesFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
 import { heldSchema, outputFormat } from "#inference/openai/strict-schema";
+import { type ChoiceWords, toolChoiceOf } from "#inference/openai/tool-choice";
 import { splitResult } from "#inference/request/split-result";
 import { unsupported } from "#inference/request/unsupported";
 
 type Json = Record<string, unknown>;
 
+const CHOICE: ChoiceWords = {
+  named: (name) => ({ type: "function", name }),
+  allowed: (tools) => ({ type: "allowed_tools", mode: "auto", tools }),
+};
 const BREAKPOINT = { prompt_cache_breakpoint: { mode: "explicit" } };
 /** They do not think, and OpenAI refuses to encrypt what is not there. */
 const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt|gpt-5-chat)/;
@@ -32,7 +37,7 @@ export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Jso
     model,
     ...(instructions === "" ? {} : { instructions }),
     input: items.list,
-    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...choiceOf(request) }),
+    ...(tools.length === 0 ? {} : { tools: tools.map(toolOf), ...toolChoiceOf(request, CHOICE) }),
     ...(maxTokens === undefined ? {} : { max_output_tokens: maxTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(topP === undefined ? {} : { top_p: topP }),
@@ -55,17 +60,6 @@ function toolOf({ name, description, inputSchema, strict, definition }: WireTool
   if (definition !== undefined) return definition;
   const { schema, ...held } = heldSchema({ type: "object", properties: {}, ...inputSchema }, strict);
   return { type: "function", name, description, parameters: schema, strict: false, ...held };
-}
-
-function choiceOf({ tools, toolChoice: choice }: ModelRequest): Json {
-  if (choice === "auto") return {};
-  const named = (name: string): Json => {
-    const definition = tools.find((tool) => tool.name === name)?.definition;
-    return definition === undefined ? { type: "function", name } : { type: definition.type };
-  };
-  if (typeof choice === "string") return { tool_choice: choice === "any" ? "required" : "none" };
-  if ("name" in choice) return { tool_choice: named(choice.name) };
-  return { tool_choice: { type: "allowed_tools", mode: "auto", tools: choice.only.map(named) } };
 }
 
 const textOf = ({ blocks }: WireMessage): string => blocks.map((block) => (block.type === "text" ? block.text : "")).join("\n\n");
@@ -101,21 +95,21 @@ class Items {
       if (block.type !== "tool-result") continue;
       const { inside, beside } = splitResult(block.content, () => isParted);
       files.push(...beside);
-      const told = inside.flatMap(partOf);
+      const told = inside.flatMap((part) => partOf(part, this.#dialect));
       if (this.#resultsEnd === this.list.length) this.#lastPart = told.at(-1);
       const output = isParted ? told : told.map(({ text }) => text).join("\n");
       this.list.splice(this.#resultsEnd++, 0, { type: "function_call_output", call_id: block.toolUseId, output });
     }
-    const parts = [...files, ...blocks].flatMap(partOf);
+    const parts = [...files, ...blocks].flatMap((block) => partOf(block, this.#dialect));
     if (parts.length === 0) return;
     this.#lastPart = parts.at(-1);
     this.list.push({ type: "message", role: role === ChatRole.SYSTEM ? instructor : "user", content: parts });
   }
 }
 
-function partOf(block: WireBlock): Json[] {
+function partOf(block: WireBlock, { provider }: Dialect): Json[] {
   if (block.type === "text") return block.text === "" ? [] : [{ type: "input_text", text: block.text }];
-  return block.type === "file" ? [responsesFile(block)] : [];
+  return block.type === "file" ? [responsesFile(block, provider)] : [];
 }
 
 /** The API refuses a thought that nothing followed, as in an answer that was cut off. */
