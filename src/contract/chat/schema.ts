@@ -114,6 +114,9 @@ async function validate(schema: StandardSchema, value: unknown): Promise<Standar
   return error === undefined ? { value: data } : { issues: error.issues };
 }
 
+/** Of JSON Schema, once it was needed: asking for a module that is there costs a fifth of a check. */
+let validator: typeof import("#contract/chat/json-schema") | undefined;
+
 /** The schema as it is now. */
 function ofJson(schema: JsonSchema, what: string): CompiledSchema {
   let checkable: Checkable;
@@ -127,14 +130,14 @@ function ofJson(schema: JsonSchema, what: string): CompiledSchema {
     // Its validator is loaded late.
     faultsNow: () => null,
     async check(value) {
-      const { faultsOf } = await loading(() => import("#contract/chat/json-schema"));
+      validator ??= await loading(() => import("#contract/chat/json-schema"));
       let copy: Json;
       try {
         copy = copyJson(value as Json, "the value");
       } catch (error) {
         return { faults: messageOf(error) };
       }
-      const faults = faultsOf(checkable, copy);
+      const faults = validator.faultsOf(checkable, copy);
       return faults === undefined ? { value: copy } : { faults };
     },
   };
