@@ -9,8 +9,8 @@ import { InferenceClient } from "./inference-client.ts";
  * Claude through `@anthropic-ai/sdk`, which is loaded at the first call; on Vertex or Bedrock by a ready-made `client`.
  *
  * The API wants a limit of tokens for each answer: without `maxTokens` it is 16,000, and the budget for thoughts comes on top.
- * What an answer holds that is not read here, such as a call of a tool that the API runs itself, comes as a text block without text, and
- * citations come with their text: within `native` of the block, by which the next request gives it all back unchanged.
+ * What an answer holds that is not read here, such as a call of a tool that the API runs itself, is a `provider` block, and citations come
+ * with their text: the next request gives it all back unchanged.
  * SYSTEM right after an answer, where the API takes none, is said in the user's place.
  * `temperature` and `topP` go out under the version of the API that knew them still, for the models that take them.
  *

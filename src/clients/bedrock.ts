@@ -10,9 +10,9 @@ import { InferenceClient } from "./inference-client.ts";
  *
  * Images are given as data: Converse fetches none. It knows no tool choice `"none"`: tools are left out, and where the conversation
  * already holds calls of them, the model is asked to call none.
- * What an answer holds that is not read here, such as a call of a tool that Bedrock runs itself, comes as a text block without text, and
- * citations come with their text: within `native` of the block, by which the next request gives it all back unchanged. Of a stream that
- * goes for blocks whose pieces are known; others are kept, and stay out of the next request.
+ * What an answer holds that is not read here, such as a call of a tool that Bedrock runs itself, is a `provider` block, and citations come
+ * with their text: the next request gives it all back unchanged. Of a stream that goes for blocks whose pieces are known; others are kept,
+ * and stay out of the next request.
  *
  * @throws AsimovError `invalid-options`; calls reject as `InferenceClient` says
  * @example
