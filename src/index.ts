@@ -56,7 +56,7 @@ export type {
   ToolResultBlock,
   ToolUseBlock,
 } from "./contract/chat/message.ts";
-export type { InProviderWords, ProviderOptions } from "./contract/chat/provider-options.ts";
+export type { EnumsAsText, InProviderWords, ProviderOptions } from "./contract/chat/provider-options.ts";
 export type { Checked, JsonSchema, Schema, StandardSchema } from "./contract/chat/schema.ts";
 export { defineTool, providerTool, type Tool, type ToolContext, type ToolInit } from "./contract/chat/tool.ts";
 export type {

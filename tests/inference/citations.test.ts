@@ -17,7 +17,7 @@ interface Row {
   whole(): Promise<InferenceClient>;
   streamed(): Promise<InferenceClient>;
   /** Of the one text block. */
-  cited?: Citation[];
+  cited: Citation[];
   sources: Citation[];
 }
 
@@ -102,6 +102,7 @@ const ROWS: Row[] = [
       const told = { citations: [SITE.url, "https://x.y/b"] };
       return chatOf(openai.serveEvents({ ...openai.text("Hi"), ...told }, { ...openai.end(), ...told }), "perplexity");
     },
+    cited: [{ url: SITE.url }, { url: "https://x.y/b" }],
     sources: [{ url: SITE.url }, { url: "https://x.y/b" }],
   },
   {
@@ -142,7 +143,7 @@ const ROWS: Row[] = [
         const chunks = [gemini.chunk([{ text: "Oh " }]), grounded(gemini.chunk([{ text: "Hi" }])), gemini.end([{ text: "!" }])];
         return clientOf((await serve((_request, response) => gemini.sendAll(response, ...chunks))).url);
       },
-      cited: [{ ...SITE, start: 3, end: 5 }],
+      cited: [{ ...SITE, start: 3, end: 5 }, { url: "https://x.y/b" }],
       sources: [SITE, { url: "https://x.y/b" }],
     }),
   ),

@@ -10,3 +10,12 @@ export interface ProviderOptions {
 
 /** Of one provider. @typeParam Body of a request, as its SDK takes it */
 export type InProviderWords<Body> = Partial<Body> & { headers?: Record<string, string> } & Record<string, unknown>;
+
+/** An SDK's words where these are enums: also as the texts that they stand for, as the provider's documentation has them. */
+export type EnumsAsText<T> = T extends string
+  ? T | `${T}`
+  : T extends readonly (infer E)[]
+    ? EnumsAsText<E>[]
+    : T extends object
+      ? { [K in keyof T]: EnumsAsText<T[K]> }
+      : T;

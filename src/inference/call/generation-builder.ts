@@ -27,6 +27,13 @@ interface Draft {
   isOpen: boolean;
 }
 
+interface Source {
+  /** As the answer has it: once, whatever passages were drawn from it. */
+  about: Citation;
+  told: Citation;
+  isCited: boolean;
+}
+
 /** What an answer adds up to, before it is priced and checked. */
 export interface BuiltAnswer {
   text: string;
@@ -56,7 +63,7 @@ export class GenerationBuilder implements GenerationSink {
   id: string | undefined;
   readonly #about: BuilderAbout;
   readonly #drafts: Draft[] = [];
-  readonly #sources = new Map<string, Citation>();
+  readonly #sources = new Map<string, Source>();
   readonly #open = new Map<string | number, Draft>();
   #model: string | undefined;
   #finish: FinishReason | undefined;
@@ -120,11 +127,13 @@ export class GenerationBuilder implements GenerationSink {
     if (draft?.kind !== "text") return this.source(citation);
     draft.citations = [...(draft.citations ?? []), citation];
     this.parts.push({ type: "source", id: draft.id, source: citation });
-    this.#keepSource(citation);
+    this.#sourceOf(citation).isCited = true;
   }
 
   source(source: Citation): void {
-    if (this.#keepSource(source)) this.parts.push({ type: "source", source });
+    const { size } = this.#sources;
+    this.#sourceOf(source);
+    if (this.#sources.size > size) this.parts.push({ type: "source", source });
   }
 
   signature(key: string | number, delta: string): void {
@@ -174,13 +183,14 @@ export class GenerationBuilder implements GenerationSink {
       throw new WireFault({ kind: "retryable", code: this.isEmpty && this.#drafts.length === 0 ? "empty-response" : "stream-truncated" });
     }
     for (const key of [...this.#open.keys()]) this.end(key);
+    this.#citeRest();
     const blocks = this.blocks();
     // Some servers say "stop" although tools are called.
     const callsTools = finish.unified === "stop" && blocks.some(({ type }) => type === "tool-use");
     return {
       text: textOf(blocks),
       blocks,
-      sources: [...this.#sources.values()],
+      sources: [...this.#sources.values()].map(({ about }) => about),
       model: this.#model ?? this.#about.model,
       finishReason: callsTools ? { unified: "tool-calls", raw: finish.raw } : finish,
     };
@@ -191,13 +201,21 @@ export class GenerationBuilder implements GenerationSink {
     return this.#drafts.flatMap((draft) => this.#blockOf(draft) ?? []);
   }
 
-  /** Without the passage: the same source once. @returns whether it is new */
-  #keepSource({ start: _start, end: _end, quote, ...source }: Citation): boolean {
+  /** Without the passage: the same source once. */
+  #sourceOf(told: Citation): Source {
+    const { start: _start, end: _end, quote, ...source } = told;
     const about: Citation = Object.keys(source).length === 0 && quote !== undefined ? { quote } : source;
-    const known = JSON.stringify(about);
-    if (this.#sources.has(known)) return false;
-    this.#sources.set(known, about);
-    return true;
+    const key = JSON.stringify(about);
+    const known = this.#sources.get(key) ?? { about, told, isCited: false };
+    this.#sources.set(key, known);
+    return known;
+  }
+
+  /** What no passage cites, the answer as a whole does: messages keep its blocks alone. */
+  #citeRest(): void {
+    const rest = [...this.#sources.values()].filter(({ isCited }) => !isCited).map(({ told }) => told);
+    const last = this.#drafts.findLast(({ kind, text }) => kind === "text" && text !== "");
+    if (last !== undefined && rest.length > 0) last.citations = [...(last.citations ?? []), ...rest];
   }
 
   #draft(key: string | number, kind: "text" | "thinking" | "whole"): Draft {
