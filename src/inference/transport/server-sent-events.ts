@@ -18,7 +18,7 @@ const MAX_EVENT_LENGTH = 33_554_432;
 const MAX_LOOSE_LINES = 10_000;
 
 /** A parser that no server keeps busy, or fills, with what never becomes an event. @param onLoose gets each line that is of none */
-export function eventParser(onEvent: (message: EventSourceMessage) => void, onLoose?: (line: string) => unknown) {
+function eventParser(onEvent: (message: EventSourceMessage) => void, onLoose?: (line: string) => unknown) {
   let length = 0;
   let looseLines = 0;
   const { feed, reset } = createParser({
