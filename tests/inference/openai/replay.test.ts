@@ -179,3 +179,29 @@ describe("thoughts of OpenRouter", () => {
     });
   });
 });
+
+describe("thoughts of Mistral, which are parts of the content", () => {
+  const PARTS: Json[] = [
+    { type: "thinking", thinking: [{ type: "text", text: "Hm." }], closed: true },
+    { type: "text", text: "Yes." },
+  ];
+
+  it.each(["whole", "streamed"])("go back as such, to the same model alone, where they came %s", async (how) => {
+    const server = await serve((_request, response, n) => {
+      if (n > 0) return json(response, 200, hiAnswer("chat"));
+      const content = PARTS as unknown as string;
+      if (how === "streamed") return sendAll(response, chunk({ content }), end());
+      return json(response, 200, { id: "c", model: "m", choices: [{ message: { role: "assistant", content }, finish_reason: "stop" }] });
+    });
+    const client = clientOf(server.url, { api: "chat" });
+    const { blocks } = how === "whole" ? await client.generate(HELLO) : await client.stream(HELLO).result;
+    const next = [...nextTurn(blocks), ...HELLO];
+    await client.generate(next);
+    await clientOf(server.url, { api: "chat", model: "another-model" }).generate(next);
+    const answers = [1, 2].map((n) => (bodyOf(server, n).messages as Json[])[1]);
+    expect(answers).toEqual([
+      { role: "assistant", content: PARTS },
+      { role: "assistant", content: "Yes." },
+    ]);
+  });
+});

@@ -101,10 +101,10 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
     into.text("text", text);
   };
   const tagged =
-    thinkTags === false ? undefined : new ThinkTags({ say, think: (text) => think({ reasoning: text }, false) }, thinkTags === "opened");
+    thinkTags === false ? undefined : new ThinkTags({ say, think: (text) => think({ reasoning: text }, "tag") }, thinkTags === "opened");
 
-  /** @param isField whether it goes back by the name that it came by */
-  const think = (delta: RawDelta, isField = true): void => {
+  /** @param by what it goes back as, too, but for what stood between tags */
+  const think = (delta: RawDelta, by: "field" | "part" | "tag" = "field"): void => {
     const thought = thoughtIn(delta);
     const pieces = Array.isArray(delta.reasoning_details) ? delta.reasoning_details : [];
     if (thought === undefined && pieces.length === 0) return;
@@ -114,9 +114,9 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
       isNamed = false;
     }
     into.thinking("thinking", thought?.text ?? "");
-    if (isField && thought?.field !== undefined && !isNamed) {
+    if (by !== "tag" && thought?.field !== undefined && !isNamed) {
       isNamed = true;
-      into.native("thinking", "thinking", { field: thought.field });
+      into.native("thinking", "thinking", by === "part" ? { isPart: true } : { field: thought.field });
     }
     if (pieces.length === 0) return;
     addDetails(details, pieces);
@@ -127,7 +127,7 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
     const { content, refusal, annotations, function_call: legacy, tool_calls: calls } = delta;
     think(delta);
     const thought = thoughtsIn(content);
-    if (thought !== "") think({ reasoning: thought }, false);
+    if (thought !== "") think({ reasoning: thought }, "part");
     const text = typeof content === "string" ? content : textIn(content);
     if (text !== "" && tagged === undefined) say(text);
     else if (text !== "") tagged?.take(text);

@@ -118,10 +118,13 @@ const callOf = ({ id, name, input, inputError, native }: ToolUseBlock): Json => 
   ...(native?.data?.extra_content === undefined ? {} : { extra_content: native.data.extra_content }),
 });
 
-/** Text and files, the last of them with the marker. */
+/** Text, files, and thoughts that came as parts, which Mistral wants back as such (docs.mistral.ai, Reasoning, November 2026); the last with the marker. */
 function partsOf(blocks: readonly WireBlock[], isMarked: boolean, { markers, provider }: Dialect): Json[] {
   const parts = blocks.flatMap((block): Json[] => {
     if (block.type === "text") return block.text === "" ? [] : [{ type: "text", text: block.text }];
+    if (block.type === "thinking" && block.native?.data?.isPart === true) {
+      return [{ type: "thinking", thinking: [{ type: "text", text: block.text }], closed: true }];
+    }
     return block.type === "file" ? [chatFile(block, provider)] : [];
   });
   const last = parts.at(-1);
