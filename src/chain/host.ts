@@ -6,6 +6,7 @@ import { ChatRole } from "#contract/base/vocabulary";
 import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
+import { PAUSED } from "#contract/chat/finish";
 import type { FinishReason, GenerateOptions, Generation, StreamPart } from "#contract/chat/generation";
 import {
   blocksOf,
@@ -413,10 +414,7 @@ function asGeneration(usage: Usage, partial: readonly ContentBlock[]) {
 }
 
 /** What providers call an answer that is the model's own refusal; a filter has other words. */
-const REFUSED: ReadonlySet<string | null> = new Set(["refusal", "stop", "completed", null]);
-
-/** Of Anthropic, whose own tools take long: what it answered goes back, and it goes on (docs.claude.com, Handling stop reasons, November 2026). */
-const PAUSED = "pause_turn";
+const REFUSED: ReadonlySet<string | null> = new Set(["refusal", "stop", "completed"]);
 
 function endOf({ unified, raw }: FinishReason, blocks: readonly ContentBlock[]): AnswerEnd {
   if (raw === PAUSED) return "paused";

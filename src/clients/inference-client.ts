@@ -255,7 +255,13 @@ export abstract class InferenceClient {
 
   /** Of one conversation. */
   #reader(): ConversationReader {
-    return new ConversationReader({ provider: this.provider, model: this.model, ...this.#capabilities });
+    const { wire } = this.#settings;
+    return new ConversationReader({
+      provider: this.provider,
+      model: this.model,
+      ...this.#capabilities,
+      takesBack: (block) => wire.takesBack?.(block) ?? true,
+    });
   }
 
   #opening(messages: ChatMessage[], options: GenerateOptions, reader: ConversationReader): Opening {

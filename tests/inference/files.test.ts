@@ -284,7 +284,7 @@ describe("a file where a model takes none", () => {
       },
       { role: "USER", content: "And?" },
     ]);
-    expect(warnings).toEqual([expect.stringContaining("blocks of other providers and models; they were left out")]);
+    expect(warnings).toEqual([expect.stringContaining("blocks of other providers, models and APIs; they were left out")]);
   });
 
   it("with nothing in it is told as that, and ends no chain", async () => {

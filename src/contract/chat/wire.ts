@@ -159,6 +159,8 @@ export interface Wire {
   schemaFit?(schema: JsonSchema, of: "tool" | "output"): SchemaFit;
   /** The files that its API has a place for, whatever the model; absent for all. */
   readonly files?: readonly FileKind[];
+  /** Whether a block of its own model's answers, of its own or a file, has a place in a request; absent where each has. */
+  takesBack?(block: ProviderBlock | FileBlock): boolean;
   /** Host and port of the service, for spans, where they are known. */
   readonly server?: { address: string; port?: number };
   /** One request, one whole answer. */

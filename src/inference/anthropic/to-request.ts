@@ -2,7 +2,7 @@
 import type Anthropic from "@anthropic-ai/sdk";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { ToolChoice } from "#contract/chat/generation";
-import type { NativeData, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
+import type { FileBlock, NativeData, ProviderBlock, ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
 import type { ModelRequest, WireBlock, WireMessage, WireResult, WireTool } from "#contract/chat/wire";
 import { outputSchema } from "#inference/request/output-schema";
 import { placeSystem } from "#inference/request/place-system";
@@ -115,7 +115,7 @@ function blockOf(block: WireBlock): Block | undefined {
     case "text":
       return isBlank(block.text) ? undefined : { type: "text", text: block.text, ...restIn(block.native) };
     case "provider":
-      return isRecord(block.value) && typeof block.value.type === "string" ? (block.value as unknown as Block) : undefined;
+      return block.value as Block;
     case "thinking":
       return thinkingOf(block);
     case "file":
@@ -143,6 +143,10 @@ function thinkingOf({ text, signature, native }: ThinkingBlock): Block | undefin
   if (typeof redacted === "string") return { type: "redacted_thinking", data: redacted };
   return signature === undefined ? undefined : { type: "thinking", thinking: text, signature, ...restIn(native) };
 }
+
+/** No answer of its own holds another file. */
+export const isOwnBlock = (block: ProviderBlock | FileBlock): boolean =>
+  block.type === "provider" && isRecord(block.value) && typeof block.value.type === "string";
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 

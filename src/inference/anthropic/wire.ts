@@ -11,7 +11,7 @@ import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
 import type { AnthropicClientLike, AnthropicClientOptions } from "./options.ts";
-import { toRequest } from "./to-request.ts";
+import { isOwnBlock, toRequest } from "./to-request.ts";
 
 /** The last version of the API that takes sampling parameters; the SDK's own refuses them from every model. */
 const SAMPLING_VERSION = { "anthropic-version": "2023-06-01" };
@@ -49,6 +49,7 @@ export class AnthropicWire implements Wire {
   toFault = toFault;
 
   schemaFit = outputFit;
+  takesBack = isOwnBlock;
 
   async #load(): Promise<AnthropicClientLike> {
     const { client, apiKey, baseURL } = this.#options;

@@ -1,5 +1,6 @@
 /** Bedrock's Converse API behind the port of a wire: one SDK client, loaded and made at the first call. */
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
@@ -11,6 +12,7 @@ import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
+import { keptBlock } from "./kept-block.ts";
 import type { BedrockClientOptions } from "./options.ts";
 import { CustomEndpointHandler, HTTP2_OPTIONS } from "./request-handler.ts";
 import { toRequest } from "./to-request.ts";
@@ -62,6 +64,10 @@ export class BedrockWire implements Wire {
   toFault = toFault;
 
   schemaFit = outputFit;
+
+  takesBack(block: ProviderBlock | FileBlock): boolean {
+    return block.type === "provider" && keptBlock(block.value) !== undefined;
+  }
 
   async #connect(): Promise<{ sdk: Sdk; client: Sender }> {
     const sdk = await loadSdk(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));

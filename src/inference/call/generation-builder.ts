@@ -2,6 +2,7 @@
 
 import { messageOf } from "#contract/base/errors";
 import { newCallId } from "#contract/chat/call-id";
+import { PAUSED } from "#contract/chat/finish";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
 import { type Citation, type ContentBlock, type FileBlock, type NativeData, type ProviderBlock, textOf } from "#contract/chat/message";
 import type { Usage } from "#contract/chat/usage";
@@ -183,6 +184,8 @@ export class GenerationBuilder implements GenerationSink {
       throw new WireFault({ kind: "retryable", code: this.isEmpty && this.#drafts.length === 0 ? "empty-response" : "stream-truncated" });
     }
     for (const key of [...this.#open.keys()]) this.end(key);
+    if (finish.unified === "other" && finish.raw !== PAUSED)
+      this.warn(`The answer ended by ${wordOf(finish.raw)}, which is none of the ends that are known: it may be cut.`);
     this.#citeRest();
     const blocks = this.blocks();
     // Some servers say "stop" although tools are called.
@@ -292,6 +295,9 @@ export class GenerationBuilder implements GenerationSink {
     }
   }
 }
+
+/** A provider's word for why it ended; a text of another form is none. */
+const wordOf = (raw: string | null): string => (raw !== null && /^[\w.:-]{1,64}$/.test(raw) ? JSON.stringify(raw) : "a reason of its own");
 
 /** Some servers encode the object twice; no tool takes a text alone. */
 function unwrapped(input: unknown): unknown {

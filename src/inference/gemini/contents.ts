@@ -1,7 +1,7 @@
 /** A conversation as Gemini takes it: turns that alternate, all results of a turn in one content, each part with the signature it came with. */
 
 import { ChatRole } from "#contract/base/vocabulary";
-import type { ToolUseBlock } from "#contract/chat/message";
+import type { FileBlock, ProviderBlock, ToolUseBlock } from "#contract/chat/message";
 import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract/chat/wire";
 import { splitResult } from "#inference/request/split-result";
 import { type FilePart, fileOf } from "./files.ts";
@@ -15,6 +15,8 @@ export interface GeminiPart extends FilePart {
   functionResponse?: { id?: string; name: string; response: Record<string, unknown>; parts?: FilePart[] };
   executableCode?: unknown;
   codeExecutionResult?: unknown;
+  toolCall?: unknown;
+  toolResponse?: unknown;
 }
 
 export interface GeminiContent {
@@ -94,7 +96,7 @@ function partsOf(block: Exclude<WireBlock, WireResult>): GeminiPart[] {
     case "text":
       return block.text === "" && signed === undefined ? [] : [{ text: block.text, ...signed }];
     case "provider":
-      return typeof block.value === "object" && block.value !== null ? keptPart(block.value) : [];
+      return keptPart(block.value as object);
     case "thinking":
       // A summary that proves nothing is nothing to the model.
       return signed === undefined ? [] : [{ text: block.text, thought: true, ...signed }];
@@ -105,13 +107,22 @@ function partsOf(block: Exclude<WireBlock, WireResult>): GeminiPart[] {
   }
 }
 
-/** Of an answer's parts that are not read, those that both SDKs hand on; of others they would make a part of nothing. */
-const HANDED_ON = ["inlineData", "fileData", "executableCode", "codeExecutionResult"];
+/** Of an answer's parts that are not read, those that the SDKs hand on; of others they would make a part of nothing. */
+const HANDED_ON = ["inlineData", "fileData", "executableCode", "codeExecutionResult", "toolCall", "toolResponse"];
+/** By the Gemini API alone: of a tool that it ran itself. */
+const OF_GEMINI_API = ["toolCall", "toolResponse"];
 const BESIDE = ["thought", "thoughtSignature"];
+
+/** Whether a part that was kept goes back to the provider, as files that its models made do. */
+export function isHandedOn(block: ProviderBlock | FileBlock, provider: string): boolean {
+  if (block.type === "file") return true;
+  const keys = Object.keys(typeof block.value === "object" && block.value !== null ? block.value : {});
+  return keys.some((key) => HANDED_ON.includes(key) && (provider === "gcp.gemini" || !OF_GEMINI_API.includes(key)));
+}
 
 function keptPart(part: object): GeminiPart[] {
   const known = Object.entries(part).filter(([key]) => HANDED_ON.includes(key) || BESIDE.includes(key));
-  return known.some(([key]) => HANDED_ON.includes(key)) ? [Object.fromEntries(known)] : [];
+  return [Object.fromEntries(known)];
 }
 
 function signatureOf(block: Exclude<WireBlock, WireResult>): { thoughtSignature: string } | undefined {

@@ -1,9 +1,10 @@
 /** Gemini behind the port of a wire, by `@google/genai`: one SDK client, loaded at the first call, each of whose requests goes by the fetch of its attempt. */
 import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
-import { contentsOf, systemOf } from "#inference/gemini/contents";
+import { contentsOf, isHandedOn, systemOf } from "#inference/gemini/contents";
 import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
@@ -59,6 +60,10 @@ export class GoogleGenAIWire implements Wire {
 
   readEvents(into: GenerationSink): (event: unknown) => void {
     return readChunks(into);
+  }
+
+  takesBack(block: ProviderBlock | FileBlock): boolean {
+    return isHandedOn(block, this.provider);
   }
 
   toFault = toFault;

@@ -1,5 +1,6 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
 import type { FileKind } from "#contract/chat/file-kind";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { JsonSchema } from "#contract/chat/schema";
 import type { Fault, GenerationSink, ModelRequest, SchemaFit, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
@@ -105,6 +106,11 @@ export class OpenAIWire implements Wire {
   schemaFit(schema: JsonSchema, of: "tool" | "output"): SchemaFit {
     if (of === "tool") return fitOf({ type: "object", properties: {}, ...schema });
     return this.#dialect.markers === "openai" ? fitOf(schema) : "held";
+  }
+
+  /** Chat Completions has a place for neither. */
+  takesBack(block: ProviderBlock | FileBlock): boolean {
+    return this.#dialect.api === "responses" && block.type === "provider" && typeof block.value === "object" && block.value !== null;
   }
 
   #bodyOf(request: ModelRequest): Record<string, unknown> {

@@ -126,7 +126,7 @@ const LEFT_OUT: Readonly<Record<Lacking, string>> = {
   video: "videos",
   system: "files in SYSTEM messages",
   answer: "files in ASSISTANT messages",
-  provider: "blocks of other providers and models",
+  provider: "blocks of other providers, models and APIs",
 };
 
 const misuse = (fault: string): AsimovError => new AsimovError(`generate: ${fault}.`, { code: "invalid-options" });

@@ -12,6 +12,7 @@ const STARTS: readonly (readonly [RegExp, string])[] = [
   [/^UklGR.{6}XRUJQ/, "image/webp"],
   [/^UklGR.{6}XQVZF/, "audio/wav"],
   [/^(?:SUQz|\/\/[I-Po-v])/, "audio/mpeg"],
+  [/^\/\/[E-Hk-n]/, "audio/aac"],
   [/^ZkxhQ/, "audio/flac"],
   [/^T2dnUw/, "audio/ogg"],
   [/^.{5}GZ0eX/, "audio/mp4"],
@@ -28,7 +29,8 @@ function typeOf(mediaType: string, data: string): string {
 
 const DATA_ADDRESS = /^data:([^;,]*)((?:;[^;,]*)*),(.*)$/s;
 
-function wireFile(block: FileBlock | ImageBlock): WireFile {
+/** Bytes as base64, a `data:` address as the data in it, and its media type, as far as the bytes tell it. */
+export function wireFile(block: FileBlock | ImageBlock): WireFile {
   const { mediaType = "image/*", data, url, ...rest } = block as Partial<FileBlock>;
   const plain = { ...rest, type: "file" as const, mediaType };
   if (data !== undefined) {

@@ -7,6 +7,7 @@ import {
   type ChatMessage,
   type ContentBlock,
   type FileBlock,
+  type ProviderBlock,
   requireMessages,
   type ToolResultBlock,
   textOfResult,
@@ -20,6 +21,8 @@ export interface Audience {
   model: string;
   files: readonly FileKind[];
   systemAnywhere: boolean;
+  /** As a wire says. */
+  takesBack?(block: ProviderBlock | FileBlock): boolean;
 }
 
 /** What a converter gets of one message. */
@@ -54,7 +57,9 @@ type Lack = (what: Lacking) => void;
 /** Of an answer, none but Gemini takes a file that it has not made itself. */
 const TAKES_FILES_BACK = /^gcp\./;
 
-function blocksFor(block: ContentBlock, role: ChatRole, { provider, model, files }: Audience, lack: Lack): WireBlock[] {
+function blocksFor(block: ContentBlock, role: ChatRole, audience: Audience, lack: Lack): WireBlock[] {
+  const { provider, model, files } = audience;
+  const goesBack = (own: ProviderBlock | FileBlock): boolean => audience.takesBack?.(own) ?? true;
   const { native } = block as { native?: { provider: string; model: string } };
   const isForeign = native !== undefined && (native.provider !== provider || native.model !== model);
   switch (block.type) {
@@ -70,7 +75,7 @@ function blocksFor(block: ContentBlock, role: ChatRole, { provider, model, files
       return [isForeign ? plain : block];
     }
     case "provider":
-      if (block.provider === provider && (block.model ?? model) === model) return [block];
+      if (block.provider === provider && (block.model ?? model) === model && goesBack(block)) return [block];
       lack("provider");
       return [];
     case "tool-result":
@@ -78,7 +83,7 @@ function blocksFor(block: ContentBlock, role: ChatRole, { provider, model, files
     case "file":
     case "image": {
       if (role === ChatRole.SYSTEM) return [fileFor(block, [], () => lack("system"))];
-      const isOwn = native !== undefined && !isForeign;
+      const isOwn = native !== undefined && !isForeign && goesBack(block as FileBlock);
       if (role === ChatRole.ASSISTANT && !isOwn && !TAKES_FILES_BACK.test(provider)) return [fileFor(block, [], () => lack("answer"))];
       const { native: _native, ...plain } = block as FileBlock;
       return [fileFor(isForeign ? plain : block, files, lack)];

@@ -1,9 +1,14 @@
-/** A JSON Schema in the words of OpenAPI 3.0 that Vertex knows; what it has no word for is left out, and checked by us all the same. */
+/** A JSON Schema in the words of OpenAPI 3.0 that Vertex knows; what it has no word for is told in the description, and checked by us all the same. */
 import type { JsonSchema } from "#contract/chat/schema";
 
 const KEPT: ReadonlySet<string> = new Set([
   ...["title", "description", "default", "nullable", "required", "propertyOrdering", "pattern"],
   ...["minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"],
+]);
+/** Told by other means, or of no use to a model. */
+const READ: ReadonlySet<string> = new Set([
+  ...["type", "enum", "const", "anyOf", "oneOf", "items", "properties", "prefixItems"],
+  ...["$schema", "$id", "$anchor", "$defs", "definitions", "$comment", "examples", "deprecated", "readOnly", "writeOnly"],
 ]);
 const FORMATS: ReadonlySet<unknown> = new Set(["float", "double", "int32", "int64", "date-time", "enum"]);
 /** Schemas that one schema may become: what names itself twice doubles with each step, and has no end. */
@@ -33,14 +38,16 @@ function convert(given: unknown, walk: Walk, within: readonly string[]): Told {
   if (schema === undefined) return { type: "OBJECT" };
   const inner = (value: unknown): Told => convert(value, walk, names);
   const told: Told = {};
+  const beside: string[] = [];
   for (const [key, value] of Object.entries(schema)) {
     if (KEPT.has(key)) told[key] = value;
     else if (key === "format" && FORMATS.has(value)) told.format = value;
     else if (key === "items") told.items = inner(value);
     else if (key === "properties") {
       told.properties = Object.fromEntries(Object.entries(record(value)).map(([name, of]) => [name, inner(of)]));
-    }
+    } else if (!READ.has(key) && !(key === "additionalProperties" && value === false)) beside.push(`${key}: ${JSON.stringify(value)}`);
   }
+  if (beside.length > 0) told.description = [schema.description, `(${beside.join(", ")})`].filter(Boolean).join(" ");
   tellTypes(schema, told);
   tellChoices(schema, told);
   const options = [schema.anyOf, schema.oneOf].find(Array.isArray) as unknown[] | undefined;

@@ -1,8 +1,9 @@
 /** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
 import type { VertexInit } from "@google-cloud/vertexai";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall, WireTool } from "#contract/chat/wire";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
-import { contentsOf, systemOf } from "#inference/gemini/contents";
+import { contentsOf, isHandedOn, systemOf } from "#inference/gemini/contents";
 import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
@@ -61,6 +62,10 @@ export class VertexWire implements Wire {
 
   readEvents(into: GenerationSink): (event: unknown) => void {
     return readChunks(into);
+  }
+
+  takesBack(block: ProviderBlock | FileBlock): boolean {
+    return isHandedOn(block, this.provider);
   }
 
   toFault = toFault;

@@ -8,14 +8,14 @@ const told = (schema: z.ZodType): unknown => openApiSchema(compileSchema(schema,
 describe("a schema for Vertex", () => {
   it.each<[string, JsonSchema, object]>([
     [
-      "drops what OpenAPI has no word for",
+      "tells in words what OpenAPI has no word for",
       {
         $schema: "x",
         type: "object",
         properties: { a: { type: "string", format: "email", contentEncoding: "x" } },
         additionalProperties: false,
       },
-      { type: "OBJECT", properties: { a: { type: "STRING" } } },
+      { type: "OBJECT", properties: { a: { type: "STRING", description: '(format: "email", contentEncoding: "x")' } } },
     ],
     ["tells null as nullable", { type: ["string", "null"] }, { type: "STRING", nullable: true }],
     [
@@ -100,7 +100,7 @@ describe("a schema for Vertex", () => {
         name: { type: "STRING", minLength: 1, description: "Who" },
         kind: { type: "STRING", enum: ["a", "b"] },
         tags: { type: "ARRAY", items: { type: "STRING" }, maxItems: 3 },
-        by: { type: "OBJECT" },
+        by: { type: "OBJECT", description: '(propertyNames: {"type":"string"}, additionalProperties: {"type":"number"})' },
       },
       required: ["name", "tags", "by"],
     });

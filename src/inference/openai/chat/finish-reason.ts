@@ -3,6 +3,9 @@ import type { FinishReason } from "#contract/chat/generation";
 
 const UNIFIED = new Map<string, FinishReason["unified"]>([
   ["stop", "stop"],
+  // Of servers that tell what the model wrote.
+  ["eos", "stop"],
+  ["end_turn", "stop"],
   ["length", "length"],
   ["tool_calls", "tool-calls"],
   ["function_call", "tool-calls"],

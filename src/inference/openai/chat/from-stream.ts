@@ -4,8 +4,10 @@ import type { Fault, GenerationSink } from "#contract/chat/wire";
 import { citationOf, type RawSources, readSources } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
 import type { Dialect } from "#inference/openai/options";
+import { unread } from "#inference/openai/unread";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 import { finishReasonOf } from "./finish-reason.ts";
+import { MadeFiles, type RawAudio, type RawImage } from "./made-files.ts";
 import { ThinkTags } from "./think-tags.ts";
 import { type RawCall, ToolSlots } from "./tool-slots.ts";
 
@@ -40,6 +42,8 @@ interface RawDelta {
   reasoning_details?: RawDetail[] | null;
   tool_calls?: RawCall[] | null;
   annotations?: unknown[] | null;
+  images?: (RawImage | null)[] | null;
+  audio?: RawAudio | null;
   /** What tools were before them. */
   function_call?: RawCall["function"];
 }
@@ -54,7 +58,7 @@ interface RawDetail {
   [key: string]: unknown;
 }
 
-interface RawPart {
+interface RawPart extends RawImage {
   type?: string;
   text?: string;
   /** Mistral's, of the type of that name. */
@@ -81,6 +85,7 @@ export type ReadDialect = Pick<Dialect, "thinkTags" | "thoughtsInOutput">;
 
 export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutput }: ReadDialect): (event: unknown) => void {
   const tools = new ToolSlots(into);
+  const made = new MadeFiles(into);
   let isKnown = false;
   let hasRefused = false;
   let hasChosen = false;
@@ -124,7 +129,7 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
   };
 
   const readDelta = (delta: RawDelta): void => {
-    const { content, refusal, annotations, function_call: legacy, tool_calls: calls } = delta;
+    const { content, refusal, annotations, images, audio, function_call: legacy, tool_calls: calls } = delta;
     think(delta);
     const thought = thoughtsIn(content);
     if (thought !== "") think({ reasoning: thought }, "part");
@@ -135,6 +140,9 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
       hasRefused = true;
       say(refusal);
     }
+    readFiles(content, images);
+    if (audio?.transcript) say(audio.transcript);
+    if (audio) made.audio(audio);
     for (const annotation of Array.isArray(annotations) ? annotations : []) into.cite("text", citationOf(annotation));
     const hasCalls = Array.isArray(calls) && calls.length > 0;
     if (!hasCalls && !legacy) return;
@@ -142,6 +150,20 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
     turnTo(undefined);
     if (hasCalls) tools.take(calls);
     else tools.takeOnly(legacy);
+  };
+
+  const readFiles = (content: RawDelta["content"], images: RawDelta["images"]): void => {
+    for (const part of Array.isArray(content) ? content : []) {
+      if (part?.type === "image_url") made.image(part);
+      else if (part?.type !== "text" && part?.type !== "thinking") into.warn(unread(part?.type));
+    }
+    for (const image of Array.isArray(images) ? images : []) made.image(image ?? {});
+  };
+  const close = (reason: string): void => {
+    tagged?.end();
+    tools.close(reason);
+    made.end();
+    hasFinished = true;
   };
 
   return (event) => {
@@ -161,10 +183,8 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
       if (!hasChosen || hasFinished) return;
       // A server that counts what it gave has come to its end.
       if (!isOver && !hasUsed) into.fail(UNREASONED);
-      tagged?.end();
-      tools.close("");
+      close("");
       into.finish(ENDED);
-      hasFinished = true;
       return;
     }
     if (error !== undefined && error !== null) into.fail(faultOfBody(error));
@@ -189,10 +209,8 @@ export function readChatEvents(into: GenerationSink, { thinkTags, thoughtsInOutp
     const raw = choice.finish_reason;
     if (typeof raw === "string" && raw !== "") {
       if (raw === "error") into.fail({ kind: "retryable", reason: raw });
-      tagged?.end();
-      tools.close(raw);
+      close(raw);
       into.finish(finishReasonOf(raw, hasRefused));
-      hasFinished = true;
     }
   };
 }

@@ -3,6 +3,7 @@ import type { FinishReason } from "#contract/chat/generation";
 import type { GenerationSink } from "#contract/chat/wire";
 import { citationOf } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
+import { unread } from "#inference/openai/unread";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 
 /** What is read of an item; any of it may be missing at a compatible server. */
@@ -59,6 +60,7 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
   switch (type) {
     case "message":
       if (!streamed.text) for (const { text, refusal } of content ?? []) into.text(key, text ?? refusal ?? "");
+      for (const part of content ?? []) if (part.text === undefined && part.refusal === undefined) into.warn(unread(part.type));
       if (!streamed.sources) cite(key, content ?? [], into);
       if (typeof phase === "string") into.native(key, "text", { phase });
       break;
@@ -115,5 +117,5 @@ export function finishResponse(response: RawResponse, into: GenerationSink, refu
     return;
   }
   const isWhole = status === undefined || status === "completed";
-  into.finish({ unified: refused ? "content-filter" : isWhole ? "stop" : "other", raw: status ?? null });
+  into.finish({ unified: refused ? "content-filter" : isWhole ? "stop" : "other", raw: status ?? (refused ? "completed" : null) });
 }

@@ -126,7 +126,7 @@ function answerItems(block: WireBlock): Json[] {
       return block.text === "" ? [] : [{ type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) }];
     }
     case "provider":
-      return typeof block.value === "object" && block.value !== null ? [block.value as Json] : [];
+      return [block.value as Json];
     case "thinking":
       return reasoningItem(block);
     case "tool-use":
