@@ -30,6 +30,17 @@ export interface CallSettings {
 type End = TaskOutcome | ParkedRun;
 type Begin = () => ServedRun | Promise<ServedRun>;
 
+interface Left {
+  readonly how: CallSettings["onDisconnect"];
+  readonly reason: string;
+}
+
+interface Telling {
+  /** Whether the client has heard nothing of the run yet. */
+  readonly isNew: boolean;
+  readonly progress: RunProgress;
+}
+
 export class TaskCalls {
   readonly #agent: ServedAgent;
   readonly #settings: CallSettings;
@@ -66,8 +77,9 @@ export class TaskCalls {
   /** No call is taken any more, and those that work end as `onDisconnect` says. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const run of this.#working.values()) void this.#leave(run, "the server was closed");
-    if (this.#settings.onDisconnect === "continue") return;
+    const { onDisconnect: how } = this.#settings;
+    for (const run of this.#working.values()) void this.#leave(run, { how, reason: "the server was closed" });
+    if (how === "continue") return;
     await this.#questions.close();
     await Promise.allSettled(this.#held);
     await atMost(LAST_WORDS_MS, Promise.allSettled(this.#answering));
@@ -91,24 +103,32 @@ export class TaskCalls {
 
   async #begun(begin: Begin, context: ServerContext, server: McpServerLike["server"], taskId: string | undefined): Promise<ToolResult> {
     let known = taskId;
-    const before: AskedBefore = { declined: new Set(), faults: new Map() };
+    let before: AskedBefore = { declined: new Set(), faults: new Map(), progress: new RunProgress() };
+    const { signal } = context.mcpReq;
     try {
-      const state = context.mcpReq.requestState<string>();
+      const signed = context.mcpReq.requestState<string>();
       let start = begin;
-      if (state !== undefined) {
-        const { taskId: asker, asked, declined } = await this.#questions.stateOf(state, context);
+      if (signed !== undefined) {
+        const { state, before: asking } = await this.#questions.stateOf(signed, context);
+        const { taskId: asker, asked } = state;
         known = asker;
-        for (const id of declined) before.declined.add(id);
+        before = asking;
         const isAnswered = await this.#questions.answered(asked, context, server, before);
         if (!isAnswered) return parkedResult(asker, asked, undefined, this.#settings.resume);
         start = () => this.#resumed(asker);
       }
       for (;;) {
         const isNew = start === begin && taskId === undefined;
-        const { end, told } = await during(this.#held, this.#hold(start, context, isNew));
+        const { end, told } = await during(this.#held, this.#hold(start, context, { isNew, progress: before.progress }));
         await told;
         if (end.status !== "PARKED") return endedResult(end.task, this.#settings.maxResultChars);
-        const form = await this.#questions.askedFor(end, context, server, before);
+        const left = this.#leftBy(signal);
+        if (left !== undefined && left.how !== "continue") {
+          // Who has had enough while it was being parked has not reached the run.
+          if (left.how === "cancel") await this.#questions.cancel(end.taskId, left.reason);
+          return (await this.#ended(end.taskId)) ?? parkedResult(end.taskId, end.questions, end.dueAt, this.#settings.resume);
+        }
+        const form = left === undefined ? await this.#questions.askedFor(end, context, server, before) : undefined;
         if (form !== undefined) return form;
         if (this.#settings.whenWaiting === "park") return parkedResult(end.taskId, end.questions, end.dueAt, this.#settings.resume);
         // Nobody here can answer: it is waited for whoever does.
@@ -138,16 +158,19 @@ export class TaskCalls {
   }
 
   /** Its end, while the client hears of it, and while it is there. */
-  async #hold(start: Begin, context: ServerContext, isNew: boolean): Promise<{ end: End; told: Promise<void> }> {
+  async #hold(start: Begin, context: ServerContext, telling: Telling): Promise<{ end: End; told: Promise<void> }> {
     const { signal } = context.mcpReq;
     const run = await start();
     this.#working.set(run.id, run);
     void this.#forget(run);
-    const leave = (): void => void this.#leave(run, reasonOf(signal), this.#isClosed || isGone(signal));
-    if (signal.aborted || this.#isClosed) leave();
-    else signal.addEventListener("abort", leave, { once: true });
+    const leave = (): void => {
+      const left = this.#leftBy(signal);
+      if (left !== undefined) void this.#leave(run, left);
+    };
+    leave();
+    signal.addEventListener("abort", leave, { once: true });
     try {
-      const told = this.#tell(run, context, isNew);
+      const told = this.#tell(run, context, telling);
       return { end: await run.outcome, told };
     } finally {
       signal.removeEventListener("abort", leave);
@@ -160,9 +183,14 @@ export class TaskCalls {
     if (this.#working.get(run.id) === run) this.#working.delete(run.id);
   }
 
-  async #leave(run: ServedRun, reason: string, isGone = true): Promise<void> {
+  /** What becomes of the run of a call that nobody waits for any more; undefined while somebody does. */
+  #leftBy(signal: AbortSignal): Left | undefined {
     const { onDisconnect } = this.#settings;
-    const how = isGone ? onDisconnect : "cancel";
+    if (this.#isClosed) return { how: onDisconnect, reason: "the server was closed" };
+    return signal.aborted ? { how: isGone(signal) ? onDisconnect : "cancel", reason: reasonOf(signal) } : undefined;
+  }
+
+  async #leave(run: ServedRun, { how, reason }: Left): Promise<void> {
     try {
       if (how === "cancel") await run.cancel(reason);
       else if (how === "park") await run.park();
@@ -171,10 +199,9 @@ export class TaskCalls {
     }
   }
 
-  async #tell(run: ServedRun, { mcpReq }: ServerContext, isNew: boolean): Promise<void> {
+  async #tell(run: ServedRun, { mcpReq }: ServerContext, { isNew, progress }: Telling): Promise<void> {
     const progressToken = mcpReq._meta?.progressToken;
     if (progressToken === undefined) return;
-    const count = new RunProgress();
     const said = (event: AgentEvent): string | undefined => {
       try {
         return this.#settings.progress(event);
@@ -185,7 +212,7 @@ export class TaskCalls {
     try {
       for await (const event of run.events(isNew ? { from: 1 } : {})) {
         if (mcpReq.signal.aborted) return;
-        const notice = count.next(event, said);
+        const notice = progress.next(event, said);
         if (notice !== undefined) await mcpReq.notify({ method: "notifications/progress", params: { progressToken, ...notice } });
       }
     } catch {

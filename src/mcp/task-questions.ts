@@ -5,6 +5,7 @@ import type { ParkedRun } from "#contract/run/parked";
 import type { Question } from "#contract/run/question";
 import { isGone, reasonOf } from "./call-end.ts";
 import { type Asked, answerOf, askedOf, formOf, type ToForm } from "./question-forms.ts";
+import { RunProgress } from "./run-progress.ts";
 import type { McpServerLike, ServedAgent } from "./served-agent.ts";
 import type { ToolResult } from "./task-result.ts";
 
@@ -16,11 +17,13 @@ export interface AskedState {
   declined: string[];
 }
 
-/** What became of what was asked before, within one call. */
+/** What became of what was asked before, within one call, and what was told. */
 export interface AskedBefore {
   readonly declined: Set<string>;
   /** By question, why its answer was not taken. */
   readonly faults: Map<string, string>;
+  /** Goes on from round to round, since progress must grow. */
+  readonly progress: RunProgress;
 }
 
 /** What is used of the protocol's package. */
@@ -42,7 +45,7 @@ export class TaskQuestions {
   readonly #settings: Settings;
   readonly #forms: Forms;
   /** The tasks whose questions are with a client. */
-  readonly #asking = new Set<string>();
+  readonly #asking = new Map<string, { progress: RunProgress; stopListening(): void }>();
 
   constructor(agent: ServedAgent, settings: Settings, forms: Forms) {
     this.#agent = agent;
@@ -51,10 +54,10 @@ export class TaskQuestions {
   }
 
   /** What was asked in the call before. @throws for what this process has not signed */
-  async stateOf(signed: string, context: ServerContext): Promise<AskedState> {
+  async stateOf(signed: string, context: ServerContext): Promise<{ state: AskedState; before: AskedBefore }> {
     const state = await this.#forms.verify(signed, context);
-    this.#asking.delete(state.taskId);
-    return state;
+    const { progress = new RunProgress() } = this.#taken(state.taskId) ?? {};
+    return { state, before: { declined: new Set(state.declined), faults: new Map(), progress } };
   }
 
   /** What the client is to ask its user; undefined where there is nothing of that. */
@@ -62,7 +65,7 @@ export class TaskQuestions {
     { taskId, questions }: ParkedRun,
     context: ServerContext,
     server: McpServerLike["server"],
-    { declined, faults }: AskedBefore,
+    { declined, faults, progress }: AskedBefore,
   ): Promise<ToolResult | undefined> {
     if (server.getClientCapabilities()?.elicitation === undefined) return undefined;
     const forms: Record<string, object> = {};
@@ -75,11 +78,16 @@ export class TaskQuestions {
       asked.push(askedOf(question));
     }
     if (asked.length === 0) return undefined;
-    this.#asking.add(taskId);
     const { signal, envelope } = context.mcpReq;
-    const leave = (): void => void this.#leave(taskId, signal);
+    const leave = (): void => {
+      // A run that is parked stays so where its client is gone, unless none is to be left.
+      const isCancelled = !isGone(signal) || this.#settings.onDisconnect === "cancel";
+      if (this.#taken(taskId) !== undefined && isCancelled) void this.cancel(taskId, reasonOf(signal));
+    };
+    this.#taken(taskId);
+    this.#asking.set(taskId, { progress, stopListening: () => signal.removeEventListener("abort", leave) });
     // Where each request stands alone, the answer is another one: the end of this one says nothing.
-    if (envelope === undefined) signal.addEventListener("abort", leave, { once: true });
+    if (envelope === undefined) signal.addEventListener("abort", leave);
     return await this.#forms.ask(forms, { taskId, asked, declined: [...declined] }, context);
   }
 
@@ -112,20 +120,24 @@ export class TaskQuestions {
 
   /** Those that are with clients now are left, too. */
   async close(): Promise<void> {
+    const asking = [...this.#asking.keys()];
+    for (const taskId of asking) this.#taken(taskId);
     if (this.#settings.onDisconnect !== "cancel") return;
-    await Promise.all([...this.#asking].map((taskId) => this.#cancel(taskId, "the server was closed")));
+    await Promise.all(asking.map((taskId) => this.cancel(taskId, "the server was closed")));
   }
 
-  /** A run that is parked stays so where its client is gone, unless none is to be left. */
-  async #leave(taskId: string, signal: AbortSignal): Promise<void> {
-    if (isGone(signal) && this.#settings.onDisconnect !== "cancel") this.#asking.delete(taskId);
-    else await this.#cancel(taskId, reasonOf(signal));
-  }
-
-  async #cancel(taskId: string, reason: string): Promise<void> {
-    if (!this.#asking.delete(taskId)) return;
+  /** A run that is parked. */
+  async cancel(taskId: string, reason: string): Promise<void> {
     // It has ended meanwhile, or its store does not answer: a worker or a look at it tells that.
     await this.#agent.runs.cancel(taskId, reason).catch(() => {});
+  }
+
+  /** Of a task whose questions are with a client no more. */
+  #taken(taskId: string): { progress: RunProgress } | undefined {
+    const asking = this.#asking.get(taskId);
+    asking?.stopListening();
+    this.#asking.delete(taskId);
+    return asking;
   }
 
   #mayAsk(question: Question): boolean {

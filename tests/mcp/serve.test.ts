@@ -287,6 +287,28 @@ describe("progress of a run that is served", () => {
 });
 
 describe("a call that ends early", () => {
+  it("because its client is gone parks its run once, also where questions would be put to a user", async () => {
+    const store = new MemoryStore();
+    const begun = Promise.withResolvers<void>();
+    let starts = 0;
+    const work: Work = async ({ signal }) => {
+      starts += 1;
+      begun.resolve();
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+      return { status: "success" };
+    };
+    const options: McpServeOptions = { onDisconnect: "park", elicit: () => true };
+    const { served, client } = await serve(new Agent({ name: "left", store, nodes: [nodeOf("a", work)] }), options);
+    const call = ask(client).catch((error: unknown) => error);
+    await begun.promise;
+    await client.close();
+    await call;
+    await served.close();
+    expect(starts).toBe(1);
+    expect((await all(new Runs(store).find())).map(({ status }) => status)).toEqual(["READY"]);
+  });
+
+
   it("cancels its run, with what the client says", async () => {
     const { work, begun } = held();
     const store = new MemoryStore();
@@ -356,9 +378,10 @@ describe("a call that ends early", () => {
   });
 });
 
-const approve = (init: { to?: string; answer?: z.ZodType } = {}) =>
+const approve = (init: { to?: string; answer?: z.ZodType; dependencies?: string[] } = {}) =>
   new Node({
     name: "approve",
+    dependencies: init.dependencies ?? [],
     modules: [
       defineQuestion({
         name: "approve",
@@ -559,6 +582,38 @@ describe("a question that is put to the client's user", () => {
     controller.abort("enough");
     await call;
     await expect.poll(async () => (await all(new Runs(store).find())).map(({ status }) => status)).toEqual(["CANCELLED"]);
+  });
+
+  it("is cancelled with its call, also while its run is being parked", async () => {
+    const store = new MemoryStore();
+    const controller = new AbortController();
+    const served = await serveMcp(new Agent({ name: "asks", store, nodes: [approve()] }), {
+      elicit: () => true,
+      progress: ({ type }) => {
+        if (type === "run.parked") controller.abort("enough");
+        return type;
+      },
+    });
+    open.push(() => served.close());
+    const client = await clientOf(served, { capabilities: { elicitation: {} } }, (made) => {
+      made.setRequestHandler("elicitation/create", () => new Promise<never>(() => {}));
+    });
+    const call = ask(client, { objective: "Go" }, "run_task", { signal: controller.signal, onprogress: () => {} });
+    await expect(call).rejects.toThrow("enough");
+    await expect.poll(async () => (await all(new Runs(store).find())).map(({ status }) => status)).toEqual(["CANCELLED"]);
+  });
+
+  it("is answered in between: what is told of progress goes on to grow", async () => {
+    const nodes = [nodeOf("a", giving(1)), approve({ dependencies: ["a"] }), nodeOf("z", giving(1), { dependencies: ["approve"] })];
+    const agent = new Agent({ name: "asks", store: new MemoryStore(), nodes });
+    const { client } = await asking(agent, [{ action: "accept", content: { ok: true } }]);
+    const told: { progress: number; total?: number }[] = [];
+    const onprogress = (notice: { progress: number; total?: number }): void => void told.push(notice);
+    expect(await ask(client, { objective: "Go" }, "run_task", { onprogress })).toMatchObject({ structuredContent: { status: "COMPLETE" } });
+    await client.ping();
+    const counts = told.map(({ progress }) => progress);
+    expect(counts).toEqual([...new Set(counts)].toSorted((one, other) => one - other));
+    expect(told.at(-1)).toMatchObject({ progress: 3, total: 3 });
   });
 
   it("is put to an agent that was resumed by hand, too", async () => {
