@@ -12,7 +12,7 @@ import { loadPackage } from "./load-package.ts";
 import { saidOf } from "./run-progress.ts";
 import type { McpServerLike, McpTransport, ServedAgent } from "./served-agent.ts";
 import { TaskCalls } from "./task-calls.ts";
-import { idInput, type TaskInput, taskInput } from "./task-input.ts";
+import { idInput, requireObjectSchema, type TaskInput, taskInput } from "./task-input.ts";
 import type { AskedState, Forms } from "./task-questions.ts";
 import { type ToolResult, taskOutput } from "./task-result.ts";
 
@@ -112,6 +112,7 @@ export async function serveMcp(agent: ServedAgent, options: McpServeOptions = {}
   const resume = (options.resume ?? mayBeLeft) ? `${name}_resume` : undefined;
   const params = options.params === undefined ? undefined : compileSchema(options.params, "serveMcp: params");
   await params?.ready?.();
+  if (params !== undefined) requireObjectSchema(params);
   const { McpServer, ...sdk } = await loadPackage(SERVER, () => import("@modelcontextprotocol/server"));
   const settings = { type: options.type ?? name, whenWaiting, onDisconnect, resume, elicit, progress: options.progress ?? saidOf };
   const calls = new TaskCalls(agent, { ...settings, maxResultChars: options.maxResultChars ?? 1_000_000 }, formsOf(sdk));

@@ -1,8 +1,8 @@
 /** What a client gives for a task: its objective in words, and params by the schema of whoever serves the agent. */
 import * as z from "zod/mini";
-import { messageOf } from "#contract/base/errors";
+import { AsimovError, messageOf } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
-import { anyObject, parseOptions } from "#contract/base/options";
+import { anyObject, isObject, kindOf, parseOptions } from "#contract/base/options";
 import type { CompiledSchema, JsonSchema } from "#contract/chat/schema";
 
 export interface TaskInput {
@@ -37,6 +37,14 @@ function moved(value: unknown, to: string): unknown {
   return Object.fromEntries(entries);
 }
 
+/** Of a schema that takes no object no call could be made. @throws AsimovError `invalid-schema` */
+export function requireObjectSchema({ json: { type = "object" } }: CompiledSchema): void {
+  if ([type].flat().includes("object")) return;
+  throw new AsimovError(`serveMcp: params: expected a schema of an object, got one of type ${JSON.stringify(type)}.`, {
+    code: "invalid-schema",
+  });
+}
+
 const envelope = lazily(() => z.strictObject({ objective: z.string(), params: z.optional(anyObject) }));
 
 /** @param params its JSON Schema is told; absent, any object is taken */
@@ -57,7 +65,9 @@ export function taskInput(params: CompiledSchema | undefined): ServedSchema<Task
       const { objective, params: given = {} } = parseOptions(envelope(), value, "input");
       const checked = params === undefined ? { value: given } : await params.check(given);
       if ("faults" in checked) return { issues: [{ message: `params: ${checked.faults}` }] };
-      return { value: { objective, params: checked.value as Record<string, unknown> } };
+      if (isObject(checked.value)) return { value: { objective, params: checked.value } };
+      const message = `params: expected an object; the schema of this tool makes ${kindOf(checked.value)} of it, which whoever serves it must mend`;
+      return { issues: [{ message }] };
     } catch (error) {
       return { issues: [{ message: messageOf(error) }] };
     }

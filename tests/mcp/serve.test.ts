@@ -119,6 +119,39 @@ describe("an agent that is served", () => {
     expect(textOf(result)).toContain(fault);
   });
 
+  it.each([
+    ["text", "a string"],
+    [[1], "an array"],
+    [null, "null"],
+    [7, "a number"],
+  ])("refuses params that are no object, and runs nothing: %j", async (params, came) => {
+    const store = new MemoryStore();
+    const { client } = await serve(new Agent({ name: "strict", store, nodes: [nodeOf("a", giving(1))] }));
+    const result = await ask(client, { objective: "Go", params });
+    expect(result.isError).toBe(true);
+    expect(textOf(result)).toContain(`params: expected an object, got ${came}`);
+    expect(await all(new Runs(store).find())).toEqual([]);
+  });
+
+  it("refuses what its schema makes no object of, and says whose fault that is", async () => {
+    const params = z.object({ pages: z.int().default(3) }).transform(({ pages }) => pages);
+    const { client } = await serve(new Agent({ nodes: [nodeOf("a", giving(1))] }), { params });
+    const result = await ask(client, { objective: "Go" });
+    expect(result.isError).toBe(true);
+    expect(textOf(result)).toContain("the schema of this tool makes a number of it");
+  });
+
+  it.each([
+    ["string", z.string()],
+    ["array", { type: "array" }],
+    ["null", { type: ["null", "string"] }],
+  ])("is not served by a schema that takes no object: %s", async (type, params) => {
+    await expect(serveMcp(new Agent(), { params })).rejects.toMatchObject({
+      code: "invalid-schema",
+      message: expect.stringMatching(new RegExp(`params: expected a schema of an object.*${type}`)),
+    });
+  });
+
   it("takes a schema that names parts of itself", async () => {
     const tree = {
       $ref: "#/$defs/tree",

@@ -15,13 +15,19 @@ export const nonEmpty = z.string().check(z.minLength(1));
 /** Of a file or folder: no system takes a name with a NUL, so that waiting for one would never end. */
 export const pathText = nonEmpty.check(z.refine((text) => !text.includes("\0"), "expected a path without a NUL character"));
 
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What came in the place of an object. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
+
 /** Any object that is no array, with all of its own keys; a record of zod drops one that is `__proto__`. */
-export const anyObject = z.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  {
-    message: "expected an object",
-  },
-);
+export const anyObject = z.custom<Record<string, unknown>>(isObject, {
+  error: ({ input }) => `expected an object, got ${kindOf(input)}`,
+});
 
 const hasNoProto = z.custom<Record<PropertyKey, unknown>>(
   (value) => typeof value !== "object" || value === null || !Object.hasOwn(value, "__proto__"),
