@@ -2,12 +2,12 @@
 import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
+import { loadPackage } from "#contract/base/load-package";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
 import { Connection } from "./connection.ts";
 import { limitedFetch } from "./limited-fetch.ts";
-import { loadPackage } from "./load-package.ts";
 import type { McpClient } from "./mcp-client.ts";
 import { limitMs, type McpToolsOptions, toolsOf, toolsOptions } from "./mcp-tools.ts";
 import { adviceFor, type KnownServer, shownOf } from "./server-faults.ts";

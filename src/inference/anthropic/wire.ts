@@ -1,9 +1,10 @@
 /** Anthropic's Messages API behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
+import { loadPackage } from "#contract/base/load-package";
 import type { ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { outputFit } from "#inference/request/output-schema";
 import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
-import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { onceMade } from "#inference/transport/once-made";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { errorEvent, eventsOf } from "#inference/transport/server-sent-events";
@@ -56,7 +57,7 @@ export class AnthropicWire implements Wire {
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, openTelemetry: false } as const;
     // What is no SDK's takes no fetch: its bytes are seen as events only.
     if (client !== undefined) return client.withOptions?.(settings) ?? client;
-    const { default: Anthropic } = await loadSdk("@anthropic-ai/sdk", () => import("@anthropic-ai/sdk"));
+    const { default: Anthropic } = await loadPackage("@anthropic-ai/sdk", () => import("@anthropic-ai/sdk"));
     return new Anthropic({
       ...settings,
       logLevel: "off",

@@ -1,12 +1,13 @@
 /** Bedrock's Converse API behind the port of a wire: one SDK client, loaded and made at the first call. */
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
 import type { FileBlock, ProviderBlock } from "#contract/chat/message";
+import { loadPackage } from "#contract/base/load-package";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { outputFit } from "#inference/request/output-schema";
 import { withExtra } from "#inference/request/provider-options";
-import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { onceMade } from "#inference/transport/once-made";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { prepareCommand } from "./call-middleware.ts";
 import { toFault } from "./errors.ts";
@@ -70,7 +71,7 @@ export class BedrockWire implements Wire {
   }
 
   async #connect(): Promise<{ sdk: Sdk; client: Sender }> {
-    const sdk = await loadSdk(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));
+    const sdk = await loadPackage(PACKAGE, () => import("@aws-sdk/client-bedrock-runtime"));
     const { client } = this.#options;
     return { sdk, client: (client as Sender | undefined) ?? new sdk.BedrockRuntimeClient(await configOf(this.#options)) };
   }
@@ -95,7 +96,7 @@ async function configOf({ region, credentials, endpoint, apiKey }: BedrockClient
 }
 
 async function customHandler(): Promise<CustomEndpointHandler> {
-  const handlers = await loadSdk("@smithy/node-http-handler", () => import("@smithy/node-http-handler"));
+  const handlers = await loadPackage("@smithy/node-http-handler", () => import("@smithy/node-http-handler"));
   return new CustomEndpointHandler(handlers);
 }
 

@@ -1,6 +1,7 @@
 /** Gemini behind the port of a wire, by `@google/genai`: one SDK client, loaded at the first call, each of whose requests goes by the fetch of its attempt. */
 import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
 import type { FileBlock, ProviderBlock } from "#contract/chat/message";
+import { loadPackage } from "#contract/base/load-package";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
@@ -8,7 +9,7 @@ import { contentsOf, isHandedOn, systemOf } from "#inference/gemini/contents";
 import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
-import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { onceMade } from "#inference/transport/once-made";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
@@ -76,7 +77,7 @@ export class GoogleGenAIWire implements Wire {
     if (!isVertex && (apiKey ?? keyOfEnvironment()) === undefined && googleAuthOptions === undefined) {
       throw new WireFault({ kind: "final", code: "unauthorized", detail: "no key was given, and none was found", isOwnDetail: true });
     }
-    const { GoogleGenAI } = await loadSdk("@google/genai", () => import("@google/genai"));
+    const { GoogleGenAI } = await loadPackage("@google/genai", () => import("@google/genai"));
     const options = {
       vertexai: isVertex,
       ...(apiKey === undefined ? {} : { apiKey }),

@@ -1,4 +1,5 @@
 /** OpenAI's two APIs behind the port of a wire: one SDK client, loaded at the first call, whose requests go by the fetch of their attempt. */
+import { loadPackage } from "#contract/base/load-package";
 import type { FileKind } from "#contract/chat/file-kind";
 import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { JsonSchema } from "#contract/chat/schema";
@@ -6,7 +7,7 @@ import type { Fault, GenerationSink, ModelRequest, SchemaFit, Wire, WireCall } f
 import type { Capabilities } from "#inference/request/capabilities";
 import { withExtra } from "#inference/request/provider-options";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
-import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { onceMade } from "#inference/transport/once-made";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { errorEvent, eventsOf, LastEvent } from "#inference/transport/server-sent-events";
@@ -128,7 +129,7 @@ export class OpenAIWire implements Wire {
     const { client, apiKey, baseURL } = this.#options;
     const settings = { fetch: dispatchTo(this.fetch), maxRetries: 0, logLevel: "off" } as const;
     if (client !== undefined) return client.withOptions?.({ ...settings, ...azureFields(client) }) ?? client;
-    const { default: OpenAI } = await loadSdk("openai", () => import("openai"));
+    const { default: OpenAI } = await loadPackage("openai", () => import("openai"));
     // Nothing that the environment holds for OpenAI goes to a server that an option names.
     const isStranger = baseURL !== undefined && this.#dialect.isElsewhere;
     const asksNoKey = isStranger || (this.#dialect.isElsewhere && environment("OPENAI_API_KEY") === undefined);

@@ -1,6 +1,7 @@
 /** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
 import type { VertexInit } from "@google-cloud/vertexai";
 import type { FileBlock, ProviderBlock } from "#contract/chat/message";
+import { loadPackage } from "#contract/base/load-package";
 import type { GenerationSink, ModelRequest, Wire, WireCall, WireTool } from "#contract/chat/wire";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, isHandedOn, systemOf } from "#inference/gemini/contents";
@@ -8,7 +9,7 @@ import { TakenStream } from "#inference/gemini/events";
 import { faultingFetch } from "#inference/gemini/faults";
 import { readChunks } from "#inference/gemini/parts";
 import { withExtra } from "#inference/request/provider-options";
-import { loadSdk, onceMade } from "#inference/transport/load-sdk";
+import { onceMade } from "#inference/transport/once-made";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
 import { toFault } from "./errors.ts";
 import { openApiParameters, openApiSchema } from "./openapi-schema.ts";
@@ -85,7 +86,7 @@ export class VertexWire implements Wire {
   async #load(): Promise<VertexClientLike> {
     const { client, project, location, googleAuthOptions } = this.#options;
     if (client !== undefined) return client;
-    const { VertexAI } = await loadSdk("@google-cloud/vertexai", () => import("@google-cloud/vertexai"));
+    const { VertexAI } = await loadPackage("@google-cloud/vertexai", () => import("@google-cloud/vertexai"));
     const init = {
       ...(project === undefined ? {} : { project }),
       ...(location === undefined ? {} : { location }),
