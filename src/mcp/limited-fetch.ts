@@ -1,19 +1,30 @@
 /** A fetch whose answers hold no message that is larger than a limit: what a server says is kept in memory until it is whole. */
 
-const NEW_LINE = 10;
+const LF = 10;
+const CR = 13;
 
-/** Of a stream of events a message is a line, of everything else it is all. */
+/** Of a stream of events a message ends with an empty line, however many it has before; of everything else it is all. */
 function counting(maxBytes: number, isStream: boolean, onTooLarge: (error: Error) => void): TransformStream<Uint8Array, Uint8Array> {
   let bytes = 0;
+  let isLineEmpty = true;
+  let before = 0;
   const isTooLarge = (chunk: Uint8Array): boolean => {
-    let from = 0;
-    for (let end = isStream ? chunk.indexOf(NEW_LINE) : -1; end !== -1; end = chunk.indexOf(NEW_LINE, from)) {
-      if (bytes + end - from > maxBytes) return true;
-      bytes = 0;
-      from = end + 1;
+    if (!isStream) {
+      bytes += chunk.length;
+      return bytes > maxBytes;
     }
-    bytes += chunk.length - from;
-    return bytes > maxBytes;
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at] as number;
+      bytes += 1;
+      if (byte !== LF && byte !== CR) isLineEmpty = false;
+      else if (byte === CR || before !== CR) {
+        if (isLineEmpty) bytes = 0;
+        isLineEmpty = true;
+      }
+      before = byte;
+      if (bytes > maxBytes) return true;
+    }
+    return false;
   };
   return new TransformStream({
     transform(chunk, controller) {

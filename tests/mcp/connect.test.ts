@@ -212,20 +212,46 @@ describe("a server over HTTP", () => {
     await Promise.all(server.requests.map(({ closed }) => closed));
   });
 
-  it.each([["application/json"], ["text/event-stream"]])("that says more than maxMessageBytes fails the call: %s", async (type) => {
+  /** @param answer to a call */
+  const serveTool = async (type: string, answer: (message: Message & { params?: { _meta?: object } }) => string): Promise<void> => {
     server = await serveWire((request, response) => {
-      const { id, method } = messageOf(request);
+      const message = messageOf(request);
+      const { id, method } = message;
       if (method === "initialize") json(response, 200, { jsonrpc: "2.0", id, result: initialized });
       else if (method === "tools/list") json(response, 200, { jsonrpc: "2.0", id, result: { tools } });
-      else if (method === "tools/call") {
-        const body = JSON.stringify({ jsonrpc: "2.0", id, result: { content: [{ type: "text", text: "x".repeat(20_000) }] } });
-        response.writeHead(200, { "content-type": type });
-        response.end(type === "application/json" ? body : `data: ${body}\n\n`);
-      } else response.writeHead(request.method === "GET" ? 405 : 202).end();
+      else if (method === "tools/call") response.writeHead(200, { "content-type": type }).end(answer(message));
+      else response.writeHead(request.method === "GET" ? 405 : 202).end();
     });
+  };
+  const said = (count: number, size: number) => ({
+    content: Array.from({ length: count }, () => ({ type: "text", text: "x".repeat(size) })),
+  });
+  const lines = (message: object, end = "\n"): string =>
+    `${JSON.stringify(message, undefined, 1)
+      .split("\n")
+      .map((line) => `data: ${line}${end}`)
+      .join("")}${end}`;
+
+  it.each<[string, string, (message: object) => string]>([
+    ["as JSON", "application/json", (message) => JSON.stringify(message)],
+    ["as an event", "text/event-stream", (message) => `data: ${JSON.stringify(message)}\n\n`],
+    ["as an event of many lines", "text/event-stream", lines],
+  ])("that says more than maxMessageBytes fails the call: %s", async (_how, type, write) => {
+    await serveTool(type, ({ id }) => write({ jsonrpc: "2.0", id, result: said(100, 200) }));
     const found = await connect({ url: server.url }, { maxMessageBytes: 10_000 });
     const error = await failure(() => call(found, "huge"));
     expect(error).toMatchObject({ code: "mcp-tool-failed", message: expect.stringContaining("maxMessageBytes") });
+  });
+
+  it.each(["\n", "\r\n", "\r"])("may say more than that in many messages, whose lines end by %j", async (end) => {
+    const notice = { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "x".repeat(1_000) } };
+    await serveTool("text/event-stream", ({ id }) => {
+      const notices = Array.from({ length: 30 }, () => lines(notice, end)).join("");
+      // Whether a line feed follows the last end of a line, only what comes next tells.
+      return `${notices}${lines({ jsonrpc: "2.0", id, result: said(1, 5) }, end)}: bye\n`;
+    });
+    const found = await connect({ url: server.url }, { maxMessageBytes: 10_000 });
+    expect(await call(found, "huge")).toBe("xxxxx");
   });
 
   it("has its session ended by close, and is not waited for where it does not say so", async () => {

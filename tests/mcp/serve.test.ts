@@ -341,7 +341,6 @@ describe("a call that ends early", () => {
     expect((await all(new Runs(store).find())).map(({ status }) => status)).toEqual(["READY"]);
   });
 
-
   it("cancels its run, with what the client says", async () => {
     const { work, begun } = held();
     const store = new MemoryStore();
