@@ -26,7 +26,6 @@ interface Told {
   error?: unknown;
 }
 
-/** A key or a setting that is missing, in the package's own words. */
 const LASTING = /invalid_request|authentication|permission|not_found|billing|insufficient_quota|too_large|validation|accessdenied/i;
 const SPENT = /insufficient_quota|spend_limit|billing|credit/i;
 
@@ -35,6 +34,7 @@ const BROKEN = { kind: "retryable", code: "hostile-response" } as const;
 const FAULTS: Readonly<Record<string, (error: unknown) => Fault | undefined>> = {
   AI_APICallError: ofCall,
   AI_RetryError: (error) => toFault((error as CallError).lastError),
+  // A key or a setting that is missing, in the package's own words.
   AI_LoadAPIKeyError: (error) => ({ kind: "final", code: "unauthorized", detail: messageOf(error), isOwnDetail: true }),
   AI_LoadSettingError: (error) => ({ kind: "final", code: "invalid-request", detail: messageOf(error), isOwnDetail: true }),
   AI_UnsupportedFunctionalityError: (error) => ({ kind: "final", code: "unsupported", detail: messageOf(error) }),
@@ -116,7 +116,16 @@ function wordsOf(value: unknown): { reason: string | undefined; detail: string |
   return { reason: text(told.status, told.code, told.type), detail: text(told.message, outer.error, outer.message), status };
 }
 
-function headersOf(value: unknown): Headers {
-  const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
-  return new Headers(entries.filter(([name, held]) => typeof held === "string" && /^[\w-]+$/.test(name)));
+/** As a package tells them: what no header can be is left out. */
+export function headersOf(value: unknown): Headers {
+  const headers = new Headers();
+  for (const [name, held] of Object.entries(value ?? {})) {
+    if (typeof held !== "string") continue;
+    try {
+      headers.append(name, held);
+    } catch {
+      // No name of one, or not what one can hold.
+    }
+  }
+  return headers;
 }

@@ -3,7 +3,7 @@ import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/cha
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import type { Capabilities } from "#inference/request/capabilities";
-import { toFault } from "./errors.ts";
+import { headersOf, toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
 import type { AiSdkClientOptions, AiSdkModel, AiSdkStreamLike } from "./options.ts";
@@ -51,14 +51,17 @@ export class AiSdkWire implements Wire {
 
   toFault = toFault;
 
-  #callOf(request: ModelRequest, { signal }: WireCall): object {
-    return { ...toCall(request, this.#facts, this.#model.specificationVersion), abortSignal: signal };
+  /** The package has keys of its own, which nobody sees here; those that the caller gives are known. */
+  #callOf(request: ModelRequest, wireCall: WireCall): object {
+    const call = toCall(request, this.#facts, this.#model.specificationVersion);
+    wireCall.onRequest(headersOf(call.headers));
+    return { ...call, abortSignal: wireCall.signal };
   }
 }
 
 function tellHeaders(result: { response?: { headers?: Record<string, string> } }, call: WireCall): void {
   const { headers } = result.response ?? {};
-  if (headers !== undefined) call.onHeaders(200, new Headers(headers));
+  if (headers !== undefined) call.onHeaders(200, headersOf(headers));
 }
 
 /** Read by its reader: `for await` of a stream costs more, and its end by `return` waits for what was aborted. */

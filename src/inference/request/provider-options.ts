@@ -13,6 +13,9 @@ const NAMES: readonly (readonly [provider: RegExp, name: string])[] = [
   [/^(?:openai|azure\.ai\.openai|openai-compatible)$/, "openai"],
   [/^aws\.bedrock$/, "bedrock"],
   [/^gcp\./, "google"],
+  [/^azure\.ai\.openai$/, "azure"],
+  [/^mistral_ai$/, "mistral"],
+  [/^x_ai$/, "xai"],
 ];
 
 /** RFC 9110: a token. */
