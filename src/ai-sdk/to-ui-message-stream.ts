@@ -184,7 +184,7 @@ function endRun(run: RunChunks, { onError }: UiMessageStreamOptions, tell: (chun
     const error = new AsimovError(why ?? `The run ended as FAILED${end.code === undefined ? "" : ` (${end.code})`}.`, {
       code: end.code ?? "run-failed",
     });
-    return tell({ type: "error", errorText: onError?.(error) ?? error.message });
+    return tell({ type: "error", errorText: wordsFor(error, onError) ?? error.message });
   }
   const finishReason = end?.status === "COMPLETE" || end?.status === "PARTIAL" ? "stop" : "other";
   tell({ type: "finish", finishReason, messageMetadata: { usage, ...(end === undefined ? {} : { status: end.status }) } });
@@ -193,5 +193,16 @@ function endRun(run: RunChunks, { onError }: UiMessageStreamOptions, tell: (chun
 function failureOf(error: unknown, { onError }: UiMessageStreamOptions): UiMessageChunk {
   const isAborted = (error as { name?: unknown } | null)?.name === "AbortError";
   if (isAborted) return { type: "abort" };
-  return { type: "error", errorText: onError?.(error) ?? (error instanceof AsimovError ? error.message : "The answer failed.") };
+  return { type: "error", errorText: wordsFor(error, onError) ?? (error instanceof AsimovError ? error.message : UNTOLD) };
+}
+
+const UNTOLD = "The answer failed.";
+
+/** The page is told nothing more where the caller's own words fail. */
+function wordsFor(error: unknown, onError: UiMessageStreamOptions["onError"]): string | undefined {
+  try {
+    return onError?.(error);
+  } catch {
+    return UNTOLD;
+  }
 }

@@ -167,6 +167,18 @@ describe("a streamed answer as a UI message", () => {
   });
 });
 
+describe("a stream whose words for a failure fail themselves", () => {
+  it("ends by an error all the same, which tells nothing more", async () => {
+    const client = new ScriptedInferenceClient([{ error: { status: 400, message: "refused" } }]);
+    const onError = (): string => {
+      throw new Error("no words");
+    };
+    const chunks: unknown[] = [];
+    for await (const chunk of toUiMessageStream(client.streamChain(ASKED, []), { onError })) chunks.push(chunk);
+    expect(chunks.at(-1)).toEqual({ type: "error", errorText: "The answer failed." });
+  });
+});
+
 describe("what is none of these", () => {
   it.each([[undefined], [null], ["text"], [{}]])("is refused: %j", (source) => {
     expect(() => toUiMessageStream(source as never)).toThrowError(expect.objectContaining({ code: "invalid-options" }));
