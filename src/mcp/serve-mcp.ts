@@ -139,7 +139,12 @@ export async function serveMcp(agent: ServedAgent, options: McpServeOptions = {}
     addTo(server);
     connected.add(server);
     server.server.onclose = () => connected.delete(server);
-    await server.connect(given as Parameters<typeof server.connect>[0]);
+    try {
+      await server.connect(given as Parameters<typeof server.connect>[0]);
+    } catch (error) {
+      connected.delete(server);
+      throw error;
+    }
   };
   const end = async (): Promise<void> => {
     await calls.close();

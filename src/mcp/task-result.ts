@@ -37,6 +37,7 @@ function given(result: unknown, maxChars: number): { text: string; data: Record<
   const asJson = JSON.stringify(result);
   const text = typeof result === "string" ? result : asJson;
   if (asJson.length <= maxChars) return { text, data: { result } };
+  if (text.length <= maxChars) return { text, data: { resultChars: text.length } };
   const note = `(the result has ${text.length} characters, of which ${maxChars} are shown)`;
   return { text: `${text.slice(0, maxChars)}\n${note}`, data: { resultChars: text.length } };
 }

@@ -200,6 +200,29 @@ describe("an agent that is served", () => {
     expect(result.structuredContent).not.toHaveProperty("result");
   });
 
+  it("leaves a text whole that is too large as JSON alone", async () => {
+    const { client } = await serve(new Agent({ nodes: [nodeOf("a", giving("x".repeat(100)))] }), { maxResultChars: 100 });
+    const result = await ask(client);
+    expect(textOf(result)).toBe("x".repeat(100));
+    expect(result.structuredContent).toMatchObject({ resultChars: 100 });
+  });
+
+  it("keeps nothing of a transport that cannot be started", async () => {
+    const { served } = await serve(new Agent({ nodes: [nodeOf("a", giving(1))] }));
+    let closes = 0;
+    const broken = {
+      start: () => Promise.reject(new Error("port taken")),
+      send: () => Promise.resolve(),
+      close: async () => {
+        closes += 1;
+      },
+    };
+    await expect(served.connect(broken)).rejects.toThrow("port taken");
+    const before = closes;
+    await served.close();
+    expect(closes).toBe(before);
+  });
+
   it("serves calls and clients at once", async () => {
     const works = [held(), held()];
     let next = 0;
