@@ -92,13 +92,26 @@ export async function connectMcp(server: McpServer, options: McpConnectOptions =
   }
 }
 
-/** A server may repeat what it was sent; arguments, headers and the rest of an address may hold keys. */
+/** A server may repeat what it was sent; arguments, the environment, headers and the rest of an address may hold keys. */
 function knownServer(server: McpServer): KnownServer & { hasSaidTooMuch: boolean } {
   const name = "url" in server ? new URL(server.url).origin : `"${server.command}"`;
-  const secrets = "url" in server ? Object.values(server.headers ?? {}).filter((value) => value !== "") : [];
+  const secrets = secretsOf(server).toSorted((one, other) => other.length - one.length);
   const hide = (text: string): string => secrets.reduce((told, secret) => told.replaceAll(secret, REDACTED), text);
   return { name, shown: (error) => shownOf(error, hide), hasSaidTooMuch: false };
 }
+
+/** What is shorter is a flag or a word, which is all over a message. */
+const MIN_SECRET = 8;
+
+/** Of a header all, however short; of the others each that is no mere word, and what of it stands behind a name, as in `--key=…`. */
+function secretsOf(server: McpServer): string[] {
+  const headers = "url" in server ? Object.values(server.headers ?? {}) : [];
+  const others = "url" in server ? queryOf(new URL(server.url)) : [...Object.values(server.env ?? {}), ...(server.args ?? [])];
+  const parts = [...headers, ...others].flatMap((value) => [value, ...value.split(/[\s=]/)]);
+  return [...headers.filter((value) => value !== ""), ...parts.filter((value) => value.length >= MIN_SECRET)];
+}
+
+const queryOf = ({ searchParams, username, password }: URL): string[] => [...searchParams.values(), username, password];
 
 async function transportTo(server: McpServer, maxBytes: number, onTooLarge: () => void) {
   if ("url" in server) {

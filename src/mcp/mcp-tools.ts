@@ -106,11 +106,13 @@ export async function toolsOf(client: McpClient, options: McpToolsOptions, serve
   ): Promise<T> => {
     const limits = { signal, ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) };
     const telling = emit === undefined ? {} : { resetTimeoutOnProgress, onprogress: (progress: McpProgress) => emit(asTold(progress)) };
-    return await request({ ...limits, ...telling }).catch((error: unknown) => {
+    try {
+      return await request({ ...limits, ...telling });
+    } catch (error) {
       signal.throwIfAborted();
       const message = `The MCP tool "${name}" gave no result: ${server.shown(error)}. ${adviceFor(error, server)}`;
       throw new AsimovError(message, { code: "mcp-tool-failed", ...(server.tellsCause === true ? { cause: error } : {}) });
-    });
+    }
   };
   const tools = (await listAll(client, listing)).map((tool) => ({
     name: free(tool.name),

@@ -206,6 +206,22 @@ describe("connectMcp", () => {
     await remote.close();
   });
 
+  it("holds no argument and no variable of its environment, though the server repeats them", async () => {
+    const args = [fileURLToPath(new URL("raw-server-process.ts", import.meta.url)), "tells", "--pin=planted-argument"];
+    const env = { TEAM: "planted-variable" };
+    const error = (await connectMcp({ command: process.execPath, args, env }).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: "mcp-connect-failed", message: expect.stringContaining("no list for") });
+    expect(inspect(error, { depth: 9 })).not.toContain("planted");
+  });
+
+  it("holds nothing of what an address asks for, though the server repeats it", async () => {
+    const remote = await serveWire(({ url }, response) => json(response, 500, { error: `nothing at ${url}` }));
+    const error = (await connectMcp({ url: `${remote.url}/mcp?team=planted-team` }).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: "mcp-connect-failed", message: expect.stringContaining("nothing at") });
+    expect(inspect(error, { depth: 9 })).not.toContain("planted");
+    await remote.close();
+  });
+
   it.each<[unknown, unknown, string]>([
     [{}, {}, "command"],
     [null, {}, "connectMcp"],
@@ -247,6 +263,20 @@ describe("mcpTools", () => {
       callTool: async () => ({}),
     };
     expect((await mcpTools(looping)).map(({ name }) => name)).toEqual(["t1", "t2"]);
+  });
+
+  it("says which tool it was where a client throws at once", async () => {
+    const client: McpClient = {
+      listTools: async () => ({ tools: [{ name: "a", inputSchema: { type: "object" } }] }),
+      callTool: () => {
+        throw new Error("Not connected");
+      },
+    };
+    const [first] = await mcpTools(client);
+    await expect((async () => first?.run({}, context))()).rejects.toMatchObject({
+      code: "mcp-tool-failed",
+      message: expect.stringContaining('"a" gave no result'),
+    });
   });
 
   it("keeps long names apart within what providers take", async () => {

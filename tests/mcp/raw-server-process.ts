@@ -9,7 +9,7 @@ if (mode === "stubborn") {
   setInterval(() => {}, 1_000);
 }
 /** Of a server that says nothing its caller learns the process in this way. */
-if (pidFile !== undefined) writeFileSync(pidFile, String(process.pid));
+if (pidFile !== undefined && mode !== "tells") writeFileSync(pidFile, String(process.pid));
 
 interface Call {
   id?: number;
@@ -103,7 +103,9 @@ createInterface({ input: process.stdin }).on("line", (line) => {
       break;
     case "tools/list":
       if (mode === "refuses") send({ id, error: { code: -32_603, message: `no list today, says process ${process.pid}` } });
-      else if (mode === "lists never") break;
+      else if (mode === "tells") {
+        send({ id, error: { code: -32_603, message: `no list for ${process.argv.slice(3).join(" ")} of ${process.env.TEAM}` } });
+      } else if (mode === "lists never") break;
       else if (mode === "loops") send({ id, result: { tools: [tools[0]], nextCursor: "again" } });
       else send({ id, result: { tools } });
       break;
