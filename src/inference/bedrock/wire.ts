@@ -1,7 +1,7 @@
 /** Bedrock's Converse API behind the port of a wire: one SDK client, loaded and made at the first call. */
 import type { BedrockRuntimeClient, BedrockRuntimeClientConfig } from "@aws-sdk/client-bedrock-runtime";
-import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import { loadPackage } from "#contract/base/load-package";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";

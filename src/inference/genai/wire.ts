@@ -1,7 +1,7 @@
 /** Gemini behind the port of a wire, by `@google/genai`: one SDK client, loaded at the first call, each of whose requests goes by the fetch of its attempt. */
 import type { GenerateContentConfig, GoogleGenAIOptions } from "@google/genai";
-import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import { loadPackage } from "#contract/base/load-package";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";

@@ -1,7 +1,7 @@
 /** Gemini behind the port of a wire, by `@google-cloud/vertexai`: of what it gives only the chunks are used, as its own whole of a stream loses signatures. */
 import type { VertexInit } from "@google-cloud/vertexai";
-import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import { loadPackage } from "#contract/base/load-package";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
 import type { GenerationSink, ModelRequest, Wire, WireCall, WireTool } from "#contract/chat/wire";
 import { generationOf, toolConfigOf, toolsOf } from "#inference/gemini/config";
 import { contentsOf, isHandedOn, systemOf } from "#inference/gemini/contents";
