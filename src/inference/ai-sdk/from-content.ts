@@ -3,7 +3,8 @@ import type { LanguageModelV4Citation, LanguageModelV4Content, LanguageModelV4So
 import { toBase64 } from "#contract/base/base64";
 import type { Citation } from "#contract/chat/message";
 import type { GenerationSink, WireFile } from "#contract/chat/wire";
-import { type KeptData, keptPart } from "./kept-part.ts";
+import { unread } from "#inference/faults/unread";
+import { type KeptData, keptPart, keptValue } from "./kept-part.ts";
 
 export const nativeOf = (providerMetadata: SharedV4ProviderMetadata): Record<string, unknown> => ({ providerMetadata }) satisfies KeptData;
 
@@ -37,9 +38,8 @@ export function readOther(content: LanguageModelV4Content, key: string, into: Ge
   if (content.type === "file" || content.type === "reasoning-file") into.file(key, fileIn(content), keptOf(content));
   else {
     const part = keptPart(content);
-    // A kind that nobody knows yet.
-    if (part === undefined) return;
-    into.provider(key, part);
+    if (part === undefined) return into.warn(unread(content.type));
+    into.provider(key, keptValue(part));
   }
   into.end(key);
 }

@@ -14,6 +14,17 @@ export interface KeptData {
   isThought?: true;
 }
 
+/** Says that a block's value is in the AI SDK's words: its provider's own client has others, and neither takes those of the other. */
+const OWN = "ai-sdk";
+
+export const keptValue = (part: KeptPart): Record<string, unknown> => ({ [OWN]: part });
+
+/** `undefined` for what another client kept. */
+export function partIn(value: unknown): KeptPart | undefined {
+  const part = (value as { [OWN]?: unknown } | null | undefined)?.[OWN];
+  return typeof part === "object" && part !== null ? (part as KeptPart) : undefined;
+}
+
 export type KeptPart = LanguageModelV4CustomPart | LanguageModelV4ToolCallPart | LanguageModelV4ToolResultPart;
 
 /** Calls and results are those of tools that the provider runs itself. */

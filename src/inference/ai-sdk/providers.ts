@@ -1,7 +1,11 @@
 /** The providers that the AI SDK calls by names of its own: what OpenTelemetry calls them, and what is asked of them in their own words. */
 import type { SharedV4ProviderOptions } from "@ai-sdk/provider";
 import type { Thinking } from "#contract/chat/generation";
+import type { JsonSchema } from "#contract/chat/schema";
+import type { SchemaFit } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
+import { outputFit } from "#inference/request/output-schema";
+import { fitOf } from "#inference/request/strict-schema";
 import type { AiSdkModel } from "./options.ts";
 
 type Options = SharedV4ProviderOptions;
@@ -20,6 +24,10 @@ interface Known {
   systemFirst?: true;
   /** Their packages take files within what tools gave; others write them as text. */
   nestsFiles?: boolean;
+  /** How the provider takes a schema, where it has a subset: its package sends each as it is. */
+  schemaFit?(schema: JsonSchema): SchemaFit;
+  /** With a schema that it cannot be held to: by itself its package asks to be. */
+  loose?: Options;
 }
 
 const budgetOf = (asked: Asked): number | undefined => (asked === true ? undefined : asked.budgetTokens);
@@ -36,6 +44,7 @@ const ANTHROPIC: Known = {
     const kind = budgetTokens === undefined ? { type: "adaptive" } : { type: "enabled", budgetTokens };
     return { anthropic: { thinking: { ...kind, ...(display === undefined ? {} : { display }) } } };
   },
+  schemaFit: outputFit,
   systemFirst: true,
   nestsFiles: true,
 };
@@ -60,8 +69,16 @@ const BEDROCK: Known = {
     const budgetTokens = budgetOf(asked);
     return budgetTokens === undefined ? undefined : { bedrock: { reasoningConfig: { type: "enabled", budgetTokens } } };
   },
+  schemaFit: outputFit,
   systemFirst: true,
   nestsFiles: true,
+};
+
+/** Of its tools, too, an object is told with its properties. */
+const OPENAI: Known = {
+  name: "openai",
+  schemaFit: (schema) => fitOf({ type: "object", properties: {}, ...schema }),
+  loose: { openai: { strictJsonSchema: false } },
 };
 
 /** By `provider` of a model, such as `google.vertex.chat`; the first that fits. */
@@ -70,8 +87,9 @@ const KNOWN: readonly (readonly [RegExp, Known])[] = [
   [/bedrock/, BEDROCK],
   [/vertex/, google("gcp.vertex_ai")],
   [/^google\b/, google("gcp.gemini")],
-  [/^openai\.responses/, { name: "openai", nestsFiles: true }],
-  [/^azure/, { name: "azure.ai.openai" }],
+  [/^openai\.responses/, { ...OPENAI, nestsFiles: true }],
+  [/^openai\.chat/, OPENAI],
+  [/^azure/, { ...OPENAI, name: "azure.ai.openai" }],
   [/^mistral\b/, { name: "mistral_ai" }],
   [/^xai\b/, { name: "x_ai" }],
 ];

@@ -15,13 +15,14 @@ const OWN = "ai-sdk";
 
 export function toCall(
   request: ModelRequest,
-  { marker, thinking, key, nestsFiles = false }: ProviderFacts,
+  { marker, thinking, key, nestsFiles = false, schemaFit, loose }: ProviderFacts,
   version: AiSdkModel["specificationVersion"],
 ): LanguageModelV4CallOptions {
   const { maxTokens, temperature, topP, stopSequences, tools, toolsMarker, toolChoice, output } = request;
   const { own, providerOptions, headers } = optionsOf(request, key);
   const asked = request.thinking === undefined || request.thinking === false ? undefined : thinking?.(request.thinking);
-  const options = merged((asked ?? {}) as Json, providerOptions);
+  const isLoose = output !== undefined && schemaFit?.(output) === "loose";
+  const options = merged({ ...asked, ...(isLoose ? loose : {}) } as Json, providerOptions);
   const call: LanguageModelV4CallOptions = {
     prompt: promptOf(request, { version, key, marker, nestsFiles }),
     ...(maxTokens === undefined ? {} : { maxOutputTokens: maxTokens }),

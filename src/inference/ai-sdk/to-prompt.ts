@@ -12,7 +12,7 @@ import type { ModelRequest, WireBlock, WireMessage, WireResult } from "#contract
 import { plainId } from "#inference/request/plain-id";
 import { splitResult } from "#inference/request/split-result";
 import { contentOutput, type FilesAbout, filePart } from "./files.ts";
-import type { KeptData, KeptPart } from "./kept-part.ts";
+import { type KeptData, partIn } from "./kept-part.ts";
 
 type AssistantPart = Extract<LanguageModelV4Message, { role: "assistant" }>["content"][number];
 type UserPart = Extract<LanguageModelV4Message, { role: "user" }>["content"][number];
@@ -92,7 +92,7 @@ function assistantPart(block: WireBlock, about: PromptAbout): AssistantPart | un
     case "thinking":
       return { type: "reasoning", text: block.text, ...optionsOf(proofOf(block)) };
     case "provider":
-      return block.value as KeptPart;
+      return partIn(block.value);
     case "file": {
       const { providerMetadata, isThought } = (block.native?.data ?? {}) as KeptData;
       const part = { ...filePart(block, about), ...optionsOf(providerMetadata) };

@@ -1,11 +1,14 @@
 /** A model of the AI SDK behind the port of a wire: its provider's package sends, and reads what comes. */
-import type { GenerationSink, ModelRequest, Wire, WireCall } from "#contract/chat/wire";
+import type { FileBlock, ProviderBlock } from "#contract/chat/message";
+import type { JsonSchema } from "#contract/chat/schema";
+import type { GenerationSink, ModelRequest, SchemaFit, Wire, WireCall } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import type { Capabilities } from "#inference/request/capabilities";
 import { headersOf, toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
+import { partIn } from "./kept-part.ts";
 import type { AiSdkClientOptions, AiSdkModel, AiSdkStreamLike } from "./options.ts";
 import { factsOf, type ProviderFacts } from "./providers.ts";
 import { toCall } from "./to-call.ts";
@@ -50,6 +53,14 @@ export class AiSdkWire implements Wire {
   }
 
   toFault = toFault;
+
+  schemaFit(schema: JsonSchema): SchemaFit {
+    return this.#facts.schemaFit?.(schema) ?? "held";
+  }
+
+  takesBack(block: ProviderBlock | FileBlock): boolean {
+    return block.type === "file" || partIn(block.value) !== undefined;
+  }
 
   /** The package has keys of its own, which nobody sees here; those that the caller gives are known. */
   #callOf(request: ModelRequest, wireCall: WireCall): object {

@@ -6,6 +6,7 @@ import type { JsonSchema } from "#contract/chat/schema";
 import type { Fault, GenerationSink, ModelRequest, SchemaFit, Wire, WireCall } from "#contract/chat/wire";
 import type { Capabilities } from "#inference/request/capabilities";
 import { withExtra } from "#inference/request/provider-options";
+import { fitOf } from "#inference/request/strict-schema";
 import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { onceMade } from "#inference/transport/once-made";
 import { fetchOf } from "#inference/transport/platform-fetch";
@@ -22,7 +23,6 @@ import { Refusals } from "./refusals.ts";
 import { readResponsesResponse } from "./responses/from-response.ts";
 import { readResponsesEvents } from "./responses/from-stream.ts";
 import { toResponsesRequest } from "./responses/to-request.ts";
-import { fitOf } from "./strict-schema.ts";
 
 const OPENAI_URL = "https://api.openai.com/v1";
 /** Local servers ask for none, and the SDK for one. */

@@ -1,12 +1,13 @@
 /** What every client gives, by real packages of the AI SDK: the provider's own words and tools, secrets, and what is left out. */
 import { APICallError } from "@ai-sdk/provider";
-import { MockLanguageModelV4 } from "ai/test";
-import { providerTool } from "asimov-agents";
+import { MockLanguageModelV3, MockLanguageModelV4 } from "ai/test";
+import { defineTool, providerTool } from "asimov-agents";
 import { describe, expect, it } from "vitest";
 import type { GenerateOptions } from "#contract/chat/generation";
+import type { ContentBlock } from "#contract/chat/message";
 import { scripted } from "../checklist-calls.ts";
 import { add, ask, EVERY_ROW, errorOf, isolateClients, once } from "../client-rows.ts";
-import { answering, clientOf, USAGE } from "./mock.ts";
+import { answering, clientOf, inVersion, STOP, streaming, streamOf, textOf, USAGE } from "./mock.ts";
 
 isolateClients();
 
@@ -94,5 +95,56 @@ describe("headers that a package tells", () => {
     });
     const model = new MockLanguageModelV4({ doGenerate: async () => Promise.reject(error) });
     expect(await errorOf(clientOf(model).generate(ask()))).toMatchObject({ code: "rate-limited", retryAfter: 7_000 });
+  });
+});
+
+describe("what has no place in an answer, or in a request", () => {
+  const text = { type: "text", text: "Hi" } as const;
+
+  it("is a part of a kind that nobody knows: it is warned of", async () => {
+    const model = answering({ content: [text, { type: "hologram" } as never] });
+    expect((await clientOf(model).generate(ask())).warnings).toEqual([expect.stringContaining('the kind "hologram"')]);
+    const streamed = streaming([...textOf("Hi"), { type: "hologram" } as never, STOP]);
+    expect((await clientOf(streamed).stream(ask()).result).warnings).toEqual([expect.stringContaining('the kind "hologram"')]);
+  });
+
+  it("is a block that the provider's own client has kept, which is left out with a warning; its own goes back", async () => {
+    const call = { type: "tool-call", toolCallId: "1", toolName: "web_search", input: "{}", providerExecuted: true } as const;
+    const model = answering({ content: [call, text] }, { content: [text] }, { content: [text] });
+    const client = clientOf(model);
+    const { blocks } = await client.generate(ask());
+    expect((await client.generate([...ask(), { role: "ASSISTANT", content: blocks }, ...ask()])).warnings).toEqual([]);
+    expect(JSON.stringify(model.doGenerateCalls[1]?.prompt)).toContain("web_search");
+    const foreign: ContentBlock = { type: "provider", provider: client.provider, model: client.model, value: { type: "server_tool_use" } };
+    const { warnings } = await client.generate([...ask(), { role: "ASSISTANT", content: [text, foreign] }, ...ask()]);
+    expect(warnings).toEqual([expect.stringContaining("other providers, models and APIs")]);
+    expect(JSON.stringify(model.doGenerateCalls[2]?.prompt)).not.toContain("server_tool_use");
+  });
+
+  it("is what a provider's subset of JSON Schema cannot say: a strict tool is none then, and an output is asked for loosely", async () => {
+    const input = { type: "object", properties: { a: { type: "string" } } };
+    const loose = defineTool({ name: "loose", description: "Loose", input, strict: true, run: () => 1 });
+    const whole = {
+      content: [{ type: "text" as const, text: '{"a":"1"}' }],
+      finishReason: { unified: "stop", raw: "end" } as const,
+      usage: USAGE,
+      warnings: [],
+    };
+    const model = new MockLanguageModelV4({ provider: "openai.responses", modelId: "gpt-5.6", doGenerate: whole });
+    const { warnings } = await clientOf(model).generate(ask(), { tools: [loose], output: input });
+    expect(warnings).toEqual([
+      expect.stringContaining("of the output to the letter"),
+      expect.stringContaining('of the tool "loose" to the letter'),
+    ]);
+    const [asked] = model.doGenerateCalls;
+    expect(asked?.tools?.[0]).not.toHaveProperty("strict");
+    expect(asked?.providerOptions).toEqual({ openai: { strictJsonSchema: false } });
+  });
+
+  it("is an end that a filter made, without a word of its own: it is no refusal of the model's", async () => {
+    const parts = [...textOf("Hi"), { type: "finish", usage: USAGE, finishReason: "content-filter" } as never];
+    const model = inVersion("v2", new MockLanguageModelV3({ doStream: streamOf(parts) as never }));
+    const { stopReason } = await clientOf(model).toolChain(ask(), []);
+    expect(stopReason).toBe("content-filter");
   });
 });

@@ -1,10 +1,10 @@
 /** The chunks of a Chat Completions stream, read one by one; only a reason for the end proves that the answer is whole. */
 import type { FinishReason } from "#contract/chat/generation";
 import type { Fault, GenerationSink } from "#contract/chat/wire";
+import { unread } from "#inference/faults/unread";
 import { citationOf, type RawSources, readSources } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
 import type { Dialect } from "#inference/openai/options";
-import { unread } from "#inference/openai/unread";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 import { finishReasonOf } from "./finish-reason.ts";
 import { MadeFiles, type RawAudio, type RawImage } from "./made-files.ts";

@@ -7,9 +7,9 @@ import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/c
 import { effortOf } from "#inference/openai/effort";
 import { chatFile } from "#inference/openai/files";
 import type { Dialect } from "#inference/openai/options";
-import { heldSchema, outputFormat } from "#inference/openai/strict-schema";
 import { type ChoiceWords, toolChoiceOf } from "#inference/openai/tool-choice";
 import { splitResult } from "#inference/request/split-result";
+import { heldSchema, outputFormat } from "#inference/request/strict-schema";
 
 type Json = Record<string, unknown>;
 

@@ -1,9 +1,9 @@
 /** The items of an answer of the Responses API, and its end: what a whole answer and the events of a stream have in common. */
 import type { FinishReason } from "#contract/chat/generation";
 import type { GenerationSink } from "#contract/chat/wire";
+import { unread } from "#inference/faults/unread";
 import { citationOf } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
-import { unread } from "#inference/openai/unread";
 import { type RawUsage, usageOf } from "#inference/openai/usage";
 
 /** What is read of an item; any of it may be missing at a compatible server. */
