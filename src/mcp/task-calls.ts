@@ -97,7 +97,7 @@ export class TaskCalls {
   }
 
   async #answer(begin: Begin, context: ServerContext, server: McpServerLike["server"], taskId?: string): Promise<ToolResult> {
-    if (this.#isClosed) throw new AsimovError("This agent is served no more.", { code: "mcp-closed" });
+    if (this.#isClosed) throw new AsimovError("This agent is served no more: connect anew later.", { code: "mcp-closed" });
     return await during(this.#answering, this.#begun(begin, context, server, taskId));
   }
 
