@@ -157,7 +157,7 @@ describe.each(ROWS)("citations of $name", ({ whole, streamed, cited, sources }) 
     expect(answer.sources).toEqual(sources);
   });
 
-  it("come as parts of a stream, too, and go back with the conversation", async () => {
+  it("come as parts of a stream, too, and in an answer to a conversation that has them", async () => {
     const client = await streamed();
     const stream = client.stream(HELLO);
     const told: Citation[] = [];

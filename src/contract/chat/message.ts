@@ -33,7 +33,7 @@ export interface Citation {
 export interface TextBlock {
   type: "text";
   text: string;
-  /** In the order in which the provider told of them; behind those of passages, in the last text of an answer, what no passage cites. To the provider that gave them they go back in its own form (`native`), to others not at all. */
+  /** In the order in which the provider told of them; behind those of passages, in the last text of an answer, what no passage cites. To Anthropic and Bedrock they go back in their own form (`native`), to others not at all. */
   citations?: Citation[];
   native?: NativeData;
 }

@@ -113,8 +113,9 @@ export function dialectOf({ api: asked, provider: named, compatibility: given }:
     efforts: compatibility.efforts,
     toolCallIds: compatibility.toolCallIds ?? "free",
     thoughtsInOutput: compatibility.thoughtsInOutput ?? true,
-    // A shown thought is no matter of Chat Completions; the other API is the server's own affair.
-    capabilities: api === "chat" ? { thinkingDisplay: false, ...(name === undefined ? {} : PROFILES[name].capabilities) } : {},
+    // A shown thought is no matter of Chat Completions, stop sequences are none of the other API.
+    capabilities:
+      api === "chat" ? { thinkingDisplay: false, ...(name === undefined ? {} : PROFILES[name].capabilities) } : { stopSequences: false },
     markers: provider === "openrouter" ? "openrouter" : isOpenAI ? "openai" : "none",
     isElsewhere: !isOpenAIHost(host),
   };

@@ -13,6 +13,7 @@ export interface Capabilities {
   strictTools: boolean;
   /** Whether `temperature` and `topP` are taken; some models refuse them while they think. */
   sampling: boolean | "without-thinking";
+  stopSequences: boolean;
   /**
    * How thinking may be asked for: by effort, by a budget of tokens; `"off"` where it can be left off, `"between-tools"` or `"least"`
    * where it can only be lowered to that. `"by-default"` thinks without being asked. None of them: the model does not think.
@@ -42,6 +43,7 @@ const PERMISSIVE: Capabilities = {
   toolSubset: false,
   strictTools: true,
   sampling: true,
+  stopSequences: true,
   thinking: ["effort"],
   thinkingDisplay: true,
   structuredOutput: true,

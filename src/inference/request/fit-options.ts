@@ -90,6 +90,12 @@ export function fitSampling(
   return {};
 }
 
+export function fitStops(asked: readonly string[] | undefined, { stopSequences }: Capabilities, limits: Limits): readonly string[] {
+  if (asked === undefined || asked.length === 0 || stopSequences) return asked ?? [];
+  limits.exceed("stopSequences", "they were left out");
+  return [];
+}
+
 /** Whether the provider itself sees to it that the answer fits. */
 export function isHeldToSchema(
   schema: CompiledSchema | undefined,

@@ -12,7 +12,7 @@ import type { ModelRequest, SchemaFit, WireMessage, WireTool } from "#contract/c
 import { placeMarkers } from "./cache-markers.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { tokensBeside, tokensOfMessage } from "./estimate-tokens.ts";
-import { fitMaxTokens, fitSampling, fitToolChoice, fitTools, isHeldToSchema } from "./fit-options.ts";
+import { fitMaxTokens, fitSampling, fitStops, fitToolChoice, fitTools, isHeldToSchema } from "./fit-options.ts";
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
 import { pairCalls } from "./pair-calls.ts";
@@ -161,6 +161,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const thinks = willThink(thinking, capabilities.thinking);
   const { choice, instruction } = fitToolChoice(fitted, thinks, capabilities, limits);
   const sampling = fitSampling({ temperature, topP }, thinks, capabilities, limits);
+  const stops = fitStops(stopSequences, capabilities, limits);
   const schema = output === undefined ? undefined : compiledOnce(output);
   const { schemaFit = alwaysHeld } = about;
   const isHeld = isHeldToSchema(schema, tools, { ...capabilities, schemaFit }, limits);
@@ -189,7 +190,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
     toolChoice: choice,
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...sampling,
-    ...(stopSequences === undefined || stopSequences.length === 0 ? {} : { stopSequences }),
+    ...(stops.length === 0 ? {} : { stopSequences: stops }),
     ...(thinking === undefined ? {} : { thinking }),
     ...(schema !== undefined && isHeld ? { output: schema.json } : {}),
     ...(extra === undefined ? {} : { extra }),

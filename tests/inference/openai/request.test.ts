@@ -4,7 +4,6 @@ import { ChatRole } from "#contract/base/vocabulary";
 import type { ThinkingBlock, ToolUseBlock } from "#contract/chat/message";
 import { compileSchema } from "#contract/chat/schema";
 import type { ModelRequest, WireBlock, WireMessage, WireTool } from "#contract/chat/wire";
-import { WireFault } from "#contract/chat/wire-fault";
 import { toChatRequest } from "#inference/openai/chat/to-request";
 import { dialectOf } from "#inference/openai/options";
 import { toResponsesRequest } from "#inference/openai/responses/to-request";
@@ -221,10 +220,6 @@ describe("a request to the Responses API", () => {
     ]);
     expect(JSON.stringify(body).match(/prompt_cache_breakpoint/g)).toHaveLength(2);
     expect(JSON.stringify(responsesOf({ messages: [marked(user("Hello"))] }, LOCAL))).not.toContain("cache");
-  });
-
-  it("refuses stop sequences, which the API does not know", () => {
-    expect(() => responsesOf({ stopSequences: ["END"] })).toThrow(WireFault);
   });
 });
 

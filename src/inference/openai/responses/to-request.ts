@@ -10,7 +10,6 @@ import type { Dialect } from "#inference/openai/options";
 import { type ChoiceWords, toolChoiceOf } from "#inference/openai/tool-choice";
 import { splitResult } from "#inference/request/split-result";
 import { heldSchema, outputFormat } from "#inference/request/strict-schema";
-import { unsupported } from "#inference/request/unsupported";
 
 type Json = Record<string, unknown>;
 
@@ -22,12 +21,8 @@ const BREAKPOINT = { prompt_cache_breakpoint: { mode: "explicit" } };
 /** They do not think, and OpenAI refuses to encrypt what is not there. */
 const THOUGHTLESS = /(?:^|[:/])(?:gpt-[34]|chatgpt|gpt-5-chat)/;
 
-/** @throws WireFault `unsupported` for stop sequences, which this API does not know */
 export function toResponsesRequest(request: ModelRequest, dialect: Dialect): Json {
-  const { model, system, tools, maxTokens, temperature, topP, stopSequences, thinking, output } = request;
-  if (stopSequences !== undefined && stopSequences.length > 0) {
-    throw unsupported('the Responses API takes no stopSequences; the client\'s option api: "chat" does');
-  }
+  const { model, system, tools, maxTokens, temperature, topP, thinking, output } = request;
   // Only items can be marked. Where anything is, the system is an item too: which markers are left for it may change from turn to turn.
   const isCached = [...system, ...request.messages].some(({ cacheMarker }) => cacheMarker);
   const instructions = isCached ? "" : system.map(textOf).join("\n\n");
