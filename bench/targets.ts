@@ -34,6 +34,7 @@ import { answeredCall, EARLY_CHAINS, FEW_UNREAD, LATE_CHAINS, MANY_UNREAD, refus
 import { ITEMS_AT_ONCE, ITEMS_STORED, KEEPING_ITEMS, ONE_OF_100, ONE_OF_10000 } from "./shapes/items.ts";
 import { AI_SDK, PROVIDERS } from "./shapes/model-streams.ts";
 import { INSTALLED } from "./shapes/package-cost.ts";
+import { ALL_ANSWERED, ANSWERED, LISTED, PARKED_IN } from "./shapes/parked.ts";
 import { WITH_MEMORY_STORE, WITHOUT_STORE } from "./shapes/resident.ts";
 import { RESTORED } from "./shapes/restore.ts";
 import { ALONE, BARE_WRITE } from "./shapes/servers.ts";
@@ -192,6 +193,11 @@ const TARGETS: readonly Target[] = [
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_WHOLE, 1 / 3),
   beside("tool chain: a turn's cost", ["toolchain", "100 turns"], AI_SDK_STREAMED, 1 / 10),
   growing("tool chain: turns 950 to 1,000 by turns 1 to 50", "toolchain", [EARLY_TURNS, LATE_TURNS], 1.25),
+  ...PARKED_IN.flatMap((kind) => [
+    atMost(`beside 100,000 parked runs: ${LISTED}: ${kind}`, ["parked", LISTED, kind], 20, "ms"),
+    atMost(`beside 100,000 parked runs: ${ANSWERED}, p50: ${kind}`, ["parked", ANSWERED, kind], 20, "ms"),
+    atMost(`beside 100,000 parked runs: ${ALL_ANSWERED}: ${kind}`, ["parked", ALL_ANSWERED, kind], 2_000, "ms"),
+  ]),
   growing("events: one among 200,000 unread by one among 10,000", "history", [FEW_UNREAD, MANY_UNREAD], 3),
   growing("chains of one module: the last ten of 120 by the first", "history", [EARLY_CHAINS, LATE_CHAINS], 1.25),
   {
