@@ -16,11 +16,12 @@ const look = toolOf("look", () => "saw it");
 const looks: ScriptedTurn = { toolCalls: [{ name: "look", id: "look_1" }] };
 
 /** Of a chain that nobody watches, and of one that somebody does. */
-async function both(client: InferenceClient, options: ToolChainOptions = {}): Promise<ToolChainResult[]> {
+async function both(client: InferenceClient, options: ToolChainOptions = {}): Promise<(ToolChainResult & { steps?: string[][] })[]> {
   const whole = await client.toolChain(ask(), [look], options);
   const stream = client.streamChain(ask(), [look], options);
-  for await (const _part of stream);
-  return [whole, await stream.result];
+  const steps: string[][] = [];
+  for await (const part of stream) if (part.type === "step-end") steps.push([...part.warnings]);
+  return [whole, { ...(await stream.result), steps }];
 }
 
 type End = { name: string; turn: ScriptedTurn; stopReason: string; text: string };
@@ -97,5 +98,20 @@ describe("a chain that the model refuses", () => {
     const expected = { stopReason: "refused", text: NO, iterations: 1, finishReason };
     for (const result of await both(client)) expect(result).toMatchObject(expected);
     for (const result of await both(client, { output: { type: "object" } })) expect(result).toMatchObject(expected);
+  });
+});
+
+describe("the warnings of a chain", () => {
+  it.each(EVERY_ROW)("are those of every call, each once, and each with its step: $name", async (row) => {
+    const capabilities = { sampling: false, noToolChoice: false };
+    const turns = [looks, looks, "Done."];
+    const { client, server } = await scripted(row, [...turns, ...turns], { ...once, capabilities });
+    const options: ToolChainOptions = { prepareStep: ({ steps }) => (steps < 2 ? { temperature: 0.5 } : { toolChoice: "none" }) };
+    const told = [/temperature/, /toolChoice "none"/].map((what) => expect.stringMatching(what));
+    for (const { warnings, steps } of await both(client, options)) {
+      expect(warnings).toEqual(told);
+      expect(steps ?? [[told[0]], [told[0]], [told[1]]]).toEqual([[told[0]], [told[0]], [told[1]]]);
+    }
+    server.assertDone();
   });
 });
