@@ -4,7 +4,7 @@ import type { InferenceClient } from "#clients/inference-client";
 import type { ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import type { ScriptedTurn } from "#testing/script";
 import * as anthropic from "../inference/anthropic/messages-server.ts";
-import { played, scripted, toolOf } from "../inference/checklist-calls.ts";
+import { played, rowOf, scripted, toolOf } from "../inference/checklist-calls.ts";
 import { ask, type ClientRow, EVERY_ROW, isolateClients, once } from "../inference/client-rows.ts";
 import * as openai from "../inference/openai/openai-server.ts";
 import type { Json, Play } from "../inference/raw-streams.ts";
@@ -83,6 +83,9 @@ const REFUSALS: Partial<Record<ClientRow["format"], { whole: Json; events: Json[
     events: [openai.chunk({ role: "assistant", refusal: "I will " }), openai.chunk({ refusal: "not." }), openai.end()],
   },
 };
+/** Some servers tell a message whole, at its end. */
+const UNSTREAMED = (REFUSALS["openai-responses"]?.events ?? []).filter(({ type }) => type !== "response.refusal.delta");
+
 /** The package for servers that speak as OpenAI does reads no refusals. */
 const REFUSING = EVERY_ROW.flatMap((row) => {
   const refusal = REFUSALS[row.format];
@@ -98,6 +101,11 @@ describe("a chain that the model refuses", () => {
     const expected = { stopReason: "refused", text: NO, iterations: 1, finishReason };
     for (const result of await both(client)) expect(result).toMatchObject(expected);
     for (const result of await both(client, { output: { type: "object" } })) expect(result).toMatchObject(expected);
+  });
+
+  it("says so where a stream of the Responses API tells the refusal at its end alone", async () => {
+    const { client } = await played(rowOf("openai-responses"), once, (response) => openai.sendAll(response, ...UNSTREAMED));
+    expect(await client.toolChain(ask(), [])).toMatchObject({ stopReason: "refused", text: NO });
   });
 });
 

@@ -1,6 +1,6 @@
 /** A whole answer of the Responses API, read item by item as its stream would be. */
 import type { GenerationSink } from "#contract/chat/wire";
-import { endItem, finishResponse, type RawResponse, startItem } from "./items.ts";
+import { endItem, finishResponse, hasRefusal, type RawResponse, startItem } from "./items.ts";
 
 export function readResponsesResponse(response: unknown, into: GenerationSink): void {
   if (typeof response !== "object" || response === null) return;
@@ -16,6 +16,3 @@ export function readResponsesResponse(response: unknown, into: GenerationSink): 
   });
   finishResponse(response as RawResponse, into, items.some(hasRefusal));
 }
-
-const hasRefusal = ({ content }: { content?: { type?: string }[] | null }): boolean =>
-  Array.isArray(content) && content.some(({ type }) => type === "refusal");

@@ -3,7 +3,7 @@ import type { GenerationSink } from "#contract/chat/wire";
 import { SPLICED } from "#inference/faults/spliced";
 import { citationOf } from "#inference/openai/annotations";
 import { faultOfBody } from "#inference/openai/errors";
-import { endItem, finishResponse, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
+import { endItem, finishResponse, hasRefusal, type RawItem, type RawResponse, type Streamed, startItem } from "./items.ts";
 
 /** What is read of an event; any of it may be missing at a compatible server. */
 interface StreamEvent {
@@ -92,6 +92,7 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
         if (event.item !== undefined) {
           if (!isTold) startItem(key, event.item, into);
           endItem(key, event.item, into, streamed);
+          hasRefused ||= hasRefusal(event.item);
         }
         open.delete(placeOf(event));
         break;

@@ -80,6 +80,8 @@ export function endItem(key: string, item: RawItem, into: GenerationSink, stream
   into.end(key);
 }
 
+export const hasRefusal = ({ content }: RawItem): boolean => Array.isArray(content) && content.some(({ type }) => type === "refusal");
+
 function cite(key: string, parts: readonly RawPart[], into: GenerationSink): void {
   let base = 0;
   for (const { text = "", annotations } of parts) {
