@@ -51,6 +51,7 @@ function geminiPart({ text, thought, functionCall, functionResponse }: Json): st
   if (text !== undefined) return `text:${String(text)}`;
   const { id, name, args } = (functionCall ?? {}) as Json;
   if (functionCall !== undefined) return call(id ?? name, name, args);
+  if (functionResponse === undefined) return "thought";
   const { id: of, name: whose, response } = functionResponse as Json;
   return `result:${String(of ?? whose)} ${Object.values(response as Json).join("")}`;
 }
