@@ -5,6 +5,7 @@ import { OpenAIInferenceClient } from "#clients/openai";
 import { AsimovError } from "#contract/base/errors";
 import type { GenerateOptions } from "#contract/chat/generation";
 import type { ChatMessage, ContentBlock, FileBlock } from "#contract/chat/message";
+import { defineTool, providerTool } from "#contract/chat/tool";
 import type { ClientOptions } from "#inference/call/call-settings";
 import { capabilitiesOf } from "#inference/request/capabilities";
 import { scripted } from "../checklist-calls.ts";
@@ -53,6 +54,20 @@ const given = (...content: (string | FileBlock)[]): ChatMessage[] => [
   },
 ];
 
+/** Before the question. */
+const spoken = (role: "SYSTEM" | "ASSISTANT", ...content: ContentBlock[]): ChatMessage[] =>
+  role === "SYSTEM" ? [{ role, content }, ...ask()] : [...ask("Hello"), { role, content }, ...ask()];
+const FOREIGN: ContentBlock = { type: "provider", provider: "elsewhere", model: "m", value: { type: "crystal_ball" } };
+const other = defineTool({ name: "other", description: "Does more", input: { type: "object" }, run: () => 1 });
+const free = defineTool({ name: "free", description: "Takes what comes", input: { type: "object", minProperties: 1 }, run: () => 1 });
+
+/** The same, without what is asked about. */
+function withoutOf(messages: ChatMessage[]): ChatMessage[] {
+  if (messages.at(-1)?.role === "TOOL_RESULT") return given("3");
+  const spokenBy = messages.find(({ role, content }) => role !== "USER" && Array.isArray(content) && content.length === 2)?.role;
+  return spokenBy === undefined ? ask() : spoken(spokenBy as "SYSTEM", { type: "text", text: "Be brief." });
+}
+
 /** What is asked, and what makes no difference to it where it is lost. */
 const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
   ["maxTokens", { maxTokens: 77 }],
@@ -63,6 +78,10 @@ const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
   ["toolChoice any", { tools: [add], toolChoice: "any" }, { tools: [add] }],
   ["toolChoice none", { tools: [add], toolChoice: "none" }, { tools: [add] }],
   ["toolChoice by name", { tools: [add], toolChoice: { name: "add" } }, { tools: [add] }],
+  ["toolChoice among some", { tools: [add, other], toolChoice: { only: ["add"] } }, { tools: [add, other] }],
+  ["a strict tool", { tools: [{ ...add, strict: true }] }, { tools: [add] }],
+  ["a strict tool whose schema goes beyond most", { tools: [{ ...free, strict: true }] }, { tools: [free] }],
+  ["a tool of another provider's own", { tools: [add, providerTool("elsewhere", { type: "crystal_ball" })] }, { tools: [add] }],
   ...(["minimal", "low", "medium", "high", "max"] as const).map((effort): [string, GenerateOptions] => [
     `thinking with effort ${effort}`,
     { thinking: { effort } },
@@ -78,6 +97,10 @@ const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
     [name, {}, {}, user(question, file)],
     [`${name} that a tool gave`, {}, {}, given("3", file)],
   ]),
+  ...(["SYSTEM", "ASSISTANT"] as const).flatMap((role): typeof CASES =>
+    FILES.slice(0, 2).map(([name, file]) => [`${name} of ${role}`, {}, {}, spoken(role, { type: "text", text: "Be brief." }, file)]),
+  ),
+  ["a block of another provider", {}, {}, spoken("ASSISTANT", { type: "text", text: "Be brief." }, FOREIGN)],
   [
     "SYSTEM in the middle",
     {},
@@ -85,6 +108,9 @@ const CASES: [string, GenerateOptions, GenerateOptions?, ChatMessage[]?][] = [
     [...ask(), { role: "ASSISTANT", content: "3" }, { role: "SYSTEM", content: "Be brief." }, ...ask("And 2 + 2?")],
   ],
 ];
+
+/** Markers are left out without harm, and what a package could not do it tells with its answer. */
+const HARMLESS = /cache marker|, by the AI SDK: /;
 
 /** The answers of a provider itself, which loopback is not. */
 const OPENAI = OWN_ROWS.filter(({ format }) => format.startsWith("openai")).map((row) => ({
@@ -106,26 +132,43 @@ const providerOf = ({ make }: Pick<ClientRow, "make">, model: string): string =>
 
 describe.each(ASKED)("what is asked of $model by $name", ({ model, ...row }) => {
   /** The request, without what was said before it; or what was told in its place. */
-  async function outcomeOf(options: GenerateOptions, messages: ChatMessage[]) {
+  async function outcomeOf(options: GenerateOptions, messages: ChatMessage[], more: ClientOptions = {}) {
     const answer = JSON.stringify({ answer: 3 });
-    const { server, client } = await scripted(row, [{ text: answer }], { ...once, model });
+    const { server, client } = await scripted(row, [{ text: answer }], { ...once, ...more, model });
     try {
       const { warnings } = await client.generate(messages, options);
       return { sent: JSON.stringify(server.requests[0]?.body), warnings };
     } catch (error) {
       if (!(error instanceof AsimovError)) throw error;
+      expect(server.requests).toEqual([]);
       return { error };
     }
   }
 
-  it.each(CASES)("is sent, warned of or refused: %s", async (_what, options, rest = {}, messages = ask()) => {
-    const { sent, warnings = [], error } = await outcomeOf(options, messages);
-    if (error !== undefined) return expect(["unsupported", "invalid-options"]).toContain(error.code);
-    const without = messages.at(-1)?.role === "TOOL_RESULT" ? given("3") : ask();
-    const isSent = sent !== (await outcomeOf(rest, without)).sent;
-    expect({ isSent, warnings }).not.toEqual({ isSent: false, warnings: [] });
-    for (const warning of warnings) expect(warning).toContain(model);
-  });
+  const asked = new Map<string, ReturnType<typeof outcomeOf>>();
+  /** Many a case is lost to the same. */
+  const sentWithout = async (rest: GenerateOptions, messages: ChatMessage[]): Promise<string | undefined> => {
+    const without = withoutOf(messages);
+    const key = JSON.stringify([rest, without]);
+    const outcome = asked.get(key) ?? outcomeOf(rest, without);
+    asked.set(key, outcome);
+    return (await outcome).sent;
+  };
+
+  it.each(CASES)(
+    "is sent, warned of or refused, and refused where the client is strict: %s",
+    async (_what, options, rest = {}, messages = ask()) => {
+      const { sent, warnings = [], error } = await outcomeOf(options, messages);
+      if (error !== undefined) return expect(["unsupported", "invalid-options"]).toContain(error.code);
+      const isSent = sent !== (await sentWithout(rest, messages));
+      expect({ isSent, warnings }).not.toEqual({ isSent: false, warnings: [] });
+      for (const warning of warnings) expect(warning).toContain(model);
+      if (warnings.length === 0) return;
+      const strictly = await outcomeOf(options, messages, { unsupported: "error" });
+      if (warnings.every((warning) => HARMLESS.test(warning))) expect(strictly).toEqual({ sent, warnings });
+      else expect(strictly.error?.code).toBe("unsupported");
+    },
+  );
 
   it("thinks as it does by itself, or not at all, or is warned of", async () => {
     const [plain, thinking, none] = [
