@@ -6,10 +6,19 @@ import type { Script } from "#testing/script";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { HastyClock } from "../support/hasty-clock.ts";
 import { ManualClock, turned } from "../support/manual-clock.ts";
+import { recorder } from "../telemetry/recorder.ts";
 import { scripted } from "./checklist-calls.ts";
 import { ask, CLIENT_ROWS, errorOf, isolateClients } from "./client-rows.ts";
 
 isolateClients();
+
+const { ended } = recorder();
+const pausesOnSpans = () =>
+  ended().flatMap(({ events }) =>
+    events.flatMap(({ name, attributes = {} }) =>
+      name === "pause" ? [[attributes["asimov.pause.reason"], attributes["asimov.pause.ms"]]] : [],
+    ),
+  );
 
 /** All is spent, and whole again in a minute, by both ways to say so. */
 const spent = {
@@ -40,6 +49,10 @@ describe.each(CLIENT_ROWS)("waits of every client: $name", (row) => {
     expect((await client.stream(ask()).result).text).toBe("Two");
     expect(records.map(({ pauses }) => pauses)).toEqual([[{ reason: "retry-after", ms: 7000 }], [{ reason: "retry-after", ms: 8000 }]]);
     expect(records.map(({ durationMs }) => durationMs)).toEqual([7000, 8000]);
+    expect(pausesOnSpans()).toEqual([
+      ["retry-after", 7000],
+      ["retry-after", 8000],
+    ]);
     expect(clock.passed).toEqual([7000, 8000]);
     server.assertDone();
   });
@@ -58,6 +71,7 @@ describe.each(CLIENT_ROWS)("waits of every client: $name", (row) => {
     await client.generate(ask());
     expect((await client.generate(ask())).text).toBe("Two");
     expect(records.map(({ pauses }) => pauses)).toEqual([[], [{ reason: "provider-limits", ms: 60_000 }]]);
+    expect(pausesOnSpans()).toEqual([["provider-limits", 60_000]]);
   });
 
   it("never outlive the call: one that is too long is none, and the error says how long it would have been", async () => {
