@@ -5,145 +5,23 @@ import { defineTool } from "#contract/chat/tool";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { scripted } from "./checklist-calls.ts";
 import { type ClientRow, isolateClients, once, EVERY_ROW as ROWS } from "./client-rows.ts";
+import { AT, at, GIVEN, PDF, PNG, WRITTEN } from "./file-forms.ts";
 
 isolateClients();
 
-const PNG: FileBlock = { type: "file", mediaType: "image/png", data: "AQID" };
-const PDF: FileBlock = { type: "file", mediaType: "application/pdf", data: new Uint8Array([1, 2, 3]), name: "a_b.pdf" };
-const AT = "https://example.com/a.pdf";
-
 const user = (...content: Exclude<ChatMessage["content"], string>): ChatMessage[] => [{ role: "USER", content }];
 
-async function bodyOf(row: ClientRow, messages: ChatMessage[], model?: string): Promise<{ body: string; warnings: readonly string[] }> {
-  const { server, client } = await scripted(row, [{ text: "seen" }], { ...once, ...(model === undefined ? {} : { model }) });
+async function bodyOf(row: ClientRow, messages: ChatMessage[], asked: object = {}): Promise<{ body: string; warnings: readonly string[] }> {
+  const { server, client } = await scripted(row, [{ text: "seen" }], { ...once, ...asked });
   const { warnings } = await client.generate(messages);
   return { body: JSON.stringify(server.requests[0]?.body), warnings };
 }
-
-/** What stands for it in a request. */
-const WRITTEN: Readonly<Record<ClientRow["name"], [what: string, file: FileBlock, json: object][]>> = {
-  Anthropic: [
-    ["a PDF", PDF, { type: "document", source: { type: "base64", media_type: "application/pdf", data: "AQID" }, title: "a_b.pdf" }],
-    ["a PDF by address", { ...at("application/pdf", AT) }, { type: "document", source: { type: "url", url: AT } }],
-    ["a kept PDF", kept("application/pdf"), { type: "document", source: { type: "file", file_id: "file-1" } }],
-    ["a kept image", kept("image/png"), { type: "image", source: { type: "file", file_id: "file-1" } }],
-    ["text", csv(), { type: "document", source: { type: "text", media_type: "text/plain", data: "a,ü" } }],
-  ],
-  "AI SDK, Anthropic": [
-    ["a PDF", PDF, { type: "document", source: { type: "base64", media_type: "application/pdf", data: "AQID" }, title: "a_b.pdf" }],
-    ["a PDF by address", { ...at("application/pdf", AT) }, { type: "document", source: { type: "url", url: AT } }],
-    ["a kept PDF", kept("application/pdf"), { type: "document", source: { type: "file", file_id: "file-1" } }],
-  ],
-  "AI SDK, OpenAI-compatible": [
-    ["an image", PNG, { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }],
-    ["an image by address", at("image/png", AT), { type: "image_url", image_url: { url: AT } }],
-    [
-      "audio",
-      { type: "file", mediaType: "audio/mpeg", data: "AQID" },
-      { type: "input_audio", input_audio: { data: "AQID", format: "mp3" } },
-    ],
-  ],
-  Bedrock: [
-    ["a PDF", PDF, { document: { format: "pdf", name: "a-b-pdf", source: { bytes: "AQID" } } }],
-    [
-      "a PDF in S3",
-      at("application/pdf", "s3://b/a.pdf"),
-      { document: { format: "pdf", name: "document", source: { s3Location: { uri: "s3://b/a.pdf" } } } },
-    ],
-    ["text", csv(), { document: { format: "csv", name: "document", source: { bytes: csv().data } } }],
-  ],
-  "OpenAI Responses": [
-    ["a PDF", PDF, { type: "input_file", filename: "a_b.pdf", file_data: "data:application/pdf;base64,AQID" }],
-    ["a PDF by address", at("application/pdf", AT), { type: "input_file", file_url: AT }],
-    ["a kept PDF", kept("application/pdf"), { type: "input_file", file_id: "file-1" }],
-    ["a kept image", kept("image/png"), { type: "input_image", file_id: "file-1", detail: "auto" }],
-  ],
-  "OpenAI Chat Completions": [
-    ["a PDF", PDF, { type: "file", file: { filename: "a_b.pdf", file_data: "data:application/pdf;base64,AQID" } }],
-    ["a kept PDF", kept("application/pdf"), { type: "file", file: { file_id: "file-1" } }],
-    ["text", csv(), { role: "user", content: "See:\n\na,ü" }],
-    [
-      "audio",
-      { type: "file", mediaType: "audio/mpeg", data: "AQID" },
-      { type: "input_audio", input_audio: { data: "AQID", format: "mp3" } },
-    ],
-    ["a video", at("video/mp4", "https://example.com/a.mp4"), { type: "video_url", video_url: { url: "https://example.com/a.mp4" } }],
-  ],
-  "Google GenAI": [
-    ["a PDF", PDF, { inlineData: { mimeType: "application/pdf", data: "AQID" } }],
-    ["a PDF by address", at("application/pdf", AT), { fileData: { mimeType: "application/pdf", fileUri: AT } }],
-    [
-      "a kept video",
-      kept("video/mp4", "files/1"),
-      { fileData: { mimeType: "video/mp4", fileUri: "https://generativelanguage.googleapis.com/v1beta/files/1" } },
-    ],
-    ["audio", { type: "file", mediaType: "audio/wav", data: "AQID" }, { inlineData: { mimeType: "audio/wav", data: "AQID" } }],
-  ],
-  Vertex: [
-    ["a PDF", PDF, { inlineData: { mimeType: "application/pdf", data: "AQID" } }],
-    ["a video in a bucket", at("video/mp4", "gs://b/a.mp4"), { fileData: { mimeType: "video/mp4", fileUri: "gs://b/a.mp4" } }],
-  ],
-};
-
-/** What stands for `[text, PNG]` that a tool gave. */
-const GIVEN: Readonly<Record<ClientRow["name"], object[]>> = {
-  Anthropic: [
-    {
-      type: "tool_result",
-      tool_use_id: "call_1",
-      content: [
-        { type: "text", text: "Here:" },
-        { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
-      ],
-    },
-  ],
-  "AI SDK, Anthropic": [
-    {
-      type: "tool_result",
-      tool_use_id: "call_1",
-      content: [
-        { type: "text", text: "Here:" },
-        { type: "image", source: { type: "base64", media_type: "image/png", data: "AQID" } },
-      ],
-    },
-  ],
-  "AI SDK, OpenAI-compatible": [
-    { role: "tool", tool_call_id: "call_1", content: "Here:\n(a file of type image/png: it follows)" },
-    { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }] },
-  ],
-  Bedrock: [{ toolUseId: "call_1", content: [{ text: "Here:" }, { image: { format: "png", source: { bytes: "AQID" } } }] }],
-  "OpenAI Responses": [
-    { type: "function_call_output", call_id: "call_1" },
-    { type: "input_image", image_url: "data:image/png;base64,AQID", detail: "auto" },
-  ],
-  "OpenAI Chat Completions": [
-    { role: "tool", tool_call_id: "call_1", content: "Here:\n\n(a file of type image/png: it follows)" },
-    { role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }] },
-  ],
-  "Google GenAI": [
-    { functionResponse: { name: "draw", response: { output: "Here:" }, parts: [{ inlineData: { mimeType: "image/png", data: "AQID" } }] } },
-  ],
-  Vertex: [
-    { functionResponse: { name: "draw", response: { output: "Here:\n(a file of type image/png: it follows)" } } },
-    { inlineData: { mimeType: "image/png", data: "AQID" } },
-  ],
-};
 
 const drawn = (content: (FileBlock | { type: "text"; text: string })[]): ChatMessage[] => [
   { role: "USER", content: "Draw" },
   { role: "ASSISTANT", content: [{ type: "tool-use", id: "call_1", name: "draw", input: {} }] },
   { role: "TOOL_RESULT", content: [{ type: "tool-result", toolUseId: "call_1", content }] },
 ];
-
-function at(mediaType: string, url: string): FileBlock {
-  return { type: "file", mediaType, url };
-}
-function kept(mediaType: string, fileId = "file-1"): FileBlock {
-  return { type: "file", mediaType, fileId };
-}
-function csv(): FileBlock & { data: string } {
-  return { type: "file", mediaType: "text/csv; charset=utf-8", data: Buffer.from("a,ü").toString("base64") };
-}
 
 /** Every object within it. */
 function objectsIn(value: unknown): object[] {
@@ -152,16 +30,16 @@ function objectsIn(value: unknown): object[] {
 }
 
 describe.each(ROWS)("a file through $name", (row) => {
-  it.each(WRITTEN[row.name] ?? [])("is %s", async (_what, file, json) => {
-    const { body, warnings } = await bodyOf(row, user({ type: "text", text: "See:" }, file));
+  it.each(WRITTEN[row.name] ?? [])("is %s", async (_what, file, json, asked) => {
+    const { body, warnings } = await bodyOf(row, user({ type: "text", text: "See:" }, file), asked);
     expect(objectsIn(JSON.parse(body))).toContainEqual(json);
     expect(warnings).toEqual([]);
   });
 
-  it("stands in what a tool gave, in its place or behind it", async () => {
-    const { body, warnings } = await bodyOf(row, drawn([{ type: "text", text: "Here:" }, PNG]));
+  it.each(GIVEN[row.name] ?? [])("stands in what a tool gave, in its place or behind it: %s", async (_what, file, json, asked) => {
+    const { body, warnings } = await bodyOf(row, drawn([{ type: "text", text: "Here:" }, file]), asked);
     const objects = objectsIn(JSON.parse(body));
-    for (const json of GIVEN[row.name] ?? []) expect(objects).toContainEqual(expect.objectContaining(json));
+    for (const one of json) expect(objects).toContainEqual(expect.objectContaining(one));
     expect(warnings).toEqual([]);
   });
 

@@ -5,10 +5,30 @@ import { requireFetched, requireFormat, unsupported } from "#inference/request/u
 
 type Json = Record<string, unknown>;
 
-const dataAddress = ({ mediaType, data }: WireFile): string => `data:${mediaType};base64,${data}`;
+const dataAddress = ({ mediaType, data }: WireFile): string => `data:${bareType(mediaType)};base64,${data}`;
+
+const OFFICE = "application/vnd.openxmlformats-officedocument";
+/** Where the type's own word is no ending. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  "text/plain": "txt",
+  "text/markdown": "md",
+  "text/javascript": "js",
+  "application/javascript": "js",
+  "application/msword": "doc",
+  "application/vnd.ms-excel": "xls",
+  "application/vnd.ms-powerpoint": "ppt",
+  [`${OFFICE}.wordprocessingml.document`]: "docx",
+  [`${OFFICE}.spreadsheetml.sheet`]: "xlsx",
+  [`${OFFICE}.presentationml.presentation`]: "pptx",
+};
 
 /** The API wants a name with data: its ending tells the kind. */
-const nameOf = ({ name, mediaType }: WireFile): string => name ?? (fileKindOf(mediaType) === "pdf" ? "file.pdf" : "file");
+function nameOf({ name, mediaType }: WireFile): string {
+  if (name !== undefined) return name;
+  const type = bareType(mediaType);
+  const ending = ENDINGS[type] ?? /^(?:text|application)\/([a-z]+)$/.exec(type)?.[1];
+  return ending === undefined ? "file" : `file.${ending}`;
+}
 
 /** A part of a message of Chat Completions. @param provider some servers fetch documents, too */
 export function chatFile(file: WireFile, provider: string): Json {
