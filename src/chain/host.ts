@@ -421,7 +421,7 @@ function endOf({ unified, raw }: FinishReason, blocks: readonly ContentBlock[]):
   if (unified === "length") return "length";
   if (unified === "content-filter") return REFUSED.has(raw) ? "refused" : "content-filter";
   const isNothing = (block: ContentBlock): boolean =>
-    block.type === "thinking" || (block.type === "text" && block.text.trim() === "" && block.native === undefined);
+    block.type === "thinking" || (block.type === "text" && block.text.trim() === "");
   return blocks.every(isNothing) ? "empty" : "finished";
 }
 

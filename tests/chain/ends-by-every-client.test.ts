@@ -32,9 +32,8 @@ const ENDS: End[] = [
   { name: "empty but for thoughts", turn: { thinking: "Hm." }, stopReason: "empty", text: "" },
 ];
 
-/** The filter of Anthropic's own API is the model's refusal; what proves a thought of Gemini's may stand in a text of its own. */
-const isSaidBy = ({ format }: ClientRow, { name }: End): boolean =>
-  !(format === "anthropic" && name === "content-filter") && !(format === "gemini" && name.endsWith("thoughts"));
+/** The filter of Anthropic's own API is the model's refusal. */
+const isSaidBy = ({ format }: ClientRow, { name }: End): boolean => !(format === "anthropic" && name === "content-filter");
 
 describe("the end of a chain", () => {
   const cases = EVERY_ROW.flatMap((row) => ENDS.filter((end) => isSaidBy(row, end)).map((end) => ({ ...row, row, end, of: end.name })));
