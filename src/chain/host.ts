@@ -3,23 +3,12 @@
 import type { Clock } from "#contract/base/services";
 import type { Span } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
-import { newCallId } from "#contract/chat/call-id";
 import { bindScope, type CallScope } from "#contract/chat/call-scope";
 import { ContextLengthExceededError, InferenceError } from "#contract/chat/errors";
-import { PAUSED } from "#contract/chat/finish";
 import type { FinishReason, GenerateOptions, Generation, StreamPart } from "#contract/chat/generation";
-import {
-  blocksOf,
-  type ChatMessage,
-  type ContentBlock,
-  type ToolUseBlock,
-  textOf,
-  textOfResult,
-  withoutBytes,
-} from "#contract/chat/message";
+import { blocksOf, type ChatMessage, type ContentBlock, type ToolUseBlock, textOfResult, withoutBytes } from "#contract/chat/message";
 import type { Tool } from "#contract/chat/tool";
 import type {
-  AnswerEnd,
   ChainPart,
   ChainProgress,
   ChainState,
@@ -35,6 +24,7 @@ import type {
   WatchedStream,
 } from "#contract/chat/tool-chain";
 import { NO_USAGE, type Usage } from "#contract/chat/usage";
+import { type Answered, answered, asGeneration, invalidOutput } from "./answered.ts";
 import { inText, ParsedMessages } from "./conversation.ts";
 import { type Modes, modesOf, SWITCH_MODE } from "./modes.ts";
 import { askScope, restingBy } from "./places.ts";
@@ -47,10 +37,6 @@ const FULL = 0.95;
 const TRIMMED = "The oldest messages were left out: the provider reads the conversation anew, and what it had cached of it is of no use.";
 const SWAPPED =
   "The mode was changed, and with it the prompt and the tools before the conversation: the provider reads all of it anew, and what it had cached is of no use.";
-
-const CUT_CALL = "An answer was cut off at its token limit where it called tools: what it called was not run. Raise maxTokens.";
-
-type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 
 /** Whoever watches a chain. */
 export interface Watch {
@@ -337,35 +323,9 @@ export class ChainHost implements ToolChainHost {
     return told;
   }
 
-  #answer(generation: Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "warnings"> & { output?: unknown }): Answered {
+  #answer(told: Parameters<typeof answered>[0]): Answered {
     const { toolParser } = this.#parts.own;
-    const { usage, finishReason, output } = generation;
-    const warnings = [...this.#warnings.splice(0), ...generation.warnings];
-    if (finishReason.unified === "length" && generation.blocks.some(({ type }) => type === "tool-use")) warnings.push(CUT_CALL);
-    const blocks = toolParser === undefined ? generation.blocks : parsed(generation, toolParser, this.model.services.ids);
-    const calls = blocks.flatMap((block) => {
-      if (block.type !== "tool-use") return [];
-      const { id, name, input, inputError } = block;
-      return [
-        {
-          id,
-          name,
-          input: inputError === undefined ? JSON.stringify(input) : String(input),
-          ...(inputError === undefined ? {} : { inputError }),
-        },
-      ];
-    });
-    return {
-      kind: "answered",
-      message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
-      text: textOf(blocks),
-      calls,
-      end: endOf(finishReason, blocks),
-      finishReason,
-      warnings,
-      usage,
-      ...(output === undefined ? {} : { output: JSON.stringify(output) }),
-    };
+    return answered(told, { warnings: this.#warnings.splice(0), toolParser, ids: this.model.services.ids });
   }
 }
 
@@ -384,54 +344,4 @@ function progressOf(messages: readonly ChatMessage[], steps: number, usage: Usag
   const answer = results.length === 0 ? undefined : messages.at(-2);
   const calls = answer === undefined ? [] : blocksOf(answer).filter((block) => block.type === "tool-use");
   return { steps, messages, calls, results, usage };
-}
-
-/** The calls that a model without tools wrote into its text. */
-function parsed(
-  { blocks, text }: Pick<Generation, "blocks" | "text">,
-  parser: NonNullable<ToolChainOptions["toolParser"]>,
-  ids: () => string,
-): ContentBlock[] {
-  const { text: rest, calls } = parser.parse(text);
-  const uses = calls.map(
-    ({ name, input, inputError }): ContentBlock => ({
-      type: "tool-use",
-      id: newCallId(ids),
-      name,
-      input,
-      ...(inputError === undefined ? {} : { inputError }),
-    }),
-  );
-  const thoughts = blocks.filter(({ type }) => type === "thinking");
-  return [...thoughts, ...(rest === "" ? [] : [{ type: "text" as const, text: rest }]), ...uses];
-}
-
-/** An answer that was judged as output, although it may call tools: in its text, or cut off in the middle of a call. */
-function asGeneration(usage: Usage, partial: readonly ContentBlock[]) {
-  const isCut = partial.some(({ type }) => type === "tool-use");
-  const finishReason = { unified: isCut ? ("length" as const) : ("stop" as const), raw: null };
-  return { blocks: [...partial], text: textOf(partial), usage, finishReason, warnings: [] };
-}
-
-/** What providers call an answer that is the model's own refusal; a filter has other words. */
-const REFUSED: ReadonlySet<string | null> = new Set(["refusal", "stop", "completed"]);
-
-function endOf({ unified, raw }: FinishReason, blocks: readonly ContentBlock[]): AnswerEnd {
-  if (raw === PAUSED) return "paused";
-  if (unified === "length") return "length";
-  if (unified === "content-filter") return REFUSED.has(raw) ? "refused" : "content-filter";
-  const isNothing = (block: ContentBlock): boolean =>
-    block.type === "thinking" || (block.type === "text" && block.text.trim() === "");
-  return blocks.every(isNothing) ? "empty" : "finished";
-}
-
-function invalidOutput({ cause }: InferenceError, blocks: readonly ContentBlock[], usage: Usage): TurnAnswer {
-  const faults = cause instanceof Error ? cause.message : "it does not fit";
-  const repair = `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
-  return {
-    kind: "invalid-output",
-    message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),
-    repair: JSON.stringify({ role: ChatRole.USER, content: repair }),
-    usage,
-  };
 }
