@@ -10,6 +10,8 @@ import type { Usage } from "#contract/chat/usage";
 
 const CUT_CALL = "An answer was cut off at its token limit where it called tools: what it called was not run. Raise maxTokens.";
 
+const NO_CALL = "An answer ended to have tools called, and called none that could be read.";
+
 export type Answered = Extract<TurnAnswer, { kind: "answered" }>;
 
 type Told = Pick<Generation, "blocks" | "text" | "usage" | "finishReason" | "warnings"> & { output?: unknown };
@@ -38,6 +40,7 @@ export function answered(generation: Told, { warnings: before, toolParser, ids }
       },
     ];
   });
+  if (finishReason.unified === "tool-calls" && calls.length === 0 && toolParser === undefined) warnings.push(NO_CALL);
   return {
     kind: "answered",
     message: JSON.stringify({ role: ChatRole.ASSISTANT, content: blocks }),

@@ -3,25 +3,27 @@
 import { ShownChain } from "#chain/chain-stream";
 import { runToolChain } from "#chain/tool-chain";
 import { brand, inCommon } from "#contract/base/brand";
-import { AsimovError } from "#contract/base/errors";
+import { AsimovError, messageOf } from "#contract/base/errors";
 import { type Services, systemServices } from "#contract/base/services";
 import type { Attributes, Telemetry } from "#contract/base/telemetry";
 import { ChatRole } from "#contract/base/vocabulary";
 import { currentScope, followCalls } from "#contract/chat/call-scope";
 import { InferenceError } from "#contract/chat/errors";
 import type { GenerateOptions, Generation, InferenceStream, Thinking } from "#contract/chat/generation";
-import { type ChatMessage, textOf } from "#contract/chat/message";
+import type { ChatMessage } from "#contract/chat/message";
 import type { CompiledSchema, JsonSchema, Schema } from "#contract/chat/schema";
 import type { Tool } from "#contract/chat/tool";
 import type { ChainStream, ChatModel, ToolChainOptions, ToolChainResult } from "#contract/chat/tool-chain";
 import { addUsage, NO_USAGE, type Usage } from "#contract/chat/usage";
 import type { Wire } from "#contract/chat/wire";
+import { endsOf } from "#inference/call/call-ends";
 import { type CallSettings, type ClientOptions, MAX_RESPONSE_BYTES } from "#inference/call/call-settings";
 import { CallStream, type PartSource } from "#inference/call/call-stream";
+import { type Judged, judgeOutput, NO_JSON } from "#inference/call/judge-output";
 import { LateSource } from "#inference/call/late-source";
 import { ModelCall } from "#inference/call/model-call";
 import { RateLimiter } from "#inference/call/rate-limiter";
-import { aborted } from "#inference/faults/fault-error";
+import { aborted, errorOf, wireFaultIn } from "#inference/faults/fault-error";
 import { retryPolicyOf } from "#inference/faults/retry";
 import { priceLookup, unusedAt } from "#inference/prices/prices";
 import { type Capabilities, capabilitiesOf } from "#inference/request/capabilities";
@@ -169,7 +171,7 @@ export abstract class InferenceClient {
       currentScope(options.signal)?.deltas === undefined ? begin(false).generate() : begin(true).answer();
     const first = await whole(prepared);
     if (output === undefined) return first;
-    const judged = await judge(first, output);
+    const judged = await this.#judge(first, output, options.signal);
     if ("generation" in judged) return judged.generation;
     if (first.finishReason.unified !== "stop") throw this.#invalidOutput(first, judged.faults);
     const repair: ChatMessage[] = [
@@ -179,7 +181,7 @@ export abstract class InferenceClient {
     ];
     const second = await whole(this.#prepare(repair, options, reader));
     const usage = addUsage(first.usage, second.usage);
-    const rejudged = await judge({ ...second, usage }, output);
+    const rejudged = await this.#judge({ ...second, usage }, output, options.signal);
     if ("generation" in rejudged) return rejudged.generation;
     throw this.#invalidOutput({ ...second, usage }, rejudged.faults);
   }
@@ -235,7 +237,7 @@ export abstract class InferenceClient {
       stream: (asked, given) => streamOf(this.#opening(asked, given, reader)),
       answer: async (asked, given) => {
         const { call, output } = await this.#prepareLoaded(asked, given, reader);
-        return this.#judged(await call(true).answer(), output);
+        return this.#judged(await call(true).answer(), output, given.signal);
       },
       traceChain: () => {
         const { agentName: name, span } = currentScope(signal) ?? {};
@@ -274,7 +276,7 @@ export abstract class InferenceClient {
     };
     return {
       open: () => (late === undefined ? begin() : new LateSource(late, begin, abandoned)),
-      check: (generation) => this.#judged(generation, prepared?.output),
+      check: (generation) => this.#judged(generation, prepared?.output, options.signal),
       abandoned,
     };
   }
@@ -309,27 +311,49 @@ export abstract class InferenceClient {
     };
   }
 
+  /** A schema's own check may take its time, or for ever. @throws InferenceError `aborted`, `timeout`; `invalid-output` where it throws */
+  #judge(generation: Generation, output: CompiledSchema, signal: AbortSignal | undefined): Promise<Exclude<Judged, { thrown: unknown }>> {
+    const { usage, blocks: partial } = generation;
+    const about = { provider: this.provider, model: this.model, usage, partial };
+    const { timeoutMs, services } = this.#settings;
+    return new Promise((resolve, reject) => {
+      const stop = (reason: unknown): void => {
+        const own = wireFaultIn(reason);
+        reject(own === undefined ? aborted(reason, about) : errorOf(own.fault, about));
+      };
+      const unlink = endsOf(timeoutMs, [signal, currentScope(signal)?.signal], stop, services.clock);
+      void judgeOutput(generation, output).then((judged) => {
+        unlink();
+        if ("thrown" in judged) reject(this.#invalidOutput(generation, `its own check threw: ${messageOf(judged.thrown)}`, judged.thrown));
+        else resolve(judged);
+      });
+    });
+  }
+
   /** @throws InferenceError `invalid-output` */
-  async #judged(generation: Generation, output: CompiledSchema | undefined): Promise<Generation> {
+  async #judged(generation: Generation, output: CompiledSchema | undefined, signal: AbortSignal | undefined): Promise<Generation> {
     if (output === undefined) return generation;
-    const judged = await judge(generation, output);
+    const judged = await this.#judge(generation, output, signal);
     if ("generation" in judged) return judged.generation;
     throw this.#invalidOutput(generation, judged.faults);
   }
 
-  #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string): InferenceError {
+  /** @param thrown by the schema's own check */
+  #invalidOutput({ usage, blocks, finishReason }: Generation, faults: string, thrown?: unknown): InferenceError {
     const why = finishReason.unified === "stop" ? "" : ` (it ended by "${finishReason.raw ?? finishReason.unified}")`;
-    const what = faults.startsWith(NO_JSON) ? faults : "it does not fit the schema of `output`";
-    const message = `${this.provider} ${this.model}: expected JSON as the answer; ${what}${why}. Simplify the schema, or raise maxTokens; \`partial\` holds what came.`;
+    const told = faults.length > 300 ? `${faults.slice(0, 300)}…` : faults;
+    const what = faults.startsWith(NO_JSON) ? told : `it does not fit the schema of \`output\` (${told})`;
+    const advice = thrown === undefined ? "Simplify the schema, or raise maxTokens" : "Mend the schema, whose check is to give issues";
+    const message = `${this.provider} ${this.model}: expected JSON as the answer; ${what}${why}. ${advice}; \`partial\` holds what came.`;
     return new InferenceError(message, {
       code: "invalid-output",
-      retryable: true,
+      retryable: thrown === undefined,
       provider: this.provider,
       model: this.model,
       usage,
       partial: blocks,
       finishReason,
-      cause: new Error(faults.length > 300 ? `${faults.slice(0, 300)}…` : faults),
+      cause: thrown ?? new Error(told),
     });
   }
 }
@@ -339,33 +363,3 @@ brand(InferenceClient, "InferenceClient");
 /** What the model is told of an answer that does not fit. */
 const repairRequest = (faults: string): string =>
   `Your answer does not fit the schema: ${faults}. Answer again, with nothing but JSON that fits it.`;
-
-/** The answer with its parsed output, or what is wrong with it. */
-async function judge(generation: Generation, output: CompiledSchema): Promise<{ generation: Generation } | { faults: string }> {
-  // A turn that calls tools is not the answer yet.
-  if (generation.finishReason.unified === "tool-calls") return { generation };
-  const text = withoutFence(textOf(generation.blocks));
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { faults: noJson(text) };
-  }
-  const checked = await output.check(value);
-  return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };
-}
-
-const NO_JSON = "it is no JSON";
-
-/** What came in place of JSON, without a word of it: the parser's own message holds a piece of the answer. */
-function noJson(text: string): string {
-  if (text === "") return `${NO_JSON}: there is no text in it`;
-  const size = `${text.length} characters`;
-  return /^[[{]/.test(text) ? `${NO_JSON}: ${size} that begin as JSON does, and are not whole` : `${NO_JSON}: ${size} of plain text`;
-}
-
-/** Models without native structured output like to wrap JSON as Markdown does code. */
-function withoutFence(text: string): string {
-  const trimmed = text.trim();
-  return /^```(?:json)?\s([\s\S]*)```$/.exec(trimmed)?.[1] ?? trimmed;
-}

@@ -79,12 +79,14 @@ function tellHeaders(result: { response?: { headers?: Record<string, string> } }
 function eventsOf(stream: AiSdkStreamLike, maxLength: number): AsyncIterable<unknown> {
   const reader = stream.getReader();
   let length = 0;
+  let isOver = false;
   return {
     [Symbol.asyncIterator]: () => ({
       async next(): Promise<IteratorResult<unknown>> {
-        const { done, value } = await reader.read();
+        const { done, value } = isOver ? { done: true } : await reader.read();
         if (done) return { done: true, value: undefined };
-        const { delta } = value as { delta?: unknown };
+        const { type, delta } = (value ?? {}) as { type?: unknown; delta?: unknown };
+        isOver = type === "finish";
         if (typeof delta === "string") length += delta.length;
         if (length > maxLength) throw tooLong(maxLength);
         return { done: false, value };

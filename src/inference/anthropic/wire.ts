@@ -7,7 +7,7 @@ import { attemptOf, carrying } from "#inference/transport/attempt-init";
 import { onceMade } from "#inference/transport/once-made";
 import { fetchOf } from "#inference/transport/platform-fetch";
 import { type ServerAddress, serverOf } from "#inference/transport/server-address";
-import { errorEvent, eventsOf } from "#inference/transport/server-sent-events";
+import { errorEvent, eventsOf, LastEvent } from "#inference/transport/server-sent-events";
 import { toFault } from "./errors.ts";
 import { readResponse } from "./from-response.ts";
 import { readEvents } from "./from-stream.ts";
@@ -69,6 +69,7 @@ export class AnthropicWire implements Wire {
 
 function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
   if (event === "error") return errorEvent(data);
+  if (event === "message_stop") return new LastEvent({ type: event });
   return event === "ping" || data === "" ? undefined : JSON.parse(data);
 }
 

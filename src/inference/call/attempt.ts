@@ -7,6 +7,9 @@ import { secretsIn } from "#inference/faults/sent-secrets";
 import { guardedFetch } from "#inference/transport/guarded-fetch";
 import type { GenerationBuilder } from "./generation-builder.ts";
 
+/** Silence after the end mark that ends the answer. */
+const REST_MS = 5_000;
+
 export interface AttemptLimits {
   idleTimeoutMs: number;
   maxBytes: number;
@@ -36,6 +39,8 @@ export class Attempt implements WireCall {
   #controller: AbortController | undefined;
   #fetch: typeof fetch | undefined;
   #isClosed = false;
+  /** The end mark has come. */
+  #isEnding = false;
   /** Ends the wait that is under way; SDKs do not all end theirs when they are aborted. */
   #interrupt: (reason: unknown) => void = NOTHING;
   #isWaiting = false;
@@ -106,12 +111,24 @@ export class Attempt implements WireCall {
 
   /** Reads an event, or several that came together, into the builder. @returns the last one */
   read(item: unknown): unknown {
-    if (!Array.isArray(item)) {
-      this.#read(item);
-      return item;
-    }
-    for (const event of item) this.#read(event);
-    return item.at(-1);
+    if (Array.isArray(item)) for (const event of item) this.#read(event);
+    else this.#read(item);
+    if (this.#builder.isFinished) this.#waitForRest();
+    return Array.isArray(item) ? item.at(-1) : item;
+  }
+
+  /** What may come after the end mark, such as usage, does not take long: some connections stay open. */
+  #waitForRest(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#unwatch();
+    this.#watch(this.#silence);
+  }
+
+  /** Milliseconds without a byte that are too many. */
+  get #silence(): number {
+    const { idleTimeoutMs } = this.#about.limits;
+    return this.#isEnding ? Math.min(idleTimeoutMs, REST_MS) : idleTimeoutMs;
   }
 
   /** Ends it from outside: what waits rejects with the reason, and the socket is freed. */
@@ -167,7 +184,7 @@ export class Attempt implements WireCall {
     const { clock, limits } = this.#about;
     const fire = (): void => {
       const silent = this.#isWaiting ? monotonicOf(clock) - this.#activeAt : 0;
-      if (silent < limits.idleTimeoutMs) return this.#watch(limits.idleTimeoutMs - silent);
+      if (silent < this.#silence) return this.#watch(this.#silence - silent);
       const detail = `no byte for ${limits.idleTimeoutMs} ms`;
       this.abort(new WireFault({ kind: "retryable", code: "stream-idle", detail, isOwnDetail: true }));
     };

@@ -2,6 +2,7 @@
 
 import { messageOf } from "#contract/base/errors";
 import { newCallId } from "#contract/chat/call-id";
+import { isTooDeep, MAX_MODEL_DEPTH } from "#contract/chat/depth";
 import { PAUSED } from "#contract/chat/finish";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
 import { type Citation, type ContentBlock, type FileBlock, type NativeData, type ProviderBlock, textOf } from "#contract/chat/message";
@@ -9,6 +10,8 @@ import type { Usage } from "#contract/chat/usage";
 import type { Fault, GenerationSink, WireFile } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { ToolInputPiece } from "./tool-input-delta.ts";
+
+const TOO_DEEP = `it is nested deeper than ${MAX_MODEL_DEPTH} levels`;
 
 /** Of a kind that is told whole. */
 type Whole = ProviderBlock | FileBlock;
@@ -103,6 +106,11 @@ export class GenerationBuilder implements GenerationSink {
   toolValue(key: string | number, input: unknown): void {
     const draft = this.#open.get(key);
     if (draft?.kind !== "tool-use") return;
+    if (isTooDeep(input)) {
+      draft.value = { input: "" };
+      draft.inputError = TOO_DEEP;
+      return;
+    }
     this.toolInput(key, JSON.stringify(input ?? {}));
     draft.value = { input: input ?? {} };
   }
@@ -152,7 +160,7 @@ export class GenerationBuilder implements GenerationSink {
   usage(usage: Partial<Usage>): void {
     this.isEmpty = false;
     for (const [key, value] of Object.entries(usage)) {
-      if (typeof value === "number" && Number.isFinite(value)) this.used[key as keyof Usage] = value;
+      if (typeof value === "number" && Number.isFinite(value) && value >= 0) this.used[key as keyof Usage] = value;
     }
   }
 
@@ -167,6 +175,11 @@ export class GenerationBuilder implements GenerationSink {
   finish(reason: FinishReason): void {
     this.isEmpty = false;
     this.#finish = reason;
+  }
+
+  /** Whether the provider has told why the answer ended. */
+  get isFinished(): boolean {
+    return this.#finish !== undefined;
   }
 
   warn(warning: string): void {
@@ -251,6 +264,7 @@ export class GenerationBuilder implements GenerationSink {
       try {
         // No text at all is how several providers call a tool without arguments.
         draft.value = { input: draft.text.trim() === "" ? {} : unwrapped(JSON.parse(draft.text)) };
+        if (isTooDeep(draft.value.input)) throw new Error(TOO_DEEP);
       } catch (error) {
         draft.value = { input: draft.text };
         draft.inputError = `the input is no JSON: ${messageOf(error).slice(0, 60)}`;

@@ -132,7 +132,15 @@ export class ModelCall {
     this.#readOn();
   };
 
+  /** What came to its end mark is an answer, whatever becomes of the connection then. */
+  #isWhole(thrown: unknown): boolean {
+    if (!this.#builder.isFinished || this.#stopped !== undefined) return false;
+    const own = wireFaultIn(thrown);
+    return own === undefined ? networkFault(thrown) !== undefined : own.fault.code === "stream-idle";
+  }
+
   readonly #onError = (thrown: unknown): void => {
+    if (this.#isWhole(thrown)) return this.#onEvent({ done: true, value: undefined });
     this.#recover(thrown).then(
       () => this.#readOn(),
       (error: unknown) => this.#reject(error),

@@ -163,9 +163,14 @@ async function* withWords(events: AsyncIterable<unknown>, warnings: readonly str
   if (!isTold && last !== undefined) yield streamEnd(last);
 }
 
+/** Of the Responses API; the other one has `[DONE]`. */
+const ENDS: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
 function readMessage({ event, data }: { event?: string | undefined; data: string }): unknown {
   if (data.startsWith("[DONE]")) return new LastEvent(DONE);
-  return event === "error" ? errorEvent(data) : JSON.parse(data);
+  if (event === "error") return errorEvent(data);
+  const told = JSON.parse(data) as object;
+  return ENDS.has(event ?? "") ? new LastEvent(told) : told;
 }
 
 /** Takes back the headers that the SDK finds in the environment. */

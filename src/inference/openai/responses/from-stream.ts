@@ -14,6 +14,8 @@ interface StreamEvent {
   delta?: string;
   annotation?: unknown;
   item?: RawItem;
+  /** All of a text, at its end. */
+  text?: string;
   response?: RawResponse;
 }
 
@@ -56,12 +58,28 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
     item.streamed.text = true;
   };
 
+  /** Of an answer whose items have not streamed. */
+  const readItems = (items: RawItem[] | undefined): void => {
+    for (const [index, item] of (Array.isArray(items) ? items : []).entries()) {
+      startItem(String(index), item, into);
+      endItem(String(index), item, into);
+      hasRefused ||= hasRefusal(item);
+    }
+  };
+
   return (given) => {
     const event = (given ?? {}) as StreamEvent;
     switch (event.type) {
       case "response.output_text.delta":
         say(event);
         break;
+      case "response.output_text.done": {
+        const item = itemOf(event);
+        // Some servers tell it at its end alone.
+        if (!item.streamed.text) into.text(item.key, event.text ?? "");
+        item.streamed.text = true;
+        break;
+      }
       case "response.refusal.delta":
         hasRefused = true;
         say(event);
@@ -107,6 +125,7 @@ export function readResponsesEvents(into: GenerationSink): (event: unknown) => v
       case "response.incomplete":
       case "response.failed": {
         const status = event.type.slice("response.".length);
+        if (count === 0) readItems(event.response?.output);
         finishResponse({ status, ...event.response }, into, hasRefused);
         break;
       }
