@@ -8,8 +8,22 @@ import type { RedisStoreOptions } from "#store/redis/options";
 import { RedisStore } from "#store/redis/store";
 import { commitOf, newRun, owned, owner, past } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { freePort } from "../support/postgres-server.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { newPlace } from "./place.ts";
+
+const SECRET = "secret-word";
+
+/** Neither it, nor what was sent with it. */
+function expectNoSecret(given: unknown): void {
+  expect(inspect(given, { depth: 9 })).not.toMatch(/secret-word|evalsha/);
+}
+
+const refusalOf = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => expect.fail("It took it."),
+    (error: unknown) => error,
+  );
 
 describe("Redis store", () => {
   const place = newPlace();
@@ -28,7 +42,7 @@ describe("Redis store", () => {
   };
   const start = async (...extra: string[]): Promise<void> => {
     server = await startRedisServer(undefined, extra);
-    raw = new Redis(server.url);
+    raw = new Redis(server.url, { lazyConnect: true });
     raw.on("error", () => {});
   };
   const restart = async (...extra: string[]): Promise<void> => {
@@ -45,10 +59,9 @@ describe("Redis store", () => {
   });
 
   it("refuses wrong options without a word of their values", () => {
-    const secret = "secret-word";
     const wrong: [RedisStoreOptions | object, string][] = [
       [{ urls: "x" }, "urls"],
-      [{ url: `http://user:${secret}@localhost` }, "redis://"],
+      [{ url: `http://user:${SECRET}@localhost` }, "redis://"],
       [{ url: `${server.url}/runs` }, "number of a database"],
       [{ url: server.url, client: raw }, "name the server once"],
       [{ client: {} }, "new Redis()"],
@@ -60,7 +73,7 @@ describe("Redis store", () => {
     for (const [options, says] of wrong) {
       const made = (): RedisStore => new RedisStore(options as RedisStoreOptions);
       expect(made).toThrow(expect.objectContaining({ code: "invalid-options", message: expect.stringContaining(says) }));
-      expect(made).not.toThrow(secret);
+      expect(made).not.toThrow(SECRET);
     }
   });
 
@@ -167,20 +180,32 @@ describe("Redis store", () => {
   });
 
   it("says in time that a server is away, without the password, and goes on when it is back", async () => {
+    await restart("--requirepass", SECRET);
     const proxy = await proxied();
-    const url = new URL(proxy.url);
-    url.password = "";
-    const store = open({ url: url.href });
+    const store = open({ url: proxy.url.replace("//", `//:${SECRET}@`) });
     const lease = await owned(store);
     proxy.blackHole();
-    const error: unknown = await store.commit(lease, commitOf(2)).catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: "store-unavailable", retryable: true });
-    expect(inspect(error, { depth: 9 })).not.toContain("evalsha");
+    const gone = `127.0.0.1:${await freePort()}`;
+    const calls = [store.commit(lease, commitOf(2)), open({ url: `redis://:${SECRET}@${gone}` }).read("a")];
+    const errors = await Promise.all(calls.map((call) => refusalOf(call)));
+    for (const [at, host] of [new URL(proxy.url).host, gone].entries()) {
+      expect(errors[at]).toMatchObject({ code: "store-unavailable", retryable: true, message: expect.stringContaining(host) });
+      expectNoSecret(errors[at]);
+    }
     proxy.recover();
     // What was on its way may have arrived since: either is the one generation 2.
     await store.commit(lease, commitOf(2));
     expect((await store.read("a"))?.generation).toBe(2);
     expect((await store.commit(lease, commitOf(3))).ok).toBe(true);
+  });
+
+  it.each(["", "nobody"])("is refused by a server that wants another user name or password, without a word of it (%j)", async (user) => {
+    await restart("--requirepass", "right");
+    const store = open({ url: server.url.replace("//", `//${user}:${SECRET}@`) });
+    const error = await refusalOf(store.read("a"));
+    expect(error).toMatchObject({ code: "store-refused", retryable: false, message: expect.stringContaining("WRONGPASS") });
+    expectNoSecret(error);
+    expectNoSecret(store);
   });
 
   it("takes a step once whose answer a broken connection swallowed", async () => {
