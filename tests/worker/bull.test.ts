@@ -107,6 +107,33 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     expect(told).toEqual([]);
   });
 
+  it("holds one job of a run, however often it is told of it, and one more than the turn that the run has", async () => {
+    const { queue, runs, workerOf, look, until } = await setUp({ sweepMs: 60_000 });
+    const seen = look();
+    const counts = () => seen.getJobCounts("active", "prioritized", "waiting", "delayed", "completed");
+    const tell = () =>
+      Promise.all(Array.from({ length: 50 }, () => queue.tell({ taskId: "t", agent: "report", delayMs: 0, priority: 0 })));
+    await runs.submit(taskOf("t"), { agent: "report" });
+    await tell();
+    expect(await counts()).toEqual({ active: 0, prioritized: 1, waiting: 0, delayed: 0, completed: 0 });
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    const held = nodeOf("work", () => {
+      begin();
+      return over;
+    });
+    const worker = workerOf([agentOf([held])]);
+    await worker.start();
+    await begun;
+    await tell();
+    // The turn after that is noted beside it, and becomes a job when it is over.
+    expect(await counts()).toEqual({ active: 1, prioritized: 0, waiting: 0, delayed: 0, completed: 0 });
+    end();
+    expect(await until("t", "COMPLETE")).toBe("COMPLETE");
+    // It finds nothing to do.
+    await expect.poll(counts, PATIENT).toEqual({ active: 0, prioritized: 0, waiting: 0, delayed: 0, completed: 2 });
+  });
+
   it("begins another agent's run within the first ends of a flood that was told before", async () => {
     const { runs, workerOf, told, until } = await setUp();
     const ids = Array.from({ length: 60 }, (_, at) => `a-${at}`);
