@@ -8,7 +8,7 @@ import { chance } from "#testing/run-law";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { storeAt } from "../worker/place.ts";
 import { type Begun, chaosAgents } from "./agents.ts";
-import { type Recovery, recoveryOf } from "./figures.ts";
+import { type Recovery, recoveryBreaches, recoveryOf } from "./figures.ts";
 import { LAWS, notesOf, type Undisturbed } from "./laws.ts";
 import { whatIsLeft } from "./left.ts";
 import { makeNetworks, type Networks } from "./networks.ts";
@@ -134,9 +134,14 @@ export async function chaos(options: ChaosOptions): Promise<Report | string> {
     const short = kinds.filter((kind) => made[kind] < options[kind]).map((kind) => `${kind}: ${made[kind]} of ${options[kind]}`);
     const laws = Object.entries(LAWS).map(([law, breachesOf]) => [law, breachesOf(observed)]);
     const begun = notesOf(notes, "began");
+    const recovery = recoveryOf(lost, notes, leaseMs);
+    const breaches = {
+      ...Object.fromEntries(laws),
+      ...recoveryBreaches(recovery, leaseMs),
+      "as much befell them as was asked for": short,
+    };
     return {
-      ...{ made, faults, breaches: { ...Object.fromEntries(laws), "as much befell them as was asked for": short } },
-      recovery: recoveryOf(lost, notes, leaseMs),
+      ...{ made, faults, breaches, recovery },
       seconds: (Date.now() - started) / 1_000,
       refused: countsOf(notesOf(notes, "refused").map(({ code }) => code)),
       fenced: notesOf(notes, "committed").filter(({ answer }) => answer === "fenced").length,

@@ -1,8 +1,9 @@
 /** Each law of the chaos runs sees the breach that it is there for, and nothing in a run without one. */
 import { describe, expect, it } from "vitest";
-import { recoveryOf } from "./figures.ts";
+import { recoveryBreaches, recoveryOf } from "./figures.ts";
 import { LAWS, type Observed } from "./laws.ts";
 import type { Note } from "./notes.ts";
+import { isSound } from "./table.ts";
 import type { Story } from "./users.ts";
 
 const story: Story = {
@@ -58,21 +59,29 @@ describe("the laws of chaos", () => {
 });
 
 describe("recovery", () => {
-  const fresh: Note = { kind: "claimed", at: 8_000, task: "new", token: 1, isNew: true };
-  const claims: Note[] = [{ ...fresh, at: 1, task: "a" }, fresh, { ...fresh, at: 9_000, task: "a", token: 2, isNew: false }];
+  const fresh: Note = { kind: "claimed", at: 1, task: "new", token: 1, isNew: true };
+  const again: Note = { ...fresh, at: 9_000, task: "a", token: 2, isNew: false };
+  const lost = [{ task: "a", token: 1, at: 2_000 }];
+  const claims: Note[] = [{ ...fresh, task: "a" }, { ...fresh, at: 5_200 }, { ...fresh, at: 8_300 }, again];
 
   it("is the time from the kill to the next claim, and counts what was taken while the lost run could have been", () => {
-    const lost = [{ task: "a", token: 1, at: 2_000 }];
     expect(recoveryOf(lost, claims, 3_000)).toEqual({ count: 1, p50: 7_000, p99: 7_000, most: 7_000, overtaken: 1, unsaid: 0 });
-    expect(recoveryOf(lost, claims, 6_000)).toMatchObject({ overtaken: 0 });
+    expect(recoveryOf(lost, claims, 3_500)).toMatchObject({ overtaken: 0 });
   });
 
   it("leaves out what somebody had in between who did not come to say so", () => {
-    const later: Note[] = [{ ...fresh, at: 1, task: "a" }, fresh, { ...fresh, at: 9_000, task: "a", token: 3, isNew: false }];
-    expect(recoveryOf([{ task: "a", token: 1, at: 2_000 }], later, 3_000)).toMatchObject({ count: 0, unsaid: 1, overtaken: 0 });
+    const later = claims.with(-1, { ...again, token: 3 });
+    expect(recoveryOf(lost, later, 3_000)).toMatchObject({ count: 0, unsaid: 1, overtaken: 0 });
   });
 
   it("leaves out what nobody has taken again", () => {
     expect(recoveryOf([{ task: "a", token: 2, at: 2_000 }], claims, 3_000)).toMatchObject({ count: 0 });
+  });
+
+  it("that comes too late for half of the runs, or behind new ones, makes a report unsound", () => {
+    const whole = { count: 3, p50: 9_000, p99: 20_000, most: 20_000, overtaken: 0, unsaid: 0 };
+    const isSoundWith = (more: Partial<typeof whole>): boolean =>
+      isSound({ breaches: recoveryBreaches({ ...whole, ...more }, 3_000) });
+    expect([isSoundWith({}), isSoundWith({ p50: 9_001 }), isSoundWith({ overtaken: 1 })]).toEqual([true, false, false]);
   });
 });
