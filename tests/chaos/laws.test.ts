@@ -80,8 +80,7 @@ describe("recovery", () => {
 
   it("that comes too late for half of the runs, or behind new ones, makes a report unsound", () => {
     const whole = { count: 3, p50: 9_000, p99: 20_000, most: 20_000, overtaken: 0, unsaid: 0 };
-    const isSoundWith = (more: Partial<typeof whole>): boolean =>
-      isSound({ breaches: recoveryBreaches({ ...whole, ...more }, 3_000) });
+    const isSoundWith = (more: Partial<typeof whole>): boolean => isSound({ breaches: recoveryBreaches({ ...whole, ...more }, 3_000) });
     expect([isSoundWith({}), isSoundWith({ p50: 9_001 }), isSoundWith({ overtaken: 1 })]).toEqual([true, false, false]);
   });
 });

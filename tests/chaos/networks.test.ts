@@ -27,9 +27,7 @@ describe("networks of their own", () => {
 
   it("are left out where there are no rights for them, with what the machine said, and what was made is removed", () => {
     refuse('"netns add "*n1', "mount failed: Operation not permitted");
-    expect(makeNetworks(3)).toBe(
-      "rights for network namespaces (CAP_SYS_ADMIN and CAP_NET_ADMIN; mount failed: Operation not permitted)",
-    );
+    expect(makeNetworks(3)).toBe("rights for network namespaces (CAP_SYS_ADMIN and CAP_NET_ADMIN; mount failed: Operation not permitted)");
     const asked = readFileSync(join(folder, "log"), "utf8").trimEnd().split("\n");
     const bridge = /(?<=^link add )\S+(?= type bridge$)/.exec(asked[0] ?? "")?.[0];
     const [first] = /(?<=^netns add )\S+n0$/m.exec(asked.join("\n")) ?? [];

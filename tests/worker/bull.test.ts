@@ -111,8 +111,7 @@ describe.each(BACKENDS)("a queue on BullMQ (%s)", (_, optionsOf) => {
     const { queue, runs, workerOf, look, until } = await setUp({ sweepMs: 60_000 });
     const seen = look();
     const counts = () => seen.getJobCounts("active", "prioritized", "waiting", "delayed", "completed");
-    const tell = () =>
-      Promise.all(Array.from({ length: 50 }, () => queue.tell({ taskId: "t", agent: "report", delayMs: 0, priority: 0 })));
+    const tell = () => Promise.all(Array.from({ length: 50 }, () => queue.tell({ taskId: "t", agent: "report", delayMs: 0, priority: 0 })));
     await runs.submit(taskOf("t"), { agent: "report" });
     await tell();
     expect(await counts()).toEqual({ active: 0, prioritized: 1, waiting: 0, delayed: 0, completed: 0 });
