@@ -20,8 +20,12 @@ export function storesOf(): [name: string, make: Make][] {
   ];
 }
 
-/** With those on servers, which have a clock of their own. */
 export function allStores(): [name: string, make: Make][] {
+  return [...storesOf(), ...serverStores()];
+}
+
+/** Those have a clock of their own. */
+export function serverStores(): [name: string, make: Make][] {
   const redis: Make = ({ clock, ...options } = {}) => {
     if (clock !== undefined) throw new Error("Redis has a clock of its own.");
     return new RedisStore({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:`, ...options });
@@ -34,7 +38,10 @@ export function allStores(): [name: string, make: Make][] {
     if (clock !== undefined) throw new Error("PostgreSQL has a clock of its own.");
     return new PostgresStore({ connectionString, schema: `runs_${crypto.randomUUID().replaceAll("-", "_")}`, ...options });
   };
-  return [...storesOf(), ["Redis", redis], ["Postgres", postgres]];
+  return [
+    ["Redis", redis],
+    ["Postgres", postgres],
+  ];
 }
 
 /** Makes stores for the tests of a block, and closes each when its test is over. @param given what each has besides */
