@@ -1,15 +1,14 @@
 /** Workers are killed at random moments: no run of a key is lost, and never are more open than its limit says. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Runs } from "asimov-agents";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chance } from "#testing/run-law";
-import { newPlace } from "../store/place.ts";
 import { counted, LONG_MS, SEED } from "../support/long.ts";
-import { type Place, storeAt } from "../worker/place.ts";
+import { storeAt } from "../worker/place.ts";
+import { placesOf } from "../worker/places.ts";
 import { limited, taskOf } from "./bench.ts";
 
 const RUNS = counted(40, 300);
@@ -17,17 +16,12 @@ const KILLS = counted(6, 60);
 const LIMITS = { a: 1, b: 3 } as const;
 const WORKER = new URL("worker-process.ts", import.meta.url).pathname;
 
-const newFolder = newPlace();
-const PLACES: [store: string, workers: number, place: (folder: string) => Place][] = [
-  ["SQLite", 2, (folder) => ({ file: join(folder, "runs.db") })],
-  ["Redis", 3, () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
-];
+describe.each(placesOf())("a limit on %s", (name, newOf) => {
+  const count = name === "SQLite" ? 2 : 3;
 
-describe.each(PLACES)("a limit on %s with %i workers", (_name, count, placeIn) => {
-  it(`holds while ${KILLS} of them are killed, and all ${RUNS} runs end, seed ${SEED}`, { timeout: LONG_MS }, async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const [place, log] = [placeIn(folder), join(folder, "log")];
+  it(`holds while ${KILLS} of ${count} workers are killed, and all ${RUNS} runs end, seed ${SEED}`, { timeout: LONG_MS }, async () => {
+    const { place, folder } = await newOf();
+    const log = join(folder, "log");
     const store = storeAt(place);
     const runs = new Runs(store);
     const random = chance(SEED);

@@ -1,28 +1,21 @@
 /** A parent whose agent one process has alone, and its child, whose agent another one has: each works where its agent is. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Runs, Task } from "asimov-agents";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { newPlace } from "../store/place.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { BegunIn, ChildGiven } from "./child-process.ts";
-import { type Place, storeAt } from "./place.ts";
+import { storeAt } from "./place.ts";
+import { placesOf } from "./places.ts";
 
 const PROCESS = new URL("child-process.ts", import.meta.url).pathname;
 const IDS = ["a", "b", "c", "d"];
 
-const newFolder = newPlace();
-const PLACES: [store: string, place: (folder: string) => Place][] = [
-  ["SQLite", (folder) => ({ file: join(folder, "runs.db") })],
-  ["Redis", () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
-];
-
-describe.each(PLACES)("two processes on %s", (_, placeIn) => {
+describe.each(placesOf())("two processes on %s", (_, newOf) => {
   it("have the parent's agent and the child's, and every run works where its agent is", async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const [place, log] = [placeIn(folder), join(folder, "log")];
+    const { place, folder } = await newOf();
+    const log = join(folder, "log");
     const store = storeAt(place);
     onTestFinished(() => store.close());
     const runs = new Runs(store);

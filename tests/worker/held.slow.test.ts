@@ -1,35 +1,27 @@
 /** A worker whose event loop is held gives half of its runs up in time; of what it lost all the same it stores nothing. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Runs, Task } from "asimov-agents";
 import { AgentWorker, type LoopHeld } from "asimov-agents/worker";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { newPlace } from "../store/place.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type Begun, heldAgent } from "./held-agent.ts";
-import { type Place, storeAt } from "./place.ts";
+import { storeAt } from "./place.ts";
+import { placesOf } from "./places.ts";
 
 const PROCESS = new URL("held-process.ts", import.meta.url).pathname;
 const IDS = Array.from({ length: 8 }, (_, at) => `run-${at}`);
-
-const newFolder = newPlace();
-const PLACES: [store: string, place: (folder: string) => Place][] = [
-  ["SQLite", (folder) => ({ file: join(folder, "runs.db") })],
-  ["Redis", () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
-];
 
 async function begunIn(log: string): Promise<Begun[]> {
   const lines = (await readFile(log, "utf8")).trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line) as Begun);
 }
 
-describe.each(PLACES)("a worker on %s that holds its event loop", (_, placeIn) => {
+describe.each(placesOf())("a worker on %s that holds its event loop", (_, newOf) => {
   async function hold({ leaseMs, holdMs }: { leaseMs: number; holdMs: number }) {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const [place, log] = [placeIn(folder), join(folder, "log")];
+    const { place, folder } = await newOf();
+    const log = join(folder, "log");
     const store = storeAt(place);
     const runs = new Runs(store);
     for (const [at, id] of IDS.entries()) {

@@ -1,20 +1,12 @@
 /** A run that ends each process that takes it ends as FAILED, and those beside it end as they do alone. */
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { Runs, type RunView, Task } from "asimov-agents";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { newPlace } from "../store/place.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type Place, storeAt } from "./place.ts";
+import { placesOf } from "./places.ts";
 
 const PROCESS = new URL("lost-process.ts", import.meta.url).pathname;
 const MAX_LOST = 4;
-
-const newFolder = newPlace();
-const PLACES: [store: string, place: (folder: string) => Place][] = [
-  ["SQLite", (folder) => ({ file: join(folder, "runs.db") })],
-  ["Redis", () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
-];
 
 /** Somebody who starts the process anew whenever it is gone. */
 function supervise(place: Place): { starts: () => number; end: () => void } {
@@ -37,11 +29,9 @@ function supervise(place: Place): { starts: () => number; end: () => void } {
   };
 }
 
-describe.each(PLACES)("a run on %s that ends each process that takes it", (_, placeIn) => {
+describe.each(placesOf())("a run on %s that ends each process that takes it", (_, newOf) => {
   it("ends as FAILED, and what was beside it each time is COMPLETE", { timeout: 120_000 }, async () => {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const place = placeIn(folder);
+    const { place } = await newOf();
     const store = storeAt(place);
     const runs = new Runs(store);
     const ids = ["slow-1", "kill", "slow-2"];

@@ -1,25 +1,16 @@
 /** A process with a worker that is asked to end by a signal: what ends in time ends, the rest is put down, and the process ends by itself. */
 import { type ChildProcess, fork } from "node:child_process";
 import { on, once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { Runs, Task } from "asimov-agents";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
-import { newPlace } from "../store/place.ts";
-import { type Place, storeAt } from "./place.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { storeAt } from "./place.ts";
+import { placesOf } from "./places.ts";
 
 const PROCESS = new URL("stop-process.ts", import.meta.url).pathname;
-const newFolder = newPlace();
-const PLACES: [store: string, place: (folder: string) => Place][] = [
-  ["SQLite", (folder) => ({ file: join(folder, "runs.db") })],
-  ["Redis", () => ({ url: inject("redisUrl"), prefix: `${crypto.randomUUID()}:` })],
-];
 
-describe.each(PLACES)("a process with a worker on %s", (_, placeIn) => {
+describe.each(placesOf())("a process with a worker on %s", (_, newOf) => {
   async function working(ids: string[], graceMs: number) {
-    const folder = newFolder();
-    mkdirSync(folder, { recursive: true });
-    const place = placeIn(folder);
+    const { place } = await newOf();
     const store = storeAt(place);
     onTestFinished(() => store.close());
     const runs = new Runs(store);
