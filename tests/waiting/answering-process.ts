@@ -1,11 +1,12 @@
 /** A process that answers all that is open when it is told to, without the agent's code: it says which of its answers were taken, and what the others were told. */
 import { once } from "node:events";
 import { FileStore, Runs } from "asimov-agents";
-import { SqliteStore } from "asimov-agents/sqlite";
 import { all } from "../runs/stores.ts";
+import { type Place, storeAt } from "../worker/place.ts";
 
-const [kind, place, by] = process.argv.slice(2) as [string, string, string];
-const store = kind === "SQLite" ? new SqliteStore({ file: place }) : new FileStore({ dir: place, fsync: false });
+const [text, by] = process.argv.slice(2) as [string, string];
+const place = JSON.parse(text) as Place | { dir: string };
+const store = "dir" in place ? new FileStore({ ...place, fsync: false }) : storeAt(place);
 const runs = new Runs(store);
 const open = await all(runs.questions());
 process.send?.("ready");

@@ -3,27 +3,34 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Agent, defineQuestion, FileStore, Node, Runs } from "asimov-agents";
-import { SqliteStore } from "asimov-agents/sqlite";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { newPlace } from "../store/place.ts";
+import { type Place, storeAt } from "../worker/place.ts";
+import { placesOf } from "../worker/places.ts";
 import { taskOf } from "./pair.ts";
 
 const COUNT = 40;
 const PROGRAM = new URL("answering-process.ts", import.meta.url).pathname;
 
-describe.each(["SQLite", "file"])("questions that several processes answer at once (%s)", (kind) => {
-  const newFolder = newPlace();
+const newFolder = newPlace();
+const PLACES: [store: string, make: () => Promise<{ place: Place | { dir: string } }>][] = [
+  ["file", async () => ({ place: { dir: join(newFolder(), "runs") } })],
+  ...placesOf(),
+];
 
+describe.each(PLACES)("questions that several processes answer at once (%s)", (_, newOf) => {
   it("have one answer each, by whichever came first, and no run hears of another", { timeout: 120_000 }, async () => {
-    const place = join(newFolder(), kind === "SQLite" ? "runs.db" : "runs");
-    const store = kind === "SQLite" ? new SqliteStore({ file: place }) : new FileStore({ dir: place, fsync: false });
+    const { place } = await newOf();
+    const store = "dir" in place ? new FileStore({ ...place, fsync: false }) : storeAt(place);
     const sure = defineQuestion({ name: "sure", answer: z.object({ by: z.string() }) });
     const agent = new Agent({ name: "asks", store, nodes: [new Node({ name: "sure", modules: [sure] })] });
     const ids = Array.from({ length: COUNT }, (_, at) => `run-${at}`);
     for (const id of ids) await agent.runTask(taskOf(id), { whenWaiting: "park" });
 
-    const others = ["ada", "bob", "eve"].map((by) => fork(PROGRAM, [kind, place, by], { execArgv: ["--conditions=asimov-source"] }));
+    const others = ["ada", "bob", "eve"].map((by) =>
+      fork(PROGRAM, [JSON.stringify(place), by], { execArgv: ["--conditions=asimov-source"] }),
+    );
     await Promise.all(others.map((other) => once(other, "message")));
     const told = others.map(async (other) => ((await once(other, "message")) as [[taskId: string, code: string][]])[0]);
     for (const other of others) other.send("go");
