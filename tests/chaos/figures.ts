@@ -19,7 +19,7 @@ const LOOK_MS = 3_000;
 /** Milliseconds beyond a lease within which half of what was lost is to be taken again, and nearly all of it. */
 export const WANTED_MS = { p50: 1_000, p99: 3_000 };
 /** Milliseconds beyond that which the law allows: two processors may serve the workers, their server and other tests, and the server is killed, too. */
-export const LOADED_MS = 5_000;
+const LOADED_MS = 5_000;
 
 const quantile = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
