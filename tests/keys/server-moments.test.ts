@@ -14,7 +14,7 @@ async function submit(bench: Bench, count: number, options: Parameters<Bench["ru
 describe.each(serverStores())("runs that begin by the clock of a server (%s)", (_, make) => {
   const open = benches(make);
 
-  it("are one of three hundred that two clients submit of one key until nothing more comes", async () => {
+  it("are one of three hundred that two clients submit of one key until nothing more comes", { timeout: 60_000 }, async () => {
     const bench = open();
     const ids = await submit(bench, 300, { agent: "report", key: "k", debounceMs: 2_000 });
     await bench.worker();
