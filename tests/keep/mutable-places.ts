@@ -12,7 +12,7 @@ import { drawn, flipped, otherJson, otherText, pick, type Random } from "./mutat
 
 export interface MutablePlace {
   /** What the next look finds is not what was stored. @returns what was done */
-  mutate(random: Random): string;
+  mutate(random: Random): string | Promise<string>;
   /** A look at the place, which is then as it was. */
   as<T>(look: (store: RunStore) => Promise<T>): Promise<T>;
 }

@@ -107,7 +107,7 @@ async function goOn(store: RunStore): Promise<GoneOn> {
   // What is told of a message that is not taken, a node waits for without end.
   let refusal: string | undefined;
   run.actor.on("error.reported", ({ report }) => {
-    refusal = report.code;
+    refusal ??= report.code;
     void run.cancel();
   });
   const { status, results, task } = await run.outcome;

@@ -11,7 +11,7 @@ export function bucketOf(taskId: string): number {
 }
 
 export interface RunKeys {
-  /** Hash: `rev`, `generation`, `row`, `info`. */
+  /** Hash: `rev`, `row`, `info`. */
   run: string;
   /** Hash: a kept generation by its number, and under `u` and its number what it replaced. */
   generations: string;

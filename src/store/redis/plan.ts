@@ -65,7 +65,7 @@ export class PlanWriter {
     const [plan, isFirst] = [this.#plan, isNew === true || before === undefined];
     if (isFirst) plan.isNew = true;
     this.#place(before, run);
-    this.#command("HSET", 1, "generation", String(run.generation), "row", rowText(run));
+    this.#command("HSET", 1, "row", rowText(run));
     if (isFirst || run.info !== before?.info) this.#command("HSET", 1, "info", this.#blob(tagged(run.info)));
     if (taken !== undefined) {
       const { info, put, remove, whole, generation, consumed, questions } = taken.commit;

@@ -1,4 +1,5 @@
 /** Questions of a run, and the open ones of all. */
+import { SnapshotError } from "#contract/base/errors";
 import type { StoredRun } from "#contract/store/run-record";
 import {
   compareQuestions,
@@ -12,7 +13,7 @@ import type { Connection } from "./connection.ts";
 import { type Keys, lists } from "./keys.ts";
 import type { ClosedHead } from "./plan.ts";
 import { listedRun } from "./rows.ts";
-import { parseHeaded } from "./sealed.ts";
+import { type Place, parseHeaded } from "./sealed.ts";
 import { Walk } from "./walk.ts";
 
 const PAGE = 100;
@@ -61,7 +62,16 @@ export class Questions {
   }
 
   async #read(ids: readonly string[], query: QuestionQuery): Promise<StoredQuestion[]> {
-    const found = await Promise.all(ids.map((id) => this.#one(id)));
+    // One of many is told to whoever asks for it, or for its run.
+    const isOfMany = query.id === undefined && query.taskId === undefined;
+    const found = await Promise.all(
+      ids.map((id) =>
+        this.#one(id).catch((error: unknown) => {
+          if (!isOfMany || !(error instanceof SnapshotError)) throw error;
+          return undefined;
+        }),
+      ),
+    );
     return found.filter((question) => question !== undefined).filter((question) => isAskedFor(question, query));
   }
 
@@ -75,13 +85,14 @@ export class Questions {
       this.#connection.call("hget", closed, id) as Promise<Buffer | null>,
     ]);
     if (run === undefined || run === "damaged" || asked === null || !this.#isThere(run)) return undefined;
-    const { head, sealed: body } = parseHeaded<Omit<NewQuestion, "body">>(asked);
-    return { ...head, body, taskId, agent: run.agent, closed: end === null ? null : closedOf(end) };
+    const place = { taskId, what: `Question ${JSON.stringify(id)}` };
+    const { head, sealed: body } = parseHeaded<Omit<NewQuestion, "body">>(asked, place);
+    return { ...head, body, taskId, agent: run.agent, closed: end === null ? null : closedOf(end, place) };
   }
 }
 
-function closedOf(end: Buffer): StoredQuestion["closed"] {
-  const { head, sealed } = parseHeaded<ClosedHead>(end);
+function closedOf(end: Buffer, place: Place): StoredQuestion["closed"] {
+  const { head, sealed } = parseHeaded<ClosedHead>(end, place);
   const { hasMessage, ...closed } = head;
   return hasMessage === true ? { ...closed, message: sealed } : closed;
 }

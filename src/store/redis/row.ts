@@ -7,12 +7,13 @@ import { untagged } from "./sealed.ts";
 /** Without the info, which lies beside it. */
 export const rowText = (run: StoredRun): string => JSON.stringify({ ...run, info: "" });
 
-/** @throws SnapshotError `snapshot-damaged` */
-export function runOf(taskId: string, row: Buffer, info: Buffer): StoredRun {
+/** @throws SnapshotError `snapshot-damaged`, also where one of the two is not there */
+export function runOf(taskId: string, row: Buffer | null, info: Buffer | null): StoredRun {
+  if (row === null || info === null) throw rowDamaged(taskId, `its field ${row === null ? "row" : "info"} is not there`);
   try {
     const read = JSON.parse(row.toString("utf8")) as StoredRun;
     if (read.taskId !== taskId) throw new Error(`it is that of run "${read.taskId}"`);
-    return { ...read, info: untagged(info) };
+    return { ...read, info: untagged(info, { taskId, what: "The info" }) };
   } catch (error) {
     throw rowDamaged(taskId, "it cannot be read", error);
   }

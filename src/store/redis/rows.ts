@@ -7,8 +7,9 @@ import { runOf } from "./row.ts";
 
 /** @throws SnapshotError `snapshot-damaged` */
 export async function readRun(connection: Connection, keys: Keys, taskId: string): Promise<StoredRun | undefined> {
-  const [row, info] = (await connection.call("hmget", keys.ofRun(taskId).run, "row", "info")) as [Buffer | null, Buffer | null];
-  return row === null || info === null ? undefined : runOf(taskId, row, info);
+  const reply = await connection.call("hmget", keys.ofRun(taskId).run, "row", "info", "rev");
+  const [row, info, rev] = reply as (Buffer | null)[] as [Buffer | null, Buffer | null, Buffer | null];
+  return row === null && info === null && rev === null ? undefined : runOf(taskId, row, info);
 }
 
 /** One of many: what cannot be read of it is told to whoever asks for that run. */

@@ -14,7 +14,7 @@ export interface Script {
  * ARGV[1] the revision that was read, "" for no run, "?" to read alone; ARGV[2] the revision that is made, unlike any other;
  * ARGV[3] the moment by which it was decided, in ms; ARGV[4] the id of a message to look for, or ""; ARGV[5] of a question; ARGV[6] JSON
  * of a `Plan`; ARGV[7..] what it names by number.
- * Returns {"seen", now in ms, revision, row, info, "1" where the message came before, "1" where the question is closed};
+ * Returns {"seen", now in ms, revision, row and info or nil, "1" where the message came before, "1" where the question is closed};
  * {"done", now}, also for one that was made before; or {"unmatched", now, number of the message that is not there}.
  */
 export const step: Script = {
@@ -26,7 +26,7 @@ if rev == ARGV[2] then return { 'done', now } end
 if rev ~= ARGV[1] or tonumber(ARGV[3]) > tonumber(now) then
   local has = ARGV[4] ~= '' and redis.call('SISMEMBER', KEYS[6], ARGV[4]) or 0
   local closed = ARGV[5] ~= '' and redis.call('HEXISTS', KEYS[8], ARGV[5]) or 0
-  return { 'seen', now, rev, found[2] or '', found[3] or '', tostring(has), tostring(closed) }
+  return { 'seen', now, rev, found[2], found[3], tostring(has), tostring(closed) }
 end
 local plan = cjson.decode(ARGV[6])
 local taken = {}
@@ -115,35 +115,40 @@ return { 'done', now }`,
  */
 export const say: Script = { lua: "return redis.call('PUBLISH', ARGV[1], ARGV[2])" };
 
+/** The run's row as `run`, for scripts that read: nil where there is no run, 0 where its row cannot be read. KEYS[1] run. */
+const ROW = `local stored = redis.call('HMGET', KEYS[1], 'rev', 'row')
+if not stored[1] and not stored[2] then return nil end
+local isRead, run = pcall(cjson.decode, stored[2] or '')
+if not isRead or type(run) ~= 'table' or type(run.generation) ~= 'number' or type(run.lastSeq) ~= 'number' then return 0 end`;
+
 /**
  * A generation, whole.
  *
  * KEYS[1] run, KEYS[2] its generations, KEYS[3] its parts; ARGV[1] the number, or "" for the newest; ARGV[2] how many are kept.
- * Returns nothing where it is not kept; else {number, what is kept of it, names and contents of the newest parts, what newer generations
- * replaced, newest first}.
+ * Returns nil and 0 as `ROW` does, else the number of the newest, and of one that is kept: {newest, number, what is kept of it or nil, names
+ * and contents of the newest parts, what newer generations replaced, newest first}.
  */
 export const load: Script = {
-  lua: `local newest = tonumber(redis.call('HGET', KEYS[1], 'generation') or 0)
+  lua: `${ROW}
+local newest = run.generation
 local wanted = tonumber(ARGV[1]) or newest
-if wanted < 1 or wanted > newest or wanted <= newest - tonumber(ARGV[2]) then return nil end
+if wanted < 1 or wanted > newest or wanted <= newest - tonumber(ARGV[2]) then return { tostring(newest) } end
 local found = redis.call('HGET', KEYS[2], wanted)
-if not found then return nil end
 local replaced = {}
 for generation = newest, wanted + 1, -1 do
   replaced[#replaced + 1] = redis.call('HGET', KEYS[2], 'u' .. generation) or ''
 end
-return { tostring(wanted), found, redis.call('HGETALL', KEYS[3]), replaced }`,
+return { tostring(newest), tostring(wanted), found, redis.call('HGETALL', KEYS[3]), replaced }`,
 };
 
 /**
- * Kept events in their order.
+ * Kept events in their order: the last one has the number that the row says.
  *
- * KEYS[1] list of events; ARGV[1] the number of the first that is wanted, ARGV[2] how many.
+ * KEYS[1] run, KEYS[2] list of events; ARGV[1] the number of the first that is wanted, ARGV[2] how many.
+ * Returns nil and 0 as `ROW` does.
  */
 export const events: Script = {
-  lua: `local oldest = redis.call('LINDEX', KEYS[1], 0)
-if not oldest then return {} end
-local first = tonumber(string.match(oldest, '^%[(%d+)'))
-local start = math.max(0, tonumber(ARGV[1]) - first)
-return redis.call('LRANGE', KEYS[1], start, start + tonumber(ARGV[2]) - 1)`,
+  lua: `${ROW}
+local start = math.max(0, redis.call('LLEN', KEYS[2]) - (run.lastSeq - tonumber(ARGV[1]) + 1))
+return redis.call('LRANGE', KEYS[2], start, start + tonumber(ARGV[2]) - 1)`,
 };

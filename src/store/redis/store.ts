@@ -13,9 +13,9 @@ import { ServerTime } from "#store/server-time";
 import { SharedStore } from "#store/shared-store";
 import type { Change, Decide, Seen, Wanted } from "#store/stepped-store";
 import { ToldChanges } from "#store/told-changes";
-import { Connection } from "./connection.ts";
+import { type Argument, Connection } from "./connection.ts";
 import { findRuns } from "./find.ts";
-import { listEvents, listGenerations, listMessages, loadGeneration } from "./history.ts";
+import { History } from "./history.ts";
 import { Keys, lists } from "./keys.ts";
 import { parseRedisStoreOptions, type RedisStoreOptions } from "./options.ts";
 import { PlanWriter } from "./plan.ts";
@@ -27,7 +27,7 @@ import { type Entry, Walk } from "./walk.ts";
 
 /** A run as it was when this store last wrote it. */
 interface Known {
-  rev: string;
+  rev: Argument;
   run: StoredRun;
 }
 
@@ -54,6 +54,7 @@ const MOST_KNOWN = 10_000;
 export class RedisStore extends SharedStore {
   readonly #keys: Keys;
   readonly #connection: Connection;
+  readonly #history: History;
   readonly #questions: Questions;
   readonly #time = new ServerTime();
   readonly #changes: ToldChanges;
@@ -67,6 +68,7 @@ export class RedisStore extends SharedStore {
     super(settingsOf(parsed));
     this.#keys = new Keys(parsed.prefix ?? "asimov:");
     this.#connection = new Connection(parsed, this.#keys);
+    this.#history = new History(this.#connection, this.#keys, this.settings.keep);
     this.#changes = new ToldChanges(
       this.#connection,
       this.#id,
@@ -77,7 +79,7 @@ export class RedisStore extends SharedStore {
   }
 
   protected async step<T>(taskId: string, wanted: Wanted, decide: Decide<T>): Promise<T> {
-    let [rev, seen, isFresh] = ["?", undefined as Seen | undefined, false];
+    let [rev, seen, isFresh] = ["?" as Argument, undefined as Seen | undefined, false];
     const known = wanted.message === undefined ? this.#known.get(taskId) : undefined;
     if (known !== undefined) [rev, seen] = [known.rev, { run: known.run, hasMessage: false, isClosed: false }];
     for (;;) {
@@ -98,10 +100,11 @@ export class RedisStore extends SharedStore {
         return decided.answer;
       }
       if (kind === "unmatched") throw unmatched(taskId, Number(rest[0]));
-      const [revision, row, info, hasMessage, isClosed] = rest as [Buffer, Buffer, Buffer, Buffer, Buffer];
-      rev = String(revision);
+      const [revision, row, info, hasMessage, isClosed] = rest as [Buffer, Buffer | null, Buffer | null, Buffer, Buffer];
+      // Byte for byte: it may be no text any more.
+      rev = revision;
       seen = {
-        run: row.length === 0 ? undefined : runOf(taskId, row, info),
+        run: isNobody(revision, row, info) ? undefined : runOf(taskId, row, info),
         hasMessage: String(hasMessage) === "1",
         isClosed: String(isClosed) === "1",
       };
@@ -116,20 +119,18 @@ export class RedisStore extends SharedStore {
 
   async load(taskId: string, generation?: number): Promise<port.StoredGeneration | undefined> {
     if (!(await this.#isThere(taskId))) return undefined;
-    return await loadGeneration(this.#connection, this.#keys, taskId, generation, this.settings.keep);
+    return await this.#history.load(taskId, generation);
   }
 
   async generations(taskId: string, { before = Number.MAX_SAFE_INTEGER, limit }: { before?: number; limit: number }) {
     requireCount(limit, "limit", 1);
     const run = await this.read(taskId);
-    if (run === undefined) return [];
-    const query = { newest: run.generation, before, limit, keep: this.settings.keep };
-    return await listGenerations(this.#connection, this.#keys, taskId, query);
+    return run === undefined ? [] : await this.#history.generations(run, before, limit);
   }
 
   async inbox(taskId: string, after: number): Promise<port.StoredMessage[]> {
     if (!(await this.#isThere(taskId))) return [];
-    return await listMessages(this.#connection, this.#keys, taskId, after);
+    return await this.#history.messages(taskId, after);
   }
 
   async events(taskId: string, { from, limit }: { from: number; limit: number }): Promise<port.StoredEvent[]> {
@@ -137,7 +138,7 @@ export class RedisStore extends SharedStore {
     const run = await this.read(taskId);
     if (run === undefined) return [];
     const first = Math.max(from, run.lastSeq - this.settings.keepEvents + 1);
-    return await listEvents(this.#connection, this.#keys, taskId, first, limit);
+    return await this.#history.events(taskId, first, limit);
   }
 
   async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
@@ -206,7 +207,7 @@ export class RedisStore extends SharedStore {
   async #write(
     taskId: string,
     plan: PlanWriter,
-    { rev, made, now, wanted, isCommit }: { rev: string; made: string; now: number; wanted: Wanted; isCommit: boolean },
+    { rev, made, now, wanted, isCommit }: { rev: Argument; made: string; now: number; wanted: Wanted; isCommit: boolean },
   ): Promise<[kind: string, ...rest: Buffer[]]> {
     const told = [this.#keys.changes, this.#changes.textOf(taskId, isCommit)];
     const args = [rev, made, now, wanted.message ?? "", wanted.question ?? "", plan.text, ...told, ...plan.blobs];
@@ -244,12 +245,12 @@ export class RedisStore extends SharedStore {
         wanted: {},
         isCommit: false,
       });
-      const [, revision, row, info] = seen as [string, Buffer, Buffer, Buffer];
-      if (row.length === 0) return false;
+      const [, revision, row, info] = seen as [string, Buffer, Buffer | null, Buffer | null];
+      if (isNobody(revision, row, info)) return false;
       const run = runOf(taskId, row, info);
       const now = this.#time.now();
       if (!isGoing(run, now)) return false;
-      const order = { rev: String(revision), made: `${this.#id}.${++this.#revisions}`, now, wanted: {}, isCommit: false };
+      const order = { rev: revision, made: `${this.#id}.${++this.#revisions}`, now, wanted: {}, isCommit: false };
       const [kind] = await this.#write(taskId, new PlanWriter(this.#keys, taskId).remove(run), order);
       if (kind !== "done") continue;
       this.listeners.tell(taskId);
@@ -284,6 +285,10 @@ export class RedisStore extends SharedStore {
     }
   }
 }
+
+/** Whether no part of a run is there. */
+const isNobody = (revision: Buffer, row: Buffer | null, info: Buffer | null): boolean =>
+  revision.length === 0 && row === null && info === null;
 
 const isNewRun = ({ isNew }: Change): boolean => isNew === true;
 
