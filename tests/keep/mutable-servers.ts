@@ -50,12 +50,14 @@ async function redisPlace(): Promise<MutablePlace> {
       }
       const fields = (await raw.hkeys(key)).sort();
       const field = pick(random, fields);
+      // A revision may begin as bytes do.
+      const others = fields.filter((each) => each !== "rev");
       if (random() < 0.15) {
         await raw.hdel(key, field);
         return `${name} ${field} is gone`;
       }
       const read = async (from: string): Promise<Buffer> => (await raw.hgetBuffer(key, from)) as Buffer;
-      await raw.hset(key, field, await otherBytes(random, await read(field), () => read(pick(random, fields))));
+      await raw.hset(key, field, await otherBytes(random, await read(field), () => read(pick(random, others))));
       return `${name} ${field}`;
     },
     async as(look) {
@@ -141,7 +143,11 @@ async function otherValue(random: Random, value: unknown, others: () => unknown)
   return value === null ? pick(random, [0, "", "{}"]) : value;
 }
 
-export const mutableServers = (): [what: string, make: () => Promise<MutablePlace>][] => [
-  ["Redis", redisPlace],
-  ["PostgreSQL", postgresPlace],
+/** Of what a server holds, nothing else is said: not that the server, or a codec, is another, nor that there never was such a run. */
+const SAID = ["snapshot-damaged", "is-older", "is-shorter"];
+
+export const mutableServers = (): [what: string, make: () => Promise<MutablePlace>, said: readonly string[]][] => [
+  ["Redis", redisPlace, SAID],
+  // A row that is gone leaves nothing by which anybody would know of the run.
+  ["PostgreSQL", postgresPlace, [...SAID, "run-not-found"]],
 ];

@@ -35,7 +35,7 @@ const LATER: readonly RegExp[] = [
 ];
 
 /** What stands in quotes, or in a comment, calls nothing. */
-const bare = (text: string): string => text.replaceAll(/--.*$/gm, "").replaceAll(/'(?:[^']|'')*'/g, "''");
+const bare = (text: string): string => text.replaceAll(/--.*$|\/\*.*\*\//gm, "").replaceAll(/'(?:[^']|'')*'/g, "''");
 
 const calledIn = (text: string): string[] =>
   [...bare(text).matchAll(/(?<![\w."])([a-z_][a-z_0-9]*)\s*\(/gi)].map(([, name]) => (name as string).toLowerCase());

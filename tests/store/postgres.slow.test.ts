@@ -13,7 +13,7 @@ import { type PostgresServer, startPostgresServer } from "../support/postgres-se
 import { deafened, noting, telling } from "../support/told-pool.ts";
 
 /** In what is sent for a step, whatever the schema. */
-const STEP = ".step($1, $2)";
+const STEP = ".step_2($1, $2)";
 
 /** On a busy machine. */
 const SOON = { timeout: 20_000 };
@@ -112,10 +112,10 @@ describe("Postgres store", () => {
   });
 
   it.each([
-    ["expected version 1, found version 9", "table %.asimov_format as select 9 as version"],
-    ['expected version 1, found version "1"', "table %.asimov_format as select '1'::text as version"],
-    ["expected version 1, found version 1 and 1", "table %.asimov_format as select 1 as version union all select 1"],
-    ["expected version 1, found version none", "table %.asimov_format (version int)"],
+    ["expected version 2, found version 9", "table %.asimov_format as select 9 as version"],
+    ['expected version 2, found version "1"', "table %.asimov_format as select '1'::text as version"],
+    ["expected version 2, found version 1 and 1", "table %.asimov_format as select 1 as version union all select 1"],
+    ["expected version 2, found version none", "table %.asimov_format (version int)"],
     ["what another program has made", "table %.theirs (x int)"],
     ["what another program has made", "view %.runs as select 1 as x"],
     ["what another program has made", "type %.runs as (x int)"],

@@ -6,6 +6,7 @@ import { systemClock } from "#contract/base/services";
 import { digestOf } from "#contract/store/digest";
 import { ToldChanges } from "#store/told-changes";
 import type { Server } from "./server.ts";
+import { statement } from "./statement.ts";
 
 export interface Changed {
   taskId: string;
@@ -16,7 +17,11 @@ export interface Changed {
 const MOST_BYTES = 7_900;
 const MOST_AT_ONCE = 1_000;
 const FLUSH_MS = 1_000;
-const NOTIFY = "select pg_notify($1, told) from unnest($2::text[]) as t (told)";
+const NOTIFY = statement({
+  name: "tell of changes",
+  gives: "a row for each, of no use",
+  sql: "select pg_notify($1, told) from unnest($2::text[]) as t (told)",
+});
 
 export class Changes {
   readonly #channel: string;

@@ -5,7 +5,7 @@ import type { OwnerProcess, RunStatus, StoredRun } from "#contract/store/run-rec
 import type { IsGone } from "#contract/store/run-status";
 import { listedRun } from "./run-rows.ts";
 import type { Server } from "./server.ts";
-import { NOW, Values } from "./statement.ts";
+import { NOW, statement, Values } from "./statement.ts";
 import { START } from "./tables.ts";
 import { escaped, keyOf, labelKey } from "./texts.ts";
 
@@ -14,9 +14,13 @@ const MOMENT = "(select now from moment)";
 /** From one process to the next, however many runs each has. */
 const NEXT_OWNER = (than: string): string =>
   `select process from :runs where lease_until is not null and process is not null ${than} order by process limit 1`;
-const OWNERS = `with recursive each as (
+const OWNERS = statement({
+  name: "find owners",
+  gives: "each process that has leases, once",
+  sql: `with recursive each as (
     (${NEXT_OWNER("")}) union all select (${NEXT_OWNER("and process > each.process")}) from each where each.process is not null
-  ) select process from each where process is not null`;
+  ) select process from each where process is not null`,
+});
 
 /** The processes of leases that count as run out, as they are written. */
 async function goneOf(server: Server, isGone: IsGone | undefined): Promise<string[]> {
@@ -76,7 +80,12 @@ export async function findRuns(server: Server, query: FindQuery, kept: string): 
     `(select * from :runs as runs where ${[...more, ...shared].join(" and ")} order by ${along} limit ${most})`;
   const walks = statuses === undefined ? [walk([])] : [...new Set(statuses)].map((status) => walk([ofStatus(status, order, list)]));
   if (walks.length === 0) return [];
-  const rows = await server.read(`with moment as materialized (select ${NOW} as now) ${walks.join(" union all ")}`, values.list);
+  const runs = statement({
+    name: "find runs",
+    gives: "their rows, those of each status in order",
+    sql: `with moment as materialized (select ${NOW} as now) ${walks.join(" union all ")}`,
+  });
+  const rows = await server.read(runs, values.list);
   const found = rows.map(listedRun);
   return walks.length === 1 ? found : found.sort(orderOf(query)).slice(0, limit);
 }

@@ -9,7 +9,7 @@ import { Line, type Reply } from "./line.ts";
 import { Plan } from "./plan.ts";
 import { runOfJson } from "./run-rows.ts";
 import type { Server } from "./server.ts";
-import type { Row } from "./statement.ts";
+import { type Row, statement } from "./statement.ts";
 import { keyOf, plainKey } from "./texts.ts";
 
 export interface GroupsOptions {
@@ -18,7 +18,11 @@ export interface GroupsOptions {
   told(changes: readonly Change[]): void;
 }
 
-const STEP = "select * from :step($1, $2)";
+const STEP = statement({
+  name: "step on runs",
+  gives: "of each what became of it, as the function says",
+  sql: "select * from :step_2($1, $2)",
+});
 
 /** One is on its way while the next is made. */
 const MOST_AT_ONCE = 2;

@@ -5,16 +5,26 @@
  */
 import type { Clock } from "#contract/base/services";
 import type { PostgresClient } from "./options.ts";
+import { type Statement, statement } from "./statement.ts";
 
 /** How often it says something to itself, and how soon it has to hear that. */
 const BEAT_MS = 5_000;
 const BEAT_LIMIT_MS = 4_000;
 
+const PROCESS = statement({
+  name: "ask who answers",
+  gives: "the number of the server's process",
+  sql: "select pg_backend_pid() as pid",
+});
+const listenTo = (...channels: string[]): Statement =>
+  statement({ name: "listen", gives: "nothing", sql: channels.map((channel) => `listen ${channel}`).join("; ") });
+const beatOf = (channel: string): Statement => statement({ name: "beat", gives: "nothing", sql: `notify ${channel}` });
+
 export interface ListenerOptions {
   client: PostgresClient;
   clock: Clock;
   /** A statement on the client. */
-  send(text: string, limitMs: number): Promise<{ rows: unknown[] }>;
+  send(statement: Statement, limitMs: number): Promise<{ rows: unknown[] }>;
   hear(payload: string): void;
   /** Once, where it can hear no more. */
   lost(): void;
@@ -42,9 +52,9 @@ export class Listener {
 
   async start(limitMs: number): Promise<void> {
     const { send, client, clock } = this.#options;
-    const { rows } = await send("select pg_backend_pid() as pid", limitMs);
+    const { rows } = await send(PROCESS, limitMs);
     const isDirect = client.processID == null || client.processID === (rows as { pid: number }[])[0]?.pid;
-    if (isDirect) await send(`listen ${this.#channel}; listen ${this.#own}`, limitMs);
+    if (isDirect) await send(listenTo(this.#channel, this.#own), limitMs);
     if (this.#isOver) return;
     if (isDirect) this.#beatLater();
     else this.#timer = clock.setTimeout(this.#gone, BEAT_MS);
@@ -77,7 +87,7 @@ export class Listener {
 
   async #beat(): Promise<void> {
     this.#hasHeard = false;
-    await this.#options.send(`notify ${this.#own}`, BEAT_LIMIT_MS).catch(() => {});
+    await this.#options.send(beatOf(this.#own), BEAT_LIMIT_MS).catch(() => {});
     if (this.#isOver) return;
     // Who is told of what a transaction of its own notified is told before that is over; a pool between may have given it to others.
     if (this.#hasHeard) this.#beatLater();

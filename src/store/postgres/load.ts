@@ -3,6 +3,7 @@ import { SnapshotError } from "#contract/base/errors";
 import type { GenerationEntry, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
 import type { Sealed } from "#contract/store/run-record";
 import type { Server } from "./server.ts";
+import { type Statement, statement } from "./statement.ts";
 import { keyOf, unescaped } from "./texts.ts";
 
 /** @param kept which runs are there still */
@@ -16,8 +17,11 @@ const partsOf = (generation: string): string => `
   ) as each order by key, each.generation`;
 
 /** The first row is the generation's own: its info stands as content. */
-const GENERATION = (kept: string): string => `
-  with newest as materialized (select generation from :runs as runs where ${there(kept)}),
+const generationStatement = (kept: string): Statement =>
+  statement({
+    name: "load a generation",
+    gives: "a row with the newest number, and with the generation's number and info where that is kept, then its parts",
+    sql: `with newest as materialized (select generation from :runs as runs where ${there(kept)}),
   wanted as materialized (
     select commits.generation, info from newest join :commits as commits on commits.run = $1 and commits.generation = coalesce($2, newest.generation)
     where commits.generation > newest.generation - $3 and commits.generation <= newest.generation
@@ -26,7 +30,8 @@ const GENERATION = (kept: string): string => `
   union all (
     select null, parts.name, parts.content, 0 from (${partsOf("(select generation from wanted)")}) as parts
     where parts.content is not null and exists (select 1 from wanted)
-  )`;
+  )`,
+  });
 
 interface Found {
   newest: number;
@@ -34,7 +39,7 @@ interface Found {
 }
 
 async function read(server: Server, taskId: string, kept: string, keep: number, wanted: number | null): Promise<Found | undefined> {
-  const rows = await server.read(GENERATION(kept), [keyOf(taskId), wanted, keep]);
+  const rows = await server.read(generationStatement(kept), [keyOf(taskId), wanted, keep]);
   const head = rows.find(({ newest }) => newest !== null);
   if (head === undefined) return undefined;
   const newest = head.newest as number;
@@ -78,30 +83,36 @@ export async function listGenerations(
   before: number,
   keep: number,
 ): Promise<GenerationEntry[]> {
-  const rows = await server.read(
-    `select commits.generation, commits.at, commits.info, commits.bytes from :runs as runs join :commits as commits on commits.run = runs.key
+  const generations = statement({
+    name: "list generations",
+    gives: "those that are kept, newest first",
+    sql: `select commits.generation, commits.at, commits.info, commits.bytes from :runs as runs join :commits as commits on commits.run = runs.key
      where ${there(kept)} and commits.generation > runs.generation - $2 and commits.generation < $3 and commits.generation <= runs.generation
      order by commits.generation desc limit $4`,
-    [keyOf(taskId), keep, before, limit],
-  );
+  });
+  const rows = await server.read(generations, [keyOf(taskId), keep, before, limit]);
   return rows as unknown as GenerationEntry[];
 }
 
 export async function listEvents(server: Server, { taskId, kept, limit }: Query, from: number, keep: number): Promise<StoredEvent[]> {
-  const rows = await server.read(
-    `select events.seq, events.at, events.body from :runs as runs join :events as events on events.run = runs.key
+  const events = statement({
+    name: "list events",
+    gives: "those that are kept, oldest first",
+    sql: `select events.seq, events.at, events.body from :runs as runs join :events as events on events.run = runs.key
      where ${there(kept)} and seq >= $2 and seq > runs.last_seq - $3 order by seq limit $4`,
-    [keyOf(taskId), from, keep, limit],
-  );
+  });
+  const rows = await server.read(events, [keyOf(taskId), from, keep, limit]);
   return rows as unknown as StoredEvent[];
 }
 
 export async function listMessages(server: Server, { taskId, kept }: Omit<Query, "limit">, after: number): Promise<StoredMessage[]> {
-  const rows = await server.read(
-    `select n, messages.id, mailbox, body, messages.at from :runs as runs join :messages as messages on messages.run = runs.key
+  const messages = statement({
+    name: "list messages",
+    gives: "those that wait, oldest first",
+    sql: `select n, messages.id, mailbox, body, messages.at from :runs as runs join :messages as messages on messages.run = runs.key
      where ${there(kept)} and n > $2 and body is not null order by n`,
-    [keyOf(taskId), after],
-  );
+  });
+  const rows = await server.read(messages, [keyOf(taskId), after]);
   return rows.map(
     ({ id, mailbox, ...rest }) => ({ ...rest, id: unescaped(id as string), mailbox: unescaped(mailbox as string) }) as StoredMessage,
   );

@@ -3,12 +3,12 @@ import { rowDamaged } from "#contract/store/run-errors";
 import type { Sealed } from "#contract/store/run-record";
 import type { QuestionClosed, QuestionQuery, StoredQuestion } from "#contract/store/stored-question";
 import { listedRun } from "./run-rows.ts";
-import { NOW, type Row, Values } from "./statement.ts";
+import { NOW, type Row, type Statement, statement, Values } from "./statement.ts";
 import { START } from "./tables.ts";
 import { escaped, keyOf, unescaped } from "./texts.ts";
 
 /** @param kept which runs are there still */
-export function questionsStatement(query: QuestionQuery, kept: string): { text: string; values: unknown[] } {
+export function questionsStatement(query: QuestionQuery, kept: string): [Statement, values: unknown[]] {
   const values = new Values();
   const conditions = [kept];
   const add = (sql: string, value: unknown): void => void conditions.push(`${sql} ${values.add(value)}`);
@@ -22,10 +22,10 @@ export function questionsStatement(query: QuestionQuery, kept: string): { text: 
     const [askedAt, id] = [`${values.add(query.after.askedAt)}::bigint`, `${values.add(escaped(query.after.id))}::text`];
     conditions.push(`(questions.asked_at, ${START("questions.id")}, questions.id) > (${askedAt}, ${START(id)}, ${id})`);
   }
-  const text = `select runs.*, ${NOW} as now, questions.id as question, asked_at, deadline, addressee, body, closed, message
+  const sql = `select runs.*, ${NOW} as now, questions.id as question, asked_at, deadline, addressee, body, closed, message
     from :questions as questions join :runs as runs on runs.key = questions.run where ${conditions.join(" and ")}
     order by questions.asked_at, ${START("questions.id")}, questions.id limit ${values.add(query.limit)}`;
-  return { text, values: values.list };
+  return [statement({ name: "find questions", gives: "each with the row of its run, oldest first", sql }), values.list];
 }
 
 export function questionOf(row: Row): StoredQuestion {

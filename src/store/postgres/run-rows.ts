@@ -2,16 +2,19 @@
 import { rowDamaged } from "#contract/store/run-errors";
 import type { CancelRequest, Lease, Owner, Sealed, StoredRun } from "#contract/store/run-record";
 import { untagged } from "./sealed.ts";
-import { bytesOf, NOW, type Row, type Run } from "./statement.ts";
+import { bytesOf, NOW, type Row, type Run, statement } from "./statement.ts";
 import { plainKey, unescaped } from "./texts.ts";
+
+const LOCK = statement({
+  name: "lock runs",
+  gives: "their rows with the moment, or the moment alone",
+  sql: `with locked as materialized (select * from :runs where key = any($1::uuid[]) order by key for update)
+     select locked.*, ${NOW} as now from (values (1)) as one left join locked on true`,
+});
 
 /** Until the end of the transaction, these are nobody else's. @returns those that are there, by key, and the moment at which they are */
 export async function lockRuns(run: Run, keys: readonly string[]): Promise<{ now: number; runs: Map<string, StoredRun> }> {
-  const { rows } = await run(
-    `with locked as materialized (select * from :runs where key = any($1::uuid[]) order by key for update)
-     select locked.*, ${NOW} as now from (values (1)) as one left join locked on true`,
-    [keys],
-  );
+  const { rows } = await run(LOCK, [keys]);
   const runs = new Map<string, StoredRun>();
   let now = 0;
   for (const row of rows) {

@@ -6,10 +6,10 @@ const [TEXT, BYTES] = [0x74, 0x62];
 const tagged = (sealed: Sealed): Buffer =>
   typeof sealed === "string" ? Buffer.from(`t${sealed}`) : Buffer.concat([Buffer.from("b"), sealed]);
 
-/** What has no such mark is given as bytes, which whoever opens it refuses. */
+/** What has no such mark is given as a text, which bears no checksum then: whoever opens it refuses it as damaged. */
 export function untagged(stored: Buffer): Sealed {
-  if (stored[0] === TEXT) return stored.toString("utf8", 1);
-  return Uint8Array.from(stored[0] === BYTES ? stored.subarray(1) : stored);
+  if (stored[0] === BYTES) return Uint8Array.from(stored.subarray(1));
+  return stored.toString("utf8", stored[0] === TEXT ? 1 : 0);
 }
 
 /** Where in them a value begins, from 1, and how many bytes it has. */

@@ -8,7 +8,7 @@ import { failure, isInDoubt, isOfSession, isPassing, isRefusal, isUnprepared, mi
 import { Listener } from "./listener.ts";
 import type { PostgresClient, PostgresPool, PostgresStoreSettings } from "./options.ts";
 import { isPrepared, prepareSchema } from "./schema.ts";
-import { queryOf, type Result, type Row, type Run } from "./statement.ts";
+import { queryOf, type Result, type Row, type Run, type Statement, statement } from "./statement.ts";
 import { OF_A_RUN } from "./tables.ts";
 
 // Another machine's server keeps no simulated time.
@@ -22,11 +22,17 @@ const CONNECT_MS = 4_000;
 const LONGEST_PAUSE_MS = 500;
 
 /** A lost client leaves no lock behind for longer than others wait; what is acknowledged is on the disk, whatever the database has set. */
-const BEGIN = `begin isolation level read committed; set local lock_timeout = 4000; set local statement_timeout = 9000;
+const BEGIN = statement({
+  name: "begin",
+  gives: "nothing of use",
+  sql: `begin isolation level read committed; set local lock_timeout = 4000; set local statement_timeout = 9000;
   set local idle_in_transaction_session_timeout = 9000;
-  select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`;
+  select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'`,
+});
+const COMMIT = statement({ name: "commit", gives: "nothing", sql: "commit" });
+const ROLLBACK = statement({ name: "roll back", gives: "nothing", sql: "rollback" });
 
-const TABLE = new RegExp(`(?<!:):(${["runs", "step", ...OF_A_RUN].join("|")})\\b`, "g");
+const TABLE = new RegExp(`(?<!:):(${["runs", "step_2", ...OF_A_RUN].join("|")})\\b`, "g");
 const MOST_TEXTS = 500;
 const NO_CONNECTION = `no connection within ${CONNECT_MS} ms, or all of the pool's are in use for longer`;
 
@@ -72,16 +78,16 @@ export class Server {
   }
 
   /** Reads; tried again where the connection was lost. */
-  async read(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return await this.#tried(async (client, limit) => (await this.#send(client, limit, text, values)).rows);
+  async read(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return await this.#tried(async (client, limit) => (await this.#send(client, limit, asked, values)).rows);
   }
 
   /** One statement that writes, and of which a second try does what the first did not; tried again where the connection was lost. */
-  async write(text: string, values: readonly unknown[]): Promise<Row[]> {
+  async write(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
     let isUnknown = false;
     const send = async (client: PostgresClient, limit: AnswerLimit): Promise<Row[]> => {
       try {
-        return (await this.#send(client, limit, text, values)).rows;
+        return (await this.#send(client, limit, asked, values)).rows;
       } catch (error) {
         isUnknown ||= isInDoubt(error);
         throw error;
@@ -103,7 +109,7 @@ export class Server {
     const listener = new Listener(channel, systemServices.ids().replaceAll("-", ""), {
       client,
       clock,
-      send: (text, limitMs) => this.#send(client, new AnswerLimit(limitMs), text, []),
+      send: (asked, limitMs) => this.#send(client, new AnswerLimit(limitMs), asked, []),
       hear,
       lost,
     });
@@ -159,9 +165,9 @@ export class Server {
 
   async #transact<T>(client: PostgresClient, limit: AnswerLimit, work: (run: Run) => Promise<T>): Promise<T> {
     await this.#send(client, limit, BEGIN, []);
-    const value = await work((text, values = []) => this.#send(client, limit, text, values));
+    const value = await work((asked, values = []) => this.#send(client, limit, asked, values));
     try {
-      await this.#send(client, limit, "commit", []);
+      await this.#send(client, limit, COMMIT, []);
     } catch (error) {
       if (!isInDoubt(error)) throw error;
       this.requireOpen();
@@ -194,13 +200,13 @@ export class Server {
   /** @returns whether the connection can be used again */
   async #rollback(client: PostgresClient, limit: AnswerLimit, error: unknown): Promise<boolean> {
     if ((!isRefusal(error) || isOfSession(error)) && !(error instanceof AsimovError)) return false;
-    return await this.#send(client, limit, "rollback", []).then(
+    return await this.#send(client, limit, ROLLBACK, []).then(
       () => true,
       () => false,
     );
   }
 
-  async #send(client: PostgresClient, limit: AnswerLimit, text: string, values: readonly unknown[]): Promise<Result> {
+  async #send(client: PostgresClient, limit: AnswerLimit, { text }: Statement, values: readonly unknown[]): Promise<Result> {
     const answer = await this.#bounded(client.query(queryOf(this.#placed(text), values)), limit);
     // One for each of several statements.
     const { rows, rowCount } = Array.isArray(answer) ? (answer.at(-1) as typeof answer) : answer;
@@ -264,7 +270,7 @@ export class Server {
 
   async #prepare(limit: AnswerLimit): Promise<void> {
     await this.#withClient(limit, async (client) => {
-      const run: Run = (text, values = []) => this.#send(client, limit, text, values);
+      const run: Run = (asked, values = []) => this.#send(client, limit, asked, values);
       if (await isPrepared(run, this.schema, this.#place)) return;
       await this.#transact(client, limit, (inside) => prepareSchema(inside, this.schema, this.#place));
     });

@@ -1,5 +1,4 @@
-/** A statement with its values, and how columns are read. */
-
+/** Statements with their values, and how columns are read. */
 import type { PostgresQuery } from "./options.ts";
 import { untagged } from "./sealed.ts";
 
@@ -12,8 +11,24 @@ export interface Result {
 /** Numbers, booleans and bytes as such, all else as text. */
 export type Row = Record<string, unknown>;
 
+/** One that is sent, or several at once; its first line says what it is, on the server, too (`pg_stat_activity`). */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * @param name what it does
+ * @param gives its rows, or "nothing"
+ * @example statement({ name: "read a run", gives: "its row, if there is one", sql: "select * from :runs where key = $1" })
+ */
+export const statement = ({ name, gives, sql }: { name: string; gives: string; sql: string }): Statement => ({
+  name,
+  text: `/* ${name}: gives ${gives} */\n${sql}`,
+});
+
 /** Runs one statement on the connection of a transaction. */
-export type Run = (text: string, values?: readonly unknown[]) => Promise<Result>;
+export type Run = (statement: Statement, values?: readonly unknown[]) => Promise<Result>;
 
 /** The moment, by the server's clock, each time that it is asked. */
 export const NOW = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint";

@@ -8,8 +8,11 @@
  * and how many bytes it has.
  *
  * Returns for each of `steps` its key, the moment of the server, and "done", also where it had been made before; "busy" where somebody else
- * holds the row, for which the others do not wait; "unmatched" with the number `n` of a message that is consumed and not there; or "seen" with the row, null where there is none, and the messages and closed questions of
- * `looks` that are there.
+ * holds the row, for which the others do not wait; "unmatched" with the number `n` of a message that is consumed and not there; or "seen"
+ * with the row, null where there is none, and the messages and closed questions of `looks` that are there.
+ *
+ * A number ends its name: another one when what it takes, gives or does is changed, so that a store of an older version, which may be
+ * running, is refused instead of mistaking it.
  */
 import { CHANGING, FIXED } from "./columns.ts";
 import { NOW } from "./statement.ts";
@@ -44,8 +47,8 @@ const looked = (what: string): string =>
   `array(select given.${what} from ${given("looks", `run uuid, ${what} uuid`)} where given.run = found.key)`;
 const PLACE = "run uuid, n bigint";
 
-export const STEP = `
-create function :step(plan jsonb, texts bytea)
+export const STEP_FUNCTION = `
+create function :step_2(plan jsonb, texts bytea)
 returns table (key uuid, kind text, at bigint, n bigint, run json, messages json, closed json)
 language plpgsql
 set lock_timeout = '4s'
@@ -108,9 +111,11 @@ ${when(
 )}
 ${when(
   "commits",
+  // What stands behind the newest of its row is damage, and holds up nothing.
   `insert into :commits (run, generation, at, bytes, info)
     select given.run, given.generation, given.at, given.bytes, ${piece("info")}
-    from ${given("commits", "run uuid, generation bigint, at bigint, bytes bigint, info int[]")} where given.run = any(going)`,
+    from ${given("commits", "run uuid, generation bigint, at bigint, bytes bigint, info int[]")} where given.run = any(going)
+    on conflict (run, generation) do update set at = excluded.at, bytes = excluded.bytes, info = excluded.info`,
 )}
 ${when(
   "whole",
@@ -143,7 +148,8 @@ ${when(
   "events",
   `insert into :events (run, seq, at, body)
     select given.run, given.seq, given.at, ${piece("body")} from ${given("events", "run uuid, seq bigint, at bigint, body int[]")}
-    where given.run = any(going)`,
+    where given.run = any(going)
+    on conflict (run, seq) do update set at = excluded.at, body = excluded.body`,
 )}
 ${when(
   "messages",

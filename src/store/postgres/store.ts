@@ -17,11 +17,13 @@ import { type PostgresStoreOptions, parsePostgresStoreOptions } from "./options.
 import { questionOf, questionsStatement } from "./questions.ts";
 import { lockRuns, runOf } from "./run-rows.ts";
 import { Server } from "./server.ts";
-import { NOW } from "./statement.ts";
+import { NOW, type Statement, statement } from "./statement.ts";
 import { keyOf } from "./texts.ts";
 
 const SWEEP_EACH = 100;
 const SWEEP_LIMIT = 100;
+
+const MOMENT = statement({ name: "ask for the time", gives: "the moment of the server", sql: `select ${NOW} as now` });
 
 const isNewRun = ({ isNew }: Change): boolean => isNew === true;
 const changedOf = ({ run, isNew, taken }: Change): Changed => ({ taskId: run.taskId, isCommit: taken !== undefined && isNew !== true });
@@ -45,6 +47,7 @@ export class PostgresStore extends SharedStore {
   readonly #changes: Changes;
   /** Which runs have not ended longer ago than ended runs are kept, as SQL. */
   readonly #kept: string;
+  readonly #row: Statement;
   #creations = 0;
 
   constructor(options: PostgresStoreOptions) {
@@ -54,6 +57,11 @@ export class PostgresStore extends SharedStore {
     this.#kept = Number.isFinite(retainMs)
       ? `(runs.ended_at is null or runs.ended_at > ${NOW} - ${retainMs} or runs.lease_until > ${NOW})`
       : "true";
+    this.#row = statement({
+      name: "read a run",
+      gives: "its row, where it is kept",
+      sql: `select * from :runs as runs where key = $1 and ${this.#kept}`,
+    });
     this.#server = new Server(parsed);
     this.#changes = new Changes(
       this.#server,
@@ -69,7 +77,7 @@ export class PostgresStore extends SharedStore {
   }
 
   async read(taskId: string): Promise<StoredRun | undefined> {
-    const [row] = await this.#server.read(`select * from :runs as runs where key = $1 and ${this.#kept}`, [keyOf(taskId)]);
+    const [row] = await this.#server.read(this.#row, [keyOf(taskId)]);
     return row === undefined ? undefined : runOf(row);
   }
 
@@ -93,8 +101,7 @@ export class PostgresStore extends SharedStore {
 
   async questions(query: QuestionQuery): Promise<StoredQuestion[]> {
     this.#requireLimit(query.limit);
-    const { text, values } = questionsStatement(query, this.#kept);
-    return (await this.#server.read(text, values)).map(questionOf);
+    return (await this.#server.read(...questionsStatement(query, this.#kept))).map(questionOf);
   }
 
   async find(query: port.FindQuery): Promise<StoredRun[]> {
@@ -126,7 +133,7 @@ export class PostgresStore extends SharedStore {
   }
 
   async now(): Promise<number> {
-    const [row] = await this.#server.read(`select ${NOW} as now`);
+    const [row] = await this.#server.read(MOMENT);
     return row?.now as number;
   }
 
