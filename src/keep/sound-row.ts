@@ -44,5 +44,8 @@ export function requireSound(taskId: string, run: StoredRun): StoredRun {
   if (run.taskId !== taskId) throw rowDamaged(taskId, `expected task "${taskId}", found "${run.taskId}"`);
   if (pending > last) throw rowDamaged(taskId, `expected at most ${last} messages, found a count of ${pending}`);
   if ((run.status === "open") !== (run.endedAt === null)) throw rowDamaged(taskId, `it is ${run.status}, and ended at ${run.endedAt}`);
+  if (run.untold && (run.status === "open" || run.ends === 0)) {
+    throw rowDamaged(taskId, `it is ${run.status} with ${run.ends} ends, and its end is still to be told`);
+  }
   return run;
 }

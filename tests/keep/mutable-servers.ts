@@ -143,8 +143,8 @@ async function otherValue(random: Random, value: unknown, others: () => unknown)
   return value === null ? pick(random, [0, "", "{}"]) : value;
 }
 
-/** Of what a server holds, nothing else is said: not that the server, or a codec, is another, nor that there never was such a run. */
-const SAID = ["snapshot-damaged", "is-older", "is-shorter"];
+/** Of what a server holds, nothing else is said: not that the server, or a codec, is another. That of an agent's name is the truth. */
+const SAID = ["snapshot-damaged", "is-older", "is-shorter", "run-other-agent"];
 
 export const mutableServers = (): [what: string, make: () => Promise<MutablePlace>, said: readonly string[]][] => [
   ["Redis", redisPlace, SAID],

@@ -259,7 +259,7 @@ describe("Postgres store", () => {
     const holder = await raw.connect();
     await holder.query(`begin; lock table ${schema}.runs`);
     const made = store.commit(lease, commitOf(2));
-    const waits = `select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%step(%'`;
+    const waits = `select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%step_2(%'`;
     await expect.poll(() => ask(waits), SOON).toHaveLength(1);
     const [{ pid } = {}] = await ask(waits);
     await ask(`select pg_terminate_backend(${pid})`);

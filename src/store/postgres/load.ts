@@ -1,6 +1,7 @@
 /** Generations, events and messages of a run, as they are read, each from one state of the database. */
 import { SnapshotError } from "#contract/base/errors";
 import type { GenerationEntry, StoredEvent, StoredGeneration, StoredMessage } from "#contract/store/run-commit";
+import { rowDamaged } from "#contract/store/run-errors";
 import type { Sealed } from "#contract/store/run-record";
 import type { Server } from "./server.ts";
 import { type Statement, statement } from "./statement.ts";
@@ -20,21 +21,24 @@ const partsOf = (generation: string): string => `
 const generationStatement = (kept: string): Statement =>
   statement({
     name: "load a generation",
-    gives: "a row with the newest number, and with the generation's number and info where that is kept, then its parts",
+    gives:
+      "a row with the newest number by the run's row and by the table, and with the generation's number and info where that is kept, then its parts",
     sql: `with newest as materialized (select generation from :runs as runs where ${there(kept)}),
   wanted as materialized (
     select commits.generation, info from newest join :commits as commits on commits.run = $1 and commits.generation = coalesce($2, newest.generation)
     where commits.generation > newest.generation - $3 and commits.generation <= newest.generation
   )
-  select newest.generation as newest, null as name, wanted.info as content, wanted.generation from newest left join wanted on true
+  select newest.generation as newest, (select max(generation) from :commits where run = $1) as last, null as name, wanted.info as content, wanted.generation from newest left join wanted on true
   union all (
-    select null, parts.name, parts.content, 0 from (${partsOf("(select generation from wanted)")}) as parts
+    select null, null, parts.name, parts.content, 0 from (${partsOf("(select generation from wanted)")}) as parts
     where parts.content is not null and exists (select 1 from wanted)
   )`,
   });
 
 interface Found {
   newest: number;
+  /** The newest that there is. */
+  last: number | null;
   generation: StoredGeneration | undefined;
 }
 
@@ -42,11 +46,11 @@ async function read(server: Server, taskId: string, kept: string, keep: number, 
   const rows = await server.read(generationStatement(kept), [keyOf(taskId), wanted, keep]);
   const head = rows.find(({ newest }) => newest !== null);
   if (head === undefined) return undefined;
-  const newest = head.newest as number;
-  if (head.generation === null) return { newest, generation: undefined };
+  const [newest, last] = [head.newest as number, head.last as number | null];
+  if (head.generation === null) return { newest, last, generation: undefined };
   const parts = new Map<string, Sealed>();
   for (const { newest: own, name, content } of rows) if (own === null) parts.set(unescaped(name as string), content as Sealed);
-  return { newest, generation: { generation: head.generation as number, info: head.content as Sealed, parts, passedOver: [] } };
+  return { newest, last, generation: { generation: head.generation as number, info: head.content as Sealed, parts, passedOver: [] } };
 }
 
 /** @throws SnapshotError `snapshot-damaged` where none is there */
@@ -58,7 +62,11 @@ export async function loadGeneration(
   wanted?: number,
 ): Promise<StoredGeneration | undefined> {
   const found = await read(server, taskId, kept, keep, wanted ?? null);
-  if (found === undefined || wanted !== undefined || found.generation !== undefined) return found?.generation;
+  if (found === undefined || wanted !== undefined) return found?.generation;
+  if (found.last !== null && found.last > found.newest) {
+    throw rowDamaged(taskId, `it says that generation ${found.newest} is the newest, and its store gave ${found.last}`);
+  }
+  if (found.generation !== undefined) return found.generation;
   const passedOver: string[] = [];
   for (let generation = found.newest; generation > Math.max(0, found.newest - keep); generation--) {
     const older = await read(server, taskId, kept, keep, generation);
