@@ -65,8 +65,10 @@ describe("what is asked of PostgreSQL", () => {
       make: (options) => openAt(`features_${crypto.randomUUID().replaceAll("-", "_")}`, options),
       reopen: (store, options) => openAt(schemas.get(store) as string, options),
     });
-    for (const { run } of laws) await run();
-    for (const pool of pools) await pool.end();
+    for (const { run } of laws) {
+      await run();
+      for (const pool of pools.splice(0)) await pool.end();
+    }
     asked = [...new Set(texts)];
   }, 300_000);
 
