@@ -6,6 +6,7 @@ import { loadPackage } from "#contract/base/load-package";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
 import { REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
+import { cancellingFetch } from "./cancelling-fetch.ts";
 import { Connection } from "./connection.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import type { McpClient } from "./mcp-client.ts";
@@ -117,7 +118,10 @@ async function transportTo(server: McpServer, maxBytes: number, onTooLarge: () =
   if ("url" in server) {
     const { StreamableHTTPClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client"));
     const headers = server.headers === undefined ? {} : { requestInit: { headers: server.headers } };
-    return new StreamableHTTPClientTransport(new URL(server.url), { ...headers, fetch: limitedFetch(maxBytes, onTooLarge) });
+    return new StreamableHTTPClientTransport(new URL(server.url), {
+      ...headers,
+      fetch: cancellingFetch(limitedFetch(maxBytes, onTooLarge)),
+    });
   }
   const { StdioClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client/stdio"));
   return new StdioClientTransport({ ...server, maxBufferSize: maxBytes });

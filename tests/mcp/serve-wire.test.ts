@@ -220,6 +220,25 @@ describe("an agent over HTTP of the revision without sessions", () => {
     await expect.poll(() => runsOf(store)).toMatchObject([{ status: "CANCELLED" }]);
   });
 
+  it("cancels the run of a call by connectMcp that is aborted, and answers the next one", async () => {
+    const { node, begun, release } = held();
+    const store = new MemoryStore();
+    const url = await handlerOf(new Agent({ name: "http", store, nodes: [node] }));
+    const { tools, close } = await connectMcp({ url: url.href });
+    open.push(close);
+    const controller = new AbortController();
+    const given = { toolUseId: "t", idempotencyKey: "k", emit: () => {}, stop: () => {} };
+    const call = tools[0]?.run({ objective: "Go" }, { ...given, signal: controller.signal }) as Promise<unknown>;
+    const signal = await begun;
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    await expect.poll(() => signal.aborted).toBe(true);
+    await expect.poll(() => runsOf(store)).toMatchObject([{ status: "CANCELLED" }]);
+    release();
+    expect(await tools[0]?.run({ objective: "Go" }, { ...given, signal: new AbortController().signal })).toBe("done");
+  });
+
   it("asks the client's user in between, by a state that it has signed", async () => {
     const store = new MemoryStore();
     const url = await handlerOf(new Agent({ name: "http", store, nodes: [approve] }), { elicit: () => true });
