@@ -1,7 +1,7 @@
 /** Runs one tool for a chain: whatever it is given and whatever it does, the model gets a result that it can read. */
 
 import { messageOf } from "#contract/base/errors";
-import { toJsonText } from "#contract/base/json";
+import { copyJson, toJsonText } from "#contract/base/json";
 import type { Span } from "#contract/base/telemetry";
 import { bindScope, runInScope } from "#contract/chat/call-scope";
 import { filesOfResult, plainBlock, resultParts, textOfResult } from "#contract/chat/message";
@@ -139,8 +139,8 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
     const stop = (): void => {
       stops = true;
     };
-    const run = (signal: AbortSignal): unknown =>
-      tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop, emit: runner.emit });
+    const emit = (event: unknown): void => runner.emit(copyJson(event, `What tool "${name}" emits`));
+    const run = (signal: AbortSignal): unknown => tool.run(checked.value, { signal, toolUseId: id, idempotencyKey, stop, emit });
     content = contentOf(await within(runner, order, turn, run));
   } catch (error) {
     content = `Tool "${name}" failed: ${messageOf(error)}`;

@@ -54,6 +54,33 @@ describe("a chain that is watched", () => {
     expect(await stream.result).toMatchObject({ text: "Done.", iterations: 2, stopReason: "finished" });
   });
 
+  it("shows what a tool emits as it was then, and throws into the tool what JSON cannot hold: nothing else ends", async () => {
+    const cycle: { self?: object } = {};
+    cycle.self = cycle;
+    const thrown: unknown[] = [];
+    const work = toolOf(({ emit, toolUseId }) => {
+      if (toolUseId === "b") emit(10n);
+      const event = { done: 1 };
+      emit(event);
+      event.done = 2;
+      try {
+        emit(cycle);
+      } catch (error) {
+        thrown.push(error);
+      }
+      return "did";
+    });
+    const stream = new ScriptedInferenceClient([{ toolCalls: [call("a"), call("b")] }, "Done."]).streamChain(ask, [work]);
+    const parts = await partsOf(stream);
+    expect(parts.flatMap((part) => (part.type === "tool-progress" ? [part.event] : []))).toEqual([{ done: 1 }]);
+    expect(thrown).toEqual([expect.objectContaining({ code: "not-json" })]);
+    expect(parts.flatMap((part) => (part.type === "tool-result" ? [[part.id, part.isError, part.content]] : []))).toEqual([
+      ["a", false, "did"],
+      ["b", true, expect.stringContaining('What tool "work" emits must be JSON')],
+    ]);
+    expect((await stream.result).text).toBe("Done.");
+  });
+
   it("is told by its text alone, or by its result alone, which is that of toolChain", async () => {
     const script = () =>
       new ScriptedInferenceClient([{ text: "I work. ", toolCalls: [call("a")] }, "Done."], { services: { ids: () => "id" } });
