@@ -2,6 +2,7 @@
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
 import type { ChainPart } from "#contract/chat/tool-chain";
 import type { UiMessageChunk } from "./chunks.ts";
+import type { ErrorWords } from "./error-words.ts";
 import { MessageIds, ShownAnswer } from "./shown-answer.ts";
 
 export class ChainChunks {
@@ -10,9 +11,9 @@ export class ChainChunks {
   #isInStep = false;
   #finishReason: FinishReason | undefined;
 
-  constructor(tell: (chunk: UiMessageChunk) => void) {
+  constructor(tell: (chunk: UiMessageChunk) => void, words: ErrorWords) {
     this.#tell = tell;
-    this.#answer = new ShownAnswer("chain", new MessageIds(), tell);
+    this.#answer = new ShownAnswer("chain", new MessageIds(), { tell, words });
   }
 
   take(part: ChainPart | StreamPart): void {

@@ -1,10 +1,12 @@
 /** A run as chunks: how it and its nodes stand as data parts, what its models answer as text, thoughts and calls, and what it asks. */
+import { AsimovError } from "#contract/base/errors";
 import type { ShownCall } from "#contract/chat/approval";
 import { addUsage, NO_USAGE, pathKey, type Usage } from "#contract/chat/usage";
 import type { AgentEvent } from "#contract/run/events";
 import type { ModelDelta } from "#contract/run/model-delta";
 import type { Question } from "#contract/run/question";
 import type { UiMessageChunk, UiNode, UiRun } from "./chunks.ts";
+import type { ErrorWords } from "./error-words.ts";
 import { MessageIds, ShownAnswer } from "./shown-answer.ts";
 
 /** How a run ended, or was put down. */
@@ -12,6 +14,9 @@ export type RunEnd = Pick<UiRun, "status" | "code">;
 
 export class RunChunks {
   readonly #tell: (chunk: UiMessageChunk) => void;
+  readonly #words: ErrorWords;
+  /** Of the agent's own nodes that failed. */
+  readonly #codes = new Set<string>();
   readonly #ids: MessageIds;
   readonly #answers = new Map<string, ShownAnswer>();
   /** Those in the middle of an answer. */
@@ -26,8 +31,9 @@ export class RunChunks {
   end: RunEnd | undefined;
 
   /** @param known what the page has heard of the run before; it has the message up to here */
-  constructor(tell: (chunk: UiMessageChunk) => void, known?: UiRun) {
+  constructor(tell: (chunk: UiMessageChunk) => void, words: ErrorWords, known?: UiRun) {
     this.#tell = tell;
+    this.#words = words;
     this.#run = known;
     this.#ids = new MessageIds(known !== undefined);
   }
@@ -64,10 +70,17 @@ export class RunChunks {
       case "events.dropped":
         return this.#tell({ type: "data-dropped", data: { count: event.count }, transient: true });
       default: {
-        const change = changeOf(event);
+        if (event.type === "node.failed" && event.graph.length === 0) this.#codes.add(event.code);
+        const change = changeOf(event, this.#words);
         if (change !== undefined) this.#node(event.graph, change);
       }
     }
+  }
+
+  /** Why a run failed that has no code of its own, where all of it was heard and there is one reason. */
+  get failureCode(): string {
+    const [code] = this.#codes;
+    return code === undefined || this.#codes.size > 1 || this.#ids.isContinued ? "run-failed" : code;
   }
 
   /** Ends what is open. */
@@ -98,7 +111,7 @@ export class RunChunks {
     const name = `${pathKey([...graph, node, module])}/${visit}.${attempt}`;
     let answer = this.#answers.get(name);
     if (answer === undefined) {
-      answer = new ShownAnswer(name, this.#ids, this.#tell);
+      answer = new ShownAnswer(name, this.#ids, { tell: this.#tell, words: this.#words });
       this.#answers.set(name, answer);
     }
     if (part.type === "tool-result") return answer.take(part);
@@ -147,20 +160,21 @@ export class RunChunks {
 type NodeChange = Pick<UiNode, "node"> & Partial<UiNode> & { itemEnded?: true };
 
 /** What an event says of a node; nothing where it is about none. */
-function changeOf(event: AgentEvent): NodeChange | undefined {
+function changeOf(event: AgentEvent, words: ErrorWords): NodeChange | undefined {
   switch (event.type) {
     case "node.started":
       return { node: event.node, status: "EXECUTING", visit: event.visit };
     case "node.waiting":
       return { node: event.node, status: event.waiting.length > 0 ? "WAITING" : "EXECUTING" };
     case "node.retrying":
-      return { node: event.node, status: "RETRYING", error: event.error };
+      return { node: event.node, status: "RETRYING", error: words(new AsimovError(event.error, { code: "module-failed" })) };
     case "node.completed": {
       const { node, visit, durationMs, result } = event;
       return { node, status: "COMPLETE", visit, durationMs, ...(result === undefined ? {} : { result }) };
     }
     case "node.failed": {
-      const { node, visit, durationMs, status, error } = event;
+      const { node, visit, durationMs, status, code } = event;
+      const error = words(new AsimovError(event.error, { code }));
       return { node, status, visit, error, ...(durationMs === undefined ? {} : { durationMs }) };
     }
     case "node.skipped":

@@ -1,9 +1,11 @@
 /** The parts of one conversation with a model as chunks: each block under an id that no other has, and closed before anything ends. */
 import { toBase64 } from "#contract/base/base64";
+import { AsimovError } from "#contract/base/errors";
 import type { StreamPart, ToolResultPart } from "#contract/chat/generation";
 import { type Citation, type FileBlock, plainBlock, textOfResult } from "#contract/chat/message";
 import type { DeltaPart } from "#contract/run/model-delta";
 import type { UiMessageChunk } from "./chunks.ts";
+import type { ErrorWords } from "./error-words.ts";
 
 /** What all conversations of one message share. */
 export class MessageIds {
@@ -46,16 +48,18 @@ export class ShownAnswer {
   readonly name: string;
   readonly #ids: MessageIds;
   readonly #tell: (chunk: UiMessageChunk) => void;
+  readonly #words: ErrorWords;
   /** By the id of the part. */
   readonly #open = new Map<string, { id: string; kind: "text" | "reasoning" }>();
   /** Calls whose input has begun, and those that are whole: whoever comes late has heard of neither. */
   readonly #begun = new Set<string>();
   readonly #called = new Set<string>();
 
-  constructor(name: string, ids: MessageIds, tell: (chunk: UiMessageChunk) => void) {
+  constructor(name: string, ids: MessageIds, { tell, words }: { tell: (chunk: UiMessageChunk) => void; words: ErrorWords }) {
     this.name = name;
     this.#ids = ids;
     this.#tell = tell;
+    this.#words = words;
   }
 
   take(part: StreamPart | DeltaPart | ToolResultPart): void {
@@ -130,7 +134,7 @@ export class ShownAnswer {
   #result({ id, name, content, isError }: ToolResultPart): void {
     const toolCallId = this.callId(id);
     if (!this.#called.has(id) && !this.#ids.isContinued) this.#call({ type: "tool-call", id, name, input: null });
-    if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: textOfResult(content) });
+    if (isError) this.#tell({ type: "tool-output-error", toolCallId, errorText: this.#words(faultOf(name, content), "The tool failed.") });
     else this.#tell({ type: "tool-output-available", toolCallId, output: outputOf(content) });
   }
 
@@ -146,6 +150,13 @@ export class ShownAnswer {
     if (url !== undefined) this.#tell({ type: "source-url", sourceId, url, ...(title === undefined ? {} : { title }) });
     else this.#tell({ type: "source-document", sourceId, mediaType: "text/plain", title: title ?? sourceId });
   }
+}
+
+/** Why a tool was not run is said by the chain; all else by the tool. */
+function faultOf(name: string, content: ToolResultPart["content"]): AsimovError {
+  const text = textOfResult(content);
+  const wasNotRun = [`Tool "${name}" was not run: `, `There is no tool "${name}" now. `].some((begin) => text.startsWith(begin));
+  return new AsimovError(text, { code: wasNotRun ? "tool-not-run" : "tool-failed" });
 }
 
 /** What a tool gave is told to a model as JSON, where it is no text. */

@@ -10,6 +10,7 @@ import type { ModelDelta } from "#contract/run/model-delta";
 import type { RunView } from "#contract/run/run-view";
 import { ChainChunks } from "./chain-chunks.ts";
 import type { UiMessageChunk, UiMetadata, UiRun } from "./chunks.ts";
+import { type ErrorWords, errorWords } from "./error-words.ts";
 import { RunChunks } from "./run-chunks.ts";
 
 /** What is used of an `AgentRun`. */
@@ -33,15 +34,18 @@ export interface UiMessageStreamOptions {
    * with it, is given the next one: `run.view().seq + 1` right after `agent.resume`.
    */
   from?: number;
-  /** What the page is told of a failure. Default: the error's own words where it is one of the library's or the run's, else "The answer failed." */
-  onError?: (error: unknown) => string;
+  /**
+   * What the page is told of a failure: of the answer or the run, of a node, of a tool; asked for each place where it shows. Default, and where it gives undefined: the
+   * error's own words where it is one of the library's, else "The tool failed." of a tool, and "The answer failed." of all others.
+   */
+  onError?: (error: unknown) => string | undefined;
 }
 
 const schema = lazily(() =>
   z.strictObject({
     messageId: z.optional(nonEmpty),
     from: z.optional(z.int().check(z.gte(1))),
-    onError: z.optional(z.custom<(error: unknown) => string>(isFunction, { message: "expected a function" })),
+    onError: z.optional(z.custom<(error: unknown) => string | undefined>(isFunction, { message: "expected a function" })),
   }),
 );
 
@@ -101,7 +105,7 @@ interface AboutRun {
 /** No generator: that could not be left while it waits for what comes next. */
 class ShownSource {
   readonly #source: Parts;
-  readonly #options: UiMessageStreamOptions;
+  readonly #words: ErrorWords;
   readonly #about: AboutRun;
   readonly #chain: ChainChunks;
   readonly #run: RunChunks;
@@ -110,15 +114,14 @@ class ShownSource {
   #isOver = false;
   #batch: UiMessageChunk[];
 
-  constructor(source: Parts, options: UiMessageStreamOptions, about: AboutRun = {}) {
-    const { messageId } = options;
+  constructor(source: Parts, { messageId, onError }: UiMessageStreamOptions, about: AboutRun = {}) {
     this.#source = source;
-    this.#options = options;
+    this.#words = errorWords(onError);
     this.#about = about;
     this.#batch = [{ type: "start", ...(messageId === undefined ? {} : { messageId }) }];
     const tell = (chunk: UiMessageChunk): void => void this.#batch.push(chunk);
-    this.#chain = new ChainChunks(tell);
-    this.#run = new RunChunks(tell, about.known);
+    this.#chain = new ChainChunks(tell, this.#words);
+    this.#run = new RunChunks(tell, this.#words, about.known);
   }
 
   /** At least one, or nothing at the end. */
@@ -135,7 +138,7 @@ class ShownSource {
       this.#isOver = true;
       this.#chain.close();
       this.#run.close();
-      this.#batch.push(failureOf(error, this.#options));
+      this.#batch.push(failureOf(error, this.#words));
     }
     return this.#batch.splice(0);
   }
@@ -156,7 +159,7 @@ class ShownSource {
   async #end(): Promise<void> {
     this.#isOver = true;
     const tell = (chunk: UiMessageChunk): void => void this.#batch.push(chunk);
-    if (this.#isRun) endRun(this.#run, this.#options, tell, this.#about.whyFailed?.());
+    if (this.#isRun) endRun(this.#run, this.#words, tell, this.#about.whyFailed?.());
     else await endChain(this.#chain, this.#source as { result?: Promise<unknown> }, tell);
   }
 }
@@ -176,33 +179,22 @@ async function endChain(
   });
 }
 
-function endRun(run: RunChunks, { onError }: UiMessageStreamOptions, tell: (chunk: UiMessageChunk) => void, why: string | undefined): void {
+function endRun(run: RunChunks, words: ErrorWords, tell: (chunk: UiMessageChunk) => void, why: string | undefined): void {
   run.close();
   const { end, usage } = run;
   if (end?.code === "cancelled") return tell({ type: "abort", ...(why === undefined ? {} : { reason: why }) });
   if (end?.status === "FAILED") {
     const error = new AsimovError(why ?? `The run ended as FAILED${end.code === undefined ? "" : ` (${end.code})`}.`, {
-      code: end.code ?? "run-failed",
+      code: end.code ?? run.failureCode,
     });
-    return tell({ type: "error", errorText: wordsFor(error, onError) ?? error.message });
+    return tell({ type: "error", errorText: words(error) });
   }
   const finishReason = end?.status === "COMPLETE" || end?.status === "PARTIAL" ? "stop" : "other";
   tell({ type: "finish", finishReason, messageMetadata: { usage, ...(end === undefined ? {} : { status: end.status }) } });
 }
 
-function failureOf(error: unknown, { onError }: UiMessageStreamOptions): UiMessageChunk {
+function failureOf(error: unknown, words: ErrorWords): UiMessageChunk {
   const isAborted = (error as { name?: unknown } | null)?.name === "AbortError";
   if (isAborted) return { type: "abort" };
-  return { type: "error", errorText: wordsFor(error, onError) ?? (error instanceof AsimovError ? error.message : UNTOLD) };
-}
-
-const UNTOLD = "The answer failed.";
-
-/** The page is told nothing more where the caller's own words fail. */
-function wordsFor(error: unknown, onError: UiMessageStreamOptions["onError"]): string | undefined {
-  try {
-    return onError?.(error);
-  } catch {
-    return UNTOLD;
-  }
+  return { type: "error", errorText: words(error) };
 }

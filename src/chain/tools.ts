@@ -101,7 +101,7 @@ async function cleared(tool: Tool, order: ToolOrder, runner: ToolRunner, turn: T
       if ("value" in checked) return (await tool.needsApproval?.(checked.value)) !== false;
       refusal = misfit(name, checked.faults);
     } catch (error) {
-      refusal = `Tool "${name}" was not run: whether a person must approve it could not be found out: ${messageOf(error)}`;
+      refusal = `Tool "${name}" failed before it was run: whether a person must approve it could not be found out: ${messageOf(error)}`;
     }
     return false;
   };

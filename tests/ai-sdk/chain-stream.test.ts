@@ -50,14 +50,45 @@ describe("a chain as a UI message", () => {
     expect(chunks.at(-1)).toMatchObject({ type: "finish", finishReason: "stop" });
   });
 
-  it("has the failure of a tool in its part, and goes on", async () => {
-    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "broken", id: "call_b" }] }, "Never mind."]);
-    const { message, error } = await read(toUiMessageStream(client.streamChain(ASKED, [broken])));
+  const fails = (name: string, options: Parameters<typeof toUiMessageStream>[1] = {}) => {
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name, id: "call_b" }] }, "Never mind."]);
+    return read(toUiMessageStream(client.streamChain(ASKED, [broken]), options));
+  };
+
+  it("has the failure of a tool in its part without the tool's own words, and goes on", async () => {
+    const { message, error, chunks } = await fails("broken");
     expect(error).toBeUndefined();
     expect(message?.parts).toContainEqual(
-      expect.objectContaining({ type: "tool-broken", state: "output-error", errorText: expect.stringContaining("It is broken.") }),
+      expect.objectContaining({ type: "tool-broken", state: "output-error", errorText: "The tool failed." }),
     );
     expect(message?.parts.at(-1)).toMatchObject({ type: "text", text: "Never mind." });
+    expect(JSON.stringify(chunks)).not.toContain("It is broken.");
+  });
+
+  it("says why a tool was not run", async () => {
+    const { message } = await fails("other");
+    const errorText = expect.stringMatching(/^There is no tool "other" now/);
+    expect(message?.parts).toContainEqual(expect.objectContaining({ type: "tool-other", state: "output-error", errorText }));
+  });
+
+  it.each([
+    [
+      "broken",
+      (error: unknown) => `${(error as InferenceError).code}: ${(error as Error).message}`,
+      'tool-failed: Tool "broken" failed: It is broken.',
+    ],
+    ["other", (error: unknown) => (error as InferenceError).code, "tool-not-run"],
+    ["broken", () => undefined, "The tool failed."],
+    [
+      "broken",
+      () => {
+        throw new Error("no words");
+      },
+      "The tool failed.",
+    ],
+  ])("asks for other words of a tool that fails: %s", async (name, onError, errorText) => {
+    const { message } = await fails(name, { onError });
+    expect(message?.parts).toContainEqual(expect.objectContaining({ type: `tool-${name}`, state: "output-error", errorText }));
   });
 
   it("ends by an error in our words, by others where somebody asks for them, after what was open has ended", async () => {

@@ -1,5 +1,5 @@
 /** A run as the AI SDK's own reader takes it. */
-import { Agent, ChatRole, defineModule, defineQuestion, defineTool, MemoryStore, Node, Runs, Task } from "asimov-agents";
+import { Agent, AsimovError, ChatRole, defineModule, defineQuestion, defineTool, MemoryStore, Node, Runs, Task } from "asimov-agents";
 import { toUiMessageStream } from "asimov-agents/ai-sdk";
 import { ScriptedInferenceClient } from "asimov-agents/testing";
 import { describe, expect, it } from "vitest";
@@ -88,13 +88,32 @@ describe("a run as a UI message", () => {
     expect(part(message, "data-node", "each")).toMatchObject({ data: { status: "COMPLETE", items: { count: 3, ended: 3 } } });
   });
 
-  it("ends by the run's error when it fails, and shows the node that did", async () => {
-    const nodes = [new Node({ name: "bad", modules: [module("b", async () => ({ status: "error", error: "no luck" }))] })];
-    const { message, error, chunks } = await read(toUiMessageStream(new Agent({ name: "bad", nodes }).start(task("r4"))));
-    expect(error?.message).toContain("no luck");
+  const failing = (error: Error, options: Parameters<typeof toUiMessageStream>[1] = {}) => {
+    const modules = [module("b", () => Promise.reject(error))];
+    const nodes = [new Node({ name: "bad", modules })];
+    return read(toUiMessageStream(new Agent({ name: "bad", nodes }).start(task("r4")), options));
+  };
+
+  it("ends by an error when it fails, and shows the node that did, without the module's own words", async () => {
+    const { message, error, chunks } = await failing(new Error("no luck"));
+    expect(error?.message).toBe("The answer failed.");
     expect(part(message, "data-run")).toMatchObject({ data: { status: "FAILED" } });
-    expect(part(message, "data-node", "bad")).toMatchObject({ data: { status: "FAILED", error: expect.stringContaining("no luck") } });
+    expect(part(message, "data-node", "bad")).toMatchObject({ data: { status: "FAILED", error: "The answer failed." } });
     expect(chunks.at(-1)?.type).toBe("error");
+    expect(JSON.stringify(chunks)).not.toContain("no luck");
+  });
+
+  it("ends in the words of an error of ours, and shows them at its node", async () => {
+    const { message, error } = await failing(new AsimovError("The lamp is out.", { code: "lamp-out" }));
+    expect(error?.message).toContain("The lamp is out.");
+    expect(part(message, "data-node", "bad")).toMatchObject({ data: { error: expect.stringContaining("The lamp is out.") } });
+  });
+
+  it("asks for other words of a module's error, of its node and of the run", async () => {
+    const onError = (error: unknown): string => `${(error as AsimovError).code}: ${(error as Error).message.includes("no luck")}`;
+    const { message, error } = await failing(new Error("no luck"), { onError });
+    expect(error?.message).toBe("module-failed: true");
+    expect(part(message, "data-node", "bad")).toMatchObject({ data: { error: "module-failed: true" } });
   });
 
   it("is told as aborted when the run is cancelled", async () => {

@@ -170,7 +170,10 @@ describe("a tool that needs approval", () => {
       throw new Error("no rules");
     });
     const { text } = await chainOf([pays(1), told]).toolChain(messages, [broken], { onApproval });
-    expect([text, paid]).toEqual(['Tool "pay" was not run: whether a person must approve it could not be found out: no rules', []]);
+    expect([text, paid]).toEqual([
+      'Tool "pay" failed before it was run: whether a person must approve it could not be found out: no rules',
+      [],
+    ]);
   });
 
   it("needs it for whatever its rule gives that is not a plain no", async () => {
