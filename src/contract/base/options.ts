@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import english from "zod/v4/locales/en.js";
 import { AsimovError } from "./errors.ts";
+import { faultsIn } from "./option-faults.ts";
 import type { Clock } from "./services.ts";
 
 /** What a schema says that has no words of its own: `zod/mini` has none, and a language that a user sets is for the user's schemas. */
@@ -41,16 +42,7 @@ export const labelsOf = (text: z.ZodMiniString) => z.pipe(hasNoProto, z.record(t
 export function parseOptions<T>(schema: z.ZodMiniType<T>, value: unknown, what: string): T {
   const parsed = schema.safeParse(value, { error: inEnglish });
   if (parsed.success) return parsed.data;
-  throw new AsimovError(`${what}: ${faultsOf(parsed.error).join("; ")}.`, { code: "invalid-options" });
-}
-
-/** Of a value of the wrong type its size is no fault of its own, though whatever has a `length` has been asked for it. */
-function faultsOf({ issues }: z.core.$ZodError): string[] {
-  const told = issues.map(({ path, code, message }) => ({ path: path.map(String).join("."), code, message }));
-  const mistyped = new Set(told.flatMap(({ path, code }) => (code === "invalid_type" ? [path] : [])));
-  return told
-    .filter(({ path, code }) => code === "invalid_type" || !mistyped.has(path))
-    .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  throw new AsimovError(`${what}: ${faultsIn(parsed.error.issues).join("; ")}.`, { code: "invalid-options" });
 }
 
 /** Signals of other realms are signals too. */

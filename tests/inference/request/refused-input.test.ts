@@ -1,0 +1,56 @@
+/** What no call can be made of: refused with its place, what was expected and what came, and never with what was said. */
+import { describe, expect, it } from "vitest";
+import type { GenerateOptions } from "#contract/chat/generation";
+import type { ChatMessage } from "#contract/chat/message";
+import type { ClientOptions } from "#inference/call/call-settings";
+import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
+import { ask, errorOf } from "../client-rows.ts";
+
+async function refused(given: { messages?: unknown; options?: object; init?: object }): Promise<string> {
+  const { messages = ask(), options, init } = given;
+  const asked = async () => {
+    const client = new ScriptedInferenceClient(["never"], init as ClientOptions);
+    return client.generate(messages as ChatMessage[], options as GenerateOptions);
+  };
+  const error = await errorOf(asked());
+  expect(error).toMatchObject({ code: "invalid-options" });
+  return (error as Error).message;
+}
+
+describe("what fits no form of a union", () => {
+  it.each<[string, unknown, string]>([
+    ["another type", 5, "0.content: Invalid input: expected string or array, received number."],
+    ["no block", [null], "0.content.0: Invalid input: expected object, received null."],
+    ["a block without its text", [{ type: "text" }], "0.content.0.text: Invalid input: expected string, received undefined."],
+    ["a block of no known type", [{ type: "zzz" }], "0.content.0.type: Invalid discriminator value. Expected 'text' | 'file' | "],
+    [
+      "bytes of another kind",
+      [{ type: "file", mediaType: "text/plain", data: new ArrayBuffer(1) }],
+      "0.content.0.data: Invalid input: expected string or Uint8Array, received ",
+    ],
+    ["data that is no base64", [{ type: "file", mediaType: "text/plain", data: "#secret" }], "0.content.0.data: expected base64."],
+  ])("is told with its place in a message: %s", async (_what, content, fault) => {
+    const message = await refused({ messages: [{ role: "USER", content }] });
+    expect(message).toContain(`messages: ${fault}`);
+    expect(message).not.toMatch(/zzz|secret/);
+  });
+
+  it.each<[string, object, string]>([
+    ["toolChoice", { toolChoice: "required" }, 'Invalid input: expected one of "auto", "any", "none" or object, received string.'],
+    ["toolChoice.only", { toolChoice: { only: 5 } }, "Invalid input: expected array, received number."],
+    ["thinking.effort", { thinking: { effort: "zzz" } }, 'Invalid option: expected one of "minimal"|"low"|"medium"|"high"|"max".'],
+    ["thinking", { thinking: { depth: 1 } }, 'Unrecognized key: "depth".'],
+    ["thinking", { thinking: 5 }, "Invalid input: expected boolean or object, received number."],
+  ])("is told with its place in the options: %s", async (place, options, fault) => {
+    expect(await refused({ options })).toBe(`generate: ${place}: ${fault}`);
+  });
+
+  it("is told with its place in the options of a client", async () => {
+    expect(await refused({ init: { prices: { m: 5 } } })).toBe(
+      "ScriptedInferenceClient: prices.m: expected a price: { input, output, … }.",
+    );
+    expect(await refused({ init: { prices: 5 } })).toBe(
+      "ScriptedInferenceClient: prices: Invalid input: expected record, received number.",
+    );
+  });
+});
