@@ -38,7 +38,7 @@ export interface TextBlock {
   native?: NativeData;
 }
 
-/** The model's thoughts, as far as the provider shows them; an empty text with a signature is one too. */
+/** Of ASSISTANT messages alone. The model's thoughts, as far as the provider shows them; an empty text with a signature is one too. */
 export interface ThinkingBlock {
   type: "thinking";
   text: string;
@@ -72,6 +72,7 @@ export interface FileBlock {
 /** A short form of `FileBlock`: either base64 data with its media type, or an address that the provider fetches. */
 export type ImageBlock = { type: "image"; mediaType: string; data: string } | { type: "image"; url: string };
 
+/** Of ASSISTANT messages alone. */
 export interface ToolUseBlock {
   type: "tool-use";
   id: string;
@@ -82,6 +83,7 @@ export interface ToolUseBlock {
   native?: NativeData;
 }
 
+/** Of TOOL_RESULT and USER messages alone. */
 export interface ToolResultBlock {
   type: "tool-result";
   toolUseId: string;
@@ -90,7 +92,7 @@ export interface ToolResultBlock {
   isError?: boolean;
 }
 
-/** What a provider's own tools gave, and whatever else of an answer has no block of its own. To that provider it goes back as it came, to others not at all. */
+/** Of ASSISTANT messages alone. What a provider's own tools gave, and whatever else of an answer has no block of its own. To that provider it goes back as it came, to others not at all. */
 export interface ProviderBlock {
   type: "provider";
   /** As `InferenceClient.provider` says. */
@@ -187,13 +189,36 @@ const block = lazily(() =>
   ]),
 );
 const messageSchema = lazily(() =>
-  z.strictObject({
-    role: z.enum(ChatRole),
-    content: z.union([z.string(), z.array(block())]),
-    cacheMarker: z.optional(z.boolean()),
-    modelFamilies: z.optional(z.array(nonEmpty)),
-  }),
+  z
+    .strictObject({
+      role: z.enum(ChatRole),
+      content: z.union([z.string(), z.array(block())]),
+      cacheMarker: z.optional(z.boolean()),
+      modelFamilies: z.optional(z.array(nonEmpty)),
+    })
+    .check(requireRoles),
 );
+
+/** Where the blocks belong that do not belong everywhere: elsewhere a provider refuses them, or they would be lost. */
+const ROLES_OF: Partial<Record<ContentBlock["type"], readonly ChatRole[]>> = {
+  "tool-use": [ChatRole.ASSISTANT],
+  thinking: [ChatRole.ASSISTANT],
+  provider: [ChatRole.ASSISTANT],
+  "tool-result": [ChatRole.TOOL_RESULT, ChatRole.USER],
+};
+
+type Placed = Pick<ChatMessage, "role"> & { content: string | Pick<ContentBlock, "type">[] };
+
+function requireRoles({ value, issues }: z.core.ParsePayload<Placed>): void {
+  const { role, content } = value;
+  if (typeof content === "string") return;
+  for (const [at, { type }] of content.entries()) {
+    const roles = ROLES_OF[type];
+    if (roles === undefined || roles.includes(role)) continue;
+    const message = `a ${type} block belongs in a message of the role ${roles.join(" or ")}, not ${role}`;
+    issues.push({ code: "custom", path: ["content", at], message, input: undefined });
+  }
+}
 const messagesSchema = lazily(() => z.array(messageSchema()).check(z.minLength(1, { message: "expected at least one message" })));
 
 /** @param from the first that is not known to be right. @throws AsimovError `invalid-options`, naming the place, never the content */

@@ -464,11 +464,13 @@ describe("estimate of tokens", () => {
     const base = said("x");
     const more: ContentBlock[] = [
       { type: "text", text: "y".repeat(90) },
-      { type: "thinking", text: "", signature: "s".repeat(90) },
       { type: "image", url: "https://example.com/a.png" },
-      { type: "tool-use", id: "1", name: "add", input: { text: "z".repeat(90) } },
     ];
-    const called: ChatMessage = { role: ASSISTANT, content: [{ type: "tool-use", id: "1", name: "add", input: {} }] };
+    const calledWith = (input: unknown): ChatMessage => ({ role: ASSISTANT, content: [{ type: "tool-use", id: "1", name: "add", input }] });
+    const called = calledWith({});
+    const thought: ChatMessage = { role: ASSISTANT, content: [{ type: "thinking", text: "", signature: "s".repeat(90) }] };
+    expect(of([...HELLO, calledWith({ text: "z".repeat(90) })])).toBeGreaterThanOrEqual(of([...HELLO, called]) + 30);
+    expect(of([...HELLO, thought])).toBeGreaterThanOrEqual(of(HELLO) + 30);
     const given: ChatMessage = { role: TOOL_RESULT, content: [{ type: "tool-result", toolUseId: "1", content: "r".repeat(90) }] };
     expect(of([...HELLO, called, given])).toBeGreaterThanOrEqual(of([...HELLO, called]) + 20);
     for (const block of more) expect(said([{ type: "text", text: "x" }, block])).toBeGreaterThanOrEqual(base + 30);

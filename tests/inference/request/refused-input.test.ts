@@ -1,7 +1,7 @@
 /** What no call can be made of: refused with its place, what was expected and what came, and never with what was said. */
 import { describe, expect, it } from "vitest";
 import type { GenerateOptions } from "#contract/chat/generation";
-import type { ChatMessage } from "#contract/chat/message";
+import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import type { ClientOptions } from "#inference/call/call-settings";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { ask, errorOf } from "../client-rows.ts";
@@ -52,5 +52,39 @@ describe("what fits no form of a union", () => {
     expect(await refused({ init: { prices: 5 } })).toBe(
       "ScriptedInferenceClient: prices: Invalid input: expected record, received number.",
     );
+  });
+});
+
+describe("a block in a role that it does not belong in", () => {
+  const call: ContentBlock = { type: "tool-use", id: "c", name: "add", input: {} };
+  const gave: ContentBlock = { type: "tool-result", toolUseId: "c", content: "REAL RESULT" };
+  const thought: ContentBlock = { type: "thinking", text: "secret" };
+  const own: ContentBlock = { type: "provider", provider: "scripted", value: {} };
+  const ANSWER = "ASSISTANT";
+
+  it.each<[string, ChatMessage["role"], ContentBlock, string]>([
+    ...(["USER", "SYSTEM", "TOOL_RESULT"] as const).flatMap((role) =>
+      [call, thought, own].map((block): [string, ChatMessage["role"], ContentBlock, string] => [block.type, role, block, ANSWER]),
+    ),
+    ["tool-result", "ASSISTANT", gave, "TOOL_RESULT or USER"],
+    ["tool-result", "SYSTEM", gave, "TOOL_RESULT or USER"],
+  ])("is refused, with where it belongs: %s in %s", async (type, role, block, belongs) => {
+    const message = await refused({ messages: [...ask(), { role, content: [{ type: "text", text: "x" }, block] }] });
+    expect(message).toBe(`messages: 1.content.1: a ${type} block belongs in a message of the role ${belongs}, not ${role}.`);
+  });
+
+  it("is no result that is lost", async () => {
+    const message = await refused({ messages: [...ask(), { role: "ASSISTANT", content: [call, gave] }] });
+    expect(message).toMatch(/^messages: 1\.content\.1: a tool-result block/);
+  });
+
+  it("is taken where it belongs", async () => {
+    const client = new ScriptedInferenceClient(["Hi"]);
+    const { warnings } = await client.generate([
+      ...ask(),
+      { role: "ASSISTANT", content: [thought, own, call] },
+      { role: "USER", content: [gave] },
+    ]);
+    expect(warnings).toEqual([]);
   });
 });
