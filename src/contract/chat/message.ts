@@ -136,13 +136,19 @@ export const isMediaType = (value: unknown): value is string => typeof value ===
 /** Lines may be broken, as in mail. */
 const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/;
 const base64 = z.string().check(z.regex(BASE64, { message: "expected base64" }));
+/** It is never shown: it may be signed. */
+const address = z.string().check(
+  z.refine((url) => /^data:/i.test(url) || URL.canParse(url), {
+    message: 'expected a whole address, such as "https://example.com/report.pdf"; give what you have read yourself as data',
+  }),
+);
 const file = lazily(() =>
   z
     .strictObject({
       type: z.literal("file"),
       mediaType: z.string().check(z.regex(MEDIA_TYPE, { message: 'expected a media type, such as "application/pdf"' })),
       data: z.optional(z.union([base64, z.instanceof(Uint8Array)])),
-      url: z.optional(nonEmpty),
+      url: z.optional(address),
       fileId: z.optional(nonEmpty),
       name: z.optional(nonEmpty),
       native: native(),
@@ -164,7 +170,7 @@ const block = lazily(() =>
         type: z.literal("image"),
         mediaType: z.optional(z.string()),
         data: z.optional(base64),
-        url: z.optional(z.string()),
+        url: z.optional(address),
       })
       .check(
         z.refine(({ mediaType, data, url }) => (url === undefined ? mediaType !== undefined && data !== undefined : data === undefined), {

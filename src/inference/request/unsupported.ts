@@ -9,9 +9,8 @@ export const unsupported = (detail: string): WireFault => new WireFault({ kind: 
 export function requireFetched({ url }: WireFile, provider: string, schemes: readonly string[] = ["https", "http"]): void {
   const scheme = url?.split(":", 1)[0]?.toLowerCase();
   if (scheme === undefined || schemes.includes(scheme)) return;
-  throw unsupported(
-    `a file at an address of the kind ${scheme}: ${provider} fetches ${schemes.join(", ")} alone; read it, and give it as data`,
-  );
+  const kind = /^[a-z][a-z0-9+.-]*$/.test(scheme) ? `an address of the kind ${scheme}` : "what is no address";
+  throw unsupported(`a file at ${kind}: ${provider} fetches ${schemes.join(", ")} alone; read it, and give it as data`);
 }
 
 /** Where neither the media type nor the bytes tell a file's format. @throws WireFault `unsupported` */

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { GenerateOptions } from "#contract/chat/generation";
 import type { ChatMessage, ContentBlock } from "#contract/chat/message";
 import type { ClientOptions } from "#inference/call/call-settings";
+import { requireFetched } from "#inference/request/unsupported";
 import { ScriptedInferenceClient } from "#testing/scripted-inference-client";
 import { ask, errorOf } from "../client-rows.ts";
 
@@ -86,5 +87,29 @@ describe("a block in a role that it does not belong in", () => {
       { role: "USER", content: [gave] },
     ]);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe("an address that is not whole", () => {
+  it.each<ContentBlock>([
+    { type: "file", mediaType: "application/pdf", url: "example.com/a.pdf?signature=secret" },
+    { type: "image", url: "/a.png?signature=secret" },
+    { type: "image", url: "" },
+  ])("is refused, and not shown: $type $url", async (block) => {
+    const message = await refused({ messages: [{ role: "USER", content: [block] }] });
+    expect(message).toMatch(/^messages: 0\.content\.0\.url: expected a whole address/);
+    expect(message).not.toMatch(/secret|a\.p/);
+  });
+
+  it.each(["https://example.com/a.png", "gs://bucket/a.png", "data:image/png;base64,QUJD"])("is not this: %s", async (url) => {
+    const client = new ScriptedInferenceClient(["Hi"]);
+    await client.generate([{ role: "USER", content: [{ type: "image", url }] }]);
+    expect(client.remaining).toBe(0);
+  });
+
+  it("has no part of it told where a provider does not fetch it", () => {
+    const fetched = (url: string) => () => requireFetched({ type: "file", mediaType: "image/png", url }, "X");
+    expect(fetched("S3://bucket/a.png")).toThrow(/at an address of the kind s3: X fetches https, http alone/);
+    expect(fetched("a secret:b")).toThrow(/at what is no address: X fetches/);
   });
 });
