@@ -4,7 +4,7 @@ import { AsimovError } from "./errors.ts";
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Deeper values overflow the stack of some reader; 512 levels is far past what people nest. */
-const MAX_DEPTH = 512;
+export const MAX_DEPTH = 512;
 
 /** Of a module's result: what holds it, such as the task and 64 graphs around it of 4 levels each, must be JSON too. */
 export const MAX_RESULT_DEPTH = 200;
@@ -69,6 +69,18 @@ function check(value: unknown, path: string, ancestors: object[], maxDepth: numb
   }
   ancestors.pop();
 }
+
+/** Whether objects stand in each other deeper than that; level by level, so that no depth overflows the stack. What holds itself does. */
+export function isDeeperThan(value: unknown, most: number): boolean {
+  let level = [value].filter(isObject);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === most) return true;
+    level = [...new Set(level.flatMap((object) => Object.values(object)).filter(isObject))];
+  }
+  return false;
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
 
 /**
  * The JSON text of a value. Properties that are `undefined` are left out, as `JSON.stringify` does; `undefined` itself is refused.

@@ -1,6 +1,7 @@
 /** What is said to a model and what it answers: plain JSON, the same for every provider. */
 import * as z from "zod/mini";
 import { toBase64 } from "#contract/base/base64";
+import { isDeeperThan, MAX_DEPTH } from "#contract/base/json";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions } from "#contract/base/options";
 import { ChatRole } from "#contract/base/vocabulary";
@@ -142,6 +143,13 @@ const address = z.string().check(
     message: 'expected a whole address, such as "https://example.com/report.pdf"; give what you have read yourself as data',
   }),
 );
+const value = z
+  .unknown()
+  .check(
+    z.refine((json) => !isDeeperThan(json, MAX_DEPTH), {
+      message: `expected JSON of ${MAX_DEPTH} levels at most, got what is nested deeper`,
+    }),
+  );
 const file = lazily(() =>
   z
     .strictObject({
@@ -181,11 +189,11 @@ const block = lazily(() =>
       type: z.literal("tool-use"),
       id: nonEmpty,
       name: nonEmpty,
-      input: z.unknown(),
+      input: value,
       inputError: z.optional(z.string()),
       native: native(),
     }),
-    z.strictObject({ type: z.literal("provider"), provider: nonEmpty, model: z.optional(nonEmpty), value: z.unknown() }),
+    z.strictObject({ type: z.literal("provider"), provider: nonEmpty, model: z.optional(nonEmpty), value }),
     z.strictObject({
       type: z.literal("tool-result"),
       toolUseId: nonEmpty,

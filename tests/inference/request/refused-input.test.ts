@@ -113,3 +113,28 @@ describe("an address that is not whole", () => {
     expect(fetched("a secret:b")).toThrow(/at what is no address: X fetches/);
   });
 });
+
+describe("a tool's input in a history", () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = "deep";
+    for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { value };
+    return value;
+  };
+  const calling = (input: unknown): ChatMessage[] => [
+    ...ask(),
+    { role: "ASSISTANT", content: [{ type: "tool-use", id: "c", name: "add", input }] },
+    { role: "TOOL_RESULT", content: [{ type: "tool-result", toolUseId: "c", content: "3" }] },
+  ];
+
+  it.each([513, 100_000])("is refused where it is nested %i levels deep", async (levels) => {
+    expect(await refused({ messages: calling(nested(levels)) })).toBe(
+      "messages: 1.content.0.input: expected JSON of 512 levels at most, got what is nested deeper.",
+    );
+  });
+
+  it("is taken up to 512 levels", async () => {
+    const client = new ScriptedInferenceClient(["Hi"]);
+    await client.generate(calling(nested(512)));
+    expect(client.remaining).toBe(0);
+  });
+});
