@@ -143,13 +143,11 @@ const address = z.string().check(
     message: 'expected a whole address, such as "https://example.com/report.pdf"; give what you have read yourself as data',
   }),
 );
-const value = z
-  .unknown()
-  .check(
-    z.refine((json) => !isDeeperThan(json, MAX_DEPTH), {
-      message: `expected JSON of ${MAX_DEPTH} levels at most, got what is nested deeper`,
-    }),
-  );
+const value = z.unknown().check(
+  z.refine((json) => !isDeeperThan(json, MAX_DEPTH), {
+    message: `expected JSON of ${MAX_DEPTH} levels at most, got what is nested deeper`,
+  }),
+);
 const file = lazily(() =>
   z
     .strictObject({

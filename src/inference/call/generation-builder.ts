@@ -1,8 +1,8 @@
 /** Puts one answer together from what a wire tells: the parts of a stream as they come, and the blocks that they add up to. */
 
 import { messageOf } from "#contract/base/errors";
+import { isDeeperThan, MAX_DEPTH } from "#contract/base/json";
 import { newCallId } from "#contract/chat/call-id";
-import { isTooDeep, MAX_MODEL_DEPTH } from "#contract/chat/depth";
 import { PAUSED } from "#contract/chat/finish";
 import type { FinishReason, StreamPart } from "#contract/chat/generation";
 import { type Citation, type ContentBlock, type FileBlock, type NativeData, type ProviderBlock, textOf } from "#contract/chat/message";
@@ -11,7 +11,7 @@ import type { Fault, GenerationSink, WireFile } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { ToolInputPiece } from "./tool-input-delta.ts";
 
-const TOO_DEEP = `it is nested deeper than ${MAX_MODEL_DEPTH} levels`;
+const TOO_DEEP = `it is nested deeper than ${MAX_DEPTH} levels`;
 
 /** Of a kind that is told whole. */
 type Whole = ProviderBlock | FileBlock;
@@ -106,7 +106,7 @@ export class GenerationBuilder implements GenerationSink {
   toolValue(key: string | number, input: unknown): void {
     const draft = this.#open.get(key);
     if (draft?.kind !== "tool-use") return;
-    if (isTooDeep(input)) {
+    if (isDeeperThan(input, MAX_DEPTH)) {
       draft.value = { input: "" };
       draft.inputError = TOO_DEEP;
       return;
@@ -264,7 +264,7 @@ export class GenerationBuilder implements GenerationSink {
       try {
         // No text at all is how several providers call a tool without arguments.
         draft.value = { input: draft.text.trim() === "" ? {} : unwrapped(JSON.parse(draft.text)) };
-        if (isTooDeep(draft.value.input)) throw new Error(TOO_DEEP);
+        if (isDeeperThan(draft.value.input, MAX_DEPTH)) throw new Error(TOO_DEEP);
       } catch (error) {
         draft.value = { input: draft.text };
         draft.inputError = `the input is no JSON: ${messageOf(error).slice(0, 60)}`;

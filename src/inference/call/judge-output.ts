@@ -1,5 +1,5 @@
 /** An answer held against the schema of `output`. */
-import { isTooDeep, MAX_MODEL_DEPTH } from "#contract/chat/depth";
+import { isDeeperThan, MAX_DEPTH } from "#contract/base/json";
 import type { Generation } from "#contract/chat/generation";
 import { textOf } from "#contract/chat/message";
 import type { CompiledSchema } from "#contract/chat/schema";
@@ -19,7 +19,7 @@ export async function judgeOutput(generation: Generation, output: CompiledSchema
   } catch {
     return { faults: noJson(text) };
   }
-  if (isTooDeep(value)) return { faults: `it is nested deeper than ${MAX_MODEL_DEPTH} levels` };
+  if (isDeeperThan(value, MAX_DEPTH)) return { faults: `it is nested deeper than ${MAX_DEPTH} levels` };
   try {
     const checked = await output.check(value);
     return "faults" in checked ? checked : { generation: { ...generation, output: checked.value } };
