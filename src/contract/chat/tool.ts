@@ -1,6 +1,7 @@
 /** A tool: what a model is told of it, how its input is checked, and what runs. */
 import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
+import { requireSent } from "#contract/base/require-sent";
 import { type Checked, type CompiledSchema, compileSchema, type JsonSchema, type Schema } from "./schema.ts";
 
 export interface ToolContext {
@@ -92,12 +93,17 @@ export interface ToolInit<S extends Schema> {
  * });
  */
 export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
-  const { name, description, input, needsApproval = false, strict = false, run } = init;
+  const { name, description, input, needsApproval = false, strict = false, run, ...unknown } = init;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new AsimovError(
       `The name of a tool must be 1 to 64 letters, digits, "_" and "-", and start with a letter or "_"; got ${JSON.stringify(name)}.`,
       { code: "invalid-name" },
     );
+  }
+  const [other] = Object.keys(unknown);
+  if (other !== undefined) {
+    const known = "name, description, input, needsApproval, strict and run";
+    throw new AsimovError(`Tool "${name}": unrecognized key: ${JSON.stringify(other)}; expected ${known}.`, { code: "invalid-options" });
   }
   if (typeof description !== "string" || typeof run !== "function") {
     throw new AsimovError(`Tool "${name}": expected a description (a string) and run (a function).`, { code: "invalid-options" });
@@ -110,18 +116,37 @@ export function defineTool<const S extends Schema>(init: ToolInit<S>): Tool {
   if (typeof strict !== "boolean")
     throw new AsimovError(`Tool "${name}": expected strict to be true or false.`, { code: "invalid-options" });
   const schema: CompiledSchema = compileSchema(input, `Tool "${name}": input`);
+  const { ready } = schema;
+  if (ready === undefined) requireObject(schema.json, name);
   return {
     name,
     description,
     get inputSchema() {
       return schema.json;
     },
-    ...(schema.ready === undefined ? {} : { ready: schema.ready }),
+    ...(ready === undefined ? {} : { ready: () => ready().then(() => requireObject(schema.json, name)) }),
     ...(strict ? { strict } : {}),
     check: (value) => schema.check(value),
     ...(needsApproval === false ? {} : { needsApproval: (value: unknown) => needsApproval === true || needsApproval(value as Checked<S>) }),
     run: (value, context) => run(value as Checked<S>, context),
   };
+}
+
+/** No provider takes another: a model writes its input as named values. @throws AsimovError `invalid-schema` */
+function requireObject(schema: JsonSchema, name: string): void {
+  if (mayBeObject(schema)) return;
+  const came = schema.type === undefined ? "one of other values" : `one of type ${JSON.stringify(schema.type)}`;
+  throw new AsimovError(
+    `Tool "${name}": input: expected a schema of an object, got ${came}. Put it into an object, by a name: { items: … }.`,
+    {
+      code: "invalid-schema",
+    },
+  );
+}
+
+function mayBeObject({ type, anyOf, oneOf }: JsonSchema): boolean {
+  if (type !== undefined) return [type].flat().includes("object");
+  return [anyOf, oneOf].every((forms) => !Array.isArray(forms) || forms.some((form) => form === true || mayBeObject(form)));
 }
 
 /**
@@ -145,6 +170,7 @@ export function providerTool(provider: string, definition: Record<string, unknow
       },
     );
   }
+  requireSent(definition, `Tool ${JSON.stringify(name)}: definition`);
   return {
     name: name as string,
     description: "",

@@ -1,5 +1,5 @@
 /** What models can do: one table, whose later rows overlay earlier ones; a client's own word overlays them all. */
-
+import { AsimovError } from "#contract/base/errors";
 import { FILE_KINDS, type FileKind } from "#contract/chat/file-kind";
 
 export interface Capabilities {
@@ -140,8 +140,13 @@ const TABLE: readonly (readonly [RegExp, RegExp, Partial<Capabilities>])[] = [
   [GOOGLE, /gemini-[23]/, { contextWindow: 1_048_576 }],
 ];
 
-/** @param overrides what the client's user knows better */
+const isKnown = (name: string): boolean => Object.hasOwn(PERMISSIVE, name) || name === "contextWindow" || name === "maxOutputTokens";
+
+/** @param overrides what the client's user knows better. @throws AsimovError `invalid-options` for one that is none */
 export function capabilitiesOf(provider: string, model: string, overrides: Partial<Capabilities> = {}): Capabilities {
+  const unknown = Object.keys(overrides).find((name) => !isKnown(name));
+  if (unknown !== undefined)
+    throw new AsimovError(`capabilities: Unrecognized key: ${JSON.stringify(unknown)}.`, { code: "invalid-options" });
   // A model that was tuned further takes what it took before.
   const id = model.toLowerCase().replace(/^ft:/, "");
   const rows = TABLE.filter(([whose, which]) => whose.test(provider) && which.test(id)).map(([, , row]) => row);

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty, parseOptions, signalSchema } from "#contract/base/options";
+import { requireSent } from "#contract/base/require-sent";
 import { ChatRole } from "#contract/base/vocabulary";
 import type { GenerateOptions, Thinking, ToolChoice } from "#contract/chat/generation";
 import type { ChatMessage } from "#contract/chat/message";
@@ -16,7 +17,7 @@ import { fitMaxTokens, fitSampling, fitStops, fitToolChoice, fitTools, isHeldToS
 import { fitThinking, willThink } from "./fit-thinking.ts";
 import { Limits, type LimitsAbout } from "./limits.ts";
 import { pairCalls } from "./pair-calls.ts";
-import { extraOf, providerOptionsSchema, requireSent } from "./provider-options.ts";
+import { extraOf, providerOptionsSchema } from "./provider-options.ts";
 import type { ConversationReader, Lacking } from "./wire-messages.ts";
 
 export interface RequestAbout extends LimitsAbout {
@@ -147,7 +148,7 @@ export function prepareRequest(given: readonly ChatMessage[], options: GenerateO
   const { messages, unanswered, placeOf } = pairCalls(conversation);
   const askedMarkers = { system: wanted.system, messages: wanted.messages.map(placeOf) };
   const asked = parseOptions(optionsSchema(), options, "generate") as GenerateOptions;
-  requireSent(asked.providerOptions, "providerOptions");
+  requireSent(asked.providerOptions, "generate: providerOptions");
   const { model, capabilities, defaults } = about;
   const { tools: all = [], toolChoice = "auto", caching = "manual", temperature, topP, stopSequences, output } = asked;
   requireTools(all, toolChoice);

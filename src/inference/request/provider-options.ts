@@ -1,6 +1,5 @@
 /** What is asked of one provider in its own words, beside what the library knows: put into the request last. */
 import * as z from "zod/mini";
-import { AsimovError } from "#contract/base/errors";
 import { lazily } from "#contract/base/lazily";
 import { nonEmpty } from "#contract/base/options";
 import type { ProviderOptions } from "#contract/chat/provider-options";
@@ -28,17 +27,6 @@ const headers = z
   .check(z.refine((given) => Object.keys(given).every(isName), "expected names of headers: letters, digits and hyphens"));
 
 export const providerOptionsSchema = lazily(() => z.record(nonEmpty, z.looseObject({ headers: z.optional(headers) })));
-
-/** JSON leaves out functions and symbols in silence. @throws AsimovError `invalid-options`, naming the place */
-export function requireSent(value: unknown, place: string, above: readonly object[] = []): void {
-  if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") throw unsent(place, `a ${typeof value}`);
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
-  if (above.includes(value)) throw unsent(place, "a reference back to one of its own parents");
-  for (const [key, part] of Object.entries(value)) requireSent(part, `${place}.${key}`, [...above, value]);
-}
-
-const unsent = (place: string, what: string): AsimovError =>
-  new AsimovError(`generate: ${place}: expected what the body of a request can hold; it is ${what}.`, { code: "invalid-options" });
 
 const namesOf = (provider: string): string[] => [...NAMES.filter(([known]) => known.test(provider)).map(([, name]) => name), provider];
 

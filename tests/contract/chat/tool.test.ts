@@ -1,10 +1,11 @@
 /** A tool is checked when it is defined: its name and schema suit every provider, and its input is what its schema says. */
+import * as v from "valibot";
 import { afterEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 import * as mini from "zod/mini";
 import { AsimovError } from "#contract/base/errors";
 import type { Schema, StandardSchema } from "#contract/chat/schema";
-import { defineTool, type ToolContext } from "#contract/chat/tool";
+import { defineTool, providerTool, type ToolContext } from "#contract/chat/tool";
 
 const context: ToolContext = {
   signal: new AbortController().signal,
@@ -165,6 +166,52 @@ describe("defineTool", () => {
   it.each([undefined, null, 7, "object"])("refuses the schema %j", (input) => {
     expect(refusal(() => toolOf(input as never))).toMatch(
       /^invalid-schema: Tool "add": input: expected zod, a Standard Schema or JSON Schema, got/,
+    );
+  });
+
+  it("refuses a key that it does not know", () => {
+    const init = { name: "add", description: "Adds", input: {}, run: () => null, needsAproval: true };
+    expect(refusal(() => defineTool(init))).toBe(
+      'invalid-options: Tool "add": unrecognized key: "needsAproval"; expected name, description, input, needsApproval, strict and run.',
+    );
+  });
+
+  it.each<[string, Schema]>([
+    ["an array of zod", z.array(z.string())],
+    ["a text", { type: "string" }],
+    ["one of two that are none", z.union([z.string(), z.number()])],
+  ])("refuses a schema that is not of an object: %s", (_, input) => {
+    expect(refusal(() => toolOf(input))).toMatch(
+      /^invalid-schema: Tool "add": input: expected a schema of an object, got .* Put it into an object/,
+    );
+  });
+
+  it.each<[string, Schema]>([
+    ["any value", z.any()],
+    ["one of two objects", z.union([z.object({ a: z.string() }), z.object({ b: z.string() })])],
+    ["an object or none", { type: ["object", "null"] }],
+    ["one that is told elsewhere", { $ref: "#/$defs/a", $defs: { a: { type: "object" } } }],
+  ])("takes a schema that may be of an object: %s", (_, input) => {
+    expect(toolOf(input).name).toBe("add");
+  });
+
+  it("refuses a schema that comes late when it has come", async () => {
+    const tool = toolOf(v.array(v.string()));
+    await expect(tool.ready?.()).rejects.toMatchObject({
+      code: "invalid-schema",
+      message: expect.stringContaining('got one of type "array"'),
+    });
+    const object = toolOf(v.object({ a: v.string() }));
+    await object.ready?.();
+    expect(object.inputSchema).toMatchObject({ type: "object" });
+  });
+});
+
+describe("providerTool", () => {
+  it("refuses at once what no request can hold, by its place", () => {
+    const definition = { type: "x", filters: [{ most: 1n }] };
+    expect(refusal(() => providerTool("openai", definition))).toBe(
+      'invalid-options: Tool "x": definition.filters.0.most: expected what the body of a request can hold; it is a bigint.',
     );
   });
 });

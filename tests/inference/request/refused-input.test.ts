@@ -138,3 +138,9 @@ describe("a tool's input in a history", () => {
     expect(client.remaining).toBe(0);
   });
 });
+
+describe("a capability that is none", () => {
+  it("is refused as an option is", async () => {
+    expect(await refused({ init: { capabilities: { flying: true } } })).toBe('capabilities: Unrecognized key: "flying".');
+  });
+});
