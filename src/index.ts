@@ -46,6 +46,7 @@ export type {
 } from "./contract/chat/generation.ts";
 export type {
   ChatMessage,
+  Citation,
   ContentBlock,
   FileBlock,
   ImageBlock,
