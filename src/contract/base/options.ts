@@ -13,6 +13,9 @@ export const isFunction = (value: unknown): boolean => typeof value === "functio
 /** A text that is not empty. */
 export const nonEmpty = z.string().check(z.minLength(1));
 
+/** It goes into a header, and is never shown; a break at its end, as of a file, is left out on the way. */
+export const keyText = nonEmpty.check(z.refine((key) => /^[\t\x20-\x7e]*$/.test(key.trim()), "expected a key of ASCII characters"));
+
 /** Of a file or folder: no system takes a name with a NUL, so that waiting for one would never end. */
 export const pathText = nonEmpty.check(z.refine((text) => !text.includes("\0"), "expected a path without a NUL character"));
 

@@ -1,7 +1,7 @@
 /** What an Anthropic client is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { isFunction, parseOptions } from "#contract/base/options";
+import { isFunction, keyText, parseOptions } from "#contract/base/options";
 import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 
 /**
@@ -30,6 +30,7 @@ const schema = lazily(() =>
   z
     .strictObject({
       ...addressedShape(),
+      apiKey: z.optional(keyText),
       client: z.optional(
         z.custom<AnthropicClientLike>(
           (value) => isFunction((value as { messages?: { create?: unknown } } | null | undefined)?.messages?.create),

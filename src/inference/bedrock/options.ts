@@ -1,7 +1,7 @@
 /** What a Bedrock client is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { isFunction, keyText, nonEmpty, parseOptions } from "#contract/base/options";
 import { type ClientOptions, clientShape, httpAddress } from "#inference/call/call-settings";
 
 /** Keys of AWS; those that end are best given as a function, which is asked again when they have ended. */
@@ -56,7 +56,7 @@ const schema = lazily(() =>
           }),
         ]),
       ),
-      apiKey: z.optional(nonEmpty),
+      apiKey: z.optional(keyText),
       endpoint: z.optional(httpAddress),
       client: z.optional(
         z.custom<BedrockClientLike>((value) => isFunction((value as { send?: unknown } | null | undefined)?.send), {

@@ -1,7 +1,7 @@
 /** What a client on Google's Gen AI SDK is made with. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { isFunction, keyText, nonEmpty, parseOptions } from "#contract/base/options";
 import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 
 /** What is used of a client of `@google/genai`. Its retries and its time limit are off for the calls of ours. */
@@ -35,6 +35,7 @@ const schema = lazily(() =>
   z
     .strictObject({
       ...addressedShape(),
+      apiKey: z.optional(keyText),
       project: z.optional(nonEmpty),
       location: z.optional(nonEmpty),
       googleAuthOptions: z.optional(

@@ -1,7 +1,7 @@
 /** What an OpenAI client is made with, and what follows from where it goes. */
 import * as z from "zod/mini";
 import { lazily } from "#contract/base/lazily";
-import { isFunction, nonEmpty, parseOptions } from "#contract/base/options";
+import { isFunction, keyText, nonEmpty, parseOptions } from "#contract/base/options";
 import { addressedShape, type ClientOptions } from "#inference/call/call-settings";
 import type { Capabilities } from "#inference/request/capabilities";
 import { type CompatibleServer, compatibilitySchema, type OpenAICompatibility } from "./compatibility.ts";
@@ -49,6 +49,7 @@ const schema = lazily(() =>
   z
     .strictObject({
       ...addressedShape(),
+      apiKey: z.optional(keyText),
       api: z.optional(z.enum(["responses", "chat"])),
       client: z.optional(
         z.custom<OpenAIClientLike>(isClient, {
