@@ -8,10 +8,11 @@ import { REDACTED } from "#contract/base/secrets";
 import type { Tool } from "#contract/chat/tool";
 import { cancellingFetch } from "./cancelling-fetch.ts";
 import { Connection } from "./connection.ts";
+import { firstOutput } from "./first-output.ts";
 import { limitedFetch } from "./limited-fetch.ts";
 import type { McpClient } from "./mcp-client.ts";
 import { limitMs, type McpToolsOptions, toolsOf, toolsOptions } from "./mcp-tools.ts";
-import { adviceFor, type KnownServer, shownOf } from "./server-faults.ts";
+import { adviceFor, type KnownServer, type Refusal, refusalOf, shownOf } from "./server-faults.ts";
 
 export type McpServer =
   /** A process of one's own, spoken to over its standard input and output. */
@@ -62,6 +63,8 @@ const NO_LIMIT_MS = 2_147_483_647;
  */
 export async function connectMcp(server: McpServer, options: McpConnectOptions = {}): Promise<{ tools: Tool[]; close(): Promise<void> }> {
   const isRemote = typeof server === "object" && server !== null && "url" in server;
+  if (isRemote && "command" in server)
+    throw new AsimovError("connectMcp: give either command or url; got both.", { code: "invalid-options" });
   parseOptions<unknown>(isRemote ? urlSchema() : processSchema(), server, "connectMcp");
   parseOptions(optionsSchema(), options, "connectMcp");
   const { signal, connectTimeoutMs = 60_000, maxMessageBytes = 10_485_760, ...ofTools } = options;
@@ -76,7 +79,7 @@ export async function connectMcp(server: McpServer, options: McpConnectOptions =
   client.onerror = ({ message }) => {
     if (message.startsWith("ReadBuffer exceeded")) known.hasSaidTooMuch = true;
   };
-  const transport = await transportTo(server, maxMessageBytes, tooLarge);
+  const transport = await transportTo(server, maxMessageBytes, known, tooLarge);
   const connection = new Connection(client, transport);
   try {
     const tools = await connection.within(connectTimeoutMs, signal, async (given) => {
@@ -93,8 +96,13 @@ export async function connectMcp(server: McpServer, options: McpConnectOptions =
   }
 }
 
+interface Known extends KnownServer {
+  hasSaidTooMuch: boolean;
+  refusal?: Refusal | undefined;
+}
+
 /** A server may repeat what it was sent; arguments, the environment, headers and the rest of an address may hold keys. */
-function knownServer(server: McpServer): KnownServer & { hasSaidTooMuch: boolean } {
+function knownServer(server: McpServer): Known {
   const name = "url" in server ? new URL(server.url).origin : `"${server.command}"`;
   const secrets = secretsOf(server).toSorted((one, other) => other.length - one.length);
   const hide = (text: string): string => secrets.reduce((told, secret) => told.replaceAll(secret, REDACTED), text);
@@ -114,15 +122,20 @@ function secretsOf(server: McpServer): string[] {
 
 const queryOf = ({ searchParams, username, password }: URL): string[] => [...searchParams.values(), username, password];
 
-async function transportTo(server: McpServer, maxBytes: number, onTooLarge: () => void) {
+async function transportTo(server: McpServer, maxBytes: number, known: Known, onTooLarge: () => void) {
   if ("url" in server) {
     const { StreamableHTTPClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client"));
     const headers = server.headers === undefined ? {} : { requestInit: { headers: server.headers } };
-    return new StreamableHTTPClientTransport(new URL(server.url), {
-      ...headers,
-      fetch: cancellingFetch(limitedFetch(maxBytes, onTooLarge)),
-    });
+    const limited = limitedFetch(maxBytes, onTooLarge);
+    const watched: typeof limited = async (url, init) => {
+      const response = await limited(url, init);
+      if (init?.method === "POST") known.refusal = refusalOf(response);
+      return response;
+    };
+    return new StreamableHTTPClientTransport(new URL(server.url), { ...headers, fetch: cancellingFetch(watched) });
   }
   const { StdioClientTransport } = await loadPackage(CLIENT, () => import("@modelcontextprotocol/client/stdio"));
-  return new StdioClientTransport({ ...server, maxBufferSize: maxBytes });
+  const transport = new StdioClientTransport({ ...server, maxBufferSize: maxBytes });
+  known.printed = firstOutput(transport);
+  return transport;
 }

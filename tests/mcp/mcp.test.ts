@@ -214,6 +214,24 @@ describe("connectMcp", () => {
     expect(inspect(error, { depth: 9 })).not.toContain("planted");
   });
 
+  it("says that a process prints what is no MCP", async () => {
+    const server = { ...raw("prints"), env: { TEAM: "planted-variable" } };
+    const error = (await connectMcp(server, { connectTimeoutMs: 1_500 }).catch((thrown: unknown) => thrown)) as Error;
+    expect(error.message).toContain('prints what is no MCP, beginning with "Listening for [redacted]"');
+  });
+
+  it.each([
+    [401, "text/plain", "no", "answered with HTTP 401 of text/plain, which is no answer of MCP: check url and headers"],
+    [200, "text/html", "<p>Hello", "answered with HTTP 200 of text/html, which is no answer of MCP: check url and headers"],
+    [200, "application/json", "{}", "it answered what is no message of the protocol. See what"],
+  ])("says in one line what an answer was that is none: %i %s", async (status, type, body, words) => {
+    const remote = await serveWire((_, response) => void response.writeHead(status, { "content-type": type }).end(body));
+    const error = (await connectMcp({ url: remote.url }).catch((thrown: unknown) => thrown)) as Error;
+    expect(error.message).toContain(words);
+    expect(error.message).not.toContain("\n");
+    await remote.close();
+  });
+
   it("holds nothing of what an address asks for, though the server repeats it", async () => {
     const remote = await serveWire(({ url }, response) => json(response, 500, { error: `nothing at ${url}` }));
     const error = (await connectMcp({ url: `${remote.url}/mcp?team=planted-team` }).catch((thrown: unknown) => thrown)) as Error;
@@ -226,7 +244,7 @@ describe("connectMcp", () => {
     [{}, {}, "command"],
     [null, {}, "connectMcp"],
     [{ command: "" }, {}, "command"],
-    [{ command: "x", url: "http://127.0.0.1" }, {}, "command"],
+    [{ command: "x", url: "http://127.0.0.1" }, {}, "give either command or url"],
     [{ url: "file:///x" }, {}, "url"],
     [{ command: "x" }, { prefx: "y" }, "prefx"],
     [{ command: "x" }, { timeoutMs: 0 }, "timeoutMs"],

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 
 const [mode = "tools", pidFile] = process.argv.slice(2);
 if (mode === "exits") process.exit(3);
+if (mode === "prints") console.log(`Listening for ${process.env.TEAM}`);
 if (mode === "stubborn") {
   process.on("SIGTERM", () => {});
   setInterval(() => {}, 1_000);
@@ -92,7 +93,7 @@ const capabilities = { tools: {}, ...(mode === "resources" ? { resources: {} } :
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   const { id, method, params = {} } = JSON.parse(line) as Call;
-  if (mode === "silent" || mode === "stubborn") return;
+  if (mode === "silent" || mode === "stubborn" || mode === "prints") return;
   switch (method) {
     case "initialize":
       if (mode === "noisy") process.stdout.write("Listening...\n");
