@@ -166,7 +166,9 @@ export class ChainHost implements ToolChainHost {
     const { span } = trace;
     const { onApproval, toolResultReducer: reduce, maxToolResultChars: maxChars = 100_000 } = own;
     const emit = (event: unknown): void => void this.#parts.show?.([{ type: "tool-progress", id, name, event }]);
-    const runner = { tools, scope, span, reduce, maxChars, onApproval, emit };
+    const onCut = (): void =>
+      void this.#warnings.push(`A result of the tool "${name}" was cut to ${maxChars} characters: raise maxToolResultChars.`);
+    const runner = { tools, scope, span, reduce, maxChars, onApproval, emit, onCut };
     try {
       const { outcome: ran, thrown } = await span.run(() => runTool(order, runner, turn));
       const isSwitch = name === SWITCH_MODE && !ran.isError && this.initialMode !== null;

@@ -19,6 +19,8 @@ export interface ToolRunner extends Deciders {
   maxChars: number;
   /** Tells whoever watches the chain. */
   emit(event: unknown): void;
+  /** Told of a result that is longer than that. */
+  onCut(): void;
 }
 
 type Content = ToolOutcome["content"];
@@ -40,6 +42,9 @@ function shortened(text: string, most: number): string {
     ? text
     : `${text.slice(0, most).toWellFormed()}\n(cut: the result has ${text.length} characters, of which ${most} are shown)`;
 }
+
+const lengthOf = (content: Content): number =>
+  typeof content === "string" ? content.length : content.reduce((sum, part) => sum + (part.type === "text" ? part.text.length : 0), 0);
 
 /** Files are left as they are. */
 function shorten(content: Content, most: number): Content {
@@ -152,9 +157,11 @@ export async function runTool(order: ToolOrder, runner: ToolRunner, turn: ToolTu
     const given = await runner.reduce({ name, content: textOfResult(content), files, isError });
     content = typeof given !== "string" ? given.map(plainBlock) : files.length === 0 ? given : [{ type: "text", text: given }, ...files];
   }
+  const told = preceded(clear.note, content);
+  if (lengthOf(told) > runner.maxChars) runner.onCut();
   const outcome = {
     id,
-    content: shorten(preceded(clear.note, content), runner.maxChars),
+    content: shorten(told, runner.maxChars),
     isError,
     ...(stops ? { stops: true as const } : {}),
   };

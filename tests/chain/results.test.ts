@@ -76,6 +76,13 @@ describe("results of tools", () => {
     expect(results[3]?.isError).toBe(true);
   });
 
+  it("that are cut are warned of, to whoever called", async () => {
+    const long = defineTool({ name: "long", description: "Long", input: { type: "object" }, run: () => "x".repeat(300) });
+    const client = new ScriptedInferenceClient([{ toolCalls: [{ name: "long", input: {} }] }, "Done"]);
+    const { warnings } = await client.toolChain([{ role: "USER", content: "Go" }], [long], { maxToolResultChars: 200 });
+    expect(warnings).toEqual([expect.stringMatching(/"long" was cut to 200 characters: raise maxToolResultChars/)]);
+  });
+
   it("are cut after 100,000 characters where nobody says how many, and within none", async () => {
     const [long] = await resultsOf([call(1)], () => "x".repeat(100_001));
     expect(long?.content).toBe(`${"x".repeat(100_000)}\n(cut: the result has 100001 characters, of which 100000 are shown)`);
