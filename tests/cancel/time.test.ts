@@ -1,4 +1,4 @@
-import { Agent, defineModule, Node } from "asimov-agents";
+import { Agent, type Clock, defineModule, Node } from "asimov-agents";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createActor, setup } from "xstate";
 import { aborted, gate, newTask, succeeding, waiting } from "./fixture.ts";
@@ -10,6 +10,27 @@ const useFakeTimers = (): void => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"] });
 };
 
+/** Tells of its own timers alone: files that ran before in this process may have left some. */
+function countingClock() {
+  const open = new Set<unknown>();
+  const clock: Clock = {
+    now: () => Date.now(),
+    setTimeout: (fire, ms) => {
+      const timer = setTimeout(() => {
+        open.delete(timer);
+        fire();
+      }, ms);
+      open.add(timer);
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      open.delete(timer);
+      clearTimeout(timer as NodeJS.Timeout);
+    },
+  };
+  return { clock, open };
+}
+
 describe("time", () => {
   afterEach(() => vi.useRealTimers());
 
@@ -20,7 +41,9 @@ describe("time", () => {
     ]) {
       useFakeTimers();
       const entered = gate<unknown>();
+      const { clock, open } = countingClock();
       const run = new Agent({
+        clock,
         nodes: [
           new Node({
             name: "long",
@@ -37,10 +60,11 @@ describe("time", () => {
       await entered.opened;
       await vi.advanceTimersByTimeAsync(30 * DAY - 1);
       expect(isEnded).toBe(false);
+      expect(open.size).toBeGreaterThan(0);
       await vi.advanceTimersByTimeAsync(1);
       const { task } = await run.outcome;
       expect(task.error).toBe(`${config.node === undefined ? "Module long" : 'Node "long"'} timed out after ${30 * DAY} ms`);
-      expect(vi.getTimerCount()).toBe(0);
+      expect(open.size).toBe(0);
       vi.useRealTimers();
     }
   });
@@ -49,7 +73,9 @@ describe("time", () => {
     useFakeTimers();
     const attempts: number[] = [];
     const failed = gate<unknown>();
+    const { clock, open } = countingClock();
     const run = new Agent({
+      clock,
       nodes: [
         new Node({
           name: "retried",
@@ -74,13 +100,15 @@ describe("time", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect((await run.outcome).status).toBe("COMPLETE");
     expect(attempts).toEqual([1, 2]);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(open.size).toBe(0);
   });
 
   it("lets a module wait 30 days for a message", async () => {
     useFakeTimers();
     const entered = gate<unknown>();
+    const { clock, open } = countingClock();
     const run = new Agent({
+      clock,
       nodes: [
         new Node({
           name: "patient",
@@ -102,13 +130,15 @@ describe("time", () => {
     await vi.advanceTimersByTimeAsync(29 * DAY);
     await run.send("inbox", "in time");
     expect((await run.outcome).nodes.patient?.results[0]?.result).toBe("in time");
-    expect(vi.getTimerCount()).toBe(0);
+    expect(open.size).toBe(0);
   });
 
   it("leaves no timer when a run ends in any way", async () => {
     useFakeTimers();
     const slow = (name: string) => waiting(name, () => {}, { config: { timeoutMs: 50 } });
+    const { clock, open } = countingClock();
     const agent = new Agent({
+      clock,
       nodes: [
         new Node({ name: "in time", config: { timeoutMs: 1_000 }, modules: [succeeding("in time")] }),
         new Node({ name: "late", nodeConfig: { maxRetries: 2 }, config: { timeoutMs: 1_000 }, modules: [slow("late")] }),
@@ -125,7 +155,7 @@ describe("time", () => {
     const outcome = await run.outcome;
     expect(outcome.nodes.late).toMatchObject({ status: "error", error: "Module late timed out after 50 ms", code: "timeout" });
     expect(outcome.nodes.race).toMatchObject({ status: "success" });
-    expect(vi.getTimerCount()).toBe(0);
+    expect(open.size).toBe(0);
   });
 });
 
