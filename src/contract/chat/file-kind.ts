@@ -4,6 +4,9 @@
 export const FILE_KINDS = ["image", "pdf", "text", "document", "audio", "video"] as const;
 export type FileKind = (typeof FILE_KINDS)[number];
 
+/** How the types of Office's documents begin. */
+export const OFFICE = "application/vnd.openxmlformats-officedocument";
+
 const PLAIN = /^(?:text\/|application\/(?:json|x?html(?:\+xml)?|xml|yaml|x-yaml|toml|javascript|sql|x-ndjson|csv)$|.*\+(?:json|xml|yaml)$)/;
 
 /** @param mediaType in any case, with or without parameters */

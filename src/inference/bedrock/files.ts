@@ -8,12 +8,11 @@ import type {
   VideoFormat,
 } from "@aws-sdk/client-bedrock-runtime";
 import { fromBase64 } from "#contract/base/base64";
-import { bareType, fileKindOf } from "#contract/chat/file-kind";
+import { bareType, fileKindOf, OFFICE } from "#contract/chat/file-kind";
 import type { WireFile } from "#contract/chat/wire";
 import { WireFault } from "#contract/chat/wire-fault";
 import { unsupported } from "#inference/request/unsupported";
 
-const OFFICE = "application/vnd.openxmlformats-officedocument";
 const IMAGES: Readonly<Record<string, ImageFormat>> = {
   "image/png": "png",
   "image/jpeg": "jpeg",

@@ -1,5 +1,5 @@
 /** Files as OpenAI's APIs take them (platform.openai.com, File inputs, November 2026), and as other servers do after them. */
-import { bareType, fileKindOf } from "#contract/chat/file-kind";
+import { bareType, fileKindOf, OFFICE } from "#contract/chat/file-kind";
 import type { WireFile } from "#contract/chat/wire";
 import { requireFetched, requireFormat, unsupported } from "#inference/request/unsupported";
 
@@ -7,7 +7,6 @@ type Json = Record<string, unknown>;
 
 const dataAddress = ({ mediaType, data }: WireFile): string => `data:${bareType(mediaType)};base64,${data}`;
 
-const OFFICE = "application/vnd.openxmlformats-officedocument";
 /** Where the type's own word is no ending. */
 const ENDINGS: Readonly<Record<string, string>> = {
   "text/plain": "txt",
